@@ -1,0 +1,3 @@
+//! What one judged step costs, piece by piece.
+
+fn main() {}

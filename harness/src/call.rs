@@ -1,0 +1,151 @@
+//! A call: what is meant to be sent, before it becomes bytes.
+//!
+//! The parameters are literal names and values, already resolved to real instance ids, so that the oracle can
+//! read a call of any origin: a scenario, a random script, a recording. How it travels is the `Form`.
+
+use serde::{Deserialize, Serialize};
+
+/// One request of the EC2 Query API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The value of `Action`; `None` leaves the parameter out.
+    pub action: Option<String>,
+    /// All other parameters but `Version`, literal and undecoded, in order.
+    pub params: Vec<(String, String)>,
+    /// How the call travels.
+    #[serde(default, skip_serializing_if = "Form::is_plain")]
+    pub form: Form,
+}
+
+/// The API version of today's service, which every plain call names.
+pub const API_VERSION: &str = "2016-11-15";
+
+/// How a call travels. The default is what SDKs send: a signed POST with a form body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Form {
+    /// GET with a query string or POST with a body.
+    pub method: Method,
+    /// The value of `Version`; `None` leaves the parameter out.
+    pub version: Option<String>,
+    /// The value of the `Content-Type` header of a POST; `None` leaves the header out.
+    pub content_type: Option<String>,
+    /// The order of all parameters.
+    pub order: Order,
+    /// How values are percent-encoded.
+    pub encoding: Encoding,
+    /// How the call is authenticated.
+    pub auth: Auth,
+}
+
+/// The HTTP method of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    /// Parameters in the body.
+    #[default]
+    #[serde(rename = "POST")]
+    Post,
+    /// Parameters in the query string.
+    #[serde(rename = "GET")]
+    Get,
+}
+
+/// The order in which parameters are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Action, Version, then the parameters as given.
+    #[default]
+    ActionFirst,
+    /// The parameters as given, then Version, then Action.
+    ActionLast,
+    /// All names in alphabetical order.
+    Sorted,
+    /// The exact reverse of `ActionFirst`.
+    Reversed,
+}
+
+/// How form values are percent-encoded. All three mean the same text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// Everything but unreserved characters, space as `%20`.
+    #[default]
+    Standard,
+    /// As `Standard`, with space as `+`.
+    PlusForSpace,
+    /// Every byte of every value, unreserved or not.
+    EveryByte,
+}
+
+/// How a call is authenticated. The wrong ones are right ones changed after signing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    /// SigV4 in the `Authorization` header, with the run's credentials.
+    #[default]
+    Header,
+    /// SigV4 in the query string, with the run's credentials.
+    Query,
+    /// Not signed at all.
+    Unsigned,
+    /// Signed, then one digit of the signature changed.
+    WrongSignature,
+    /// Signed with an access key that nobody issued.
+    UnknownKey,
+    /// Signed correctly with a time stamp one hour old.
+    Stale,
+    /// An `Authorization` header that is no signature.
+    Garbage,
+    /// Signed with the temporary credentials of a session, token included.
+    Session,
+    /// Signed with temporary credentials that have expired.
+    ExpiredSession,
+    /// Signed by a caller that may describe but not stop.
+    Denied,
+}
+
+impl Call {
+    /// A plain call of this action with these parameters.
+    pub fn new<N: Into<String>, V: Into<String>>(
+        action: &str,
+        params: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        Call {
+            action: Some(action.to_owned()),
+            params: params
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            form: Form::default(),
+        }
+    }
+
+    /// The value of the first parameter with exactly this name.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form {
+            method: Method::default(),
+            version: Some(API_VERSION.to_owned()),
+            content_type: Some("application/x-www-form-urlencoded; charset=utf-8".to_owned()),
+            order: Order::default(),
+            encoding: Encoding::default(),
+            auth: Auth::default(),
+        }
+    }
+}
+
+impl Form {
+    /// Whether this is the form that SDKs use.
+    pub fn is_plain(&self) -> bool {
+        *self == Form::default()
+    }
+}

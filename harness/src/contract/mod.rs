@@ -1,0 +1,446 @@
+//! The contract of an action: clauses, tables and scenarios, as checked values.
+//!
+//! Enters: the text of the files in `specs/`. Leaves: a [`Contract`] for one [`Edition`], in which every reference
+//! resolves. A `Contract` in hand is a checked contract; nobody downstream asks again. No opinion of an endpoint
+//! and no wire format lives here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Auth, Form};
+
+pub mod vocabulary;
+
+pub use vocabulary::{Check, Condition, State};
+
+/// The contract of `StopInstances` as it holds in one edition.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// The action that this contract is about, `StopInstances`.
+    pub action: String,
+    /// The edition for which it was made.
+    pub edition: Edition,
+    /// Every clause under its id, also those that do not hold in this edition.
+    pub clauses: Vec<Clause>,
+    /// The request parameters of the action that are known in this edition.
+    pub parameters: Vec<Parameter>,
+    /// The state codes and names.
+    pub states: Vec<StateCode>,
+    /// What an accepted state change answers, per action and prior state.
+    pub transitions: Vec<Transition>,
+    /// What is refused, and how.
+    pub refusals: Vec<Refusal>,
+    /// The named cases that apply in this edition.
+    pub scenarios: Vec<Scenario>,
+    /// What the short source keys (`M`, `API`, `R14`) stand for.
+    pub sources: Vec<Source>,
+}
+
+/// The address of a clause, for instance `DRY-04`. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct ClauseId(Arc<str>);
+
+/// A point in time of Amazon's documentation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Edition {
+    /// The text this project was given: 2017-10-03 to 2018-11-28.
+    #[serde(rename = "2017-10")]
+    October2017,
+    /// Today's service.
+    #[default]
+    #[serde(rename = "current")]
+    Current,
+}
+
+/// One sentence of the contract.
+#[derive(Debug, Clone)]
+pub struct Clause {
+    /// Its address.
+    pub id: ClauseId,
+    /// The chapter it belongs to, for instance `dry-run`.
+    pub group: String,
+    /// How binding it is.
+    pub level: Level,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// Whether it holds in the edition of the contract.
+    pub holds: bool,
+    /// The range of editions in which it holds, as written in the specs, for people.
+    pub range: String,
+    /// The sentence, in our words.
+    pub statement: String,
+    /// Source keys, resolved by [`Contract::sources`]; some are free text.
+    pub sources: Vec<String>,
+    /// What is accepted, or a remark for the reader.
+    pub note: Option<String>,
+    /// The checks of the code that judge it wherever they apply.
+    pub checks: Vec<Check>,
+    /// Why it cannot be tested through the API, if it cannot.
+    pub untested: Option<String>,
+}
+
+/// The requirement level of RFC 2119.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// MAY: nothing follows from either behaviour.
+    May,
+    /// SHOULD: a deviation is a warning.
+    Should,
+    /// MUST NOT: as MUST.
+    MustNot,
+    /// MUST: a deviation decides the run, if the clause is known well enough.
+    Must,
+}
+
+/// How well a clause is known, from least to best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Confidence {
+    /// Sources disagree.
+    #[serde(rename = "contradicted")]
+    Contradicted,
+    /// Reasoned from other facts; never decides a run by default.
+    #[serde(rename = "inferred")]
+    Inferred,
+    /// Documented for a sister action.
+    #[serde(rename = "documented (sibling)")]
+    DocumentedSibling,
+    /// In Amazon's documentation or official model.
+    #[serde(rename = "documented")]
+    Documented,
+    /// Seen in a captured or quoted answer of the real service.
+    #[serde(rename = "recorded")]
+    Recorded,
+    /// Both.
+    #[serde(rename = "documented+recorded")]
+    DocumentedAndRecorded,
+}
+
+/// A request parameter of the action.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// The wire name; a list is written with `.N`, for instance `InstanceId.N`.
+    pub name: String,
+    /// `boolean` or `string list`.
+    pub kind: ParameterKind,
+    /// Whether a call without it is refused.
+    pub required: bool,
+}
+
+/// The type of a parameter on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParameterKind {
+    /// `true` or `false`.
+    Boolean,
+    /// Flattened, 1-based list of strings.
+    StringList,
+}
+
+/// A state as it stands on the wire.
+#[derive(Debug, Clone)]
+pub struct StateCode {
+    /// The low byte of `code`.
+    pub code: u8,
+    /// The value of `name`.
+    pub name: String,
+}
+
+/// What an accepted call of an action answers for one instance, by its prior state.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The action, for instance `StopInstances`.
+    pub action: String,
+    /// The state the instance is in when the call arrives.
+    pub from: State,
+    /// The answers that are accepted; the first is the expected one.
+    pub answers: Vec<TransitionAnswer>,
+    /// The clauses that say so; violated when the call is refused or answers otherwise.
+    pub clauses: Vec<ClauseId>,
+}
+
+/// One accepted pair of `previousState` and `currentState`, and where the instance is then.
+#[derive(Debug, Clone)]
+pub struct TransitionAnswer {
+    /// The accepted name in `previousState`.
+    pub previous: String,
+    /// The accepted name in `currentState`.
+    pub current: String,
+    /// The state the instance is in right afterwards.
+    pub then: State,
+    /// Accepted, but reported as a warning under the transition's clauses.
+    pub odd: bool,
+}
+
+/// What happens to a call for which a condition holds.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The condition.
+    pub condition: Condition,
+    /// Whether it must be refused.
+    pub demand: Demand,
+    /// The accepted errors; the first is the preferred one.
+    pub answers: Vec<RefusalAnswer>,
+    /// Conditions that no longer count when this one holds: they are examined later by the service.
+    pub masks: Vec<Condition>,
+    /// The clauses violated, by what deviates.
+    pub clauses: Aspects,
+}
+
+/// How strictly a refusal is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Demand {
+    /// Acceptance is a violation.
+    Must,
+    /// Acceptance is a warning, whatever the level of the clause: the evidence has a gap.
+    Should,
+    /// Refusal and acceptance are both fine.
+    May,
+    /// Acceptance is expected; this refusal is tolerated with a warning.
+    Odd,
+}
+
+/// One accepted error.
+#[derive(Debug, Clone)]
+pub struct RefusalAnswer {
+    /// The error code.
+    pub code: String,
+    /// The accepted HTTP status codes.
+    pub status: Vec<u16>,
+    /// A pattern (regular expression) of the message, if one is known.
+    pub message: Option<String>,
+}
+
+/// The clauses of a refusal, by the aspect that deviates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Aspects {
+    /// The call was accepted.
+    pub refused: Vec<ClauseId>,
+    /// The HTTP status is another.
+    pub status: Vec<ClauseId>,
+    /// The error code is another.
+    pub code: Vec<ClauseId>,
+    /// The error is an accepted one, but not the preferred.
+    pub preferred: Vec<ClauseId>,
+    /// The message does not match.
+    pub message: Vec<ClauseId>,
+    /// The refused call changed something.
+    pub effect: Vec<ClauseId>,
+}
+
+/// A named case.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// A stable slash-path, for instance `refuse/terminated`.
+    pub name: String,
+    /// One sentence: what it shows.
+    pub purpose: String,
+    /// The clauses it is there for.
+    pub clauses: Vec<ClauseId>,
+    /// The instances it needs, by the short name that its steps use.
+    pub fixtures: Vec<(String, FixtureKind)>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+/// What an instance must be before the case begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FixtureKind {
+    /// The state it is brought to.
+    pub state: State,
+    /// On-demand or Spot.
+    pub market: Market,
+    /// The root device type.
+    pub root: Root,
+    /// `disableApiStop`.
+    pub stop_protected: bool,
+    /// `disableApiTermination`.
+    pub termination_protected: bool,
+    /// Configured for hibernation at launch.
+    pub hibernation: bool,
+}
+
+impl Default for FixtureKind {
+    fn default() -> Self {
+        FixtureKind {
+            state: State::Running,
+            market: Market::OnDemand,
+            root: Root::Ebs,
+            stop_protected: false,
+            termination_protected: false,
+            hibernation: false,
+        }
+    }
+}
+
+/// How an instance was bought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// On demand.
+    #[default]
+    OnDemand,
+    /// By a one-time Spot request.
+    OneTimeSpot,
+    /// By a persistent Spot request whose interruption behaviour is `stop`.
+    PersistentSpot,
+}
+
+/// The root device type of an instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Root {
+    /// An EBS volume.
+    #[default]
+    Ebs,
+    /// The instance store.
+    InstanceStore,
+}
+
+/// One step of a case.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is done.
+    pub act: Act,
+    /// Clauses that this step decides beyond those of the tables: violated when the step's answer is wrong
+    /// although the control step's was right.
+    pub witness: Vec<ClauseId>,
+    /// The plain form of what a later step varies. If it fails, the witness clauses of the case cannot be told.
+    pub control: bool,
+}
+
+/// What a step does. Text may hold `{a}` for the id of fixture `a`, `{unknown}`, `{unknown2}` … for well-formed ids
+/// that nobody owns, and `{short}` for one of the old short form.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// One call, answered and judged; a refusal is followed by the proof that nothing changed.
+    Call(CallTemplate),
+    /// The same call several times at once.
+    Together(CallTemplate, u8),
+    /// Poll until the named fixtures are in this state.
+    Settle(Vec<String>, State),
+    /// Describe the whole fleet of the case and judge what is seen.
+    Observe,
+}
+
+/// A call with holes.
+#[derive(Debug, Clone)]
+pub struct CallTemplate {
+    /// The action, `None` to leave it out.
+    pub action: Option<String>,
+    /// Parameters, literal names; values may hold references.
+    pub params: Vec<(String, String)>,
+    /// How it travels.
+    pub form: Form,
+}
+
+/// What a short source key stands for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The key, for instance `API` or `R14`.
+    pub key: String,
+    /// What it is and where to find it.
+    pub title: String,
+}
+
+impl Contract {
+    /// The clause with this id.
+    pub fn clause(&self, id: &ClauseId) -> Option<&Clause> {
+        self.clauses.iter().find(|clause| clause.id == *id)
+    }
+
+    /// The clauses that hold in this edition and are judged by this check.
+    pub fn clauses_of(&self, check: Check) -> impl Iterator<Item = &Clause> {
+        self.clauses
+            .iter()
+            .filter(move |clause| clause.holds && clause.checks.contains(&check))
+    }
+}
+
+impl Clause {
+    /// Whether a violation of this clause fails a run by default: MUST, and documented or recorded.
+    pub fn decides(&self) -> bool {
+        self.level >= Level::MustNot && self.confidence >= Confidence::DocumentedSibling
+    }
+}
+
+impl CallTemplate {
+    /// The kind of credentials this call needs.
+    pub fn auth(&self) -> Auth {
+        self.form.auth
+    }
+}
+
+impl ClauseId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ClauseId {
+    fn from(text: String) -> Self {
+        ClauseId(text.into())
+    }
+}
+
+impl From<&str> for ClauseId {
+    fn from(text: &str) -> Self {
+        ClauseId(text.into())
+    }
+}
+
+impl From<ClauseId> for String {
+    fn from(id: ClauseId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for ClauseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Edition {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Edition::October2017 => "2017-10",
+            Edition::Current => "current",
+        }
+    }
+}
+
+impl Level {
+    /// The word of RFC 2119.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::May => "MAY",
+            Level::Should => "SHOULD",
+            Level::MustNot => "MUST NOT",
+            Level::Must => "MUST",
+        }
+    }
+}
+
+impl Confidence {
+    /// The label of the evidence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Confidence::Contradicted => "contradicted",
+            Confidence::Inferred => "inferred",
+            Confidence::DocumentedSibling => "documented (sibling)",
+            Confidence::Documented => "documented",
+            Confidence::Recorded => "recorded",
+            Confidence::DocumentedAndRecorded => "documented+recorded",
+        }
+    }
+}

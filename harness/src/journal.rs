@@ -1,0 +1,265 @@
+//! The journal: every run as a stream of events, one JSON object a line.
+//!
+//! It holds each exchange byte for byte, secrets removed at capture, and enough of what was meant (call, role,
+//! fixtures) that everything after the wire can be computed from it again. Lines of an unknown schema version are
+//! refused; nothing here opens files.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+use crate::contract::{ClauseId, Edition, FixtureKind};
+use crate::verdict::{Outcome, Verdict};
+use crate::wire::Headers;
+
+/// The version of the event format. A reader refuses another one.
+pub const SCHEMA: u32 = 1;
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first line.
+    RunStarted(RunStarted),
+    /// A case begins.
+    CaseStarted(CaseStarted),
+    /// An instance was arranged for a case, and described as wished.
+    FixtureReady(FixtureReady),
+    /// A step begins; the exchanges that follow under its number belong to it.
+    StepStarted(StepStarted),
+    /// One request and what came back.
+    Exchanged(Box<Exchanged>),
+    /// A step was judged.
+    Judged(Judged),
+    /// A case ended.
+    CaseEnded(CaseEnded),
+    /// Something a person should know that is no verdict, for instance an instance that could not be removed.
+    Noted(Noted),
+    /// The last line; a journal without it was interrupted.
+    RunEnded(RunEnded),
+}
+
+/// What a run was told to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The version of stopcheck.
+    pub stopcheck: String,
+    /// The endpoint: a URL without user information, or `reference`.
+    pub endpoint: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The edition of the contract.
+    pub edition: Edition,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// How many cases the plan has.
+    pub cases: usize,
+    /// The number of cases left out by a filter.
+    #[serde(default)]
+    pub left_out: usize,
+    /// When it began, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    pub at_ms: u64,
+}
+
+/// The head of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseStarted {
+    /// Its name, a slash-path.
+    pub case: String,
+    /// Its position in the plan, from 0; reports list cases in this order.
+    pub index: usize,
+    /// What it shows.
+    pub purpose: String,
+    /// The clauses it is there for.
+    pub clauses: Vec<ClauseId>,
+}
+
+/// An arranged instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FixtureReady {
+    /// The case.
+    pub case: String,
+    /// The short name that steps use.
+    pub name: String,
+    /// The instance id.
+    pub id: String,
+    /// What it was wished to be, and was described as.
+    pub kind: FixtureKind,
+    /// The Spot request that launched it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot_request: Option<String>,
+}
+
+/// What a step was meant to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepStarted {
+    /// The case.
+    pub case: String,
+    /// The number of the step in its case, from 1.
+    pub step: usize,
+    /// What it does.
+    pub intent: Intent,
+    /// See [`crate::contract::Step::witness`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witness: Vec<ClauseId>,
+    /// See [`crate::contract::Step::control`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub control: bool,
+}
+
+/// The kind of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Intent {
+    /// One call.
+    Call,
+    /// One call several times at once.
+    Together,
+    /// Wait until the fixtures with these ids are in a state.
+    Settle {
+        /// The instance ids.
+        ids: Vec<String>,
+        /// The wire name of the state.
+        state: String,
+    },
+    /// Describe the fleet.
+    Observe,
+}
+
+/// Why a request was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// To bring a fixture into being; not judged.
+    Arrange,
+    /// The call that the step is about; judged.
+    Act,
+    /// An attempt that was throttled or failed on the server's side and was made again; not judged.
+    Retried,
+    /// A description of the fleet: while waiting, or as the proof after a refusal. The last one of a step counts.
+    Look,
+    /// A question beside the fleet (attributes, Spot requests, status), judged by the check that asked.
+    Ask,
+    /// Clean-up; not judged.
+    Clean,
+}
+
+/// One request and what came back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchanged {
+    /// The case.
+    pub case: String,
+    /// The step, 0 while arranging and cleaning up.
+    pub step: usize,
+    /// Why it was sent.
+    pub role: Role,
+    /// What was meant.
+    pub call: Call,
+    /// What was sent.
+    pub request: RequestRecord,
+    /// What came back.
+    pub answer: Answer,
+    /// When it was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    pub at_ms: u64,
+    /// How long the answer took, milliseconds.
+    pub took_ms: u64,
+}
+
+/// A request as sent, without secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Header fields.
+    pub headers: Headers,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// An HTTP response.
+    Response {
+        /// The status code.
+        status: u16,
+        /// Header fields.
+        headers: Headers,
+        /// The body.
+        body: Bytes,
+    },
+    /// No response; never a verdict about the endpoint by itself.
+    Failed {
+        /// What happened, continuing "could not …".
+        why: String,
+    },
+}
+
+/// Bytes in JSON: text where they are UTF-8, base64 where they are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bytes {
+    /// UTF-8.
+    Text(String),
+    /// Anything else, base64.
+    Base64(String),
+}
+
+/// The judgement of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The case.
+    pub case: String,
+    /// The step.
+    pub step: usize,
+    /// The clauses that were looked at and held.
+    pub held: Vec<ClauseId>,
+    /// The deviations, and what could not be told.
+    pub findings: Vec<Finding>,
+}
+
+/// One deviation of the endpoint, or one thing that could not be told about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `CASE#STEP/CLAUSE`, unique in a run and the same in every run of the same plan.
+    pub id: String,
+    /// The clause.
+    pub clause: ClauseId,
+    /// How bad.
+    pub verdict: Verdict,
+    /// What was allowed.
+    pub allowed: String,
+    /// What was observed.
+    pub observed: String,
+}
+
+/// The end of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseEnded {
+    /// The case.
+    pub case: String,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// A note for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// The case, empty for the run.
+    pub case: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEnded {
+    /// When, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    pub at_ms: u64,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
+}

@@ -1,0 +1,11 @@
+//! stopcheck: does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
+//!
+//! The floors, imports going down only: facts (`wire`, `verdict`, `contract`, `call`, `journal`), mind (`protocol`,
+//! `plan`, `model`, `check`; and `reference`, the second witness, which knows `wire` alone), hands (`endpoint`,
+//! `report`), conduct (`runner`, `cli`).
+
+pub mod call;
+pub mod contract;
+pub mod journal;
+pub mod verdict;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The command `stopcheck`.
+
+fn main() {}

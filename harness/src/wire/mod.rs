@@ -1,0 +1,95 @@
+//! The two messages that travel: a request as it goes out, a response as it came in.
+//!
+//! Plain bytes and strings, no meaning. This is the lowest floor of the house and the only one the reference
+//! endpoint knows. Nothing here reads XML, forms or signatures.
+
+use serde::{Deserialize, Serialize};
+
+/// An HTTP request as it is sent: method, request target, headers in order, body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method, upper case: `GET`, `POST`, `HEAD`, …
+    pub method: String,
+    /// Path and query as they stand on the request line, for instance `/` or `/?Action=StopInstances`.
+    pub target: String,
+    /// Header fields in the order in which they are sent.
+    pub headers: Headers,
+    /// The body, possibly empty.
+    pub body: Vec<u8>,
+}
+
+/// An HTTP response as it was received, body complete and unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header fields in the order in which they arrived.
+    pub headers: Headers,
+    /// The body byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// Header fields in order. Names keep their spelling and compare without regard to case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl Headers {
+    /// The first value under this name, in any spelling of it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Replaces every field of this name by one, or appends it.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.remove(name);
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Removes every field of this name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+    }
+}
+
+impl Request {
+    /// The path part of the request target, without the query.
+    pub fn path(&self) -> &str {
+        self.target
+            .split_once('?')
+            .map_or(self.target.as_str(), |(path, _)| path)
+    }
+
+    /// The query part of the request target, empty if there is none.
+    pub fn query(&self) -> &str {
+        self.target.split_once('?').map_or("", |(_, query)| query)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_found_in_any_spelling() {
+        let mut headers = Headers::default();
+        headers.set("Content-Type", "text/xml");
+        assert_eq!(headers.get("content-type"), Some("text/xml"));
+        headers.set("CONTENT-TYPE", "text/html");
+        assert_eq!(headers.0.len(), 1, "set replaces every spelling");
+    }
+
+    #[test]
+    fn the_target_splits_at_the_first_question_mark() {
+        let request = Request {
+            method: "GET".into(),
+            target: "/a?b=c?d".into(),
+            headers: Headers::default(),
+            body: Vec::new(),
+        };
+        assert_eq!((request.path(), request.query()), ("/a", "b=c?d"));
+    }
+}

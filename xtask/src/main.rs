@@ -1,0 +1,3 @@
+//! The house-keeping of stopcheck.
+
+fn main() {}
