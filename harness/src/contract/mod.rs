@@ -24,7 +24,7 @@ pub struct Contract {
     pub edition: Edition,
     /// Every clause under its id, also those that do not hold in this edition.
     pub clauses: Vec<Clause>,
-    /// The request parameters of the action that are known in this edition.
+    /// The request parameters of the action, also those that it got later than this edition.
     pub parameters: Vec<Parameter>,
     /// The state codes and names.
     pub states: Vec<StateCode>,
@@ -32,6 +32,8 @@ pub struct Contract {
     pub transitions: Vec<Transition>,
     /// What is refused, and how.
     pub refusals: Vec<Refusal>,
+    /// Which of two reasons to refuse a call is expected to be named.
+    pub precedences: Vec<Precedence>,
     /// The named cases that apply in this edition.
     pub scenarios: Vec<Scenario>,
     /// What the short source keys (`M`, `API`, `R14`) stand for.
@@ -128,6 +130,8 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// Whether a call without it is refused.
     pub required: bool,
+    /// Whether the action has it in the edition of the contract.
+    pub holds: bool,
 }
 
 /// The type of a parameter on the wire.
@@ -229,8 +233,21 @@ pub struct Aspects {
     pub preferred: Vec<ClauseId>,
     /// The message does not match.
     pub message: Vec<ClauseId>,
-    /// The refused call changed something.
+    /// The call changed the instance at fault, or any, where the fault is the request's.
     pub effect: Vec<ClauseId>,
+    /// The call changed an instance that merely stood in the same request as the one at fault.
+    pub mates: Vec<ClauseId>,
+}
+
+/// Of two conditions that both hold, the one whose refusal is expected.
+#[derive(Debug, Clone)]
+pub struct Precedence {
+    /// The condition whose refusal is expected.
+    pub first: Condition,
+    /// The condition whose refusal is then a deviation.
+    pub before: Condition,
+    /// The clauses that say so.
+    pub clauses: Vec<ClauseId>,
 }
 
 /// A named case.
@@ -315,8 +332,9 @@ pub struct Step {
     pub control: bool,
 }
 
-/// What a step does. Text may hold `{a}` for the id of fixture `a`, `{unknown}`, `{unknown2}` … for well-formed ids
-/// that nobody owns, and `{short}` for one of the old short form.
+/// What a step does. Text may hold `{a}` for the id of fixture `a`, `{a.spot}` for its Spot request, `{a.upper}` for
+/// its id in upper case, `{unknown}`, `{unknown2}` … for well-formed ids that nobody owns, and `{short}` for one of
+/// the old short form.
 #[derive(Debug, Clone)]
 pub enum Act {
     /// One call, answered and judged; a refusal is followed by the proof that nothing changed.

@@ -124,16 +124,18 @@ vocabulary! {
         EmptyId = "empty-id",
         /// An id that is clearly not of the form `i-…`.
         MalformedId = "malformed-id",
-        /// An id on the undocumented border between malformed and unknown.
+        /// An id on the undocumented border between malformed and unknown, for instance `i-ffffff`.
         DoubtfulId = "doubtful-id",
+        /// An existing id with white space around it.
+        PaddedId = "padded-id",
+        /// An existing id in another case.
+        CasedId = "cased-id",
         /// Exactly one well-formed id that nobody owns.
         UnknownId = "unknown-id",
         /// Two or more well-formed ids that nobody owns.
         UnknownIds = "unknown-ids",
         /// The same id twice.
         RepeatedId = "repeated-id",
-        /// More ids than any document says are accepted.
-        ManyIds = "many-ids",
         /// `DryRun=true`.
         DryRun = "dry-run",
         /// `Force` and `Hibernate` together.
@@ -246,6 +248,8 @@ vocabulary! {
         SpotRequestDisabled = "spot-request-disabled",
         /// Stopping a stopped instance leaves its reason alone.
         ReasonUnchanged = "reason-unchanged",
+        /// `IncorrectInstanceState` names one instance although several offend.
+        NamesOneOffender = "names-one-offender",
         /// Concurrent or repeated stops end in one state, and each instance made one transition.
         OneTransition = "one-transition",
         /// No refused call, and no case, changed an instance it did not mean.

@@ -1,0 +1,194 @@
+//! What is believed of the instances of a case: a set of possible states each, and facts that do not move by
+//! themselves.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::contract::{FixtureKind, Market, State};
+
+/// The instances of a case, by id.
+pub type Fleet = BTreeMap<String, Belief>;
+
+/// What is believed of one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belief {
+    /// The states it may be in.
+    pub states: States,
+    /// Its fixed properties, and the protections as they were last set.
+    pub kind: FixtureKind,
+    /// Whether its Spot request was cancelled.
+    pub spot_cancelled: bool,
+}
+
+/// A set of states.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct States(u8);
+
+impl Belief {
+    /// An instance that is exactly as a fixture was wished.
+    pub fn of(kind: FixtureKind) -> Self {
+        Belief {
+            states: States::one(kind.state),
+            kind,
+            spot_cancelled: false,
+        }
+    }
+
+    /// Whether it is a Spot Instance.
+    pub fn is_spot(&self) -> bool {
+        self.kind.market != Market::OnDemand
+    }
+}
+
+impl States {
+    /// No state: a contradiction.
+    pub const NONE: States = States(0);
+    /// Every state: nothing is known.
+    pub const ANY: States = States(u8::MAX);
+
+    /// Exactly this state.
+    pub fn one(state: State) -> Self {
+        States(bit(state))
+    }
+
+    /// The states with this name on the wire; none if it names no state.
+    pub fn named(name: &str) -> Self {
+        State::ALL
+            .into_iter()
+            .filter(|state| state.wire_name() == Some(name))
+            .collect()
+    }
+
+    /// Whether it holds this state.
+    pub fn contains(self, state: State) -> bool {
+        self.0 & bit(state) != 0
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether every state of it is in the other.
+    pub fn within(self, other: States) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// The states in both.
+    #[must_use]
+    pub fn and(self, other: States) -> States {
+        States(self.0 & other.0)
+    }
+
+    /// The states in either.
+    #[must_use]
+    pub fn or(self, other: States) -> States {
+        States(self.0 | other.0)
+    }
+
+    /// The states in it, in the order of a life.
+    pub fn iter(self) -> impl Iterator<Item = State> {
+        State::ALL.into_iter().filter(move |state| self.contains(*state))
+    }
+
+    /// The only state in it, if there is just one.
+    pub fn only(self) -> Option<State> {
+        if self.0.count_ones() == 1 {
+            self.iter().next()
+        } else {
+            None
+        }
+    }
+
+    /// Where time alone may have brought it: each state, and all that follows from it without a call.
+    #[must_use]
+    pub fn later(self) -> States {
+        let mut set = self;
+        for state in State::ALL {
+            if set.contains(state) {
+                set = set.or(next_by_itself(state).map_or(States::NONE, States::one));
+            }
+        }
+        set
+    }
+}
+
+/// What a state becomes by itself. The order of [`State::ALL`] makes one pass in [`States::later`] enough.
+fn next_by_itself(state: State) -> Option<State> {
+    match state {
+        State::Pending | State::Restarting => Some(State::Running),
+        State::Stopping => Some(State::Stopped),
+        State::ShuttingDown => Some(State::Terminated),
+        State::Terminated => Some(State::Gone),
+        State::Running | State::Stopped | State::Gone => None,
+    }
+}
+
+fn bit(state: State) -> u8 {
+    1 << (state as u8)
+}
+
+impl FromIterator<State> for States {
+    fn from_iter<I: IntoIterator<Item = State>>(states: I) -> Self {
+        states
+            .into_iter()
+            .fold(States::NONE, |set, state| set.or(States::one(state)))
+    }
+}
+
+impl fmt::Display for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == States::ANY {
+            return f.write_str("any state");
+        }
+        let mut names: Vec<&str> = self
+            .iter()
+            .map(|state| state.wire_name().unwrap_or("no longer visible"))
+            .collect();
+        names.dedup();
+        f.write_str(&names.join(" or "))
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_moves_a_stopping_instance_to_stopped_and_no_further() {
+        let later = States::one(State::Stopping).later();
+        assert_eq!(later, [State::Stopping, State::Stopped].into_iter().collect());
+        assert_eq!(later.later(), later);
+    }
+
+    #[test]
+    fn time_purges_an_instance_that_is_shutting_down() {
+        let later = States::one(State::ShuttingDown).later();
+        assert!(later.contains(State::Gone));
+        assert!(!later.contains(State::Stopped));
+    }
+
+    #[test]
+    fn time_never_stops_a_running_instance() {
+        assert_eq!(States::one(State::Running).later(), States::one(State::Running));
+    }
+
+    #[test]
+    fn pending_on_the_wire_may_be_a_launch_or_a_restart() {
+        assert_eq!(States::named("pending").iter().count(), 2);
+        assert!(States::named("Pending").is_empty());
+    }
+
+    #[test]
+    fn every_state_has_a_bit_of_its_own() {
+        let all: States = State::ALL.into_iter().collect();
+        assert_eq!(all, States::ANY);
+        assert_eq!(States::one(State::Gone).only(), Some(State::Gone));
+    }
+}
