@@ -6,6 +6,8 @@
 
 pub mod call;
 pub mod contract;
+pub mod endpoint;
 pub mod journal;
+pub mod protocol;
 pub mod verdict;
 pub mod wire;
