@@ -6,7 +6,9 @@
 
 pub mod call;
 pub mod contract;
+pub mod endpoint;
 pub mod journal;
 pub mod model;
+pub mod protocol;
 pub mod verdict;
 pub mod wire;

@@ -1,0 +1,118 @@
+//! What can go wrong between us and an endpoint. Every message continues "could not …".
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a request has no response. None of these is a verdict about the endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// Nobody listens there.
+    #[error("connect to {host}: connection refused")]
+    Refused {
+        /// Host and port.
+        host: String,
+    },
+    /// The connection could not be made for another reason.
+    #[error("connect to {host}: {why}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        why: String,
+    },
+    /// The whole answer did not arrive in time.
+    #[error("get a whole answer from {host}: timed out after {} s", .after.as_secs_f64())]
+    TimedOut {
+        /// Host and port.
+        host: String,
+        /// The time that was given.
+        after: Duration,
+    },
+    /// The name has no address.
+    #[error("resolve {host}: {why}")]
+    NotResolved {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        why: String,
+    },
+    /// The handshake failed.
+    #[error("agree on TLS with {host}: {why}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        why: String,
+    },
+    /// The connection ended before a status line.
+    #[error("get an answer from {host}: the connection was closed before it")]
+    Closed {
+        /// Host and port.
+        host: String,
+    },
+    /// The connection ended within the answer.
+    #[error("read the whole answer of {host}: {why}")]
+    CutShort {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        why: String,
+    },
+    /// The body is longer than we are willing to read.
+    #[error("read the answer of {host}: its body is larger than {} MiB", .limit.div_ceil(1 << 20))]
+    TooLarge {
+        /// Host and port.
+        host: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The answer is no HTTP.
+    #[error("read the answer of {host}: not valid HTTP: {why}")]
+    InvalidHttp {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        why: String,
+    },
+    /// The request cannot be written by an HTTP library.
+    #[error("send the request: {why}")]
+    Unsendable {
+        /// The reason.
+        why: String,
+    },
+    /// Anything else.
+    #[error("exchange a message with {host}: {why}")]
+    Other {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Why an endpoint cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The URL is none that we can send to.
+    #[error("use {url}: not an http or https URL")]
+    NotHttp {
+        /// The URL without user information.
+        url: String,
+    },
+    /// The bundle of certificate authorities cannot be read.
+    #[error("read the certificates in {} (named by {variable}): {why}", .path.display())]
+    CaBundle {
+        /// The environment variable that names the file.
+        variable: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// The HTTP library could not be set up.
+    #[error("set up the HTTP client: {why}")]
+    Client {
+        /// The reason.
+        why: String,
+    },
+}

@@ -1,0 +1,99 @@
+//! The hands: requests go to the embedded reference or over HTTP, and responses come back as they are.
+//!
+//! An endpoint is cheap to clone. It has a clock: the reference's is virtual and moves only when something is sent
+//! or waited for, so a run on the reference takes no time and is the same every time.
+
+mod error;
+pub mod guard;
+mod http;
+mod in_process;
+pub mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use error::{EndpointError, TransportError};
+pub use guard::{Blocked, Ledger, check};
+pub use http::{Http, HttpOptions, looks_like_aws};
+pub use in_process::InProcess;
+pub use serve::serve;
+
+use crate::protocol::Target;
+use crate::wire::{Request, Response};
+
+/// A service in this process: a request and the time in milliseconds come in, a response goes out.
+pub type Handler = Arc<dyn Fn(&Request, u64) -> Response + Send + Sync>;
+
+/// Where requests are sent.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    /// A service in this process.
+    InProcess(InProcess),
+    /// A service behind a URL.
+    Http(Http),
+}
+
+impl Endpoint {
+    /// A service in this process; the argument makes a fresh one for the case of this name.
+    pub fn in_process(make: Arc<dyn Fn(&str) -> Handler + Send + Sync>) -> Endpoint {
+        Endpoint::InProcess(InProcess::new(make))
+    }
+
+    /// A service behind a URL.
+    pub fn http(options: HttpOptions) -> Result<Endpoint, EndpointError> {
+        Http::new(options).map(Endpoint::Http)
+    }
+
+    /// The endpoint of a case: for the reference a fresh service and a fresh clock, over HTTP the same one.
+    pub fn for_case(&self, case: &str) -> Endpoint {
+        match self {
+            Endpoint::InProcess(service) => Endpoint::InProcess(service.for_case(case)),
+            Endpoint::Http(http) => Endpoint::Http(http.clone()),
+        }
+    }
+
+    /// Sends a request exactly as it is and returns what comes back exactly as it is.
+    pub async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        match self {
+            Endpoint::InProcess(service) => Ok(service.send(request)),
+            Endpoint::Http(http) => http.send(request).await,
+        }
+    }
+
+    /// Milliseconds since 1970-01-01 UTC, by the endpoint's clock.
+    pub fn now_ms(&self) -> u64 {
+        match self {
+            Endpoint::InProcess(service) => service.now_ms(),
+            Endpoint::Http(_) => http::now_ms(),
+        }
+    }
+
+    /// Waits, by the endpoint's clock: a virtual one is moved on at once.
+    pub async fn pause(&self, span: Duration) {
+        match self {
+            Endpoint::InProcess(service) => service.advance(span),
+            Endpoint::Http(_) => tokio::time::sleep(span).await,
+        }
+    }
+
+    /// What requests to this endpoint are addressed to.
+    pub fn target(&self, region: &str) -> Target {
+        let (host, path) = match self {
+            Endpoint::InProcess(_) => ("localhost", "/"),
+            Endpoint::Http(http) => http.address(),
+        };
+        Target {
+            host: host.to_owned(),
+            path: path.to_owned(),
+            region: region.to_owned(),
+        }
+    }
+
+    /// `reference`, or the URL without user information.
+    pub fn name(&self) -> String {
+        match self {
+            Endpoint::InProcess(_) => "reference".to_owned(),
+            Endpoint::Http(http) => http.name().to_owned(),
+        }
+    }
+}

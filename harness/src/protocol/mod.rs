@@ -1,0 +1,25 @@
+//! The language of the EC2 Query API: calls become signed bytes, bytes become replies.
+//!
+//! Pure: time, credentials and bytes come in as arguments. Whatever an endpoint sends, reading it ends in a value:
+//! a document within [`Limits`], an empty body, or the reason why it cannot be read. Nothing here judges an answer.
+
+pub mod capture;
+pub mod encode;
+pub mod form;
+pub mod limits;
+pub mod reply;
+pub mod sign;
+pub mod views;
+pub mod wellformed;
+pub mod xml;
+
+pub use capture::{capture, revive};
+pub use encode::{Target, encode};
+pub use limits::Limits;
+pub use reply::{Body, Reply, decode};
+pub use sign::{Credentials, Keyring, SignError, sign};
+pub use views::{
+    ErrorEntry, Errors, Image, Instance, SpotRequest, StateChange, StateChanges, StateValue, attribute_value,
+    errors, images, instance_statuses, instances, next_token, return_value, spot_requests, state_changes,
+};
+pub use xml::{Declaration, Document, Element};
