@@ -5,6 +5,7 @@
 //! `report`), conduct (`runner`, `cli`).
 
 pub mod call;
+pub mod check;
 pub mod contract;
 pub mod endpoint;
 pub mod journal;

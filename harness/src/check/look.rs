@@ -1,0 +1,503 @@
+//! Descriptions of the fleet against what is believed of it: the proof after a refusal, the wait after a stop, and
+//! the last look of a case.
+
+use std::sync::Arc;
+
+use jiff::civil::DateTime;
+use jiff::fmt::rfc2822;
+
+use super::answer::Answered;
+use super::sheet::{Sheet, Weight};
+use super::text::quote;
+use super::{CaseJudge, Track};
+use crate::contract::{Check, Root, State};
+use crate::journal::{Exchanged, Role};
+use crate::model::{Fleet, States};
+use crate::protocol::capture::revive;
+use crate::protocol::reply::{self, Body, Instance, Reply};
+
+/// Descriptions may lag behind an accepted call for so long without a word (OQ-21).
+const LAG_MS: u64 = 60_000;
+/// A stop that takes longer is called stuck by the user guide.
+const STUCK_MS: u64 = 600_000;
+
+/// The instances of an answer to DescribeInstances, if it is one.
+pub(super) fn described(reply: &Reply) -> Option<Vec<Instance>> {
+    match &reply.body {
+        Body::Document(document)
+            if reply.status == 200 && document.root.name == "DescribeInstancesResponse" =>
+        {
+            Some(reply::instances(&document.root))
+        }
+        Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
+    }
+}
+
+/// The states that a description may mean.
+pub(super) fn states_of(instance: &Instance) -> States {
+    instance
+        .state
+        .as_ref()
+        .and_then(|state| state.name.as_deref())
+        .map_or(States::NONE, States::named)
+}
+
+impl CaseJudge {
+    /// The proof that a refused call, or one that should have been refused, changed nothing.
+    pub(super) fn prove(
+        &mut self,
+        sheet: &mut Sheet,
+        before: &Fleet,
+        answered: &Answered,
+        proof: &Exchanged,
+    ) {
+        let judge = Arc::clone(&self.judge);
+        let instances = revive(&proof.answer).and_then(|response| described(&reply::decode(&response)));
+        for (id, clauses) in &answered.effects {
+            let Some(belief) = before.get(id) else { continue };
+            let allowed = format!("{id} stays {}", belief.states);
+            let Some(instances) = &instances else {
+                let why = "the fleet could not be described after the call";
+                sheet.unknown(judge.clauses(clauses), &allowed, why);
+                continue;
+            };
+            let later = belief.states.later();
+            let instance = instances.iter().find(|instance| instance.id == *id);
+            let states = instance.map_or(States::one(State::Gone), states_of);
+            let fit = states.and(later);
+            if fit.is_empty() {
+                let observed = format!(
+                    "{} (DescribeInstances after the call)",
+                    instance.map_or("not described".into(), state_word)
+                );
+                sheet.deviates(judge.clauses(clauses), Weight::Full, &allowed, &observed);
+                judge.note(
+                    sheet,
+                    Check::ControlUnchanged,
+                    Weight::Full,
+                    false,
+                    &allowed,
+                    &observed,
+                );
+            } else {
+                sheet.held(judge.clauses(clauses));
+                judge.note(sheet, Check::ControlUnchanged, Weight::Full, true, "", "");
+            }
+            if let Some(belief) = self.fleet.get_mut(id) {
+                belief.states = if fit.is_empty() { states } else { fit };
+            }
+            if let (true, Some(track)) = (fit.is_empty(), self.tracks.get_mut(id)) {
+                // The deviation is told; what follows from it is not told again.
+                track.effects.clear();
+            }
+        }
+        if answered.effects.is_empty()
+            && let Some(instances) = instances
+        {
+            self.see(sheet, &instances, proof.at_ms, true);
+        }
+    }
+
+    /// The fleet was described, again and again until it fitted or time was up. The last description counts.
+    pub(super) fn observe(&mut self, sheet: &mut Sheet, exchanges: &[Exchanged]) {
+        let Some((at_ms, instances)) = last_look(exchanges) else {
+            let judge = Arc::clone(&self.judge);
+            sheet.unknown(
+                judge.of(Check::VisibleAfterStop),
+                "a description of the fleet",
+                "none could be had",
+            );
+            return;
+        };
+        self.see(sheet, &instances, at_ms, true);
+    }
+
+    /// The instances were waited for.
+    pub(super) fn settle(&mut self, sheet: &mut Sheet, ids: &[String], state: &str, exchanges: &[Exchanged]) {
+        let wanted = States::named(state);
+        // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
+        let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
+        let looks: Vec<(u64, Vec<Instance>)> = looks(exchanges).collect();
+        for (at, (at_ms, instances)) in looks.iter().enumerate() {
+            self.see(sheet, instances, *at_ms, at + 1 == looks.len());
+        }
+        let Some((at_ms, instances)) = looks.last() else {
+            return;
+        };
+        for id in reachable {
+            let seen = instances
+                .iter()
+                .find(|one| one.id == *id)
+                .map_or(States::NONE, states_of);
+            let reached = !seen.and(wanted).is_empty();
+            if wanted == States::one(State::Stopped) {
+                self.judge_stop(sheet, id, seen, reached, *at_ms);
+            }
+        }
+    }
+
+    fn judge_stop(&mut self, sheet: &mut Sheet, id: &str, seen: States, reached: bool, at_ms: u64) {
+        let judge = Arc::clone(&self.judge);
+        let Some(track) = self.tracks.get(id) else { return };
+        let Some(stop) = &track.stop else {
+            if track.idle_stop && reached {
+                sheet.held(judge.of(Check::OneTransition));
+            }
+            return;
+        };
+        let took_ms = at_ms.saturating_sub(stop.at_ms);
+        if reached {
+            for check in [
+                Check::Settles,
+                Check::StaysStopped,
+                Check::Waiter,
+                Check::VisibleAfterStop,
+                Check::OneTransition,
+            ] {
+                sheet.held(judge.of(check));
+            }
+            let seconds = took_ms / 1000;
+            judge.note(
+                sheet,
+                Check::StopTime,
+                Weight::Full,
+                took_ms < STUCK_MS,
+                "stopped in well under ten minutes",
+                &format!("stopped after {seconds} s"),
+            );
+            keeps_identity(&judge, sheet, id, track);
+        } else if seen == States::one(State::Stopping) {
+            let why = format!("still stopping {} s after the call", took_ms / 1000);
+            sheet.unknown(judge.of(Check::Settles), "stopped", &why);
+            if took_ms >= STUCK_MS {
+                sheet.deviates(
+                    judge.of(Check::StopTime),
+                    Weight::Full,
+                    "stopped in well under ten minutes",
+                    &why,
+                );
+            }
+        }
+    }
+
+    /// Takes a description in, and judges whatever it shows.
+    fn see(&mut self, sheet: &mut Sheet, instances: &[Instance], at_ms: u64, last: bool) {
+        let judge = Arc::clone(&self.judge);
+        for (id, belief) in &mut self.fleet {
+            let Some(track) = self.tracks.get_mut(id) else {
+                continue;
+            };
+            let later = belief.states.later();
+            let instance = instances.iter().find(|instance| instance.id == *id);
+            let states = instance.map_or(States::one(State::Gone), states_of);
+            let fit = states.and(later);
+            if !fit.is_empty() {
+                belief.states = fit;
+                judge.note(sheet, Check::ControlUnchanged, Weight::Full, true, "", "");
+                if let Some(instance) = instance {
+                    reasons(&judge, sheet, id, track, instance);
+                    remember(track, instance);
+                }
+                continue;
+            }
+            let down_before = track.stop.as_ref().is_some_and(|stop| stop.seen_down);
+            if !last && !down_before {
+                continue;
+            }
+            let allowed = format!("{id}: {later}");
+            let observed = format!("{id}: {}", instance.map_or("not described".into(), state_word));
+            mismatch(&judge, sheet, track, states, at_ms, &allowed, &observed);
+            belief.states = states;
+        }
+    }
+}
+
+/// A description that cannot be: which clauses does it violate?
+fn mismatch(
+    judge: &super::Judge,
+    sheet: &mut Sheet,
+    track: &Track,
+    states: States,
+    at_ms: u64,
+    allowed: &str,
+    observed: &str,
+) {
+    let full = Weight::Full;
+    if !track.effects.is_empty() {
+        sheet.deviates(judge.clauses(&track.effects), full, allowed, observed);
+        judge.note(sheet, Check::ControlUnchanged, full, false, allowed, observed);
+        return;
+    }
+    let Some(stop) = &track.stop else {
+        sheet.deviates(judge.clauses(&track.reasons), full, allowed, observed);
+        judge.note(sheet, Check::ControlUnchanged, full, false, allowed, observed);
+        return;
+    };
+    let up: States = [State::Pending, State::Restarting, State::Running]
+        .into_iter()
+        .collect();
+    if states.within(up) && stop.seen_down {
+        judge.note(sheet, Check::StaysStopped, full, false, allowed, observed);
+    } else if states.within(up) && at_ms.saturating_sub(stop.at_ms) < LAG_MS {
+        sheet.unknown(
+            judge.of(Check::VisibleAfterStop),
+            allowed,
+            &format!("{observed}, but descriptions may lag for a minute"),
+        );
+    } else {
+        judge.note(sheet, Check::VisibleAfterStop, full, false, allowed, observed);
+        judge.note(sheet, Check::Waiter, full, false, allowed, observed);
+        judge.note(sheet, Check::Settles, full, false, allowed, observed);
+    }
+}
+
+/// `reason` and `stateReason` of one description.
+fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track, instance: &Instance) {
+    let states = states_of(instance);
+    let reason = instance.reason.as_deref().unwrap_or("");
+    let state_reason = instance.state_reason.as_ref();
+    if states == States::one(State::Running) {
+        // After a restart the empty reason is inferred, not recorded.
+        let weight = if track.restarted {
+            Weight::Advisory
+        } else {
+            Weight::Full
+        };
+        let observed = format!(
+            "{id}: reason {}, stateReason {}",
+            quote(reason),
+            code_of(state_reason)
+        );
+        let fits = reason.is_empty() && state_reason.is_none_or(|(code, _)| code.is_empty());
+        let allowed = "an empty reason and no stateReason while running";
+        judge.note(
+            sheet,
+            Check::RunningWithoutReason,
+            weight,
+            fits,
+            allowed,
+            &observed,
+        );
+        return;
+    }
+    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+    if !states.within(down) || states.is_empty() {
+        return;
+    }
+    if track.idle_stop
+        && let Some(last) = &track.last
+        && states == States::one(State::Stopped)
+        && states_of(last) == states
+    {
+        let unchanged = last.reason == instance.reason && last.state_reason == instance.state_reason;
+        let (allowed, observed) = (
+            format!(
+                "{id}: reason {} as before the call",
+                quote(last.reason.as_deref().unwrap_or(""))
+            ),
+            format!("{id}: reason {}", quote(reason)),
+        );
+        judge.note(
+            sheet,
+            Check::ReasonUnchanged,
+            Weight::Full,
+            unchanged,
+            &allowed,
+            &observed,
+        );
+    }
+    let Some(stop) = &mut track.stop else { return };
+    stop.seen_down = true;
+    sheet.held(judge.of(Check::VisibleAfterStop));
+    let time = transition_time(reason);
+    let observed = format!("{id}: reason {}", quote(reason));
+    judge.note(
+        sheet,
+        Check::TransitionReason,
+        Weight::Full,
+        time.is_some(),
+        "reason \"User initiated (YYYY-MM-DD hh:mm:ss GMT)\"",
+        &observed,
+    );
+    if let (Some(time), Some(answered)) = (time, stop.date.as_deref().and_then(http_date)) {
+        let apart = time.duration_since(answered).as_secs().unsigned_abs();
+        judge.note(
+            sheet,
+            Check::ReasonTime,
+            Weight::Full,
+            apart <= 5,
+            "a time in the reason within seconds of the Date header of the answer",
+            &format!("{observed}, {apart} s apart"),
+        );
+    }
+    let (check, code) = if stop.hibernate {
+        (Check::HibernateReason, "Client.UserInitiatedHibernate")
+    } else {
+        (Check::StateReason, "Client.UserInitiatedShutdown")
+    };
+    let message = if stop.hibernate {
+        "Client.UserInitiatedHibernate: User initiated hibernate"
+    } else {
+        "Client.UserInitiatedShutdown: User initiated shutdown"
+    };
+    let fits = state_reason.is_some_and(|(seen, text)| seen == code && text == message);
+    let observed = format!(
+        "{id}: stateReason {} {}",
+        code_of(state_reason),
+        state_reason.map_or_else(String::new, |(_, text)| quote(text))
+    );
+    judge.note(
+        sheet,
+        check,
+        Weight::Full,
+        fits,
+        &format!("stateReason {code} \"{message}\""),
+        &observed,
+    );
+    if states == States::one(State::Stopping) {
+        let there = !reason.is_empty() && state_reason.is_some();
+        let observed = format!(
+            "{id}: reason {}, stateReason {}",
+            quote(reason),
+            code_of(state_reason)
+        );
+        let allowed = "reason and stateReason while stopping";
+        judge.note(
+            sheet,
+            Check::ReasonWhileStopping,
+            Weight::Full,
+            there,
+            allowed,
+            &observed,
+        );
+    }
+}
+
+/// What a stop must leave as it was, and what it must take away.
+fn keeps_identity(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &Track) {
+    let (Some(first), Some(last)) = (&track.first, &track.last) else {
+        return;
+    };
+    if first.root_device_type.as_deref() == Some(root_word(Root::InstanceStore)) {
+        return;
+    }
+    let mut changed = Vec::new();
+    if first.private_ip.is_some() && first.private_ip != last.private_ip {
+        changed.push(format!(
+            "private address {} became {}",
+            quote(first.private_ip.as_deref().unwrap_or("")),
+            quote(last.private_ip.as_deref().unwrap_or(""))
+        ));
+    }
+    if first
+        .volume_ids
+        .iter()
+        .any(|volume| !last.volume_ids.contains(volume))
+    {
+        changed.push(format!(
+            "volumes {:?} became {:?}",
+            first.volume_ids, last.volume_ids
+        ));
+    }
+    if last
+        .public_ip
+        .as_deref()
+        .is_some_and(|address| !address.is_empty())
+    {
+        changed.push(format!(
+            "public address {} kept",
+            quote(last.public_ip.as_deref().unwrap_or(""))
+        ));
+    }
+    judge.note(
+        sheet,
+        Check::KeepsIdentity,
+        Weight::Full,
+        changed.is_empty(),
+        "volumes and private address kept, public address released",
+        &format!("{id}: {}", changed.join(", ")),
+    );
+}
+
+fn remember(track: &mut Track, instance: &Instance) {
+    track.first.get_or_insert_with(|| instance.clone());
+    track.last = Some(instance.clone());
+}
+
+fn looks(exchanges: &[Exchanged]) -> impl Iterator<Item = (u64, Vec<Instance>)> {
+    exchanges
+        .iter()
+        .filter(|one| one.role == Role::Look)
+        .filter_map(|one| {
+            let instances = described(&reply::decode(&revive(&one.answer)?))?;
+            Some((one.at_ms, instances))
+        })
+}
+
+fn last_look(exchanges: &[Exchanged]) -> Option<(u64, Vec<Instance>)> {
+    looks(exchanges).last()
+}
+
+fn root_word(root: Root) -> &'static str {
+    match root {
+        Root::Ebs => "ebs",
+        Root::InstanceStore => "instance-store",
+    }
+}
+
+fn state_word(instance: &Instance) -> String {
+    instance
+        .state
+        .as_ref()
+        .and_then(|state| state.name.as_deref())
+        .map_or_else(
+            || "in no state".to_owned(),
+            |name| super::text::one_line(name, 40),
+        )
+}
+
+fn code_of(state_reason: Option<&(String, String)>) -> String {
+    state_reason.map_or_else(|| "absent".to_owned(), |(code, _)| quote(code))
+}
+
+/// The time in `User initiated (2017-05-20 19:44:54 GMT)`.
+fn transition_time(reason: &str) -> Option<DateTime> {
+    let text = reason.strip_prefix("User initiated (")?.strip_suffix(" GMT)")?;
+    // The parser is more lenient than the recorded form.
+    if text.len() != "2017-05-20 19:44:54".len() || text.as_bytes().get(10) != Some(&b' ') {
+        return None;
+    }
+    DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()
+}
+
+fn http_date(text: &str) -> Option<DateTime> {
+    rfc2822::parse(text)
+        .ok()
+        .map(|zoned| zoned.with_time_zone(jiff::tz::TimeZone::UTC).datetime())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_reason_is_read_in_the_recorded_form_only() {
+        assert!(transition_time("User initiated (2017-05-20 19:44:54 GMT)").is_some());
+        for wrong in [
+            "",
+            "User initiated",
+            "User initiated (2017-05-20T19:44:54 GMT)",
+            "User initiated (2017-05-20 19:44:54 UTC)",
+            "User initiated (2017-13-20 19:44:54 GMT)",
+            "user initiated (2017-05-20 19:44:54 GMT)",
+        ] {
+            assert!(transition_time(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_http_date_is_read_as_universal_time() {
+        let date = http_date("Sat, 15 Jul 2017 14:02:41 GMT").expect("a date in RFC 9110's form");
+        assert_eq!(date, jiff::civil::date(2017, 7, 15).at(14, 2, 41, 0));
+    }
+}

@@ -1,0 +1,377 @@
+//! Judging: what came back against what was allowed.
+//!
+//! Enters: the fixtures of a case, then its steps, each with its exchanges as the journal has them. Leaves: for each
+//! step the clauses that held and the findings. A pure function of the journal, so an old recording is judged again
+//! by the same code, and gives the same verdicts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::contract::{Check, Clause, ClauseId, Contract, State};
+use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
+use crate::model::{self, Belief, Fleet, States};
+use crate::protocol::capture::revive;
+use crate::protocol::reply::{self, Body, Instance, Reply};
+
+mod answer;
+mod ask;
+mod look;
+mod shape;
+mod sheet;
+mod text;
+
+use answer::Answered;
+use sheet::{Sheet, Weight};
+
+/// The contract, indexed for judging. One for a run.
+#[derive(Debug)]
+pub struct Judge {
+    contract: Arc<Contract>,
+    by_id: HashMap<ClauseId, usize>,
+    by_check: HashMap<Check, Vec<usize>>,
+}
+
+/// The state of judging one case.
+#[derive(Debug)]
+pub struct CaseJudge {
+    judge: Arc<Judge>,
+    case: String,
+    fleet: Fleet,
+    tracks: BTreeMap<String, Track>,
+    seen: Seen,
+    control_failed: Option<usize>,
+    blocked: Option<String>,
+}
+
+/// What is remembered of one instance beside where it may be.
+#[derive(Debug, Default)]
+struct Track {
+    /// Clauses that forbid it to change, from the calls that were refused.
+    effects: Vec<ClauseId>,
+    /// Clauses of the last state change that was accepted.
+    reasons: Vec<ClauseId>,
+    /// The last accepted stop that found it up.
+    stop: Option<Stop>,
+    /// Whether it was started again since it was arranged.
+    restarted: bool,
+    /// Whether the last accepted stop found it stopped already.
+    idle_stop: bool,
+    /// How it was described first.
+    first: Option<Instance>,
+    /// How it was described last.
+    last: Option<Instance>,
+}
+
+/// An accepted stop.
+#[derive(Debug, Clone)]
+struct Stop {
+    at_ms: u64,
+    date: Option<String>,
+    hibernate: bool,
+    seen_down: bool,
+}
+
+/// What must be remembered across the answers of a case.
+#[derive(Debug, Default)]
+struct Seen {
+    request_ids: BTreeSet<String>,
+}
+
+impl Judge {
+    /// Indexes a contract.
+    pub fn new(contract: Arc<Contract>) -> Self {
+        let mut by_id = HashMap::new();
+        let mut by_check: HashMap<Check, Vec<usize>> = HashMap::new();
+        for (index, clause) in contract.clauses.iter().enumerate() {
+            by_id.insert(clause.id.clone(), index);
+            for check in &clause.checks {
+                by_check.entry(*check).or_default().push(index);
+            }
+        }
+        Judge {
+            contract,
+            by_id,
+            by_check,
+        }
+    }
+
+    /// The contract.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// The clauses with these ids.
+    fn clauses<'a>(&'a self, ids: &'a [ClauseId]) -> impl Iterator<Item = &'a Clause> {
+        ids.iter()
+            .filter_map(|id| self.contract.clauses.get(*self.by_id.get(id)?))
+    }
+
+    /// The clauses that a check judges.
+    fn of(&self, check: Check) -> impl Iterator<Item = &Clause> {
+        let indices = self.by_check.get(&check).map_or(&[][..], Vec::as_slice);
+        indices
+            .iter()
+            .filter_map(|index| self.contract.clauses.get(*index))
+    }
+
+    /// Writes down the result of a check.
+    fn note(
+        &self,
+        sheet: &mut Sheet,
+        check: Check,
+        weight: Weight,
+        fits: bool,
+        allowed: &str,
+        observed: &str,
+    ) {
+        if fits {
+            sheet.held(self.of(check));
+        } else {
+            sheet.deviates(self.of(check), weight, allowed, observed);
+        }
+    }
+}
+
+impl CaseJudge {
+    /// Begins a case.
+    pub fn new(judge: Arc<Judge>, case: &str) -> Self {
+        CaseJudge {
+            judge,
+            case: case.to_owned(),
+            fleet: Fleet::new(),
+            tracks: BTreeMap::new(),
+            seen: Seen::default(),
+            control_failed: None,
+            blocked: None,
+        }
+    }
+
+    /// An instance is there, and was described as wished.
+    pub fn fixture(&mut self, ready: &FixtureReady) {
+        self.fleet.insert(ready.id.clone(), Belief::of(ready.kind));
+        self.tracks.insert(ready.id.clone(), Track::default());
+    }
+
+    /// Judges a step. Call it once for each step, in order.
+    pub fn judge(&mut self, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
+        let mut sheet = Sheet::default();
+        match &step.intent {
+            Intent::Call | Intent::Together => self.acts(&mut sheet, step, exchanges),
+            Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, exchanges),
+            Intent::Observe => self.observe(&mut sheet, exchanges),
+        }
+        let (held, findings) = sheet.close(&self.case, step.step);
+        Judged {
+            case: self.case.clone(),
+            step: step.step,
+            held,
+            findings,
+        }
+    }
+
+    /// Why the case cannot go on, if the endpoint lacks an action that a step needs.
+    pub fn blocked(&self) -> Option<&str> {
+        self.blocked.as_deref()
+    }
+
+    /// Whether the answer to a call must be followed by a look at the fleet: it refused, or it should have.
+    pub fn wants_proof(&self, call: &Call, reply: &Reply) -> bool {
+        let Some(action) = self.tested_action(call) else {
+            return false;
+        };
+        let reading = model::read(&self.judge.contract, &self.fleet, call);
+        let expectation = model::expect(&self.judge.contract, &self.fleet, action, &reading);
+        !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
+    }
+
+    /// Whether the fleet is described as it may be. If not, it is worth asking again: descriptions may lag.
+    pub fn fits(&self, reply: &Reply) -> bool {
+        let Some(instances) = look::described(reply) else {
+            return false;
+        };
+        self.fleet.iter().all(|(id, belief)| {
+            let later = belief.states.later();
+            match instances.iter().find(|instance| instance.id == *id) {
+                None => later.contains(State::Gone),
+                Some(instance) => !look::states_of(instance).and(later).is_empty(),
+            }
+        })
+    }
+
+    /// Whether an instance may still come to a state of this name by itself.
+    pub fn may_reach(&self, id: &str, state: &str) -> bool {
+        self.fleet
+            .get(id)
+            .is_some_and(|belief| !belief.states.later().and(States::named(state)).is_empty())
+    }
+
+    /// The action of a call if its answers are the oracle's business, whatever is wrong with its name.
+    fn tested_action<'a>(&'a self, call: &'a Call) -> Option<&'a str> {
+        let contract = &self.judge.contract;
+        match call.action.as_deref() {
+            Some(action) if contract.transitions.iter().any(|row| row.action == action) => Some(action),
+            Some(action) if ask::is_question(action) => None,
+            Some(_) | None => Some(&contract.action),
+        }
+    }
+
+    fn acts(&mut self, sheet: &mut Sheet, step: &StepStarted, exchanges: &[Exchanged]) {
+        let judge = Arc::clone(&self.judge);
+        let acts: Vec<&Exchanged> = exchanges.iter().filter(|one| one.role == Role::Act).collect();
+        let Some(first) = acts.first() else { return };
+        let Some(action) = self.tested_action(&first.call).map(str::to_owned) else {
+            for act in acts {
+                self.ask(sheet, act);
+            }
+            return;
+        };
+        let before = self.fleet.clone();
+        let together = step.intent == Intent::Together;
+        let fleet = if together {
+            superposed(&before)
+        } else {
+            before.clone()
+        };
+        let mut answers = Vec::new();
+        for act in &acts {
+            let Some(response) = revive(&act.answer) else {
+                sheet.unknown(judge.clauses(&step.witness), "an answer", "no answer came");
+                continue;
+            };
+            let reply = reply::decode(&response);
+            let question = answer::Question {
+                judge: &judge,
+                fleet: &fleet,
+                action: &action,
+                call: &act.call,
+            };
+            answers.push((*act, question.judge(sheet, &mut self.seen, &reply), reply));
+        }
+        if together {
+            self.one_transition(sheet, &answers);
+        }
+        self.apply(&before, &answers);
+        self.witness(
+            sheet,
+            step,
+            answers
+                .iter()
+                .find_map(|(_, answered, _)| answered.wrong.as_ref()),
+        );
+        let proof = exchanges.iter().rev().find(|one| one.role == Role::Look);
+        if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
+            self.prove(sheet, &before, answered, proof);
+        }
+    }
+
+    /// Of several stops at once, no more than one may have found an instance running.
+    fn one_transition(&self, sheet: &mut Sheet, answers: &[(&Exchanged, Answered, Reply)]) {
+        for id in self.fleet.keys() {
+            let found_up = answers
+                .iter()
+                .filter_map(|(_, _, reply)| document_changes(reply))
+                .flat_map(|changes| changes.items)
+                .filter(|item| item.id.as_deref() == Some(id))
+                .filter(|item| {
+                    item.previous.as_ref().and_then(|state| state.name.as_deref()) == Some("running")
+                })
+                .count();
+            let touched = answers
+                .iter()
+                .any(|(_, answered, _)| answered.beliefs.contains_key(id));
+            if touched {
+                self.judge.note(
+                    sheet,
+                    Check::OneTransition,
+                    Weight::Full,
+                    found_up <= 1,
+                    "one of the calls found the instance running, the others found it stopping or stopped",
+                    &format!("{found_up} calls found it running"),
+                );
+            }
+        }
+    }
+
+    /// Takes over what the answers tell of the instances.
+    fn apply(&mut self, before: &Fleet, answers: &[(&Exchanged, Answered, Reply)]) {
+        for (act, answered, reply) in answers {
+            for (id, states) in &answered.beliefs {
+                if let Some(belief) = self.fleet.get_mut(id) {
+                    belief.states = *states;
+                }
+                let Some(track) = self.tracks.get_mut(id) else {
+                    continue;
+                };
+                track.reasons = answered.reasons.get(id).cloned().unwrap_or_default();
+                track.effects.clear();
+                match answered.moves.get(id) {
+                    Some(answer::Move::Down { hibernate }) => {
+                        track.stop = Some(Stop {
+                            at_ms: act.at_ms,
+                            date: reply.headers.get("date").map(str::to_owned),
+                            hibernate: *hibernate,
+                            seen_down: false,
+                        });
+                        track.idle_stop = false;
+                    }
+                    Some(answer::Move::Idle) => track.idle_stop = true,
+                    Some(answer::Move::Up) => {
+                        track.stop = None;
+                        track.restarted = true;
+                        track.idle_stop = false;
+                    }
+                    Some(answer::Move::End) => {
+                        track.stop = None;
+                        track.idle_stop = false;
+                    }
+                    None => {}
+                }
+            }
+            for (id, clauses) in &answered.effects {
+                // An instance that an accepted call moves is bound by that call, not by an earlier refusal.
+                if let Some(track) = self.tracks.get_mut(id).filter(|_| before.contains_key(id)) {
+                    track.effects.extend(clauses.iter().cloned());
+                }
+            }
+        }
+    }
+
+    fn witness(&mut self, sheet: &mut Sheet, step: &StepStarted, wrong: Option<&(String, String)>) {
+        let judge = Arc::clone(&self.judge);
+        match (wrong, self.control_failed) {
+            (_, Some(control)) => sheet.unknown(
+                judge.clauses(&step.witness),
+                "the same answer as to the plain form",
+                &format!("the plain form in step {control} is not answered as it should be either"),
+            ),
+            (Some((allowed, observed)), None) => {
+                sheet.deviates(judge.clauses(&step.witness), Weight::Full, allowed, observed);
+            }
+            (None, None) => sheet.held(judge.clauses(&step.witness)),
+        }
+        if step.control && wrong.is_some() {
+            self.control_failed = Some(step.step);
+        }
+    }
+}
+
+/// What may be found by one of several calls that run at once: the state before them, or after any of them.
+fn superposed(fleet: &Fleet) -> Fleet {
+    let mut fleet = fleet.clone();
+    for belief in fleet.values_mut() {
+        if belief.states.contains(State::Running) {
+            belief.states = belief.states.or(States::one(State::Stopping)).later();
+        }
+    }
+    fleet
+}
+
+fn document_changes(reply: &Reply) -> Option<reply::StateChanges> {
+    match &reply.body {
+        Body::Document(document) if (200..300).contains(&reply.status) => {
+            Some(reply::state_changes(&document.root))
+        }
+        Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! Text from outside, made fit to stand in a finding: one line, bounded, without control characters.
+
+/// The text on one line, control characters as escapes, cut after so many characters.
+pub(super) fn one_line(text: &str, most: usize) -> String {
+    let mut line: String = text
+        .chars()
+        .take(most)
+        .flat_map(|character| {
+            let escape = character.is_control();
+            let escaped = escape.then(|| character.escape_default());
+            let plain = (!escape).then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect();
+    if text.chars().nth(most).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// The text in quotation marks, as [`one_line`] has it.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", one_line(text, 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_length_do_not_pass() {
+        assert_eq!(one_line("a\u{1b}[31mb\n", 20), "a\\u{1b}[31mb\\n");
+        assert_eq!(one_line("aaaa", 4), "aaaa");
+        assert_eq!(one_line("aaaaa", 4), "aaaa…");
+    }
+}
