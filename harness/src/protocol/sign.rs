@@ -124,7 +124,7 @@ pub fn sign(
     match auth {
         Auth::Unsigned => Ok(request),
         Auth::Garbage => {
-            request.headers.set("Authorization", "not a signature");
+            request.headers.set("Authorization", GARBAGE);
             Ok(request)
         }
         Auth::Header => in_header(request, &keys.main, &scope),
@@ -143,6 +143,9 @@ pub fn sign(
         Auth::Denied => in_header(request, keys.denied.as_ref().ok_or_else(missing)?, &scope),
     }
 }
+
+/// An `Authorization` header that proves nothing.
+pub(super) const GARBAGE: &str = "not a signature";
 
 /// What a signature is good for.
 struct Scope<'a> {
