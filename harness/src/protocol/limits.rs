@@ -1,6 +1,9 @@
-//! How much of a document we are willing to read.
+//! How much of a document we are willing to read, looked at before any parser builds a tree of it.
+//!
+//! [`within`] walks the bytes once, without allocating for what it finds, and counts at least as much as a parser
+//! would. It does not decide whether a document is well-formed; what it cannot follow it leaves to the judges.
 
-/// The limits of a readable document.
+/// The limits of a readable document. The default is far above any answer of EC2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The longest document.
@@ -14,14 +17,225 @@ pub struct Limits {
     /// The most elements in all.
     pub elements: usize,
 }
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            bytes: 16 * 1024 * 1024,
+            bytes: 16 << 20,
             depth: 64,
             attributes: 64,
             namespaces: 64,
             elements: 1_000_000,
+        }
+    }
+}
+
+/// Why a document is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// It is too long.
+    #[error("it is longer than {0} bytes")]
+    Bytes(usize),
+    /// It is nested too deeply.
+    #[error("its elements are nested more than {0} deep")]
+    Depth(usize),
+    /// An element has too many attributes.
+    #[error("an element has more than {0} attributes")]
+    Attributes(usize),
+    /// Too many namespaces are in force.
+    #[error("more than {0} namespace declarations are in force at one place")]
+    Namespaces(usize),
+    /// It has too many elements.
+    #[error("it has more than {0} elements")]
+    Elements(usize),
+    /// It declares a document type: entities, the tool of every XML bomb.
+    #[error("it has a document type declaration, which no answer of EC2 has")]
+    Doctype,
+}
+
+/// Whether a document keeps within the limits.
+pub fn within(text: &str, limits: &Limits) -> Result<(), Excess> {
+    if text.len() > limits.bytes {
+        return Err(Excess::Bytes(limits.bytes));
+    }
+    let mut rest = text;
+    let mut elements = 0_usize;
+    // For each open element the number of namespaces it declares; their sum is what is in force.
+    let mut open: Vec<usize> = Vec::new();
+    let mut in_force = 0_usize;
+    while let Some((_, markup)) = rest.split_once('<') {
+        rest = match markup.as_bytes().first() {
+            Some(b'!') => after_bang(markup)?,
+            Some(b'?') => after(markup, "?>"),
+            Some(b'/') => {
+                in_force = in_force.saturating_sub(open.pop().unwrap_or(0));
+                after(markup, ">")
+            }
+            Some(_) => {
+                let tag = read_tag(markup);
+                elements += 1;
+                if elements > limits.elements {
+                    return Err(Excess::Elements(limits.elements));
+                }
+                if tag.attributes > limits.attributes {
+                    return Err(Excess::Attributes(limits.attributes));
+                }
+                if in_force + tag.namespaces > limits.namespaces {
+                    return Err(Excess::Namespaces(limits.namespaces));
+                }
+                if open.len() >= limits.depth {
+                    return Err(Excess::Depth(limits.depth));
+                }
+                if !tag.empty {
+                    open.push(tag.namespaces);
+                    in_force += tag.namespaces;
+                }
+                tag.rest
+            }
+            None => "",
+        };
+    }
+    Ok(())
+}
+
+/// What follows a comment or a CDATA section. Any other `<!` is a declaration that belongs to a document type.
+fn after_bang(markup: &str) -> Result<&str, Excess> {
+    if let Some(comment) = markup.strip_prefix("!--") {
+        Ok(after(comment, "-->"))
+    } else if let Some(data) = markup.strip_prefix("![CDATA[") {
+        Ok(after(data, "]]>"))
+    } else {
+        Err(Excess::Doctype)
+    }
+}
+
+fn after<'a>(text: &'a str, end: &str) -> &'a str {
+    text.split_once(end).map_or("", |(_, rest)| rest)
+}
+
+/// A start tag, as far as it must be understood to count.
+struct Tag<'a> {
+    attributes: usize,
+    namespaces: usize,
+    empty: bool,
+    rest: &'a str,
+}
+
+/// Counts the equals signs outside quotes, which no attribute can do without.
+fn read_tag(markup: &str) -> Tag<'_> {
+    let mut tag = Tag {
+        attributes: 0,
+        namespaces: 0,
+        empty: false,
+        rest: "",
+    };
+    let mut quote = None;
+    let mut word_start = 0;
+    let mut last = b' ';
+    for (i, byte) in markup.bytes().enumerate() {
+        match quote {
+            Some(end) => {
+                if byte == end {
+                    quote = None;
+                    word_start = i + 1;
+                }
+            }
+            None => match byte {
+                b'"' | b'\'' => quote = Some(byte),
+                b'=' => {
+                    tag.attributes += 1;
+                    let name = markup.get(word_start..i).unwrap_or_default();
+                    tag.namespaces += usize::from(name.trim_start().starts_with("xmlns"));
+                }
+                b'>' => {
+                    tag.empty = last == b'/';
+                    tag.rest = markup.get(i + 1..).unwrap_or_default();
+                    break;
+                }
+                // The name of an attribute may be parted from its equals sign, so only a word after a word counts.
+                byte if byte.is_ascii_whitespace() => {}
+                _ if last.is_ascii_whitespace() => word_start = i,
+                _ => {}
+            },
+        }
+        last = byte;
+    }
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Limits = Limits {
+        bytes: 200,
+        depth: 3,
+        attributes: 2,
+        namespaces: 2,
+        elements: 4,
+    };
+
+    #[test]
+    fn the_last_good_value_passes_and_the_first_bad_one_does_not() {
+        let good = [
+            "<a><b><c/></b></a>",
+            "<a><b/><b/><b/></a>",
+            "<a x='1' y='2'/>",
+            "<a><!-- <b><b><b><b> --></a>",
+        ];
+        for text in good {
+            assert_eq!(within(text, &SMALL), Ok(()), "{text}");
+        }
+        assert_eq!(within("<a><b><c><d/></c></b></a>", &SMALL), Err(Excess::Depth(3)));
+        assert_eq!(
+            within("<a><b/><b/><b/><b/></a>", &SMALL),
+            Err(Excess::Elements(4))
+        );
+        assert_eq!(
+            within("<a x='1' y='2' z='3'/>", &SMALL),
+            Err(Excess::Attributes(2))
+        );
+        assert_eq!(within(&" ".repeat(201), &SMALL), Err(Excess::Bytes(200)));
+    }
+
+    #[test]
+    fn namespaces_count_where_they_are_in_force() {
+        let siblings = "<a xmlns='u'><b xmlns:p = 'v'/><b xmlns:p='v'></b><b  xmlns\n='v'/></a>";
+        assert_eq!(within(siblings, &SMALL), Ok(()));
+        let nested = "<a xmlns='u'><b xmlns:p ='v'><c k='1' xmlns:q\t= 'w'/></b></a>";
+        assert_eq!(within(nested, &SMALL), Err(Excess::Namespaces(2)));
+    }
+
+    #[test]
+    fn quotes_comments_and_cdata_hide_what_is_in_them() {
+        assert_eq!(
+            within("<a x='>====' y=\"'=\"><![CDATA[<b><b><b><b><b>]]></a>", &SMALL),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_document_type_is_refused_in_any_spelling() {
+        for text in ["<!DOCTYPE a><a/>", "<!doctype html>", "<a/><!ENTITY", "<!"] {
+            assert_eq!(within(text, &SMALL), Err(Excess::Doctype), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_left_to_the_judges() {
+        for text in [
+            "",
+            "<",
+            "<a",
+            "<a x='",
+            "</a></a>",
+            "<?",
+            "<!--",
+            "a<b",
+            "<\u{e9}",
+            "<a\u{1F600}='\u{1F600}'",
+        ] {
+            assert_eq!(within(text, &SMALL), Ok(()), "{text}");
         }
     }
 }

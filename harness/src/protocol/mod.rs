@@ -8,6 +8,7 @@ pub mod encode;
 pub mod form;
 pub mod limits;
 pub mod reply;
+mod scrub;
 pub mod sign;
 pub mod views;
 pub mod wellformed;

@@ -1,0 +1,175 @@
+//! The answer of an action that changes states: who went from which state to which.
+
+use crate::protocol::views::{Members, text_of};
+use crate::protocol::xml::Element;
+
+/// The answer of StopInstances, StartInstances or TerminateInstances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateChanges {
+    /// Every `requestId` below the root.
+    pub request_ids: Vec<String>,
+    /// How many `instancesSet` elements there are.
+    pub sets: usize,
+    /// All items of all sets, in order.
+    pub items: Vec<StateChange>,
+}
+
+/// One instance in such an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateChange {
+    /// `instanceId`.
+    pub id: Option<String>,
+    /// `currentState`.
+    pub current: Option<StateValue>,
+    /// `previousState`.
+    pub previous: Option<StateValue>,
+    /// What is unusual about the item, in words.
+    pub oddities: Vec<String>,
+}
+
+/// A state as it is written: a code and a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateValue {
+    /// The text of `code`.
+    pub code: Option<String>,
+    /// The text of `name`.
+    pub name: Option<String>,
+}
+
+impl StateValue {
+    /// The code as a number, if it is one in plain decimal digits.
+    pub fn code_number(&self) -> Option<u32> {
+        let code = self.code.as_deref()?;
+        code.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| code.parse().ok())?
+    }
+}
+
+/// Reads the answer of an action that changes states.
+///
+/// What stands outside the sets is not this view's concern; what is unusual within an item is told with it.
+pub fn state_changes(root: &Element) -> StateChanges {
+    StateChanges {
+        request_ids: root.children_named("requestId").map(text_of).collect(),
+        sets: root.children_named("instancesSet").count(),
+        items: root
+            .children_named("instancesSet")
+            .flat_map(|set| &set.children)
+            .map(read_item)
+            .collect(),
+    }
+}
+
+fn read_item(item: &Element) -> StateChange {
+    let mut members = Members::of(item, "the item");
+    if item.name != "item" {
+        members
+            .oddities
+            .push(format!("an item is named {} instead of item", item.name));
+    }
+    let id = members.text("instanceId");
+    let current = members.one("currentState");
+    let previous = members.one("previousState");
+    members.no_others(&["instanceId", "currentState", "previousState"]);
+    let mut oddities = members.oddities;
+    StateChange {
+        id,
+        current: current.map(|element| read_state(element, &mut oddities)),
+        previous: previous.map(|element| read_state(element, &mut oddities)),
+        oddities,
+    }
+}
+
+fn read_state(element: &Element, oddities: &mut Vec<String>) -> StateValue {
+    let mut members = Members::of(element, &element.name);
+    let value = StateValue {
+        code: members.text("code"),
+        name: members.text("name"),
+    };
+    members.no_others(&["code", "name"]);
+    oddities.append(&mut members.oddities);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::xml::read;
+
+    const STOPPED: &str = "<StopInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">
+        <requestId>8fb2652c-2944-48cd-a035-7580571e5499</requestId>
+        <instancesSet><item><instanceId>i-03fe236b187a898b6</instanceId>
+            <currentState><code>64</code><name>stopping</name></currentState>
+            <previousState><code>16</code><name>running</name></previousState></item></instancesSet>
+        </StopInstancesResponse>";
+
+    fn changes(text: &str) -> StateChanges {
+        state_changes(&read(text).expect("the document is well-formed").root)
+    }
+
+    fn state(code: &str, name: &str) -> Option<StateValue> {
+        Some(StateValue {
+            code: Some(code.to_owned()),
+            name: Some(name.to_owned()),
+        })
+    }
+
+    #[test]
+    fn a_recorded_answer_is_read_without_oddities() {
+        let read = changes(STOPPED);
+        assert_eq!((read.sets, read.request_ids.len()), (1, 1));
+        let expected = StateChange {
+            id: Some("i-03fe236b187a898b6".to_owned()),
+            current: state("64", "stopping"),
+            previous: state("16", "running"),
+            oddities: Vec::new(),
+        };
+        assert_eq!(read.items, [expected]);
+    }
+
+    #[test]
+    fn everything_unusual_about_an_item_is_told() {
+        let read = changes(
+            "<r><instancesSet><member x='1'><instanceId>i-1</instanceId><instanceId>i-2</instanceId>\
+             <currentState><code/><name> stopped </name><x/></currentState><more/>!</member></instancesSet></r>",
+        );
+        let oddities = read
+            .items
+            .first()
+            .map(|item| item.oddities.join("; "))
+            .unwrap_or_default();
+        assert_eq!(
+            oddities,
+            "the item has text of its own; an item is named member instead of item; \
+             the item has 2 instanceId; the item has no previousState; the item has an unknown more; \
+             name has white space around its value; currentState has an unknown x"
+        );
+        assert_eq!(
+            read.items.first().and_then(|item| item.id.as_deref()),
+            Some("i-1")
+        );
+    }
+
+    #[test]
+    fn sets_and_request_ids_are_counted_and_not_assumed() {
+        let read = changes("<r><instancesSet/><instancesSet><item/></instancesSet></r>");
+        assert_eq!((read.sets, read.items.len(), read.request_ids.len()), (2, 1, 0));
+        assert_eq!(changes("<html/>"), StateChanges::default());
+    }
+
+    #[test]
+    fn a_code_is_a_number_only_in_plain_digits() {
+        let number = |code: &str| {
+            StateValue {
+                code: Some(code.to_owned()),
+                name: None,
+            }
+            .code_number()
+        };
+        assert_eq!((number("16"), number("080")), (Some(16), Some(80)));
+        for code in ["", "+16", "-1", "16.0", "1 6", "99999999999", "٨"] {
+            assert_eq!(number(code), None, "{code}");
+        }
+    }
+}

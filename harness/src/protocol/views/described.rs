@@ -1,0 +1,293 @@
+//! What the Describe actions and RunInstances answer, as far as the harness asks.
+//!
+//! These answers are looked at to learn the state of the fleet, not judged for themselves: unknown members are
+//! passed over, and an element that is empty counts as absent, except for an instance's `reason`.
+
+use crate::protocol::views::{StateValue, text_of};
+use crate::protocol::xml::Element;
+
+/// An instance as it is described.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instance {
+    /// `instanceId`.
+    pub id: String,
+    /// `instanceState`.
+    pub state: Option<StateValue>,
+    /// `reason`; present and empty is `Some("")`.
+    pub reason: Option<String>,
+    /// Code and message of `stateReason`.
+    pub state_reason: Option<(String, String)>,
+    /// `rootDeviceType`.
+    pub root_device_type: Option<String>,
+    /// `instanceLifecycle`.
+    pub instance_lifecycle: Option<String>,
+    /// `spotInstanceRequestId`.
+    pub spot_request_id: Option<String>,
+    /// `ipAddress`.
+    pub public_ip: Option<String>,
+    /// `privateIpAddress`.
+    pub private_ip: Option<String>,
+    /// `placement/availabilityZone`.
+    pub availability_zone: Option<String>,
+    /// `hibernationOptions/configured`.
+    pub hibernation_configured: Option<bool>,
+    /// The ids of the attached EBS volumes.
+    pub volume_ids: Vec<String>,
+    /// The tags.
+    pub tags: Vec<(String, String)>,
+}
+
+/// An image as it is described.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Image {
+    /// `imageId`.
+    pub id: String,
+    /// `rootDeviceType`.
+    pub root_device_type: Option<String>,
+    /// `rootDeviceName`.
+    pub root_device_name: Option<String>,
+    /// `architecture`.
+    pub architecture: Option<String>,
+    /// `imageState`.
+    pub state: Option<String>,
+}
+
+/// A Spot request as it is described.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SpotRequest {
+    /// `spotInstanceRequestId`.
+    pub id: String,
+    /// `state`.
+    pub state: Option<String>,
+    /// `status/code`.
+    pub status_code: Option<String>,
+    /// `type`: `one-time` or `persistent`.
+    pub kind: Option<String>,
+    /// `instanceId`.
+    pub instance_id: Option<String>,
+}
+
+/// All instances of a DescribeInstances answer, or of a RunInstances answer. Items without an id are passed over.
+pub fn instances(root: &Element) -> Vec<Instance> {
+    let reservations =
+        items(root, "reservationSet").flat_map(|reservation| items(reservation, "instancesSet"));
+    reservations
+        .chain(items(root, "instancesSet"))
+        .filter_map(read_instance)
+        .collect()
+}
+
+/// The token of the next page.
+pub fn next_token(root: &Element) -> Option<String> {
+    filled(root, &["nextToken"])
+}
+
+/// All images of a DescribeImages answer.
+pub fn images(root: &Element) -> Vec<Image> {
+    let read = |item: &Element| {
+        Some(Image {
+            id: filled(item, &["imageId"])?,
+            root_device_type: filled(item, &["rootDeviceType"]),
+            root_device_name: filled(item, &["rootDeviceName"]),
+            architecture: filled(item, &["architecture"]),
+            state: filled(item, &["imageState"]),
+        })
+    };
+    items(root, "imagesSet").filter_map(read).collect()
+}
+
+/// All requests of a DescribeSpotInstanceRequests answer.
+pub fn spot_requests(root: &Element) -> Vec<SpotRequest> {
+    let read = |item: &Element| {
+        Some(SpotRequest {
+            id: filled(item, &["spotInstanceRequestId"])?,
+            state: filled(item, &["state"]),
+            status_code: filled(item, &["status", "code"]),
+            kind: filled(item, &["type"]),
+            instance_id: filled(item, &["instanceId"]),
+        })
+    };
+    items(root, "spotInstanceRequestSet").filter_map(read).collect()
+}
+
+/// Ids and states of a DescribeInstanceStatus answer.
+pub fn instance_statuses(root: &Element) -> Vec<(String, StateValue)> {
+    items(root, "instanceStatusSet")
+        .filter_map(|item| {
+            let state = item.child("instanceState").map(read_state).unwrap_or_default();
+            Some((filled(item, &["instanceId"])?, state))
+        })
+        .collect()
+}
+
+/// The value of an attribute of a DescribeInstanceAttribute answer, for instance of `disableApiStop`.
+pub fn attribute_value(root: &Element, name: &str) -> Option<String> {
+    root.path_text(&[name, "value"]).map(str::to_owned)
+}
+
+/// The value of `return`, if it is a boolean.
+pub fn return_value(root: &Element) -> Option<bool> {
+    root.child_text("return")?.parse().ok()
+}
+
+fn read_instance(item: &Element) -> Option<Instance> {
+    Some(Instance {
+        id: filled(item, &["instanceId"])?,
+        state: item.child("instanceState").map(read_state),
+        reason: item.child("reason").map(text_of),
+        state_reason: read_state_reason(item),
+        root_device_type: filled(item, &["rootDeviceType"]),
+        instance_lifecycle: filled(item, &["instanceLifecycle"]),
+        spot_request_id: filled(item, &["spotInstanceRequestId"]),
+        public_ip: filled(item, &["ipAddress"]),
+        private_ip: filled(item, &["privateIpAddress"]),
+        availability_zone: filled(item, &["placement", "availabilityZone"]),
+        hibernation_configured: item
+            .path_text(&["hibernationOptions", "configured"])
+            .and_then(|text| text.parse().ok()),
+        volume_ids: items(item, "blockDeviceMapping")
+            .filter_map(|device| filled(device, &["ebs", "volumeId"]))
+            .collect(),
+        tags: items(item, "tagSet")
+            .map(|tag| {
+                let text = |name| tag.child_text(name).unwrap_or_default().to_owned();
+                (text("key"), text("value"))
+            })
+            .collect(),
+    })
+}
+
+/// An element without code and message says as much as none, and clients see none.
+fn read_state_reason(item: &Element) -> Option<(String, String)> {
+    let reason = item.child("stateReason")?;
+    let text = |name| reason.child_text(name).unwrap_or_default().to_owned();
+    let (code, message) = (text("code"), text("message"));
+    (!code.is_empty() || !message.is_empty()).then_some((code, message))
+}
+
+fn read_state(element: &Element) -> StateValue {
+    StateValue {
+        code: filled(element, &["code"]),
+        name: filled(element, &["name"]),
+    }
+}
+
+/// The items of all lists of this name.
+fn items<'a>(element: &'a Element, list: &'a str) -> impl Iterator<Item = &'a Element> {
+    element
+        .children_named(list)
+        .flat_map(|list| list.children_named("item"))
+}
+
+/// The text at the end of a path, unless it is empty.
+fn filled(element: &Element, path: &[&str]) -> Option<String> {
+    element
+        .path_text(path)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::xml::read;
+
+    fn root(text: &str) -> Element {
+        read(text).expect("the document is well-formed").root
+    }
+
+    const INSTANCE: &str = "<item><instanceId>i-0a</instanceId><instanceState><code>80</code><name>stopped</name>\
+        </instanceState><reason>User initiated (2020-02-14 22:03:45 GMT)</reason><stateReason>\
+        <code>Client.UserInitiatedShutdown</code><message>m</message></stateReason><ipAddress/>\
+        <placement><availabilityZone>us-east-1a</availabilityZone></placement>\
+        <rootDeviceType>ebs</rootDeviceType><blockDeviceMapping><item><ebs><volumeId>vol-1</volumeId></ebs></item>\
+        </blockDeviceMapping><tagSet><item><key>k</key><value/></item></tagSet>\
+        <hibernationOptions><configured>true</configured></hibernationOptions></item>";
+
+    #[test]
+    fn an_instance_is_read_from_a_description_and_from_a_launch() {
+        let described = root(&format!(
+            "<DescribeInstancesResponse><reservationSet><item><instancesSet>{INSTANCE}</instancesSet></item>\
+             </reservationSet><nextToken>t</nextToken></DescribeInstancesResponse>"
+        ));
+        let launched = root(&format!(
+            "<r><instancesSet>{INSTANCE}<item/></instancesSet><nextToken/></r>"
+        ));
+        assert_eq!(instances(&described), instances(&launched));
+        let expected = Instance {
+            id: "i-0a".into(),
+            state: Some(StateValue {
+                code: Some("80".into()),
+                name: Some("stopped".into()),
+            }),
+            reason: Some("User initiated (2020-02-14 22:03:45 GMT)".into()),
+            state_reason: Some(("Client.UserInitiatedShutdown".into(), "m".into())),
+            root_device_type: Some("ebs".into()),
+            availability_zone: Some("us-east-1a".into()),
+            hibernation_configured: Some(true),
+            volume_ids: vec!["vol-1".into()],
+            tags: vec![("k".into(), String::new())],
+            ..Instance::default()
+        };
+        assert_eq!(instances(&described), [expected]);
+        assert_eq!(
+            (next_token(&described).as_deref(), next_token(&launched)),
+            (Some("t"), None)
+        );
+    }
+
+    #[test]
+    fn an_empty_reason_is_told_from_a_missing_one() {
+        let read = |body: &str| {
+            instances(&root(&format!(
+                "<r><instancesSet><item><instanceId>i</instanceId>{body}</item></instancesSet></r>"
+            )))
+            .pop()
+            .map(|instance| (instance.reason, instance.state_reason))
+        };
+        assert_eq!(read("<reason/><stateReason/>"), Some((Some(String::new()), None)));
+        assert_eq!(read(""), Some((None, None)));
+    }
+
+    #[test]
+    fn the_other_lists_are_read() {
+        let image = images(&root(
+            "<r><imagesSet><item><imageId>ami-1</imageId><rootDeviceType>ebs</rootDeviceType>\
+             <imageState>available</imageState></item><item/></imagesSet></r>",
+        ));
+        assert_eq!(
+            image.first().and_then(|image| image.state.as_deref()),
+            Some("available")
+        );
+        assert_eq!(image.len(), 1);
+        let spot = spot_requests(&root(
+            "<r><spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>\
+             <state>disabled</state><status><code>instance-stopped-by-user</code></status>\
+             <type>persistent</type></item></spotInstanceRequestSet></r>",
+        ));
+        let spot = spot.first().expect("there is one request");
+        assert_eq!(spot.status_code.as_deref(), Some("instance-stopped-by-user"));
+        assert_eq!(spot.kind.as_deref(), Some("persistent"));
+        let statuses = instance_statuses(&root(
+            "<r><instanceStatusSet><item><instanceId>i-1</instanceId><instanceState><code>16</code>\
+             <name>running</name></instanceState></item></instanceStatusSet></r>",
+        ));
+        assert_eq!(
+            statuses.first().and_then(|(_, state)| state.code_number()),
+            Some(16)
+        );
+    }
+
+    #[test]
+    fn attributes_and_returns_are_read() {
+        let element =
+            root("<r><disableApiStop><value>true</value></disableApiStop><return>true</return></r>");
+        assert_eq!(
+            attribute_value(&element, "disableApiStop").as_deref(),
+            Some("true")
+        );
+        assert_eq!(attribute_value(&element, "disableApiTermination"), None);
+        assert_eq!(return_value(&element), Some(true));
+        assert_eq!(return_value(&root("<r><return>yes</return></r>")), None);
+    }
+}

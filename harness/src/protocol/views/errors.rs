@@ -1,0 +1,196 @@
+//! The error envelope of EC2: `Response/Errors/Error/{Code,Message}` and `Response/RequestID`, in no namespace.
+
+use crate::protocol::views::{Members, text_of, unknown};
+use crate::protocol::xml::Element;
+
+/// An error envelope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Errors {
+    /// The errors in order.
+    pub errors: Vec<ErrorEntry>,
+    /// Every `RequestID` below the root.
+    pub request_ids: Vec<String>,
+    /// What is unusual about the envelope, in words.
+    pub oddities: Vec<String>,
+}
+
+/// One error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorEntry {
+    /// `Code`.
+    pub code: Option<String>,
+    /// `Message`.
+    pub message: Option<String>,
+}
+
+/// Reads an error envelope, if the document is recognisably one.
+///
+/// That is: its root is `Response`, or it has an error with a code where EC2 or its sisters put one. What differs
+/// from EC2's own envelope is told in the oddities.
+pub fn errors(root: &Element) -> Option<Errors> {
+    let own_place: Vec<&Element> = root
+        .children_named("Errors")
+        .flat_map(|errors| errors.children_named("Error"))
+        .collect();
+    let sister_place: Vec<&Element> = match root.name.as_str() {
+        "Error" => vec![root],
+        _ => root.children_named("Error").collect(),
+    };
+    let has_code = |entries: &[&Element]| entries.iter().any(|entry| entry.child("Code").is_some());
+    if root.name != "Response" && !has_code(&own_place) && !has_code(&sister_place) {
+        return None;
+    }
+    let mut oddities = about_root(root);
+    let entries = if own_place.is_empty() {
+        sister_place
+    } else {
+        own_place
+    };
+    let errors = entries
+        .into_iter()
+        .map(|entry| read_entry(entry, &mut oddities))
+        .collect();
+    Some(Errors {
+        errors,
+        request_ids: root.children_named("RequestID").map(text_of).collect(),
+        oddities,
+    })
+}
+
+fn about_root(root: &Element) -> Vec<String> {
+    let mut oddities = Vec::new();
+    if root.name != "Response" {
+        oddities.push(format!("the root element is {} instead of Response", root.name));
+    }
+    if let Some(namespace) = &root.namespace {
+        oddities.push(format!(
+            "{} is in the namespace {namespace}, where EC2 uses none",
+            root.name
+        ));
+    }
+    match root.children_named("Errors").count() {
+        0 => oddities.push(format!("{} has no Errors", root.name)),
+        1 => {}
+        n => oddities.push(format!("{} has {n} Errors", root.name)),
+    }
+    let spelled = root
+        .children
+        .iter()
+        .find(|child| child.name != "RequestID" && child.name.eq_ignore_ascii_case("RequestID"));
+    if let Some(child) = spelled {
+        oddities.push(format!(
+            "the request id is spelled {} instead of RequestID",
+            child.name
+        ));
+    }
+    // A root that is the error itself has members of its own, which are looked at with the error.
+    if root.name != "Error" {
+        // Errors in the wrong place are read there; that the right place is missing has been told.
+        let error_known = if root.name == "Response" {
+            "Errors"
+        } else {
+            "Error"
+        };
+        let spelling = spelled.map_or("RequestID", |child| child.name.as_str());
+        unknown(
+            root,
+            &root.name,
+            &["Errors", "RequestID", error_known, spelling],
+            &mut oddities,
+        );
+    }
+    for errors in root.children_named("Errors").take(4) {
+        if errors.child("Error").is_none() {
+            oddities.push("Errors has no Error".to_owned());
+        }
+        unknown(errors, "Errors", &["Error"], &mut oddities);
+    }
+    oddities
+}
+
+fn read_entry(entry: &Element, oddities: &mut Vec<String>) -> ErrorEntry {
+    let mut members = Members::of(entry, "Error");
+    let read = ErrorEntry {
+        code: members.text("Code"),
+        message: members.text("Message"),
+    };
+    members.no_others(&["Code", "Message"]);
+    oddities.append(&mut members.oddities);
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::xml::read;
+
+    fn envelope(text: &str) -> Option<Errors> {
+        errors(&read(text).expect("the document is well-formed").root)
+    }
+
+    fn oddities(text: &str) -> String {
+        envelope(text)
+            .map(|errors| errors.oddities.join("; "))
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_recorded_envelope_is_read_without_oddities() {
+        let read = envelope(
+            "<Response><Errors><Error><Code>DryRunOperation</Code>\
+             <Message>Request would have succeeded, but DryRun flag is set.</Message></Error></Errors>\
+             <RequestID>2ac97f48-830a-4917-b882-ed3369f848da</RequestID></Response>",
+        );
+        let expected = Errors {
+            errors: vec![ErrorEntry {
+                code: Some("DryRunOperation".to_owned()),
+                message: Some("Request would have succeeded, but DryRun flag is set.".to_owned()),
+            }],
+            request_ids: vec!["2ac97f48-830a-4917-b882-ed3369f848da".to_owned()],
+            oddities: Vec::new(),
+        };
+        assert_eq!(read, Some(expected));
+    }
+
+    #[test]
+    fn answers_that_are_no_errors_are_not_taken_for_one() {
+        for text in [
+            "<StopInstancesResponse><instancesSet/></StopInstancesResponse>",
+            "<html/>",
+            "<r><Errors/></r>",
+        ] {
+            assert_eq!(envelope(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_envelope_in_another_shape_is_read_and_its_difference_told() {
+        assert_eq!(
+            oddities(
+                "<Response xmlns='u'><Errors><Error><Code>A</Code></Error></Errors><requestId>1</requestId></Response>"
+            ),
+            "Response is in the namespace u, where EC2 uses none; \
+             the request id is spelled requestId instead of RequestID; Error has no Message"
+        );
+        let sister = "<ErrorResponse><Error><Type>Sender</Type><Code>A</Code><Message>b</Message></Error></ErrorResponse>";
+        assert_eq!(
+            oddities(sister),
+            "the root element is ErrorResponse instead of Response; ErrorResponse has no Errors; \
+             Error has an unknown Type"
+        );
+        let code = envelope(sister)
+            .and_then(|errors| errors.errors.into_iter().next())
+            .and_then(|error| error.code);
+        assert_eq!(code.as_deref(), Some("A"));
+        assert_eq!(
+            oddities("<Error><Code>A</Code><Message>b</Message><RequestId>1</RequestId></Error>"),
+            "the root element is Error instead of Response; Error has no Errors; \
+             the request id is spelled RequestId instead of RequestID; Error has an unknown RequestId"
+        );
+        assert_eq!(
+            oddities("<Response><Errors/><x/></Response>"),
+            "Response has an unknown x; Errors has no Error"
+        );
+        assert_eq!(oddities("<Response/>"), "Response has no Errors");
+    }
+}

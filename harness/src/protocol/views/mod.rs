@@ -1,0 +1,94 @@
+//! What documents say: state changes, errors, instances, images and the other answers that the harness asks for.
+//!
+//! A tree comes in, a value goes out, for any tree: a view reads what is there and tells what is odd about it, and
+//! never decides whether that is allowed. Names are compared without namespaces; the root's is for a check to judge.
+
+mod changes;
+mod described;
+mod errors;
+
+pub use changes::{StateChange, StateChanges, StateValue, state_changes};
+pub use described::{
+    Image, Instance, SpotRequest, attribute_value, images, instance_statuses, instances, next_token,
+    return_value, spot_requests,
+};
+pub use errors::{ErrorEntry, Errors, errors};
+
+use crate::protocol::xml::Element;
+
+/// An element whose members are known by name and expected once, with what is odd about it.
+struct Members<'a> {
+    element: &'a Element,
+    called: &'a str,
+    oddities: Vec<String>,
+}
+
+impl<'a> Members<'a> {
+    fn of(element: &'a Element, called: &'a str) -> Self {
+        let mut oddities = Vec::new();
+        if !element.text.trim().is_empty() {
+            oddities.push(format!("{called} has text of its own"));
+        }
+        if element
+            .children
+            .iter()
+            .any(|child| child.namespace != element.namespace)
+        {
+            oddities.push(format!("{called} has members in another namespace than its own"));
+        }
+        Members {
+            element,
+            called,
+            oddities,
+        }
+    }
+
+    /// The first member of this name.
+    fn one(&mut self, name: &'a str) -> Option<&'a Element> {
+        let mut found = self.element.children_named(name);
+        let first = found.next();
+        let more = found.count();
+        if first.is_none() {
+            self.oddities.push(format!("{} has no {name}", self.called));
+        } else if more > 0 {
+            self.oddities
+                .push(format!("{} has {} {name}", self.called, more + 1));
+        }
+        first
+    }
+
+    /// The trimmed text of the first member of this name. Clients do not trim, so blanks around it are told.
+    fn text(&mut self, name: &'a str) -> Option<String> {
+        let member = self.one(name)?;
+        if member.text.trim() != member.text {
+            self.oddities
+                .push(format!("{name} has white space around its value"));
+        }
+        if !member.children.is_empty() {
+            self.oddities
+                .push(format!("{name} has elements where its value should be"));
+        }
+        Some(text_of(member))
+    }
+
+    fn no_others(&mut self, known: &[&str]) {
+        unknown(self.element, self.called, known, &mut self.oddities);
+    }
+}
+
+/// Tells of the children whose names are not known. A few examples are enough, however many there are.
+fn unknown(element: &Element, called: &str, known: &[&str], oddities: &mut Vec<String>) {
+    let strangers = element
+        .children
+        .iter()
+        .filter(|child| !known.contains(&child.name.as_str()));
+    oddities.extend(
+        strangers
+            .take(4)
+            .map(|child| format!("{called} has an unknown {}", child.name)),
+    );
+}
+
+fn text_of(element: &Element) -> String {
+    element.text.trim().to_owned()
+}
