@@ -10,6 +10,8 @@ pub mod contract;
 pub mod endpoint;
 pub mod journal;
 pub mod model;
+pub mod plan;
 pub mod protocol;
+pub mod runner;
 pub mod verdict;
 pub mod wire;

@@ -1,0 +1,178 @@
+//! The one way out: a call becomes a signed request, passes the guard, is sent and is recorded.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Shared;
+use crate::call::Call;
+use crate::endpoint::{self, Blocked, Endpoint, TransportError};
+use crate::journal::{Event, Exchanged, Role};
+use crate::protocol::{self, Body, Reply, SignError};
+
+/// So many sends that fail in a row mean that the endpoint is gone.
+const GONE_AFTER: usize = 4;
+/// How often a throttled call is sent again, and one that met a fault of the server.
+const RETRIES: u32 = 5;
+const FAULT_RETRIES: u32 = 2;
+
+/// Sends the calls of one case.
+#[derive(Debug, Clone)]
+pub(super) struct Courier {
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    target: protocol::Target,
+    case: String,
+}
+
+/// Why a call got no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error("could not {0}")]
+    Transport(#[from] TransportError),
+    #[error("could not {0}")]
+    Sign(#[from] SignError),
+    #[error("held back by the guard: {0}")]
+    Blocked(#[from] Blocked),
+    #[error("the run was interrupted")]
+    Interrupted,
+    #[error("the endpoint no longer answers: the last {GONE_AFTER} requests failed")]
+    Gone,
+    #[error("the budget of {0} requests is used up (--max-requests)")]
+    Budget(usize),
+}
+
+impl Courier {
+    pub(super) fn new(shared: &Arc<Shared>, case: &str) -> Self {
+        let endpoint = shared.options.endpoint.for_case(case);
+        let target = endpoint.target(&shared.options.region);
+        Courier {
+            shared: Arc::clone(shared),
+            endpoint,
+            target,
+            case: case.to_owned(),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.endpoint.now_ms()
+    }
+
+    pub(super) async fn pause(&self, span: Duration) {
+        self.endpoint.pause(span).await;
+    }
+
+    /// Sends a call, again while it is throttled, and returns the answer that counts with its record.
+    pub(super) async fn ask(
+        &self,
+        step: usize,
+        role: Role,
+        call: &Call,
+    ) -> Result<(Exchanged, Reply), SendError> {
+        let mut wait = Duration::from_millis(200);
+        let mut attempt = 0;
+        loop {
+            let (mut exchanged, reply) = self.once(step, role, call).await?;
+            let most = match passing(&reply) {
+                Passing::No => 0,
+                Passing::Throttled => RETRIES,
+                Passing::Fault => FAULT_RETRIES,
+            };
+            if attempt >= most {
+                self.shared
+                    .tell(Event::Exchanged(Box::new(exchanged.clone())))
+                    .await;
+                return Ok((exchanged, reply));
+            }
+            if role == Role::Act {
+                exchanged.role = Role::Retried;
+            }
+            self.shared.tell(Event::Exchanged(Box::new(exchanged))).await;
+            attempt += 1;
+            self.pause(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    async fn once(&self, step: usize, role: Role, call: &Call) -> Result<(Exchanged, Reply), SendError> {
+        let shared = &self.shared;
+        if role != Role::Clean {
+            if *shared.interrupted.borrow() {
+                return Err(SendError::Interrupted);
+            }
+            if shared.sent.fetch_add(1, Ordering::Relaxed) >= shared.options.max_requests {
+                return Err(SendError::Budget(shared.options.max_requests));
+            }
+        }
+        if shared.failed_in_a_row.load(Ordering::Relaxed) >= GONE_AFTER {
+            return Err(SendError::Gone);
+        }
+        let at_ms = self.now_ms();
+        let request = protocol::encode(call, &self.target);
+        let request = protocol::sign(
+            request,
+            call.form.auth,
+            &shared.options.keys,
+            &shared.options.region,
+            "ec2",
+            at_ms,
+        )?;
+        endpoint::check(&request, &shared.ledger)?;
+        let outcome = self.endpoint.send(&request).await;
+        let took_ms = self.now_ms().saturating_sub(at_ms);
+        let record = |outcome: Result<&crate::wire::Response, String>| {
+            let (request, answer) = protocol::capture(&request, outcome, &shared.secrets);
+            Exchanged {
+                case: self.case.clone(),
+                step,
+                role,
+                call: call.clone(),
+                request,
+                answer,
+                at_ms,
+                took_ms,
+            }
+        };
+        match outcome {
+            Ok(response) => {
+                shared.failed_in_a_row.store(0, Ordering::Relaxed);
+                let reply = protocol::decode(&response);
+                Ok((record(Ok(&response)), reply))
+            }
+            Err(error) => {
+                shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
+                shared
+                    .tell(Event::Exchanged(Box::new(record(Err(error.to_string())))))
+                    .await;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+enum Passing {
+    No,
+    Throttled,
+    Fault,
+}
+
+/// Whether an answer says that the same call may fare better in a moment.
+fn passing(reply: &Reply) -> Passing {
+    let Body::Document(document) = &reply.body else {
+        return Passing::No;
+    };
+    if reply.status < 500 {
+        return Passing::No;
+    }
+    let code = protocol::errors(&document.root)
+        .and_then(|errors| errors.errors.into_iter().next())
+        .and_then(|error| error.code)
+        .unwrap_or_default();
+    match code.as_str() {
+        "RequestLimitExceeded" | "EC2ThrottledException" | "Throttling" => Passing::Throttled,
+        "InternalError" | "InternalFailure" | "ServerInternal" | "Unavailable" | "ServiceUnavailable" => {
+            Passing::Fault
+        }
+        _ => Passing::No,
+    }
+}

@@ -1,0 +1,151 @@
+//! Playing the cases of a plan against an endpoint, and telling what happens as a stream of events.
+//!
+//! Enters: a contract, a plan, an endpoint, credentials. Leaves: events, in order within each case. It knows no
+//! report and no file. Everything that is sent passes the courier, and with it the guard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::check::Judge;
+use crate::contract::Contract;
+use crate::endpoint::{Endpoint, Ledger};
+use crate::journal::{self, Event, RunEnded, RunStarted};
+use crate::plan::Plan;
+use crate::protocol::Keyring;
+
+mod arrange;
+mod courier;
+mod names;
+mod play;
+mod preflight;
+
+pub use preflight::PreflightError;
+
+/// How a run is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where requests go.
+    pub endpoint: Endpoint,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The credentials.
+    pub keys: Keyring,
+    /// The seed of ids that nobody owns, and of waiting times.
+    pub seed: u64,
+    /// How many cases are played at once.
+    pub workers: usize,
+    /// How long a state is waited for.
+    pub settle_timeout: Duration,
+    /// How long descriptions may lag behind what was answered.
+    pub visibility_timeout: Duration,
+    /// The most requests that a run may send; clean-up is not counted.
+    pub max_requests: usize,
+    /// What instances are launched from.
+    pub launch: Launch,
+    /// The account that the caller must be in, if that is to be made sure of first.
+    pub account: Option<String>,
+    /// Where the caller's identity is asked for, if not at the endpoint itself.
+    pub identity: Option<Endpoint>,
+}
+
+/// What instances are launched from.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// An image with an EBS root; asked for by DescribeImages if absent.
+    pub ebs_image: Option<String>,
+    /// An image with an instance-store root; asked for by DescribeImages if absent.
+    pub instance_store_image: Option<String>,
+    /// The instance type.
+    pub instance_type: String,
+    /// The subnet, if not the default one.
+    pub subnet: Option<String>,
+}
+
+/// The parts that all cases of a run share.
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    judge: Arc<Judge>,
+    ledger: Ledger,
+    secrets: Arc<Vec<String>>,
+    events: mpsc::Sender<Event>,
+    interrupted: watch::Receiver<bool>,
+    /// Requests sent so far.
+    sent: AtomicUsize,
+    /// Sends that failed in a row; an endpoint that is gone is not asked a thousand times.
+    failed_in_a_row: AtomicUsize,
+    images: tokio::sync::OnceCell<arrange::Images>,
+}
+
+/// Plays a plan. The events end with [`Event::RunEnded`]; the error is the reason why no case was played at all.
+pub async fn run(
+    contract: Arc<Contract>,
+    plan: Plan,
+    options: Options,
+    events: mpsc::Sender<Event>,
+    interrupted: watch::Receiver<bool>,
+) -> Result<(), PreflightError> {
+    let secrets = Arc::new(options.keys.secrets());
+    let workers = options.workers.max(1);
+    let edition = contract.edition;
+    let shared = Arc::new(Shared {
+        judge: Arc::new(Judge::new(contract)),
+        ledger: Ledger::default(),
+        secrets,
+        events,
+        interrupted,
+        sent: AtomicUsize::new(0),
+        failed_in_a_row: AtomicUsize::new(0),
+        images: tokio::sync::OnceCell::new(),
+        options,
+    });
+    // Nothing of a run that cannot begin reaches the journal.
+    preflight::check(&shared).await?;
+    shared
+        .tell(Event::RunStarted(RunStarted {
+            schema: journal::SCHEMA,
+            stopcheck: env!("CARGO_PKG_VERSION").to_owned(),
+            endpoint: shared.options.endpoint.name(),
+            region: shared.options.region.clone(),
+            edition,
+            seed: shared.options.seed,
+            cases: plan.cases.len(),
+            left_out: plan.left_out,
+            at_ms: shared.options.endpoint.now_ms(),
+        }))
+        .await;
+    let cases = Arc::new(plan.cases);
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..workers.min(cases.len().max(1)) {
+        let (shared, cases, next) = (Arc::clone(&shared), Arc::clone(&cases), Arc::clone(&next));
+        tasks.spawn(async move {
+            while !*shared.interrupted.borrow() {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(case) = cases.get(index) else { break };
+                play::play(&shared, index, case).await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    let interrupted = *shared.interrupted.borrow();
+    let at_ms = shared.options.endpoint.now_ms();
+    shared
+        .tell(Event::RunEnded(RunEnded { at_ms, interrupted }))
+        .await;
+    Ok(())
+}
+
+impl Shared {
+    /// Sends an event. If nobody listens any more, the run is being given up and the event with it.
+    async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+}

@@ -1,0 +1,111 @@
+//! What the names in a scenario stand for: arranged instances, and ids that nobody owns.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::plan::Names;
+
+/// The names of one case.
+#[derive(Debug)]
+pub(super) struct CaseNames {
+    seed: u64,
+    fixtures: BTreeMap<String, Fixture>,
+}
+
+#[derive(Debug)]
+struct Fixture {
+    id: String,
+    spot_request: Option<String>,
+}
+
+impl CaseNames {
+    pub(super) fn new(seed: u64, case: &str) -> Self {
+        CaseNames {
+            seed: mix(seed, case),
+            fixtures: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, name: &str, id: &str, spot_request: Option<&str>) {
+        let fixture = Fixture {
+            id: id.to_owned(),
+            spot_request: spot_request.map(str::to_owned),
+        };
+        self.fixtures.insert(name.to_owned(), fixture);
+    }
+
+    /// The id of a fixture.
+    pub(super) fn id(&self, name: &str) -> Option<&str> {
+        self.fixtures.get(name).map(|fixture| fixture.id.as_str())
+    }
+}
+
+impl Names for CaseNames {
+    fn resolve(&self, name: &str) -> Option<String> {
+        if let Some(fixture) = self.fixtures.get(name) {
+            return Some(fixture.id.clone());
+        }
+        if let Some((fixture, part)) = name.split_once('.') {
+            let fixture = self.fixtures.get(fixture)?;
+            return match part {
+                "spot" => fixture.spot_request.clone(),
+                "upper" => fixture
+                    .id
+                    .strip_prefix("i-")
+                    .map(|digits| format!("i-{}", digits.to_ascii_uppercase())),
+                _ => None,
+            };
+        }
+        let digits = match name {
+            "short" => 8,
+            "unknown" => 17,
+            _ if name
+                .strip_prefix("unknown")
+                .is_some_and(|number| number.parse::<u16>().is_ok()) =>
+            {
+                17
+            }
+            _ => return None,
+        };
+        // `{unknown}` and `{unknown1}` are the same id.
+        let canonical = if name == "unknown" { "unknown1" } else { name };
+        let mut random = fastrand::Rng::with_seed(mix(self.seed, canonical));
+        let digits: String = (0..digits).map(|_| random.digit(16)).collect();
+        Some(format!("i-{digits}"))
+    }
+}
+
+/// A seed of its own for each text.
+pub(super) fn mix(seed: u64, text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    seed.hash(&mut hasher);
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_nobody_owns_are_well_formed_and_the_same_every_time() {
+        let names = CaseNames::new(7, "id/unknown");
+        let id = names.resolve("unknown").expect("a known name");
+        assert_eq!(id.len(), 19);
+        assert_eq!(names.resolve("unknown1"), Some(id.clone()));
+        assert_ne!(names.resolve("unknown2"), Some(id.clone()));
+        assert_eq!(names.resolve("short").map(|id| id.len()), Some(10));
+        assert_eq!(CaseNames::new(7, "id/unknown").resolve("unknown"), Some(id));
+        assert_eq!(names.resolve("nobody"), None);
+    }
+
+    #[test]
+    fn a_fixture_has_an_id_a_spelling_of_it_and_maybe_a_spot_request() {
+        let mut names = CaseNames::new(7, "case");
+        names.add("a", "i-0abc", Some("sir-1"));
+        assert_eq!(names.resolve("a").as_deref(), Some("i-0abc"));
+        assert_eq!(names.resolve("a.upper").as_deref(), Some("i-0ABC"));
+        assert_eq!(names.resolve("a.spot").as_deref(), Some("sir-1"));
+        assert_eq!(names.resolve("b.spot"), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Before the first case: does anything answer there, in this language, and does it take our credentials?
+//!
+//! An endpoint that does not is a mistake of the caller, not a finding: the run does not begin.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::arrange::answer_in_words;
+use crate::call::Call;
+use crate::endpoint::TransportError;
+use crate::protocol::{self, Body, SignError};
+
+/// Why a run does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// Nothing answers.
+    #[error(
+        "could not {source}\n  endpoint: {endpoint}\n  hint: is the server running there, and is --endpoint-url right?"
+    )]
+    Unreachable {
+        /// The endpoint.
+        endpoint: String,
+        /// What happened.
+        source: TransportError,
+    },
+    /// Something answers, but not in the language of EC2.
+    #[error(
+        "{endpoint} does not answer as an EC2 endpoint: DescribeInstances got {answer}\n  hint: is --endpoint-url right, path included?"
+    )]
+    NotEc2 {
+        /// The endpoint.
+        endpoint: String,
+        /// The answer in words.
+        answer: String,
+    },
+    /// The credentials are refused.
+    #[error(
+        "{endpoint} refuses the credentials: {answer}\n  hint: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and --region (requests are signed for {region})"
+    )]
+    Credentials {
+        /// The endpoint.
+        endpoint: String,
+        /// The answer in words.
+        answer: String,
+        /// The region.
+        region: String,
+    },
+    /// The caller may not describe instances, or the endpoint cannot.
+    #[error(
+        "{endpoint} refuses to describe instances: {answer}\n  hint: stopcheck proves every answer by describing its own instances"
+    )]
+    NoDescribe {
+        /// The endpoint.
+        endpoint: String,
+        /// The answer in words.
+        answer: String,
+    },
+    /// The caller is in another account.
+    #[error("the caller is in account {seen}, not in {wished}: nothing was sent but this question")]
+    Account {
+        /// The account that was named.
+        wished: String,
+        /// The account that was answered, or what came instead.
+        seen: String,
+    },
+    /// The request could not be signed.
+    #[error("could not {0}")]
+    Sign(#[from] SignError),
+}
+
+pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
+    let options = &shared.options;
+    let endpoint = options.endpoint.for_case("preflight");
+    let unreachable = |source| PreflightError::Unreachable {
+        endpoint: options.endpoint.name(),
+        source,
+    };
+    if let Some(wished) = &options.account {
+        account(shared, &endpoint, wished).await?;
+    }
+    // Only instances that carry our tag: short wherever it is asked.
+    let call = Call::new(
+        "DescribeInstances",
+        [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "stopcheck")],
+    );
+    let request = protocol::encode(&call, &endpoint.target(&options.region));
+    let request = protocol::sign(
+        request,
+        call.form.auth,
+        &options.keys,
+        &options.region,
+        "ec2",
+        endpoint.now_ms(),
+    )?;
+    let response = endpoint.send(&request).await.map_err(unreachable)?;
+    let reply = protocol::decode(&response);
+    let name = options.endpoint.name();
+    let answer = answer_in_words(&reply);
+    let Body::Document(document) = &reply.body else {
+        return Err(PreflightError::NotEc2 {
+            endpoint: name,
+            answer,
+        });
+    };
+    if reply.status == 200 && document.root.name == "DescribeInstancesResponse" {
+        return Ok(());
+    }
+    let code = protocol::errors(&document.root)
+        .and_then(|errors| errors.errors.into_iter().next())
+        .and_then(|error| error.code);
+    match code.as_deref() {
+        None => Err(PreflightError::NotEc2 {
+            endpoint: name,
+            answer,
+        }),
+        Some(
+            "AuthFailure"
+            | "SignatureDoesNotMatch"
+            | "InvalidClientTokenId"
+            | "MissingAuthenticationToken"
+            | "IncompleteSignature"
+            | "RequestExpired"
+            | "OptInRequired"
+            | "UnrecognizedClientException",
+        ) => Err(PreflightError::Credentials {
+            endpoint: name,
+            answer,
+            region: options.region.clone(),
+        }),
+        Some(_) => Err(PreflightError::NoDescribe {
+            endpoint: name,
+            answer,
+        }),
+    }
+}
+
+/// Makes sure of the caller's account before anything else is sent.
+async fn account(
+    shared: &Arc<Shared>,
+    endpoint: &crate::endpoint::Endpoint,
+    wished: &str,
+) -> Result<(), PreflightError> {
+    let options = &shared.options;
+    let mut call = Call::new("GetCallerIdentity", Vec::<(String, String)>::new());
+    call.form.version = Some("2011-06-15".to_owned());
+    let identity = options.identity.as_ref().unwrap_or(endpoint);
+    let request = protocol::encode(&call, &identity.target(&options.region));
+    let request = protocol::sign(
+        request,
+        call.form.auth,
+        &options.keys,
+        &options.region,
+        "sts",
+        identity.now_ms(),
+    )?;
+    let response = identity
+        .send(&request)
+        .await
+        .map_err(|source| PreflightError::Unreachable {
+            endpoint: identity.name(),
+            source,
+        })?;
+    let reply = protocol::decode(&response);
+    let seen = match &reply.body {
+        Body::Document(document) => document.root.path_text(&["GetCallerIdentityResult", "Account"]),
+        Body::Empty | Body::Unreadable { .. } => None,
+    };
+    if seen == Some(wished) {
+        return Ok(());
+    }
+    let seen = seen.map_or_else(
+        || format!("one that was not told ({})", answer_in_words(&reply)),
+        str::to_owned,
+    );
+    Err(PreflightError::Account {
+        wished: wished.to_owned(),
+        seen,
+    })
+}
