@@ -223,7 +223,9 @@ impl fmt::Display for Known<'_> {
 
 fn closest_first<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
-    known.sort_by_cached_key(|candidate| distance(word, candidate));
+    // Half a word is far from its whole by letters, yet it is the likeliest slip.
+    let begins = |candidate: &str| candidate.starts_with(word) || word.starts_with(candidate);
+    known.sort_by_cached_key(|candidate| (!begins(candidate), distance(word, candidate)));
     known.into_iter().map(str::to_owned).collect()
 }
 
@@ -265,6 +267,18 @@ mod tests {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
         }
+    }
+
+    #[test]
+    fn half_a_word_is_taken_for_its_whole_before_a_word_of_like_letters() {
+        assert_eq!(
+            closest_first("succ", ["such", "success-status"]),
+            ["success-status", "such"]
+        );
+        assert_eq!(
+            closest_first("sucx", ["such", "success-status"]),
+            ["such", "success-status"]
+        );
     }
 
     #[test]

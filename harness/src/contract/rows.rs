@@ -40,6 +40,8 @@ pub(super) struct Row<T> {
     pub(super) place: Place,
     /// The months in which it holds.
     pub(super) range: Range,
+    /// Whether a field was replaced, after its mistake was told: what the row says is then not what was meant.
+    pub(super) mended: bool,
     /// The names that stand in it.
     pub(super) mentions: Vec<Mention>,
     pub(super) value: T,
@@ -164,8 +166,10 @@ impl<'n> Table<'n> {
 /// The rows.
 impl Reader<'_> {
     fn row<T>(&mut self, node: &Node, read: impl FnOnce(&mut Self, &Node) -> (T, Range)) -> Row<T> {
+        let before = self.errors.len();
         let (value, range) = read(self, node);
         Row {
+            mended: self.errors.len() > before,
             place: Place {
                 file: self.file.to_owned(),
                 line: node.line,
@@ -409,8 +413,10 @@ impl Reader<'_> {
         );
         let name = self.filled(&table, "name");
         let in_path = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'/';
-        if !name.bytes().all(in_path) {
-            self.bad_name(&table, "scenario", &name, "small letters, digits, - and / only");
+        let gap = !name.is_empty() && name.split('/').any(str::is_empty);
+        if gap || !name.bytes().all(in_path) {
+            let rule = "small letters, digits and - only, with single slashes between";
+            self.bad_name(&table, "scenario", &name, rule);
         }
         let fixtures = table
             .get("fixtures")
@@ -929,6 +935,8 @@ impl Reader<'_> {
             let line = table.get("until").map_or(table.line, |node| node.line);
             let (since, until) = (since.to_string(), until.to_string());
             self.wrong(line, Mistake::EmptyRange { since, until });
+            // Read as always: an empty range would make every citation in the row a mistake of its own.
+            return Range::default();
         }
         range
     }
