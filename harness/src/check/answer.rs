@@ -6,7 +6,7 @@ use super::sheet::{Sheet, Weight};
 use super::text::{one_line, quote};
 use super::{Judge, Seen, shape};
 use crate::call::Call;
-use crate::contract::pattern::Pattern;
+use crate::contract::Pattern;
 use crate::contract::{Check, Clause, ClauseId, Condition, Demand, RefusalAnswer, State};
 use crate::model::{self, Acceptance, Active, Expectation, Fleet, ItemRule, Reading, States, Switch};
 use crate::protocol::reply::{self, Body, Reply, StateChange};

@@ -11,8 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Auth, Form};
 
+mod document;
+mod embedded;
+mod load;
+mod mistake;
+mod pattern;
+mod range;
+mod rows;
 pub mod vocabulary;
 
+pub use embedded::EMBEDDED;
+pub use load::{embedded, load};
+pub use mistake::{LoadError, LoadErrors, Mistake};
+pub use pattern::Pattern;
 pub use vocabulary::{Check, Condition, State};
 
 /// The contract of `StopInstances` as it holds in one edition.
@@ -372,6 +383,12 @@ impl Contract {
     /// The clause with this id.
     pub fn clause(&self, id: &ClauseId) -> Option<&Clause> {
         self.clauses.iter().find(|clause| clause.id == *id)
+    }
+
+    /// What a source of a clause stands for: all of its text is a key, or its first word is, as in `H 480452881`.
+    pub fn source(&self, text: &str) -> Option<&Source> {
+        let find = |key: &str| self.sources.iter().find(|source| source.key == key);
+        find(text).or_else(|| find(text.split(' ').next().unwrap_or_default()))
     }
 
     /// The clauses that hold in this edition and are judged by this check.

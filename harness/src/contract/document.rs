@@ -1,0 +1,182 @@
+//! The text of a specs file as a tree of values, each with its line.
+//!
+//! Enters: TOML. Leaves: [`Entry`]s in the order of the file, or what is wrong with the syntax. The only file that
+//! speaks with `toml`; it knows nothing of contracts.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A key of a table with its value.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) line: usize,
+    pub(super) node: Node,
+}
+
+/// A value and the line where it begins.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) line: usize,
+    pub(super) value: Value,
+}
+
+/// The kinds of values that specs files use.
+#[derive(Debug)]
+pub(super) enum Value {
+    Text(String),
+    Whole(i64),
+    Truth(bool),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+    /// A value of a kind that no specs file has, by its name.
+    Other(&'static str),
+}
+
+/// Reads a whole file, or returns every mistake of syntax with its line.
+pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
+    let lines = Lines::of(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(entries(table.into_inner(), &lines));
+    }
+    Err(errors
+        .iter()
+        .map(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            (lines.line(start), error.message().to_owned())
+        })
+        .collect())
+}
+
+impl Value {
+    /// The kind of value, with its article.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Value::Text(_) => "a string",
+            Value::Whole(_) => "an integer",
+            Value::Truth(_) => "a boolean",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Other(kind) => kind,
+        }
+    }
+}
+
+/// The offsets at which lines end.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        Lines(text.match_indices('\n').map(|(offset, _)| offset).collect())
+    }
+
+    /// The number of the line, from 1, that holds this byte.
+    fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|&end| end < offset) + 1
+    }
+}
+
+fn entries(table: DeTable<'_>, lines: &Lines) -> Vec<Entry> {
+    let mut found: Vec<(Range<usize>, Entry)> = table
+        .into_iter()
+        .map(|(key, value)| {
+            let span = key.span();
+            let entry = Entry {
+                line: lines.line(span.start),
+                key: key.into_inner().into_owned(),
+                node: node(value, lines),
+            };
+            (span, entry)
+        })
+        .collect();
+    // The parser sorts keys by name; people wrote them in an order that means something to them.
+    found.sort_by_key(|(span, _)| span.start);
+    found.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn node(value: Spanned<DeValue<'_>>, lines: &Lines) -> Node {
+    let line = lines.line(value.span().start);
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::Text(text.into_owned()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Other("a huge integer"), Value::Whole),
+        DeValue::Float(_) => Value::Other("a float"),
+        DeValue::Boolean(truth) => Value::Truth(truth),
+        DeValue::Datetime(_) => Value::Other("a date"),
+        DeValue::Array(items) => Value::List(items.into_iter().map(|item| node(item, lines)).collect()),
+        DeValue::Table(table) => Value::Table(entries(table, lines)),
+    };
+    Node { line, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(entries: &[Entry], depth: usize, out: &mut Vec<String>) {
+        for entry in entries {
+            out.push(format!("{}{} {}", " ".repeat(depth), entry.key, entry.line));
+            match &entry.node.value {
+                Value::Table(inner) => lines_of(inner, depth + 1, out),
+                Value::List(items) => {
+                    for item in items {
+                        out.push(format!("{}- {}", " ".repeat(depth + 1), item.line));
+                        if let Value::Table(inner) = &item.value {
+                            lines_of(inner, depth + 2, out);
+                        }
+                    }
+                }
+                Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::Other(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_knows_its_line_and_keys_keep_their_order() {
+        let text = r#"[action]
+name = "x"
+
+[[row]]
+z = 1
+a = [
+  { k = true },
+  2,
+]
+[[row]]
+b.c = """
+two lines"""
+"#;
+        let mut out = Vec::new();
+        lines_of(&parse(text).expect("the text is TOML"), 0, &mut out);
+        insta::assert_snapshot!(out.join("\n"), @r"
+        action 1
+         name 2
+        row 4
+         - 4
+          z 5
+          a 6
+           - 7
+            k 7
+           - 8
+         - 10
+          b 11
+           c 11
+        ");
+    }
+
+    #[test]
+    fn a_mistake_of_syntax_is_told_with_its_line() {
+        let mistakes = parse("a = 1\nb = = 2\nc = 3\n").expect_err("the second line is no TOML");
+        assert!(mistakes.iter().all(|(line, _)| *line == 2), "{mistakes:?}");
+        assert!(parse("a = 1\nb = 2\n").is_ok());
+    }
+
+    #[test]
+    fn a_key_given_twice_is_a_mistake_of_its_second_line() {
+        let mistakes = parse("a = 1\nb = 2\na = 3\n").expect_err("`a` stands there twice");
+        assert_eq!(mistakes.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3]);
+    }
+}

@@ -1,0 +1,300 @@
+//! What can be wrong with a specs file, in words that let its author mend it.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Everything that is wrong with the specs, in the order of the files.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct LoadErrors(pub Vec<LoadError>);
+
+/// One mistake and its place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{file}: line {line}: {mistake}")]
+pub struct LoadError {
+    /// The name of the file, as given to the loader.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub mistake: Mistake,
+}
+
+/// A mistake in a specs file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Mistake {
+    /// The text is not TOML.
+    #[error("{0}")]
+    Syntax(String),
+    /// A word outside its vocabulary, or a name that nothing carries.
+    #[error("unknown {noun} {word:?}{}", Known(known))]
+    UnknownWord {
+        /// What the word was to be.
+        noun: &'static str,
+        /// The word.
+        word: String,
+        /// The words that would do, the closest first.
+        known: Vec<String>,
+    },
+    /// A key that its table does not have.
+    #[error("unknown key {key:?} in {table}{}", Known(known))]
+    UnknownKey {
+        /// The table.
+        table: &'static str,
+        /// The key.
+        key: String,
+        /// The keys it has, the closest first.
+        known: Vec<String>,
+    },
+    /// A table lacks a key.
+    #[error("{table} without {key:?}")]
+    MissingKey {
+        /// The table.
+        table: &'static str,
+        /// The key.
+        key: &'static str,
+    },
+    /// A value of the wrong type.
+    #[error("{key:?} is {found}, expected {expected}")]
+    WrongType {
+        /// The key of the value.
+        key: String,
+        /// The type it must have.
+        expected: &'static str,
+        /// The type it has.
+        found: &'static str,
+    },
+    /// A text or list that must hold something.
+    #[error("{key:?} is empty")]
+    Empty {
+        /// The key of the value.
+        key: &'static str,
+    },
+    /// A month that is not `YYYY-MM`.
+    #[error("{text:?} is no month, expected YYYY-MM")]
+    BadMonth {
+        /// The text.
+        text: String,
+    },
+    /// A range without a month in it.
+    #[error("the range is empty: since {since} is not before until {until}")]
+    EmptyRange {
+        /// Its first month.
+        since: String,
+        /// The month before which it ends.
+        until: String,
+    },
+    /// A number outside its bounds.
+    #[error("{key:?} is {number}, expected {least} to {most}")]
+    OutOfRange {
+        /// The key of the number.
+        key: &'static str,
+        /// The number.
+        number: i64,
+        /// The least that is accepted.
+        least: i64,
+        /// The most that is accepted.
+        most: i64,
+    },
+    /// A pattern that is no regular expression.
+    #[error("{pattern:?} is no pattern: {problem}")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What the regular expression lacks.
+        problem: String,
+    },
+    /// A name with characters it may not have, or one that is taken.
+    #[error("{name:?} is no name of a {noun}: {rule}")]
+    BadName {
+        /// What it was to name.
+        noun: &'static str,
+        /// The name.
+        name: String,
+        /// What a name must be.
+        rule: &'static str,
+    },
+    /// A `{` without its `}`.
+    #[error("{text:?} opens a reference and does not close it")]
+    OpenReference {
+        /// The text.
+        text: String,
+    },
+    /// A step that does nothing, or two things.
+    #[error("a step has exactly one of call, settle and observe")]
+    StepShape,
+    /// Two rows of one name that hold at the same time.
+    #[error("duplicate {noun} {name:?} (first in {first})")]
+    Duplicate {
+        /// What they are.
+        noun: &'static str,
+        /// Their name.
+        name: String,
+        /// The place of the first.
+        first: String,
+    },
+    /// A citation of a clause that never holds when the citing row does.
+    #[error("{clause} holds {clause_range}, and never where it is cited ({row_range})")]
+    NeverTogether {
+        /// The clause.
+        clause: String,
+        /// When it holds.
+        clause_range: String,
+        /// When the citing row holds.
+        row_range: String,
+    },
+    /// No file names the action.
+    #[error("no [action] in any file")]
+    NoAction,
+    /// A clause that no check, table or step can find violated.
+    #[error(
+        "{clause} is bound to nothing: no check, refusal, transition or witness cites it, and it is not untested"
+    )]
+    Unbound {
+        /// The clause.
+        clause: String,
+    },
+    /// A clause that claims to be untested and is not.
+    #[error("{clause} is marked untested, yet bound by {place}")]
+    BoundAndUntested {
+        /// The clause.
+        clause: String,
+        /// What binds it.
+        place: String,
+    },
+    /// A clause that can be judged and that no scenario is there for.
+    #[error("{clause} can be tested, yet no scenario lists it")]
+    Unlisted {
+        /// The clause.
+        clause: String,
+    },
+}
+
+impl Mistake {
+    /// An unknown word, with those that would do sorted by their likeness to it.
+    pub(super) fn unknown_word<'k>(
+        noun: &'static str,
+        word: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) -> Mistake {
+        Mistake::UnknownWord {
+            noun,
+            word: word.to_owned(),
+            known: closest_first(word, known),
+        }
+    }
+
+    /// An unknown key, with those that would do sorted by their likeness to it.
+    pub(super) fn unknown_key(table: &'static str, key: &str, known: &[&str]) -> Mistake {
+        Mistake::UnknownKey {
+            table,
+            key: key.to_owned(),
+            known: closest_first(key, known.iter().copied()),
+        }
+    }
+}
+
+impl fmt::Display for LoadErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The words that would do, as far as they help.
+struct Known<'k>(&'k [String]);
+
+impl fmt::Display for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<&str> = self.0.iter().take(SHOWN).map(String::as_str).collect();
+        let more = if self.0.len() > SHOWN { ", …" } else { "" };
+        write!(f, " (known: {}{more})", shown.join(", "))
+    }
+}
+
+fn closest_first<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<String> {
+    let mut known: Vec<&str> = known.into_iter().collect();
+    // Half a word is far from its whole by letters, yet it is the likeliest slip.
+    let begins = |candidate: &str| candidate.starts_with(word) || word.starts_with(candidate);
+    known.sort_by_cached_key(|candidate| (!begins(candidate), distance(word, candidate)));
+    known.into_iter().map(str::to_owned).collect()
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.chars().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        let mut left = i + 1;
+        next.push(left);
+        for (pair, &other) in row.windows(2).zip(&b) {
+            if let [diagonal, above] = *pair {
+                left = (diagonal + usize::from(letter != other))
+                    .min(above + 1)
+                    .min(left + 1);
+                next.push(left);
+            }
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_counts_letters_put_in_taken_out_and_changed() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("dry-rum", "dry-run", 1),
+            ("kitten", "sitting", 3),
+            ("Größe", "Grösse", 2),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+            assert_eq!(distance(b, a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn half_a_word_is_taken_for_its_whole_before_a_word_of_like_letters() {
+        assert_eq!(
+            closest_first("succ", ["such", "success-status"]),
+            ["success-status", "such"]
+        );
+        assert_eq!(
+            closest_first("sucx", ["such", "success-status"]),
+            ["such", "success-status"]
+        );
+    }
+
+    #[test]
+    fn a_long_list_of_known_words_is_cut_and_a_short_one_is_not() {
+        let words: Vec<String> = (0..9).map(|n| format!("w{n}")).collect();
+        let word = |known: &[String]| {
+            Mistake::unknown_word("thing", "w7", known.iter().map(String::as_str)).to_string()
+        };
+        assert_eq!(
+            word(&words),
+            r#"unknown thing "w7" (known: w7, w0, w1, w2, w3, w4, w5, w6, …)"#
+        );
+        assert_eq!(
+            word(words.get(1..).unwrap_or_default()),
+            r#"unknown thing "w7" (known: w7, w1, w2, w3, w4, w5, w6, w8)"#
+        );
+        assert_eq!(word(&[]), r#"unknown thing "w7""#);
+    }
+}
