@@ -99,6 +99,12 @@ pub enum EndpointError {
         /// The URL without user information.
         url: String,
     },
+    /// The URL has parts that an endpoint cannot have.
+    #[error("use {url}: the URL of an endpoint has no query and no fragment")]
+    Query {
+        /// The URL without user information.
+        url: String,
+    },
     /// The bundle of certificate authorities cannot be read.
     #[error("read the certificates in {} (named by {variable}): {why}", .path.display())]
     CaBundle {

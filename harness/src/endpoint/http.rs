@@ -1,14 +1,24 @@
-//! HTTP.
+//! HTTP: one request out, one response in, nothing followed, retried, decompressed or thrown away.
+//!
+//! A URL comes in; requests leave with exactly the target, headers and body they were signed with. Whatever the other
+//! side does, an exchange ends within its time and its memory. This is the one file that speaks to reqwest and
+//! rustls, and the one that reads the environment for proxies and certificate authorities, as AWS's tools do.
 
+use std::error::Error as StdError;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{env, fs, io};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Method, Url, redirect, retry};
 
 use crate::endpoint::{EndpointError, TransportError};
-use crate::wire::{Request, Response};
+use crate::wire::{Headers, Request, Response};
 
 /// How to reach an endpoint.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Its URL, base path included.
+    /// Its URL, base path included. User information in it is dropped: signed requests have no room for it.
     pub url: String,
     /// The longest that one exchange may take, connection and body included.
     pub request_timeout: Duration,
@@ -18,29 +28,97 @@ pub struct HttpOptions {
     pub connections: usize,
 }
 
-/// An endpoint behind a URL.
+/// An endpoint behind a URL. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Http {
-    name: String,
+    client: Client,
+    /// Scheme and authority, without a slash at the end.
+    origin: String,
+    /// The authority alone, the value of the `Host` header.
     host: String,
     path: String,
+    name: String,
+    request_timeout: Duration,
+    max_body: usize,
 }
+
+/// Servers that keep idle connections for five seconds are common; a request that meets the end of such a connection
+/// would fail for no fault of theirs.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Http {
     pub(super) fn new(options: HttpOptions) -> Result<Self, EndpointError> {
+        let url = parse(&options.url)?;
+        let host = match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.to_owned(),
+            (None, _) => {
+                return Err(EndpointError::NotHttp {
+                    url: without_user(&options.url),
+                });
+            }
+        };
+        let client = client(&url, &options)?;
+        let origin = format!("{}://{host}", url.scheme());
+        let name = if url.path() == "/" {
+            origin.clone()
+        } else {
+            format!("{origin}{}", url.path())
+        };
         Ok(Http {
-            name: options.url,
-            host: String::new(),
-            path: String::new(),
+            client,
+            origin,
+            host,
+            path: url.path().to_owned(),
+            name,
+            request_timeout: options.request_timeout,
+            max_body: options.max_body,
         })
     }
 
-    pub(super) async fn send(&self, _request: &Request) -> Result<Response, TransportError> {
-        Err(TransportError::Closed {
+    pub(super) async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| unsendable(format!("{:?} is no method", request.method)))?;
+        let mut message = reqwest::Request::new(method, self.url_of(request)?);
+        *message.headers_mut() = to_header_map(&request.headers)?;
+        if !request.body.is_empty() || request.method == "POST" {
+            *message.body_mut() = Some(request.body.clone().into());
+        }
+        let mut answer = self
+            .client
+            .execute(message)
+            .await
+            .map_err(|error| self.explain(&error))?;
+
+        let too_large = || TransportError::TooLarge {
             host: self.host.clone(),
+            limit: self.max_body,
+        };
+        let announced = answer
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok());
+        if announced.is_some_and(|length| length > self.max_body) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|error| self.explain_in_body(&error))?
+        {
+            if chunk.len() > self.max_body - body.len() {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            status: answer.status().as_u16(),
+            headers: from_header_map(answer.headers()),
+            body,
         })
     }
 
+    /// The value of the `Host` header, and the base path.
     pub(super) fn address(&self) -> (&str, &str) {
         (&self.host, &self.path)
     }
@@ -48,18 +126,251 @@ impl Http {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
+
+    /// A URL library may tidy what it is given; a target that would not arrive as it was signed is not sent.
+    fn url_of(&self, request: &Request) -> Result<Url, TransportError> {
+        let target = &request.target;
+        let changed = || unsendable(format!("no HTTP library sends the target {target:?} unchanged"));
+        if !target.starts_with('/') {
+            return Err(changed());
+        }
+        let url = Url::parse(&format!("{}{target}", self.origin)).map_err(|_| changed())?;
+        let same = match url.query() {
+            Some(query) => target.split_once('?') == Some((url.path(), query)),
+            None => target == url.path(),
+        };
+        if same && url.fragment().is_none() {
+            Ok(url)
+        } else {
+            Err(changed())
+        }
+    }
+
+    fn explain(&self, error: &reqwest::Error) -> TransportError {
+        let host = self.host.clone();
+        let why = deepest(error).to_string();
+        if error.is_timeout() {
+            return TransportError::TimedOut {
+                host,
+                after: self.request_timeout,
+            };
+        }
+        if let Some(tls) = find::<rustls::Error>(error) {
+            return TransportError::Tls {
+                host,
+                why: tls.to_string(),
+            };
+        }
+        if error.is_dns() {
+            return TransportError::NotResolved { host, why };
+        }
+        match find::<io::Error>(error).map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => TransportError::Refused { host },
+            Some(
+                io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::NotConnected,
+            ) => TransportError::Closed { host },
+            // The HTTP library tells these apart only in words.
+            _ if why.contains("connection closed before message completed") => {
+                TransportError::Closed { host }
+            }
+            _ if error.is_connect() => TransportError::Unreachable { host, why },
+            _ if why.contains("invalid") || why.contains("message head") => {
+                TransportError::InvalidHttp { host, why }
+            }
+            _ => TransportError::Other { host, why },
+        }
+    }
+
+    fn explain_in_body(&self, error: &reqwest::Error) -> TransportError {
+        let host = self.host.clone();
+        let why = deepest(error).to_string();
+        if error.is_timeout() {
+            TransportError::TimedOut {
+                host,
+                after: self.request_timeout,
+            }
+        } else if why.to_ascii_lowercase().contains("invalid") {
+            TransportError::InvalidHttp { host, why }
+        } else {
+            TransportError::CutShort { host, why }
+        }
+    }
+}
+
+/// Whether a URL points at Amazon's own service: there every mistake costs money or machines.
+pub fn looks_like_aws(url: &str) -> bool {
+    let host_of = |text: &str| {
+        Url::parse(text)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_lowercase))
+    };
+    // Something without a scheme is looked at as well: whoever asks may add one later.
+    let host = host_of(url.trim()).or_else(|| host_of(&format!("https://{}", url.trim())));
+    host.is_some_and(|host| {
+        let host = host.trim_end_matches('.');
+        AWS_DOMAINS
+            .iter()
+            .any(|domain| host.strip_suffix(domain).is_some_and(is_whole_label))
+    })
+}
+
+/// Domains under which Amazon serves its APIs; the last is a top-level domain of its own.
+const AWS_DOMAINS: [&str; 7] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "api.amazonwebservices.eu",
+    "aws",
+];
+
+fn is_whole_label(before: &str) -> bool {
+    before.is_empty() || before.ends_with('.')
 }
 
 /// The system's clock.
 pub(super) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| u64::try_from(since.as_millis()).ok())
-        .unwrap_or(0)
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether a URL points at Amazon's own service.
-pub fn looks_like_aws(url: &str) -> bool {
-    url.contains("amazonaws.com")
+fn parse(text: &str) -> Result<Url, EndpointError> {
+    let not_http = || EndpointError::NotHttp {
+        url: without_user(text),
+    };
+    let url = Url::parse(text.trim()).map_err(|_| not_http())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(not_http());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(EndpointError::Query {
+            url: without_user(text),
+        });
+    }
+    Ok(url)
 }
+
+/// A URL, or what was meant to be one, without what may be a password.
+fn without_user(text: &str) -> String {
+    let (scheme, rest) = text
+        .split_once("://")
+        .map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    if scheme.is_empty() {
+        rest.to_owned()
+    } else {
+        format!("{scheme}://{rest}")
+    }
+}
+
+fn client(url: &Url, options: &HttpOptions) -> Result<Client, EndpointError> {
+    // An error says that a provider is installed already, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .tcp_nodelay(true)
+        .timeout(options.request_timeout)
+        .connect_timeout(options.request_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(options.connections);
+    let builder = if url.scheme() == "https" || has_tls_proxy() {
+        builder.tls_certs_merge(ca_bundle()?)
+    } else {
+        // Nothing will be verified, so a machine without any certificate authorities must do.
+        builder.tls_certs_only(Vec::<Certificate>::new())
+    };
+    builder.build().map_err(|error| EndpointError::Client {
+        why: deepest(&error).to_string(),
+    })
+}
+
+fn has_tls_proxy() -> bool {
+    let is_tls = |name| env::var(name).is_ok_and(|value: String| value.starts_with("https"));
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .any(is_tls)
+}
+
+/// The certificates that the environment adds to those of the system.
+fn ca_bundle() -> Result<Vec<Certificate>, EndpointError> {
+    let named = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"]
+        .into_iter()
+        .find_map(|variable| {
+            env::var_os(variable)
+                .filter(|value| !value.is_empty())
+                .map(|value| (variable, PathBuf::from(value)))
+        });
+    let Some((variable, path)) = named else {
+        return Ok(Vec::new());
+    };
+    let failed = |why: String| EndpointError::CaBundle {
+        variable,
+        path: path.clone(),
+        why,
+    };
+    let pem = fs::read(&path).map_err(|error| failed(error.to_string()))?;
+    let certificates =
+        Certificate::from_pem_bundle(&pem).map_err(|error| failed(deepest(&error).to_string()))?;
+    if certificates.is_empty() {
+        Err(failed("it holds no PEM certificate".to_owned()))
+    } else {
+        Ok(certificates)
+    }
+}
+
+fn to_header_map(headers: &Headers) -> Result<HeaderMap, TransportError> {
+    let mut map = HeaderMap::with_capacity(headers.0.len());
+    for (name, value) in &headers.0 {
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| unsendable(format!("{name:?} is no header name")))?;
+        // The value may be a secret and stays out of the message.
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .map_err(|_| unsendable(format!("the value of {name} cannot stand in a header")))?;
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+fn from_header_map(map: &HeaderMap) -> Headers {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Headers(
+        map.iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+    )
+}
+
+fn unsendable(why: String) -> TransportError {
+    TransportError::Unsendable { why }
+}
+
+/// An error and all its causes, the outermost first.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| cause(error)).take(16)
+}
+
+/// An I/O error hides what it wraps from `source` and shows it to `get_ref` only.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|error| error.downcast_ref::<E>())
+}
+
+fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    chain(error).last().unwrap_or(error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,340 @@
-//! A handler on a port.
+//! A handler on a port: the reference as a mock that real clients can talk to.
+//!
+//! Requests come in over HTTP/1.1, the handler's responses go out; the time it is told is the system's. A client
+//! that sends too much, too slowly or no HTTP costs a bounded amount of memory and time. This is the one file that
+//! speaks to hyper.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::endpoint::Handler;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-/// Serves a handler until told to stop.
+use crate::endpoint::{Handler, http};
+use crate::wire::{Headers, Request, Response};
+
+/// The longest request body.
+const MAX_BODY: usize = 2 << 20;
+
+/// How long a client may take for the head of a request, and again for its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long open exchanges may go on after the end was asked for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The most connections at once; further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 4096;
+
+/// Serves a handler until `stop` is ready. Then no connection is accepted any more, open exchanges are finished, and
+/// whatever still hangs after a few seconds is dropped.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     handler: Handler,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let _ = (listener, handler);
-    stop.await;
+    let mut stop = pin!(stop);
+    let (stopping, stopped) = watch::channel(());
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = accept(&listener, &slots) => accepted,
+        };
+        let Some((stream, slot)) = accepted else { break };
+        let (handler, stopped) = (Arc::clone(&handler), stopped.clone());
+        connections.spawn(async move {
+            converse(stream, handler, stopped).await;
+            drop(slot);
+        });
+    }
+    drop((listener, stopping));
+    let finished = async { while connections.join_next().await.is_some() {} };
+    // Dropping the set ends what is left in it.
+    let _ = timeout(GRACE, finished).await;
     Ok(())
+}
+
+/// The next connection and its slot; `None` if no slot will ever be free again.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return Some((stream, slot)),
+            // A connection that was given up before it was accepted, or no file descriptor left: both pass.
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// One connection, until either side ends it.
+async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Receiver<()>) {
+    // Answers are small; waiting to fill a packet would only cost time. Without it they still arrive.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(answer(request, &handler).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    // How a connection ended is the client's business.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn answer(request: hyper::Request<Incoming>, handler: &Handler) -> hyper::Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let too_large = || refusal(413, "RequestEntityTooLarge", "The request is larger than 2 MiB.");
+    // What is announced need not be waited for.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > MAX_BODY) {
+        return too_large();
+    }
+    let body = match timeout(READ_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes().to_vec(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
+        Ok(Err(_)) => return refusal(400, "IncompleteBody", "The request body could not be read."),
+        Err(_) => return refusal(408, "RequestTimeout", "The request body did not arrive in time."),
+    };
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect();
+    let request = Request {
+        method: head.method.as_str().to_owned(),
+        target: head
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+            .to_owned(),
+        headers: Headers(headers),
+        body,
+    };
+    to_hyper(handler(&request, http::now_ms()))
+}
+
+/// Where nothing reached the handler. The rest of the request is not read, so the connection ends with it.
+fn refusal(status: u16, code: &str, message: &str) -> hyper::Response<Full<Bytes>> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
+         <Message>{message}</Message></Error></Errors>\
+         <RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+    );
+    let headers = vec![
+        (CONTENT_TYPE.to_string(), "text/xml;charset=UTF-8".to_owned()),
+        (CONNECTION.to_string(), "close".to_owned()),
+    ];
+    to_hyper(Response {
+        status,
+        headers: Headers(headers),
+        body: body.into_bytes(),
+    })
+}
+
+/// The length is told by the connection, and what cannot stand in a header is left out.
+fn to_hyper(response: Response) -> hyper::Response<Full<Bytes>> {
+    let mut message = hyper::Response::new(Full::new(Bytes::from(response.body)));
+    *message.status_mut() =
+        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in &response.headers.0 {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes()))
+            && name != CONTENT_LENGTH
+            && name != TRANSFER_ENCODING
+        {
+            message.headers_mut().append(name, value);
+        }
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::endpoint::{Endpoint, HttpOptions};
+
+    /// Repeats what it was asked, in the body.
+    fn echo() -> Handler {
+        Arc::new(|request, now_ms| {
+            assert!(now_ms > 1_700_000_000_000, "the time is the system's");
+            let mut body = format!("{} {}\n", request.method, request.target).into_bytes();
+            body.extend(&request.body);
+            let headers = vec![
+                ("X-Echo".into(), "é".into()),
+                ("bad name".into(), "x".into()),
+                ("X-Echo".into(), "2".into()),
+            ];
+            Response {
+                status: 412,
+                headers: Headers(headers),
+                body,
+            }
+        })
+    }
+
+    /// The address of a server, the way to stop it, and what it comes to.
+    async fn started(
+        handler: Handler,
+    ) -> (
+        String,
+        oneshot::Sender<()>,
+        tokio::task::JoinHandle<io::Result<()>>,
+    ) {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback can be bound");
+        let host = listener.local_addr().expect("it is bound").to_string();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(listener, handler, async {
+            let _ = stopped.await;
+        }));
+        (host, stop, server)
+    }
+
+    fn endpoint(host: &str) -> Endpoint {
+        Endpoint::http(HttpOptions {
+            url: format!("http://{host}"),
+            request_timeout: Duration::from_secs(5),
+            max_body: 8 << 20,
+            connections: 8,
+        })
+        .expect("the URL is good")
+    }
+
+    fn request(method: &str, target: &str, body: Vec<u8>) -> Request {
+        Request {
+            method: method.into(),
+            target: target.into(),
+            headers: Headers::default(),
+            body,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_and_its_response_survive_the_round_trip() {
+        let (host, stop, server) = started(echo()).await;
+        let endpoint = endpoint(&host);
+        let post = request("POST", "/a%2Fb?x=%41&y=+", b"k=\xff".to_vec());
+        let response = endpoint.send(&post).await.expect("it answers");
+        assert_eq!(
+            (response.status, response.body.as_slice()),
+            (412, b"POST /a%2Fb?x=%41&y=+\nk=\xff".as_slice())
+        );
+        assert_eq!(response.headers.get("x-echo"), Some("é"));
+        let head = endpoint
+            .send(&request("HEAD", "/", Vec::new()))
+            .await
+            .expect("it answers");
+        assert_eq!((head.status, head.body.len()), (412, 0));
+        let _ = stop.send(());
+        assert!(server.await.expect("the server does not panic").is_ok());
+    }
+
+    #[tokio::test]
+    async fn many_clients_are_served_at_once() {
+        let (host, stop, server) = started(echo()).await;
+        let endpoint = endpoint(&host);
+        let clients: Vec<_> = (0..200)
+            .map(|i| {
+                let endpoint = endpoint.clone();
+                tokio::spawn(
+                    async move { endpoint.send(&request("GET", &format!("/{i}"), Vec::new())).await },
+                )
+            })
+            .collect();
+        for client in clients {
+            assert!(client.await.expect("no client panics").is_ok());
+        }
+        let _ = stop.send(());
+        assert!(server.await.expect("the server does not panic").is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_longest_body_passes_and_a_longer_one_is_refused_in_xml() {
+        let (host, _stop, _server) = started(echo()).await;
+        let endpoint = endpoint(&host);
+        let good = endpoint
+            .send(&request("POST", "/", vec![b'x'; MAX_BODY]))
+            .await
+            .expect("it answers");
+        assert_eq!(good.status, 412);
+        let announced = format!("Content-Length: {}\r\n\r\n", MAX_BODY + 1);
+        let in_chunks = format!(
+            "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}",
+            MAX_BODY + 1,
+            "x".repeat(MAX_BODY + 1)
+        );
+        for rest in [announced, in_chunks] {
+            let mut stream = TcpStream::connect(&host).await.expect("it listens");
+            let message = format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}");
+            stream.write_all(message.as_bytes()).await.expect("it reads");
+            let mut answer = [0; 1024];
+            let read = timeout(Duration::from_secs(5), stream.read(&mut answer)).await;
+            assert!(read.is_ok(), "it answers without waiting for more");
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+            assert!(answer.contains("<Code>RequestEntityTooLarge</Code>"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_costs_one_connection_and_not_the_server() {
+        let handler: Handler = Arc::new(|request, _| {
+            assert_ne!(request.target, "/panic", "as the test wants it");
+            Response {
+                status: 200,
+                headers: Headers::default(),
+                body: Vec::new(),
+            }
+        });
+        let (host, stop, server) = started(handler).await;
+        let endpoint = endpoint(&host);
+        assert!(
+            endpoint
+                .send(&request("GET", "/panic", Vec::new()))
+                .await
+                .is_err()
+        );
+        assert!(endpoint.send(&request("GET", "/", Vec::new())).await.is_ok());
+        let _ = stop.send(());
+        assert!(server.await.expect("the server does not panic").is_ok());
+    }
+
+    #[tokio::test]
+    async fn stopping_does_not_wait_for_idle_connections() {
+        let (host, stop, server) = started(echo()).await;
+        let idle = TcpStream::connect(&host).await.expect("it listens");
+        let _ = stop.send(());
+        let ended = timeout(Duration::from_secs(4), server).await;
+        assert!(ended.is_ok(), "an idle connection must not hold the server up");
+        drop(idle);
+    }
 }

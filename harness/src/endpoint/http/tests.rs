@@ -1,0 +1,339 @@
+use std::future::Future;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::endpoint::Endpoint;
+
+fn options(url: &str) -> HttpOptions {
+    HttpOptions {
+        url: url.to_owned(),
+        request_timeout: Duration::from_millis(400),
+        max_body: 64 * 1024,
+        connections: 4,
+    }
+}
+
+fn post(host: &str) -> Request {
+    Request {
+        method: "POST".into(),
+        target: "/".into(),
+        headers: Headers(vec![("Host".into(), host.into()), ("X-Odd".into(), "a".into())]),
+        body: b"Action=StopInstances".to_vec(),
+    }
+}
+
+/// Sends one request to a server that does this with each of its connections.
+async fn against<F, S>(conduct: S) -> Result<Response, TransportError>
+where
+    F: Future<Output = ()> + Send + 'static,
+    S: Fn(TcpStream) -> F + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback can be bound");
+    let host = listener.local_addr().expect("it is bound").to_string();
+    let server = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(conduct(stream));
+        }
+    });
+    let endpoint = Endpoint::http(options(&format!("http://{host}"))).expect("the URL is good");
+    let bounded = tokio::time::timeout(Duration::from_secs(5), endpoint.send(&post(&host))).await;
+    server.abort();
+    bounded.expect("an exchange ends within its time")
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    while !String::from_utf8_lossy(&seen).ends_with("Action=StopInstances") {
+        match stream.read(&mut buffer).await {
+            Ok(n) if n > 0 => seen.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// A server that reads the request, writes these bytes and closes.
+async fn answered(bytes: &'static [u8]) -> Result<Response, TransportError> {
+    against(move |mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(bytes).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_response_arrives_as_it_was_sent() {
+    let response = answered(
+        b"HTTP/1.1 412 Odd\r\nServer: a\r\nX-B: caf\xe9\r\nX-B: 2\r\nContent-Length: 3\r\n\r\n\xffab",
+    )
+    .await
+    .expect("it is an answer");
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (412, b"\xffab".as_slice())
+    );
+    let values: Vec<_> = response
+        .headers
+        .0
+        .iter()
+        .filter(|(name, _)| name == "x-b")
+        .collect();
+    assert_eq!(values.len(), 2);
+    assert_eq!(response.headers.get("X-B"), Some("caf\u{fffd}"));
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let response =
+        answered(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(response.map(|response| response.status), Ok(302));
+}
+
+#[tokio::test]
+async fn a_request_leaves_with_the_host_that_was_signed_and_once() {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let outcome = against(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            let _ = sender.send(read_request(&mut stream).await);
+        }
+    })
+    .await;
+    assert!(
+        matches!(outcome, Err(TransportError::Closed { .. })),
+        "{outcome:?}"
+    );
+    let seen = receiver.recv().await.expect("the server saw a request");
+    assert!(seen.starts_with("POST / HTTP/1.1\r\nhost: 127.0.0.1:"), "{seen}");
+    assert_eq!(seen.to_lowercase().matches("host:").count(), 1, "{seen}");
+    assert!(seen.contains("content-length: 20\r\n"), "{seen}");
+    assert!(
+        receiver.try_recv().is_err(),
+        "a request must never be repeated behind our back"
+    );
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_from_a_closed_door() {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback can be bound");
+    let host = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    let endpoint = Endpoint::http(options(&format!("http://{host}"))).expect("the URL is good");
+    let error = endpoint.send(&post(&host)).await.expect_err("nobody listens");
+    assert_eq!(
+        error.to_string(),
+        format!("connect to {host}: connection refused")
+    );
+    let closed = against(|stream| async move { drop(stream) }).await;
+    assert!(matches!(closed, Err(TransportError::Closed { .. })), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_resets_closes() {
+    let reset = against(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream.set_zero_linger();
+    })
+    .await;
+    assert!(matches!(reset, Err(TransportError::Closed { .. })), "{reset:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_or_trickles_runs_out_of_time() {
+    let silent = against(|stream| async move {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(stream);
+    })
+    .await;
+    let silent = silent.expect_err("no answer is none").to_string();
+    assert!(silent.ends_with(": timed out after 0.4 s"), "{silent}");
+    let trickling = against(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            .await;
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(
+        matches!(trickling, Err(TransportError::TimedOut { .. })),
+        "{trickling:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_too_large_announced_or_not() {
+    let announced = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").await;
+    let text = announced.expect_err("too much is announced").to_string();
+    assert!(text.ends_with("its body is larger than 1 MiB"), "{text}");
+    let endless = against(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+            .await;
+        while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+    })
+    .await;
+    assert!(
+        matches!(endless, Err(TransportError::TooLarge { .. })),
+        "{endless:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_cut_short() {
+    let outcome = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await;
+    assert!(
+        matches!(outcome, Err(TransportError::CutShort { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_said_to_be_none() {
+    for bytes in [
+        b"220 mail ready\r\n\r\n".as_slice(),
+        b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+    ] {
+        let outcome = answered(bytes).await;
+        assert!(
+            matches!(outcome, Err(TransportError::InvalidHttp { .. })),
+            "{bytes:?} {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_and_a_server_without_tls_are_told() {
+    let endpoint = Endpoint::http(options("http://nobody.invalid")).expect("the URL is good");
+    let outcome = endpoint.send(&post("nobody.invalid")).await;
+    // Without a resolver on the machine the name server is what runs out of time.
+    assert!(
+        matches!(
+            outcome,
+            Err(TransportError::NotResolved { .. } | TransportError::TimedOut { .. })
+        ),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_would_not_arrive_unchanged_is_not_sent() {
+    let endpoint = Endpoint::http(options("http://127.0.0.1:1")).expect("the URL is good");
+    for target in [
+        "",
+        "x",
+        "/a/../b",
+        "/a b",
+        "/#f",
+        "/?a=\"",
+        "http://other/",
+        "@other/",
+    ] {
+        let outcome = endpoint
+            .send(&Request {
+                target: target.into(),
+                ..post("h")
+            })
+            .await;
+        assert!(
+            matches!(outcome, Err(TransportError::Unsendable { .. })),
+            "{target}: {outcome:?}"
+        );
+    }
+    let mut odd = post("h");
+    odd.headers.set("X-Secret", "canary\n");
+    let text = endpoint
+        .send(&odd)
+        .await
+        .expect_err("it cannot be sent")
+        .to_string();
+    assert_eq!(
+        text,
+        "send the request: the value of X-Secret cannot stand in a header"
+    );
+}
+
+#[test]
+fn an_endpoint_is_named_without_user_information_and_keeps_its_base_path() {
+    let endpoint = Endpoint::http(options("HTTP://user:pass@LocalHost:80/ec2/")).expect("the URL is good");
+    assert_eq!(endpoint.name(), "http://localhost/ec2/");
+    let target = endpoint.target("eu-west-1");
+    assert_eq!(
+        (target.host.as_str(), target.path.as_str()),
+        ("localhost", "/ec2/")
+    );
+    let plain = Endpoint::http(options("http://[::1]:5000")).expect("the URL is good");
+    assert_eq!(plain.name(), "http://[::1]:5000");
+    assert_eq!(plain.target("r").host, "[::1]:5000");
+}
+
+#[test]
+fn what_is_no_endpoint_is_refused_without_its_password() {
+    let message = |url: &str| {
+        Endpoint::http(options(url))
+            .map(|_| ())
+            .expect_err("it is no endpoint")
+            .to_string()
+    };
+    assert_eq!(message("ftp://u:p@h/"), "use ftp://h/: not an http or https URL");
+    assert_eq!(
+        message("u:p@localhost:5000"),
+        "use localhost:5000: not an http or https URL"
+    );
+    for url in [
+        "",
+        "localhost",
+        "http://",
+        "https://u:p@",
+        "http://[::1",
+        "http://h:99999",
+        "/",
+    ] {
+        assert!(message(url).ends_with(": not an http or https URL"), "{url}");
+    }
+    assert_eq!(
+        message("http://h/?a=b"),
+        "use http://h/?a=b: the URL of an endpoint has no query and no fragment"
+    );
+}
+
+#[test]
+fn amazons_own_hosts_are_known_in_any_spelling() {
+    for url in [
+        "https://ec2.us-east-1.amazonaws.com",
+        "https://EC2.US-EAST-1.AMAZONAWS.COM./",
+        "http://u:p@ec2.cn-north-1.amazonaws.com.cn:8443/x",
+        "https://ec2.eu-west-1.api.aws",
+        "https://amazonaws.com",
+        "https://ec2.us-east-1.amazonaws%2ecom/",
+        "https://ec2.amazonaws.com..",
+        "ec2.us-east-1.amazonaws.com",
+        "ec2.us-east-1.amazonaws.com:443",
+        " https://ec2.amazonaws.com ",
+    ] {
+        assert!(looks_like_aws(url), "{url}");
+    }
+    for url in [
+        "http://127.0.0.1:5000",
+        "https://amazonaws.com.example.org",
+        "https://notamazonaws.com",
+        "https://example.org/amazonaws.com",
+        "https://amazonaws.com@example.org/",
+        "https://localhost.localstack.cloud:4566",
+        "http://myaws",
+        "",
+    ] {
+        assert!(!looks_like_aws(url), "{url}");
+    }
+}
