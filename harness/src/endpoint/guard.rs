@@ -1,11 +1,17 @@
 //! The guard on the wire: no request that could act on somebody else's instance leaves this process.
+//!
+//! It looks at the bytes that are about to be sent, not at what was meant, so that no mistake above it matters: the
+//! whole request, any parameter, any spelling. A request and the [`Ledger`] of what belongs to this run come in;
+//! [`Blocked`] or nothing goes out. When it cannot tell, it blocks.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::protocol::form;
 use crate::wire::Request;
 
-/// What belongs to this run. Clones share it.
+/// What belongs to this run: ids of instances, Spot requests and images, and ids that were made up and belong to
+/// nobody. Ids are kept without regard to case. Clones share the ledger.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger(Arc<Mutex<Known>>);
 
@@ -15,20 +21,30 @@ struct Known {
     decoys: BTreeSet<String>,
 }
 
+/// Why a request must not leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("send {action}: it names {id}, which this run neither created nor was given")]
+pub struct Blocked {
+    /// The action, as it is spelled.
+    pub action: String,
+    /// The id that stands against it.
+    pub id: String,
+}
+
 impl Ledger {
     /// Registers an instance, Spot request or image that this run created or was given.
     pub fn own(&self, id: &str) {
-        self.known().own.insert(id.trim().to_ascii_lowercase());
+        self.known().own.insert(normal(id));
     }
 
     /// Registers an id that was made up and belongs to nobody.
     pub fn decoy(&self, id: &str) {
-        self.known().decoys.insert(id.trim().to_ascii_lowercase());
+        self.known().decoys.insert(normal(id));
     }
 
     /// Whether this id is registered as our own.
     pub fn is_own(&self, id: &str) -> bool {
-        self.known().own.contains(&id.trim().to_ascii_lowercase())
+        self.known().own.contains(&normal(id))
     }
 
     /// Everything that is registered as our own, in alphabetical order.
@@ -42,18 +58,325 @@ impl Ledger {
     }
 }
 
-/// Why a request must not leave.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("send {action}: it names {id}, which this run neither created nor was given")]
-pub struct Blocked {
-    /// The action, as it is spelled.
-    pub action: String,
-    /// The id.
-    pub id: String,
+impl Known {
+    fn has(&self, id: &str) -> bool {
+        self.own.contains(id) || self.decoys.contains(id)
+    }
 }
 
 /// Lets a request pass, or says why it must not leave.
 pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
-    let _ = (request, ledger);
+    let body = String::from_utf8_lossy(&request.body);
+    let mut pairs = form::read(request.query());
+    pairs.extend(form::read(&body));
+    let actions = actions(request, &pairs);
+    let kinds: Vec<Kind> = actions.iter().map(|action| kind(action)).collect();
+    if !kinds.is_empty() && kinds.iter().all(|kind| *kind == Kind::ReadOnly) {
+        return Ok(());
+    }
+    let blocked = |id: String| {
+        let action = if actions.is_empty() {
+            "a request without an action".to_owned()
+        } else {
+            actions.join(" + ")
+        };
+        Err(Blocked { action, id })
+    };
+    let known = ledger.known();
+
+    // Tags go on resources of any kind, and a tag on a stranger's is an act like any other.
+    if kinds.contains(&Kind::Tagging) {
+        let is_resource = |name: &str| name.trim().to_ascii_lowercase().starts_with("resourceid");
+        let values = pairs
+            .iter()
+            .filter(|(name, _)| is_resource(name))
+            .map(|(_, value)| normal(value));
+        if let Some(id) = values
+            .into_iter()
+            .find(|id| !id.is_empty() && !known.own.contains(id))
+        {
+            return blocked(id);
+        }
+    }
+
+    // An action that nobody foresaw may act on anything, so every kind of id counts.
+    let any_kind = kinds.is_empty() || kinds.contains(&Kind::Unforeseen);
+    let texts = pairs
+        .into_iter()
+        .flat_map(|(name, value)| [name, value])
+        .chain([request.path().to_owned()]);
+    for text in texts {
+        for reading in readings(text) {
+            if let Some(id) = stranger(&reading, any_kind, &known) {
+                return blocked(id);
+            }
+        }
+    }
     Ok(())
+}
+
+/// What an action can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It changes nothing, whatever it names.
+    ReadOnly,
+    /// It acts on the instances and Spot requests that it names.
+    Acting,
+    /// It acts on all resources that it names under `ResourceId`.
+    Tagging,
+    /// It is none of those that a run is made of.
+    Unforeseen,
+}
+
+fn kind(action: &str) -> Kind {
+    let action = action.trim().to_ascii_lowercase();
+    match action.as_str() {
+        "getcalleridentity" => Kind::ReadOnly,
+        "createtags" => Kind::Tagging,
+        "runinstances"
+        | "registerimage"
+        | "stopinstances"
+        | "startinstances"
+        | "rebootinstances"
+        | "terminateinstances"
+        | "modifyinstanceattribute"
+        | "cancelspotinstancerequests" => Kind::Acting,
+        // Something else may follow the word behind a byte that an endpoint takes for an end.
+        _ if action.starts_with("describe") && action.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            Kind::ReadOnly
+        }
+        _ => Kind::Unforeseen,
+    }
+}
+
+/// Every action that an endpoint might find in the request: all parameters of that name, and the header that other
+/// protocols of AWS use.
+fn actions(request: &Request, pairs: &[(String, String)]) -> Vec<String> {
+    let is_action =
+        |name: &str| readings(name.to_owned()).any(|name| name.trim().eq_ignore_ascii_case("action"));
+    let in_form = pairs
+        .iter()
+        .filter(|(name, _)| is_action(name))
+        .map(|(_, value)| value.clone());
+    let headers = request.headers.0.iter();
+    let in_headers = headers.filter(|(name, _)| name.eq_ignore_ascii_case("x-amz-target"));
+    in_form
+        .chain(in_headers.map(|(_, value)| format!("X-Amz-Target {value}")))
+        .collect()
+}
+
+/// A text as it is, and as an endpoint would read it that decodes once or twice too often.
+fn readings(text: String) -> impl Iterator<Item = String> {
+    let decode = |text: &String| Some(form::unescape(text)).filter(|decoded| decoded != text);
+    std::iter::successors(Some(text), decode).take(3)
+}
+
+/// The first id in a text that is neither our own nor made up.
+fn stranger(text: &str, any_kind: bool, known: &Known) -> Option<String> {
+    let text = normal(text);
+    if known.has(&text) {
+        return None;
+    }
+    // Ids are words: letters, a hyphen, letters and digits.
+    let mut before: Option<&str> = None;
+    for part in text.split('-') {
+        let prefix = before.map(last_word);
+        before = Some(part);
+        let Some(prefix) = prefix else { continue };
+        let digits: &str = part
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        if let Some(id) = id_of(prefix, digits, any_kind) {
+            let whole = format!("{prefix}-{digits}");
+            if !known.has(&id) && !known.has(&whole) {
+                return Some(id);
+            }
+        }
+    }
+    None
+}
+
+/// The letters and digits at the end of a text.
+fn last_word(text: &str) -> &str {
+    text.rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default()
+}
+
+/// The id that a prefix and what follows it make, if they make one.
+fn id_of(prefix: &str, digits: &str, any_kind: bool) -> Option<String> {
+    let hex = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
+    let whole = hex == digits.len();
+    match prefix {
+        // Real ids have eight digits or more; before other letters they may still be read as one.
+        "i" if hex > 0 && (whole || hex >= 8) => Some(format!("i-{}", digits.get(..hex).unwrap_or(digits))),
+        "sir" if !digits.is_empty() => Some(format!("sir-{digits}")),
+        "" | "i" | "sir" => None,
+        _ if any_kind && whole && hex >= 8 => Some(format!("{prefix}-{digits}")),
+        _ => None,
+    }
+}
+
+fn normal(id: &str) -> String {
+    id.trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Headers;
+
+    const OWN: &str = "i-0aaaaaaaaaaaaaaa1";
+    const FOREIGN: &str = "i-0bbbbbbbbbbbbbbb2";
+
+    fn ledger() -> Ledger {
+        let ledger = Ledger::default();
+        ledger.own(OWN);
+        ledger.own("sir-own12345");
+        ledger.own("ami-0cccccccc");
+        ledger.decoy("i-0ddddddddddddddd4");
+        ledger.decoy("i-1234567z");
+        ledger
+    }
+
+    fn request(query: &str, body: &str) -> Request {
+        Request {
+            method: "POST".into(),
+            target: format!("/?{query}"),
+            headers: Headers::default(),
+            body: body.into(),
+        }
+    }
+
+    fn blocked(body: &str) -> Option<String> {
+        check(&request("", body), &ledger())
+            .err()
+            .map(|blocked| blocked.id)
+    }
+
+    #[test]
+    fn what_is_our_own_or_made_up_passes() {
+        for body in [
+            "Action=StopInstances&InstanceId.1=i-0aaaaaaaaaaaaaaa1",
+            "Action=StopInstances&InstanceId.1=I-0AAAAAAAAAAAAAAA1&InstanceId.2=i-0ddddddddddddddd4",
+            "Action=StopInstances&InstanceId.1=%20i-0aaaaaaaaaaaaaaa1%09",
+            "Action=StopInstances&InstanceId.1=i-1234567z",
+            "Action=StopInstances&InstanceId.1=i-xyz&InstanceId.2=&InstanceId.3=ami-0bbbbbbbb",
+            "Action=StopInstances",
+            "Action=RunInstances&ImageId=ami-0bbbbbbbb&SubnetId=subnet-0bbbbbbbb",
+            "Action=CancelSpotInstanceRequests&SpotInstanceRequestId.1=sir-own12345",
+            "Action=CreateTags&ResourceId.1=i-0aaaaaaaaaaaaaaa1&ResourceId.2=ami-0cccccccc&Tag.1.Key=k",
+            "Action=StopInstance&InstanceId.1=i-0aaaaaaaaaaaaaaa1",
+            "",
+        ] {
+            assert_eq!(blocked(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn questions_pass_whatever_they_name() {
+        for body in [
+            format!("Action=DescribeInstances&InstanceId.1={FOREIGN}"),
+            format!("Action=describeInstances&InstanceId.1={FOREIGN}"),
+            format!("Action=GetCallerIdentity&x={FOREIGN}"),
+            format!("Action=DescribeInstances&Action=DescribeImages&x={FOREIGN}"),
+        ] {
+            assert_eq!(blocked(&body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_blocked_in_any_spelling_and_any_place() {
+        for body in [
+            "Action=StopInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=I-0BBBBBBBBBBBBBBB2",
+            "Action=StopInstances&InstanceId.1=%20i-0bbbbbbbbbbbbbbb2%0a",
+            "Action=StopInstances&InstanceId.1=%2569-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=%252569%25252D0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=%69%2D%30bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=i-0aaaaaaaaaaaaaaa1%00i-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=arn:aws:ec2:us-east-1:1:instance/i-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&instanceid=i-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&i-0bbbbbbbbbbbbbbb2",
+            "Action=StopInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2zzz",
+            "Action=StopInstances&InstanceId.1=i-b",
+            "action=stopinstances&InstanceId.1=i-b",
+            "Action=TerminateInstances&InstanceId.1=i-0bbbbbbbb",
+            "Action=CancelSpotInstanceRequests&SpotInstanceRequestId.1=sir-other123",
+            "InstanceId.1=i-0bbbbbbbbbbbbbbb2",
+            "{\"InstanceIds\": [\"i-0bbbbbbbbbbbbbbb2\"]}",
+        ] {
+            assert!(blocked(body).is_some(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_question_beside_an_act_does_not_cover_it() {
+        for (query, body) in [
+            (
+                "Action=DescribeInstances",
+                "Action=StopInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2",
+            ),
+            (
+                "Action=StopInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2",
+                "Action=DescribeInstances",
+            ),
+            (
+                "%2541ction=StopInstances",
+                "Action=DescribeInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2",
+            ),
+            (
+                "",
+                "Action=DescribeInstances%00StopInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2",
+            ),
+        ] {
+            assert!(check(&request(query, body), &ledger()).is_err(), "{query} {body}");
+        }
+        let mut other = request("", "Action=DescribeInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2");
+        other.headers.set("X-Amz-Target", "AmazonEC2.StopInstances");
+        assert!(check(&other, &ledger()).is_err());
+    }
+
+    #[test]
+    fn tags_go_on_our_own_resources_only() {
+        assert_eq!(
+            blocked("Action=CreateTags&ResourceId.1=vol-0bbbbbbbb&Tag.1.Key=k"),
+            Some("vol-0bbbbbbbb".into())
+        );
+        // A made-up id may be somebody's by accident, and a tag there would stay.
+        assert!(blocked("Action=CreateTags&ResourceId.1=i-0ddddddddddddddd4").is_some());
+    }
+
+    #[test]
+    fn an_unforeseen_action_passes_only_without_strangers_of_any_kind() {
+        assert_eq!(
+            blocked("Action=DeleteVolume&VolumeId=vol-0bbbbbbbb"),
+            Some("vol-0bbbbbbbb".into())
+        );
+        assert_eq!(blocked("Action=DeregisterImage&ImageId=ami-0cccccccc"), None);
+        assert_eq!(blocked("Action=NoSuchAction&x=y"), None);
+    }
+
+    #[test]
+    fn the_message_says_what_and_why() {
+        let error = check(
+            &request("", &format!("Action=StopInstances&InstanceId.1={FOREIGN}")),
+            &ledger(),
+        );
+        assert_eq!(
+            error.map_err(|blocked| blocked.to_string()),
+            Err("send StopInstances: it names i-0bbbbbbbbbbbbbbb2, which this run neither created nor was given"
+                .to_owned())
+        );
+    }
+
+    #[test]
+    fn clones_share_what_is_registered() {
+        let ledger = Ledger::default();
+        ledger.clone().own(" I-0A ");
+        assert!(ledger.is_own("i-0a"));
+        assert_eq!(ledger.owned(), ["i-0a"]);
+    }
 }

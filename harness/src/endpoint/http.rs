@@ -5,6 +5,7 @@
 //! rustls, and the one that reads the environment for proxies and certificate authorities, as AWS's tools do.
 
 use std::error::Error as StdError;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
@@ -48,31 +49,38 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 impl Http {
     pub(super) fn new(options: HttpOptions) -> Result<Self, EndpointError> {
-        let url = parse(&options.url)?;
+        let HttpOptions {
+            url: text,
+            request_timeout,
+            max_body,
+            connections,
+        } = options;
+        let url = parse(&text)?;
         let host = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
             (None, _) => {
                 return Err(EndpointError::NotHttp {
-                    url: without_user(&options.url),
+                    url: without_user(&text),
                 });
             }
         };
-        let client = client(&url, &options)?;
+        let client = client(&url, request_timeout, connections)?;
         let origin = format!("{}://{host}", url.scheme());
-        let name = if url.path() == "/" {
+        let path = url.path().to_owned();
+        let name = if path == "/" {
             origin.clone()
         } else {
-            format!("{origin}{}", url.path())
+            format!("{origin}{path}")
         };
         Ok(Http {
             client,
             origin,
             host,
-            path: url.path().to_owned(),
+            path,
             name,
-            request_timeout: options.request_timeout,
-            max_body: options.max_body,
+            request_timeout,
+            max_body,
         })
     }
 
@@ -268,7 +276,7 @@ fn without_user(text: &str) -> String {
     }
 }
 
-fn client(url: &Url, options: &HttpOptions) -> Result<Client, EndpointError> {
+fn client(url: &Url, request_timeout: Duration, connections: usize) -> Result<Client, EndpointError> {
     // An error says that a provider is installed already, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -276,12 +284,12 @@ fn client(url: &Url, options: &HttpOptions) -> Result<Client, EndpointError> {
         .retry(retry::never())
         .referer(false)
         .tcp_nodelay(true)
-        .timeout(options.request_timeout)
-        .connect_timeout(options.request_timeout)
+        .timeout(request_timeout)
+        .connect_timeout(request_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(options.connections);
+        .pool_max_idle_per_host(connections);
     let builder = if url.scheme() == "https" || has_tls_proxy() {
-        builder.tls_certs_merge(ca_bundle()?)
+        builder.tls_certs_merge(ca_bundle(env::var_os)?)
     } else {
         // Nothing will be verified, so a machine without any certificate authorities must do.
         builder.tls_certs_only(Vec::<Certificate>::new())
@@ -299,14 +307,12 @@ fn has_tls_proxy() -> bool {
 }
 
 /// The certificates that the environment adds to those of the system.
-fn ca_bundle() -> Result<Vec<Certificate>, EndpointError> {
-    let named = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"]
-        .into_iter()
-        .find_map(|variable| {
-            env::var_os(variable)
-                .filter(|value| !value.is_empty())
-                .map(|value| (variable, PathBuf::from(value)))
-        });
+fn ca_bundle(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<Vec<Certificate>, EndpointError> {
+    let named = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"].into_iter().find_map(|name| {
+        variable(name)
+            .filter(|value| !value.is_empty())
+            .map(|value| (name, PathBuf::from(value)))
+    });
     let Some((variable, path)) = named else {
         return Ok(Vec::new());
     };

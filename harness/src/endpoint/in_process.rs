@@ -1,4 +1,7 @@
 //! A service in this process, with a clock of its own.
+//!
+//! The clock is virtual: it starts at the same moment for every case and moves only when something is sent or waited
+//! for. So a run needs no time to wait, and two runs of the same plan are the same byte for byte.
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,5 +69,72 @@ impl fmt::Debug for InProcess {
         f.debug_struct("InProcess")
             .field("now_ms", &self.now_ms())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+    use crate::wire::Headers;
+
+    /// Answers with the case it was made for, how often it was asked, and the time.
+    fn endpoint() -> Endpoint {
+        Endpoint::in_process(Arc::new(|case| {
+            let case = case.to_owned();
+            let asked = AtomicU64::new(0);
+            Arc::new(move |_, now_ms| {
+                let count = asked.fetch_add(1, Ordering::SeqCst);
+                let body = format!("{case} {count} {}", now_ms - START_MS);
+                Response {
+                    status: 200,
+                    headers: Headers::default(),
+                    body: body.into_bytes(),
+                }
+            })
+        }))
+    }
+
+    async fn ask(endpoint: &Endpoint) -> String {
+        let request = Request {
+            method: "GET".into(),
+            target: "/".into(),
+            headers: Headers::default(),
+            body: Vec::new(),
+        };
+        let response = endpoint.send(&request).await.expect("nothing can come between");
+        String::from_utf8_lossy(&response.body).into_owned()
+    }
+
+    #[tokio::test]
+    async fn each_case_has_a_service_and_a_clock_of_its_own() {
+        let endpoint = endpoint();
+        let (a, b) = (endpoint.for_case("a"), endpoint.for_case("b"));
+        assert_eq!(
+            (ask(&a).await.as_str(), ask(&a).await.as_str()),
+            ("a 0 1", "a 1 2")
+        );
+        assert_eq!(ask(&b).await, "b 0 1");
+        assert_eq!(ask(&a.clone()).await, "a 2 3", "a clone is the same service");
+    }
+
+    #[tokio::test]
+    async fn a_pause_takes_no_time_and_moves_the_clock() {
+        let case = endpoint().for_case("a");
+        case.pause(Duration::from_secs(600)).await;
+        assert_eq!(case.now_ms(), START_MS + 600_000);
+        assert_eq!(ask(&case).await, "a 0 600001");
+        case.pause(Duration::MAX).await;
+        assert_eq!(case.now_ms(), LAST_MS);
+    }
+
+    #[test]
+    fn the_reference_is_named_and_addressed() {
+        let target = endpoint().target("eu-west-1");
+        assert_eq!((target.host.as_str(), target.path.as_str()), ("localhost", "/"));
+        assert_eq!(
+            (target.region.as_str(), endpoint().name().as_str()),
+            ("eu-west-1", "reference")
+        );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A request, its outcome and the secrets of the run come in; journal records go out. What is a secret by its place
 //! (a signature, a credential, a token) is removed there; what is a secret by its text is removed wherever it is
-//! repeated, as [`scrub`](crate::protocol::scrub) finds it. No secret is ever written anywhere else.
+//! repeated, in every spelling. No secret is ever written anywhere else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -214,7 +214,26 @@ async fn what_is_no_http_is_said_to_be_none() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_and_a_server_without_tls_are_told() {
+async fn a_server_without_tls_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("loopback can be bound");
+    let host = listener.local_addr().expect("it is bound").to_string();
+    let server = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    // A machine without any certificate authorities cannot have such an endpoint at all.
+    if let Ok(endpoint) = Endpoint::http(options(&format!("https://{host}"))) {
+        let outcome = endpoint.send(&post(&host)).await;
+        assert!(matches!(outcome, Err(TransportError::Tls { .. })), "{outcome:?}");
+    }
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_told() {
     let endpoint = Endpoint::http(options("http://nobody.invalid")).expect("the URL is good");
     let outcome = endpoint.send(&post("nobody.invalid")).await;
     // Without a resolver on the machine the name server is what runs out of time.
@@ -336,4 +355,27 @@ fn amazons_own_hosts_are_known_in_any_spelling() {
     ] {
         assert!(!looks_like_aws(url), "{url}");
     }
+}
+
+#[test]
+fn a_bundle_of_certificates_is_read_or_named_as_the_fault() {
+    let folder = tempfile::tempdir().expect("a scratch folder can be made");
+    let path = folder.path().join("ca.pem");
+    fs::write(&path, "no certificate").expect("the folder is ours");
+    let message = |wanted: &'static str, path: PathBuf| {
+        let bundle = ca_bundle(|name| (name == wanted).then(|| path.clone().into()));
+        bundle
+            .map(|_| ())
+            .expect_err("there is no certificate")
+            .to_string()
+    };
+    let text = message("AWS_CA_BUNDLE", path);
+    assert!(
+        text.ends_with("ca.pem (named by AWS_CA_BUNDLE): it holds no PEM certificate"),
+        "{text}"
+    );
+    let text = message("SSL_CERT_FILE", folder.path().join("missing.pem"));
+    assert!(text.contains("missing.pem (named by SSL_CERT_FILE): "), "{text}");
+    assert!(ca_bundle(|_| None).is_ok_and(|bundle| bundle.is_empty()));
+    assert!(ca_bundle(|_| Some(OsString::new())).is_ok_and(|bundle| bundle.is_empty()));
 }

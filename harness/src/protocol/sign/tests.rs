@@ -1,0 +1,200 @@
+use super::*;
+use crate::call::{Call, Form, Method};
+use crate::protocol::encode::{Target, encode};
+
+const NOW_MS: u64 = 1_767_225_600_000;
+
+fn keys() -> Keyring {
+    let one = |name: &str, token: Option<&str>| Credentials {
+        access_key: format!("AKIA{name}"),
+        secret: format!("secret-{name}"),
+        session_token: token.map(str::to_owned),
+    };
+    Keyring {
+        main: one("MAIN", None),
+        denied: None,
+        session: Some(one("SESSION", Some("token+/="))),
+        expired: None,
+    }
+}
+
+fn request(method: Method) -> Request {
+    let target = Target {
+        host: "127.0.0.1:5000".into(),
+        path: "/".into(),
+        region: "us-east-1".into(),
+    };
+    let form = Form {
+        method,
+        ..Form::default()
+    };
+    encode(
+        &Call {
+            form,
+            ..Call::new("StopInstances", [("InstanceId.1", "i-0a")])
+        },
+        &target,
+    )
+}
+
+fn signed(method: Method, auth: Auth, now_ms: u64) -> Request {
+    sign(request(method), auth, &keys(), "us-east-1", "ec2", now_ms).expect("these keys are on the ring")
+}
+
+fn authorization(auth: Auth, now_ms: u64) -> String {
+    signed(Method::Post, auth, now_ms)
+        .headers
+        .get("authorization")
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn a_header_signs_what_the_command_line_tool_signs() {
+    let request = signed(Method::Post, Auth::Header, NOW_MS);
+    let authorization = request.headers.get("authorization").unwrap_or_default();
+    assert!(
+        authorization.starts_with(
+            "AWS4-HMAC-SHA256 Credential=AKIAMAIN/20260101/us-east-1/ec2/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date, Signature="
+        ),
+        "{authorization}"
+    );
+    assert_eq!(request.headers.get("x-amz-date"), Some("20260101T000000Z"));
+}
+
+#[test]
+fn a_signature_covers_the_published_example_of_the_documentation() {
+    // "Signature Version 4 signing process", the worked example of a GET to IAM.
+    let keys = Keyring {
+        main: Credentials {
+            access_key: "AKIDEXAMPLE".into(),
+            secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+            session_token: None,
+        },
+        denied: None,
+        session: None,
+        expired: None,
+    };
+    let mut headers = crate::wire::Headers::default();
+    headers.set("Host", "iam.amazonaws.com");
+    headers.set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+    let request = Request {
+        method: "GET".into(),
+        target: "/?Action=ListUsers&Version=2010-05-08".into(),
+        headers,
+        body: Vec::new(),
+    };
+    let at_ms = 1_440_938_160_000;
+    let signed = sign(request, Auth::Header, &keys, "us-east-1", "iam", at_ms).expect("it can be signed");
+    assert_eq!(
+        signed.headers.get("authorization"),
+        Some(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date, \
+             Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+        )
+    );
+}
+
+#[test]
+fn a_wrong_signature_differs_from_the_right_one_by_one_digit() {
+    let (right, wrong) = (
+        authorization(Auth::Header, NOW_MS),
+        authorization(Auth::WrongSignature, NOW_MS),
+    );
+    assert_eq!(right.len(), wrong.len());
+    assert_eq!(
+        right.bytes().zip(wrong.bytes()).filter(|(a, b)| a != b).count(),
+        1
+    );
+    let digits = wrong.rsplit('=').next().unwrap_or_default();
+    assert!(
+        digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn a_query_signature_goes_to_the_query_and_leaves_the_body_alone() {
+    let post = signed(Method::Post, Auth::Query, NOW_MS);
+    assert_eq!(post.body, request(Method::Post).body);
+    assert!(
+        post.target.starts_with("/?X-Amz-Algorithm=AWS4-HMAC-SHA256&"),
+        "{}",
+        post.target
+    );
+    assert!(
+        post.target.contains("&X-Amz-SignedHeaders=content-type%3Bhost&"),
+        "{}",
+        post.target
+    );
+    assert_eq!(post.headers.get("authorization"), None);
+    let get = signed(Method::Get, Auth::Query, NOW_MS);
+    assert!(
+        get.target.starts_with("/?Action=StopInstances&"),
+        "{}",
+        get.target
+    );
+    assert!(get.target.contains("&X-Amz-Signature="), "{}", get.target);
+}
+
+#[test]
+fn a_session_sends_its_token_and_signs_it() {
+    let request = signed(Method::Post, Auth::Session, NOW_MS);
+    assert_eq!(request.headers.get("x-amz-security-token"), Some("token+/="));
+    let authorization = request.headers.get("authorization").unwrap_or_default();
+    assert!(
+        authorization.contains("host;x-amz-date;x-amz-security-token"),
+        "{authorization}"
+    );
+}
+
+#[test]
+fn a_stale_signature_is_a_right_one_of_an_hour_ago() {
+    assert_eq!(
+        authorization(Auth::Stale, NOW_MS),
+        authorization(Auth::Header, NOW_MS - HOUR_MS)
+    );
+}
+
+#[test]
+fn the_ways_without_credentials_need_none() {
+    assert_eq!(
+        signed(Method::Post, Auth::Unsigned, NOW_MS),
+        request(Method::Post)
+    );
+    assert_eq!(authorization(Auth::Garbage, NOW_MS), "not a signature");
+    assert!(authorization(Auth::UnknownKey, NOW_MS).contains("AKIASTOPCHECKNOSUCH7"));
+}
+
+#[test]
+fn credentials_that_were_not_given_are_an_error_of_ours() {
+    for auth in [Auth::Denied, Auth::ExpiredSession] {
+        assert!(!keys().has(auth));
+        let error = sign(request(Method::Post), auth, &keys(), "us-east-1", "ec2", NOW_MS);
+        assert!(matches!(error, Err(SignError::NoSuchCredentials { .. })));
+    }
+    assert!(keys().has(Auth::Session) && keys().has(Auth::Header));
+}
+
+#[test]
+fn no_clock_and_no_host_can_make_signing_panic() {
+    for now_ms in [0, u64::MAX] {
+        assert!(sign(request(Method::Post), Auth::Header, &keys(), "r", "ec2", now_ms).is_ok());
+    }
+    for host in ["", " ", "a b", "[::1", "\u{1}", "ü", "h:99999999"] {
+        let mut odd = request(Method::Post);
+        odd.headers.set("Host", host);
+        let _ = sign(odd, Auth::Header, &keys(), "us-east-1", "ec2", NOW_MS);
+    }
+}
+
+#[test]
+fn secrets_do_not_show_when_a_keyring_is_printed() {
+    let printed = format!("{:?}", keys());
+    for secret in keys().secrets() {
+        assert!(!printed.contains(&secret), "{printed}");
+    }
+    assert_eq!(keys().secrets().len(), 5);
+}
