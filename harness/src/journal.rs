@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::contract::{ClauseId, Edition, FixtureKind};
+use crate::contract::{ClauseId, Confidence, Edition, FixtureKind};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
@@ -51,6 +51,9 @@ pub struct RunStarted {
     pub region: String,
     /// The edition of the contract.
     pub edition: Edition,
+    /// The least confidence with which a MUST decides the run.
+    #[serde(default)]
+    pub min_confidence: Confidence,
     /// The seed of everything random.
     pub seed: u64,
     /// How many cases the plan has.
@@ -262,4 +265,86 @@ pub struct RunEnded {
     pub at_ms: u64,
     /// Whether it was interrupted.
     pub interrupted: bool,
+}
+
+/// Why a line of a journal could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// The line is no event.
+    #[error("not an event of a stopcheck journal: {0}")]
+    NoEvent(serde_json::Error),
+    /// The journal was written in another form.
+    #[error("the journal has schema {0}, this stopcheck reads schema {SCHEMA}")]
+    OtherSchema(u32),
+}
+
+impl Event {
+    /// The event as one line of a journal, without its end.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).expect("events hold nothing that JSON cannot")
+    }
+
+    /// The event of a line.
+    pub fn from_line(line: &str) -> Result<Event, LineError> {
+        // The schema is looked at first: an event of another schema would fail for a reason that misleads.
+        if let Ok(Head {
+            event,
+            schema: Some(schema),
+        }) = serde_json::from_str(line)
+            && event == "run_started"
+            && schema != SCHEMA
+        {
+            return Err(LineError::OtherSchema(schema));
+        }
+        serde_json::from_str(line).map_err(LineError::NoEvent)
+    }
+
+    /// The case that an event belongs to; none for those of the run as a whole.
+    pub fn case(&self) -> Option<&str> {
+        let case = match self {
+            Event::RunStarted(_) | Event::RunEnded(_) => return None,
+            Event::CaseStarted(event) => &event.case,
+            Event::FixtureReady(event) => &event.case,
+            Event::StepStarted(event) => &event.case,
+            Event::Exchanged(event) => &event.case,
+            Event::Judged(event) => &event.case,
+            Event::CaseEnded(event) => &event.case,
+            Event::Noted(event) => &event.case,
+        };
+        Some(case)
+    }
+}
+
+#[derive(Deserialize)]
+struct Head {
+    event: String,
+    schema: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_back_as_the_event_it_was() {
+        let event = Event::Noted(Noted {
+            case: "a/b".into(),
+            text: "one\ntwo".into(),
+        });
+        let line = event.to_line();
+        assert!(!line.contains('\n'));
+        assert_eq!(Event::from_line(&line).expect("our own line"), event);
+    }
+
+    #[test]
+    fn another_schema_is_told_before_anything_else() {
+        let error =
+            Event::from_line(r#"{"event":"run_started","schema":99,"novelty":1}"#).expect_err("schema 99");
+        assert_eq!(
+            error.to_string(),
+            "the journal has schema 99, this stopcheck reads schema 1"
+        );
+        assert!(Event::from_line("{}").is_err());
+        assert!(Event::from_line("not json").is_err());
+    }
 }

@@ -1,3 +1,7 @@
 //! The command `stopcheck`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stopcheck::cli::main()
+}

@@ -1,6 +1,6 @@
 //! One answer against the expectation: accepted or refused, with which states, code, status and words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::sheet::{Sheet, Weight};
 use super::text::{one_line, quote};
@@ -32,16 +32,15 @@ pub(super) struct Answered {
     pub(super) reasons: BTreeMap<String, Vec<ClauseId>>,
     /// For each instance of the fleet, the clauses that forbid the call to change it.
     pub(super) effects: BTreeMap<String, Vec<ClauseId>>,
+    /// The instances of the fleet that the call names.
+    pub(super) named: Vec<String>,
 }
 
 /// How an accepted call moved an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Move {
     /// It was up and is being stopped.
-    Down {
-        /// With `Hibernate=true`.
-        hibernate: bool,
-    },
+    Down(Manner),
     /// It was stopping or stopped already.
     Idle,
     /// It was started.
@@ -50,15 +49,29 @@ pub(super) enum Move {
     End,
 }
 
+/// In which manner an instance is being stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Shut down.
+    Shutdown,
+    /// Hibernated.
+    Hibernate,
+    /// Nobody recorded what the options of the call mean together.
+    Unknown,
+}
+
 impl Question<'_> {
     /// Judges the answer.
     pub(super) fn judge(&self, sheet: &mut Sheet, seen: &mut Seen, reply: &Reply) -> Answered {
         let reading = model::read(&self.judge.contract, self.fleet, self.call);
         let expectation = model::expect(&self.judge.contract, self.fleet, self.action, &reading);
-        let mut answered = Answered::default();
+        let mut answered = Answered {
+            named: expectation.items.keys().cloned().collect(),
+            ..Answered::default()
+        };
         let ok = (200..300).contains(&reply.status);
         match &reply.body {
-            Body::Document(document) if ok => {
+            Body::Document(document) if ok && document.root.name == format!("{}Response", self.action) => {
                 let changes = reply::state_changes(&document.root);
                 if self.is_tested() {
                     shape::success(self.judge, sheet, seen, self.call, reply, document, &changes);
@@ -72,25 +85,7 @@ impl Question<'_> {
                     &mut answered,
                 );
             }
-            Body::Empty | Body::Unreadable { .. } if ok => {
-                let observed = format!("{} with {}", reply.status, shape::body_in_words(&reply.body));
-                if self.is_tested() {
-                    let allowed = format!("<{}Response>", self.action);
-                    self.judge.note(
-                        sheet,
-                        Check::RootElement,
-                        Weight::Full,
-                        false,
-                        &allowed,
-                        &observed,
-                    );
-                }
-                self.not_as_expected(sheet, &expectation, &observed, &mut answered);
-                // Nobody can tell what it did to the instances it names.
-                for id in expectation.items.keys() {
-                    answered.beliefs.insert(id.clone(), States::ANY);
-                }
-            }
+            body if ok => self.foreign(sheet, &expectation, &reading, reply, body, &mut answered),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if self.is_tested() {
                     shape::error(self.judge, sheet, seen, reply, self.echoes());
@@ -103,6 +98,40 @@ impl Question<'_> {
             answered.effects = self.effects(&expectation);
         }
         answered
+    }
+
+    /// A success that is no answer of this action: another document, or none.
+    fn foreign(
+        &self,
+        sheet: &mut Sheet,
+        expectation: &Expectation<'_>,
+        reading: &Reading,
+        reply: &Reply,
+        body: &Body,
+        answered: &mut Answered,
+    ) {
+        if expectation.acceptance >= Acceptance::Discouraged {
+            // Whatever it is, it is no refusal.
+            self.accepted(sheet, expectation, reading, reply, &[], answered);
+            return;
+        }
+        let observed = format!("{} with {}", reply.status, shape::body_in_words(body));
+        if self.is_tested() && !is_tolerant(expectation) {
+            let allowed = format!("<{}Response>", self.action);
+            self.judge.note(
+                sheet,
+                Check::RootElement,
+                Weight::Full,
+                false,
+                &allowed,
+                &observed,
+            );
+        }
+        self.not_as_expected(sheet, expectation, reply.status, &observed, answered);
+        // Nobody can tell what it did to the instances it names.
+        for id in expectation.items.keys() {
+            answered.beliefs.insert(id.clone(), States::ANY);
+        }
     }
 
     fn is_tested(&self) -> bool {
@@ -147,11 +176,8 @@ impl Question<'_> {
             return;
         }
         for (id, rule) in &expectation.items {
-            let mine: Vec<&StateChange> = items
-                .iter()
-                .filter(|item| item.id.as_deref() == Some(id.as_str()))
-                .collect();
-            if mine.is_empty() {
+            // OQ-09: what a second item about the same instance says, nobody recorded.
+            let Some(item) = items.iter().find(|item| item.id.as_deref() == Some(id.as_str())) else {
                 if expectation.loose {
                     let states = self.fleet.get(id).map_or(States::ANY, |belief| belief.states);
                     answered
@@ -159,10 +185,8 @@ impl Question<'_> {
                         .insert(id.clone(), states.or(States::one(State::Stopping)).later());
                 }
                 continue;
-            }
-            for item in mine {
-                self.item(sheet, id, rule, item, reading, answered);
-            }
+            };
+            self.item(sheet, id, rule, item, reading, answered);
         }
         self.items_are_those_named(sheet, expectation, reading, items, &observed, answered);
     }
@@ -229,10 +253,9 @@ impl Question<'_> {
                 .collect(),
         );
         if let Some((row, answer)) = matching.first() {
-            let hibernate = reading.hibernate == Switch::On;
             answered
                 .moves
-                .insert(id.to_owned(), move_of(row.from, answer.then, hibernate));
+                .insert(id.to_owned(), move_of(row.from, answer.then, manner_of(reading)));
         }
     }
 
@@ -258,7 +281,7 @@ impl Question<'_> {
             .keys()
             .filter(|id| !ids.contains(&id.as_str()))
             .count();
-        let repeated = ids.len() - ids.iter().collect::<std::collections::BTreeSet<_>>().len();
+        let repeated = ids.len() - ids.iter().collect::<BTreeSet<_>>().len();
         let fits = strangers == 0 && missing == 0 && (repeated == 0 || reading.is(Condition::RepeatedId));
         let allowed = format!(
             "one item for each of {}",
@@ -355,7 +378,7 @@ impl Question<'_> {
                     answered,
                 );
             }
-            None => self.not_as_expected(sheet, expectation, &observed, answered),
+            None => self.not_as_expected(sheet, expectation, reply.status, &observed, answered),
         }
     }
 
@@ -425,14 +448,21 @@ impl Question<'_> {
         &self,
         sheet: &mut Sheet,
         expectation: &Expectation<'_>,
+        status: u16,
         observed: &str,
         answered: &mut Answered,
     ) {
         let allowed = self.expected_in_words(expectation);
-        let tolerant = expectation.acceptance == Acceptance::Free
-            && certain_or_not(expectation).all(|active| active.refusal.demand == Demand::May);
-        if tolerant {
-            // Nobody knows how such a call is answered; that it was refused with other words is no deviation.
+        if is_tolerant(expectation) {
+            // Nobody knows how such a call is refused, or only a SHOULD says that it is not.
+            for active in expectation.refusals.iter().filter(|active| takes_any(active)) {
+                sheet.deviates(
+                    self.clauses(&active.refusal.clauses.code),
+                    Weight::Advisory,
+                    &allowed,
+                    observed,
+                );
+            }
             return;
         }
         let forbidden = expectation.acceptance >= Acceptance::Discouraged;
@@ -442,18 +472,18 @@ impl Question<'_> {
             Weight::Advisory
         };
         for active in certain(expectation) {
-            sheet.deviates(
-                self.clauses(&active.refusal.clauses.code),
-                weight,
-                &allowed,
-                observed,
-            );
-            sheet.deviates(
-                self.clauses(&active.refusal.clauses.status),
-                weight,
-                &allowed,
-                observed,
-            );
+            let aspects = &active.refusal.clauses;
+            sheet.deviates(self.clauses(&aspects.code), weight, &allowed, observed);
+            let status_fits = active
+                .refusal
+                .answers
+                .iter()
+                .any(|answer| answer.status.contains(&status));
+            if status_fits {
+                sheet.held(self.clauses(&aspects.status));
+            } else {
+                sheet.deviates(self.clauses(&aspects.status), weight, &allowed, observed);
+            }
         }
         if !forbidden {
             let weight = if expectation.acceptance == Acceptance::Expected {
@@ -504,7 +534,7 @@ impl Question<'_> {
         message: &str,
         observed: &str,
     ) {
-        let offenders: Vec<&String> = certain(expectation)
+        let offenders: BTreeSet<&String> = certain(expectation)
             .filter(|active| active.refusal.answers.iter().any(|one| one.code == answer.code))
             .flat_map(|active| &active.words)
             .filter(|word| self.fleet.contains_key(*word))
@@ -556,18 +586,27 @@ impl Question<'_> {
     }
 }
 
+/// Whether a refusal with words that the contract does not know is no deviation that decides.
+fn is_tolerant(expectation: &Expectation<'_>) -> bool {
+    let all_may = expectation.acceptance == Acceptance::Free
+        && expectation
+            .refusals
+            .iter()
+            .filter(|active| active.refusal.demand != Demand::Odd)
+            .all(|active| active.refusal.demand == Demand::May);
+    all_may || expectation.refusals.iter().any(takes_any)
+}
+
+/// Whether any error at all is tolerated for this reason.
+fn takes_any(active: &Active<'_>) -> bool {
+    active.certain && active.refusal.demand == Demand::Odd && active.refusal.answers.is_empty()
+}
+
 fn certain<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {
     expectation
         .refusals
         .iter()
         .filter(|active| active.certain && matches!(active.refusal.demand, Demand::Must | Demand::Should))
-}
-
-fn certain_or_not<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {
-    expectation
-        .refusals
-        .iter()
-        .filter(|active| active.refusal.demand != Demand::Odd)
 }
 
 /// Whether only one code is allowed. Of a larger set the evidence knows no single right one.
@@ -596,11 +635,22 @@ fn message_fits(active: &Active<'_>, answer: &RefusalAnswer, message: &str) -> b
     fits && all_named
 }
 
-fn move_of(from: State, then: State, hibernate: bool) -> Move {
+fn manner_of(reading: &Reading) -> Manner {
+    match reading.hibernate {
+        Switch::Off => Manner::Shutdown,
+        Switch::On if reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off => {
+            Manner::Hibernate
+        }
+        // OQ-07 and OQ-11.
+        Switch::On | Switch::Odd => Manner::Unknown,
+    }
+}
+
+fn move_of(from: State, then: State, manner: Manner) -> Move {
     match (from, then) {
         (_, State::ShuttingDown | State::Terminated | State::Gone) => Move::End,
         (State::Stopped | State::Stopping, State::Stopping | State::Stopped) => Move::Idle,
-        (_, State::Stopping | State::Stopped) => Move::Down { hibernate },
+        (_, State::Stopping | State::Stopped) => Move::Down(manner),
         (_, State::Pending | State::Restarting | State::Running) => Move::Up,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
 
-use super::answer::Answered;
+use super::answer::{Answered, Manner};
 use super::sheet::{Sheet, Weight};
 use super::text::quote;
 use super::{CaseJudge, Track};
@@ -71,14 +71,10 @@ impl CaseJudge {
                     instance.map_or("not described".into(), state_word)
                 );
                 sheet.deviates(judge.clauses(clauses), Weight::Full, &allowed, &observed);
-                judge.note(
-                    sheet,
-                    Check::ControlUnchanged,
-                    Weight::Full,
-                    false,
-                    &allowed,
-                    &observed,
-                );
+                if !answered.named.contains(id) {
+                    let check = Check::ControlUnchanged;
+                    judge.note(sheet, check, Weight::Full, false, &allowed, &observed);
+                }
             } else {
                 sheet.held(judge.clauses(clauses));
                 judge.note(sheet, Check::ControlUnchanged, Weight::Full, true, "", "");
@@ -330,15 +326,20 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
             &format!("{observed}, {apart} s apart"),
         );
     }
-    let (check, code) = if stop.hibernate {
-        (Check::HibernateReason, "Client.UserInitiatedHibernate")
-    } else {
-        (Check::StateReason, "Client.UserInitiatedShutdown")
-    };
-    let message = if stop.hibernate {
-        "Client.UserInitiatedHibernate: User initiated hibernate"
-    } else {
-        "Client.UserInitiatedShutdown: User initiated shutdown"
+    let shutdown = (
+        Check::StateReason,
+        "Client.UserInitiatedShutdown",
+        "Client.UserInitiatedShutdown: User initiated shutdown",
+    );
+    let hibernate = (
+        Check::HibernateReason,
+        "Client.UserInitiatedHibernate",
+        "Client.UserInitiatedHibernate: User initiated hibernate",
+    );
+    let (check, code, message) = match stop.manner {
+        Manner::Shutdown => shutdown,
+        Manner::Hibernate => hibernate,
+        Manner::Unknown => return,
     };
     let fits = state_reason.is_some_and(|(seen, text)| seen == code && text == message);
     let observed = format!(

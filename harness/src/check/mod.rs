@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::call::Call;
-use crate::contract::{Check, Clause, ClauseId, Contract, State};
+use crate::contract::{Check, Clause, ClauseId, Confidence, Contract, State};
 use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
 use crate::model::{self, Belief, Fleet, States};
 use crate::protocol::capture::revive;
-use crate::protocol::reply::{self, Body, Instance, Reply};
+use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 
+mod again;
 mod answer;
 mod ask;
 mod look;
@@ -21,6 +22,7 @@ mod shape;
 mod sheet;
 mod text;
 
+pub use again::Again;
 use answer::Answered;
 use sheet::{Sheet, Weight};
 
@@ -28,6 +30,7 @@ use sheet::{Sheet, Weight};
 #[derive(Debug)]
 pub struct Judge {
     contract: Arc<Contract>,
+    least: Confidence,
     by_id: HashMap<ClauseId, usize>,
     by_check: HashMap<Check, Vec<usize>>,
 }
@@ -68,7 +71,7 @@ struct Track {
 struct Stop {
     at_ms: u64,
     date: Option<String>,
-    hibernate: bool,
+    manner: answer::Manner,
     seen_down: bool,
 }
 
@@ -79,8 +82,8 @@ struct Seen {
 }
 
 impl Judge {
-    /// Indexes a contract.
-    pub fn new(contract: Arc<Contract>) -> Self {
+    /// Indexes a contract. A MUST known no better than `least` does not decide a run.
+    pub fn new(contract: Arc<Contract>, least: Confidence) -> Self {
         let mut by_id = HashMap::new();
         let mut by_check: HashMap<Check, Vec<usize>> = HashMap::new();
         for (index, clause) in contract.clauses.iter().enumerate() {
@@ -91,6 +94,7 @@ impl Judge {
         }
         Judge {
             contract,
+            least,
             by_id,
             by_check,
         }
@@ -155,7 +159,7 @@ impl CaseJudge {
 
     /// Judges a step. Call it once for each step, in order.
     pub fn judge(&mut self, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
-        let mut sheet = Sheet::default();
+        let mut sheet = Sheet::new(self.judge.least);
         match &step.intent {
             Intent::Call | Intent::Together => self.acts(&mut sheet, step, exchanges),
             Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, exchanges),
@@ -218,7 +222,20 @@ impl CaseJudge {
 
     fn acts(&mut self, sheet: &mut Sheet, step: &StepStarted, exchanges: &[Exchanged]) {
         let judge = Arc::clone(&self.judge);
-        let acts: Vec<&Exchanged> = exchanges.iter().filter(|one| one.role == Role::Act).collect();
+        let mut acts: Vec<&Exchanged> = exchanges.iter().filter(|one| one.role == Role::Act).collect();
+        if step.intent == Intent::Together {
+            // They ran at once, so the order in which they were written down means nothing: the one that found the
+            // instance running goes first, and the rest in an order that any reader of the journal gets too.
+            acts.sort_by_cached_key(|act| {
+                let response = revive(&act.answer);
+                let reply = response.as_ref().map(reply::decode);
+                let up = reply
+                    .as_ref()
+                    .and_then(document_changes)
+                    .is_some_and(|changes| changes.items.iter().any(found_up));
+                (!up, response.map(|response| response.body))
+            });
+        }
         let Some(first) = acts.first() else { return };
         let Some(action) = self.tested_action(&first.call).map(str::to_owned) else {
             for act in acts {
@@ -306,11 +323,11 @@ impl CaseJudge {
                 track.reasons = answered.reasons.get(id).cloned().unwrap_or_default();
                 track.effects.clear();
                 match answered.moves.get(id) {
-                    Some(answer::Move::Down { hibernate }) => {
+                    Some(answer::Move::Down(manner)) => {
                         track.stop = Some(Stop {
                             at_ms: act.at_ms,
                             date: reply.headers.get("date").map(str::to_owned),
-                            hibernate: *hibernate,
+                            manner: *manner,
                             seen_down: false,
                         });
                         track.idle_stop = false;
@@ -365,6 +382,10 @@ fn superposed(fleet: &Fleet) -> Fleet {
         }
     }
     fleet
+}
+
+fn found_up(item: &StateChange) -> bool {
+    item.previous.as_ref().and_then(|state| state.name.as_deref()) == Some("running")
 }
 
 fn document_changes(reply: &Reply) -> Option<reply::StateChanges> {

@@ -2,17 +2,18 @@
 //!
 //! This is the one place where a deviation becomes a verdict. A clause of level MAY never deviates: both behaviours
 //! conform. SHOULD and inferred clauses warn. A MUST that is documented or recorded fails, unless the check caps it
-//! because the evidence accepts a set.
+//! because the evidence accepts a set; how well it must be known is the caller's to lower.
 
 use std::collections::BTreeMap;
 
-use crate::contract::{Clause, ClauseId, Level};
+use crate::contract::{Clause, ClauseId, Confidence, Level};
 use crate::journal::Finding;
 use crate::verdict::Verdict;
 
 /// The judgements of one step, one entry a clause.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sheet {
+    least: Confidence,
     entries: BTreeMap<ClauseId, Entry>,
 }
 
@@ -36,6 +37,14 @@ pub(super) enum Weight {
 }
 
 impl Sheet {
+    /// An empty sheet. Clauses known worse than `least` do not fail.
+    pub(super) fn new(least: Confidence) -> Self {
+        Sheet {
+            least,
+            entries: BTreeMap::new(),
+        }
+    }
+
     /// Clauses that were looked at and held.
     pub(super) fn held<'a>(&mut self, clauses: impl IntoIterator<Item = &'a Clause>) {
         for clause in clauses.into_iter().filter(|clause| clause.holds) {
@@ -52,7 +61,7 @@ impl Sheet {
         observed: &str,
     ) {
         for clause in clauses {
-            match verdict_of(clause, weight) {
+            match verdict_of(clause, weight, self.least) {
                 Verdict::Pass => self.held([clause]),
                 verdict => self.find(clause, verdict, allowed, observed),
             }
@@ -133,10 +142,10 @@ impl Sheet {
 }
 
 /// What a deviation from this clause amounts to.
-pub(super) fn verdict_of(clause: &Clause, weight: Weight) -> Verdict {
+pub(super) fn verdict_of(clause: &Clause, weight: Weight, least: Confidence) -> Verdict {
     match (clause.level, weight) {
         (Level::May, _) => Verdict::Pass,
-        (Level::Must | Level::MustNot, Weight::Full) if clause.decides() => Verdict::Fail,
+        (Level::Must | Level::MustNot, Weight::Full) if clause.confidence >= least => Verdict::Fail,
         (Level::Must | Level::MustNot | Level::Should, _) => Verdict::Warn,
     }
 }
@@ -150,7 +159,6 @@ fn push_new(texts: &mut Vec<String>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Confidence;
 
     fn clause(id: &str, level: Level, confidence: Confidence) -> Clause {
         Clause {
@@ -212,7 +220,7 @@ mod tests {
     #[test]
     fn a_deviation_replaces_what_held_and_what_could_not_be_told() {
         let must = clause("X-01", Level::Must, Confidence::Recorded);
-        let mut sheet = Sheet::default();
+        let mut sheet = Sheet::new(Confidence::DocumentedSibling);
         sheet.held([&must]);
         sheet.unknown([&must], "a", "no idea");
         sheet.deviates([&must], Weight::Full, "a", "b");
@@ -231,7 +239,7 @@ mod tests {
     fn a_clause_that_does_not_hold_in_the_edition_is_never_judged() {
         let mut later = clause("X-01", Level::Must, Confidence::Recorded);
         later.holds = false;
-        let mut sheet = Sheet::default();
+        let mut sheet = Sheet::new(Confidence::DocumentedSibling);
         sheet.held([&later]);
         sheet.deviates([&later], Weight::Full, "a", "b");
         let (held, findings) = sheet.close("case", 1);

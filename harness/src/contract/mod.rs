@@ -110,7 +110,9 @@ pub enum Level {
 }
 
 /// How well a clause is known, from least to best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// The default is the least with which a clause decides a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confidence {
     /// Sources disagree.
     #[serde(rename = "contradicted")]
@@ -119,6 +121,7 @@ pub enum Confidence {
     #[serde(rename = "inferred")]
     Inferred,
     /// Documented for a sister action.
+    #[default]
     #[serde(rename = "documented (sibling)")]
     DocumentedSibling,
     /// In Amazon's documentation or official model.
@@ -197,7 +200,7 @@ pub struct Refusal {
     pub condition: Condition,
     /// Whether it must be refused.
     pub demand: Demand,
-    /// The accepted errors; the first is the preferred one.
+    /// The accepted errors; the first is the preferred one. None at all means any error.
     pub answers: Vec<RefusalAnswer>,
     /// Conditions that no longer count when this one holds: they are examined later by the service.
     pub masks: Vec<Condition>,
@@ -402,7 +405,7 @@ impl Contract {
 impl Clause {
     /// Whether a violation of this clause fails a run by default: MUST, and documented or recorded.
     pub fn decides(&self) -> bool {
-        self.level >= Level::MustNot && self.confidence >= Confidence::DocumentedSibling
+        self.level >= Level::MustNot && self.confidence >= Confidence::default()
     }
 }
 

@@ -94,6 +94,8 @@ vocabulary! {
         ExpiredSession = "expired-session",
         /// The caller may not stop instances.
         Denied = "denied",
+        /// The signature stands in the query string.
+        QuerySignature = "query-signature",
         /// `Action` is absent.
         MissingAction = "missing-action",
         /// `Action` names nothing the service has.
@@ -138,6 +140,10 @@ vocabulary! {
         RepeatedId = "repeated-id",
         /// `DryRun=true`.
         DryRun = "dry-run",
+        /// More ids than anybody promised to read.
+        ManyIds = "many-ids",
+        /// `SkipOsShutdown` is given.
+        SkipOsShutdown = "skip-os-shutdown",
         /// `Force` and `Hibernate` together.
         ForceAndHibernate = "force-and-hibernate",
         /// `SkipOsShutdown` together with `Force` or `Hibernate`.

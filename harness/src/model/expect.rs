@@ -115,13 +115,13 @@ fn conditions_of(belief: &Belief, reading: &Reading) -> Vec<(Condition, bool)> {
             Some((condition, certain))
         })
         .collect();
-    // A terminated instance is refused whether it is still shutting down, terminated or purged.
+    // Such an instance is refused alike whether it is still shutting down, terminated or purged.
     let dead: States = [State::ShuttingDown, State::Terminated, State::Gone]
         .into_iter()
         .collect();
     if states.within(dead) {
         for (condition, certain) in &mut conditions {
-            *certain |= *condition == Condition::Terminated;
+            *certain |= matches!(*condition, Condition::ShuttingDown | Condition::Terminated);
         }
     }
     // With any other state the service may name that one first, or do nothing at all (OQ-14).

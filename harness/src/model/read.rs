@@ -71,6 +71,9 @@ const SUPPORTING_ACTIONS: &[&str] = &[
     "GetCallerIdentity",
 ];
 
+/// So many ids are read by every client's account; that a hundred are is inferred.
+const PROMISED_IDS: usize = 20;
+
 /// Reads a call.
 pub fn read(contract: &Contract, fleet: &Fleet, call: &Call) -> Reading {
     let mut reading = Reading {
@@ -176,7 +179,8 @@ fn read_envelope(contract: &Contract, call: &Call, reading: &mut Reading) {
         Some(version) => reading.note(Condition::UnknownVersion, version.to_owned()),
     }
     let fault = match call.form.auth {
-        Auth::Header | Auth::Query | Auth::Session => None,
+        Auth::Header | Auth::Session => None,
+        Auth::Query => Some(Condition::QuerySignature),
         Auth::Unsigned => Some(Condition::Unsigned),
         Auth::Garbage => Some(Condition::GarbageSignature),
         Auth::UnknownKey => Some(Condition::UnknownKey),
@@ -231,6 +235,9 @@ fn read_parameters(contract: &Contract, call: &Call, reading: &mut Reading) {
     if indices.is_empty() {
         reading.note(Condition::NoIds, String::new());
     }
+    if indices.len() > PROMISED_IDS {
+        reading.note(Condition::ManyIds, String::new());
+    }
 }
 
 /// Whether a written name is this parameter, a list with any index or none.
@@ -255,10 +262,13 @@ fn index_of(name: &str) -> Option<u64> {
 /// What a name is that the action does not have.
 fn stranger(contract: &Contract, name: &str) -> Condition {
     let lower = name.to_ascii_lowercase();
-    let miscased = contract
-        .parameters
-        .iter()
-        .any(|known| is_named(&known.name.to_ascii_lowercase(), &lower));
+    let miscased = contract.parameters.iter().any(|known| {
+        let parameter = match known.name.strip_suffix(".N") {
+            Some(list) => list.to_ascii_lowercase() + ".N",
+            None => known.name.to_ascii_lowercase(),
+        };
+        is_named(&parameter, &lower)
+    });
     if miscased {
         Condition::MiscasedParameter
     } else if name == "ClientToken" {
@@ -283,6 +293,9 @@ fn set_switch(reading: &mut Reading, name: &str, value: &str) {
         "Hibernate" => reading.hibernate = switch,
         "SkipOsShutdown" => reading.skip_os_shutdown = switch,
         _ => {}
+    }
+    if name == "SkipOsShutdown" {
+        reading.note(Condition::SkipOsShutdown, name.to_owned());
     }
 }
 

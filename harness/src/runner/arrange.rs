@@ -239,6 +239,8 @@ impl Arranger<'_> {
             params.push(("HibernationOptions.Configured", "true".to_owned()));
             params.push(("BlockDeviceMapping.1.DeviceName", device));
             params.push(("BlockDeviceMapping.1.Ebs.Encrypted", "true".to_owned()));
+            // The root volume must hold the memory; some endpoints ask for a size with any mapping.
+            params.push(("BlockDeviceMapping.1.Ebs.VolumeSize", "30".to_owned()));
         }
         Call::new("RunInstances", params)
     }
@@ -382,31 +384,41 @@ impl Arranger<'_> {
                 self.shared.ledger.own(request);
             }
         }
-        if kind.market == Market::PersistentSpot && launched.spot_request.is_none() {
-            return Err(pretended("Spot request", "described", "absent"));
-        }
         for (wished, name) in [
             (kind.stop_protected, "disableApiStop"),
             (kind.termination_protected, "disableApiTermination"),
         ] {
             if wished {
-                self.is_protected(&launched.id, name).await?;
+                self.protect(&launched.id, name).await?;
             }
         }
         Ok(())
     }
 
-    async fn is_protected(&self, id: &str, name: &str) -> Result<(), ArrangeError> {
+    /// Makes sure of a protection. Some endpoints do not take it at launch, but later.
+    async fn protect(&self, id: &str, name: &str) -> Result<(), ArrangeError> {
+        if self.attribute(id, name).await?.as_deref() == Some("true") {
+            return Ok(());
+        }
+        let call = Call::new(
+            "ModifyInstanceAttribute",
+            [("InstanceId", id), ("Attribute", name), ("Value", "true")],
+        );
+        self.change(&call).await?;
+        match self.attribute(id, name).await?.as_deref() {
+            Some("true") => Ok(()),
+            other => Err(pretended(name, "true", other.unwrap_or("absent"))),
+        }
+    }
+
+    async fn attribute(&self, id: &str, name: &str) -> Result<Option<String>, ArrangeError> {
         let call = Call::new(
             "DescribeInstanceAttribute",
             [("InstanceId", id), ("Attribute", name)],
         );
         let (_, reply) = self.courier.ask(0, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("DescribeInstanceAttribute", &reply))?;
-        match protocol::attribute_value(root, name).as_deref() {
-            Some("true") => Ok(()),
-            other => Err(pretended(name, "true", other.unwrap_or("absent"))),
-        }
+        Ok(protocol::attribute_value(root, name))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::check::Judge;
-use crate::contract::Contract;
+use crate::contract::{Confidence, Contract};
 use crate::endpoint::{Endpoint, Ledger};
 use crate::journal::{self, Event, RunEnded, RunStarted};
 use crate::plan::Plan;
@@ -24,6 +24,11 @@ mod preflight;
 
 pub use preflight::PreflightError;
 
+/// A seed for a service of this name, so that no two of them give out the same ids.
+pub fn seed_of(case: &str) -> u64 {
+    names::mix(0, case)
+}
+
 /// How a run is made.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -33,7 +38,9 @@ pub struct Options {
     pub region: String,
     /// The credentials.
     pub keys: Keyring,
-    /// The seed of ids that nobody owns, and of waiting times.
+    /// The least confidence with which a MUST decides the run.
+    pub min_confidence: Confidence,
+    /// The seed of ids that nobody owns.
     pub seed: u64,
     /// How many cases are played at once.
     pub workers: usize,
@@ -92,7 +99,7 @@ pub async fn run(
     let workers = options.workers.max(1);
     let edition = contract.edition;
     let shared = Arc::new(Shared {
-        judge: Arc::new(Judge::new(contract)),
+        judge: Arc::new(Judge::new(contract, options.min_confidence)),
         ledger: Ledger::default(),
         secrets,
         events,
@@ -111,6 +118,7 @@ pub async fn run(
             endpoint: shared.options.endpoint.name(),
             region: shared.options.region.clone(),
             edition,
+            min_confidence: shared.options.min_confidence,
             seed: shared.options.seed,
             cases: plan.cases.len(),
             left_out: plan.left_out,

@@ -150,6 +150,14 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// Whether a step of the case holds this text.
+    fn speaks_of(&self, text: &str) -> bool {
+        self.case.steps.iter().any(|step| match &step.act {
+            Act::Call(call) | Act::Together(call, _) => call.params.iter().any(|(_, value)| value == text),
+            Act::Settle(..) | Act::Observe => false,
+        })
+    }
+
     async fn step(&mut self, number: usize, step: &Step) -> Result<(), Ending> {
         let intent = match &step.act {
             Act::Call(_) => Intent::Call,
@@ -344,11 +352,16 @@ fn is_no_id_of_anybody(value: &str) -> bool {
 fn missing_credentials(auth: Auth) -> String {
     let what = match auth {
         Auth::Denied => {
-            "a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, STOPCHECK_DENIED_SECRET_ACCESS_KEY)"
+            "no credentials of a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, \
+             STOPCHECK_DENIED_SECRET_ACCESS_KEY)"
         }
-        Auth::Session => "temporary credentials (AWS_SESSION_TOKEN beside the access key)",
+        Auth::Session => {
+            "no temporary credentials (AWS_SESSION_TOKEN, or STOPCHECK_SESSION_ACCESS_KEY_ID, \
+             …_SECRET_ACCESS_KEY, …_SESSION_TOKEN)"
+        }
         Auth::ExpiredSession => {
-            "expired temporary credentials (STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, …_SESSION_TOKEN)"
+            "no expired temporary credentials (STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, \
+             …_SESSION_TOKEN)"
         }
         Auth::Header
         | Auth::Query
@@ -356,7 +369,7 @@ fn missing_credentials(auth: Auth) -> String {
         | Auth::WrongSignature
         | Auth::UnknownKey
         | Auth::Stale
-        | Auth::Garbage => "credentials",
+        | Auth::Garbage => "no credentials",
     };
-    format!("the run has no {what}")
+    format!("the run has {what}")
 }

@@ -1,0 +1,93 @@
+//! Judging a recording: the events of a journal go in, the same events with fresh verdicts come out.
+//!
+//! Exchanges, fixtures and intentions are taken as they were written; what was concluded then is dropped and
+//! concluded again, by the contract given now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{CaseJudge, Judge};
+use crate::journal::{CaseEnded, Event, Exchanged, StepStarted};
+use crate::verdict::{Outcome, Verdict};
+
+/// Judges the events of one journal again.
+#[derive(Debug)]
+pub struct Again {
+    judge: Arc<Judge>,
+    open: BTreeMap<String, OpenCase>,
+}
+
+#[derive(Debug)]
+struct OpenCase {
+    judge: CaseJudge,
+    step: Option<StepStarted>,
+    exchanges: Vec<Exchanged>,
+    worst: Verdict,
+}
+
+impl Again {
+    /// Begins with a contract.
+    pub fn new(judge: Arc<Judge>) -> Self {
+        Again {
+            judge,
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// The event that stands for this one, if any.
+    pub fn take(&mut self, event: Event) -> Option<Event> {
+        match &event {
+            Event::CaseStarted(started) => {
+                let open = OpenCase {
+                    judge: CaseJudge::new(Arc::clone(&self.judge), &started.case),
+                    step: None,
+                    exchanges: Vec::new(),
+                    worst: Verdict::Pass,
+                };
+                self.open.insert(started.case.clone(), open);
+            }
+            Event::FixtureReady(ready) => {
+                if let Some(open) = self.open.get_mut(&ready.case) {
+                    open.judge.fixture(ready);
+                }
+            }
+            Event::StepStarted(started) => {
+                if let Some(open) = self.open.get_mut(&started.case) {
+                    open.step = Some(started.clone());
+                    open.exchanges.clear();
+                }
+            }
+            Event::Exchanged(exchanged) => {
+                if let Some(open) = self.open.get_mut(&exchanged.case)
+                    && open.step.as_ref().is_some_and(|step| step.step == exchanged.step)
+                {
+                    open.exchanges.push(exchanged.as_ref().clone());
+                }
+            }
+            Event::Judged(judged) => {
+                let open = self.open.get_mut(&judged.case)?;
+                let step = open.step.take()?;
+                let judged = open.judge.judge(&step, &open.exchanges);
+                open.worst = judged
+                    .findings
+                    .iter()
+                    .map(|finding| finding.verdict)
+                    .fold(open.worst, Verdict::max);
+                return Some(Event::Judged(judged));
+            }
+            Event::CaseEnded(ended) => {
+                let open = self.open.remove(&ended.case);
+                let outcome = match (&ended.outcome, open) {
+                    (Outcome::Judged { .. }, Some(open)) => Outcome::Judged { verdict: open.worst },
+                    (outcome, _) => outcome.clone(),
+                };
+                return Some(Event::CaseEnded(CaseEnded {
+                    case: ended.case.clone(),
+                    outcome,
+                }));
+            }
+            Event::RunStarted(_) | Event::Noted(_) | Event::RunEnded(_) => {}
+        }
+        Some(event)
+    }
+}

@@ -1,0 +1,346 @@
+//! The arguments, in AWS spelling where AWS has one.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::contract::{Confidence, Edition};
+
+/// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
+///
+/// stopcheck sends StopInstances requests to an endpoint, mock or real, and judges every answer against a contract in
+/// which each clause cites Amazon's documentation or a recorded answer of the real service.
+#[derive(Debug, Parser)]
+#[command(name = "stopcheck", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "\
+Begin with:
+  stopcheck run                                            judge the embedded reference
+  stopcheck run --endpoint-url http://127.0.0.1:5000       judge a server
+  stopcheck explain DRY-04                                 what a clause says, and where it is from
+
+Exit codes:
+  0    conformant
+  1    findings that decide
+  2    usage, configuration, or an endpoint that cannot be reached: no verdicts
+  3    an error of stopcheck's own, or cases that could not be finished
+  4    nothing was tested
+  130  interrupted")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Judge an endpoint, or the embedded reference if none is named
+    Run(Box<RunArgs>),
+    /// List cases or clauses; nothing is sent
+    List(ListArgs),
+    /// Explain a clause or a case: what it says, its sources, what checks it
+    Explain(ExplainArgs),
+    /// Serve the reference on a port, for clients and for a look at it
+    Serve(ServeArgs),
+    /// Judge recorded runs again; nothing is sent
+    Judge(JudgeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Credentials are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. A mock takes any:
+  AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test stopcheck run --endpoint-url http://127.0.0.1:5000
+The cases of a denied caller need STOPCHECK_DENIED_ACCESS_KEY_ID and STOPCHECK_DENIED_SECRET_ACCESS_KEY,
+those of expired credentials STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY and …_SESSION_TOKEN.")]
+pub(super) struct RunArgs {
+    /// The endpoint; without it, and without AWS_ENDPOINT_URL_EC2 and AWS_ENDPOINT_URL, the embedded reference
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+
+    /// The region that requests are signed for [default: AWS_REGION, AWS_DEFAULT_REGION, us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+
+    /// The access key id, instead of AWS_ACCESS_KEY_ID
+    #[arg(long, value_name = "ID", requires = "secret_access_key")]
+    pub(super) access_key_id: Option<String>,
+
+    /// The secret access key, instead of AWS_SECRET_ACCESS_KEY; others on this machine may see it
+    #[arg(long, value_name = "KEY", requires = "access_key_id")]
+    pub(super) secret_access_key: Option<String>,
+
+    /// The state of Amazon's documentation to judge by
+    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
+    pub(super) edition: EditionArg,
+
+    /// The phases to play; all that exist by default
+    #[arg(long, value_name = "PHASE", value_enum)]
+    pub(super) phase: Vec<PhaseArg>,
+
+    /// Only the cases whose name matches; `*` stands for any text; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(super) case: Vec<String>,
+
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+
+    /// How many cases are played at once [default: 1 on the reference, 4 over HTTP]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) workers: Option<u16>,
+
+    /// Write the whole run to this file, one event a line, without secrets
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+
+    /// The longest that one exchange may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(super) request_timeout: Duration,
+
+    /// The longest to wait for an instance to change its state, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub(super) settle_timeout: Duration,
+
+    /// How long descriptions may lag behind an answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(super) visibility_timeout: Duration,
+
+    /// The most requests to send; clean-up is not counted
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(super) max_requests: usize,
+
+    /// The image that EBS-backed instances are launched from [default: the first that DescribeImages has]
+    #[arg(long, value_name = "AMI", help_heading = "Fixtures")]
+    pub(super) ebs_image: Option<String>,
+
+    /// The image that instance-store-backed instances are launched from [default: as above]
+    #[arg(long, value_name = "AMI", help_heading = "Fixtures")]
+    pub(super) instance_store_image: Option<String>,
+
+    /// The type of all instances
+    #[arg(long, value_name = "TYPE", default_value = "t3.micro", help_heading = "Fixtures")]
+    pub(super) instance_type: String,
+
+    /// The subnet of all instances [default: the endpoint's own]
+    #[arg(long, value_name = "SUBNET", help_heading = "Fixtures")]
+    pub(super) subnet: Option<String>,
+
+    /// Allow an endpoint that looks like real AWS; costs money
+    #[arg(long, requires = "account", help_heading = "Safety")]
+    pub(super) allow_real_aws: bool,
+
+    /// The account that the caller must be in; asked for before anything else is sent
+    #[arg(long, value_name = "ID", help_heading = "Safety")]
+    pub(super) account: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Write a report: junit=FILE or json=FILE; may be given several times
+    #[arg(long = "report", value_name = "KIND=FILE", value_parser = report)]
+    pub(super) reports: Vec<ReportArg>,
+
+    /// Let warnings decide too
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// The least confidence with which a MUST decides; `inferred` lets reasoned clauses fail a run
+    #[arg(long, value_name = "CONFIDENCE", value_enum)]
+    pub(super) min_confidence: Option<ConfidenceArg>,
+
+    /// Colours in the terminal report; NO_COLOR is honoured
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub(super) color: ColorArg,
+
+    /// Show every warning in full
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+
+    /// Show no progress, and nothing at all of what held
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Clauses and their status instead of cases
+    #[arg(long)]
+    pub(super) clauses: bool,
+
+    /// The edition of the contract
+    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
+    pub(super) edition: EditionArg,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A clause (`DRY-04`) or a case (`dry-run/valid`)
+    pub(super) id: String,
+
+    /// The edition of the contract
+    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
+    pub(super) edition: EditionArg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The keys it knows are printed as it starts, as lines for a shell. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where
+set, are known to it too.")]
+pub(super) struct ServeArgs {
+    /// The port; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8421)]
+    pub(super) port: u16,
+
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(super) bind: IpAddr,
+
+    /// The region it is in
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub(super) region: String,
+
+    /// The state of the service to be
+    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
+    pub(super) edition: EditionArg,
+
+    /// Answer in indented XML, as the service did until 2025
+    #[arg(long)]
+    pub(super) indented: bool,
+
+    /// Refuse every Nth state-changing call as throttled
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub(super) throttle_every: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JudgeArgs {
+    /// Journals of earlier runs
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) journals: Vec<PathBuf>,
+
+    /// Judge by this edition instead of the one of the run
+    #[arg(long, value_name = "EDITION", value_enum)]
+    pub(super) edition: Option<EditionArg>,
+
+    /// Write the events with the fresh verdicts to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+}
+
+/// A report to write.
+#[derive(Debug, Clone)]
+pub(super) struct ReportArg {
+    pub(super) kind: FileReport,
+    pub(super) path: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FileReport {
+    Junit,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum EditionArg {
+    /// Today's service
+    Current,
+    /// The documentation of October 2017
+    #[value(name = "2017-10")]
+    October2017,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum PhaseArg {
+    /// The named cases
+    Scenarios,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ConfidenceArg {
+    Contradicted,
+    Inferred,
+    Documented,
+    Recorded,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<EditionArg> for Edition {
+    fn from(edition: EditionArg) -> Self {
+        match edition {
+            EditionArg::Current => Edition::Current,
+            EditionArg::October2017 => Edition::October2017,
+        }
+    }
+}
+
+impl From<ConfidenceArg> for Confidence {
+    fn from(confidence: ConfidenceArg) -> Self {
+        match confidence {
+            ConfidenceArg::Contradicted => Confidence::Contradicted,
+            ConfidenceArg::Inferred => Confidence::Inferred,
+            ConfidenceArg::Documented => Confidence::Documented,
+            ConfidenceArg::Recorded => Confidence::Recorded,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if !(0.001..=86_400.0).contains(&seconds) {
+        return Err("a time between 0.001 and 86400 seconds is needed".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn report(text: &str) -> Result<ReportArg, String> {
+    let (kind, path) = text.split_once('=').ok_or("KIND=FILE is needed, for instance json=report.json")?;
+    let kind = match kind {
+        "junit" => FileReport::Junit,
+        "json" => FileReport::Json,
+        _ => return Err(format!("unknown kind {kind:?} (known: junit, json)")),
+    };
+    if path.is_empty() {
+        return Err("the file name is missing".to_owned());
+    }
+    Ok(ReportArg { kind, path: PathBuf::from(path) })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_may_have_a_fraction_and_have_bounds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "x", "0", "-1", "1e9", "NaN", "inf"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_report_needs_a_known_kind_and_a_file() {
+        assert!(report("json=a=b").is_ok_and(|report| report.path.ends_with("a=b")));
+        for wrong in ["json", "json=", "pdf=x"] {
+            assert!(report(wrong).is_err(), "{wrong}");
+        }
+    }
+}

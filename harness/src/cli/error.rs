@@ -1,0 +1,49 @@
+//! What goes wrong before there is a verdict, and the exit code it ends with.
+
+use std::path::PathBuf;
+
+use crate::endpoint::EndpointError;
+use crate::journal::LineError;
+use crate::report::exit;
+use crate::runner::PreflightError;
+
+/// An error of the command. Findings are none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error("{0}")]
+    Usage(String),
+    #[error("could not {0}")]
+    Endpoint(#[from] EndpointError),
+    #[error("{0}")]
+    Preflight(#[from] PreflightError),
+    #[error("could not {doing} {}: {source}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("could not read {}: line {line}: {source}", path.display())]
+    Journal { path: PathBuf, line: usize, source: LineError },
+    #[error("could not read {}: {why}", path.display())]
+    NoRun { path: PathBuf, why: &'static str },
+    #[error("could not listen on {address}: {source}")]
+    Listen { address: String, source: std::io::Error },
+    #[error("could not serve: {0}")]
+    Serve(std::io::Error),
+    #[error("could not write: {0}")]
+    Write(#[from] std::io::Error),
+    #[error("could not start: {0}")]
+    Runtime(std::io::Error),
+}
+
+impl CliError {
+    /// Usage, configuration and an endpoint that cannot be reached are the caller's to mend; the rest is ours.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Usage(_)
+            | CliError::Endpoint(_)
+            | CliError::Preflight(_)
+            | CliError::File { .. }
+            | CliError::Journal { .. }
+            | CliError::NoRun { .. }
+            | CliError::Listen { .. } => exit::USAGE,
+            CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => exit::HARNESS_ERROR,
+        }
+    }
+}

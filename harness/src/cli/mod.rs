@@ -1,0 +1,42 @@
+//! The command: arguments and environment in, text and an exit code out. It wires the other floors together.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod args;
+mod error;
+mod judge;
+mod keys;
+mod list;
+mod reports;
+mod run;
+mod serve;
+
+pub use args::Cli;
+
+use args::Command;
+use error::CliError;
+
+/// Runs the command with the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Run(args) => runtime().and_then(|runtime| runtime.block_on(run::run(*args))),
+        Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::serve(args))),
+        Command::List(args) => list::list(&args),
+        Command::Explain(args) => list::explain(&args),
+        Command::Judge(args) => judge::judge(&args),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)
+}

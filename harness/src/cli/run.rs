@@ -1,0 +1,208 @@
+//! `stopcheck run`.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::args::{ReportArgs, RunArgs};
+use super::error::CliError;
+use super::keys::{self, variable};
+use super::reports;
+use crate::contract::{self, Contract, Edition};
+use crate::endpoint::{Endpoint, Handler, HttpOptions, looks_like_aws};
+use crate::journal::Event;
+use crate::plan;
+use crate::protocol::Keyring;
+use crate::reference::{Config, Reference, Rules};
+use crate::report::{Progress, Tally, exit};
+use crate::runner::{self, Launch, Options};
+
+/// How many events may wait to be written before the run is held up.
+const QUEUE: usize = 1024;
+
+pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
+    let edition = Edition::from(args.edition);
+    let contract = Arc::new(contract::embedded(edition));
+    let plan = plan::generate(&contract, &args.case);
+    if plan.cases.is_empty() {
+        return Err(CliError::Usage(format!(
+            "no case matches {}\n  hint: stopcheck list shows the names",
+            args.case.join(" or ")
+        )));
+    }
+    let options = options(&args, edition)?;
+    let (events, mut inbox) = mpsc::channel(QUEUE);
+    let (stop, interrupted) = watch::channel(false);
+    let mut journal = args.journal.as_deref().map(open).transpose()?;
+    let mut progress = Progress::new(plan.cases.len(), args.reports.quiet);
+    let mut tally = Tally::new(&contract);
+    let signals = tokio::spawn(listen(stop));
+    let runner = tokio::spawn(runner::run(Arc::clone(&contract), plan, options, events, interrupted));
+    while let Some(event) = inbox.recv().await {
+        if let Some((file, path)) = &mut journal {
+            write_line(file, path, &event)?;
+        }
+        progress.take(&event);
+        tally.take(&event);
+    }
+    progress.finish();
+    signals.abort();
+    match runner.await {
+        Ok(outcome) => outcome?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+    if let Some((mut file, path)) = journal {
+        file.flush().map_err(|source| CliError::File { doing: "write", path, source })?;
+    }
+    reports::write(&args.reports, &tally, &contract)
+}
+
+/// The first interrupt ends the run after its clean-up; the second ends it at once.
+async fn listen(stop: watch::Sender<bool>) {
+    wait_for_signal().await;
+    eprintln!("\ninterrupted: removing what was launched; once more to stop at once");
+    let _ = stop.send(true);
+    wait_for_signal().await;
+    std::process::exit(i32::from(exit::INTERRUPTED));
+}
+
+/// Waits until the process is asked to end.
+pub(super) async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
+    let url = args
+        .endpoint_url
+        .clone()
+        .or_else(|| variable("AWS_ENDPOINT_URL_EC2"))
+        .or_else(|| variable("AWS_ENDPOINT_URL"));
+    let region = args
+        .region
+        .clone()
+        .or_else(|| url.as_ref().and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))))
+        .unwrap_or_else(|| "us-east-1".to_owned());
+    let workers = args.workers.map_or(if url.is_some() { 4 } else { 1 }, usize::from);
+    let (endpoint, keys, identity) = match &url {
+        None => (reference_endpoint(&region, edition), keys::of_reference(), None),
+        Some(url) => server(args, url, &region, workers)?,
+    };
+    Ok(Options {
+        endpoint,
+        region,
+        keys,
+        min_confidence: min_confidence(&args.reports),
+        seed: args.seed,
+        workers,
+        settle_timeout: args.settle_timeout,
+        visibility_timeout: args.visibility_timeout,
+        max_requests: args.max_requests,
+        launch: Launch {
+            ebs_image: args.ebs_image.clone(),
+            instance_store_image: args.instance_store_image.clone(),
+            instance_type: args.instance_type.clone(),
+            subnet: args.subnet.clone(),
+        },
+        account: args.account.clone(),
+        identity,
+    })
+}
+
+pub(super) fn min_confidence(args: &ReportArgs) -> contract::Confidence {
+    args.min_confidence.map(Into::into).unwrap_or_default()
+}
+
+/// An endpoint over HTTP, its keys, and where the caller's identity is asked for.
+fn server(
+    args: &RunArgs,
+    url: &str,
+    region: &str,
+    workers: usize,
+) -> Result<(Endpoint, Keyring, Option<Endpoint>), CliError> {
+    let real = looks_like_aws(url);
+    if real && !args.allow_real_aws {
+        return Err(CliError::Usage(format!(
+            "{url} looks like real AWS, where instances cost money\n  \
+             hint: to go on, name the account: --allow-real-aws --account 111122223333"
+        )));
+    }
+    let http = |url: &str| {
+        Endpoint::http(HttpOptions {
+            url: url.to_owned(),
+            request_timeout: args.request_timeout,
+            max_body: 16 * 1024 * 1024,
+            connections: workers.max(8),
+        })
+    };
+    let endpoint = http(url)?;
+    let keys = keys::from_environment(args)?;
+    // An emulator answers for all services on one port; the real one has a host for each.
+    let identity = if real { Some(http(&format!("https://sts.{region}.amazonaws.com"))?) } else { None };
+    Ok((endpoint, keys, identity))
+}
+
+/// The embedded reference, a fresh one for each case.
+fn reference_endpoint(region: &str, edition: Edition) -> Endpoint {
+    let region = region.to_owned();
+    Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
+        let reference = Reference::new(Config {
+            seed: runner::seed_of(case),
+            region: region.clone(),
+            rules: rules(edition),
+            ..Config::default()
+        });
+        Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+    }))
+}
+
+/// The behaviour of the reference that an edition describes.
+pub(super) fn rules(edition: Edition) -> Rules {
+    match edition {
+        Edition::October2017 => Rules::October2017,
+        Edition::Current => Rules::Current,
+    }
+}
+
+fn open(path: &Path) -> Result<(BufWriter<File>, std::path::PathBuf), CliError> {
+    let file = File::create(path).map_err(|source| CliError::File {
+        doing: "create",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((BufWriter::new(file), path.to_owned()))
+}
+
+/// Writes an event to a journal.
+pub(super) fn write_line(file: &mut BufWriter<File>, path: &Path, event: &Event) -> Result<(), CliError> {
+    let mut line = event.to_line();
+    line.push('\n');
+    let ends = matches!(event, Event::CaseEnded(_) | Event::RunEnded(_));
+    let written = file.write_all(line.as_bytes());
+    // A case that has ended is on disk, whatever becomes of the run.
+    let written = if ends { written.and_then(|()| file.flush()) } else { written };
+    written.map_err(|source| CliError::File { doing: "write", path: path.to_owned(), source })
+}
+
+/// Opens a journal to be written.
+pub(super) fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
+    open(path).map(|(file, _)| file)
+}
+
+/// The contract a run is judged by.
+pub(super) fn contract_of(edition: Edition) -> Arc<Contract> {
+    Arc::new(contract::embedded(edition))
+}

@@ -1,0 +1,58 @@
+//! `stopcheck serve`: the reference on a port.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use super::args::ServeArgs;
+use super::error::CliError;
+use super::keys::variable;
+use super::run::{rules, wait_for_signal};
+use crate::endpoint::{self, Handler};
+use crate::reference::{Config, Key, Layout, Reference, Throttle, keys};
+use crate::report::exit;
+
+pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
+    let address = std::net::SocketAddr::new(args.bind, args.port);
+    let failed = |source| CliError::Listen { address: address.to_string(), source };
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let mut config = Config {
+        region: args.region.clone(),
+        rules: rules(args.edition.into()),
+        layout: if args.indented { Layout::Indented } else { Layout::Compact },
+        throttle: args.throttle_every.map(|every| Throttle { every: u64::from(every) }),
+        ..Config::default()
+    };
+    config.keys.extend(own_key());
+    let reference = Reference::new(config);
+    let handler: Handler = Arc::new(move |request, now_ms| reference.handle(request, now_ms));
+    announce(&address, &args.region)?;
+    endpoint::serve(listener, handler, wait_for_signal()).await.map_err(CliError::Serve)?;
+    Ok(exit::CONFORMANT)
+}
+
+/// The caller's own key, so that a shell that has one set needs no other.
+fn own_key() -> Option<Key> {
+    Some(Key {
+        access_key: variable("AWS_ACCESS_KEY_ID")?,
+        secret: variable("AWS_SECRET_ACCESS_KEY")?,
+        session_token: variable("AWS_SESSION_TOKEN"),
+        expires_at_ms: None,
+        may_stop: true,
+    })
+}
+
+/// Says where it listens and with which keys, in lines that a shell can take over.
+fn announce(address: &std::net::SocketAddr, region: &str) -> Result<(), CliError> {
+    let (main, denied) = (keys::MAIN, keys::DENIED);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "export AWS_ENDPOINT_URL_EC2=http://{address}")?;
+    writeln!(out, "export AWS_REGION={region}")?;
+    writeln!(out, "export AWS_ACCESS_KEY_ID={}", main.access_key)?;
+    writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", main.secret)?;
+    writeln!(out, "export STOPCHECK_DENIED_ACCESS_KEY_ID={}", denied.access_key)?;
+    writeln!(out, "export STOPCHECK_DENIED_SECRET_ACCESS_KEY={}", denied.secret)?;
+    out.flush()?;
+    Ok(())
+}
