@@ -91,7 +91,7 @@ fn setting(call: &Call<'_>) -> Answer<Setting> {
                 Err(Refusal::combination("No attributes specified."))
             };
         }
-        (Some(_), Some(_)) | (None, Some(_)) => {
+        (Some(_) | None, Some(_)) => {
             return Err(Refusal::combination(
                 "Fields for multiple attribute types specified.",
             ));

@@ -260,7 +260,7 @@ fn write_options(instance: &Instance, xml: &mut Xml) {
         xml.leaf("capacityReservationPreference", "open");
     });
     xml.node("hibernationOptions", |xml| {
-        xml.flag("configured", launch.hibernation)
+        xml.flag("configured", launch.hibernation);
     });
     xml.node("metadataOptions", |xml| {
         xml.leaf("state", "applied");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::call::Call;
 use super::errors::{Answer, Refusal};
 use super::filter::Filters;
-use super::instance::State;
+use super::instance::{Instance, State};
 use super::time::iso_date;
 use super::world::World;
 use super::xml::Xml;
@@ -96,7 +96,7 @@ fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<
     let state = world
         .find(&request.instance, call.now_ms)
         .and_then(|number| world.get(number))
-        .map_or(State::Terminated, |instance| instance.state());
+        .map_or(State::Terminated, Instance::state);
     let status = status(&request, state);
     let fits = filters.accept(&request.tags, |name| match name {
         "instance-id" => vec![request.instance.as_str()],
