@@ -14,7 +14,7 @@ use super::xml::Xml;
 const DEFAULT_GROUP: &str = "sg-0defa0170000000ff";
 
 /// The only network.
-const VPC: &str = "vpc-0defa0170000000ff";
+pub(super) const VPC: &str = "vpc-0defa0170000000ff";
 
 const FILTERS: &[&str] = &[
     "architecture",

@@ -32,11 +32,14 @@ impl<'a> Form<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
+    /// The first value under this name, if it says something. Some clients send options they do not set as empty.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
     /// The value under this name, which has to be there and to say something.
     pub(super) fn required(&self, name: &str) -> Answer<&str> {
-        self.get(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| Refusal::missing(name))
+        self.given(name).ok_or_else(|| Refusal::missing(name))
     }
 
     /// A boolean, `None` if it is not there. Only the two words are understood, in any case of their letters.

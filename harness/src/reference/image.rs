@@ -110,7 +110,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
         ],
     )?;
     let wanted = call.form.list("ImageId");
-    if !wanted.is_empty() && call.form.get("MaxResults").is_some() {
+    if !wanted.is_empty() && call.form.given("MaxResults").is_some() {
         return Err(Refusal::combination(
             "The parameter imageIdsSet cannot be used with the parameter maxResults",
         ));
@@ -167,7 +167,7 @@ pub(super) fn register(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     let form = call.form;
     form.flag("EnaSupport")?;
     let name = form.required("Name")?;
-    let location = form.get("ImageLocation").filter(|it| !it.is_empty());
+    let location = form.given("ImageLocation");
     if location.is_none() && form.groups("BlockDeviceMapping").is_empty() {
         return Err(Refusal::missing("ImageLocation"));
     }
@@ -193,10 +193,10 @@ pub(super) fn register(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
         name: name.to_owned(),
         location: location.map_or_else(|| format!("{}/{name}", call.config.account), str::to_owned),
         owner: call.config.account.clone(),
-        architecture: form.get("Architecture").unwrap_or("x86_64").to_owned(),
+        architecture: form.given("Architecture").unwrap_or("x86_64").to_owned(),
         root,
-        root_name: form.get("RootDeviceName").unwrap_or(root_name).to_owned(),
-        virtualization: form.get("VirtualizationType").unwrap_or("hvm").to_owned(),
+        root_name: form.given("RootDeviceName").unwrap_or(root_name).to_owned(),
+        virtualization: form.given("VirtualizationType").unwrap_or("hvm").to_owned(),
         public: false,
         tags,
     };

@@ -29,6 +29,7 @@ mod run_names;
 mod spot;
 mod status;
 mod stop;
+mod surroundings;
 mod tags;
 mod time;
 mod version;
@@ -200,6 +201,11 @@ fn perform(call: &Call<'_>, request_id: &str, world: &mut World, xml: &mut Xml) 
         Action::DescribeInstanceStatus => status::describe(call, world, xml),
         Action::DescribeInstances => describe::describe(call, world, xml),
         Action::DescribeSpotInstanceRequests => spot::describe(call, world, xml),
+        Action::DescribeInstanceCreditSpecifications => surroundings::credits(call, world, xml),
+        Action::DescribeInstanceTypes => surroundings::instance_types(call, xml),
+        Action::DescribeSubnets => surroundings::subnets(call, xml),
+        Action::DescribeVolumes => surroundings::volumes(call, world, xml),
+        Action::DescribeVpcs => surroundings::vpcs(call, xml),
         Action::DescribeTags => tags::describe(call, world, xml),
         Action::GetCallerIdentity => Ok(()),
         Action::ModifyInstanceAttribute => attribute::modify(call, world, xml),

@@ -15,6 +15,11 @@ pub(super) enum Action {
     DescribeInstanceStatus,
     DescribeInstances,
     DescribeSpotInstanceRequests,
+    DescribeInstanceCreditSpecifications,
+    DescribeInstanceTypes,
+    DescribeSubnets,
+    DescribeVolumes,
+    DescribeVpcs,
     DescribeTags,
     GetCallerIdentity,
     ModifyInstanceAttribute,
@@ -37,6 +42,11 @@ impl Action {
             "DescribeInstanceStatus" => Self::DescribeInstanceStatus,
             "DescribeInstances" => Self::DescribeInstances,
             "DescribeSpotInstanceRequests" => Self::DescribeSpotInstanceRequests,
+            "DescribeInstanceCreditSpecifications" => Self::DescribeInstanceCreditSpecifications,
+            "DescribeInstanceTypes" => Self::DescribeInstanceTypes,
+            "DescribeSubnets" => Self::DescribeSubnets,
+            "DescribeVolumes" => Self::DescribeVolumes,
+            "DescribeVpcs" => Self::DescribeVpcs,
             "DescribeTags" => Self::DescribeTags,
             "ModifyInstanceAttribute" => Self::ModifyInstanceAttribute,
             "RebootInstances" => Self::RebootInstances,
@@ -62,6 +72,11 @@ impl Action {
             | Self::DescribeInstanceStatus
             | Self::DescribeInstances
             | Self::DescribeSpotInstanceRequests
+            | Self::DescribeInstanceCreditSpecifications
+            | Self::DescribeInstanceTypes
+            | Self::DescribeSubnets
+            | Self::DescribeVolumes
+            | Self::DescribeVpcs
             | Self::DescribeTags
             | Self::GetCallerIdentity => false,
             Self::CancelSpotInstanceRequests
@@ -86,6 +101,11 @@ impl Action {
             Self::DescribeInstanceStatus => "DescribeInstanceStatusResponse",
             Self::DescribeInstances => "DescribeInstancesResponse",
             Self::DescribeSpotInstanceRequests => "DescribeSpotInstanceRequestsResponse",
+            Self::DescribeInstanceCreditSpecifications => "DescribeInstanceCreditSpecificationsResponse",
+            Self::DescribeInstanceTypes => "DescribeInstanceTypesResponse",
+            Self::DescribeSubnets => "DescribeSubnetsResponse",
+            Self::DescribeVolumes => "DescribeVolumesResponse",
+            Self::DescribeVpcs => "DescribeVpcsResponse",
             Self::DescribeTags => "DescribeTagsResponse",
             Self::GetCallerIdentity => "GetCallerIdentityResponse",
             Self::ModifyInstanceAttribute => "ModifyInstanceAttributeResponse",
@@ -149,6 +169,41 @@ impl Action {
             ],
             Self::DescribeSpotInstanceRequests => &[
                 "SpotInstanceRequestId.N",
+                "MaxResults",
+                "NextToken",
+                "Filter.N.Name",
+                "Filter.N.Value.N",
+            ],
+            Self::DescribeInstanceCreditSpecifications => &[
+                "InstanceId.N",
+                "MaxResults",
+                "NextToken",
+                "Filter.N.Name",
+                "Filter.N.Value.N",
+            ],
+            Self::DescribeInstanceTypes => &[
+                "InstanceType.N",
+                "MaxResults",
+                "NextToken",
+                "Filter.N.Name",
+                "Filter.N.Value.N",
+            ],
+            Self::DescribeSubnets => &[
+                "SubnetId.N",
+                "MaxResults",
+                "NextToken",
+                "Filter.N.Name",
+                "Filter.N.Value.N",
+            ],
+            Self::DescribeVolumes => &[
+                "VolumeId.N",
+                "MaxResults",
+                "NextToken",
+                "Filter.N.Name",
+                "Filter.N.Value.N",
+            ],
+            Self::DescribeVpcs => &[
+                "VpcId.N",
                 "MaxResults",
                 "NextToken",
                 "Filter.N.Name",

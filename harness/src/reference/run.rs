@@ -7,6 +7,7 @@ use super::errors::{Answer, Refusal};
 use super::image;
 use super::instance::{Birth, Instance, Launch, RootDevice};
 use super::spot::{SpotKind, SpotRequest};
+use super::surroundings::{default_subnet, is_zone};
 use super::tags;
 use super::world::{LIVE_CAP, Launched, World};
 use super::xml::Xml;
@@ -97,7 +98,7 @@ fn count(call: &Call<'_>) -> Answer<Count> {
 
 fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
     let form = call.form;
-    match form.get("InstanceMarketOptions.MarketType") {
+    match form.given("InstanceMarketOptions.MarketType") {
         None => return Ok(None),
         Some("spot") => {}
         Some(other) => {
@@ -109,7 +110,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
         }
     }
     let name = "InstanceMarketOptions.SpotOptions.SpotInstanceType";
-    let kind = match form.get(name) {
+    let kind = match form.given(name) {
         None | Some("one-time") => SpotKind::OneTime,
         Some("persistent") => SpotKind::Persistent,
         Some(other) => {
@@ -121,7 +122,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
         }
     };
     let name = "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior";
-    let interruption = form.get(name).unwrap_or("terminate");
+    let interruption = form.given(name).unwrap_or("terminate");
     if !matches!(interruption, "terminate" | "stop" | "hibernate") {
         return Err(Refusal::invalid_value(
             interruption,
@@ -145,7 +146,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
 /// What all instances of this launch have in common; the reservation is not made yet.
 fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
     let form = call.form;
-    let instance_type = form.get("InstanceType").unwrap_or("m1.small");
+    let instance_type = form.given("InstanceType").unwrap_or("m1.small");
     if !instance_type
         .split_once('.')
         .is_some_and(|(family, size)| !family.is_empty() && !size.is_empty())
@@ -158,9 +159,9 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
     }
     let region = &call.config.region;
     let zone = form
-        .get("Placement.AvailabilityZone")
+        .given("Placement.AvailabilityZone")
         .map_or_else(|| format!("{region}a"), str::to_owned);
-    if !matches!(zone.strip_prefix(region.as_str()), Some("a" | "b" | "c")) {
+    if !is_zone(&zone, region) {
         return Err(Refusal::invalid_value(
             &zone,
             "Placement.AvailabilityZone",
@@ -168,8 +169,8 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         ));
     }
     let subnet = form
-        .get("SubnetId")
-        .or_else(|| form.get("NetworkInterface.1.SubnetId"));
+        .given("SubnetId")
+        .or_else(|| form.given("NetworkInterface.1.SubnetId"));
     if let Some(subnet) = subnet.filter(|it| !it.starts_with("subnet-")) {
         return Err(Refusal::new(
             400,
@@ -177,7 +178,7 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
             format!("The subnet ID '{subnet}' does not exist"),
         ));
     }
-    let shutdown_terminates = match form.get("InstanceInitiatedShutdownBehavior") {
+    let shutdown_terminates = match form.given("InstanceInitiatedShutdownBehavior") {
         None | Some("stop") => false,
         Some("terminate") => true,
         Some(other) => {
@@ -193,7 +194,7 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         (call.flag("DisableApiStop")?, call.flag("DisableApiTermination")?);
     let hibernation = call.flag("HibernationOptions.Configured")?;
     let tags = tags::read_specifications(form, "instance")?;
-    let client_token = form.get("ClientToken").unwrap_or_default();
+    let client_token = form.given("ClientToken").unwrap_or_default();
     if client_token.len() > 64 {
         return Err(Refusal::invalid_value(
             client_token,
@@ -211,7 +212,7 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         instance_type: instance_type.to_owned(),
         subnet: subnet.map_or_else(|| default_subnet(&zone), str::to_owned),
         zone,
-        key_name: form.get("KeyName").map(str::to_owned),
+        key_name: form.given("KeyName").map(str::to_owned),
         groups: form
             .list("SecurityGroupId")
             .into_iter()
@@ -226,15 +227,10 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         disable_api_termination,
         shutdown_terminates,
         metadata_tokens: form
-            .get("MetadataOptions.HttpTokens")
+            .given("MetadataOptions.HttpTokens")
             .unwrap_or("optional")
             .to_owned(),
     })
-}
-
-/// One subnet for each zone.
-fn default_subnet(zone: &str) -> String {
-    format!("subnet-0defa017000000{}ff", zone.chars().last().unwrap_or('a'))
 }
 
 /// Everything that was asked for, so that a client token used for something else is noticed.
@@ -249,7 +245,7 @@ fn asked(call: &Call<'_>) -> String {
 }
 
 fn launched_before(call: &Call<'_>, world: &mut World, asked: &str) -> Answer<Option<Vec<u64>>> {
-    let token = call.form.get("ClientToken").unwrap_or_default();
+    let token = call.form.given("ClientToken").unwrap_or_default();
     let Some(launched) = world.tokens.get(token) else {
         return Ok(None);
     };

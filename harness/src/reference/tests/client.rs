@@ -203,7 +203,7 @@ pub(super) fn form<'a>(pairs: impl IntoIterator<Item = &'a (&'a str, &'a str)>) 
             for byte in text.bytes() {
                 match byte {
                     b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'=' => {
-                        out.push(char::from(byte))
+                        out.push(char::from(byte));
                     }
                     _ => out.push_str(&format!("%{byte:02X}")),
                 }
