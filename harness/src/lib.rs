@@ -6,12 +6,14 @@
 
 pub mod call;
 pub mod check;
+pub mod cli;
 pub mod contract;
 pub mod endpoint;
 pub mod journal;
 pub mod model;
 pub mod plan;
 pub mod protocol;
+pub mod reference;
 pub mod runner;
 pub mod verdict;
 pub mod wire;

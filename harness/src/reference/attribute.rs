@@ -1,0 +1,212 @@
+//! `ModifyInstanceAttribute` and `DescribeInstanceAttribute`: one attribute of one instance at a time.
+
+use super::call::Call;
+use super::config::Rules;
+use super::describe::write_devices;
+use super::errors::{Answer, Refusal};
+use super::instance::{Instance, RootDevice, State};
+use super::world::World;
+use super::xml::Xml;
+
+/// Attributes that can be set, by the name in `Attribute=` and the parameter that sets them by itself.
+const SETTABLE: &[(&str, &str)] = &[
+    ("disableApiStop", "DisableApiStop.Value"),
+    ("disableApiTermination", "DisableApiTermination.Value"),
+    (
+        "instanceInitiatedShutdownBehavior",
+        "InstanceInitiatedShutdownBehavior.Value",
+    ),
+    ("instanceType", "InstanceType.Value"),
+    ("ebsOptimized", "EbsOptimized.Value"),
+    ("enaSupport", "EnaSupport.Value"),
+    ("kernel", "Kernel.Value"),
+    ("ramdisk", "Ramdisk.Value"),
+    ("sourceDestCheck", "SourceDestCheck.Value"),
+    ("sriovNetSupport", "SriovNetSupport.Value"),
+    ("userData", "UserData.Value"),
+];
+
+/// A change that the reference carries out; the others are accepted and leave no trace.
+enum Setting {
+    ApiStop(bool),
+    ApiTermination(bool),
+    ShutdownTerminates(bool),
+    InstanceType(String),
+    EbsOptimized(bool),
+    Other,
+}
+
+/// `ModifyInstanceAttribute`, in both of its forms.
+pub(super) fn modify(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let setting = setting(call)?;
+    let number = call.target(world)?;
+    if let Some(instance) = world.get(number) {
+        check(instance, &setting)?;
+    }
+    call.dry_run()?;
+    if let Some(instance) = world.get_mut(number) {
+        apply(instance, setting);
+    }
+    xml.flag("return", true);
+    Ok(())
+}
+
+/// `DescribeInstanceAttribute`.
+pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let id = call.form.required("InstanceId")?;
+    let attribute = call.form.required("Attribute")?;
+    if !is_known(attribute, call.config.rules) {
+        return Err(unknown_attribute(attribute));
+    }
+    let number = call.target(world)?;
+    call.dry_run()?;
+    xml.leaf("instanceId", id);
+    if let Some(instance) = world.get(number) {
+        write(attribute, instance, xml);
+    }
+    Ok(())
+}
+
+fn setting(call: &Call<'_>) -> Answer<Setting> {
+    let form = call.form;
+    let mut named = SETTABLE
+        .iter()
+        .filter(|(_, parameter)| form.get(parameter).is_some());
+    let (attribute, parameter) = match (form.get("Attribute"), named.next()) {
+        (Some(attribute), None) => {
+            if !is_known(attribute, call.config.rules) {
+                return Err(unknown_attribute(attribute));
+            }
+            (attribute, "Value")
+        }
+        (None, Some((attribute, parameter))) if named.next().is_none() => (*attribute, *parameter),
+        (None, None) => {
+            let other = ["GroupId", "BlockDeviceMapping"]
+                .iter()
+                .any(|it| !form.groups(it).is_empty());
+            let other = other || form.get("EnclaveOptions.Enabled").is_some();
+            return if other {
+                Ok(Setting::Other)
+            } else {
+                Err(Refusal::combination("No attributes specified."))
+            };
+        }
+        (Some(_) | None, Some(_)) => {
+            return Err(Refusal::combination(
+                "Fields for multiple attribute types specified.",
+            ));
+        }
+    };
+    let flag = || form.flag(parameter)?.ok_or_else(|| Refusal::missing(parameter));
+    Ok(match attribute {
+        "disableApiStop" => Setting::ApiStop(flag()?),
+        "disableApiTermination" => Setting::ApiTermination(flag()?),
+        "ebsOptimized" => Setting::EbsOptimized(flag()?),
+        "instanceInitiatedShutdownBehavior" => {
+            Setting::ShutdownTerminates(match form.required(parameter)? {
+                "terminate" => true,
+                "stop" => false,
+                other => {
+                    return Err(Refusal::invalid_value(
+                        other,
+                        parameter,
+                        "Expected 'stop' or 'terminate'.",
+                    ));
+                }
+            })
+        }
+        "instanceType" => Setting::InstanceType(form.required(parameter)?.to_owned()),
+        _ => Setting::Other,
+    })
+}
+
+fn check(instance: &Instance, setting: &Setting) -> Answer {
+    let id = &instance.id;
+    if matches!(instance.state(), State::ShuttingDown | State::Terminated) {
+        return Err(Refusal::incorrect_state(format!(
+            "The instance '{id}' must be in a 'running', 'pending', 'stopping' or 'stopped' state for this operation"
+        )));
+    }
+    match setting {
+        Setting::ApiStop(true) => protectable(
+            instance.spot_request.is_some(),
+            instance.launch.root == RootDevice::InstanceStore,
+        ),
+        Setting::InstanceType(_) if instance.state() != State::Stopped => Err(Refusal::incorrect_state(
+            format!("The instance '{id}' is not in the 'stopped' state."),
+        )),
+        Setting::ApiStop(false)
+        | Setting::ApiTermination(_)
+        | Setting::ShutdownTerminates(_)
+        | Setting::InstanceType(_)
+        | Setting::EbsOptimized(_)
+        | Setting::Other => Ok(()),
+    }
+}
+
+/// Stop protection is not for what cannot be stopped at will: Spot Instances and instance-store roots.
+pub(super) fn protectable(spot: bool, instance_store: bool) -> Answer {
+    if spot {
+        return Err(Refusal::unsupported(
+            "Stop protection is not supported for Spot Instances.",
+        ));
+    }
+    if instance_store {
+        return Err(Refusal::unsupported(
+            "Stop protection is not supported for instances with an instance store root volume.",
+        ));
+    }
+    Ok(())
+}
+
+fn apply(instance: &mut Instance, setting: Setting) {
+    let launch = &mut instance.launch;
+    match setting {
+        Setting::ApiStop(on) => launch.disable_api_stop = on,
+        Setting::ApiTermination(on) => launch.disable_api_termination = on,
+        Setting::ShutdownTerminates(on) => launch.shutdown_terminates = on,
+        Setting::InstanceType(name) => launch.instance_type = name,
+        Setting::EbsOptimized(on) => launch.ebs_optimized = on,
+        Setting::Other => {}
+    }
+}
+
+fn is_known(attribute: &str, rules: Rules) -> bool {
+    let settable = SETTABLE.iter().any(|(name, _)| *name == attribute);
+    let readable = matches!(
+        attribute,
+        "blockDeviceMapping" | "enclaveOptions" | "groupSet" | "productCodes" | "rootDeviceName"
+    );
+    (settable || readable) && !(rules == Rules::October2017 && attribute == "disableApiStop")
+}
+
+fn unknown_attribute(attribute: &str) -> Refusal {
+    Refusal::invalid_value(attribute, "attribute", "Unknown attribute.")
+}
+
+fn write(attribute: &str, instance: &Instance, xml: &mut Xml) {
+    let launch = &instance.launch;
+    let flag = |xml: &mut Xml, value: bool| xml.node(attribute, |xml| xml.flag("value", value));
+    let text = |xml: &mut Xml, value: &str| xml.node(attribute, |xml| xml.leaf("value", value));
+    match attribute {
+        "disableApiStop" => flag(xml, launch.disable_api_stop),
+        "disableApiTermination" => flag(xml, launch.disable_api_termination),
+        "ebsOptimized" => flag(xml, launch.ebs_optimized),
+        "enaSupport" | "sourceDestCheck" => flag(xml, true),
+        "enclaveOptions" => xml.node(attribute, |xml| xml.flag("enabled", false)),
+        "instanceInitiatedShutdownBehavior" => {
+            text(
+                xml,
+                if launch.shutdown_terminates {
+                    "terminate"
+                } else {
+                    "stop"
+                },
+            );
+        }
+        "instanceType" => text(xml, &launch.instance_type),
+        "rootDeviceName" => text(xml, &launch.root_name),
+        "blockDeviceMapping" => write_devices(instance, xml),
+        _ => xml.empty(attribute),
+    }
+}

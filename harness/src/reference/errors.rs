@@ -1,0 +1,130 @@
+//! Refusals: status, code and text, in the words that the real service was recorded to use where there is a record.
+
+use std::borrow::Cow;
+
+/// Why a request is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) message: Cow<'static, str>,
+}
+
+/// What a step of the pipeline gives.
+pub(super) type Answer<T = ()> = Result<T, Refusal>;
+
+impl Refusal {
+    /// Any refusal; the status is 400 for nearly all of them.
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn dry_run() -> Self {
+        Self::new(
+            412,
+            "DryRunOperation",
+            "Request would have succeeded, but DryRun flag is set.",
+        )
+    }
+
+    pub(super) fn missing(parameter: &str) -> Self {
+        Self::new(
+            400,
+            "MissingParameter",
+            format!("The request must contain the parameter {parameter}"),
+        )
+    }
+
+    pub(super) fn unknown_parameter(name: &str) -> Self {
+        Self::new(
+            400,
+            "UnknownParameter",
+            format!("The parameter {name} is not recognized"),
+        )
+    }
+
+    pub(super) fn invalid_value(value: &str, parameter: &str, hint: &str) -> Self {
+        Self::new(
+            400,
+            "InvalidParameterValue",
+            format!("Value ({value}) for parameter {parameter} is invalid. {hint}"),
+        )
+    }
+
+    pub(super) fn combination(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "InvalidParameterCombination", message)
+    }
+
+    pub(super) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "UnsupportedOperation", message)
+    }
+
+    pub(super) fn incorrect_state(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "IncorrectInstanceState", message)
+    }
+
+    pub(super) fn not_permitted(id: &str, verb: &str, attribute: &str) -> Self {
+        Self::new(
+            400,
+            "OperationNotPermitted",
+            format!(
+                "The instance '{id}' may not be {verb}. Modify its '{attribute}' instance attribute and try again."
+            ),
+        )
+    }
+
+    pub(super) fn malformed_instance(id: &str) -> Self {
+        let expecting = if id.is_empty() {
+            " (expecting \"i-...\")"
+        } else {
+            ""
+        };
+        Self::new(
+            400,
+            "InvalidInstanceID.Malformed",
+            format!("Invalid id: \"{id}\"{expecting}"),
+        )
+    }
+
+    /// Names every missing id, in the singular or the plural.
+    pub(super) fn instances_not_found(ids: &[&str]) -> Self {
+        let message = match ids {
+            [id] => format!("The instance ID '{id}' does not exist"),
+            ids => format!("The instance IDs '{}' do not exist", ids.join(", ")),
+        };
+        Self::new(400, "InvalidInstanceID.NotFound", message)
+    }
+
+    pub(super) fn auth_failure() -> Self {
+        Self::new(
+            401,
+            "AuthFailure",
+            "AWS was not able to validate the provided access credentials",
+        )
+    }
+
+    pub(super) fn signature_mismatch() -> Self {
+        Self::new(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your AWS \
+             Secret Access Key and signing method. Consult the service documentation for details.",
+        )
+    }
+
+    pub(super) fn scope(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(403, "SignatureDoesNotMatch", message)
+    }
+
+    pub(super) fn incomplete_signature(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "IncompleteSignature", message)
+    }
+
+    pub(super) fn expired() -> Self {
+        Self::new(400, "RequestExpired", "Request has expired.")
+    }
+}

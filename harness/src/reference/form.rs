@@ -1,0 +1,155 @@
+//! The parameters of a request: the only file that speaks with `form_urlencoded`.
+//!
+//! They come from the query string, and for POST from the body as well, whatever its content type claims. Where a name comes twice,
+//! the first holds, the query string before the body. Bytes that are no UTF-8 are replaced.
+
+use std::borrow::Cow;
+
+use crate::wire::Request;
+
+use super::errors::{Answer, Refusal};
+
+/// The decoded parameters, in the order in which they came.
+pub(super) struct Form<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Form<'a> {
+    /// Reads what the request carries.
+    pub(super) fn read(request: &'a Request) -> Self {
+        let mut pairs: Vec<_> = form_urlencoded::parse(request.query().as_bytes()).collect();
+        if request.method == "POST" {
+            pairs.extend(form_urlencoded::parse(&request.body));
+        }
+        Self { pairs }
+    }
+
+    /// The first value under this very name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_ref())
+    }
+
+    /// The first value under this name, if it says something. Some clients send options they do not set as empty.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value under this name, which has to be there and to say something.
+    pub(super) fn required(&self, name: &str) -> Answer<&str> {
+        self.given(name).ok_or_else(|| Refusal::missing(name))
+    }
+
+    /// A boolean, `None` if it is not there. Only the two words are understood, in any case of their letters.
+    pub(super) fn flag(&self, name: &str) -> Answer<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            // `DryRun=1` once launched an instance; refusing what is not understood is the safe reading.
+            Some(text) => Err(Refusal::invalid_value(text, name, "Expected 'true' or 'false'.")),
+        }
+    }
+
+    /// A whole number, `None` if it is not there.
+    pub(super) fn number(&self, name: &str) -> Answer<Option<u64>> {
+        self.get(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| Refusal::invalid_value(text, name, "Expected an integer."))
+            })
+            .transpose()
+    }
+
+    /// The values of `name.1`, `name.2`, … in numeric order. Gaps are passed over.
+    pub(super) fn list(&self, name: &str) -> Vec<&str> {
+        let mut found: Vec<(u32, &str)> = self
+            .pairs
+            .iter()
+            .filter_map(|(key, value)| {
+                let rest = key.strip_prefix(name)?.strip_prefix('.')?;
+                Some((index(rest)?, value.as_ref()))
+            })
+            .collect();
+        found.sort_by_key(|(n, _)| *n);
+        found.dedup_by_key(|(n, _)| *n);
+        found.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// The numbers under which `name.N.…` occurs, ascending.
+    pub(super) fn groups(&self, name: &str) -> Vec<u32> {
+        let mut found: Vec<u32> = self
+            .pairs
+            .iter()
+            .filter_map(|(key, _)| {
+                let rest = key.strip_prefix(name)?.strip_prefix('.')?;
+                index(rest.split('.').next()?)
+            })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Every parameter, in the order in which they came.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+}
+
+/// A list index: a positive decimal number without leading zeros.
+pub(super) fn index(text: &str) -> Option<u32> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Headers;
+
+    fn post(query: &str, body: &str) -> Request {
+        Request {
+            method: "POST".into(),
+            target: format!("/?{query}"),
+            headers: Headers::default(),
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn lists_come_in_numeric_order_and_gaps_are_passed_over() {
+        let request = post("", "Id.10=c&Id.2=b&Id.1=a&Id.0=x&Id=y&Id.01=z&Id.=w&Id.1=later");
+        assert_eq!(Form::read(&request).list("Id"), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn the_query_string_comes_before_the_body() {
+        let request = post("DryRun=true", "DryRun=false");
+        assert_eq!(Form::read(&request).flag("DryRun"), Ok(Some(true)));
+    }
+
+    #[test]
+    fn a_boolean_is_one_of_two_words() {
+        let request = post("a=TRUE&b=false&c=1&d=&e=yes", "");
+        let form = Form::read(&request);
+        assert_eq!(form.flag("a"), Ok(Some(true)));
+        assert_eq!(form.flag("b"), Ok(Some(false)));
+        assert_eq!(form.flag("absent"), Ok(None));
+        for name in ["c", "d", "e"] {
+            assert!(form.flag(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_positive_and_plain() {
+        assert_eq!(index("1"), Some(1));
+        for text in ["", "0", "01", "-1", "+1", "x", "4294967296"] {
+            assert_eq!(index(text), None, "{text}");
+        }
+    }
+}

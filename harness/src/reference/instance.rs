@@ -1,0 +1,276 @@
+//! One instance and how it ages. Pure: state follows from the moments of events and the time handed in.
+
+use std::collections::BTreeMap;
+
+use super::config::Delays;
+use super::time::reason_date;
+
+/// The six states, with the codes of their low byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+    Stopping,
+    Stopped,
+}
+
+impl State {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Pending => "0",
+            Self::Running => "16",
+            Self::ShuttingDown => "32",
+            Self::Terminated => "48",
+            Self::Stopping => "64",
+            Self::Stopped => "80",
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Why an instance is not running, in the words of `stateReason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StateReason {
+    Shutdown,
+    Hibernate,
+}
+
+impl StateReason {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Shutdown => "Client.UserInitiatedShutdown",
+            Self::Hibernate => "Client.UserInitiatedHibernate",
+        }
+    }
+
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::Shutdown => "Client.UserInitiatedShutdown: User initiated shutdown",
+            Self::Hibernate => "Client.UserInitiatedHibernate: User initiated hibernate",
+        }
+    }
+}
+
+/// Where an instance stands, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Pending { since_ms: u64 },
+    Running { since_ms: u64 },
+    Stopping { since_ms: u64 },
+    Stopped,
+    ShuttingDown { since_ms: u64 },
+    Terminated { since_ms: u64 },
+}
+
+/// What the root volume is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RootDevice {
+    Ebs,
+    InstanceStore,
+}
+
+impl RootDevice {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ebs => "ebs",
+            Self::InstanceStore => "instance-store",
+        }
+    }
+}
+
+/// What was asked for at launch, the same for every instance of a reservation.
+#[derive(Debug, Clone)]
+pub(super) struct Launch {
+    pub(super) reservation: String,
+    pub(super) image: String,
+    pub(super) architecture: String,
+    pub(super) root: RootDevice,
+    pub(super) root_name: String,
+    pub(super) instance_type: String,
+    pub(super) zone: String,
+    pub(super) subnet: String,
+    pub(super) key_name: Option<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) client_token: String,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) monitoring: bool,
+    pub(super) ebs_optimized: bool,
+    pub(super) hibernation: bool,
+    pub(super) disable_api_stop: bool,
+    pub(super) disable_api_termination: bool,
+    pub(super) shutdown_terminates: bool,
+    pub(super) metadata_tokens: String,
+}
+
+/// An instance.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    pub(super) id: String,
+    pub(super) launch: Launch,
+    pub(super) number_in_launch: u64,
+    pub(super) volume: String,
+    pub(super) interface: String,
+    pub(super) private_ip: String,
+    /// Held only while it runs or is about to.
+    pub(super) public_ip: Option<String>,
+    pub(super) launch_time_ms: u64,
+    pub(super) attach_time_ms: u64,
+    /// Empty while nobody has ended it.
+    pub(super) reason: String,
+    pub(super) state_reason: Option<StateReason>,
+    pub(super) spot_request: Option<String>,
+    phase: Phase,
+    ever_ran: bool,
+}
+
+/// The parts of an instance that differ within a reservation.
+pub(super) struct Birth {
+    pub(super) id: String,
+    pub(super) number_in_launch: u64,
+    pub(super) volume: String,
+    pub(super) interface: String,
+    pub(super) private_ip: String,
+    pub(super) public_ip: String,
+    pub(super) spot_request: Option<String>,
+}
+
+impl Instance {
+    /// A new instance, pending from now on.
+    pub(super) fn new(launch: Launch, birth: Birth, now_ms: u64) -> Self {
+        Self {
+            id: birth.id,
+            launch,
+            number_in_launch: birth.number_in_launch,
+            volume: birth.volume,
+            interface: birth.interface,
+            private_ip: birth.private_ip,
+            public_ip: Some(birth.public_ip),
+            launch_time_ms: now_ms,
+            attach_time_ms: now_ms,
+            reason: String::new(),
+            state_reason: None,
+            spot_request: birth.spot_request,
+            phase: Phase::Pending { since_ms: now_ms },
+            ever_ran: false,
+        }
+    }
+
+    /// Lets time pass until now. A clock that runs backwards changes nothing.
+    pub(super) fn settle(&mut self, now_ms: u64, delays: &Delays) {
+        let over = |since_ms: u64, delay_ms: u64| now_ms.saturating_sub(since_ms) >= delay_ms;
+        match self.phase {
+            Phase::Pending { since_ms } if over(since_ms, delays.pending_ms) => {
+                self.ever_ran = true;
+                self.phase = Phase::Running {
+                    since_ms: since_ms.saturating_add(delays.pending_ms),
+                };
+            }
+            Phase::Stopping { since_ms } if over(since_ms, self.stop_takes_ms(delays)) => {
+                self.phase = Phase::Stopped;
+            }
+            Phase::ShuttingDown { since_ms } if over(since_ms, delays.shutting_down_ms) => {
+                self.phase = Phase::Terminated {
+                    since_ms: since_ms.saturating_add(delays.shutting_down_ms),
+                };
+            }
+            Phase::Pending { .. }
+            | Phase::Running { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stopped
+            | Phase::ShuttingDown { .. }
+            | Phase::Terminated { .. } => {}
+        }
+    }
+
+    /// Where it stands, as of the last time it was settled.
+    pub(super) fn state(&self) -> State {
+        match self.phase {
+            Phase::Pending { .. } => State::Pending,
+            Phase::Running { .. } => State::Running,
+            Phase::Stopping { .. } => State::Stopping,
+            Phase::Stopped => State::Stopped,
+            Phase::ShuttingDown { .. } => State::ShuttingDown,
+            Phase::Terminated { .. } => State::Terminated,
+        }
+    }
+
+    /// Whether it has been gone for so long that its id is unknown.
+    pub(super) fn is_purged(&self, now_ms: u64, delays: &Delays) -> bool {
+        match self.phase {
+            Phase::Terminated { since_ms } => now_ms.saturating_sub(since_ms) >= delays.purge_ms,
+            Phase::Pending { .. }
+            | Phase::Running { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stopped
+            | Phase::ShuttingDown { .. } => false,
+        }
+    }
+
+    /// Whether it was ever `running`.
+    pub(super) fn has_run(&self) -> bool {
+        self.ever_ran
+    }
+
+    /// Whether it has run for long enough to hibernate.
+    pub(super) fn is_ready_to_hibernate(&self, now_ms: u64, delays: &Delays) -> bool {
+        match self.phase {
+            Phase::Running { since_ms } => now_ms.saturating_sub(since_ms) >= delays.hibernate_ready_ms,
+            // A restarted instance that is still pending has not even begun to run.
+            Phase::Pending { .. } => false,
+            Phase::Stopping { .. }
+            | Phase::Stopped
+            | Phase::ShuttingDown { .. }
+            | Phase::Terminated { .. } => true,
+        }
+    }
+
+    /// Begins to stop. The private address and the volumes stay, the public address goes.
+    pub(super) fn stop(&mut self, why: StateReason, now_ms: u64) {
+        self.phase = Phase::Stopping { since_ms: now_ms };
+        self.end(why, now_ms);
+    }
+
+    /// Begins to run again under the same id.
+    pub(super) fn start(&mut self, public_ip: String, now_ms: u64) {
+        self.phase = Phase::Pending { since_ms: now_ms };
+        self.launch_time_ms = now_ms;
+        self.public_ip = Some(public_ip);
+        self.reason.clear();
+        self.state_reason = None;
+    }
+
+    /// Ends for good; what does not run ends at once.
+    pub(super) fn terminate(&mut self, now_ms: u64) {
+        self.phase = match self.state() {
+            State::Pending | State::Running | State::Stopping => Phase::ShuttingDown { since_ms: now_ms },
+            State::Stopped => Phase::Terminated { since_ms: now_ms },
+            State::ShuttingDown | State::Terminated => return,
+        };
+        self.end(StateReason::Shutdown, now_ms);
+    }
+
+    fn end(&mut self, why: StateReason, now_ms: u64) {
+        self.public_ip = None;
+        self.reason = format!("User initiated ({})", reason_date(now_ms));
+        self.state_reason = Some(why);
+    }
+
+    fn stop_takes_ms(&self, delays: &Delays) -> u64 {
+        match self.state_reason {
+            Some(StateReason::Hibernate) => delays.hibernating_ms,
+            Some(StateReason::Shutdown) | None => delays.stopping_ms,
+        }
+    }
+}

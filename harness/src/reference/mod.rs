@@ -1,0 +1,236 @@
+//! The second witness: an EC2 in one process, for stopping instances and what that needs.
+//!
+//! A [`Request`] and a moment go in, a [`Response`] comes out. Nothing here touches a socket, a disk or a clock, and
+//! nothing here has read the contract: what it does was built from the recordings and documents a second time, so that two
+//! hands must agree. Requests are signed with real signatures and answered in real bytes, so that real clients can talk to it.
+//!
+//! A request passes, in this order: method, signature, action and version, names of parameters, throttle; then, within the action,
+//! values, ids, permission, existence, dry run, state. Only then does anything change.
+
+mod attribute;
+mod auth;
+mod call;
+mod canonical;
+mod config;
+mod describe;
+mod digest;
+mod errors;
+mod filter;
+mod form;
+mod identity;
+mod ids;
+mod image;
+mod instance;
+pub mod keys;
+mod names;
+mod power;
+mod run;
+mod run_names;
+mod spot;
+mod status;
+mod stop;
+mod surroundings;
+mod tags;
+mod time;
+mod version;
+mod world;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::wire::{Headers, Request, Response};
+
+pub use self::config::{Config, Delays, Key, Layout, Rules, Throttle};
+
+use self::auth::Doorkeeper;
+use self::call::Call;
+use self::errors::{Answer, Refusal};
+use self::form::Form;
+use self::ids::RequestIds;
+use self::names::Action;
+use self::version::Service;
+use self::world::World;
+use self::xml::Xml;
+
+/// An EC2 in one process. It may be shared between threads; calls take effect one after another.
+pub struct Reference {
+    config: Config,
+    doorkeeper: Doorkeeper,
+    request_ids: RequestIds,
+    world: Mutex<World>,
+}
+
+impl Reference {
+    /// A new account with three images and no instances.
+    pub fn new(config: Config) -> Self {
+        Self {
+            doorkeeper: Doorkeeper::default(),
+            request_ids: RequestIds::new(config.seed),
+            world: Mutex::new(World::new(&config)),
+            config,
+        }
+    }
+
+    /// Answers a request at this moment, given in Unix milliseconds. Any bytes get an answer.
+    pub fn handle(&self, request: &Request, now_ms: u64) -> Response {
+        let request_id = self.request_ids.next();
+        let form = Form::read(request);
+        let (status, body) = match self.answer(request, &form, &request_id, now_ms) {
+            Ok(body) => (200, body),
+            Err(Refusal {
+                status,
+                code,
+                message,
+            }) => {
+                let body = match Service::of(&form) {
+                    Service::Ec2 => xml::ec2_error(code, &message, &request_id),
+                    Service::Sts => xml::sts_error(code, &message, &request_id),
+                };
+                (status, body)
+            }
+        };
+        Response {
+            status,
+            headers: headers(status, request_id, now_ms),
+            body,
+        }
+    }
+
+    fn answer(&self, request: &Request, form: &Form<'_>, request_id: &str, now_ms: u64) -> Answer<Vec<u8>> {
+        if !matches!(request.method.as_str(), "GET" | "POST") {
+            return Err(Refusal::new(
+                405,
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.",
+            ));
+        }
+        let caller = self.doorkeeper.admit(request, form, &self.config, now_ms)?;
+        let (action, namespace) = action(form)?;
+        self.check_names(action, form)?;
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        self.throttle(action, &mut world)?;
+        let call = Call {
+            action,
+            form,
+            config: &self.config,
+            caller,
+            now_ms,
+            dry: form.flag("DryRun")?.unwrap_or(false),
+        };
+        let mut xml = Xml::open(self.config.layout, action.root(), &namespace);
+        perform(&call, request_id, &mut world, &mut xml)?;
+        Ok(xml.close(action.root()))
+    }
+
+    fn check_names(&self, action: Action, form: &Form<'_>) -> Answer {
+        let rules = self.config.rules;
+        match form
+            .pairs()
+            .find(|(name, _)| !action.takes(name, rules) && !names::signs(name))
+        {
+            Some((name, _)) => Err(Refusal::unknown_parameter(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn throttle(&self, action: Action, world: &mut World) -> Answer {
+        if !action.mutates() {
+            return Ok(());
+        }
+        world.mutating_calls = world.mutating_calls.wrapping_add(1);
+        match self.config.throttle {
+            Some(Throttle { every }) if every > 0 && world.mutating_calls.is_multiple_of(every) => {
+                Err(Refusal::new(
+                    503,
+                    "RequestLimitExceeded",
+                    format!(
+                        "Request limit exceeded. Account {} has been throttled on ec2:{} because it exceeded its \
+                         request rate limit.",
+                        self.config.account,
+                        action.name()
+                    ),
+                ))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The action asked for, and the namespace to answer in.
+fn action(form: &Form<'_>) -> Answer<(Action, String)> {
+    let name = form
+        .get("Action")
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| {
+            Refusal::new(
+                400,
+                "MissingAction",
+                "The request must contain the parameter Action",
+            )
+        })?;
+    let namespace = version::namespace(form)?;
+    let action = match Service::of(form) {
+        Service::Ec2 => Action::of_ec2(name),
+        Service::Sts => Action::of_sts(name),
+    };
+    let action = action.ok_or_else(|| {
+        Refusal::new(
+            400,
+            "InvalidAction",
+            format!("The action {name} is not valid for this web service."),
+        )
+    })?;
+    Ok((action, namespace))
+}
+
+/// Carries out one action and writes what its root element holds.
+fn perform(call: &Call<'_>, request_id: &str, world: &mut World, xml: &mut Xml) -> Answer {
+    if call.action == Action::GetCallerIdentity {
+        identity::caller(call, request_id, xml);
+        return Ok(());
+    }
+    xml.leaf("requestId", request_id);
+    match call.action {
+        Action::CancelSpotInstanceRequests => spot::cancel(call, world, xml),
+        Action::CreateTags => tags::create(call, world, xml),
+        Action::DescribeImages => image::describe(call, world, xml),
+        Action::DescribeInstanceAttribute => attribute::describe(call, world, xml),
+        Action::DescribeInstanceStatus => status::describe(call, world, xml),
+        Action::DescribeInstances => describe::describe(call, world, xml),
+        Action::DescribeSpotInstanceRequests => spot::describe(call, world, xml),
+        Action::DescribeInstanceCreditSpecifications => surroundings::credits(call, world, xml),
+        Action::DescribeInstanceTypes => surroundings::instance_types(call, xml),
+        Action::DescribeSubnets => surroundings::subnets(call, xml),
+        Action::DescribeVolumes => surroundings::volumes(call, world, xml),
+        Action::DescribeVpcs => surroundings::vpcs(call, xml),
+        Action::DescribeTags => tags::describe(call, world, xml),
+        Action::GetCallerIdentity => Ok(()),
+        Action::ModifyInstanceAttribute => attribute::modify(call, world, xml),
+        Action::RebootInstances => power::reboot(call, world, xml),
+        Action::RegisterImage => image::register(call, world, xml),
+        Action::RunInstances => run::run(call, world, xml),
+        Action::StartInstances => power::start(call, world, xml),
+        Action::StopInstances => stop::stop(call, world, xml),
+        Action::TerminateInstances => power::terminate(call, world, xml),
+    }
+}
+
+/// The headers of every answer. Length and connection are the server's business.
+fn headers(status: u16, request_id: String, now_ms: u64) -> Headers {
+    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut headers = vec![
+        ("x-amzn-RequestId".to_owned(), request_id),
+        own("Cache-Control", "no-cache, no-store"),
+        own("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+        own("Content-Type", "text/xml;charset=UTF-8"),
+        ("Date".to_owned(), time::http_date(now_ms)),
+        own("Server", "AmazonEC2"),
+    ];
+    if status == 405 {
+        headers.push(own("Allow", "GET, POST"));
+    }
+    Headers(headers)
+}

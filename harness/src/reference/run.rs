@@ -1,0 +1,292 @@
+//! `RunInstances`: reads what is asked for, checks all of it, and only then launches.
+
+use super::attribute::protectable;
+use super::call::Call;
+use super::describe::write_reservation;
+use super::errors::{Answer, Refusal};
+use super::image;
+use super::instance::{Birth, Instance, Launch, RootDevice};
+use super::spot::{SpotKind, SpotRequest};
+use super::surroundings::{default_subnet, is_zone};
+use super::tags;
+use super::world::{LIVE_CAP, Launched, World};
+use super::xml::Xml;
+
+/// What Spot terms are asked for.
+struct SpotTerms {
+    kind: SpotKind,
+    interruption: String,
+}
+
+/// Launches instances, or shows again what the same client token launched before.
+pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let form = call.form;
+    let image_id = form.required("ImageId")?;
+    let count = count(call)?;
+    let spot = spot_terms(call)?;
+    let mut launch = launch(call, world, image_id)?;
+    if launch.disable_api_stop {
+        protectable(spot.is_some(), launch.root == RootDevice::InstanceStore)?;
+    }
+    if launch.hibernation && launch.root == RootDevice::InstanceStore {
+        return Err(Refusal::new(
+            400,
+            "UnsupportedHibernationConfiguration",
+            "Hibernation requires an encrypted EBS root volume.",
+        ));
+    }
+    call.authorize("instance/*")?;
+    world.forget(call.now_ms);
+    let asked = asked(call);
+    if let Some(numbers) = launched_before(call, world, &asked)? {
+        call.dry_run()?;
+        write(&numbers, call, world, xml);
+        return Ok(());
+    }
+    let room = LIVE_CAP.saturating_sub(world.live());
+    if count.least > room {
+        return Err(Refusal::new(
+            400,
+            "InstanceLimitExceeded",
+            format!(
+                "You have requested more instances ({}) than your current instance limit of {LIVE_CAP} allows for \
+                 the specified instance type.",
+                count.least
+            ),
+        ));
+    }
+    call.dry_run()?;
+    launch.reservation = world.ids.next("r");
+    let numbers: Vec<u64> = (0..count.most.min(room))
+        .map(|n| born(n as u64, &launch, spot.as_ref(), call, world))
+        .collect();
+    if !launch.client_token.is_empty() {
+        let launched = Launched {
+            asked,
+            numbers: numbers.clone(),
+        };
+        world.tokens.insert(launch.client_token.clone(), launched);
+    }
+    write(&numbers, call, world, xml);
+    Ok(())
+}
+
+struct Count {
+    least: usize,
+    most: usize,
+}
+
+fn count(call: &Call<'_>) -> Answer<Count> {
+    let read = |name| {
+        let number = call.form.number(name)?.ok_or_else(|| Refusal::missing(name))?;
+        usize::try_from(number)
+            .map_err(|_| Refusal::invalid_value(&number.to_string(), name, "It is too large."))
+    };
+    let (least, most) = (read("MinCount")?, read("MaxCount")?);
+    if least == 0 {
+        return Err(Refusal::invalid_value("0", "MinCount", "It must be at least 1."));
+    }
+    if most < least {
+        return Err(Refusal::invalid_value(
+            &most.to_string(),
+            "MaxCount",
+            "It must not be less than MinCount.",
+        ));
+    }
+    Ok(Count { least, most })
+}
+
+fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
+    let form = call.form;
+    match form.given("InstanceMarketOptions.MarketType") {
+        None => return Ok(None),
+        Some("spot") => {}
+        Some(other) => {
+            return Err(Refusal::invalid_value(
+                other,
+                "InstanceMarketOptions.MarketType",
+                "Expected 'spot'.",
+            ));
+        }
+    }
+    let name = "InstanceMarketOptions.SpotOptions.SpotInstanceType";
+    let kind = match form.given(name) {
+        None | Some("one-time") => SpotKind::OneTime,
+        Some("persistent") => SpotKind::Persistent,
+        Some(other) => {
+            return Err(Refusal::invalid_value(
+                other,
+                name,
+                "Expected 'one-time' or 'persistent'.",
+            ));
+        }
+    };
+    let name = "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior";
+    let interruption = form.given(name).unwrap_or("terminate");
+    if !matches!(interruption, "terminate" | "stop" | "hibernate") {
+        return Err(Refusal::invalid_value(
+            interruption,
+            name,
+            "Expected 'terminate', 'stop' or 'hibernate'.",
+        ));
+    }
+    // "For RunInstances, persistent Spot Instance requests are only supported when the instance interruption
+    // behavior is either hibernate or stop", and one-time requests only with terminate.
+    if (kind == SpotKind::Persistent) == (interruption == "terminate") {
+        return Err(Refusal::combination(format!(
+            "The interruption behavior '{interruption}' is not supported for this type of Spot Instance request."
+        )));
+    }
+    Ok(Some(SpotTerms {
+        kind,
+        interruption: interruption.to_owned(),
+    }))
+}
+
+/// What all instances of this launch have in common; the reservation is not made yet.
+fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
+    let form = call.form;
+    let instance_type = form.given("InstanceType").unwrap_or("m1.small");
+    if !instance_type
+        .split_once('.')
+        .is_some_and(|(family, size)| !family.is_empty() && !size.is_empty())
+    {
+        return Err(Refusal::invalid_value(
+            instance_type,
+            "InstanceType",
+            "It is not an instance type.",
+        ));
+    }
+    let region = &call.config.region;
+    let zone = form
+        .given("Placement.AvailabilityZone")
+        .map_or_else(|| format!("{region}a"), str::to_owned);
+    if !is_zone(&zone, region) {
+        return Err(Refusal::invalid_value(
+            &zone,
+            "Placement.AvailabilityZone",
+            "The zone does not exist.",
+        ));
+    }
+    let subnet = form
+        .given("SubnetId")
+        .or_else(|| form.given("NetworkInterface.1.SubnetId"));
+    if let Some(subnet) = subnet.filter(|it| !it.starts_with("subnet-")) {
+        return Err(Refusal::new(
+            400,
+            "InvalidSubnetID.NotFound",
+            format!("The subnet ID '{subnet}' does not exist"),
+        ));
+    }
+    let shutdown_terminates = match form.given("InstanceInitiatedShutdownBehavior") {
+        None | Some("stop") => false,
+        Some("terminate") => true,
+        Some(other) => {
+            return Err(Refusal::invalid_value(
+                other,
+                "InstanceInitiatedShutdownBehavior",
+                "Expected 'stop' or 'terminate'.",
+            ));
+        }
+    };
+    let (monitoring, ebs_optimized) = (call.flag("Monitoring.Enabled")?, call.flag("EbsOptimized")?);
+    let (disable_api_stop, disable_api_termination) =
+        (call.flag("DisableApiStop")?, call.flag("DisableApiTermination")?);
+    let hibernation = call.flag("HibernationOptions.Configured")?;
+    let tags = tags::read_specifications(form, "instance")?;
+    let client_token = form.given("ClientToken").unwrap_or_default();
+    if client_token.len() > 64 {
+        return Err(Refusal::invalid_value(
+            client_token,
+            "ClientToken",
+            "It has more than 64 characters.",
+        ));
+    }
+    let image = image::find(image_id, world)?;
+    Ok(Launch {
+        reservation: String::new(),
+        image: image.id.clone(),
+        architecture: image.architecture.clone(),
+        root: image.root,
+        root_name: image.root_name.clone(),
+        instance_type: instance_type.to_owned(),
+        subnet: subnet.map_or_else(|| default_subnet(&zone), str::to_owned),
+        zone,
+        key_name: form.given("KeyName").map(str::to_owned),
+        groups: form
+            .list("SecurityGroupId")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        client_token: client_token.to_owned(),
+        tags,
+        monitoring,
+        ebs_optimized,
+        hibernation,
+        disable_api_stop,
+        disable_api_termination,
+        shutdown_terminates,
+        metadata_tokens: form
+            .given("MetadataOptions.HttpTokens")
+            .unwrap_or("optional")
+            .to_owned(),
+    })
+}
+
+/// Everything that was asked for, so that a client token used for something else is noticed.
+fn asked(call: &Call<'_>) -> String {
+    let mut pairs: Vec<(&str, &str)> = call
+        .form
+        .pairs()
+        .filter(|(name, _)| !name.starts_with("X-Amz-") && *name != "DryRun")
+        .collect();
+    pairs.sort_unstable();
+    format!("{pairs:?}")
+}
+
+fn launched_before(call: &Call<'_>, world: &mut World, asked: &str) -> Answer<Option<Vec<u64>>> {
+    let token = call.form.given("ClientToken").unwrap_or_default();
+    let Some(launched) = world.tokens.get(token) else {
+        return Ok(None);
+    };
+    if launched.asked != asked {
+        return Err(Refusal::new(
+            400,
+            "IdempotentParameterMismatch",
+            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+        ));
+    }
+    let numbers = launched.numbers.clone();
+    world.all(call.now_ms);
+    Ok(Some(numbers))
+}
+
+fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, world: &mut World) -> u64 {
+    let id = world.fresh_instance_id();
+    let spot_request = spot.map(|terms| {
+        let request = SpotRequest {
+            kind: terms.kind,
+            cancelled: false,
+            interruption: terms.interruption.clone(),
+            instance: id.clone(),
+            created_ms: call.now_ms,
+            tags: std::collections::BTreeMap::new(),
+        };
+        world.add_spot_request(request)
+    });
+    let birth = Birth {
+        id,
+        number_in_launch: n,
+        volume: world.ids.next("vol"),
+        interface: world.ids.next("eni"),
+        private_ip: world.private_ip(),
+        public_ip: world.public_ip(),
+        spot_request,
+    };
+    world.add(Instance::new(launch.clone(), birth, call.now_ms))
+}
+
+fn write(numbers: &[u64], call: &Call<'_>, world: &World, xml: &mut Xml) {
+    let instances: Vec<&Instance> = numbers.iter().filter_map(|number| world.get(*number)).collect();
+    write_reservation(&instances, call, xml);
+}

@@ -1,0 +1,201 @@
+//! Spot requests: what stands behind a Spot Instance, and the two actions on it.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::errors::{Answer, Refusal};
+use super::filter::Filters;
+use super::instance::{Instance, State};
+use super::time::iso_date;
+use super::world::World;
+use super::xml::Xml;
+
+/// Whether a request ends with its instance or stands until it is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SpotKind {
+    OneTime,
+    Persistent,
+}
+
+impl SpotKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::OneTime => "one-time",
+            Self::Persistent => "persistent",
+        }
+    }
+}
+
+/// A request for one Spot Instance, fulfilled at once.
+#[derive(Debug, Clone)]
+pub(super) struct SpotRequest {
+    pub(super) kind: SpotKind,
+    pub(super) cancelled: bool,
+    pub(super) interruption: String,
+    pub(super) instance: String,
+    pub(super) created_ms: u64,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+/// `DescribeSpotInstanceRequests`.
+pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let filters = Filters::read(
+        call.form,
+        &[
+            "instance-id",
+            "spot-instance-request-id",
+            "state",
+            "status-code",
+            "type",
+        ],
+    )?;
+    let wanted = call.form.list("SpotInstanceRequestId");
+    check_ids(&wanted, world)?;
+    call.dry_run()?;
+    let ids: Vec<String> = world
+        .spot_requests
+        .keys()
+        .filter(|id| wanted.is_empty() || wanted.contains(&id.as_str()))
+        .cloned()
+        .collect();
+    xml.node("spotInstanceRequestSet", |xml| {
+        for id in &ids {
+            describe_one(id, call, world, &filters, xml);
+        }
+    });
+    Ok(())
+}
+
+/// `CancelSpotInstanceRequests`. The instance lives on; it has to be terminated by itself.
+pub(super) fn cancel(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let ids = call.form.list("SpotInstanceRequestId");
+    if ids.is_empty() {
+        return Err(Refusal::missing("SpotInstanceRequestId"));
+    }
+    call.authorize("*")?;
+    check_ids(&ids, world)?;
+    call.dry_run()?;
+    xml.node("spotInstanceRequestSet", |xml| {
+        for id in &ids {
+            if let Some(request) = world.spot_requests.get_mut(*id) {
+                request.cancelled = true;
+                xml.node("item", |xml| {
+                    xml.leaf("spotInstanceRequestId", id);
+                    xml.leaf("state", "cancelled");
+                });
+            }
+        }
+    });
+    Ok(())
+}
+
+fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<'_>, xml: &mut Xml) {
+    let Some(request) = world.spot_requests.get(id).cloned() else {
+        return;
+    };
+    let state = world
+        .find(&request.instance, call.now_ms)
+        .and_then(|number| world.get(number))
+        .map_or(State::Terminated, Instance::state);
+    let status = status(&request, state);
+    let fits = filters.accept(&request.tags, |name| match name {
+        "instance-id" => vec![request.instance.as_str()],
+        "spot-instance-request-id" => vec![id],
+        "state" => vec![status.state],
+        "status-code" => vec![status.code],
+        "type" => vec![request.kind.name()],
+        _ => Vec::new(),
+    });
+    if !fits {
+        return;
+    }
+    let created = iso_date(request.created_ms);
+    xml.node("item", |xml| {
+        xml.leaf("spotInstanceRequestId", id);
+        xml.leaf("spotPrice", "0.010000");
+        xml.leaf("type", request.kind.name());
+        xml.leaf("state", status.state);
+        xml.node("status", |xml| {
+            xml.leaf("code", status.code);
+            xml.leaf("updateTime", &created);
+            xml.leaf("message", status.message);
+        });
+        xml.leaf("instanceId", &request.instance);
+        xml.leaf("createTime", &created);
+        xml.leaf("productDescription", "Linux/UNIX");
+        super::tags::write_set(&request.tags, xml);
+        xml.leaf("instanceInterruptionBehavior", &request.interruption);
+    });
+}
+
+struct Status {
+    state: &'static str,
+    code: &'static str,
+    message: &'static str,
+}
+
+/// State and status follow from the request and its instance.
+fn status(request: &SpotRequest, instance: State) -> Status {
+    let (open_state, code, message) = match instance {
+        State::Pending | State::Running => ("active", "fulfilled", "Your spot request is fulfilled."),
+        State::Stopping => (
+            "disabled",
+            "marked-for-stop",
+            "Your Spot Instance is marked for stop.",
+        ),
+        State::Stopped => (
+            "disabled",
+            "instance-stopped-by-user",
+            "Your Spot Instance was stopped by user.",
+        ),
+        State::ShuttingDown | State::Terminated => {
+            let state = match request.kind {
+                SpotKind::OneTime => "closed",
+                SpotKind::Persistent => "open",
+            };
+            (
+                state,
+                "instance-terminated-by-user",
+                "Spot Instance terminated due to user-initiated termination.",
+            )
+        }
+    };
+    let gone = matches!(instance, State::ShuttingDown | State::Terminated);
+    match (request.cancelled, gone) {
+        (false, true | false) => Status {
+            state: open_state,
+            code,
+            message,
+        },
+        (true, true) => Status {
+            state: "cancelled",
+            code,
+            message,
+        },
+        (true, false) => Status {
+            state: "cancelled",
+            code: "request-canceled-and-instance-running",
+            message: "Your Spot request is canceled, but your instance is still running.",
+        },
+    }
+}
+
+fn check_ids(ids: &[&str], world: &World) -> Answer {
+    for id in ids {
+        if !id.starts_with("sir-") {
+            return Err(Refusal::new(
+                400,
+                "InvalidSpotInstanceRequestID.Malformed",
+                format!("Invalid id: \"{id}\" (expecting \"sir-...\")"),
+            ));
+        }
+    }
+    match ids.iter().find(|id| !world.spot_requests.contains_key(**id)) {
+        None => Ok(()),
+        Some(id) => Err(Refusal::new(
+            400,
+            "InvalidSpotInstanceRequestID.NotFound",
+            format!("The spot instance request ID '{id}' does not exist"),
+        )),
+    }
+}

@@ -1,0 +1,164 @@
+//! What clients look at around an instance: its type, its volume, its network. Read only, and no more than they read.
+//!
+//! There is one network with a subnet in each zone, and a volume for each EBS root.
+
+use super::call::Call;
+use super::describe::VPC;
+use super::errors::{Answer, Refusal};
+use super::filter::Filters;
+use super::instance::{Instance, RootDevice, State};
+use super::tags;
+use super::time::iso_date;
+use super::world::World;
+use super::xml::Xml;
+
+const ZONES: [&str; 3] = ["a", "b", "c"];
+
+/// The subnet of a zone that instances get unless they ask for another.
+pub(super) fn default_subnet(zone: &str) -> String {
+    format!("subnet-0defa017000000{}ff", zone.chars().last().unwrap_or('a'))
+}
+
+/// Whether a zone of the Region has this name.
+pub(super) fn is_zone(zone: &str, region: &str) -> bool {
+    zone.strip_prefix(region)
+        .is_some_and(|letter| ZONES.contains(&letter))
+}
+
+/// `DescribeInstanceTypes`: whatever is named exists.
+pub(super) fn instance_types(call: &Call<'_>, xml: &mut Xml) -> Answer {
+    call.dry_run()?;
+    let named = call.form.list("InstanceType");
+    xml.node("instanceTypeSet", |xml| {
+        for name in named {
+            xml.node("item", |xml| {
+                xml.leaf("instanceType", name);
+                xml.flag("currentGeneration", true);
+                xml.flag("burstablePerformanceSupported", is_burstable(name));
+                xml.flag("hibernationSupported", true);
+                xml.flag("instanceStorageSupported", false);
+            });
+        }
+    });
+    Ok(())
+}
+
+/// `DescribeInstanceCreditSpecifications`: bursting instances are of the standard kind.
+pub(super) fn credits(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let numbers = call.targets(world)?;
+    call.dry_run()?;
+    xml.node("instanceCreditSpecificationSet", |xml| {
+        let instances = numbers.iter().filter_map(|number| world.get(*number));
+        for instance in instances.filter(|it| is_burstable(&it.launch.instance_type)) {
+            xml.node("item", |xml| {
+                xml.leaf("instanceId", &instance.id);
+                xml.leaf("cpuCredits", "standard");
+            });
+        }
+    });
+    Ok(())
+}
+
+/// `DescribeVolumes`: the EBS roots of instances that are not gone.
+pub(super) fn volumes(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let filters = Filters::read(call.form, &["attachment.instance-id", "status", "volume-id"])?;
+    let wanted = call.form.list("VolumeId");
+    let numbers = world.all(call.now_ms);
+    let attached: Vec<&Instance> = numbers
+        .iter()
+        .filter_map(|number| world.get(*number))
+        .filter(|it| it.launch.root == RootDevice::Ebs && it.state() != State::Terminated)
+        .collect();
+    if let Some(missing) = wanted
+        .iter()
+        .find(|id| !attached.iter().any(|it| it.volume == **id))
+    {
+        return Err(Refusal::new(
+            400,
+            "InvalidVolume.NotFound",
+            format!("The volume '{missing}' does not exist."),
+        ));
+    }
+    call.dry_run()?;
+    xml.node("volumeSet", |xml| {
+        for instance in attached {
+            let fits = filters.accept(&instance.launch.tags, |name| match name {
+                "attachment.instance-id" => vec![instance.id.as_str()],
+                "status" => vec!["in-use"],
+                "volume-id" => vec![instance.volume.as_str()],
+                _ => Vec::new(),
+            });
+            if fits && (wanted.is_empty() || wanted.contains(&instance.volume.as_str())) {
+                xml.node("item", |xml| write_volume(instance, xml));
+            }
+        }
+    });
+    Ok(())
+}
+
+/// `DescribeVpcs`: the one network.
+pub(super) fn vpcs(call: &Call<'_>, xml: &mut Xml) -> Answer {
+    call.dry_run()?;
+    xml.node("vpcSet", |xml| {
+        xml.node("item", |xml| {
+            xml.leaf("vpcId", VPC);
+            xml.leaf("ownerId", &call.config.account);
+            xml.leaf("state", "available");
+            xml.leaf("cidrBlock", "172.31.0.0/16");
+            xml.leaf("instanceTenancy", "default");
+            xml.flag("isDefault", true);
+            xml.empty("tagSet");
+        });
+    });
+    Ok(())
+}
+
+/// `DescribeSubnets`: one in each zone.
+pub(super) fn subnets(call: &Call<'_>, xml: &mut Xml) -> Answer {
+    call.dry_run()?;
+    let wanted = call.form.list("SubnetId");
+    xml.node("subnetSet", |xml| {
+        for letter in ZONES {
+            let zone = format!("{}{letter}", call.config.region);
+            let subnet = default_subnet(&zone);
+            if wanted.is_empty() || wanted.contains(&subnet.as_str()) {
+                xml.node("item", |xml| {
+                    xml.leaf("subnetId", &subnet);
+                    xml.leaf("state", "available");
+                    xml.leaf("vpcId", VPC);
+                    xml.leaf("availabilityZone", &zone);
+                    xml.flag("defaultForAz", true);
+                    xml.flag("mapPublicIpOnLaunch", true);
+                });
+            }
+        }
+    });
+    Ok(())
+}
+
+fn write_volume(instance: &Instance, xml: &mut Xml) {
+    let attached = iso_date(instance.attach_time_ms);
+    xml.leaf("volumeId", &instance.volume);
+    xml.number("size", 8);
+    xml.empty("snapshotId");
+    xml.leaf("availabilityZone", &instance.launch.zone);
+    xml.leaf("status", "in-use");
+    xml.leaf("createTime", &attached);
+    xml.node("attachmentSet", |xml| {
+        xml.node("item", |xml| {
+            xml.leaf("volumeId", &instance.volume);
+            xml.leaf("instanceId", &instance.id);
+            xml.leaf("device", &instance.launch.root_name);
+            xml.leaf("status", "attached");
+            xml.leaf("attachTime", &attached);
+            xml.flag("deleteOnTermination", true);
+        });
+    });
+    tags::write_set(&std::collections::BTreeMap::new(), xml);
+    xml.leaf("volumeType", "gp2");
+    xml.flag("encrypted", instance.launch.hibernation);
+}
+
+fn is_burstable(instance_type: &str) -> bool {
+    instance_type.starts_with('t')
+}

@@ -1,0 +1,155 @@
+//! Tags: `CreateTags`, `DescribeTags`, and the tag lists that other actions take and show.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::errors::{Answer, Refusal};
+use super::filter::Filters;
+use super::form::Form;
+use super::world::World;
+use super::xml::Xml;
+
+/// How many tags a resource can have.
+const CAP: usize = 50;
+
+/// `CreateTags`.
+pub(super) fn create(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let resources = call.form.list("ResourceId");
+    if resources.is_empty() {
+        return Err(Refusal::missing("ResourceId"));
+    }
+    let tags = read(call.form, "Tag")?;
+    if tags.is_empty() {
+        return Err(Refusal::missing("Tag"));
+    }
+    call.authorize("*")?;
+    for id in &resources {
+        let set = tags_of(id, call, world)?;
+        let new = tags.keys().filter(|key| !set.contains_key(*key)).count();
+        if set.len() + new > CAP {
+            return Err(too_many());
+        }
+    }
+    call.dry_run()?;
+    for id in &resources {
+        tags_of(id, call, world)?.extend(tags.clone());
+    }
+    xml.flag("return", true);
+    Ok(())
+}
+
+/// `DescribeTags`.
+pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    let filters = Filters::read(call.form, &["key", "resource-id", "resource-type", "value"])?;
+    call.dry_run()?;
+    let numbers = world.all(call.now_ms);
+    let instances = numbers
+        .iter()
+        .filter_map(|number| world.get(*number))
+        .map(|it| (it.id.as_str(), "instance", &it.launch.tags));
+    let images = world.images.iter().map(|it| (it.id.as_str(), "image", &it.tags));
+    let requests = world
+        .spot_requests
+        .iter()
+        .map(|(id, it)| (id.as_str(), "spot-instances-request", &it.tags));
+    xml.node("tagSet", |xml| {
+        for (id, kind, tags) in instances.chain(images).chain(requests) {
+            for (key, value) in tags {
+                let fits = filters.accept(tags, |name| match name {
+                    "key" => vec![key.as_str()],
+                    "value" => vec![value.as_str()],
+                    "resource-id" => vec![id],
+                    "resource-type" => vec![kind],
+                    _ => Vec::new(),
+                });
+                if fits {
+                    xml.node("item", |xml| {
+                        xml.leaf("resourceId", id);
+                        xml.leaf("resourceType", kind);
+                        xml.leaf("key", key);
+                        xml.leaf("value", value);
+                    });
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Reads `prefix.N.Key` and `prefix.N.Value`.
+pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, String>> {
+    let mut tags = BTreeMap::new();
+    for n in form.groups(prefix) {
+        let name = format!("{prefix}.{n}.Key");
+        let key = form.required(&name)?;
+        if key.starts_with("aws:") || key.chars().count() > 128 {
+            return Err(Refusal::invalid_value(
+                key,
+                &name,
+                "Tag keys are short and do not begin with 'aws:'.",
+            ));
+        }
+        let value = form.get(&format!("{prefix}.{n}.Value")).unwrap_or_default();
+        if value.chars().count() > 256 {
+            return Err(Refusal::invalid_value(
+                value,
+                &name,
+                "Tag values have at most 256 characters.",
+            ));
+        }
+        tags.insert(key.to_owned(), value.to_owned());
+    }
+    if tags.len() > CAP {
+        Err(too_many())
+    } else {
+        Ok(tags)
+    }
+}
+
+/// Reads those of `TagSpecification.N` that are for this kind of resource.
+pub(super) fn read_specifications(form: &Form<'_>, resource: &str) -> Answer<BTreeMap<String, String>> {
+    let mut tags = BTreeMap::new();
+    for n in form.groups("TagSpecification") {
+        let of_kind = read(form, &format!("TagSpecification.{n}.Tag"))?;
+        if form.get(&format!("TagSpecification.{n}.ResourceType")) == Some(resource) {
+            tags.extend(of_kind);
+        }
+    }
+    Ok(tags)
+}
+
+/// Writes a `tagSet`.
+pub(super) fn write_set(tags: &BTreeMap<String, String>, xml: &mut Xml) {
+    xml.node("tagSet", |xml| {
+        for (key, value) in tags {
+            xml.node("item", |xml| {
+                xml.leaf("key", key);
+                xml.leaf("value", value);
+            });
+        }
+    });
+}
+
+fn tags_of<'w>(id: &str, call: &Call<'_>, world: &'w mut World) -> Answer<&'w mut BTreeMap<String, String>> {
+    let unknown = || Refusal::new(400, "InvalidID", format!("The ID '{id}' is not valid"));
+    if id.starts_with("i-") {
+        let missing = || Refusal::instances_not_found(&[id]);
+        let number = world.find(id, call.now_ms).ok_or_else(missing)?;
+        let instance = world.get_mut(number).ok_or_else(missing)?;
+        return Ok(&mut instance.launch.tags);
+    }
+    if id.starts_with("sir-") {
+        let request = world.spot_requests.get_mut(id).ok_or_else(unknown)?;
+        return Ok(&mut request.tags);
+    }
+    let image = world.images.iter_mut().find(|image| image.id == id);
+    Ok(&mut image.ok_or_else(unknown)?.tags)
+}
+
+fn too_many() -> Refusal {
+    Refusal::new(
+        400,
+        "TagLimitExceeded",
+        "The maximum number of Tags for a resource has been reached.",
+    )
+}

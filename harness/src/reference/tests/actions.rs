@@ -1,0 +1,447 @@
+//! The protocol around the actions, and the actions around stopping.
+
+use super::client::{Client, EBS, START_MS, STORE, refused};
+use crate::reference::{Config, Throttle};
+
+#[test]
+fn actions_versions_and_names_are_checked_in_this_order() {
+    let client = Client::new();
+    let refusal = |body: &str| {
+        let (status, code, message) = client.send(&client.post(body)).refusal();
+        format!("{status} {code}: {message}")
+    };
+    assert_eq!(
+        refusal("Bogus=1"),
+        "400 MissingAction: The request must contain the parameter Action"
+    );
+    assert_eq!(
+        refusal("Action=StopInstances&Bogus=1"),
+        "400 MissingParameter: The request must contain the parameter Version"
+    );
+    assert_eq!(
+        refusal("Action=Bogus&Version=1999-01-01"),
+        "400 NoSuchVersion: The requested version (1999-01-01) of service AmazonEC2 does not exist"
+    );
+    assert_eq!(
+        refusal("Action=stopinstances&Version=2016-11-15&Bogus=1"),
+        "400 InvalidAction: The action stopinstances is not valid for this web service."
+    );
+    assert_eq!(
+        refusal("Action=StopInstances&Version=2016-11-15&DryRun=maybe&instanceId.1=i-1"),
+        "400 UnknownParameter: The parameter instanceId.1 is not recognized"
+    );
+}
+
+#[test]
+fn an_old_version_answers_in_its_own_namespace() {
+    let client = Client::new();
+    let reply = client.send(&client.post("Action=DescribeInstances&Version=2014-10-01"));
+    assert!(
+        reply
+            .text
+            .contains("xmlns=\"http://ec2.amazonaws.com/doc/2014-10-01/\"")
+    );
+}
+
+#[test]
+fn every_answer_carries_its_own_id_in_header_and_body() {
+    let client = Client::new();
+    let good = client.call("DescribeInstances", &[]);
+    let bad = client.call("Bogus", &[]);
+    let header =
+        |reply: &super::client::Reply| reply.response.headers.get("x-amzn-requestid").map(str::to_owned);
+    assert_eq!(header(&good), Some(good.text_of("requestId")));
+    assert_eq!(header(&bad), Some(bad.text_of("RequestID")));
+    assert_ne!(header(&good), header(&bad));
+    assert_eq!(
+        good.response.headers.get("date"),
+        Some("Thu, 01 Jan 2026 00:00:00 GMT")
+    );
+    assert_eq!(
+        good.response.headers.get("content-type"),
+        Some("text/xml;charset=UTF-8")
+    );
+}
+
+#[test]
+fn starting_is_the_way_back() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let named = [("InstanceId.1", id.as_str())];
+    assert!(
+        client
+            .ok("StartInstances", &named)
+            .text
+            .contains("<code>16</code><name>running</name></previousState>")
+    );
+    client.ok("StopInstances", &named);
+    assert_eq!(
+        client.call("StartInstances", &named).code(),
+        refused(400, "IncorrectInstanceState")
+    );
+    client.now_ms += 3_000;
+    assert_eq!(
+        client.call("RebootInstances", &named).code(),
+        refused(400, "IncorrectInstanceState")
+    );
+    let reply = client.ok("StartInstances", &named);
+    assert!(reply.text.contains(
+        "<currentState><code>0</code><name>pending</name></currentState><previousState><code>80</code>"
+    ));
+    client.now_ms += 2_000;
+    let shown = client.ok("DescribeInstances", &named);
+    assert!(
+        shown.text.contains("<reason/>")
+            && !shown.text.contains("stateReason")
+            && shown.text.contains("<ipAddress>")
+    );
+    assert!(
+        client
+            .ok("RebootInstances", &named)
+            .text
+            .contains("<return>true</return>")
+    );
+}
+
+#[test]
+fn every_action_knows_the_dry_run() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let spot = client.running(&[("InstanceMarketOptions.MarketType", "spot")]);
+    let spot = client
+        .ok("DescribeInstances", &[("InstanceId.1", &spot)])
+        .text_of("spotInstanceRequestId");
+    let one = ("InstanceId.1", id.as_str());
+    let dry = ("DryRun", "true");
+    for (action, parameters) in [
+        (
+            "CancelSpotInstanceRequests",
+            vec![("SpotInstanceRequestId.1", spot.as_str()), dry],
+        ),
+        ("CreateTags", vec![("ResourceId.1", &id), ("Tag.1.Key", "k"), dry]),
+        ("DescribeImages", vec![dry]),
+        (
+            "DescribeInstanceAttribute",
+            vec![("InstanceId", &id), ("Attribute", "disableApiStop"), dry],
+        ),
+        ("DescribeInstanceStatus", vec![dry]),
+        ("DescribeInstances", vec![dry]),
+        ("DescribeSpotInstanceRequests", vec![dry]),
+        ("DescribeTags", vec![dry]),
+        (
+            "ModifyInstanceAttribute",
+            vec![("InstanceId", &id), ("DisableApiStop.Value", "true"), dry],
+        ),
+        ("RebootInstances", vec![one, dry]),
+        (
+            "RegisterImage",
+            vec![("Name", "n"), ("ImageLocation", "bucket/manifest"), dry],
+        ),
+        (
+            "RunInstances",
+            vec![("ImageId", EBS), ("MinCount", "1"), ("MaxCount", "1"), dry],
+        ),
+        ("StartInstances", vec![one, dry]),
+        ("StopInstances", vec![one, dry]),
+        ("TerminateInstances", vec![one, dry]),
+    ] {
+        assert_eq!(
+            client.call(action, &parameters).code(),
+            refused(412, "DryRunOperation"),
+            "{action}"
+        );
+    }
+    assert_eq!(client.state(&id), "<code>16</code><name>running</name>");
+    assert_eq!(
+        client.ok("DescribeImages", &[]).text.matches("<imageId>").count(),
+        3
+    );
+}
+
+#[test]
+fn protection_can_be_set_in_two_ways_and_read_back() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let read = |client: &Client| {
+        let reply = client.ok(
+            "DescribeInstanceAttribute",
+            &[("InstanceId", &id), ("Attribute", "disableApiStop")],
+        );
+        reply.text_of("disableApiStop")
+    };
+    assert_eq!(read(&client), "<value>false</value>");
+    client.ok(
+        "ModifyInstanceAttribute",
+        &[("InstanceId", &id), ("DisableApiStop.Value", "true")],
+    );
+    assert_eq!(read(&client), "<value>true</value>");
+    client.ok(
+        "ModifyInstanceAttribute",
+        &[
+            ("InstanceId", &id),
+            ("Attribute", "disableApiStop"),
+            ("Value", "false"),
+        ],
+    );
+    assert_eq!(read(&client), "<value>false</value>");
+    let refusal = client.call("ModifyInstanceAttribute", &[("InstanceId", &id)]);
+    assert_eq!(refusal.code(), refused(400, "InvalidParameterCombination"));
+    let spot = client.running(&[("InstanceMarketOptions.MarketType", "spot")]);
+    let store = client.running(&[("ImageId", STORE)]);
+    for id in [spot, store] {
+        let reply = client.call(
+            "ModifyInstanceAttribute",
+            &[("InstanceId", &id), ("DisableApiStop.Value", "true")],
+        );
+        assert_eq!(reply.code(), refused(400, "UnsupportedOperation"));
+    }
+}
+
+#[test]
+fn instances_are_found_by_filters_and_in_pages() {
+    let client = Client::new();
+    let tagged = client.launch(&[
+        ("TagSpecification.1.ResourceType", "instance"),
+        ("TagSpecification.1.Tag.1.Key", "Name"),
+        ("TagSpecification.1.Tag.1.Value", "<a&b>"),
+    ]);
+    client.ok(
+        "RunInstances",
+        &[("ImageId", EBS), ("MinCount", "6"), ("MaxCount", "6")],
+    );
+    let count = |parameters: &[(&str, &str)]| {
+        client
+            .ok("DescribeInstances", parameters)
+            .text
+            .matches("<instanceId>")
+            .count()
+    };
+    assert_eq!(count(&[]), 7);
+    assert_eq!(
+        count(&[("Filter.1.Name", "tag:Name"), ("Filter.1.Value.1", "<a*")]),
+        1
+    );
+    assert_eq!(
+        count(&[("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "Nam")]),
+        0
+    );
+    assert_eq!(
+        count(&[
+            ("Filter.1.Name", "instance-state-name"),
+            ("Filter.1.Value.1", "running"),
+            ("Filter.1.Value.2", "pending"),
+            ("Filter.2.Name", "instance-id"),
+            ("Filter.2.Value.1", &tagged),
+        ]),
+        1
+    );
+    let first = client.ok("DescribeInstances", &[("MaxResults", "5")]);
+    let token = first.text_of("nextToken");
+    assert_eq!(
+        (
+            first.text.matches("<instanceId>").count(),
+            count(&[("MaxResults", "5"), ("NextToken", &token)])
+        ),
+        (5, 2)
+    );
+    let both = client.call(
+        "DescribeInstances",
+        &[("MaxResults", "5"), ("InstanceId.1", &tagged)],
+    );
+    assert_eq!(both.code(), refused(400, "InvalidParameterCombination"));
+    let reply = client.call(
+        "DescribeInstances",
+        &[("Filter.1.Name", "bogus"), ("Filter.1.Value.1", "x")],
+    );
+    assert_eq!(reply.code(), refused(400, "InvalidParameterValue"));
+    assert_eq!(
+        client.call("DescribeInstances", &[("InstanceId.1", "")]).code(),
+        refused(400, "MissingParameter")
+    );
+}
+
+#[test]
+fn a_client_token_launches_once() {
+    let client = Client::new();
+    let launch = |token: &str, kind: &str| {
+        client.call(
+            "RunInstances",
+            &[
+                ("ImageId", EBS),
+                ("InstanceType", kind),
+                ("MinCount", "1"),
+                ("MaxCount", "1"),
+                ("ClientToken", token),
+            ],
+        )
+    };
+    let first = launch("a", "t3.nano");
+    assert_eq!(
+        launch("a", "t3.nano").text_of("instanceId"),
+        first.text_of("instanceId")
+    );
+    assert_ne!(
+        launch("b", "t3.nano").text_of("instanceId"),
+        first.text_of("instanceId")
+    );
+    assert_eq!(
+        launch("a", "t3.micro").code(),
+        refused(400, "IdempotentParameterMismatch")
+    );
+}
+
+#[test]
+fn status_is_shown_of_the_running_unless_all_are_asked_for() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    client.ok("StopInstances", &[("InstanceId.1", &id)]);
+    assert!(
+        client
+            .ok("DescribeInstanceStatus", &[])
+            .text
+            .contains("<instanceStatusSet/>")
+    );
+    let all = client.ok("DescribeInstanceStatus", &[("IncludeAllInstances", "true")]);
+    assert_eq!(all.text_of("instanceId"), id);
+    let names: Vec<String> = (1..=101).map(|n| format!("InstanceId.{n}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), id.as_str())).collect();
+    let reply = client.call("DescribeInstanceStatus", &many);
+    assert!(
+        reply
+            .refusal()
+            .2
+            .starts_with("101 exceeds the maximum number of instance IDs")
+    );
+}
+
+#[test]
+fn images_are_listed_and_registered() {
+    let client = Client::new();
+    let stores = client.ok(
+        "DescribeImages",
+        &[
+            ("Filter.1.Name", "root-device-type"),
+            ("Filter.1.Value.1", "instance-store"),
+        ],
+    );
+    assert_eq!(stores.text_of("imageId"), STORE);
+    let id = client
+        .ok(
+            "RegisterImage",
+            &[("Name", "mine"), ("ImageLocation", "bucket/manifest.xml")],
+        )
+        .text_of("imageId");
+    let mine = client.ok("DescribeImages", &[("ImageId.1", &id)]);
+    assert_eq!(mine.text_of("rootDeviceType"), "instance-store");
+    assert_eq!(
+        client
+            .call("DescribeImages", &[("ImageId.1", "ami-fake123")])
+            .refusal(),
+        (
+            400,
+            "InvalidAMIID.NotFound".into(),
+            "The image id '[ami-fake123]' does not exist".into()
+        )
+    );
+}
+
+#[test]
+fn tags_are_created_and_listed() {
+    let client = Client::new();
+    let id = client.launch(&[]);
+    client.ok(
+        "CreateTags",
+        &[("ResourceId.1", &id), ("Tag.1.Key", "k"), ("Tag.1.Value", "v")],
+    );
+    let reply = client.ok(
+        "DescribeTags",
+        &[("Filter.1.Name", "resource-id"), ("Filter.1.Value.1", &id)],
+    );
+    assert_eq!(
+        (reply.text_of("key"), reply.text_of("value")),
+        ("k".into(), "v".into())
+    );
+    assert_eq!(
+        client
+            .call("CreateTags", &[("ResourceId.1", "i-123"), ("Tag.1.Key", "k")])
+            .code(),
+        refused(400, "InvalidInstanceID.NotFound")
+    );
+}
+
+#[test]
+fn the_account_holds_a_thousand_live_instances() {
+    let mut client = Client::new();
+    let launch = |client: &Client, count: &str| {
+        client.call(
+            "RunInstances",
+            &[("ImageId", EBS), ("MinCount", count), ("MaxCount", count)],
+        )
+    };
+    assert_eq!(
+        launch(&client, "1001").code(),
+        refused(400, "InstanceLimitExceeded")
+    );
+    let first = launch(&client, "1000").text_of("instanceId");
+    assert_eq!(launch(&client, "1").code(), refused(400, "InstanceLimitExceeded"));
+    client.now_ms += 10_000;
+    client.ok("TerminateInstances", &[("InstanceId.1", &first)]);
+    assert_eq!(launch(&client, "1").status, 200);
+}
+
+#[test]
+fn the_longest_terminated_are_forgotten_when_they_are_too_many() {
+    let mut client = Client::new();
+    let first = client.running(&[]);
+    let mut last = first.clone();
+    client.ok("TerminateInstances", &[("InstanceId.1", &first)]);
+    for _ in 0..4_200 {
+        last = client.launch(&[]);
+        client.ok("TerminateInstances", &[("InstanceId.1", &last)]);
+    }
+    client.launch(&[]);
+    assert_eq!(
+        client
+            .call("DescribeInstances", &[("InstanceId.1", &first)])
+            .code(),
+        refused(400, "InvalidInstanceID.NotFound")
+    );
+    assert_eq!(client.state(&last), "<code>32</code><name>shutting-down</name>");
+}
+
+#[test]
+fn every_third_mutating_call_is_throttled_and_has_no_effect() {
+    let mut client = Client::with(Config {
+        throttle: Some(Throttle { every: 3 }),
+        ..Config::default()
+    });
+    let id = client.running(&[]);
+    assert_eq!(client.now_ms, START_MS + 10_000);
+    let stop = |client: &Client| client.call("StopInstances", &[("InstanceId.1", &id), ("DryRun", "true")]);
+    assert_eq!(stop(&client).status, 412);
+    assert_eq!(
+        stop(&client).refusal(),
+        (
+            503,
+            "RequestLimitExceeded".into(),
+            "Request limit exceeded. Account 111122223333 has been throttled on ec2:StopInstances because it exceeded its request rate limit.".into()
+        )
+    );
+    assert_eq!(stop(&client).status, 412);
+}
+
+#[test]
+fn persistent_spot_requests_do_not_end_by_interruption() {
+    let client = Client::new();
+    let reply = client.call(
+        "RunInstances",
+        &[
+            ("ImageId", EBS),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("InstanceMarketOptions.MarketType", "spot"),
+            ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
+        ],
+    );
+    assert_eq!(reply.code(), refused(400, "InvalidParameterCombination"));
+}

@@ -1,0 +1,219 @@
+//! A tiny client: signs with the room's own canonical request, and reads answers with plain string search.
+
+use super::super::canonical::canonical_request;
+use super::super::digest::{SigningKey, sha256_hex};
+use super::super::time::basic_date;
+use super::super::{Config, Reference, keys};
+use crate::reference::keys::WellKnown;
+use crate::wire::{Headers, Request, Response};
+
+/// When the tests begin: 2026-01-01T00:00:00Z.
+pub(super) const START_MS: u64 = 1_767_225_600_000;
+
+pub(super) const EBS: &str = "ami-0eb50000000000001";
+pub(super) const STORE: &str = "ami-015d0000000000003";
+
+/// A reference and a clock that the test moves.
+pub(super) struct Client {
+    pub(super) reference: Reference,
+    pub(super) now_ms: u64,
+    pub(super) key: WellKnown,
+    pub(super) service: &'static str,
+}
+
+/// An answer, with the questions that tests ask of it.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) text: String,
+    pub(super) response: Response,
+}
+
+impl Client {
+    pub(super) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
+        Self {
+            reference: Reference::new(config),
+            now_ms: START_MS,
+            key: keys::MAIN,
+            service: "ec2",
+        }
+    }
+
+    /// Calls an action of today's version.
+    pub(super) fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Reply {
+        let fixed = [("Action", action), ("Version", "2016-11-15")];
+        self.send(&self.post(&form(fixed.iter().chain(parameters))))
+    }
+
+    /// The same, where a good answer is needed to go on.
+    pub(super) fn ok(&self, action: &str, parameters: &[(&str, &str)]) -> Reply {
+        let reply = self.call(action, parameters);
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply
+    }
+
+    /// Launches one instance and gives its id, still pending.
+    pub(super) fn launch(&self, parameters: &[(&str, &str)]) -> String {
+        let mut all = vec![("MinCount", "1"), ("MaxCount", "1")];
+        if !parameters.iter().any(|(name, _)| *name == "ImageId") {
+            all.push(("ImageId", EBS));
+        }
+        all.extend(parameters);
+        self.ok("RunInstances", &all).text_of("instanceId")
+    }
+
+    /// Launches one instance and waits until it runs.
+    pub(super) fn running(&mut self, parameters: &[(&str, &str)]) -> String {
+        let id = self.launch(parameters);
+        self.now_ms += 10_000;
+        id
+    }
+
+    /// The state that DescribeInstances shows.
+    pub(super) fn state(&self, id: &str) -> String {
+        let reply = self.ok("DescribeInstances", &[("InstanceId.1", id)]);
+        reply.between("<instanceState>", "</instanceState>")
+    }
+
+    pub(super) fn post(&self, body: &str) -> Request {
+        let mut request = Request {
+            method: "POST".into(),
+            target: "/".into(),
+            headers: Headers::default(),
+            body: body.into(),
+        };
+        request
+            .headers
+            .set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+        self.sign(&mut request);
+        request
+    }
+
+    /// Signs in the Authorization header.
+    pub(super) fn sign(&self, request: &mut Request) {
+        let date = basic_date(self.now_ms);
+        request.headers.set("Host", "ec2.us-east-1.amazonaws.com");
+        request.headers.set("X-Amz-Date", date.clone());
+        let mut signed = "host;x-amz-date".to_owned();
+        if let Some(token) = self.key.session_token {
+            request.headers.set("X-Amz-Security-Token", token);
+            signed.push_str(";x-amz-security-token");
+        }
+        let scope = self.scope();
+        let signature = self.signature(request, &signed);
+        request.headers.set(
+            "Authorization",
+            format!(
+                "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
+                self.key.access_key
+            ),
+        );
+    }
+
+    /// A GET request that is signed in its query string.
+    pub(super) fn presigned(&self, query: &str, expires_s: u64) -> Request {
+        let credential = format!("{}/{}", self.key.access_key, self.scope()).replace('/', "%2F");
+        let mut target = format!(
+            "/?{query}&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={}\
+             &X-Amz-Expires={expires_s}&X-Amz-SignedHeaders=host",
+            basic_date(self.now_ms)
+        );
+        if let Some(token) = self.key.session_token {
+            target.push_str("&X-Amz-Security-Token=");
+            target.push_str(token);
+        }
+        let mut request = Request {
+            method: "GET".into(),
+            target,
+            headers: Headers(vec![("Host".into(), "localhost:1".into())]),
+            body: Vec::new(),
+        };
+        let signature = self.signature(&request, "host");
+        request.target.push_str("&X-Amz-Signature=");
+        request.target.push_str(&signature);
+        request
+    }
+
+    pub(super) fn send(&self, request: &Request) -> Reply {
+        let response = self.reference.handle(request, self.now_ms);
+        Reply {
+            status: response.status,
+            text: String::from_utf8(response.body.clone()).expect("answers are UTF-8"),
+            response,
+        }
+    }
+
+    fn scope(&self) -> String {
+        let date = basic_date(self.now_ms);
+        let day = date.split('T').next().unwrap_or_default();
+        format!("{day}/us-east-1/{}/aws4_request", self.service)
+    }
+
+    fn signature(&self, request: &Request, signed: &str) -> String {
+        let date = basic_date(self.now_ms);
+        let day = date.split('T').next().unwrap_or_default();
+        let canonical = canonical_request(request, signed, &sha256_hex(&request.body));
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{date}\n{}\n{}",
+            self.scope(),
+            sha256_hex(canonical.as_bytes())
+        );
+        SigningKey::derive(self.key.secret, day, "us-east-1", self.service).sign(&text)
+    }
+}
+
+impl Reply {
+    /// The text between the first of two marks.
+    pub(super) fn between(&self, from: &str, to: &str) -> String {
+        let rest = self.text.split_once(from).map_or("", |(_, rest)| rest);
+        rest.split_once(to).map_or("", |(text, _)| text).to_owned()
+    }
+
+    /// The text of the first element of this name.
+    pub(super) fn text_of(&self, name: &str) -> String {
+        self.between(&format!("<{name}>"), &format!("</{name}>"))
+    }
+
+    /// Status, code and message of a refusal.
+    pub(super) fn refusal(&self) -> (u16, String, String) {
+        assert!(
+            !self.text.contains("instancesSet"),
+            "a refusal shows no instances"
+        );
+        (self.status, self.text_of("Code"), self.text_of("Message"))
+    }
+
+    /// Status and code alone.
+    pub(super) fn code(&self) -> (u16, String) {
+        (self.status, self.text_of("Code"))
+    }
+}
+
+/// Encodes parameters as a form.
+pub(super) fn form<'a>(pairs: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        for text in [name, "=", value] {
+            for byte in text.bytes() {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'=' => {
+                        out.push(char::from(byte));
+                    }
+                    _ => out.push_str(&format!("%{byte:02X}")),
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The status and code of a refusal, to compare with.
+pub(super) fn refused(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}

@@ -1,0 +1,449 @@
+//! What stopping does, state by state and kind by kind.
+
+use super::client::{Client, EBS, Reply, STORE, refused};
+use crate::reference::{Config, Delays, Rules, keys};
+
+const PERSISTENT: &[(&str, &str)] = &[
+    ("InstanceMarketOptions.MarketType", "spot"),
+    ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
+    (
+        "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior",
+        "stop",
+    ),
+];
+
+fn stop(client: &Client, ids: &[&str]) -> Reply {
+    stop_with(client, ids, &[])
+}
+
+fn stop_with(client: &Client, ids: &[&str], more: &[(&str, &str)]) -> Reply {
+    let names: Vec<String> = (1..=ids.len()).map(|n| format!("InstanceId.{n}")).collect();
+    let mut all: Vec<(&str, &str)> = names
+        .iter()
+        .map(String::as_str)
+        .zip(ids.iter().copied())
+        .collect();
+    all.extend(more);
+    client.call("StopInstances", &all)
+}
+
+/// `64/16` for an answer that says stopping, and running before.
+fn change(reply: &Reply) -> String {
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let code = |of: &str| {
+        let state = reply.text_of(of);
+        state
+            .split_once("<code>")
+            .and_then(|(_, rest)| rest.split_once('<'))
+            .map_or(String::new(), |(code, _)| code.to_owned())
+    };
+    format!("{}/{}", code("currentState"), code("previousState"))
+}
+
+#[test]
+fn a_running_instance_stops_and_keeps_all_but_its_public_address() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let before = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert!(before.text.contains("<reason/>") && !before.text.contains("stateReason"));
+    assert!(before.text.contains("<ipAddress>203.0.113."));
+    assert_eq!(change(&stop(&client, &[&id])), "64/16");
+    let during = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(
+        during.text_of("reason"),
+        "User initiated (2026-01-01 00:00:10 GMT)"
+    );
+    assert!(during.text.contains(
+        "<stateReason><code>Client.UserInitiatedShutdown</code><message>Client.UserInitiatedShutdown: User initiated shutdown</message></stateReason>"
+    ));
+    client.now_ms += 2_999;
+    assert_eq!(client.state(&id), "<code>64</code><name>stopping</name>");
+    client.now_ms += 1;
+    assert_eq!(client.state(&id), "<code>80</code><name>stopped</name>");
+    let after = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert!(!after.text.contains("ipAddress>203"));
+    for kept in ["privateIpAddress", "volumeId", "instanceId"] {
+        assert_eq!(after.text_of(kept), before.text_of(kept));
+    }
+}
+
+#[test]
+fn stopping_again_changes_nothing() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    stop(&client, &[&id]);
+    client.now_ms += 1_000;
+    assert_eq!(change(&stop(&client, &[&id])), "64/64");
+    client.now_ms += 2_000;
+    assert_eq!(change(&stop(&client, &[&id])), "80/80");
+    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(
+        shown.text_of("reason"),
+        "User initiated (2026-01-01 00:00:10 GMT)"
+    );
+}
+
+#[test]
+fn a_first_launch_cannot_be_stopped_before_it_runs_but_a_restart_can() {
+    let mut client = Client::new();
+    let id = client.launch(&[]);
+    client.now_ms += 1_999;
+    assert_eq!(
+        stop(&client, &[&id]).refusal(),
+        (
+            400,
+            "IncorrectInstanceState".into(),
+            format!("Instance '{id}' cannot be stopped as it has never reached the 'running' state.")
+        )
+    );
+    client.now_ms += 1;
+    assert_eq!(change(&stop(&client, &[&id])), "64/16");
+    client.now_ms += 10_000;
+    client.ok("StartInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(change(&stop(&client, &[&id])), "64/0");
+}
+
+#[test]
+fn a_terminated_instance_cannot_be_stopped_and_is_unknown_an_hour_later() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    assert_eq!(
+        change(&client.ok("TerminateInstances", &[("InstanceId.1", &id)])),
+        "32/16"
+    );
+    let wanted = (
+        400,
+        "IncorrectInstanceState".to_owned(),
+        format!("This instance '{id}' is not in a state from which it can be stopped."),
+    );
+    assert_eq!(stop(&client, &[&id]).refusal(), wanted);
+    client.now_ms += 2_000;
+    assert_eq!(stop_with(&client, &[&id], &[("Force", "true")]).refusal(), wanted);
+    client.now_ms += 3_599_999;
+    assert_eq!(
+        stop(&client, &[&id]).code(),
+        refused(400, "IncorrectInstanceState")
+    );
+    client.now_ms += 1;
+    assert_eq!(
+        stop(&client, &[&id]).code(),
+        refused(400, "InvalidInstanceID.NotFound")
+    );
+}
+
+#[test]
+fn a_stopped_instance_terminates_at_once() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    stop(&client, &[&id]);
+    client.now_ms += 3_000;
+    assert_eq!(
+        change(&client.ok("TerminateInstances", &[("InstanceId.1", &id)])),
+        "48/80"
+    );
+}
+
+#[test]
+fn a_batch_stops_whole_or_not_at_all() {
+    let mut client = Client::new();
+    let good = client.running(&[]);
+    let gone = client.running(&[]);
+    client.ok("TerminateInstances", &[("InstanceId.1", &gone)]);
+    assert_eq!(
+        stop(&client, &[&good, &gone]).code(),
+        refused(400, "IncorrectInstanceState")
+    );
+    assert_eq!(
+        stop(&client, &[&good, "i-0123"]).code(),
+        refused(400, "InvalidInstanceID.NotFound")
+    );
+    assert_eq!(
+        stop(&client, &[&good, "x"]).code(),
+        refused(400, "InvalidInstanceID.Malformed")
+    );
+    assert_eq!(client.state(&good), "<code>16</code><name>running</name>");
+}
+
+#[test]
+fn an_instance_named_twice_stops_once_and_is_shown_once() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let reply = stop(&client, &[&id, &id]);
+    assert_eq!(change(&reply), "64/16");
+    assert_eq!(reply.text.matches("<item>").count(), 1);
+}
+
+#[test]
+fn ids_that_are_missing_malformed_or_unknown_are_told_apart() {
+    let client = Client::new();
+    let refusal = |ids: &[&str]| {
+        let (status, code, message) = stop(&client, ids).refusal();
+        format!("{status} {code}: {message}")
+    };
+    assert_eq!(
+        refusal(&[]),
+        "400 MissingParameter: The request must contain the parameter InstanceId"
+    );
+    assert_eq!(
+        refusal(&[""]),
+        "400 InvalidInstanceID.Malformed: Invalid id: \"\" (expecting \"i-...\")"
+    );
+    assert_eq!(
+        refusal(&["ma1"]),
+        "400 InvalidInstanceID.Malformed: Invalid id: \"ma1\""
+    );
+    assert_eq!(
+        refusal(&["i-c6464a3f "]),
+        "400 InvalidInstanceID.NotFound: The instance ID 'i-c6464a3f ' does not exist"
+    );
+    assert_eq!(
+        refusal(&["i-1", "i-2", "i-1"]),
+        "400 InvalidInstanceID.NotFound: The instance IDs 'i-1, i-2' do not exist"
+    );
+    assert_eq!(
+        client.call("TerminateInstances", &[]).refusal(),
+        (
+            400,
+            "InvalidParameterCombination".into(),
+            "No instances specified".into()
+        )
+    );
+}
+
+#[test]
+fn a_dry_run_says_412_and_changes_nothing() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    assert_eq!(
+        stop_with(&client, &[&id], &[("DryRun", "true")]).refusal(),
+        (
+            412,
+            "DryRunOperation".into(),
+            "Request would have succeeded, but DryRun flag is set.".into()
+        )
+    );
+    assert_eq!(client.state(&id), "<code>16</code><name>running</name>");
+    let reply = stop_with(&client, &[&id], &[("DryRun", "1")]);
+    assert_eq!(reply.code(), refused(400, "InvalidParameterValue"));
+    assert_eq!(
+        change(&stop_with(
+            &client,
+            &[&id],
+            &[("DryRun", "false"), ("Force", "true")]
+        )),
+        "64/16"
+    );
+}
+
+#[test]
+fn who_may_not_stop_is_told_so_before_anything_about_the_instance() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    client.key = keys::DENIED;
+    for more in [&[][..], &[("DryRun", "true")]] {
+        let (status, code, message) = stop_with(&client, &[&id], more).refusal();
+        assert_eq!((status, code.as_str()), (403, "UnauthorizedOperation"));
+        assert_eq!(
+            message,
+            format!(
+                "You are not authorized to perform this operation. User: arn:aws:iam::111122223333:user/{} is not \
+                 authorized to perform: ec2:StopInstances on resource: arn:aws:ec2:us-east-1:111122223333:instance/{id} \
+                 because no identity-based policy allows the ec2:StopInstances action",
+                keys::DENIED.access_key
+            )
+        );
+    }
+    assert_eq!(
+        stop(&client, &["i-0123"]).code(),
+        refused(403, "UnauthorizedOperation")
+    );
+    assert_eq!(
+        stop(&client, &["x"]).code(),
+        refused(400, "InvalidInstanceID.Malformed")
+    );
+    assert_eq!(client.state(&id), "<code>16</code><name>running</name>");
+}
+
+#[test]
+fn an_instance_store_root_cannot_be_stopped() {
+    let mut client = Client::new();
+    let id = client.running(&[("ImageId", STORE)]);
+    assert_eq!(
+        stop_with(&client, &[&id], &[("Force", "true")]).refusal(),
+        (
+            400,
+            "UnsupportedOperation".into(),
+            format!("The instance '{id}' does not have an 'ebs' root device type and cannot be stopped.")
+        )
+    );
+}
+
+#[test]
+fn a_one_time_spot_instance_cannot_be_stopped() {
+    let mut client = Client::new();
+    let id = client.running(&[("InstanceMarketOptions.MarketType", "spot")]);
+    let (status, code, message) = stop(&client, &[&id]).refusal();
+    assert_eq!((status, code.as_str()), (400, "UnsupportedOperation"));
+    assert!(message.starts_with(&format!(
+        "You can't stop the Spot Instance '{id}' because it is associated with a one-time"
+    )));
+}
+
+#[test]
+fn a_persistent_spot_instance_stops_and_its_request_is_disabled() {
+    let mut client = Client::new();
+    let id = client.running(PERSISTENT);
+    let request = |client: &Client| {
+        let reply = client.ok(
+            "DescribeSpotInstanceRequests",
+            &[("Filter.1.Name", "instance-id"), ("Filter.1.Value.1", &id)],
+        );
+        (reply.text_of("state"), reply.text_of("code"))
+    };
+    assert_eq!(request(&client), ("active".into(), "fulfilled".into()));
+    assert_eq!(change(&stop(&client, &[&id])), "64/16");
+    assert_eq!(request(&client), ("disabled".into(), "marked-for-stop".into()));
+    client.now_ms += 3_000;
+    assert_eq!(
+        request(&client),
+        ("disabled".into(), "instance-stopped-by-user".into())
+    );
+    client.ok("StartInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(request(&client), ("active".into(), "fulfilled".into()));
+    client.now_ms += 3_000;
+    let spot = client
+        .ok("DescribeInstances", &[("InstanceId.1", &id)])
+        .text_of("spotInstanceRequestId");
+    client.ok(
+        "CancelSpotInstanceRequests",
+        &[("SpotInstanceRequestId.1", &spot)],
+    );
+    assert_eq!(stop(&client, &[&id]).code(), refused(400, "UnsupportedOperation"));
+}
+
+#[test]
+fn in_2017_no_spot_instance_stops_and_hibernation_is_unknown() {
+    let mut client = Client::with(Config {
+        rules: Rules::October2017,
+        ..Config::default()
+    });
+    let spot = client.running(PERSISTENT);
+    assert_eq!(
+        stop(&client, &[&spot]).code(),
+        refused(400, "UnsupportedOperation")
+    );
+    let id = client.running(&[]);
+    let reply = stop_with(&client, &[&id], &[("Hibernate", "true")]);
+    assert_eq!(reply.refusal().2, "The parameter Hibernate is not recognized");
+    assert_eq!(change(&stop(&client, &[&id])), "64/16");
+}
+
+#[test]
+fn a_protected_instance_is_neither_stopped_nor_terminated_until_freed() {
+    let mut client = Client::new();
+    let id = client.running(&[("DisableApiStop", "true")]);
+    assert_eq!(
+        stop(&client, &[&id]).refusal(),
+        (
+            400,
+            "OperationNotPermitted".into(),
+            format!(
+                "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+            )
+        )
+    );
+    assert_eq!(
+        client
+            .call("TerminateInstances", &[("InstanceId.1", &id)])
+            .refusal()
+            .2,
+        format!(
+            "The instance '{id}' may not be terminated. Modify its 'disableApiStop' instance attribute and try again."
+        )
+    );
+    client.ok(
+        "ModifyInstanceAttribute",
+        &[("InstanceId", &id), ("DisableApiStop.Value", "false")],
+    );
+    assert_eq!(change(&stop(&client, &[&id])), "64/16");
+}
+
+#[test]
+fn protection_against_termination_does_not_protect_from_stopping() {
+    let mut client = Client::new();
+    let id = client.running(&[("DisableApiTermination", "true")]);
+    assert_eq!(change(&stop(&client, &[&id])), "64/16");
+    assert_eq!(
+        client.call("TerminateInstances", &[("InstanceId.1", &id)]).code(),
+        refused(400, "OperationNotPermitted")
+    );
+}
+
+#[test]
+fn hibernation_needs_an_instance_that_was_launched_for_it() {
+    let mut client = Client::new();
+    let plain = client.running(&[]);
+    assert_eq!(
+        stop_with(&client, &[&plain], &[("Hibernate", "true")]).refusal(),
+        (
+            400,
+            "UnsupportedHibernationConfiguration".into(),
+            format!(
+                "The instance can't be hibernated because it was not configured at launch for hibernation: {plain}"
+            )
+        )
+    );
+    assert_eq!(client.state(&plain), "<code>16</code><name>running</name>");
+    let able = client.running(&[("HibernationOptions.Configured", "true")]);
+    assert_eq!(
+        change(&stop_with(&client, &[&able], &[("Hibernate", "true")])),
+        "64/16"
+    );
+    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &able)]);
+    assert_eq!(
+        shown.between("<stateReason><code>", "<"),
+        "Client.UserInitiatedHibernate"
+    );
+    client.now_ms += 4_999;
+    assert_eq!(client.state(&able), "<code>64</code><name>stopping</name>");
+    client.now_ms += 1;
+    assert_eq!(client.state(&able), "<code>80</code><name>stopped</name>");
+}
+
+#[test]
+fn hibernating_too_soon_is_refused() {
+    let delays = Delays {
+        hibernate_ready_ms: 60_000,
+        ..Delays::default()
+    };
+    let mut client = Client::with(Config {
+        delays,
+        ..Config::default()
+    });
+    let id = client.running(&[("HibernationOptions.Configured", "true"), ("ImageId", EBS)]);
+    client.now_ms += 51_999;
+    assert_eq!(
+        stop_with(&client, &[&id], &[("Hibernate", "true")]).refusal(),
+        (
+            400,
+            "UnsupportedOperation".into(),
+            "Instance is not ready to hibernate yet, retry in a few minutes".into()
+        )
+    );
+    client.now_ms += 1;
+    assert_eq!(
+        change(&stop_with(&client, &[&id], &[("Hibernate", "true")])),
+        "64/16"
+    );
+}
+
+#[test]
+fn a_clock_that_runs_backwards_undoes_nothing() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    stop(&client, &[&id]);
+    client.now_ms += 3_000;
+    assert_eq!(client.state(&id), "<code>80</code><name>stopped</name>");
+    client.now_ms -= 10_000;
+    assert_eq!(client.state(&id), "<code>80</code><name>stopped</name>");
+}

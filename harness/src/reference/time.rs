@@ -1,0 +1,150 @@
+//! Moments in the spellings that travel: the only file that speaks with `jiff`.
+//!
+//! In and out go Unix milliseconds. Moments beyond what a calendar holds are held at its end.
+
+use jiff::{Timestamp, civil::DateTime, fmt::rfc2822, tz::TimeZone};
+
+/// `2020-02-14 22:03:45 GMT`, as in the `reason` of an instance.
+pub(super) fn reason_date(ms: u64) -> String {
+    let t = civil(ms);
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} GMT",
+        t.year(),
+        t.month(),
+        t.day(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
+}
+
+/// `2020-02-14T22:03:45.000Z`, as in `launchTime`.
+pub(super) fn iso_date(ms: u64) -> String {
+    let t = civil(ms);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z",
+        t.year(),
+        t.month(),
+        t.day(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
+}
+
+/// `Fri, 14 Feb 2020 22:03:45 GMT`, as in the `Date` header.
+pub(super) fn http_date(ms: u64) -> String {
+    let t = civil(ms);
+    let month = match t.month() {
+        1 => "Jan",
+        2 => "Feb",
+        3 => "Mar",
+        4 => "Apr",
+        5 => "May",
+        6 => "Jun",
+        7 => "Jul",
+        8 => "Aug",
+        9 => "Sep",
+        10 => "Oct",
+        11 => "Nov",
+        _ => "Dec",
+    };
+    let day = match t.weekday().to_monday_zero_offset() {
+        0 => "Mon",
+        1 => "Tue",
+        2 => "Wed",
+        3 => "Thu",
+        4 => "Fri",
+        5 => "Sat",
+        _ => "Sun",
+    };
+    format!(
+        "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
+        t.day(),
+        t.year(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
+}
+
+/// `20200214T220345Z`, as in `X-Amz-Date`.
+pub(super) fn basic_date(ms: u64) -> String {
+    let t = civil(ms);
+    format!(
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+        t.year(),
+        t.month(),
+        t.day(),
+        t.hour(),
+        t.minute(),
+        t.second()
+    )
+}
+
+/// The moment of an `X-Amz-Date`, to the second.
+pub(super) fn parse_basic_date(text: &str) -> Option<u64> {
+    let stamp = DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+    // The parser is generous with missing zeros; the format is not.
+    (text.len() == "20200214T220345Z".len()).then_some(())?;
+    millis(stamp.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// The moment of a `Date` header.
+pub(super) fn parse_http_date(text: &str) -> Option<u64> {
+    millis(rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?)
+}
+
+fn civil(ms: u64) -> DateTime {
+    let stamp = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX);
+    TimeZone::UTC.to_datetime(stamp)
+}
+
+fn millis(stamp: Timestamp) -> Option<u64> {
+    u64::try_from(stamp.as_millisecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_moment_has_four_spellings() {
+        let ms = 1_581_717_825_000;
+        assert_eq!(reason_date(ms), "2020-02-14 22:03:45 GMT");
+        assert_eq!(iso_date(ms), "2020-02-14T22:03:45.000Z");
+        assert_eq!(http_date(ms), "Fri, 14 Feb 2020 22:03:45 GMT");
+        assert_eq!(basic_date(ms), "20200214T220345Z");
+    }
+
+    #[test]
+    fn dates_are_read_back() {
+        assert_eq!(parse_basic_date("20200214T220345Z"), Some(1_581_717_825_000));
+        assert_eq!(
+            parse_http_date("Fri, 14 Feb 2020 22:03:45 GMT"),
+            Some(1_581_717_825_000)
+        );
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_not_read() {
+        for text in [
+            "",
+            "2020-02-14T22:03:45Z",
+            "20201314T220345Z",
+            "20200214T220345",
+            "2020214T220345Z",
+            "+2020214T22034Z",
+        ] {
+            assert_eq!(parse_basic_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_still_a_date() {
+        assert!(http_date(u64::MAX).ends_with("GMT"));
+    }
+}

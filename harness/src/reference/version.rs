@@ -1,0 +1,70 @@
+//! Which API versions are served, and in which namespace they answer.
+
+use super::errors::{Answer, Refusal};
+use super::form::Form;
+
+/// The one version of the token service.
+pub(super) const STS_VERSION: &str = "2011-06-15";
+
+/// The namespace of the token service.
+pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// Published versions of the EC2 API, today's first. An old version is answered in today's words, in its own namespace.
+const EC2_VERSIONS: &[&str] = &[
+    "2016-11-15",
+    "2016-09-15",
+    "2016-04-01",
+    "2015-10-01",
+    "2015-04-15",
+    "2015-03-01",
+    "2014-10-01",
+    "2014-09-01",
+    "2014-06-15",
+    "2014-05-01",
+    "2014-02-01",
+    "2013-10-15",
+    "2013-10-01",
+    "2013-08-15",
+    "2013-07-15",
+    "2013-06-15",
+    "2013-02-01",
+    "2012-12-01",
+    "2012-08-15",
+    "2012-06-01",
+    "2011-12-15",
+    "2010-08-31",
+];
+
+/// The service a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Ec2,
+    Sts,
+}
+
+impl Service {
+    /// The service is told by the version alone, since both may live behind one address.
+    pub(super) fn of(form: &Form<'_>) -> Self {
+        if form.get("Version") == Some(STS_VERSION) {
+            Self::Sts
+        } else {
+            Self::Ec2
+        }
+    }
+}
+
+/// The namespace of the answer, if the version is one that is served.
+pub(super) fn namespace(form: &Form<'_>) -> Answer<String> {
+    let version = form.required("Version")?;
+    if version == STS_VERSION {
+        return Ok(STS_NAMESPACE.to_owned());
+    }
+    if !EC2_VERSIONS.contains(&version) {
+        return Err(Refusal::new(
+            400,
+            "NoSuchVersion",
+            format!("The requested version ({version}) of service AmazonEC2 does not exist"),
+        ));
+    }
+    Ok(format!("http://ec2.amazonaws.com/doc/{version}/"))
+}
