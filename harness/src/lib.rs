@@ -7,5 +7,6 @@
 pub mod call;
 pub mod contract;
 pub mod journal;
+pub mod report;
 pub mod verdict;
 pub mod wire;

@@ -1,0 +1,285 @@
+//! The report for programs: one JSON object, keys and items always in the same order.
+//!
+//! ```json
+//! {
+//!   "schema": 1,
+//!   "stopcheck": "0.1.0",
+//!   "endpoint": "http://127.0.0.1:5000",
+//!   "region": "us-east-1",
+//!   "edition": "current",
+//!   "seed": 7,
+//!   "summary": {"cases": {"pass": 196, "fail": 4, "…": 0}, "clauses": {"…": 0}, "findings": {"…": 0},
+//!               "requests": 1234, "took_ms": 3200, "interrupted": false, "exit_code": 1},
+//!   "clauses": [{"id": "DRY-04", "level": "MUST", "confidence": "documented+recorded", "statement": "…",
+//!                "sources": ["API", "R14"], "status": "found", "verdict": "fail", "cases": ["dry-run/valid"]}],
+//!   "findings": [{"id": "dry-run/valid#1/DRY-04", "clause": "DRY-04", "verdict": "fail", "case": "dry-run/valid",
+//!                 "step": 1, "allowed": "…", "observed": "…", "repeat": "stopcheck run …", "curl": "…"}],
+//!   "cases": [{"name": "dry-run/valid", "outcome": "judged", "verdict": "fail", "clauses": ["DRY-04"], "…": 0}],
+//!   "notes": []
+//! }
+//! ```
+//!
+//! A clause's `status` is `held`, `found`, `unreached`, `untested` or `not-in-edition`; a case's `outcome` is
+//! `judged`, `unsupported`, `error` or `unfinished`. `curl` and `aws` are there for the first findings of a kind.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::contract::{ClauseId, Contract};
+use crate::journal::Noted;
+use crate::report::tally::{ByVerdict, Case, Found, Policy, Status, Tally};
+use crate::verdict::Outcome;
+
+/// The version of the format. It changes when a reader of the old one would misread the new one.
+pub const SCHEMA: u32 = 1;
+
+/// Writes the report.
+pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn Write) -> io::Result<()> {
+    let run = tally.run();
+    let report = Report {
+        schema: SCHEMA,
+        stopcheck: run.map(|run| run.stopcheck.as_str()),
+        endpoint: run.map(|run| run.endpoint.as_str()),
+        region: run.map(|run| run.region.as_str()),
+        edition: contract.edition.name(),
+        seed: run.map(|run| run.seed),
+        summary: summary(tally, policy),
+        clauses: clauses(tally, contract),
+        findings: tally.findings().map(|(case, found)| finding(tally, contract, case, found)).collect(),
+        cases: tally.cases().map(case_line).collect(),
+        notes: tally.notes(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    stopcheck: Option<&'a str>,
+    endpoint: Option<&'a str>,
+    region: Option<&'a str>,
+    edition: &'static str,
+    seed: Option<u64>,
+    summary: Summary,
+    clauses: Vec<ClauseLine<'a>>,
+    findings: Vec<FindingLine<'a>>,
+    cases: Vec<CaseLine<'a>>,
+    notes: &'a [Noted],
+}
+
+#[derive(Serialize)]
+struct Summary {
+    clauses: ClauseNumbers,
+    cases: CaseNumbers,
+    findings: FindingNumbers,
+    requests: u64,
+    took_ms: u64,
+    interrupted: bool,
+    strict: bool,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct ClauseNumbers {
+    all: usize,
+    held: usize,
+    failed: usize,
+    warned: usize,
+    inconclusive: usize,
+    unreached: usize,
+    untested: usize,
+    not_in_edition: usize,
+}
+
+#[derive(Serialize)]
+struct CaseNumbers {
+    pass: usize,
+    warn: usize,
+    inconclusive: usize,
+    fail: usize,
+    unsupported: usize,
+    error: usize,
+    unfinished: usize,
+    left_out: usize,
+}
+
+#[derive(Serialize)]
+struct FindingNumbers {
+    warn: usize,
+    inconclusive: usize,
+    fail: usize,
+}
+
+#[derive(Serialize)]
+struct ClauseLine<'a> {
+    id: ClauseId,
+    level: &'static str,
+    confidence: &'static str,
+    decides: bool,
+    statement: &'a str,
+    sources: &'a [String],
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<usize>,
+    /// How many cases; `cases` names the first of them.
+    case_count: usize,
+    cases: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    id: &'a str,
+    clause: &'a ClauseId,
+    verdict: &'static str,
+    case: &'a str,
+    step: usize,
+    allowed: &'a str,
+    observed: &'a str,
+    repeat: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curl: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<&'a str>,
+    level: Option<&'static str>,
+    confidence: Option<&'static str>,
+    sources: &'a [String],
+}
+
+#[derive(Serialize)]
+struct CaseLine<'a> {
+    name: &'a str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    purpose: &'a str,
+    clauses: &'a [ClauseId],
+    findings: Vec<&'a str>,
+    requests: usize,
+    took_ms: u64,
+}
+
+fn summary(tally: &Tally, policy: Policy) -> Summary {
+    let (counts, clauses) = (tally.counts(), tally.clause_counts());
+    let ByVerdict { pass, warn, inconclusive, fail } = counts.cases;
+    Summary {
+        clauses: ClauseNumbers {
+            all: clauses.all,
+            held: clauses.held,
+            failed: clauses.failed,
+            warned: clauses.warned,
+            inconclusive: clauses.inconclusive,
+            unreached: clauses.unreached,
+            untested: clauses.untested,
+            not_in_edition: clauses.not_in_edition,
+        },
+        cases: CaseNumbers {
+            pass,
+            warn,
+            inconclusive,
+            fail,
+            unsupported: counts.unsupported,
+            error: counts.errors,
+            unfinished: counts.unfinished,
+            left_out: counts.left_out,
+        },
+        findings: FindingNumbers {
+            warn: counts.findings.warn,
+            inconclusive: counts.findings.inconclusive,
+            fail: counts.findings.fail,
+        },
+        requests: counts.requests,
+        took_ms: counts.took_ms,
+        interrupted: tally.interrupted(),
+        strict: policy.strict,
+        exit_code: tally.exit_code(policy),
+    }
+}
+
+fn clauses<'a>(tally: &Tally, contract: &'a Contract) -> Vec<ClauseLine<'a>> {
+    let statuses = tally.clause_statuses();
+    statuses
+        .into_iter()
+        .filter_map(|line| {
+            let clause = contract.clause(&line.id)?;
+            let mut out = ClauseLine {
+                id: line.id,
+                level: line.level.word(),
+                confidence: line.confidence.word(),
+                decides: clause.decides(),
+                statement: &clause.statement,
+                sources: &clause.sources,
+                status: "not-in-edition",
+                verdict: None,
+                reason: None,
+                findings: None,
+                case_count: 0,
+                cases: Vec::new(),
+            };
+            match line.status {
+                Status::NotInEdition => {}
+                Status::Untested { reason } => (out.status, out.reason) = ("untested", Some(reason)),
+                Status::Unreached { reason } => (out.status, out.reason) = ("unreached", Some(reason)),
+                Status::Held { by, cases } => (out.status, out.cases, out.case_count) = ("held", by, cases),
+                Status::Found { verdict, findings, by, cases } => {
+                    (out.status, out.verdict) = ("found", Some(verdict.name()));
+                    (out.findings, out.cases, out.case_count) = (Some(findings), by, cases);
+                }
+            }
+            Some(out)
+        })
+        .collect()
+}
+
+fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a Found) -> FindingLine<'a> {
+    let clause = contract.clause(&found.clause);
+    let evidence = found.evidence.as_deref();
+    FindingLine {
+        id: &found.id,
+        clause: &found.clause,
+        verdict: found.verdict.name(),
+        case: &case.name,
+        step: found.step,
+        allowed: &found.allowed,
+        observed: &found.observed,
+        repeat: tally.repeat_command(case),
+        curl: evidence.and_then(|evidence| evidence.repeat.curl.as_deref().ok()),
+        aws: evidence.and_then(|evidence| evidence.repeat.aws.as_deref().ok()),
+        request: evidence.map(|evidence| evidence.request.as_str()),
+        answer: evidence.map(|evidence| evidence.answer.as_str()),
+        level: clause.map(|clause| clause.level.word()),
+        confidence: clause.map(|clause| clause.confidence.word()),
+        sources: clause.map_or(&[], |clause| clause.sources.as_slice()),
+    }
+}
+
+fn case_line(case: &Case) -> CaseLine<'_> {
+    let (outcome, verdict, reason) = match &case.outcome {
+        Some(Outcome::Judged { verdict }) => ("judged", Some(verdict.name()), None),
+        Some(Outcome::Unsupported { reason }) => ("unsupported", None, Some(reason.as_str())),
+        Some(Outcome::Error { what }) => ("error", None, Some(what.as_str())),
+        None => ("unfinished", None, None),
+    };
+    CaseLine {
+        name: &case.name,
+        outcome,
+        verdict,
+        reason,
+        purpose: &case.purpose,
+        clauses: &case.clauses,
+        findings: case.findings.iter().map(|found| found.id.as_ref()).collect(),
+        requests: case.requests,
+        took_ms: case.took_ms,
+    }
+}
