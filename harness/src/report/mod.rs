@@ -10,8 +10,11 @@ use crate::contract::Contract;
 pub mod exit;
 pub mod json;
 pub mod junit;
+pub mod list;
 pub mod progress;
 pub mod repeat;
+#[cfg(test)]
+mod sample;
 pub mod tally;
 pub mod terminal;
 mod text;

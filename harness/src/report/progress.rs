@@ -25,8 +25,15 @@ pub struct Progress {
 impl Progress {
     /// A bar on standard error, drawn only if `wished` and standard error is a terminal.
     pub fn stderr(wished: bool) -> Self {
-        let target = if wished { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Progress { bar: ProgressBar::with_draw_target(None, target), findings: 0 }
+        let target = if wished {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Progress {
+            bar: ProgressBar::with_draw_target(None, target),
+            findings: 0,
+        }
     }
 
     /// Moves the bar.
@@ -39,10 +46,16 @@ impl Progress {
                 self.bar.set_length(u64::try_from(run.cases).unwrap_or(u64::MAX));
                 self.show_findings();
             }
-            Event::CaseStarted(case) if !self.bar.is_hidden() => self.bar.set_message(one_line(&case.case, 80)),
+            Event::CaseStarted(case) if !self.bar.is_hidden() => {
+                self.bar.set_message(one_line(&case.case, 80))
+            }
             Event::Judged(judged) => {
                 // Warnings would make every endpoint look bad from afar.
-                let telling = judged.findings.iter().filter(|finding| finding.verdict > Verdict::Warn).count();
+                let telling = judged
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.verdict > Verdict::Warn)
+                    .count();
                 if telling > 0 {
                     self.findings += telling;
                     self.show_findings();
@@ -115,12 +128,16 @@ mod tests {
         }));
         progress.take(&Event::CaseEnded(CaseEnded {
             case: "a/b".into(),
-            outcome: Outcome::Judged { verdict: Verdict::Fail },
+            outcome: Outcome::Judged {
+                verdict: Verdict::Fail,
+            },
         }));
         assert_eq!((progress.bar.position(), progress.bar.length()), (1, Some(2)));
         assert_eq!(progress.bar.prefix(), "1 finding");
         let mut out = Vec::new();
-        progress.println(&mut out, "a line").expect("a vector takes everything");
+        progress
+            .println(&mut out, "a line")
+            .expect("a vector takes everything");
         assert_eq!(out, b"a line\n");
     }
 }

@@ -133,7 +133,10 @@ pub fn repeat(story: &Story<'_>, step: usize) -> Repeat {
     let plan = Plan::new(story, step);
     Repeat {
         run: run_command(story.run, story.case),
-        curl: plan.as_ref().map_err(Clone::clone).and_then(|plan| Curl::new(story)?.line(plan)),
+        curl: plan
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|plan| Curl::new(story)?.line(plan)),
         aws: plan.and_then(|plan| aws_line(story, &plan)),
     }
 }
@@ -166,7 +169,9 @@ pub const DEFAULT_SEED: u64 = 0;
 
 /// The text as one word of `bash`, bare where that is safe. A NUL cannot be in a word and is left out.
 pub fn quote(text: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '%' | '+' | ',');
+    let bare = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '%' | '+' | ',')
+    };
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(bare) {
         return text.to_owned();
     }
@@ -248,15 +253,26 @@ impl<'a> Plan<'a> {
                 names.add(id, fixture.map(|fixture| fixture.name.as_str()));
             }
         }
-        if let Some(lost) = story.fixtures.iter().find(|fixture| names.of(&fixture.id).is_none())
-            && arranging.iter().any(|sent| sent.action() == "RequestSpotInstances")
+        if let Some(lost) = story
+            .fixtures
+            .iter()
+            .find(|fixture| names.of(&fixture.id).is_none())
+            && arranging
+                .iter()
+                .any(|sent| sent.action() == "RequestSpotInstances")
         {
-            return Err(format!("the instance {} came by a Spot request that has to be waited for", lost.name));
+            return Err(format!(
+                "the instance {} came by a Spot request that has to be waited for",
+                lost.name
+            ));
         }
         for fixture in story.fixtures {
             if let Some(request) = &fixture.spot_request
                 && names.of(&fixture.id).is_some()
-                && story.sent.iter().any(|sent| sent.step <= step && sent.mentions(request))
+                && story
+                    .sent
+                    .iter()
+                    .any(|sent| sent.step <= step && sent.mentions(request))
             {
                 names.add(request, None);
             }
@@ -278,10 +294,17 @@ impl<'a> Plan<'a> {
                     arrange(story, &arranging, at, &names, &mut doings);
                 }
             }
-            let intent = story.steps.iter().find(|(known, _)| *known == number).map(|(_, intent)| intent);
+            let intent = story
+                .steps
+                .iter()
+                .find(|(known, _)| *known == number)
+                .map(|(_, intent)| intent);
             play(story, number, intent, number == step, &mut doings);
         }
-        match doings.iter().any(|doing| matches!(doing, Doing::Send { how: How::Shown, .. } | Doing::Together(_))) {
+        match doings
+            .iter()
+            .any(|doing| matches!(doing, Doing::Send { how: How::Shown, .. } | Doing::Together(_)))
+        {
             true => Ok(Plan { names, doings }),
             false => Err("no request of the case shows it".to_owned()),
         }
@@ -289,13 +312,31 @@ impl<'a> Plan<'a> {
 }
 
 /// Adds an arranging call, and the wait that makes its effect certain.
-fn arrange<'a>(story: &Story<'a>, arranging: &[&'a Sent], at: usize, names: &Names, doings: &mut Vec<Doing<'a>>) {
-    let Some(sent) = arranging.get(at).copied() else { return };
-    doings.push(Doing::Send { sent, how: How::Quiet });
-    let Some((state, between)) = brings_about(sent.action()) else { return };
+fn arrange<'a>(
+    story: &Story<'a>,
+    arranging: &[&'a Sent],
+    at: usize,
+    names: &Names,
+    doings: &mut Vec<Doing<'a>>,
+) {
+    let Some(sent) = arranging.get(at).copied() else {
+        return;
+    };
+    doings.push(Doing::Send {
+        sent,
+        how: How::Quiet,
+    });
+    let Some((state, between)) = brings_about(sent.action()) else {
+        return;
+    };
     let ids: Vec<&String> = match sent.made.is_empty() {
         false => sent.made.iter().filter(|id| id.starts_with("i-")).collect(),
-        true => story.fixtures.iter().map(|fixture| &fixture.id).filter(|id| sent.mentions(id)).collect(),
+        true => story
+            .fixtures
+            .iter()
+            .map(|fixture| &fixture.id)
+            .filter(|id| sent.mentions(id))
+            .collect(),
     };
     for id in ids {
         let fixture = story.fixtures.iter().find(|fixture| fixture.id == *id);
@@ -307,7 +348,10 @@ fn arrange<'a>(story: &Story<'a>, arranging: &[&'a Sent], at: usize, names: &Nam
         if last && wished == between {
             continue;
         }
-        doings.push(Doing::Wait { id: id.clone(), state });
+        doings.push(Doing::Wait {
+            id: id.clone(),
+            state,
+        });
         if let Some(fixture) = fixture
             && last
         {
@@ -318,20 +362,32 @@ fn arrange<'a>(story: &Story<'a>, arranging: &[&'a Sent], at: usize, names: &Nam
                 && names.of(request).is_some()
                 && !story.sent.iter().any(|sent| sent.made.contains(request))
             {
-                doings.push(Doing::AskSpot { request: request.clone(), id: id.clone() });
+                doings.push(Doing::AskSpot {
+                    request: request.clone(),
+                    id: id.clone(),
+                });
             }
         }
     }
 }
 
 /// Adds what a step did.
-fn play<'a>(story: &Story<'a>, number: usize, intent: Option<&'a Intent>, last: bool, doings: &mut Vec<Doing<'a>>) {
+fn play<'a>(
+    story: &Story<'a>,
+    number: usize,
+    intent: Option<&'a Intent>,
+    last: bool,
+    doings: &mut Vec<Doing<'a>>,
+) {
     let of_step = || story.sent.iter().filter(move |sent| sent.step == number);
     match intent {
         // Waiting for what did not happen would never end.
         Some(Intent::Settle { .. }) if last => doings.push(Doing::Pause),
         Some(Intent::Settle { ids, state }) => {
-            doings.extend(ids.iter().map(|id| Doing::Wait { id: id.clone(), state }));
+            doings.extend(ids.iter().map(|id| Doing::Wait {
+                id: id.clone(),
+                state,
+            }));
         }
         Some(Intent::Call | Intent::Together | Intent::Observe) | None => {}
     }
@@ -343,9 +399,16 @@ fn play<'a>(story: &Story<'a>, number: usize, intent: Option<&'a Intent>, last: 
     let count = acts.len();
     for (position, sent) in acts.into_iter().enumerate() {
         let shown = last && position + 1 == count;
-        doings.push(Doing::Send { sent, how: if shown { How::Shown } else { How::Quiet } });
+        doings.push(Doing::Send {
+            sent,
+            how: if shown { How::Shown } else { How::Quiet },
+        });
     }
-    if last && let Some(look) = of_step().filter(|sent| matches!(sent.role, Role::Look | Role::Ask)).last() {
+    if last
+        && let Some(look) = of_step()
+            .filter(|sent| matches!(sent.role, Role::Look | Role::Ask))
+            .last()
+    {
         let how = if count == 0 { How::Shown } else { How::Proof };
         doings.push(Doing::Send { sent: look, how });
     } else if last
@@ -396,7 +459,9 @@ impl Names {
         }
         let fit = |name: &&str| {
             name.starts_with(|c: char| c.is_ascii_lowercase())
-                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
                 && !self.0.iter().any(|(_, taken)| taken == name)
         };
         let kind = if id.starts_with("sir-") { "spot" } else { "id" };
@@ -407,7 +472,10 @@ impl Names {
     }
 
     fn of(&self, id: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == id).map(|(_, name)| name.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == id)
+            .map(|(_, name)| name.as_str())
     }
 
     /// The text as one word of `bash` in which every known id is taken from its variable.
@@ -419,10 +487,14 @@ impl Names {
                 .0
                 .iter()
                 .flat_map(|(id, name)| {
-                    let plain = rest.find(id.as_str()).map(|at| (at, id.len(), format!("\"${name}\"")));
+                    let plain = rest
+                        .find(id.as_str())
+                        .map(|at| (at, id.len(), format!("\"${name}\"")));
                     let every_byte = percent(id);
                     // `Encoding::EveryByte` is the point of some cases, so the variable is encoded likewise.
-                    let encoded = rest.find(&every_byte).map(|at| (at, every_byte.len(), encoding(name)));
+                    let encoded = rest
+                        .find(&every_byte)
+                        .map(|at| (at, every_byte.len(), encoding(name)));
                     plain.into_iter().chain(encoded)
                 })
                 .min_by_key(|(at, length, _)| (*at, usize::MAX - length));
@@ -497,9 +569,16 @@ impl<'a> Curl<'a> {
         };
         let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let origin = endpoint.get(..scheme.len() + 3 + authority).unwrap_or(endpoint);
-        let target = story.sent.iter().find(|sent| sent.role == Role::Arrange || sent.role == Role::Look);
+        let target = story
+            .sent
+            .iter()
+            .find(|sent| sent.role == Role::Arrange || sent.role == Role::Look);
         let path = target.map_or("/", |sent| sent.target.split('?').next().unwrap_or("/"));
-        Ok(Curl { origin, region: &story.run.region, path })
+        Ok(Curl {
+            origin,
+            region: &story.run.region,
+            path,
+        })
     }
 
     fn line(&self, plan: &Plan<'_>) -> Result<String, String> {
@@ -507,14 +586,28 @@ impl<'a> Curl<'a> {
         let mut parts = Vec::new();
         for doing in &plan.doings {
             parts.push(match doing {
-                Doing::Send { sent, how: How::Quiet } => self.taking(sent, names)?,
-                Doing::Send { sent, how: How::Shown } => self.call(sent, names, "curl -i -sS")?,
-                Doing::Send { sent, how: How::Proof } => {
-                    format!("echo; {} | grep -o '<name>[^<]*</name>'", self.call(sent, names, "curl -sS")?)
+                Doing::Send {
+                    sent,
+                    how: How::Quiet,
+                } => self.taking(sent, names)?,
+                Doing::Send {
+                    sent,
+                    how: How::Shown,
+                } => self.call(sent, names, "curl -i -sS")?,
+                Doing::Send {
+                    sent,
+                    how: How::Proof,
+                } => {
+                    format!(
+                        "echo; {} | grep -o '<name>[^<]*</name>'",
+                        self.call(sent, names, "curl -sS")?
+                    )
                 }
                 Doing::Together(sent) => {
-                    let calls: Result<Vec<_>, _> =
-                        sent.iter().map(|sent| self.call(sent, names, "curl -i -sS")).collect();
+                    let calls: Result<Vec<_>, _> = sent
+                        .iter()
+                        .map(|sent| self.call(sent, names, "curl -i -sS"))
+                        .collect();
                     format!("{} & wait", calls?.join(" & "))
                 }
                 Doing::Wait { id, state } => format!(
@@ -523,7 +616,10 @@ impl<'a> Curl<'a> {
                     quoted(&format!("<name>{state}</name>"))
                 ),
                 Doing::WaitGone { id } => {
-                    format!("while {} | grep -q 'instanceId>'; do sleep 5; done", self.describe(id, names))
+                    format!(
+                        "while {} | grep -q 'instanceId>'; do sleep 5; done",
+                        self.describe(id, names)
+                    )
                 }
                 Doing::Pause => "sleep 10".to_owned(),
                 Doing::AskSpot { request, id } => format!(
@@ -558,8 +654,10 @@ impl<'a> Curl<'a> {
         Ok(match takes.as_slice() {
             [(name, take)] => format!("{name}=$({call} | {take})"),
             many => {
-                let takes: Vec<String> =
-                    many.iter().map(|(name, take)| format!("{name}=$(printf %s \"$answer\" | {take})")).collect();
+                let takes: Vec<String> = many
+                    .iter()
+                    .map(|(name, take)| format!("{name}=$(printf %s \"$answer\" | {take})"))
+                    .collect();
                 format!("answer=$({call}); {}", takes.join("; "))
             }
         })
@@ -614,7 +712,9 @@ impl<'a> Curl<'a> {
         format!(
             "curl -sS{} --data-raw {} {}",
             self.signing(),
-            names.word(&format!("Action=DescribeInstances&Version={API_VERSION}&InstanceId.1={id}")),
+            names.word(&format!(
+                "Action=DescribeInstances&Version={API_VERSION}&InstanceId.1={id}"
+            )),
             quote(&format!("{}{}", self.origin, self.path)),
         )
     }
@@ -622,7 +722,11 @@ impl<'a> Curl<'a> {
 
 /// The pipe that picks the nth match of a pattern `tag>id`.
 fn first_of(pattern: &str, nth: usize) -> String {
-    let pick = if nth == 1 { "head -n1".to_owned() } else { format!("sed -n {nth}p") };
+    let pick = if nth == 1 {
+        "head -n1".to_owned()
+    } else {
+        format!("sed -n {nth}p")
+    };
     format!("grep -o '{pattern}' | {pick} | cut -d'>' -f2")
 }
 
@@ -635,9 +739,19 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     for (name, value) in &sent.headers {
         match name.to_ascii_lowercase().as_str() {
             "content-type" => told = Some(value.as_str()),
-            "host" | "content-length" | "authorization" | "user-agent" | "accept" | "accept-encoding"
-            | "connection" | "x-amz-date" | "x-amz-content-sha256" | "x-amz-security-token" => {}
-            "transfer-encoding" | "expect" => return Err(format!("framed with {name}, which curl decides itself")),
+            "host"
+            | "content-length"
+            | "authorization"
+            | "user-agent"
+            | "accept"
+            | "accept-encoding"
+            | "connection"
+            | "x-amz-date"
+            | "x-amz-content-sha256"
+            | "x-amz-security-token" => {}
+            "transfer-encoding" | "expect" => {
+                return Err(format!("framed with {name}, which curl decides itself"));
+            }
             _ if value.contains('\0') || name.contains('\0') => {
                 return Err("a header that a shell cannot hold".to_owned());
             }
@@ -649,8 +763,8 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     match told {
         None if posts => out.push_str(" -H 'content-type:'"),
         Some(told) if told == OF_CURL && posts => {}
-        // The media type of an arranging call is not the point.
-        Some(_) if sent.role == Role::Arrange && posts => {}
+        // The media type of an arranging or asking call is not the point.
+        Some(_) if sent.role != Role::Act && posts => {}
         Some(told) => {
             let _ = write!(out, " -H {}", quoted(&format!("content-type: {told}")));
         }
@@ -665,12 +779,17 @@ fn without_token(sent: &Sent, body: &str) -> String {
     if sent.role != Role::Arrange {
         return body.to_owned();
     }
-    let kept: Vec<&str> = body.split('&').filter(|pair| !pair.starts_with("ClientToken=")).collect();
+    let kept: Vec<&str> = body
+        .split('&')
+        .filter(|pair| !pair.starts_with("ClientToken="))
+        .collect();
     kept.join("&")
 }
 
 fn double_quoted(text: &str) -> String {
-    let safe = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '_' | '.'));
+    let safe = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '_' | '.'));
     if safe { format!("\"{text}\"") } else { quoted(text) }
 }
 
@@ -687,8 +806,13 @@ fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, String> {
         return Err("the embedded reference has no address; `stopcheck serve` gives it one".to_owned());
     }
     let names = &plan.names;
-    let with = format!(" --endpoint-url {} --region {}", quote(&story.run.endpoint), quote(&story.run.region));
-    let wait = |waiter: &str, id: &str| format!("aws ec2 wait {waiter} --instance-ids {}{with}", names.word(id));
+    let with = format!(
+        " --endpoint-url {} --region {}",
+        quote(&story.run.endpoint),
+        quote(&story.run.region)
+    );
+    let wait =
+        |waiter: &str, id: &str| format!("aws ec2 wait {waiter} --instance-ids {}{with}", names.word(id));
     let mut parts = Vec::new();
     for doing in &plan.doings {
         parts.push(match doing {
@@ -761,8 +885,13 @@ fn aws_call(sent: &Sent, names: &Names, with: &str) -> Result<String, String> {
         "RebootInstances" => ("reboot-instances", params.ids_and_dry_run(names)?),
         "TerminateInstances" => ("terminate-instances", params.ids_and_dry_run(names)?),
         "DescribeInstances" => {
-            let ids = params.list("InstanceId", "--instance-ids", names).unwrap_or_default();
-            ("describe-instances", ids + &params.flag("DryRun", "--dry-run", "--no-dry-run")?)
+            let ids = params
+                .list("InstanceId", "--instance-ids", names)
+                .unwrap_or_default();
+            (
+                "describe-instances",
+                ids + &params.flag("DryRun", "--dry-run", "--no-dry-run")?,
+            )
         }
         "CancelSpotInstanceRequests" => (
             "cancel-spot-instance-requests",
@@ -778,8 +907,15 @@ fn aws_call(sent: &Sent, names: &Names, with: &str) -> Result<String, String> {
 }
 
 fn modify(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
-    let mut out = format!(" --instance-id {}", params.scalar("InstanceId", names)?.ok_or("no instance id")?);
-    out.push_str(&params.flag("DisableApiStop.Value", "--disable-api-stop", "--no-disable-api-stop")?);
+    let mut out = format!(
+        " --instance-id {}",
+        params.scalar("InstanceId", names)?.ok_or("no instance id")?
+    );
+    out.push_str(&params.flag(
+        "DisableApiStop.Value",
+        "--disable-api-stop",
+        "--no-disable-api-stop",
+    )?);
     out.push_str(&params.flag(
         "DisableApiTermination.Value",
         "--disable-api-termination",
@@ -795,7 +931,10 @@ fn modify(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
 
 fn launch(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
     let mut out = String::new();
-    let (least, most) = (params.scalar("MinCount", names)?, params.scalar("MaxCount", names)?);
+    let (least, most) = (
+        params.scalar("MinCount", names)?,
+        params.scalar("MaxCount", names)?,
+    );
     if let (Some(least), Some(most)) = (least, most) {
         let _ = match least == most {
             true => write!(out, " --count {least}"),
@@ -806,7 +945,10 @@ fn launch(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
         ("ImageId", "--image-id"),
         ("InstanceType", "--instance-type"),
         ("SubnetId", "--subnet-id"),
-        ("InstanceInitiatedShutdownBehavior", "--instance-initiated-shutdown-behavior"),
+        (
+            "InstanceInitiatedShutdownBehavior",
+            "--instance-initiated-shutdown-behavior",
+        ),
     ] {
         if let Some(value) = params.scalar(name, names)? {
             let _ = write!(out, " {option} {value}");
@@ -835,10 +977,16 @@ fn launch(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
         }
     }
     if !volumes.is_empty() {
-        let _ = write!(out, " --block-device-mappings {}", quoted(&Value::Array(volumes).to_string()));
+        let _ = write!(
+            out,
+            " --block-device-mappings {}",
+            quoted(&Value::Array(volumes).to_string())
+        );
     }
     // Tags serve our own clean-up; tokens would make a second paste return the first instance.
-    params.left.retain(|(name, _)| !name.starts_with("TagSpecification.") && *name != "ClientToken");
+    params
+        .left
+        .retain(|(name, _)| !name.starts_with("TagSpecification.") && *name != "ClientToken");
     Ok(out)
 }
 
@@ -849,8 +997,12 @@ struct Params<'a> {
 
 impl<'a> Params<'a> {
     fn new(sent: &'a Sent) -> Result<Self, String> {
-        let left: Vec<(&str, &str)> =
-            sent.call.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let left: Vec<(&str, &str)> = sent
+            .call
+            .params
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         for (at, (name, value)) in left.iter().enumerate() {
             if left.iter().skip(at + 1).any(|(other, _)| other == name) {
                 return Err(format!("aws sends the parameter {} once only", quote(name)));
@@ -913,7 +1065,9 @@ impl<'a> Params<'a> {
     fn tree(&mut self, prefix: &str) -> Map<String, Value> {
         let mut root = Map::new();
         self.left.retain(|(name, value)| {
-            let Some(path) = name.strip_prefix(prefix) else { return true };
+            let Some(path) = name.strip_prefix(prefix) else {
+                return true;
+            };
             let mut at = &mut root;
             let mut parts = path.split('.').peekable();
             while let Some(part) = parts.next() {
@@ -924,7 +1078,9 @@ impl<'a> Params<'a> {
                 let child = at.entry(part).or_insert_with(|| Value::Object(Map::new()));
                 match child {
                     Value::Object(map) => at = map,
-                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return true,
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                        return true;
+                    }
                 }
             }
             true
@@ -954,5 +1110,420 @@ fn typed(name: &str, value: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+    use crate::call::Method;
+    use crate::report::sample::{self, A, B};
+
+    fn story<'a>(
+        run: &'a RunStarted,
+        fixtures: &'a [FixtureReady],
+        steps: &'a [(usize, Intent)],
+        sent: &'a [Sent],
+    ) -> Story<'a> {
+        Story {
+            run,
+            case: "dry-run/valid",
+            fixtures,
+            steps,
+            sent,
+        }
+    }
+
+    fn bash(script: &str) -> String {
+        let output = Command::new("bash")
+            .args(["-c", script])
+            .output()
+            .expect("bash is there");
+        assert!(
+            output.status.success(),
+            "{script}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("the tests print text")
+    }
+
+    /// Plays a line with a `curl` that prints its arguments and answers with fresh ids.
+    fn played(line: &str) -> String {
+        let fake = r#"
+            curl() {
+                printf '%s\n' "curl:" "${@:2}" | grep -v -e '^-[osH]' >>"$log"
+                echo '<r><x>ami-0123456789abcdef0</x><instanceId>i-0fresh</instanceId>'
+                echo '<instanceId>i-00000000000000001</instanceId><instanceId>i-00000000000000002</instanceId>'
+                echo '<spotInstanceRequestId>sir-abcd1234</spotInstanceRequestId>'
+                echo '<name>running</name><name>stopped</name></r>'
+            }
+            sleep() { :; }
+            AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret
+            log=$(mktemp)
+        "#;
+        bash(&format!("{fake}\n{line} >/dev/null\ncat \"$log\"; rm \"$log\""))
+    }
+
+    #[test]
+    fn a_quoted_text_is_one_word_that_means_itself() {
+        for text in [
+            "plain",
+            "",
+            "it's",
+            "'; touch /tmp/owned; echo '",
+            "$(id) `id` ${HOME} \\ \" ! * ~ #",
+            "-n",
+            "line\nbreak\tand \x1b[31m escape ' \\",
+            "right\u{202e}to left",
+            "ü 日本",
+        ] {
+            assert_eq!(bash(&format!("printf %s {}", quote(text))), text);
+            assert_eq!(bash(&format!("printf %s {}", quoted(text))), text);
+        }
+        assert!(!quote("a\x1b[31m").contains('\x1b'));
+        assert!(!quote("a\nb").contains('\n'), "a line to paste is one line");
+    }
+
+    #[test]
+    fn the_command_names_what_is_not_default() {
+        let mut run = sample::run();
+        assert_eq!(
+            run_command(&run, "dry-run/valid"),
+            "stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid"
+        );
+        run.endpoint = "reference".into();
+        run.region = "eu-west-1".into();
+        run.edition = crate::contract::Edition::October2017;
+        run.seed = 7;
+        assert_eq!(
+            run_command(&run, "odd 'name'"),
+            r"stopcheck run --region eu-west-1 --edition 2017-10 --seed 7 --case 'odd '\''name'\'''"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_is_repeated_from_launch_to_proof() {
+        let run = sample::run();
+        let (fixtures, steps, sent) = sample::dry_run_story();
+        let repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
+        let curl = repeat.curl.expect("curl can say it");
+        insta::assert_snapshot!(curl.replace("; ", ";\n"), @r#"
+        a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2);
+        until curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>';
+        do sleep 1;
+        done;
+        curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded;
+        charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/;
+        echo;
+        curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+        "#);
+        insta::assert_snapshot!(played(&curl), @r#"
+        <r><x>ami-0123456789abcdef0</x><instanceId>i-0fresh</instanceId>
+        <instanceId>i-00000000000000001</instanceId><instanceId>i-00000000000000002</instanceId>
+        <spotInstanceRequestId>sir-abcd1234</spotInstanceRequestId>
+        <name>running</name><name>stopped</name></r>
+
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance
+        http://127.0.0.1:5000/
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001
+        http://127.0.0.1:5000/
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        content-type: application/x-www-form-urlencoded; charset=utf-8
+        --data-raw
+        Action=StopInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001&DryRun=true
+        http://127.0.0.1:5000/
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001
+        http://127.0.0.1:5000/
+        "#);
+        insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
+        a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
+        aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1;
+        aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+        "#);
+    }
+
+    #[test]
+    fn a_fixture_that_is_stopped_first_is_waited_for_twice() {
+        let run = sample::run();
+        let fixtures = [
+            sample::fixture("a", A, State::Stopping),
+            sample::fixture("b", B, State::Stopped),
+        ];
+        let sent = [
+            sample::sent(0, Role::Arrange, sample::launch("a"), 200, &sample::launched(A)),
+            sample::sent(0, Role::Arrange, sample::launch("b"), 200, &sample::launched(B)),
+            sample::sent(0, Role::Arrange, sample::stop(&[B]), 200, ""),
+            sample::sent(0, Role::Arrange, sample::stop(&[A]), 200, ""),
+            sample::sent(1, Role::Act, sample::stop(&[A, B]), 200, ""),
+        ];
+        let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
+        insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
+        a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
+        b=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        aws ec2 wait instance-running --instance-ids "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
+        aws ec2 stop-instances --instance-ids "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
+        aws ec2 wait instance-stopped --instance-ids "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
+        aws ec2 stop-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
+        aws ec2 stop-instances --instance-ids "$a" "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1
+        "#);
+    }
+
+    #[test]
+    fn a_protected_fixture_and_a_spot_fixture_are_arranged_alike() {
+        let run = sample::run();
+        let mut fixture = sample::fixture("a", A, State::Running);
+        fixture.spot_request = Some("sir-0000abcd".into());
+        let mut launch = sample::launch("a");
+        launch
+            .params
+            .push(("InstanceMarketOptions.MarketType".into(), "spot".into()));
+        launch.params.push((
+            "InstanceMarketOptions.SpotOptions.SpotInstanceType".into(),
+            "persistent".into(),
+        ));
+        let sent = [
+            sample::sent(0, Role::Arrange, launch, 200, &sample::launched(A)),
+            sample::sent(
+                0,
+                Role::Arrange,
+                Call::new(
+                    "ModifyInstanceAttribute",
+                    [("InstanceId", A), ("DisableApiStop.Value", "true")],
+                ),
+                200,
+                "",
+            ),
+            sample::sent(
+                0,
+                Role::Arrange,
+                Call::new(
+                    "CancelSpotInstanceRequests",
+                    [("SpotInstanceRequestId.1", "sir-0000abcd")],
+                ),
+                200,
+                "",
+            ),
+            sample::sent(1, Role::Act, sample::stop(&[A]), 200, ""),
+        ];
+        let repeat = repeat(&story(&run, &[fixture], &[], &sent), 1);
+        insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
+        a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --instance-market-options '{"MarketType":"spot","SpotOptions":{"SpotInstanceType":"persistent"}}' --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
+        spot_2=$(aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[0].Instances[0].SpotInstanceRequestId' --output text);
+        aws ec2 modify-instance-attribute --instance-id "$a" --disable-api-stop --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
+        aws ec2 cancel-spot-instance-requests --spot-instance-request-ids "$spot_2" --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
+        aws ec2 stop-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1
+        "#);
+        insta::assert_snapshot!(played(&repeat.curl.expect("curl can say it")), @r#"
+        <r><x>ami-0123456789abcdef0</x><instanceId>i-0fresh</instanceId>
+        <instanceId>i-00000000000000001</instanceId><instanceId>i-00000000000000002</instanceId>
+        <spotInstanceRequestId>sir-abcd1234</spotInstanceRequestId>
+        <name>running</name><name>stopped</name></r>
+        <r><x>ami-0123456789abcdef0</x><instanceId>i-0fresh</instanceId>
+        <instanceId>i-00000000000000001</instanceId><instanceId>i-00000000000000002</instanceId>
+        <spotInstanceRequestId>sir-abcd1234</spotInstanceRequestId>
+        <name>running</name><name>stopped</name></r>
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent
+        http://127.0.0.1:5000/
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001
+        http://127.0.0.1:5000/
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001
+        http://127.0.0.1:5000/
+        curl:
+        /dev/null
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=ModifyInstanceAttribute&Version=2016-11-15&InstanceId=i-00000000000000001&DisableApiStop.Value=true
+        http://127.0.0.1:5000/
+        curl:
+        /dev/null
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        --data-raw
+        Action=CancelSpotInstanceRequests&Version=2016-11-15&SpotInstanceRequestId.1=sir-abcd1234
+        http://127.0.0.1:5000/
+        curl:
+        --aws-sigv4
+        aws:amz:us-east-1:ec2
+        --user
+        key:secret
+        content-type: application/x-www-form-urlencoded; charset=utf-8
+        --data-raw
+        Action=StopInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001
+        http://127.0.0.1:5000/
+        "#);
+    }
+
+    #[test]
+    fn two_instances_of_one_launch_get_two_variables() {
+        let run = sample::run();
+        let fixtures = [
+            sample::fixture("a", A, State::Pending),
+            sample::fixture("PATH", B, State::Pending),
+        ];
+        let sent = [
+            sample::sent(
+                0,
+                Role::Arrange,
+                sample::launch("a"),
+                200,
+                &(sample::launched(A) + &sample::launched(B)),
+            ),
+            sample::sent(1, Role::Act, sample::stop(&[A, B]), 200, ""),
+        ];
+        let steps = [(1, Intent::Together)];
+        let repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
+        let played = played(&repeat.curl.expect("curl can say it"));
+        assert!(
+            played.contains("InstanceId.1=i-00000000000000001&InstanceId.2=i-00000000000000002"),
+            "{played}"
+        );
+        assert_eq!(repeat.aws, Err("one call made several things".into()));
+    }
+
+    #[test]
+    fn an_id_in_percent_encoding_stays_encoded() {
+        let run = sample::run();
+        let mut act = sample::sent(1, Role::Act, sample::stop(&[A]), 200, "");
+        act.body = Bytes::Text(format!("Action=StopInstances&InstanceId.1={}", percent(A)));
+        let sent = [
+            sample::sent(0, Role::Arrange, sample::launch("a"), 200, &sample::launched(A)),
+            act,
+        ];
+        let fixtures = [sample::fixture("a", A, State::Running)];
+        let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
+        let played = played(&repeat.curl.expect("curl can say it"));
+        assert!(played.contains(&percent("i-00000000000000001")), "{played}");
+    }
+
+    #[test]
+    fn a_hostile_request_stays_in_its_quotes() {
+        let run = sample::run();
+        let evil = "'; touch /tmp/stopcheck-owned; echo '$(touch /tmp/stopcheck-owned)\x1b]0;x\x07";
+        let mut act = sample::sent(1, Role::Act, sample::stop(&[evil]), 400, "");
+        act.body = Bytes::Text(format!("InstanceId.1={evil}"));
+        act.headers.push(("X-Odd".into(), evil.into()));
+        let sent = [act];
+        let repeat = repeat(&story(&run, &[], &[], &sent), 1);
+        let curl = repeat.curl.expect("curl can say it");
+        assert!(!curl.contains('\x1b'), "{curl}");
+        let played = played(&curl);
+        assert!(played.contains(&format!("InstanceId.1={evil}")), "{played}");
+        assert!(!std::path::Path::new("/tmp/stopcheck-owned").exists());
+    }
+
+    #[test]
+    fn what_a_tool_cannot_say_has_a_reason_instead() {
+        let run = sample::run();
+        let reasons = |act: Sent| {
+            let sent = [act];
+            let repeat = repeat(&story(&run, &[], &[], &sent), 1);
+            (
+                repeat.curl.err().unwrap_or_default(),
+                repeat.aws.err().unwrap_or_default(),
+            )
+        };
+        let act = |call| sample::sent(1, Role::Act, call, 200, "");
+        let with_auth = |auth| {
+            let mut call = sample::stop(&[A]);
+            call.form.auth = auth;
+            reasons(act(call))
+        };
+        let not_plain = "the call does not travel the way aws sends it".to_owned();
+        assert_eq!(
+            with_auth(Auth::WrongSignature),
+            ("the signature is wrong on purpose".into(), not_plain.clone())
+        );
+        assert_eq!(with_auth(Auth::Unsigned), (String::new(), not_plain));
+        assert_eq!(
+            reasons(act(sample::stop(&[]))).1,
+            "aws does not send a call without InstanceId"
+        );
+        let call = |name: &str, value: &str| {
+            let mut call = sample::stop(&[A]);
+            call.params.push((name.into(), value.into()));
+            reasons(act(call)).1
+        };
+        assert_eq!(call("Force", "yes"), "aws sends only true and false for Force");
+        assert_eq!(call("Foo", "bar"), "aws has no option for the parameter Foo");
+        assert_eq!(
+            call("InstanceId.1", B),
+            "aws sends the parameter InstanceId.1 once only"
+        );
+        assert_eq!(call("InstanceId.3", B), "aws numbers InstanceId itself: 1, 2, 3");
+        assert_eq!(
+            call("InstanceId.2", "-x"),
+            "aws would not send the value '-x' as it is"
+        );
+        let mut binary = act(sample::stop(&[A]));
+        binary.body = Bytes::Base64("/w==".into());
+        assert_eq!(reasons(binary).0, "the body is not text that a shell can hold");
+    }
+
+    #[test]
+    fn a_get_is_repeated_as_a_get() {
+        let run = sample::run();
+        let mut call = sample::stop(&[A]);
+        call.form.method = Method::Get;
+        let mut act = sample::sent(1, Role::Act, call, 200, "");
+        act.method = "GET".into();
+        act.target = format!("/?Action=StopInstances&InstanceId.1={A}");
+        act.headers.clear();
+        act.body = Bytes::Text(String::new());
+        let sent = [act];
+        let curl = repeat(&story(&run, &[], &[], &sent), 1)
+            .curl
+            .expect("curl can say it");
+        assert!(
+            curl.ends_with(&format!(
+                "'http://127.0.0.1:5000/?Action=StopInstances&InstanceId.1={A}'"
+            )),
+            "{curl}"
+        );
+        assert!(!curl.contains("content-type"), "{curl}");
+    }
 }

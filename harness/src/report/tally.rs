@@ -361,7 +361,8 @@ impl Tally {
 
     /// Every finding with its case, in the order of the plan.
     pub fn findings(&self) -> impl Iterator<Item = (&Case, &Found)> {
-        self.cases().flat_map(|case| case.findings.iter().map(move |found| (case, found)))
+        self.cases()
+            .flat_map(|case| case.findings.iter().map(move |found| (case, found)))
     }
 
     /// The notes, in the order in which they came.
@@ -386,7 +387,9 @@ impl Tally {
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Option<Group<'_>>> = self.groups.iter().map(|_| None).collect();
         for (case, found) in self.findings() {
-            let Some(slot) = groups.get_mut(found.group) else { continue };
+            let Some(slot) = groups.get_mut(found.group) else {
+                continue;
+            };
             let group = slot.get_or_insert_with(|| Group {
                 clause: &found.clause,
                 verdict: found.verdict,
@@ -400,8 +403,12 @@ impl Tally {
                 group.cases.push(&case.name);
             }
         }
-        let place: HashMap<&ClauseId, usize> =
-            self.clauses.iter().enumerate().map(|(place, heading)| (&heading.id, place)).collect();
+        let place: HashMap<&ClauseId, usize> = self
+            .clauses
+            .iter()
+            .enumerate()
+            .map(|(place, heading)| (&heading.id, place))
+            .collect();
         let mut groups: Vec<Group<'_>> = groups.into_iter().flatten().collect();
         groups.sort_by_cached_key(|group| {
             (
@@ -439,7 +446,10 @@ impl Tally {
 
     /// How many clauses have which status.
     pub fn clause_counts(&self) -> ClauseCounts {
-        let mut counts = ClauseCounts { all: self.clauses.len(), ..ClauseCounts::default() };
+        let mut counts = ClauseCounts {
+            all: self.clauses.len(),
+            ..ClauseCounts::default()
+        };
         for clause in self.clause_statuses() {
             let count = match clause.status {
                 Status::NotInEdition => &mut counts.not_in_edition,
@@ -558,7 +568,13 @@ impl Tally {
                 group.with_evidence.retain(|(kept, _)| *kept != key);
             }
         }
-        let open = Open { key, fixtures: Vec::new(), steps: Vec::new(), sent: Vec::new(), held: Vec::new() };
+        let open = Open {
+            key,
+            fixtures: Vec::new(),
+            steps: Vec::new(),
+            sent: Vec::new(),
+            held: Vec::new(),
+        };
         self.open.insert(started.case.clone(), open);
     }
 
@@ -566,7 +582,9 @@ impl Tally {
         self.requests += 1;
         let done_ms = exchange.at_ms.saturating_add(exchange.took_ms);
         self.clock.see(done_ms);
-        let Some(open) = self.open.get_mut(&exchange.case) else { return };
+        let Some(open) = self.open.get_mut(&exchange.case) else {
+            return;
+        };
         if let Some(case) = self.cases.get_mut(&open.key) {
             let began = *case.began_ms.get_or_insert(exchange.at_ms);
             case.took_ms = case.took_ms.max(done_ms.saturating_sub(began));
@@ -588,18 +606,29 @@ impl Tally {
     }
 
     fn judge(&mut self, judged: &Judged) {
-        let Some(open) = self.open.get_mut(&judged.case) else { return };
+        let Some(open) = self.open.get_mut(&judged.case) else {
+            return;
+        };
         open.held.extend(judged.held.iter().cloned());
         if open.held.len() > 1000 {
             open.held.sort_unstable();
             open.held.dedup();
         }
         for finding in &judged.findings {
-            let group = self.group_of(finding.clause.clone(), finding.verdict, &finding.allowed, &finding.observed);
+            let group = self.group_of(
+                finding.clause.clone(),
+                finding.verdict,
+                &finding.allowed,
+                &finding.observed,
+            );
             let (allowed, observed) = (self.text(&finding.allowed), self.text(&finding.observed));
-            let Some(open) = self.open.get(&judged.case) else { return };
+            let Some(open) = self.open.get(&judged.case) else {
+                return;
+            };
             let key = open.key.clone();
-            let Some(case) = self.cases.get_mut(&key) else { return };
+            let Some(case) = self.cases.get_mut(&key) else {
+                return;
+            };
             let position = case.findings.len();
             let mut evidence = None;
             let mut dropped = None;
@@ -623,7 +652,10 @@ impl Tally {
                 group,
             });
             if let Some((key, position)) = dropped
-                && let Some(found) = self.cases.get_mut(&key).and_then(|case| case.findings.get_mut(position))
+                && let Some(found) = self
+                    .cases
+                    .get_mut(&key)
+                    .and_then(|case| case.findings.get_mut(position))
             {
                 found.evidence = None;
             }
@@ -631,7 +663,9 @@ impl Tally {
     }
 
     fn end_case(&mut self, ended: &CaseEnded) {
-        let Some(mut open) = self.open.remove(&ended.case) else { return };
+        let Some(mut open) = self.open.remove(&ended.case) else {
+            return;
+        };
         open.held.sort_unstable();
         open.held.dedup();
         let held = self.list(&open.held);
@@ -646,7 +680,11 @@ impl Tally {
 
     fn group_of(&mut self, clause: ClauseId, verdict: Verdict, allowed: &str, observed: &str) -> usize {
         let shapes = self.shapes.entry((clause.clone(), verdict)).or_default();
-        let mut key = (clause, verdict, format!("{}\n{}", shape(allowed), shape(observed)));
+        let mut key = (
+            clause,
+            verdict,
+            format!("{}\n{}", shape(allowed), shape(observed)),
+        );
         if !self.by_shape.contains_key(&key) {
             *shapes += 1;
             if *shapes > SHAPES_KEPT {
@@ -654,7 +692,9 @@ impl Tally {
             }
         }
         *self.by_shape.entry(key).or_insert_with(|| {
-            self.groups.push(GroupHead { with_evidence: BTreeSet::new() });
+            self.groups.push(GroupHead {
+                with_evidence: BTreeSet::new(),
+            });
             self.groups.len() - 1
         })
     }
@@ -740,19 +780,31 @@ impl Heading {
         if let Some(seen) = seen {
             if let Some(verdict) = seen.worst {
                 let (by, cases) = (seen.finding.owned(), seen.finding.1);
-                return Status::Found { verdict, findings: seen.findings, by, cases };
+                return Status::Found {
+                    verdict,
+                    findings: seen.findings,
+                    by,
+                    cases,
+                };
             }
             if seen.holding.1 > 0 {
-                return Status::Held { by: seen.holding.owned(), cases: seen.holding.1 };
+                return Status::Held {
+                    by: seen.holding.owned(),
+                    cases: seen.holding.1,
+                };
             }
         }
         if !self.holds {
             return Status::NotInEdition;
         }
         if let Some(reason) = &self.untested {
-            return Status::Untested { reason: reason.clone() };
+            return Status::Untested {
+                reason: reason.clone(),
+            };
         }
-        Status::Unreached { reason: self.unreached(seen) }
+        Status::Unreached {
+            reason: self.unreached(seen),
+        }
     }
 
     fn unreached(&self, seen: Option<&Seen<'_>>) -> String {
@@ -780,18 +832,30 @@ impl Heading {
 
 /// The wire of a finding. A run without a head, as of a damaged journal, has none.
 fn evidence_of(run: Option<&RunStarted>, case: &str, open: &Open, step: usize) -> Option<Box<Evidence>> {
-    let story =
-        Story { run: run?, case, fixtures: &open.fixtures, steps: &open.steps, sent: &open.sent };
+    let story = Story {
+        run: run?,
+        case,
+        fixtures: &open.fixtures,
+        steps: &open.steps,
+        sent: &open.sent,
+    };
     let sent = telling(&open.sent, step);
     let request = sent.map_or_else(String::new, |sent| {
         let body = text_of(&sent.body).unwrap_or("(a body that is not UTF-8)");
-        [sent.method.as_str(), &cut(&sent.target), &cut(body)].join(" ").trim_end().to_owned()
+        [sent.method.as_str(), &cut(&sent.target), &cut(body)]
+            .join(" ")
+            .trim_end()
+            .to_owned()
     });
     let answer = sent.map_or_else(String::new, |sent| match &sent.answer {
         Ok(status) => format!("{status} {}", sent.answer_head).trim_end().to_owned(),
         Err(why) => format!("none: could not {why}"),
     });
-    Some(Box::new(Evidence { request, answer, repeat: repeat(&story, step) }))
+    Some(Box::new(Evidence {
+        request,
+        answer,
+        repeat: repeat(&story, step),
+    }))
 }
 
 /// At most as much of a request as is worth reading.
@@ -800,5 +864,213 @@ fn cut(text: &str) -> String {
     match text.char_indices().nth(WORTH_READING) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::RunEnded;
+    use crate::report::sample::{self, A, B, Played};
+
+    fn tally(events: &[Event]) -> Tally {
+        let mut tally = Tally::new(&sample::contract());
+        events.iter().for_each(|event| tally.take(event));
+        tally
+    }
+
+    fn status(tally: &Tally, id: &str) -> Status {
+        let found = tally
+            .clause_statuses()
+            .into_iter()
+            .find(|clause| clause.id.as_str() == id);
+        found.expect("the sample has the clause").status
+    }
+
+    #[test]
+    fn findings_that_differ_in_ids_only_are_one_group() {
+        let tally = tally(&sample::mixed());
+        let groups = tally.groups();
+        let seen: Vec<_> = groups
+            .iter()
+            .map(|group| (group.clause.as_str(), group.findings, group.cases.as_slice()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("DRY-04", 2, ["dry-run/valid", "dry-run/again"].as_slice()),
+                ("RSP-07", 1, &["refuse/unknown"])
+            ]
+        );
+    }
+
+    #[test]
+    fn every_clause_has_the_status_that_its_cases_give_it() {
+        let tally = tally(&sample::mixed());
+        assert_eq!(
+            status(&tally, "DRY-04"),
+            Status::Found {
+                verdict: Verdict::Fail,
+                findings: 2,
+                by: vec!["dry-run/valid".into(), "dry-run/again".into()],
+                cases: 2
+            }
+        );
+        assert_eq!(
+            status(&tally, "ERR-02"),
+            Status::Held {
+                by: vec!["refuse/unknown".into()],
+                cases: 1
+            }
+        );
+        assert_eq!(
+            status(&tally, "SPT-01"),
+            Status::Unreached {
+                reason: "unsupported: RunInstances refuses Spot: InvalidParameter".into()
+            }
+        );
+        assert_eq!(
+            status(&tally, "LIM-02"),
+            Status::Untested {
+                reason: "needs a thousand instances".into()
+            }
+        );
+        assert_eq!(status(&tally, "OLD-01"), Status::NotInEdition);
+        let partial = self::tally(&sample::stream(vec![sample::bad_case("dry-run/valid", 0, A)]));
+        assert_eq!(
+            status(&partial, "SPT-01"),
+            Status::Unreached {
+                reason: "left out: refuse/spot".into()
+            }
+        );
+    }
+
+    #[test]
+    fn interleaved_cases_give_the_same_tally_as_one_after_the_other() {
+        let [one, two] = [
+            sample::bad_case("a", 0, A).events(),
+            sample::bad_case("b", 1, B).events(),
+        ];
+        let mut mixed = vec![Event::RunStarted(sample::run())];
+        for (one, two) in one.into_iter().zip(two) {
+            mixed.extend([two, one]);
+        }
+        let mixed = tally(&mixed);
+        let plain = tally(&sample::stream(vec![
+            sample::bad_case("a", 0, A),
+            sample::bad_case("b", 1, B),
+        ]));
+        let names = |tally: &Tally| {
+            tally
+                .cases()
+                .map(|case| case.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        let evidence = |tally: &Tally| {
+            tally
+                .findings()
+                .map(|(_, found)| found.evidence.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&mixed), ["a", "b"]);
+        assert_eq!(evidence(&mixed), evidence(&plain));
+        assert!(mixed.open.is_empty(), "nothing is kept of cases that ended");
+    }
+
+    #[test]
+    fn the_wire_is_kept_of_the_first_cases_of_a_group_whatever_ends_first() {
+        let names: Vec<String> = (0..20).map(|index| format!("case/{index:02}")).collect();
+        let cases = names
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(index, name)| sample::bad_case(name, index, A));
+        let tally = tally(&sample::stream(cases.collect()));
+        let kept: Vec<bool> = tally
+            .findings()
+            .map(|(_, found)| found.evidence.is_some())
+            .collect();
+        assert_eq!(kept.iter().filter(|kept| **kept).count(), EVIDENCE_KEPT);
+        assert!(kept.iter().take(EVIDENCE_KEPT).all(|kept| *kept));
+    }
+
+    #[test]
+    fn a_case_played_again_after_an_interruption_counts_once() {
+        let unfinished = Played {
+            outcome: None,
+            ..sample::bad_case("a", 0, A)
+        };
+        let mut events = vec![Event::RunStarted(sample::run())];
+        events.extend(unfinished.events());
+        let before = tally(&events);
+        assert_eq!(
+            (before.counts().unfinished, before.exit_code(Policy::default())),
+            (1, exit::INTERRUPTED)
+        );
+        events.extend(sample::stream(vec![sample::good_case("a", 0, &["DRY-04"])]));
+        let after = tally(&events);
+        assert_eq!((after.counts().unfinished, after.counts().findings.fail), (0, 0));
+        assert_eq!(after.exit_code(Policy::default()), exit::CONFORMANT);
+    }
+
+    #[test]
+    fn the_exit_code_follows_from_the_worst() {
+        let lenient = Policy::default();
+        let strict = Policy { strict: true };
+        let code = |cases: Vec<Played<'_>>, policy| tally(&sample::stream(cases)).exit_code(policy);
+        let good = || sample::good_case("a", 0, &["DRY-01"]);
+        let warned = || Played {
+            findings: vec![sample::finding("w", "RSP-07", Verdict::Warn, "this", "that")],
+            outcome: sample::judged(Verdict::Warn),
+            ..sample::good_case("w", 1, &[])
+        };
+        let error = || Played {
+            outcome: Some(Outcome::Error {
+                what: "could not".into(),
+            }),
+            ..sample::good_case("e", 2, &[])
+        };
+        let bad = || sample::bad_case("b", 3, A);
+        let unsupported = || Played {
+            outcome: Some(Outcome::Unsupported {
+                reason: "no Spot".into(),
+            }),
+            ..sample::good_case("u", 4, &[])
+        };
+        assert_eq!(code(vec![good(), unsupported()], lenient), exit::CONFORMANT);
+        assert_eq!(code(vec![good(), warned()], lenient), exit::CONFORMANT);
+        assert_eq!(code(vec![good(), warned()], strict), exit::FINDINGS);
+        assert_eq!(code(vec![good(), bad(), error()], lenient), exit::FINDINGS);
+        assert_eq!(code(vec![good(), error()], lenient), exit::INTERNAL);
+        assert_eq!(code(vec![unsupported()], lenient), exit::NOTHING_TESTED);
+        assert_eq!(code(vec![], lenient), exit::NOTHING_TESTED);
+        let mut events = sample::stream(vec![bad()]);
+        events.pop();
+        events.push(Event::RunEnded(RunEnded {
+            at_ms: 0,
+            interrupted: true,
+        }));
+        assert_eq!(tally(&events).exit_code(lenient), exit::INTERRUPTED);
+    }
+
+    #[test]
+    fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
+        let findings = (0..5000)
+            .map(|number: u32| {
+                sample::finding(
+                    "a",
+                    "DRY-04",
+                    Verdict::Fail,
+                    "x",
+                    &format!("{number:b}").replace('0', "a").replace('1', "b"),
+                )
+            })
+            .collect();
+        let tally = tally(&sample::stream(vec![Played {
+            findings,
+            ..sample::bad_case("a", 0, A)
+        }]));
+        assert_eq!(tally.groups().len(), SHAPES_KEPT + 1);
+        assert_eq!(tally.counts().findings.fail, 5000);
     }
 }

@@ -57,7 +57,15 @@ pub fn write(
     policy: Policy,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let page = Page { tally, contract, style: Style { width: style.width.max(40), ..style }, policy };
+    let page = Page {
+        tally,
+        contract,
+        style: Style {
+            width: style.width.max(40),
+            ..style
+        },
+        policy,
+    };
     let groups = tally.groups();
     page.findings(&groups, out)?;
     page.unsupported(out)?;
@@ -110,7 +118,11 @@ impl Page<'_> {
             let hidden = same.get(shown..).unwrap_or_default();
             if !hidden.is_empty() {
                 let findings: usize = hidden.iter().map(|group| group.findings).sum();
-                let text = format!("… and {} of {} told otherwise", plural(findings, "finding"), first.clause);
+                let text = format!(
+                    "… and {} of {} told otherwise",
+                    plural(findings, "finding"),
+                    first.clause
+                );
                 writeln!(out, "{INDENT}{}", self.paint(Ink::Quiet, &text))?;
                 if !compact {
                     writeln!(out)?;
@@ -163,11 +175,16 @@ impl Page<'_> {
         let word = group.verdict.word();
         let id = visible(group.clause.as_str());
         let clause = self.contract.clause(group.clause);
-        let statement = clause.map_or("(this contract has no such clause)".into(), |clause| visible(&clause.statement));
+        let statement = clause.map_or("(this contract has no such clause)".into(), |clause| {
+            visible(&clause.statement)
+        });
         let standing = clause.map(|clause| self.standing(clause)).unwrap_or_default();
         let label = format!("{word:<4}  {id}  ");
         let used = label.chars().count();
-        let painted = format!("{}  {id}  ", self.paint(ink(group.verdict), &format!("{word:<4}")));
+        let painted = format!(
+            "{}  {id}  ",
+            self.paint(ink(group.verdict), &format!("{word:<4}"))
+        );
         let free = self.style.width.saturating_sub(used);
         let whole = statement.chars().count() + 2 + standing.chars().count();
         if whole <= free {
@@ -190,12 +207,17 @@ impl Page<'_> {
         let sources: Vec<String> = clause
             .sources
             .iter()
-            .map(|key| match self.contract.sources.iter().find(|source| source.key == *key) {
-                Some(source) if self.style.verbose => format!("{key} ({})", source.title),
-                _ => key.clone(),
-            })
+            .map(
+                |key| match self.contract.sources.iter().find(|source| source.key == *key) {
+                    Some(source) if self.style.verbose => format!("{key} ({})", source.title),
+                    _ => key.clone(),
+                },
+            )
             .collect();
-        let mut parts = vec![clause.level.word().to_owned(), clause.confidence.word().to_owned()];
+        let mut parts = vec![
+            clause.level.word().to_owned(),
+            clause.confidence.word().to_owned(),
+        ];
         if !sources.is_empty() {
             parts.push(sources.join(", "));
         }
@@ -206,7 +228,11 @@ impl Page<'_> {
         let width = self.style.width.saturating_sub(INDENT.len() + 10);
         for (at, line) in fold(text, width).into_iter().enumerate() {
             let label = if at == 0 { label } else { "" };
-            writeln!(out, "{INDENT}{}{line}", self.paint(Ink::Quiet, &format!("{label:<10}")))?;
+            writeln!(
+                out,
+                "{INDENT}{}{line}",
+                self.paint(Ink::Quiet, &format!("{label:<10}"))
+            )?;
         }
         Ok(())
     }
@@ -217,7 +243,11 @@ impl Page<'_> {
         match line {
             Ok(line) => writeln!(out, "{INDENT}{label}{}", visible(line)),
             Err(why) if self.style.verbose => {
-                writeln!(out, "{INDENT}{label}{}", self.paint(Ink::Quiet, &format!("none: {}", visible(why))))
+                writeln!(
+                    out,
+                    "{INDENT}{label}{}",
+                    self.paint(Ink::Quiet, &format!("none: {}", visible(why)))
+                )
             }
             Err(_) => Ok(()),
         }
@@ -253,7 +283,11 @@ impl Page<'_> {
         for (what, names) in &whats {
             let text = format!("{}: {}", plural(names.len(), "case"), one_line(what, 500));
             self.block(Ink::Bad, "ERROR", &text, out)?;
-            self.row("cases", &some_of(names.iter().copied(), self.names(3), names.len()), out)?;
+            self.row(
+                "cases",
+                &some_of(names.iter().copied(), self.names(3), names.len()),
+                out,
+            )?;
         }
         if whats.is_empty() { Ok(()) } else { writeln!(out) }
     }
@@ -266,7 +300,11 @@ impl Page<'_> {
             };
             self.block(Ink::Doubtful, "NOTE", &text, out)?;
         }
-        if self.tally.notes().is_empty() { Ok(()) } else { writeln!(out) }
+        if self.tally.notes().is_empty() {
+            Ok(())
+        } else {
+            writeln!(out)
+        }
     }
 
     /// The clauses that no case judged, for those who ask for everything.
@@ -279,7 +317,7 @@ impl Page<'_> {
                 Status::NotInEdition | Status::Held { .. } | Status::Found { .. } => continue,
             };
             any = true;
-            let text = format!("{}  {}", clause.id, visible(&reason));
+            let text = format!("{}: {}", clause.id, visible(&reason));
             self.block(Ink::Quiet, word, &text, out)?;
         }
         if any { writeln!(out) } else { Ok(()) }
@@ -340,8 +378,11 @@ impl Page<'_> {
         let deciding = |verdict| verdict == Verdict::Fail || (self.policy.strict && verdict == Verdict::Warn);
         let (word, ink, text) = match code {
             exit::FINDINGS => {
-                let mut violated: Vec<&str> =
-                    groups.iter().filter(|group| deciding(group.verdict)).map(|group| group.clause.as_str()).collect();
+                let mut violated: Vec<&str> = groups
+                    .iter()
+                    .filter(|group| deciding(group.verdict))
+                    .map(|group| group.clause.as_str())
+                    .collect();
                 violated.dedup();
                 violated.sort_unstable();
                 violated.dedup();
@@ -351,13 +392,20 @@ impl Page<'_> {
                     .filter(|case| case.findings.iter().any(|found| deciding(found.verdict)))
                     .count();
                 let verb = if violated.len() == 1 { "is" } else { "are" };
-                let text = format!("{} {verb} violated in {}.", plural(violated.len(), "clause"), plural(cases, "case"));
+                let text = format!(
+                    "{} {verb} violated in {}.",
+                    plural(violated.len(), "clause"),
+                    plural(cases, "case")
+                );
                 ("DEVIATES", Ink::Bad, text)
             }
             exit::INTERNAL => (
                 "INCOMPLETE",
                 Ink::Bad,
-                format!("no violation was seen, but the harness failed on {}.", plural(counts.errors, "case")),
+                format!(
+                    "no violation was seen, but the harness failed on {}.",
+                    plural(counts.errors, "case")
+                ),
             ),
             exit::NOTHING_TESTED => ("NOTHING TESTED", Ink::Bad, "no case was judged.".to_owned()),
             exit::INTERRUPTED => (
@@ -370,7 +418,11 @@ impl Page<'_> {
                 Ink::Good,
                 "nothing that is known for certain is violated; see the warnings above.".to_owned(),
             ),
-            _ => ("CONFORMS", Ink::Good, "everything observed is allowed.".to_owned()),
+            _ => (
+                "CONFORMS",
+                Ink::Good,
+                "everything observed is allowed.".to_owned(),
+            ),
         };
         writeln!(out, "{}: {text}", self.paint(ink, word))
     }
@@ -382,16 +434,25 @@ impl Page<'_> {
             .filter(|(_, count, _)| *count > 0)
             .map(|(ink, count, word)| self.paint(ink, &format!("{count} {word}")))
             .collect();
-        if shown.is_empty() { "none".to_owned() } else { shown.join(" · ") }
+        if shown.is_empty() {
+            "none".to_owned()
+        } else {
+            shown.join(" · ")
+        }
     }
 
     /// A word and a text that is folded below itself.
     fn block(&self, ink: Ink, word: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
-        let hang = INDENT.len().max(word.len() + 2);
+        let hang = 13;
         let lines = fold(text, self.style.width.saturating_sub(hang));
         for (at, line) in lines.into_iter().enumerate() {
             match at {
-                0 => writeln!(out, "{}{}{line}", self.paint(ink, word), " ".repeat(hang - word.len()))?,
+                0 => writeln!(
+                    out,
+                    "{}{}{line}",
+                    self.paint(ink, word),
+                    " ".repeat(hang.saturating_sub(word.len()))
+                )?,
                 _ => writeln!(out, "{}{line}", " ".repeat(hang))?,
             }
         }
@@ -422,5 +483,158 @@ fn ink(verdict: Verdict) -> Ink {
         Verdict::Pass => Ink::Good,
         Verdict::Warn | Verdict::Inconclusive => Ink::Doubtful,
         Verdict::Fail => Ink::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Event, Noted};
+    use crate::report::sample;
+
+    const PLAIN: Style = Style {
+        color: false,
+        width: 100,
+        verbose: false,
+    };
+
+    fn report(events: &[Event], style: Style) -> String {
+        let contract = sample::contract();
+        let mut tally = Tally::new(&contract);
+        events.iter().for_each(|event| tally.take(event));
+        let mut out = Vec::new();
+        write(&tally, &contract, style, Policy::default(), &mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("reports are text")
+    }
+
+    #[test]
+    fn a_run_without_findings_is_a_few_lines() {
+        let events = sample::stream(vec![
+            sample::good_case("dry-run/valid", 0, &["DRY-01", "DRY-04"]),
+            sample::good_case("refuse/unknown", 1, &["ERR-02", "RSP-07"]),
+        ]);
+        insta::assert_snapshot!(report(&events, PLAIN), @r#"
+        7 clauses: 4 held · 1 not reached · 1 untested · 1 not in this edition
+        2 cases: 2 passed
+        0 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+        CONFORMS: everything observed is allowed.
+        "#);
+    }
+
+    #[test]
+    fn a_run_with_findings_shows_the_wire() {
+        insta::assert_snapshot!(report(&sample::mixed(), PLAIN), @r#"
+        FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+              MUST · documented+recorded · API, R14
+              allowed   i-0a1b2c3d4e5f60718 stays running
+              observed  i-0a1b2c3d4e5f60718 is stopping
+              cases     dry-run/valid (+1 more), step 1
+              request   POST /
+                        Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a1b2c3d4e5f60718&DryRun=true
+              answer    200 <StopInstancesResponse> <instanceId>i-0a1b2c3d4e5f60718</instanceId>
+                        </StopInstancesResponse>
+              repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+              curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); until curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+              aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+        WARN  RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
+              observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>& (refuse/unknown)
+
+        UNSUPPORTED  1 case: RunInstances refuses Spot: InvalidParameter
+              cases     refuse/spot
+
+        ERROR        1 case: could not connect: refused
+              cases     concurrent/two
+
+        7 clauses: 2 held · 1 failed · 1 warned · 1 not reached · 1 untested · 1 not in this edition
+        5 cases: 2 failed · 1 warned · 1 unsupported · 1 errors of ours
+        10 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+        DEVIATES: 1 clause is violated in 2 cases.
+        "#);
+    }
+
+    #[test]
+    fn a_verbose_report_names_sources_and_what_was_not_judged() {
+        let events = sample::stream(vec![sample::bad_case("dry-run/valid", 0, sample::A)]);
+        insta::assert_snapshot!(report(&events, Style { verbose: true, width: 70, ..PLAIN }), @r#"
+        FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+              MUST · documented+recorded · API (Amazon EC2 API Reference,
+              StopInstances), R14 (a recorded answer)
+              allowed   i-0a1b2c3d4e5f60718 stays running
+              observed  i-0a1b2c3d4e5f60718 is stopping
+              case      dry-run/valid, step 1
+              purpose   What dry-run/valid shows.
+              request   POST /
+                        Action=StopInstances&Version=2016-11-15&InstanceId.1=i
+                        -0a1b2c3d4e5f60718&DryRun=true
+              answer    200 <StopInstancesResponse>
+                        <instanceId>i-0a1b2c3d4e5f60718</instanceId>
+                        </StopInstancesResponse>
+              repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+              curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); until curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+              aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+        not reached  RSP-07: no case of the run came to it
+        not reached  ERR-02: left out: refuse/unknown
+        not reached  SPT-01: left out: refuse/spot
+        untested     LIM-02: needs a thousand instances
+
+        7 clauses: 1 held · 1 failed · 3 not reached · 1 untested · 1 not in this edition
+        1 case: 1 failed
+        5 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+        DEVIATES: 1 clause is violated in 1 case.
+        "#);
+    }
+
+    #[test]
+    fn colours_are_there_only_on_request_and_nothing_else_acts_on_the_terminal() {
+        let mut events = sample::mixed();
+        events.insert(
+            1,
+            Event::Noted(Noted {
+                case: "a\x1b[2J".into(),
+                text: "left \x1b[31m\nbehind".into(),
+            }),
+        );
+        assert!(!report(&events, PLAIN).contains('\x1b'));
+        let coloured = report(&events, Style { color: true, ..PLAIN });
+        let mut rest = coloured.as_str();
+        while let Some((_, after)) = rest.split_once('\x1b') {
+            let code = after.split('m').next().unwrap_or_default();
+            assert!(["[0", "[1;31", "[33", "[32", "[2"].contains(&code), "{code:?}");
+            rest = after;
+        }
+        assert!(!coloured.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn many_kinds_of_one_violation_are_counted_not_listed() {
+        let cases = ["a", "b", "c", "d", "e", "f"]
+            .iter()
+            .enumerate()
+            .map(|(index, name)| {
+                let mut case = sample::bad_case(name, index, sample::A);
+                case.findings = vec![sample::finding(
+                    name,
+                    "DRY-04",
+                    Verdict::Fail,
+                    "running",
+                    &format!("{name} happened"),
+                )];
+                case
+            });
+        let text = report(&sample::stream(cases.collect()), PLAIN);
+        assert_eq!(text.matches("FAIL").count(), 3);
+        assert!(
+            text.contains("… and 3 findings of DRY-04 told otherwise"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("DEVIATES: 1 clause is violated in 6 cases.\n"),
+            "{text}"
+        );
     }
 }

@@ -142,7 +142,10 @@ pub(crate) fn shape(text: &str) -> String {
 /// What stands for a token in a shape, if the token is one that varies.
 fn placeholder(token: &str) -> Option<&'static str> {
     if let Some((kind, digits)) = token.split_once('-')
-        && matches!(kind, "i" | "r" | "sir" | "vol" | "eni" | "ami" | "snap" | "subnet" | "vpc" | "sg")
+        && matches!(
+            kind,
+            "i" | "r" | "sir" | "vol" | "eni" | "ami" | "snap" | "subnet" | "vpc" | "sg"
+        )
         && !digits.is_empty()
         && digits.bytes().all(|b| b.is_ascii_hexdigit())
     {
@@ -177,7 +180,10 @@ mod tests {
 
     #[test]
     fn what_acts_on_a_terminal_becomes_visible() {
-        assert_eq!(visible("a\x1b[31mb\u{9b}2J\n\u{202e}c"), "a\\u{1b}[31mb\\u{9b}2J\\n\\u{202e}c");
+        assert_eq!(
+            visible("a\x1b[31mb\u{9b}2J\n\u{202e}c"),
+            "a\\u{1b}[31mb\\u{9b}2J\\n\\u{202e}c"
+        );
         assert_eq!(visible("ü ✓ 日本"), "ü ✓ 日本");
     }
 
@@ -206,8 +212,14 @@ mod tests {
             shape("requestId 724f3a5a-a070-4d51-8883-6afa15daa139, 'i-12345678'"),
             "requestId <request id>, 'i-…'"
         );
-        assert_eq!(shape("hdr=1gQo638VpjxmlX3qodw5Pd1NptOl5BJ7lgbFH144"), "hdr=<token>");
+        assert_eq!(
+            shape("hdr=1gQo638VpjxmlX3qodw5Pd1NptOl5BJ7lgbFH144"),
+            "hdr=<token>"
+        );
         assert_ne!(shape("status 400"), shape("status 412"));
-        assert_eq!(shape("InvalidInstanceID.NotFound – ü"), "InvalidInstanceID.NotFound – ü");
+        assert_eq!(
+            shape("InvalidInstanceID.NotFound – ü"),
+            "InvalidInstanceID.NotFound – ü"
+        );
     }
 }
