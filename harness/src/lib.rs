@@ -14,6 +14,7 @@ pub mod model;
 pub mod plan;
 pub mod protocol;
 pub mod reference;
+pub mod report;
 pub mod runner;
 pub mod verdict;
 pub mod wire;

@@ -1,0 +1,558 @@
+//! What there is, without a request: the cases, the clauses, and one of either explained.
+//!
+//! ```text
+//! dry-run/valid
+//!     A dry run of an allowed stop is refused with DryRunOperation and changes nothing.
+//!     DRY-01, DRY-04
+//! ```
+//!
+//! ```text
+//! DRY-04   MUST    documented+recorded  fails     checked by dry-run/valid (+3 more)
+//! LIM-02   SHOULD  inferred             warns     untested: needs a thousand instances
+//! ```
+//!
+//! A contract enters, or cases of a plan; text leaves. Reasons, statements and titles come from our own files.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use crate::call::{Auth, Encoding, Form, Method, Order};
+use crate::contract::{
+    Act, CallTemplate, Clause, ClauseId, Contract, Demand, FixtureKind, Market, Refusal, Root, Scenario,
+    Step, Transition,
+};
+use crate::report::text::{fold, some_of};
+
+/// A case of a plan, to be listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it shows.
+    pub purpose: &'a str,
+    /// The clauses it is there for.
+    pub clauses: &'a [ClauseId],
+}
+
+impl<'a> From<&'a Scenario> for Listed<'a> {
+    fn from(scenario: &'a Scenario) -> Self {
+        Listed {
+            name: &scenario.name,
+            purpose: &scenario.purpose,
+            clauses: &scenario.clauses,
+        }
+    }
+}
+
+/// Nothing has this id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("explain {asked}: no clause and no case has this name{}", hint(.close))]
+pub struct UnknownId {
+    /// What was asked for.
+    pub asked: String,
+    /// Names that are nearly it.
+    pub close: Vec<String>,
+}
+
+fn hint(close: &[String]) -> String {
+    match close {
+        [] => " (see `stopcheck list` and `stopcheck list --clauses`)".to_owned(),
+        close => format!(" (did you mean {}?)", close.join(", ")),
+    }
+}
+
+/// Lists cases: name, purpose, clauses.
+pub fn cases<'a>(
+    cases: impl IntoIterator<Item = Listed<'a>>,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for case in cases {
+        writeln!(out, "{}", case.name)?;
+        paragraph(case.purpose, width, out)?;
+        if !case.clauses.is_empty() {
+            paragraph(&ids(case.clauses), width, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lists every clause: id, level, confidence, what a violation does, and what checks it.
+pub fn clauses(contract: &Contract, out: &mut dyn Write) -> io::Result<()> {
+    let longest = contract
+        .clauses
+        .iter()
+        .map(|clause| clause.id.as_str().chars().count())
+        .max()
+        .unwrap_or(0);
+    for clause in &contract.clauses {
+        writeln!(
+            out,
+            "{:<longest$}  {:<8}  {:<20}  {}  {}",
+            clause.id,
+            clause.level.word(),
+            clause.confidence.word(),
+            if clause.decides() { "fails" } else { "warns" },
+            standing(contract, clause)
+        )?;
+    }
+    Ok(())
+}
+
+/// Explains the clause or the case of this name, in any spelling of it.
+pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, UnknownId> {
+    let name = name.trim();
+    if let Some(clause) = contract
+        .clauses
+        .iter()
+        .find(|clause| clause.id.as_str().eq_ignore_ascii_case(name))
+    {
+        return Ok(explain_clause(contract, clause, width));
+    }
+    if let Some(case) = contract
+        .scenarios
+        .iter()
+        .find(|case| case.name.eq_ignore_ascii_case(name))
+    {
+        return Ok(explain_case(contract, case, width));
+    }
+    Err(UnknownId {
+        asked: name.to_owned(),
+        close: close_to(contract, name),
+    })
+}
+
+/// Whether and by what a clause is judged.
+fn standing(contract: &Contract, clause: &Clause) -> String {
+    if !clause.holds {
+        return format!("not in this edition (holds {})", clause.range);
+    }
+    if let Some(reason) = &clause.untested {
+        return format!("untested: {reason}");
+    }
+    let by: Vec<&str> = cases_of(contract, clause)
+        .map(|case| case.name.as_str())
+        .collect();
+    if !by.is_empty() {
+        return format!("checked by {}", some_of(by.iter().copied(), 1, by.len()));
+    }
+    if !clause.checks.is_empty() {
+        return "checked wherever it applies".to_owned();
+    }
+    match rows_of(contract, clause).is_empty() {
+        false => "checked by the tables, wherever they apply".to_owned(),
+        true => "checked by nothing".to_owned(),
+    }
+}
+
+fn cases_of<'a>(contract: &'a Contract, clause: &'a Clause) -> impl Iterator<Item = &'a Scenario> {
+    contract.scenarios.iter().filter(|case| {
+        case.clauses.contains(&clause.id) || case.steps.iter().any(|step| step.witness.contains(&clause.id))
+    })
+}
+
+fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String {
+    let mut out = String::new();
+    for line in fold(&format!("{}  {}", clause.id, clause.statement), width) {
+        let _ = writeln!(out, "{line}");
+    }
+    out.push('\n');
+    let consequence = if clause.decides() {
+        "a violation fails the run"
+    } else {
+        "a violation is a warning"
+    };
+    let mut rows = vec![
+        ("level", format!("{}; {consequence}", clause.level.word())),
+        ("confidence", clause.confidence.word().to_owned()),
+        ("chapter", clause.group.clone()),
+        (
+            "editions",
+            format!(
+                "{}{}",
+                clause.range,
+                if clause.holds { "" } else { " (not this one)" }
+            ),
+        ),
+    ];
+    for key in &clause.sources {
+        let title = contract.sources.iter().find(|source| source.key == *key);
+        rows.push((
+            "source",
+            title.map_or_else(|| key.clone(), |source| format!("{key}: {}", source.title)),
+        ));
+    }
+    rows.extend(clause.note.iter().map(|note| ("note", note.clone())));
+    rows.extend(clause.untested.iter().map(|reason| ("untested", reason.clone())));
+    rows.extend(
+        clause
+            .checks
+            .iter()
+            .map(|check| ("check", check.word().to_owned())),
+    );
+    rows.extend(rows_of(contract, clause));
+    rows.extend(cases_of(contract, clause).map(|case| ("case", format!("{}  {}", case.name, case.purpose))));
+    table(&rows, width, &mut out);
+    out
+}
+
+/// The rows of the tables that cite a clause.
+fn rows_of(contract: &Contract, clause: &Clause) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    for transition in &contract.transitions {
+        if transition.clauses.contains(&clause.id) {
+            rows.push(("transition", transition_row(transition)));
+        }
+    }
+    for refusal in &contract.refusals {
+        let aspects = &refusal.clauses;
+        for (aspect, clauses) in [
+            ("if it is accepted", &aspects.refused),
+            ("if the status is another", &aspects.status),
+            ("if the code is another", &aspects.code),
+            ("if the code is not the preferred one", &aspects.preferred),
+            ("if the message is another", &aspects.message),
+            ("if it changes something", &aspects.effect),
+        ] {
+            if clauses.contains(&clause.id) {
+                rows.push(("refusal", format!("{}; violated {aspect}", refusal_row(refusal))));
+            }
+        }
+    }
+    rows
+}
+
+fn transition_row(transition: &Transition) -> String {
+    let answers: Vec<String> = transition
+        .answers
+        .iter()
+        .map(|answer| {
+            let odd = if answer.odd { " (with a warning)" } else { "" };
+            format!("{} → {}{odd}", answer.previous, answer.current)
+        })
+        .collect();
+    let from = transition.from.wire_name().unwrap_or("gone");
+    format!("{} on {from}: {}", transition.action, answers.join(" or "))
+}
+
+fn refusal_row(refusal: &Refusal) -> String {
+    let answers: Vec<String> = refusal
+        .answers
+        .iter()
+        .map(|answer| {
+            let status: Vec<String> = answer.status.iter().map(u16::to_string).collect();
+            format!("{} {}", status.join("/"), answer.code)
+        })
+        .collect();
+    let demand = match refusal.demand {
+        Demand::Must => "must be refused with",
+        Demand::Should => "should be refused with",
+        Demand::May => "may be refused with",
+        Demand::Odd => "is accepted, or oddly refused with",
+    };
+    format!("{} {demand} {}", refusal.condition.word(), answers.join(" or "))
+}
+
+fn explain_case(contract: &Contract, case: &Scenario, width: usize) -> String {
+    let mut out = format!("{}\n", case.name);
+    for line in fold(&case.purpose, width) {
+        let _ = writeln!(out, "{line}");
+    }
+    out.push('\n');
+    let mut rows = Vec::new();
+    for id in &case.clauses {
+        let statement = contract.clause(id).map_or("", |clause| clause.statement.as_str());
+        rows.push(("clause", format!("{id}  {statement}")));
+    }
+    for (name, kind) in &case.fixtures {
+        rows.push(("fixture", format!("{{{name}}} {}", kind_in_words(kind))));
+    }
+    table(&rows, width, &mut out);
+    for (at, step) in case.steps.iter().enumerate() {
+        let _ = writeln!(out, "step {:<7}{}", at + 1, step_in_words(step));
+    }
+    let _ = writeln!(
+        out,
+        "repeat      stopcheck run --case {}",
+        super::repeat::quote(&case.name)
+    );
+    out
+}
+
+/// A fixture as a person would order it.
+fn kind_in_words(kind: &FixtureKind) -> String {
+    let state = kind.state.wire_name().unwrap_or("terminated and purged");
+    let mut out = format!(
+        "{state}, {}",
+        match kind.market {
+            Market::OnDemand => "on demand",
+            Market::OneTimeSpot => "one-time Spot",
+            Market::PersistentSpot => "persistent Spot",
+        }
+    );
+    out.push_str(match kind.root {
+        Root::Ebs => ", EBS root",
+        Root::InstanceStore => ", instance-store root",
+    });
+    for (holds, words) in [
+        (kind.stop_protected, ", stop-protected"),
+        (kind.termination_protected, ", termination-protected"),
+        (kind.hibernation, ", set up for hibernation"),
+    ] {
+        if holds {
+            out.push_str(words);
+        }
+    }
+    out
+}
+
+fn step_in_words(step: &Step) -> String {
+    let mut out = match &step.act {
+        Act::Call(call) => call_in_words(call),
+        Act::Together(call, times) => format!("{times} times at once: {}", call_in_words(call)),
+        Act::Settle(names, state) => {
+            let names: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
+            format!(
+                "wait until {} is {}",
+                names.join(" and "),
+                state.wire_name().unwrap_or("gone")
+            )
+        }
+        Act::Observe => "describe the fleet".to_owned(),
+    };
+    if step.control {
+        out.push_str("  [control]");
+    }
+    if !step.witness.is_empty() {
+        let _ = write!(out, "  [decides {}]", ids(&step.witness));
+    }
+    out
+}
+
+/// A call as it would stand in a query, unencoded, and what is special about how it travels.
+fn call_in_words(call: &CallTemplate) -> String {
+    let mut pairs: Vec<String> = Vec::new();
+    pairs.extend(call.action.iter().map(|action| format!("Action={action}")));
+    pairs.extend(call.params.iter().map(|(name, value)| format!("{name}={value}")));
+    let form = &call.form;
+    let method = match form.method {
+        Method::Post => "POST",
+        Method::Get => "GET",
+    };
+    let mut out = format!("{method} {}", pairs.join("&"));
+    let special = form_in_words(form);
+    if !special.is_empty() {
+        let _ = write!(out, "  [{}]", special.join(", "));
+    }
+    out
+}
+
+fn form_in_words(form: &Form) -> Vec<String> {
+    let plain = Form::default();
+    let mut out = Vec::new();
+    if form.version != plain.version {
+        out.push(
+            form.version
+                .as_ref()
+                .map_or("no Version".into(), |version| format!("Version={version}")),
+        );
+    }
+    if form.content_type != plain.content_type && form.method == Method::Post {
+        out.push(
+            form.content_type
+                .as_ref()
+                .map_or("no content type".into(), |media| format!("as {media}")),
+        );
+    }
+    match form.order {
+        Order::ActionFirst => {}
+        Order::ActionLast => out.push("Action last".into()),
+        Order::Sorted => out.push("parameters sorted".into()),
+        Order::Reversed => out.push("parameters reversed".into()),
+    }
+    match form.encoding {
+        Encoding::Standard => {}
+        Encoding::PlusForSpace => out.push("space as +".into()),
+        Encoding::EveryByte => out.push("every byte percent-encoded".into()),
+    }
+    match form.auth {
+        Auth::Header => {}
+        Auth::Query => out.push("signed in the query".into()),
+        Auth::Unsigned => out.push("unsigned".into()),
+        Auth::WrongSignature => out.push("wrong signature".into()),
+        Auth::UnknownKey => out.push("unknown key".into()),
+        Auth::Stale => out.push("stale signature".into()),
+        Auth::Garbage => out.push("garbage for a signature".into()),
+        Auth::Session => out.push("temporary credentials".into()),
+        Auth::ExpiredSession => out.push("expired credentials".into()),
+        Auth::Denied => out.push("a caller who may not stop".into()),
+    }
+    out
+}
+
+fn ids(clauses: &[ClauseId]) -> String {
+    let ids: Vec<&str> = clauses.iter().map(ClauseId::as_str).collect();
+    ids.join(", ")
+}
+
+fn paragraph(text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    for line in fold(text, width.saturating_sub(4)) {
+        writeln!(out, "    {line}")?;
+    }
+    Ok(())
+}
+
+/// Rows of a label and a text; a label is not repeated.
+fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
+    const LABEL: usize = 12;
+    let mut before = "";
+    for (label, text) in rows {
+        for (at, line) in fold(text, width.saturating_sub(LABEL)).into_iter().enumerate() {
+            let shown = if at == 0 && *label != before { label } else { "" };
+            let _ = writeln!(out, "{shown:<LABEL$}{line}");
+        }
+        before = label;
+    }
+}
+
+/// The names of clauses and cases that are nearly the one asked for, the nearest first.
+fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let asked: Vec<char> = asked.to_lowercase().chars().take(100).collect();
+    let text: String = asked.iter().collect();
+    let names = contract
+        .clauses
+        .iter()
+        .map(|clause| clause.id.as_str())
+        .chain(contract.scenarios.iter().map(|case| case.name.as_str()));
+    let mut near: Vec<(usize, &str)> = names
+        .filter_map(|name| {
+            let known: Vec<char> = name.to_lowercase().chars().collect();
+            let lower: String = known.iter().collect();
+            let distance = distance(&asked, &known);
+            let part = text.chars().count() >= 3 && lower.contains(&text);
+            (part || distance <= 2.max(known.len() / 4)).then_some((if part { 0 } else { distance }, name))
+        })
+        .collect();
+    near.sort_by_key(|(distance, _)| *distance);
+    near.into_iter()
+        .take(SHOWN)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+/// How many characters must be inserted, removed or replaced to make one text of the other.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b) {
+            let above = *cell;
+            *cell = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
+            (diagonal, left) = (above, *cell);
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn cases_are_listed_with_purpose_and_clauses() {
+        let contract = sample::contract();
+        let mut out = Vec::new();
+        cases(contract.scenarios.iter().map(Listed::from), 60, &mut out).expect("a vector takes everything");
+        insta::assert_snapshot!(String::from_utf8_lossy(&out), @r#"
+        dry-run/valid
+            A dry run of an allowed stop is refused and changes
+            nothing.
+            DRY-01, DRY-04
+        refuse/unknown
+            An id that nobody owns.
+            ERR-02
+        refuse/spot
+            A one-time Spot Instance.
+            SPT-01
+        "#);
+    }
+
+    #[test]
+    fn clauses_are_listed_with_what_checks_them() {
+        let mut out = Vec::new();
+        clauses(&sample::contract(), &mut out).expect("a vector takes everything");
+        insta::assert_snapshot!(String::from_utf8_lossy(&out), @r#"
+        DRY-01  MUST      documented            fails  checked by dry-run/valid
+        DRY-04  MUST      documented+recorded   fails  checked by dry-run/valid
+        RSP-07  SHOULD    recorded              warns  checked wherever it applies
+        ERR-02  MUST      recorded              fails  checked by refuse/unknown
+        SPT-01  MUST      documented            fails  checked by refuse/spot
+        LIM-02  SHOULD    inferred              warns  untested: needs a thousand instances
+        OLD-01  MUST      documented            fails  not in this edition (holds until 2025-04)
+        "#);
+    }
+
+    #[test]
+    fn a_clause_is_explained_with_its_sources_rows_and_cases() {
+        let text = explain(&sample::contract(), "dry-04", 70).expect("the clause is there");
+        insta::assert_snapshot!(text, @r#"
+        DRY-04 A dry run changes nothing: the instance stays running.
+
+        level       MUST; a violation fails the run
+        confidence  documented+recorded
+        chapter     dry-run
+        editions    always
+        source      API: Amazon EC2 API Reference, StopInstances
+                    R14: a recorded answer
+        note        Looked at with DescribeInstances.
+        refusal     dry-run must be refused with 412 DryRunOperation; violated
+                    if it changes something
+        case        dry-run/valid A dry run of an allowed stop is refused and
+                    changes nothing.
+        "#);
+    }
+
+    #[test]
+    fn a_case_is_explained_with_its_steps() {
+        let text = explain(&sample::contract(), "dry-run/valid", 70).expect("the case is there");
+        insta::assert_snapshot!(text, @r#"
+        dry-run/valid
+        A dry run of an allowed stop is refused and changes nothing.
+
+        clause      DRY-01 A dry run answers `DryRunOperation`.
+                    DRY-04 A dry run changes nothing: the instance stays
+                    running.
+        fixture     {a} running, on demand, EBS root
+        step 1      POST Action=StopInstances&InstanceId.1={a}&DryRun=true
+        step 2      wait until {a} is running
+        step 3      describe the fleet
+        repeat      stopcheck run --case dry-run/valid
+        "#);
+    }
+
+    #[test]
+    fn an_unknown_name_brings_close_ones() {
+        let error = explain(&sample::contract(), "dry04", 70).expect_err("there is no such clause");
+        assert_eq!(error.close, ["DRY-04", "DRY-01"]);
+        let error = explain(&sample::contract(), "dry-run/vaild", 70).expect_err("there is no such case");
+        assert_eq!(error.close, ["dry-run/valid"]);
+        let error = explain(&sample::contract(), "nothing like it", 70).expect_err("there is no such thing");
+        assert_eq!(
+            error.to_string(),
+            "explain nothing like it: no clause and no case has this name \
+             (see `stopcheck list` and `stopcheck list --clauses`)"
+        );
+    }
+
+    #[test]
+    fn distance_counts_changes() {
+        let of = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
+        assert_eq!((of("kitten", "sitting"), of("", "ab"), of("ab", "ab")), (3, 2, 0));
+    }
+}

@@ -1,0 +1,49 @@
+//! Reports: what a run amounts to, told to people and to programs.
+//!
+//! Events enter a [`Tally`]; every format is a pure view of the tally and the contract, written to the `Write` it
+//! is given. One format, one file. Nothing here judges, opens files, or looks at the environment.
+
+use std::io::{self, Write};
+
+use crate::contract::Contract;
+
+pub mod exit;
+pub mod json;
+pub mod junit;
+pub mod list;
+pub mod progress;
+pub mod repeat;
+#[cfg(test)]
+mod sample;
+pub mod tally;
+pub mod terminal;
+mod text;
+
+pub use tally::{Policy, Tally};
+pub use terminal::Style;
+
+/// A format of report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// For a person.
+    Terminal(Style),
+    /// For continuous integration.
+    Junit,
+    /// For programs.
+    Json,
+}
+
+/// Writes a report.
+pub fn write_report(
+    kind: ReportKind,
+    tally: &Tally,
+    contract: &Contract,
+    policy: Policy,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match kind {
+        ReportKind::Terminal(style) => terminal::write(tally, contract, style, policy, out),
+        ReportKind::Junit => junit::write(tally, contract, policy, out),
+        ReportKind::Json => json::write(tally, contract, policy, out),
+    }
+}

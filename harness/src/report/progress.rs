@@ -1,0 +1,143 @@
+//! The progress bar on the terminal's standard error. The only file that speaks with indicatif.
+//!
+//! ```text
+//! ━━━━━━━━━━━━━━──────────  123/200  3 findings  dry-run/valid
+//! ```
+//!
+//! Events enter; nothing leaves but the bar, and none where standard error is no terminal. Other output goes
+//! through [`Progress::println`] or [`Progress::suspend`], so that bar and text never share a line.
+
+use std::io::{self, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::journal::Event;
+use crate::report::text::{one_line, plural};
+use crate::verdict::Verdict;
+
+/// A bar that follows a run.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    findings: usize,
+}
+
+impl Progress {
+    /// A bar on standard error, drawn only if `wished` and standard error is a terminal.
+    pub fn stderr(wished: bool) -> Self {
+        let target = if wished {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Progress {
+            bar: ProgressBar::with_draw_target(None, target),
+            findings: 0,
+        }
+    }
+
+    /// Moves the bar.
+    pub fn take(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted(run) => {
+                let style = ProgressStyle::with_template("{bar:24} {pos:>5}/{len}  {prefix}  {wide_msg}")
+                    .expect("the template is well-formed, a test shows it");
+                self.bar.set_style(style.progress_chars("━━─"));
+                self.bar.set_length(u64::try_from(run.cases).unwrap_or(u64::MAX));
+                self.show_findings();
+            }
+            Event::CaseStarted(case) if !self.bar.is_hidden() => {
+                self.bar.set_message(one_line(&case.case, 80))
+            }
+            Event::Judged(judged) => {
+                // Warnings would make every endpoint look bad from afar.
+                let telling = judged
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.verdict > Verdict::Warn)
+                    .count();
+                if telling > 0 {
+                    self.findings += telling;
+                    self.show_findings();
+                }
+            }
+            Event::CaseEnded(_) => self.bar.inc(1),
+            Event::RunEnded(_) => self.bar.finish_and_clear(),
+            Event::CaseStarted(_)
+            | Event::FixtureReady(_)
+            | Event::StepStarted(_)
+            | Event::Exchanged(_)
+            | Event::Noted(_) => {}
+        }
+    }
+
+    /// Writes a line without tearing the bar.
+    pub fn println(&self, out: &mut dyn Write, line: &str) -> io::Result<()> {
+        self.suspend(|| writeln!(out, "{line}"))
+    }
+
+    /// Takes the bar away while `f` writes.
+    pub fn suspend<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.bar.suspend(f)
+    }
+
+    fn show_findings(&self) {
+        self.bar.set_prefix(plural(self.findings, "finding"));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Edition;
+    use crate::journal::{CaseEnded, Finding, Judged, RunStarted, SCHEMA};
+    use crate::verdict::Outcome;
+
+    #[test]
+    fn a_hidden_bar_counts_and_lets_lines_through() {
+        let mut progress = Progress::stderr(false);
+        progress.take(&Event::RunStarted(RunStarted {
+            schema: SCHEMA,
+            stopcheck: "0.1.0".into(),
+            endpoint: "reference".into(),
+            region: "us-east-1".into(),
+            edition: Edition::Current,
+            seed: 0,
+            cases: 2,
+            left_out: 0,
+            at_ms: 0,
+        }));
+        let finding = |verdict| Finding {
+            id: "a/b#1/X-01".into(),
+            clause: "X-01".into(),
+            verdict,
+            allowed: String::new(),
+            observed: String::new(),
+        };
+        progress.take(&Event::Judged(Judged {
+            case: "a/b".into(),
+            step: 1,
+            held: vec![],
+            findings: vec![finding(Verdict::Warn), finding(Verdict::Fail)],
+        }));
+        progress.take(&Event::CaseEnded(CaseEnded {
+            case: "a/b".into(),
+            outcome: Outcome::Judged {
+                verdict: Verdict::Fail,
+            },
+        }));
+        assert_eq!((progress.bar.position(), progress.bar.length()), (1, Some(2)));
+        assert_eq!(progress.bar.prefix(), "1 finding");
+        let mut out = Vec::new();
+        progress
+            .println(&mut out, "a line")
+            .expect("a vector takes everything");
+        assert_eq!(out, b"a line\n");
+    }
+}

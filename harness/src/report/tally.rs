@@ -1,0 +1,1076 @@
+//! The tally: what a stream of events amounts to. Every report is a view of it.
+//!
+//! Events enter one by one through [`Tally::take`]; cases may be interleaved. Leaves: cases in the order of the
+//! plan, findings in groups, the status of every clause, counts, the exit code. Exchanges are kept for open cases
+//! only, and of those with findings the text of a reproduction is made at once, so memory does not grow with the
+//! number of requests.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::contract::{ClauseId, Confidence, Contract, Level};
+use crate::journal::{
+    CaseEnded, CaseStarted, Event, Exchanged, FixtureReady, Intent, Judged, Noted, Role, RunStarted,
+};
+use crate::report::exit;
+use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
+use crate::report::text::shape;
+use crate::verdict::{Outcome, Verdict};
+
+/// In how many findings of a group the wire is kept; those of the first cases.
+const EVIDENCE_KEPT: usize = 8;
+
+/// How many differently shaped groups of one clause and verdict are told apart. An endpoint that answers noise
+/// would otherwise fill the memory.
+const SHAPES_KEPT: usize = 100;
+
+/// How many names of cases a clause status shows.
+const NAMES_SHOWN: usize = 5;
+
+/// Everything a report knows.
+#[derive(Debug)]
+pub struct Tally {
+    clauses: Vec<Heading>,
+    run: Option<RunStarted>,
+    cases: BTreeMap<Key, Case>,
+    open: HashMap<String, Open>,
+    groups: Vec<GroupHead>,
+    by_shape: HashMap<(ClauseId, Verdict, String), usize>,
+    shapes: HashMap<(ClauseId, Verdict), usize>,
+    notes: Vec<Noted>,
+    requests: u64,
+    clock: Clock,
+    ended: Option<bool>,
+    texts: HashSet<Arc<str>>,
+    lists: HashSet<Arc<[ClauseId]>>,
+}
+
+/// What decides the exit code beyond the verdicts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Warnings decide the run, too.
+    pub strict: bool,
+}
+
+/// One case of the run.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its position in the plan.
+    pub index: usize,
+    /// What it shows.
+    pub purpose: Arc<str>,
+    /// The clauses it is there for.
+    pub clauses: Arc<[ClauseId]>,
+    /// How it ended; `None` if it did not.
+    pub outcome: Option<Outcome>,
+    /// The findings, in the order in which they were made.
+    pub findings: Vec<Found>,
+    /// The clauses that held, sorted.
+    pub held: Arc<[ClauseId]>,
+    /// The instances it had; kept of cases with findings.
+    pub fixtures: Vec<FixtureReady>,
+    /// When its first request was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    pub began_ms: Option<u64>,
+    /// From its first request to its last answer, milliseconds.
+    pub took_ms: u64,
+    /// How many requests it sent.
+    pub requests: usize,
+}
+
+/// One finding of a case.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its id in the run.
+    pub id: Box<str>,
+    /// The step.
+    pub step: usize,
+    /// The clause.
+    pub clause: ClauseId,
+    /// How bad.
+    pub verdict: Verdict,
+    /// What was allowed.
+    pub allowed: Arc<str>,
+    /// What was observed.
+    pub observed: Arc<str>,
+    /// What was on the wire; kept for the first findings of a group.
+    pub evidence: Option<Box<Evidence>>,
+    group: usize,
+}
+
+/// What was on the wire, and how to have it there again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Method, path and body of the request, not sanitised.
+    pub request: String,
+    /// The status and the beginning of the answer, not sanitised.
+    pub answer: String,
+    /// How to see it again.
+    pub repeat: Repeat,
+}
+
+/// Findings that say the same thing of several cases.
+#[derive(Debug, Clone)]
+pub struct Group<'a> {
+    /// The clause.
+    pub clause: &'a ClauseId,
+    /// How bad.
+    pub verdict: Verdict,
+    /// How many findings.
+    pub findings: usize,
+    /// The names of the cases, in the order of the plan, each once.
+    pub cases: Vec<&'a str>,
+    /// The case of the first finding.
+    pub case: &'a Case,
+    /// The first finding.
+    pub first: &'a Found,
+}
+
+/// What the run says of a clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClauseStatus {
+    /// The clause.
+    pub id: ClauseId,
+    /// How binding it is.
+    pub level: Level,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// What the run says.
+    pub status: Status,
+}
+
+/// See [`ClauseStatus`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// The clause does not hold in the edition of the run.
+    NotInEdition,
+    /// The clause cannot be tested through the API.
+    Untested {
+        /// Why.
+        reason: String,
+    },
+    /// No case of the run judged it.
+    Unreached {
+        /// Why, as far as it can be seen.
+        reason: String,
+    },
+    /// It was judged and never violated.
+    Held {
+        /// The first of the cases.
+        by: Vec<String>,
+        /// How many cases.
+        cases: usize,
+    },
+    /// It was violated, or could not be told.
+    Found {
+        /// The worst verdict.
+        verdict: Verdict,
+        /// How many findings of any verdict.
+        findings: usize,
+        /// The first of the cases with findings of the worst verdict.
+        by: Vec<String>,
+        /// How many cases have findings.
+        cases: usize,
+    },
+}
+
+/// How much of what there was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Cases by their worst verdict.
+    pub cases: ByVerdict,
+    /// Cases for which the endpoint lacks something.
+    pub unsupported: usize,
+    /// Cases on which the harness failed.
+    pub errors: usize,
+    /// Cases that began and did not end.
+    pub unfinished: usize,
+    /// Cases left out by a filter.
+    pub left_out: usize,
+    /// Findings by verdict; none is a pass.
+    pub findings: ByVerdict,
+    /// Requests sent, of any role.
+    pub requests: u64,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+}
+
+/// A number for each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByVerdict {
+    /// [`Verdict::Pass`].
+    pub pass: usize,
+    /// [`Verdict::Warn`].
+    pub warn: usize,
+    /// [`Verdict::Inconclusive`].
+    pub inconclusive: usize,
+    /// [`Verdict::Fail`].
+    pub fail: usize,
+}
+
+/// How many clauses have which status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClauseCounts {
+    /// All clauses of the contract.
+    pub all: usize,
+    /// Judged and never violated.
+    pub held: usize,
+    /// Violated, and the violation decides the run.
+    pub failed: usize,
+    /// Violated without deciding the run.
+    pub warned: usize,
+    /// It could not be told.
+    pub inconclusive: usize,
+    /// Not judged by any case of the run.
+    pub unreached: usize,
+    /// Cannot be tested through the API.
+    pub untested: usize,
+    /// Not in the edition.
+    pub not_in_edition: usize,
+}
+
+/// Cases are ordered by their place in the plan. Journals of different plans may share places.
+type Key = (usize, Arc<str>);
+
+#[derive(Debug)]
+struct Heading {
+    id: ClauseId,
+    level: Level,
+    confidence: Confidence,
+    holds: bool,
+    untested: Option<String>,
+    scenarios: Vec<String>,
+}
+
+/// A case that has begun and not ended.
+#[derive(Debug)]
+struct Open {
+    key: Key,
+    fixtures: Vec<FixtureReady>,
+    steps: Vec<(usize, Intent)>,
+    sent: Vec<Sent>,
+    held: Vec<ClauseId>,
+}
+
+#[derive(Debug)]
+struct GroupHead {
+    with_evidence: BTreeSet<(Key, usize)>,
+}
+
+/// The time of the run. A journal of several parts has several stretches of it.
+#[derive(Debug, Default)]
+struct Clock {
+    earlier_ms: u64,
+    began_ms: u64,
+    latest_ms: u64,
+}
+
+impl Clock {
+    fn begin(&mut self, at_ms: u64) {
+        self.earlier_ms = self.elapsed();
+        (self.began_ms, self.latest_ms) = (at_ms, at_ms);
+    }
+
+    fn see(&mut self, at_ms: u64) {
+        self.latest_ms = self.latest_ms.max(at_ms);
+    }
+
+    fn elapsed(&self) -> u64 {
+        self.earlier_ms + self.latest_ms.saturating_sub(self.began_ms)
+    }
+}
+
+impl Tally {
+    /// A tally of nothing yet, for a run of this contract.
+    pub fn new(contract: &Contract) -> Self {
+        let clauses = contract
+            .clauses
+            .iter()
+            .map(|clause| Heading {
+                id: clause.id.clone(),
+                level: clause.level,
+                confidence: clause.confidence,
+                holds: clause.holds,
+                untested: clause.untested.clone(),
+                scenarios: contract
+                    .scenarios
+                    .iter()
+                    .filter(|scenario| scenario.clauses.contains(&clause.id))
+                    .map(|scenario| scenario.name.clone())
+                    .collect(),
+            })
+            .collect();
+        Tally {
+            clauses,
+            run: None,
+            cases: BTreeMap::new(),
+            open: HashMap::new(),
+            groups: Vec::new(),
+            by_shape: HashMap::new(),
+            shapes: HashMap::new(),
+            notes: Vec::new(),
+            requests: 0,
+            clock: Clock::default(),
+            ended: None,
+            texts: HashSet::new(),
+            lists: HashSet::new(),
+        }
+    }
+
+    /// Takes the next event of the stream.
+    pub fn take(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted(run) => {
+                self.clock.begin(run.at_ms);
+                self.ended = None;
+                // A resumed run, or another shard: the first head speaks for all.
+                self.run.get_or_insert_with(|| run.clone());
+            }
+            Event::CaseStarted(case) => self.begin_case(case),
+            Event::FixtureReady(fixture) => {
+                if let Some(open) = self.open.get_mut(&fixture.case) {
+                    open.fixtures.push(fixture.clone());
+                }
+            }
+            Event::StepStarted(step) => {
+                if let Some(open) = self.open.get_mut(&step.case) {
+                    open.steps.push((step.step, step.intent.clone()));
+                }
+            }
+            Event::Exchanged(exchange) => self.exchange(exchange),
+            Event::Judged(judged) => self.judge(judged),
+            Event::CaseEnded(ended) => self.end_case(ended),
+            Event::Noted(note) => self.notes.push(note.clone()),
+            Event::RunEnded(end) => {
+                self.clock.see(end.at_ms);
+                self.ended = Some(end.interrupted);
+            }
+        }
+    }
+
+    /// The head of the run, once it is known.
+    pub fn run(&self) -> Option<&RunStarted> {
+        self.run.as_ref()
+    }
+
+    /// Every case in the order of the plan.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.values()
+    }
+
+    /// Every finding with its case, in the order of the plan.
+    pub fn findings(&self) -> impl Iterator<Item = (&Case, &Found)> {
+        self.cases()
+            .flat_map(|case| case.findings.iter().map(move |found| (case, found)))
+    }
+
+    /// The notes, in the order in which they came.
+    pub fn notes(&self) -> &[Noted] {
+        &self.notes
+    }
+
+    /// The command that plays a case again.
+    pub fn repeat_command(&self, case: &Case) -> String {
+        match &self.run {
+            Some(run) => run_command(run, &case.name),
+            None => format!("stopcheck run --case {}", super::repeat::quote(&case.name)),
+        }
+    }
+
+    /// Whether the stream ended before the run did.
+    pub fn interrupted(&self) -> bool {
+        self.ended != Some(false)
+    }
+
+    /// The findings in groups: the worst first, then in the order of the contract, then of the plan.
+    pub fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Option<Group<'_>>> = self.groups.iter().map(|_| None).collect();
+        for (case, found) in self.findings() {
+            let Some(slot) = groups.get_mut(found.group) else {
+                continue;
+            };
+            let group = slot.get_or_insert_with(|| Group {
+                clause: &found.clause,
+                verdict: found.verdict,
+                findings: 0,
+                cases: Vec::new(),
+                case,
+                first: found,
+            });
+            group.findings += 1;
+            if group.cases.last() != Some(&case.name.as_ref()) {
+                group.cases.push(&case.name);
+            }
+        }
+        let place: HashMap<&ClauseId, usize> = self
+            .clauses
+            .iter()
+            .enumerate()
+            .map(|(place, heading)| (&heading.id, place))
+            .collect();
+        let mut groups: Vec<Group<'_>> = groups.into_iter().flatten().collect();
+        groups.sort_by_cached_key(|group| {
+            (
+                std::cmp::Reverse(group.verdict),
+                place.get(group.clause).copied().unwrap_or(usize::MAX),
+                group.clause.clone(),
+                group.case.index,
+                group.first.id.clone(),
+            )
+        });
+        groups
+    }
+
+    /// How much of what there was.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            left_out: self.run.as_ref().map_or(0, |run| run.left_out),
+            requests: self.requests,
+            took_ms: self.clock.elapsed(),
+            ..Counts::default()
+        };
+        for case in self.cases() {
+            match &case.outcome {
+                Some(Outcome::Judged { verdict }) => counts.cases.add(*verdict),
+                Some(Outcome::Unsupported { .. }) => counts.unsupported += 1,
+                Some(Outcome::Error { .. }) => counts.errors += 1,
+                None => counts.unfinished += 1,
+            }
+            for found in &case.findings {
+                counts.findings.add(found.verdict);
+            }
+        }
+        counts
+    }
+
+    /// How many clauses have which status.
+    pub fn clause_counts(&self) -> ClauseCounts {
+        let mut counts = ClauseCounts {
+            all: self.clauses.len(),
+            ..ClauseCounts::default()
+        };
+        for clause in self.clause_statuses() {
+            let count = match clause.status {
+                Status::NotInEdition => &mut counts.not_in_edition,
+                Status::Untested { .. } => &mut counts.untested,
+                Status::Unreached { .. } => &mut counts.unreached,
+                Status::Held { .. } => &mut counts.held,
+                Status::Found { verdict, .. } => match verdict {
+                    Verdict::Pass => &mut counts.held,
+                    Verdict::Warn => &mut counts.warned,
+                    Verdict::Inconclusive => &mut counts.inconclusive,
+                    Verdict::Fail => &mut counts.failed,
+                },
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    /// What the run says of every clause, in the order of the contract.
+    pub fn clause_statuses(&self) -> Vec<ClauseStatus> {
+        let mut seen: HashMap<&ClauseId, Seen<'_>> = HashMap::new();
+        for case in self.cases() {
+            for id in self.held_by(case) {
+                let seen = seen.entry(id).or_default();
+                if seen.last_holding != Some(&case.name) {
+                    seen.holding.add(&case.name);
+                    seen.last_holding = Some(&case.name);
+                }
+            }
+            for found in &case.findings {
+                let seen = seen.entry(&found.clause).or_default();
+                seen.findings += 1;
+                if seen.worst.is_none_or(|worst| worst < found.verdict) {
+                    seen.worst = Some(found.verdict);
+                    seen.finding.0.clear();
+                }
+                if seen.last_finding != Some(&case.name) {
+                    seen.finding.1 += 1;
+                    seen.last_finding = Some(&case.name);
+                }
+                if seen.worst == Some(found.verdict)
+                    && seen.finding.0.len() < NAMES_SHOWN
+                    && seen.finding.0.last() != Some(&case.name.as_ref())
+                {
+                    seen.finding.0.push(&case.name);
+                }
+            }
+            for id in case.clauses.iter() {
+                let seen = seen.entry(id).or_default();
+                match &case.outcome {
+                    Some(Outcome::Unsupported { reason }) => _ = seen.unsupported.get_or_insert(reason),
+                    Some(Outcome::Error { what }) => _ = seen.error.get_or_insert(what),
+                    Some(Outcome::Judged { .. }) => seen.judged = true,
+                    None => seen.unfinished = true,
+                }
+            }
+        }
+        self.clauses
+            .iter()
+            .map(|heading| ClauseStatus {
+                id: heading.id.clone(),
+                level: heading.level,
+                confidence: heading.confidence,
+                status: heading.status(seen.get(&heading.id)),
+            })
+            .collect()
+    }
+
+    /// The exit code that the stream amounts to.
+    pub fn exit_code(&self, policy: Policy) -> u8 {
+        let counts = self.counts();
+        if self.interrupted() {
+            exit::INTERRUPTED
+        } else if counts.findings.fail > 0
+            || counts.cases.fail > 0
+            || (policy.strict && counts.findings.warn > 0)
+        {
+            exit::FINDINGS
+        } else if counts.errors > 0 {
+            exit::INTERNAL
+        } else if counts.cases == ByVerdict::default() {
+            exit::NOTHING_TESTED
+        } else {
+            exit::CONFORMANT
+        }
+    }
+
+    fn held_by<'a>(&'a self, case: &'a Case) -> &'a [ClauseId] {
+        match self.open.get(case.name.as_ref()) {
+            Some(open) if case.outcome.is_none() && open.key.0 == case.index => &open.held,
+            _ => &case.held,
+        }
+    }
+
+    fn begin_case(&mut self, started: &CaseStarted) {
+        let key: Key = (started.index, started.case.as_str().into());
+        let purpose = self.text(&started.purpose);
+        let clauses = self.list(&started.clauses);
+        let held = self.list(&[]);
+        let fresh = Case {
+            name: key.1.clone(),
+            index: started.index,
+            purpose,
+            clauses,
+            outcome: None,
+            findings: Vec::new(),
+            held,
+            fixtures: Vec::new(),
+            began_ms: None,
+            took_ms: 0,
+            requests: 0,
+        };
+        if self.cases.insert(key.clone(), fresh).is_some() {
+            // A resumed run plays an unfinished case again, and only the last time counts.
+            for group in &mut self.groups {
+                group.with_evidence.retain(|(kept, _)| *kept != key);
+            }
+        }
+        let open = Open {
+            key,
+            fixtures: Vec::new(),
+            steps: Vec::new(),
+            sent: Vec::new(),
+            held: Vec::new(),
+        };
+        self.open.insert(started.case.clone(), open);
+    }
+
+    fn exchange(&mut self, exchange: &Exchanged) {
+        self.requests += 1;
+        let done_ms = exchange.at_ms.saturating_add(exchange.took_ms);
+        self.clock.see(done_ms);
+        let Some(open) = self.open.get_mut(&exchange.case) else {
+            return;
+        };
+        if let Some(case) = self.cases.get_mut(&open.key) {
+            let began = *case.began_ms.get_or_insert(exchange.at_ms);
+            case.took_ms = case.took_ms.max(done_ms.saturating_sub(began));
+            case.requests += 1;
+        }
+        match exchange.role {
+            Role::Arrange | Role::Act | Role::Ask => {}
+            Role::Look if exchange.step == 0 => return,
+            // Only the last look of a step counts.
+            Role::Look => {
+                let before = open.sent.last().map(|sent| (sent.role, sent.step));
+                if before == Some((Role::Look, exchange.step)) {
+                    open.sent.pop();
+                }
+            }
+            Role::Retried | Role::Clean => return,
+        }
+        open.sent.push(Sent::of(exchange));
+    }
+
+    fn judge(&mut self, judged: &Judged) {
+        let Some(open) = self.open.get_mut(&judged.case) else {
+            return;
+        };
+        open.held.extend(judged.held.iter().cloned());
+        if open.held.len() > 1000 {
+            open.held.sort_unstable();
+            open.held.dedup();
+        }
+        for finding in &judged.findings {
+            let group = self.group_of(
+                finding.clause.clone(),
+                finding.verdict,
+                &finding.allowed,
+                &finding.observed,
+            );
+            let (allowed, observed) = (self.text(&finding.allowed), self.text(&finding.observed));
+            let Some(open) = self.open.get(&judged.case) else {
+                return;
+            };
+            let key = open.key.clone();
+            let Some(case) = self.cases.get_mut(&key) else {
+                return;
+            };
+            let position = case.findings.len();
+            let mut evidence = None;
+            let mut dropped = None;
+            if let Some(head) = self.groups.get_mut(group) {
+                head.with_evidence.insert((key.clone(), position));
+                if head.with_evidence.len() > EVIDENCE_KEPT {
+                    dropped = head.with_evidence.pop_last();
+                }
+                if dropped.as_ref() != Some(&(key, position)) {
+                    evidence = evidence_of(self.run.as_ref(), &judged.case, open, judged.step);
+                }
+            }
+            case.findings.push(Found {
+                id: finding.id.as_str().into(),
+                step: judged.step,
+                clause: finding.clause.clone(),
+                verdict: finding.verdict,
+                allowed,
+                observed,
+                evidence,
+                group,
+            });
+            if let Some((key, position)) = dropped
+                && let Some(found) = self
+                    .cases
+                    .get_mut(&key)
+                    .and_then(|case| case.findings.get_mut(position))
+            {
+                found.evidence = None;
+            }
+        }
+    }
+
+    fn end_case(&mut self, ended: &CaseEnded) {
+        let Some(mut open) = self.open.remove(&ended.case) else {
+            return;
+        };
+        open.held.sort_unstable();
+        open.held.dedup();
+        let held = self.list(&open.held);
+        if let Some(case) = self.cases.get_mut(&open.key) {
+            case.held = held;
+            case.outcome = Some(ended.outcome.clone());
+            if !case.findings.is_empty() {
+                case.fixtures = open.fixtures;
+            }
+        }
+    }
+
+    fn group_of(&mut self, clause: ClauseId, verdict: Verdict, allowed: &str, observed: &str) -> usize {
+        let shapes = self.shapes.entry((clause.clone(), verdict)).or_default();
+        let mut key = (
+            clause,
+            verdict,
+            format!("{}\n{}", shape(allowed), shape(observed)),
+        );
+        if !self.by_shape.contains_key(&key) {
+            *shapes += 1;
+            if *shapes > SHAPES_KEPT {
+                key.2.clear();
+            }
+        }
+        *self.by_shape.entry(key).or_insert_with(|| {
+            self.groups.push(GroupHead {
+                with_evidence: BTreeSet::new(),
+            });
+            self.groups.len() - 1
+        })
+    }
+
+    /// One copy of texts that many cases share.
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let fresh: Arc<str> = text.into();
+        self.texts.insert(fresh.clone());
+        fresh
+    }
+
+    /// One copy of lists that many cases share.
+    fn list(&mut self, list: &[ClauseId]) -> Arc<[ClauseId]> {
+        if let Some(known) = self.lists.get(list) {
+            return known.clone();
+        }
+        let fresh: Arc<[ClauseId]> = list.into();
+        self.lists.insert(fresh.clone());
+        fresh
+    }
+}
+
+impl Group<'_> {
+    /// The first finding with its reproduction.
+    pub fn repeat(&self) -> Option<&Repeat> {
+        self.first.evidence.as_ref().map(|evidence| &evidence.repeat)
+    }
+}
+
+impl ByVerdict {
+    fn add(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Pass => &mut self.pass,
+            Verdict::Warn => &mut self.warn,
+            Verdict::Inconclusive => &mut self.inconclusive,
+            Verdict::Fail => &mut self.fail,
+        } += 1;
+    }
+
+    /// All of them.
+    pub fn all(self) -> usize {
+        self.pass + self.warn + self.inconclusive + self.fail
+    }
+}
+
+/// What the cases say of a clause.
+#[derive(Default)]
+struct Seen<'a> {
+    holding: Names<'a>,
+    finding: Names<'a>,
+    last_holding: Option<&'a Arc<str>>,
+    last_finding: Option<&'a Arc<str>>,
+    findings: usize,
+    worst: Option<Verdict>,
+    unsupported: Option<&'a str>,
+    error: Option<&'a str>,
+    judged: bool,
+    unfinished: bool,
+}
+
+/// The first few names, and how many there are.
+#[derive(Default)]
+struct Names<'a>(Vec<&'a str>, usize);
+
+impl<'a> Names<'a> {
+    fn add(&mut self, name: &'a str) {
+        self.1 += 1;
+        if self.0.len() < NAMES_SHOWN {
+            self.0.push(name);
+        }
+    }
+
+    fn owned(&self) -> Vec<String> {
+        self.0.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+impl Heading {
+    fn status(&self, seen: Option<&Seen<'_>>) -> Status {
+        if let Some(seen) = seen {
+            if let Some(verdict) = seen.worst {
+                let (by, cases) = (seen.finding.owned(), seen.finding.1);
+                return Status::Found {
+                    verdict,
+                    findings: seen.findings,
+                    by,
+                    cases,
+                };
+            }
+            if seen.holding.1 > 0 {
+                return Status::Held {
+                    by: seen.holding.owned(),
+                    cases: seen.holding.1,
+                };
+            }
+        }
+        if !self.holds {
+            return Status::NotInEdition;
+        }
+        if let Some(reason) = &self.untested {
+            return Status::Untested {
+                reason: reason.clone(),
+            };
+        }
+        Status::Unreached {
+            reason: self.unreached(seen),
+        }
+    }
+
+    fn unreached(&self, seen: Option<&Seen<'_>>) -> String {
+        if let Some(seen) = seen {
+            if let Some(what) = seen.error {
+                return format!("an error of ours: {what}");
+            }
+            if let Some(reason) = seen.unsupported {
+                return format!("unsupported: {reason}");
+            }
+            if seen.unfinished {
+                return "its case did not end".to_owned();
+            }
+            if seen.judged {
+                return "its cases were judged without coming to it".to_owned();
+            }
+        }
+        match self.scenarios.as_slice() {
+            [] => "no case of the run came to it".to_owned(),
+            [case] => format!("left out: {case}"),
+            [case, more @ ..] => format!("left out: {case} (+{} more)", more.len()),
+        }
+    }
+}
+
+/// The wire of a finding. A run without a head, as of a damaged journal, has none.
+fn evidence_of(run: Option<&RunStarted>, case: &str, open: &Open, step: usize) -> Option<Box<Evidence>> {
+    let story = Story {
+        run: run?,
+        case,
+        fixtures: &open.fixtures,
+        steps: &open.steps,
+        sent: &open.sent,
+    };
+    let sent = telling(&open.sent, step);
+    let request = sent.map_or_else(String::new, |sent| {
+        let body = text_of(&sent.body).unwrap_or("(a body that is not UTF-8)");
+        [sent.method.as_str(), &cut(&sent.target), &cut(body)]
+            .join(" ")
+            .trim_end()
+            .to_owned()
+    });
+    let answer = sent.map_or_else(String::new, |sent| match &sent.answer {
+        Ok(status) => format!("{status} {}", sent.answer_head).trim_end().to_owned(),
+        Err(why) => format!("none: could not {why}"),
+    });
+    Some(Box::new(Evidence {
+        request,
+        answer,
+        repeat: repeat(&story, step),
+    }))
+}
+
+/// At most as much of a request as is worth reading.
+fn cut(text: &str) -> String {
+    const WORTH_READING: usize = 2000;
+    match text.char_indices().nth(WORTH_READING) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::RunEnded;
+    use crate::report::sample::{self, A, B, Played};
+
+    fn tally(events: &[Event]) -> Tally {
+        let mut tally = Tally::new(&sample::contract());
+        events.iter().for_each(|event| tally.take(event));
+        tally
+    }
+
+    fn status(tally: &Tally, id: &str) -> Status {
+        let found = tally
+            .clause_statuses()
+            .into_iter()
+            .find(|clause| clause.id.as_str() == id);
+        found.expect("the sample has the clause").status
+    }
+
+    #[test]
+    fn findings_that_differ_in_ids_only_are_one_group() {
+        let tally = tally(&sample::mixed());
+        let groups = tally.groups();
+        let seen: Vec<_> = groups
+            .iter()
+            .map(|group| (group.clause.as_str(), group.findings, group.cases.as_slice()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("DRY-04", 2, ["dry-run/valid", "dry-run/again"].as_slice()),
+                ("RSP-07", 1, &["refuse/unknown"])
+            ]
+        );
+    }
+
+    #[test]
+    fn every_clause_has_the_status_that_its_cases_give_it() {
+        let tally = tally(&sample::mixed());
+        assert_eq!(
+            status(&tally, "DRY-04"),
+            Status::Found {
+                verdict: Verdict::Fail,
+                findings: 2,
+                by: vec!["dry-run/valid".into(), "dry-run/again".into()],
+                cases: 2
+            }
+        );
+        assert_eq!(
+            status(&tally, "ERR-02"),
+            Status::Held {
+                by: vec!["refuse/unknown".into()],
+                cases: 1
+            }
+        );
+        assert_eq!(
+            status(&tally, "SPT-01"),
+            Status::Unreached {
+                reason: "unsupported: RunInstances refuses Spot: InvalidParameter".into()
+            }
+        );
+        assert_eq!(
+            status(&tally, "LIM-02"),
+            Status::Untested {
+                reason: "needs a thousand instances".into()
+            }
+        );
+        assert_eq!(status(&tally, "OLD-01"), Status::NotInEdition);
+        let partial = self::tally(&sample::stream(vec![sample::bad_case("dry-run/valid", 0, A)]));
+        assert_eq!(
+            status(&partial, "SPT-01"),
+            Status::Unreached {
+                reason: "left out: refuse/spot".into()
+            }
+        );
+    }
+
+    #[test]
+    fn interleaved_cases_give_the_same_tally_as_one_after_the_other() {
+        let [one, two] = [
+            sample::bad_case("a", 0, A).events(),
+            sample::bad_case("b", 1, B).events(),
+        ];
+        let mut mixed = vec![Event::RunStarted(sample::run())];
+        for (one, two) in one.into_iter().zip(two) {
+            mixed.extend([two, one]);
+        }
+        let mixed = tally(&mixed);
+        let plain = tally(&sample::stream(vec![
+            sample::bad_case("a", 0, A),
+            sample::bad_case("b", 1, B),
+        ]));
+        let names = |tally: &Tally| {
+            tally
+                .cases()
+                .map(|case| case.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        let evidence = |tally: &Tally| {
+            tally
+                .findings()
+                .map(|(_, found)| found.evidence.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&mixed), ["a", "b"]);
+        assert_eq!(evidence(&mixed), evidence(&plain));
+        assert!(mixed.open.is_empty(), "nothing is kept of cases that ended");
+    }
+
+    #[test]
+    fn the_wire_is_kept_of_the_first_cases_of_a_group_whatever_ends_first() {
+        let names: Vec<String> = (0..20).map(|index| format!("case/{index:02}")).collect();
+        let cases = names
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(index, name)| sample::bad_case(name, index, A));
+        let tally = tally(&sample::stream(cases.collect()));
+        let kept: Vec<bool> = tally
+            .findings()
+            .map(|(_, found)| found.evidence.is_some())
+            .collect();
+        assert_eq!(kept.iter().filter(|kept| **kept).count(), EVIDENCE_KEPT);
+        assert!(kept.iter().take(EVIDENCE_KEPT).all(|kept| *kept));
+    }
+
+    #[test]
+    fn a_case_played_again_after_an_interruption_counts_once() {
+        let unfinished = Played {
+            outcome: None,
+            ..sample::bad_case("a", 0, A)
+        };
+        let mut events = vec![Event::RunStarted(sample::run())];
+        events.extend(unfinished.events());
+        let before = tally(&events);
+        assert_eq!(
+            (before.counts().unfinished, before.exit_code(Policy::default())),
+            (1, exit::INTERRUPTED)
+        );
+        events.extend(sample::stream(vec![sample::good_case("a", 0, &["DRY-04"])]));
+        let after = tally(&events);
+        assert_eq!((after.counts().unfinished, after.counts().findings.fail), (0, 0));
+        assert_eq!(after.exit_code(Policy::default()), exit::CONFORMANT);
+    }
+
+    #[test]
+    fn the_exit_code_follows_from_the_worst() {
+        let lenient = Policy::default();
+        let strict = Policy { strict: true };
+        let code = |cases: Vec<Played<'_>>, policy| tally(&sample::stream(cases)).exit_code(policy);
+        let good = || sample::good_case("a", 0, &["DRY-01"]);
+        let warned = || Played {
+            findings: vec![sample::finding("w", "RSP-07", Verdict::Warn, "this", "that")],
+            outcome: sample::judged(Verdict::Warn),
+            ..sample::good_case("w", 1, &[])
+        };
+        let error = || Played {
+            outcome: Some(Outcome::Error {
+                what: "could not".into(),
+            }),
+            ..sample::good_case("e", 2, &[])
+        };
+        let bad = || sample::bad_case("b", 3, A);
+        let unsupported = || Played {
+            outcome: Some(Outcome::Unsupported {
+                reason: "no Spot".into(),
+            }),
+            ..sample::good_case("u", 4, &[])
+        };
+        assert_eq!(code(vec![good(), unsupported()], lenient), exit::CONFORMANT);
+        assert_eq!(code(vec![good(), warned()], lenient), exit::CONFORMANT);
+        assert_eq!(code(vec![good(), warned()], strict), exit::FINDINGS);
+        assert_eq!(code(vec![good(), bad(), error()], lenient), exit::FINDINGS);
+        assert_eq!(code(vec![good(), error()], lenient), exit::INTERNAL);
+        assert_eq!(code(vec![unsupported()], lenient), exit::NOTHING_TESTED);
+        assert_eq!(code(vec![], lenient), exit::NOTHING_TESTED);
+        let mut events = sample::stream(vec![bad()]);
+        events.pop();
+        events.push(Event::RunEnded(RunEnded {
+            at_ms: 0,
+            interrupted: true,
+        }));
+        assert_eq!(tally(&events).exit_code(lenient), exit::INTERRUPTED);
+    }
+
+    #[test]
+    fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
+        let findings = (0..5000)
+            .map(|number: u32| {
+                sample::finding(
+                    "a",
+                    "DRY-04",
+                    Verdict::Fail,
+                    "x",
+                    &format!("{number:b}").replace('0', "a").replace('1', "b"),
+                )
+            })
+            .collect();
+        let tally = tally(&sample::stream(vec![Played {
+            findings,
+            ..sample::bad_case("a", 0, A)
+        }]));
+        assert_eq!(tally.groups().len(), SHAPES_KEPT + 1);
+        assert_eq!(tally.counts().findings.fail, 5000);
+    }
+}

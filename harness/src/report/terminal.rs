@@ -1,0 +1,640 @@
+//! The report for a person at a terminal: a page when all is well, the wire when it is not.
+//!
+//! ```text
+//! FAIL  DRY-04  A dry run changes nothing: the instance stays running.  MUST · documented+recorded · API, R14
+//!       allowed   i-0a… stays running
+//!       observed  stopping (DescribeInstances after the dry run)
+//!       cases     dry-run/valid (+3 more)
+//!       request   POST / Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a…&DryRun=true
+//!       answer    200 <StopInstancesResponse …
+//!       repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+//!       curl      a=$(curl …
+//!       aws       a=$(aws ec2 run-instances …
+//!
+//! 161 clauses: 120 held · 1 failed · 4 not reached · 30 untested · 6 not in this edition
+//! 200 cases: 196 passed · 4 failed
+//! 1234 requests in 3.2 s to http://127.0.0.1:5000 (edition current, seed 7)
+//!
+//! DEVIATES: 1 clause is violated in 4 cases.
+//! ```
+//!
+//! Text of an endpoint is made harmless before it is shown. Lines to paste are never folded.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use crate::contract::{Clause, Contract};
+use crate::report::exit;
+use crate::report::tally::{Case, Group, Policy, Status, Tally};
+use crate::report::text::{fold, one_line, plural, seconds, some_of, visible};
+use crate::verdict::{Outcome, Verdict};
+
+/// How the report looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether colours are used. `NO_COLOR` and the kind of the output are the caller's to look at.
+    pub color: bool,
+    /// How many columns there are.
+    pub width: usize,
+    /// Whether everything is shown: warnings in full, titles of sources, clauses that were not judged.
+    pub verbose: bool,
+}
+
+/// How many groups of one clause are shown in full; the others are counted.
+const GROUPS_OF_A_CLAUSE: usize = 3;
+
+/// How much of an answer is shown, in characters.
+const ANSWER_SHOWN: usize = 300;
+
+/// Where the text of a finding begins.
+const INDENT: &str = "      ";
+
+/// Writes the report.
+pub fn write(
+    tally: &Tally,
+    contract: &Contract,
+    style: Style,
+    policy: Policy,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let page = Page {
+        tally,
+        contract,
+        style: Style {
+            width: style.width.max(40),
+            ..style
+        },
+        policy,
+    };
+    let groups = tally.groups();
+    page.findings(&groups, out)?;
+    page.unsupported(out)?;
+    page.errors(out)?;
+    page.notes(out)?;
+    if style.verbose {
+        page.unjudged(out)?;
+    }
+    page.summary(&groups, out)
+}
+
+struct Page<'a> {
+    tally: &'a Tally,
+    contract: &'a Contract,
+    style: Style,
+    policy: Policy,
+}
+
+/// The colours, by meaning.
+#[derive(Clone, Copy)]
+enum Ink {
+    Bad,
+    Doubtful,
+    Good,
+    Quiet,
+}
+
+impl Page<'_> {
+    fn findings(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
+        let mut at = 0;
+        while let Some(first) = groups.get(at) {
+            let same: Vec<&Group<'_>> = groups
+                .iter()
+                .skip(at)
+                .take_while(|group| group.clause == first.clause && group.verdict == first.verdict)
+                .collect();
+            at += same.len();
+            let compact = first.verdict <= Verdict::Warn && !self.style.verbose;
+            let shown = match (self.style.verbose, compact) {
+                (true, _) => same.len(),
+                (false, true) => 1,
+                (false, false) => GROUPS_OF_A_CLAUSE,
+            };
+            for group in same.iter().take(shown) {
+                match compact {
+                    true => self.warning(group, out)?,
+                    false => self.finding(group, out)?,
+                }
+            }
+            let hidden = same.get(shown..).unwrap_or_default();
+            if !hidden.is_empty() {
+                let findings: usize = hidden.iter().map(|group| group.findings).sum();
+                let text = format!(
+                    "… and {} of {} told otherwise",
+                    plural(findings, "finding"),
+                    first.clause
+                );
+                writeln!(out, "{INDENT}{}", self.paint(Ink::Quiet, &text))?;
+                if !compact {
+                    writeln!(out)?;
+                }
+            }
+            let next_is_full = groups.get(at).is_none_or(|next| next.verdict > Verdict::Warn);
+            if compact && next_is_full {
+                writeln!(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One group of findings in full.
+    fn finding(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.heading(group, out)?;
+        self.row("allowed", &visible(&group.first.allowed), out)?;
+        self.row("observed", &visible(&group.first.observed), out)?;
+        let cases = some_of(group.cases.iter().copied(), self.names(1), group.cases.len());
+        let step = format!("{cases}, step {}", group.first.step);
+        self.row(if group.cases.len() == 1 { "case" } else { "cases" }, &step, out)?;
+        if self.style.verbose {
+            self.row("purpose", &visible(&group.case.purpose), out)?;
+        }
+        if let Some(evidence) = &group.first.evidence {
+            if !evidence.request.is_empty() {
+                self.row("request", &one_line(&evidence.request, 4 * ANSWER_SHOWN), out)?;
+                self.row("answer", &one_line(&evidence.answer, ANSWER_SHOWN), out)?;
+            }
+            let repeat = &evidence.repeat;
+            self.paste("repeat", Ok(&repeat.run), out)?;
+            self.paste("curl", repeat.curl.as_deref().map_err(String::as_str), out)?;
+            self.paste("aws", repeat.aws.as_deref().map_err(String::as_str), out)?;
+        } else {
+            self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)?;
+        }
+        writeln!(out)
+    }
+
+    /// A group of findings that do not decide the run, in two lines or a little more.
+    fn warning(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.heading(group, out)?;
+        let cases = some_of(group.cases.iter().copied(), 1, group.cases.len());
+        let text = format!("{}  ({cases})", one_line(&group.first.observed, 200));
+        self.row("observed", &text, out)
+    }
+
+    /// Verdict, clause, statement; how binding it is goes to the right, or to a line of its own.
+    fn heading(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let word = group.verdict.word();
+        let id = visible(group.clause.as_str());
+        let clause = self.contract.clause(group.clause);
+        let statement = clause.map_or("(this contract has no such clause)".into(), |clause| {
+            visible(&clause.statement)
+        });
+        let standing = clause.map(|clause| self.standing(clause)).unwrap_or_default();
+        let label = format!("{word:<4}  {id}  ");
+        let used = label.chars().count();
+        let painted = format!(
+            "{}  {id}  ",
+            self.paint(ink(group.verdict), &format!("{word:<4}"))
+        );
+        let free = self.style.width.saturating_sub(used);
+        let whole = statement.chars().count() + 2 + standing.chars().count();
+        if whole <= free {
+            return writeln!(out, "{painted}{statement}  {}", self.paint(Ink::Quiet, &standing));
+        }
+        let mut lines = fold(&statement, free.max(20)).into_iter();
+        writeln!(out, "{painted}{}", lines.next().unwrap_or_default())?;
+        for line in lines {
+            writeln!(out, "{}{line}", " ".repeat(used.min(16)))?;
+        }
+        if !standing.is_empty() {
+            for line in fold(&standing, self.style.width.saturating_sub(INDENT.len())) {
+                writeln!(out, "{INDENT}{}", self.paint(Ink::Quiet, &line))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn standing(&self, clause: &Clause) -> String {
+        let sources: Vec<String> = clause
+            .sources
+            .iter()
+            .map(
+                |key| match self.contract.sources.iter().find(|source| source.key == *key) {
+                    Some(source) if self.style.verbose => format!("{key} ({})", source.title),
+                    _ => key.clone(),
+                },
+            )
+            .collect();
+        let mut parts = vec![
+            clause.level.word().to_owned(),
+            clause.confidence.word().to_owned(),
+        ];
+        if !sources.is_empty() {
+            parts.push(sources.join(", "));
+        }
+        visible(&parts.join(" · "))
+    }
+
+    fn row(&self, label: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+        let width = self.style.width.saturating_sub(INDENT.len() + 10);
+        for (at, line) in fold(text, width).into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            writeln!(
+                out,
+                "{INDENT}{}{line}",
+                self.paint(Ink::Quiet, &format!("{label:<10}"))
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A line to paste, in one piece, or why there is none.
+    fn paste(&self, label: &str, line: Result<&str, &str>, out: &mut dyn Write) -> io::Result<()> {
+        let label = self.paint(Ink::Quiet, &format!("{label:<10}"));
+        match line {
+            Ok(line) => writeln!(out, "{INDENT}{label}{}", visible(line)),
+            Err(why) if self.style.verbose => {
+                writeln!(
+                    out,
+                    "{INDENT}{label}{}",
+                    self.paint(Ink::Quiet, &format!("none: {}", visible(why)))
+                )
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn unsupported(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut reasons: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
+        for case in self.tally.cases() {
+            if let Some(Outcome::Unsupported { reason }) = &case.outcome {
+                reasons.entry(reason).or_default().push(case);
+            }
+        }
+        let any = !reasons.is_empty();
+        for (reason, cases) in reasons {
+            let text = format!("{}: {}", plural(cases.len(), "case"), one_line(reason, 300));
+            self.block(Ink::Doubtful, "UNSUPPORTED", &text, out)?;
+            let names = cases.iter().map(|case| case.name.as_ref());
+            self.row("cases", &some_of(names, self.names(3), cases.len()), out)?;
+        }
+        if any { writeln!(out) } else { Ok(()) }
+    }
+
+    fn errors(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut whats: Vec<(&str, Vec<&str>)> = Vec::new();
+        for case in self.tally.cases() {
+            if let Some(Outcome::Error { what }) = &case.outcome {
+                match whats.iter_mut().find(|(known, _)| known == what) {
+                    Some((_, names)) => names.push(&case.name),
+                    None => whats.push((what, vec![&case.name])),
+                }
+            }
+        }
+        for (what, names) in &whats {
+            let text = format!("{}: {}", plural(names.len(), "case"), one_line(what, 500));
+            self.block(Ink::Bad, "ERROR", &text, out)?;
+            self.row(
+                "cases",
+                &some_of(names.iter().copied(), self.names(3), names.len()),
+                out,
+            )?;
+        }
+        if whats.is_empty() { Ok(()) } else { writeln!(out) }
+    }
+
+    fn notes(&self, out: &mut dyn Write) -> io::Result<()> {
+        for note in self.tally.notes() {
+            let text = match note.case.as_str() {
+                "" => one_line(&note.text, 500),
+                case => format!("{}: {}", visible(case), one_line(&note.text, 500)),
+            };
+            self.block(Ink::Doubtful, "NOTE", &text, out)?;
+        }
+        if self.tally.notes().is_empty() {
+            Ok(())
+        } else {
+            writeln!(out)
+        }
+    }
+
+    /// The clauses that no case judged, for those who ask for everything.
+    fn unjudged(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut any = false;
+        for clause in self.tally.clause_statuses() {
+            let (word, reason) = match clause.status {
+                Status::Unreached { reason } => ("not reached", reason),
+                Status::Untested { reason } => ("untested", reason),
+                Status::NotInEdition | Status::Held { .. } | Status::Found { .. } => continue,
+            };
+            any = true;
+            let text = format!("{}: {}", clause.id, visible(&reason));
+            self.block(Ink::Quiet, word, &text, out)?;
+        }
+        if any { writeln!(out) } else { Ok(()) }
+    }
+
+    fn summary(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
+        let clauses = self.tally.clause_counts();
+        let counts = self.tally.counts();
+        let line = self.list([
+            (Ink::Good, clauses.held, "held"),
+            (Ink::Bad, clauses.failed, "failed"),
+            (Ink::Doubtful, clauses.inconclusive, "inconclusive"),
+            (Ink::Doubtful, clauses.warned, "warned"),
+            (Ink::Quiet, clauses.unreached, "not reached"),
+            (Ink::Quiet, clauses.untested, "untested"),
+            (Ink::Quiet, clauses.not_in_edition, "not in this edition"),
+        ]);
+        writeln!(out, "{}: {line}", plural(clauses.all, "clause"))?;
+
+        let all = counts.cases.all() + counts.unsupported + counts.errors + counts.unfinished;
+        let line = self.list([
+            (Ink::Good, counts.cases.pass, "passed"),
+            (Ink::Bad, counts.cases.fail, "failed"),
+            (Ink::Doubtful, counts.cases.inconclusive, "inconclusive"),
+            (Ink::Doubtful, counts.cases.warn, "warned"),
+            (Ink::Doubtful, counts.unsupported, "unsupported"),
+            (Ink::Bad, counts.errors, "errors of ours"),
+            (Ink::Bad, counts.unfinished, "unfinished"),
+            (Ink::Quiet, counts.left_out, "left out"),
+        ]);
+        writeln!(out, "{}: {line}", plural(all, "case"))?;
+
+        write!(
+            out,
+            "{} in {}",
+            plural(usize::try_from(counts.requests).unwrap_or(usize::MAX), "request"),
+            seconds(counts.took_ms)
+        )?;
+        match self.tally.run() {
+            None => writeln!(out)?,
+            Some(run) => writeln!(
+                out,
+                " to {} (edition {}, region {}, seed {})",
+                visible(&run.endpoint),
+                run.edition.name(),
+                visible(&run.region),
+                run.seed
+            )?,
+        }
+        writeln!(out)?;
+        self.sentence(groups, out)
+    }
+
+    /// What all of it comes to.
+    fn sentence(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
+        let code = self.tally.exit_code(self.policy);
+        let counts = self.tally.counts();
+        let deciding = |verdict| verdict == Verdict::Fail || (self.policy.strict && verdict == Verdict::Warn);
+        let (word, ink, text) = match code {
+            exit::FINDINGS => {
+                let mut violated: Vec<&str> = groups
+                    .iter()
+                    .filter(|group| deciding(group.verdict))
+                    .map(|group| group.clause.as_str())
+                    .collect();
+                violated.dedup();
+                violated.sort_unstable();
+                violated.dedup();
+                let cases = self
+                    .tally
+                    .cases()
+                    .filter(|case| case.findings.iter().any(|found| deciding(found.verdict)))
+                    .count();
+                let verb = if violated.len() == 1 { "is" } else { "are" };
+                let text = format!(
+                    "{} {verb} violated in {}.",
+                    plural(violated.len(), "clause"),
+                    plural(cases, "case")
+                );
+                ("DEVIATES", Ink::Bad, text)
+            }
+            exit::INTERNAL => (
+                "INCOMPLETE",
+                Ink::Bad,
+                format!(
+                    "no violation was seen, but the harness failed on {}.",
+                    plural(counts.errors, "case")
+                ),
+            ),
+            exit::NOTHING_TESTED => ("NOTHING TESTED", Ink::Bad, "no case was judged.".to_owned()),
+            exit::INTERRUPTED => (
+                "INTERRUPTED",
+                Ink::Bad,
+                format!("{} judged before the end.", plural(counts.cases.all(), "case")),
+            ),
+            _ if counts.findings.all() > 0 => (
+                "CONFORMS",
+                Ink::Good,
+                "nothing that is known for certain is violated; see the warnings above.".to_owned(),
+            ),
+            _ => (
+                "CONFORMS",
+                Ink::Good,
+                "everything observed is allowed.".to_owned(),
+            ),
+        };
+        writeln!(out, "{}: {text}", self.paint(ink, word))
+    }
+
+    /// The numbers that are not zero.
+    fn list(&self, items: impl IntoIterator<Item = (Ink, usize, &'static str)>) -> String {
+        let shown: Vec<String> = items
+            .into_iter()
+            .filter(|(_, count, _)| *count > 0)
+            .map(|(ink, count, word)| self.paint(ink, &format!("{count} {word}")))
+            .collect();
+        if shown.is_empty() {
+            "none".to_owned()
+        } else {
+            shown.join(" · ")
+        }
+    }
+
+    /// A word and a text that is folded below itself.
+    fn block(&self, ink: Ink, word: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+        let hang = 13;
+        let lines = fold(text, self.style.width.saturating_sub(hang));
+        for (at, line) in lines.into_iter().enumerate() {
+            match at {
+                0 => writeln!(
+                    out,
+                    "{}{}{line}",
+                    self.paint(ink, word),
+                    " ".repeat(hang.saturating_sub(word.len()))
+                )?,
+                _ => writeln!(out, "{}{line}", " ".repeat(hang))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// How many names are listed.
+    fn names(&self, few: usize) -> usize {
+        if self.style.verbose { usize::MAX } else { few }
+    }
+
+    fn paint(&self, ink: Ink, text: &str) -> String {
+        if !self.style.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match ink {
+            Ink::Bad => "1;31",
+            Ink::Doubtful => "33",
+            Ink::Good => "32",
+            Ink::Quiet => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+fn ink(verdict: Verdict) -> Ink {
+    match verdict {
+        Verdict::Pass => Ink::Good,
+        Verdict::Warn | Verdict::Inconclusive => Ink::Doubtful,
+        Verdict::Fail => Ink::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Event, Noted};
+    use crate::report::sample;
+
+    const PLAIN: Style = Style {
+        color: false,
+        width: 100,
+        verbose: false,
+    };
+
+    fn report(events: &[Event], style: Style) -> String {
+        let contract = sample::contract();
+        let mut tally = Tally::new(&contract);
+        events.iter().for_each(|event| tally.take(event));
+        let mut out = Vec::new();
+        write(&tally, &contract, style, Policy::default(), &mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("reports are text")
+    }
+
+    #[test]
+    fn a_run_without_findings_is_a_few_lines() {
+        let events = sample::stream(vec![
+            sample::good_case("dry-run/valid", 0, &["DRY-01", "DRY-04"]),
+            sample::good_case("refuse/unknown", 1, &["ERR-02", "RSP-07"]),
+        ]);
+        insta::assert_snapshot!(report(&events, PLAIN), @r#"
+        7 clauses: 4 held · 1 not reached · 1 untested · 1 not in this edition
+        2 cases: 2 passed
+        0 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+        CONFORMS: everything observed is allowed.
+        "#);
+    }
+
+    #[test]
+    fn a_run_with_findings_shows_the_wire() {
+        insta::assert_snapshot!(report(&sample::mixed(), PLAIN), @r#"
+        FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+              MUST · documented+recorded · API, R14
+              allowed   i-0a1b2c3d4e5f60718 stays running
+              observed  i-0a1b2c3d4e5f60718 is stopping
+              cases     dry-run/valid (+1 more), step 1
+              request   POST /
+                        Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a1b2c3d4e5f60718&DryRun=true
+              answer    200 <StopInstancesResponse> <instanceId>i-0a1b2c3d4e5f60718</instanceId>
+                        </StopInstancesResponse>
+              repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+              curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); until curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+              aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+        WARN  RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
+              observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>& (refuse/unknown)
+
+        UNSUPPORTED  1 case: RunInstances refuses Spot: InvalidParameter
+              cases     refuse/spot
+
+        ERROR        1 case: could not connect: refused
+              cases     concurrent/two
+
+        7 clauses: 2 held · 1 failed · 1 warned · 1 not reached · 1 untested · 1 not in this edition
+        5 cases: 2 failed · 1 warned · 1 unsupported · 1 errors of ours
+        10 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+        DEVIATES: 1 clause is violated in 2 cases.
+        "#);
+    }
+
+    #[test]
+    fn a_verbose_report_names_sources_and_what_was_not_judged() {
+        let events = sample::stream(vec![sample::bad_case("dry-run/valid", 0, sample::A)]);
+        insta::assert_snapshot!(report(&events, Style { verbose: true, width: 70, ..PLAIN }), @r#"
+        FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+              MUST · documented+recorded · API (Amazon EC2 API Reference,
+              StopInstances), R14 (a recorded answer)
+              allowed   i-0a1b2c3d4e5f60718 stays running
+              observed  i-0a1b2c3d4e5f60718 is stopping
+              case      dry-run/valid, step 1
+              purpose   What dry-run/valid shows.
+              request   POST /
+                        Action=StopInstances&Version=2016-11-15&InstanceId.1=i
+                        -0a1b2c3d4e5f60718&DryRun=true
+              answer    200 <StopInstancesResponse>
+                        <instanceId>i-0a1b2c3d4e5f60718</instanceId>
+                        </StopInstancesResponse>
+              repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+              curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); until curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+              aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+        not reached  RSP-07: no case of the run came to it
+        not reached  ERR-02: left out: refuse/unknown
+        not reached  SPT-01: left out: refuse/spot
+        untested     LIM-02: needs a thousand instances
+
+        7 clauses: 1 held · 1 failed · 3 not reached · 1 untested · 1 not in this edition
+        1 case: 1 failed
+        5 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+        DEVIATES: 1 clause is violated in 1 case.
+        "#);
+    }
+
+    #[test]
+    fn colours_are_there_only_on_request_and_nothing_else_acts_on_the_terminal() {
+        let mut events = sample::mixed();
+        events.insert(
+            1,
+            Event::Noted(Noted {
+                case: "a\x1b[2J".into(),
+                text: "left \x1b[31m\nbehind".into(),
+            }),
+        );
+        assert!(!report(&events, PLAIN).contains('\x1b'));
+        let coloured = report(&events, Style { color: true, ..PLAIN });
+        let mut rest = coloured.as_str();
+        while let Some((_, after)) = rest.split_once('\x1b') {
+            let code = after.split('m').next().unwrap_or_default();
+            assert!(["[0", "[1;31", "[33", "[32", "[2"].contains(&code), "{code:?}");
+            rest = after;
+        }
+        assert!(!coloured.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn many_kinds_of_one_violation_are_counted_not_listed() {
+        let cases = ["a", "b", "c", "d", "e", "f"]
+            .iter()
+            .enumerate()
+            .map(|(index, name)| {
+                let mut case = sample::bad_case(name, index, sample::A);
+                case.findings = vec![sample::finding(
+                    name,
+                    "DRY-04",
+                    Verdict::Fail,
+                    "running",
+                    &format!("{name} happened"),
+                )];
+                case
+            });
+        let text = report(&sample::stream(cases.collect()), PLAIN);
+        assert_eq!(text.matches("FAIL").count(), 3);
+        assert!(
+            text.contains("… and 3 findings of DRY-04 told otherwise"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("DEVIATES: 1 clause is violated in 6 cases.\n"),
+            "{text}"
+        );
+    }
+}

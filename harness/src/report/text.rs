@@ -1,0 +1,225 @@
+//! Text for people: harmless, folded, shortened, and reduced to its shape for grouping.
+//!
+//! Enters: any text, also bytes of a hostile endpoint. Leaves: text without anything that a terminal or a reader
+//! could be fooled by. No report decides this for itself.
+
+use std::fmt::Write as _;
+
+/// The text with every character that is not plainly visible written as `\n`, `\t` or `\u{…}`.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_treacherous(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The text on one line of at most `limit` characters: runs of white space become one space, the rest is
+/// [`visible`].
+pub(crate) fn one_line(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    let mut taken = 0;
+    for word in text.split_ascii_whitespace() {
+        if taken > 0 {
+            out.push(' ');
+        }
+        for c in word.chars() {
+            if taken >= limit {
+                out.push('…');
+                return visible(&out);
+            }
+            out.push(c);
+            taken += 1;
+        }
+        taken += 1;
+    }
+    visible(&out)
+}
+
+/// Whether a character acts on a terminal or on the order of the text instead of being seen.
+pub(crate) fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text in lines of at most `width` characters, broken at spaces, and inside a word only if the word alone is
+/// too long. Never empty.
+pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        if length <= width {
+            line.push_str(word);
+            used += length;
+            continue;
+        }
+        for c in word.chars() {
+            if used >= width {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += 1;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// `1 case`, `2 cases`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// The first few names and how many more there are: `a, b (+3 more)`.
+pub(crate) fn some_of<'a>(names: impl IntoIterator<Item = &'a str>, shown: usize, total: usize) -> String {
+    let first: Vec<String> = names.into_iter().take(shown).map(visible).collect();
+    let list = first.join(", ");
+    match total.saturating_sub(first.len()) {
+        0 => list,
+        more if first.is_empty() => format!("{more} of them"),
+        more => format!("{list} (+{more} more)"),
+    }
+}
+
+/// Milliseconds as seconds, to read: `0.4 s`, `12.0 s`.
+pub(crate) fn seconds(ms: u64) -> String {
+    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+}
+
+/// The text with what differs from run to run and from case to case replaced: resource ids, request ids, times.
+/// Two findings with the same shape say the same thing.
+pub(crate) fn shape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let token_len = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.')))
+            .unwrap_or(rest.len());
+        let (token, after) = rest.split_at(token_len);
+        if token.is_empty() {
+            out.push(c);
+            rest = after.strip_prefix(c).unwrap_or_default();
+            continue;
+        }
+        // Punctuation that ends a sentence is no part of an id.
+        let core = token.trim_end_matches(['.', ':', '-', '_']);
+        out.push_str(placeholder(core).unwrap_or(core));
+        out.push_str(token.strip_prefix(core).unwrap_or_default());
+        rest = after;
+    }
+    out
+}
+
+/// What stands for a token in a shape, if the token is one that varies.
+fn placeholder(token: &str) -> Option<&'static str> {
+    if let Some((kind, digits)) = token.split_once('-')
+        && matches!(
+            kind,
+            "i" | "r" | "sir" | "vol" | "eni" | "ami" | "snap" | "subnet" | "vpc" | "sg"
+        )
+        && !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        return Some(match kind {
+            "i" => "i-…",
+            "sir" => "sir-…",
+            _ => "<id>",
+        });
+    }
+    let is_uuid = token.len() == 36
+        && token.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && token.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+    if is_uuid {
+        return Some("<request id>");
+    }
+    let pattern: String = token
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    if pattern.starts_with("0000-00-00") || pattern.starts_with("00:00:00") {
+        return Some("<time>");
+    }
+    // An endpoint may have request ids of its own making, and times in seconds.
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    let long = token.len() >= 20 && digits >= 2 && token.bytes().all(|b| b.is_ascii_alphanumeric());
+    (long || (token.len() >= 9 && digits == token.len())).then_some("<token>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_becomes_visible() {
+        assert_eq!(
+            visible("a\x1b[31mb\u{9b}2J\n\u{202e}c"),
+            "a\\u{1b}[31mb\\u{9b}2J\\n\\u{202e}c"
+        );
+        assert_eq!(visible("ü ✓ 日本"), "ü ✓ 日本");
+    }
+
+    #[test]
+    fn an_answer_becomes_one_short_line() {
+        assert_eq!(one_line("<a>\n   <b/>\r\n</a>", 99), "<a> <b/> </a>");
+        assert_eq!(one_line("abcdef", 3), "abc…");
+        assert_eq!(one_line("abc", 3), "abc");
+    }
+
+    #[test]
+    fn a_long_text_is_folded_at_spaces_and_a_long_word_anywhere() {
+        assert_eq!(fold("one two three", 7), ["one two", "three"]);
+        assert_eq!(fold("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(fold("", 3), [""]);
+        assert_eq!(fold("a  b", 9), ["a b"], "runs of spaces are not kept");
+    }
+
+    #[test]
+    fn a_shape_forgets_ids_and_times_but_not_codes() {
+        assert_eq!(
+            shape("i-0a1b2c3d4e5f67890 answered 412 at 2026-01-02T03:04:05.678Z."),
+            "i-… answered 412 at <time>."
+        );
+        assert_eq!(
+            shape("requestId 724f3a5a-a070-4d51-8883-6afa15daa139, 'i-12345678'"),
+            "requestId <request id>, 'i-…'"
+        );
+        assert_eq!(
+            shape("hdr=1gQo638VpjxmlX3qodw5Pd1NptOl5BJ7lgbFH144"),
+            "hdr=<token>"
+        );
+        assert_ne!(shape("status 400"), shape("status 412"));
+        assert_eq!(
+            shape("InvalidInstanceID.NotFound – ü"),
+            "InvalidInstanceID.NotFound – ü"
+        );
+    }
+}
