@@ -155,11 +155,11 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(super) color: ColorArg,
 
-    /// Show every warning in full
+    /// Show warnings in full, the titles of sources, and what was not judged
     #[arg(long, short)]
     pub(super) verbose: bool,
 
-    /// Show no progress, and nothing at all of what held
+    /// Show no progress
     #[arg(long, short)]
     pub(super) quiet: bool,
 }

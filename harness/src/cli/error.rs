@@ -43,7 +43,7 @@ impl CliError {
             | CliError::Journal { .. }
             | CliError::NoRun { .. }
             | CliError::Listen { .. } => exit::USAGE,
-            CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => exit::HARNESS_ERROR,
+            CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => exit::INTERNAL,
         }
     }
 }

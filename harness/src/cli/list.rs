@@ -1,29 +1,37 @@
 //! `stopcheck list` and `stopcheck explain`.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use super::args::{ExplainArgs, ListArgs};
 use super::error::CliError;
+use super::reports::width;
 use super::run::contract_of;
+use crate::report::list::Listed;
 use crate::report::{exit, list};
 
 pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     let contract = contract_of(args.edition.into());
-    let text = if args.clauses { list::clauses(&contract) } else { list::cases(&contract) };
-    print(&text)
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = if args.clauses {
+        list::clauses(&contract, &mut out)
+    } else {
+        list::cases(contract.scenarios.iter().map(Listed::from), width(), &mut out)
+    };
+    told(written.and_then(|()| out.flush()))
 }
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, CliError> {
     let contract = contract_of(args.edition.into());
-    let text = list::explain(&contract, &args.id).map_err(|unknown| CliError::Usage(unknown.to_string()))?;
-    print(&text)
+    let text = list::explain(&contract, &args.id, width())
+        .map_err(|unknown| CliError::Usage(format!("could not {unknown}")))?;
+    told(io::stdout().lock().write_all(text.as_bytes()))
 }
 
-/// Prints to standard output. A reader that closes it early, as `head` does, is no error.
-fn print(text: &str) -> Result<u8, CliError> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+/// A reader that closes our output early, as `head` does, is no error.
+fn told(written: io::Result<()>) -> Result<u8, CliError> {
+    match written {
         Ok(()) => Ok(exit::CONFORMANT),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(exit::CONFORMANT),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit::CONFORMANT),
         Err(error) => Err(error.into()),
     }
 }

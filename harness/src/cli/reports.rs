@@ -21,10 +21,9 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
         },
         width: width(),
         verbose: args.verbose,
-        quiet: args.quiet,
     };
     let mut out = BufWriter::new(stdout.lock());
-    let written = write_report(ReportKind::Terminal(style), policy, tally, contract, &mut out)
+    let written = write_report(ReportKind::Terminal(style), tally, contract, policy, &mut out)
         .and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
@@ -37,12 +36,12 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
             FileReport::Json => ReportKind::Json,
         };
         let mut file = BufWriter::new(File::create(&report.path).map_err(failed)?);
-        write_report(kind, policy, tally, contract, &mut file).and_then(|()| file.flush()).map_err(failed)?;
+        write_report(kind, tally, contract, policy, &mut file).and_then(|()| file.flush()).map_err(failed)?;
     }
     Ok(tally.exit_code(policy))
 }
 
 /// The columns of the terminal, as far as the environment tells.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(120).clamp(60, 200)
 }

@@ -17,7 +17,8 @@ use crate::journal::Event;
 use crate::plan;
 use crate::protocol::Keyring;
 use crate::reference::{Config, Reference, Rules};
-use crate::report::{Progress, Tally, exit};
+use crate::report::progress::Progress;
+use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options};
 
 /// How many events may wait to be written before the run is held up.
@@ -37,7 +38,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
     let mut journal = args.journal.as_deref().map(open).transpose()?;
-    let mut progress = Progress::new(plan.cases.len(), args.reports.quiet);
+    let mut progress = Progress::stderr(!args.reports.quiet);
     let mut tally = Tally::new(&contract);
     let signals = tokio::spawn(listen(stop));
     let runner = tokio::spawn(runner::run(Arc::clone(&contract), plan, options, events, interrupted));
@@ -48,7 +49,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         progress.take(&event);
         tally.take(&event);
     }
-    progress.finish();
+    drop(progress);
     signals.abort();
     match runner.await {
         Ok(outcome) => outcome?,

@@ -135,6 +135,10 @@ impl Player<'_> {
                 *last = brought.clone();
             }
             result?;
+            if brought.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
+                let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
+                return Err(Ending::Unsupported(reason.to_owned()));
+            }
             self.names
                 .add(&name, &brought.id, brought.spot_request.as_deref());
             let ready = FixtureReady {
