@@ -105,6 +105,7 @@ struct CaseNumbers {
     unsupported: usize,
     error: usize,
     unfinished: usize,
+    not_begun: usize,
     left_out: usize,
 }
 
@@ -200,6 +201,7 @@ fn summary(tally: &Tally, policy: Policy) -> Summary {
             unsupported: counts.unsupported,
             error: counts.errors,
             unfinished: counts.unfinished,
+            not_begun: counts.not_begun,
             left_out: counts.left_out,
         },
         findings: FindingNumbers {
@@ -258,6 +260,7 @@ fn clauses<'a>(tally: &Tally, contract: &'a Contract) -> Vec<ClauseLine<'a>> {
 fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a Found) -> FindingLine<'a> {
     let clause = contract.clause(&found.clause);
     let evidence = found.evidence.as_deref();
+    let on_the_wire = evidence.filter(|evidence| !evidence.request.is_empty());
     FindingLine {
         id: &found.id,
         clause: &found.clause,
@@ -269,8 +272,8 @@ fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a
         repeat: tally.repeat_command(case),
         curl: evidence.and_then(|evidence| evidence.repeat.curl.as_deref().ok()),
         aws: evidence.and_then(|evidence| evidence.repeat.aws.as_deref().ok()),
-        request: evidence.map(|evidence| evidence.request.as_str()),
-        answer: evidence.map(|evidence| evidence.answer.as_str()),
+        request: on_the_wire.map(|evidence| evidence.request.as_str()),
+        answer: on_the_wire.map(|evidence| evidence.answer.as_str()),
         level: clause.map(|clause| clause.level.word()),
         confidence: clause.map(|clause| clause.confidence.word()),
         sources: clause.map_or(&[], |clause| clause.sources.as_slice()),
@@ -312,7 +315,7 @@ mod tests {
         let text = String::from_utf8(out).expect("JSON is text");
         let report: serde_json::Value = serde_json::from_str(&text).expect("JSON is JSON");
         assert_eq!(report.pointer("/summary/exit_code"), Some(&1.into()));
-        insta::assert_snapshot!(text, @r#"
+        insta::assert_snapshot!(text.replace('\u{202e}', "<U+202E>"), @r#"
         {
           "schema": 1,
           "stopcheck": "0.1.0",
@@ -339,6 +342,7 @@ mod tests {
               "unsupported": 1,
               "error": 1,
               "unfinished": 0,
+              "not_begun": 0,
               "left_out": 0
             },
             "findings": {
@@ -510,10 +514,8 @@ mod tests {
               "case": "refuse/unknown",
               "step": 1,
               "allowed": "an XML declaration",
-              "observed": "\u001b]0;owned\u0007<not-xml>‮]]>&",
+              "observed": "\u001b]0;owned\u0007<not-xml><U+202E>]]>&",
               "repeat": "stopcheck run --endpoint-url http://127.0.0.1:5000 --case refuse/unknown",
-              "request": "",
-              "answer": "",
               "level": "SHOULD",
               "confidence": "recorded",
               "sources": [

@@ -163,7 +163,9 @@ fn describe(found: &Found, contract: &Contract) -> String {
         "\n      allowed   {}\n      observed  {}\n      step      {}\n",
         found.allowed, found.observed, found.step
     );
-    if let Some(evidence) = &found.evidence {
+    if let Some(evidence) = &found.evidence
+        && !evidence.request.is_empty()
+    {
         let _ = write!(
             out,
             "      request   {}\n      answer    {}\n",
@@ -262,8 +264,6 @@ mod tests {
               allowed   an XML declaration
               observed  \u{1b}]0;owned\u{7}&lt;not-xml&gt;\u{202e}]]&gt;&amp;
               step      1
-              request   
-              answer    
         </system-out>
                 </testcase>
                 <testcase name="refuse/spot" classname="stopcheck.refuse" time="0.000">

@@ -153,7 +153,7 @@ fn cases_of<'a>(contract: &'a Contract, clause: &'a Clause) -> impl Iterator<Ite
 
 fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String {
     let mut out = String::new();
-    for line in fold(&format!("{}  {}", clause.id, clause.statement), width) {
+    for line in fold(&format!("{}: {}", clause.id, clause.statement), width) {
         let _ = writeln!(out, "{line}");
     }
     out.push('\n');
@@ -191,7 +191,7 @@ fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String 
             .map(|check| ("check", check.word().to_owned())),
     );
     rows.extend(rows_of(contract, clause));
-    rows.extend(cases_of(contract, clause).map(|case| ("case", format!("{}  {}", case.name, case.purpose))));
+    rows.extend(cases_of(contract, clause).map(|case| ("case", format!("{}: {}", case.name, case.purpose))));
     table(&rows, width, &mut out);
     out
 }
@@ -262,7 +262,7 @@ fn explain_case(contract: &Contract, case: &Scenario, width: usize) -> String {
     let mut rows = Vec::new();
     for id in &case.clauses {
         let statement = contract.clause(id).map_or("", |clause| clause.statement.as_str());
-        rows.push(("clause", format!("{id}  {statement}")));
+        rows.push(("clause", format!("{id}: {statement}")));
     }
     for (name, kind) in &case.fixtures {
         rows.push(("fixture", format!("{{{name}}} {}", kind_in_words(kind))));
@@ -502,7 +502,7 @@ mod tests {
     fn a_clause_is_explained_with_its_sources_rows_and_cases() {
         let text = explain(&sample::contract(), "dry-04", 70).expect("the clause is there");
         insta::assert_snapshot!(text, @r#"
-        DRY-04 A dry run changes nothing: the instance stays running.
+        DRY-04: A dry run changes nothing: the instance stays running.
 
         level       MUST; a violation fails the run
         confidence  documented+recorded
@@ -513,7 +513,7 @@ mod tests {
         note        Looked at with DescribeInstances.
         refusal     dry-run must be refused with 412 DryRunOperation; violated
                     if it changes something
-        case        dry-run/valid A dry run of an allowed stop is refused and
+        case        dry-run/valid: A dry run of an allowed stop is refused and
                     changes nothing.
         "#);
     }
@@ -525,8 +525,8 @@ mod tests {
         dry-run/valid
         A dry run of an allowed stop is refused and changes nothing.
 
-        clause      DRY-01 A dry run answers `DryRunOperation`.
-                    DRY-04 A dry run changes nothing: the instance stays
+        clause      DRY-01: A dry run answers `DryRunOperation`.
+                    DRY-04: A dry run changes nothing: the instance stays
                     running.
         fixture     {a} running, on demand, EBS root
         step 1      POST Action=StopInstances&InstanceId.1={a}&DryRun=true

@@ -186,6 +186,8 @@ pub struct Counts {
     pub errors: usize,
     /// Cases that began and did not end.
     pub unfinished: usize,
+    /// Cases of the plan that an interrupted run did not come to.
+    pub not_begun: usize,
     /// Cases left out by a filter.
     pub left_out: usize,
     /// Findings by verdict; none is a pass.
@@ -430,6 +432,10 @@ impl Tally {
             took_ms: self.clock.elapsed(),
             ..Counts::default()
         };
+        if self.interrupted() {
+            let planned = self.run.as_ref().map_or(0, |run| run.cases);
+            counts.not_begun = planned.saturating_sub(self.cases.len());
+        }
         for case in self.cases() {
             match &case.outcome {
                 Some(Outcome::Judged { verdict }) => counts.cases.add(*verdict),

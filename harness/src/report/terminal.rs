@@ -344,8 +344,9 @@ impl Page<'_> {
             (Ink::Doubtful, counts.cases.inconclusive, "inconclusive"),
             (Ink::Doubtful, counts.cases.warn, "warned"),
             (Ink::Doubtful, counts.unsupported, "unsupported"),
-            (Ink::Bad, counts.errors, "errors of ours"),
+            (Ink::Bad, counts.errors, "errored"),
             (Ink::Bad, counts.unfinished, "unfinished"),
+            (Ink::Bad, counts.not_begun, "not begun"),
             (Ink::Quiet, counts.left_out, "left out"),
         ]);
         writeln!(out, "{}: {line}", plural(all, "case"))?;
@@ -539,7 +540,7 @@ mod tests {
               aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
 
         WARN  RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
-              observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>& (refuse/unknown)
+              observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>&  (refuse/unknown)
 
         UNSUPPORTED  1 case: RunInstances refuses Spot: InvalidParameter
               cases     refuse/spot
@@ -548,7 +549,7 @@ mod tests {
               cases     concurrent/two
 
         7 clauses: 2 held · 1 failed · 1 warned · 1 not reached · 1 untested · 1 not in this edition
-        5 cases: 2 failed · 1 warned · 1 unsupported · 1 errors of ours
+        5 cases: 2 failed · 1 warned · 1 unsupported · 1 errored
         10 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
 
         DEVIATES: 1 clause is violated in 2 cases.
@@ -566,9 +567,8 @@ mod tests {
               observed  i-0a1b2c3d4e5f60718 is stopping
               case      dry-run/valid, step 1
               purpose   What dry-run/valid shows.
-              request   POST /
-                        Action=StopInstances&Version=2016-11-15&InstanceId.1=i
-                        -0a1b2c3d4e5f60718&DryRun=true
+              request   POST / Action=StopInstances&Version=2016-11-15&Instanc
+                        eId.1=i-0a1b2c3d4e5f60718&DryRun=true
               answer    200 <StopInstancesResponse>
                         <instanceId>i-0a1b2c3d4e5f60718</instanceId>
                         </StopInstancesResponse>

