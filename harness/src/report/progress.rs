@@ -47,7 +47,7 @@ impl Progress {
                 self.show_findings();
             }
             Event::CaseStarted(case) if !self.bar.is_hidden() => {
-                self.bar.set_message(one_line(&case.case, 80))
+                self.bar.set_message(one_line(&case.case, 80));
             }
             Event::Judged(judged) => {
                 // Warnings would make every endpoint look bad from afar.

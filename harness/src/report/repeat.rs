@@ -4,8 +4,8 @@
 //! arranged, so they work on a fresh endpoint; ids travel in shell variables. For the reproduction of a dry run:
 //!
 //! ```text
-//! a=$(curl -sS … --data-raw 'Action=RunInstances&…' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2);
-//! until curl -sS … --data-raw 'Action=DescribeInstances&…&InstanceId.1='"$a"'' … | grep -q '<name>running</name>'; do sleep 1; done;
+//! a=$(curl -sS … --data-raw 'Action=RunInstances&…' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); : "${a:?has no value}";
+//! until curl -s … --data-raw 'Action=DescribeInstances&…&InstanceId.1='"$a"'' … | grep -q '<name>running</name>'; do sleep 1; done;
 //! curl -i -sS … --data-raw 'Action=StopInstances&…&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/
 //! ```
 //!
@@ -73,7 +73,7 @@ pub struct Sent {
     pub answer: Result<u16, String>,
     /// The beginning of the answer's body, empty if it is not UTF-8.
     pub answer_head: String,
-    /// The instance ids in the answer of an arranging call, then its Spot request ids, in order.
+    /// The instance ids in the answer of an arranging call, in order.
     pub made: Vec<String>,
 }
 
@@ -87,7 +87,6 @@ impl Sent {
         let mut made = Vec::new();
         if exchange.role == Role::Arrange && !is_question(&exchange.call) {
             ids_after("instanceId>", "i-", body, &mut made);
-            ids_after("potInstanceRequestId>", "sir-", body, &mut made);
         }
         Sent {
             step: exchange.step,
@@ -330,7 +329,7 @@ fn arrange<'a>(
         return;
     };
     let ids: Vec<&String> = match sent.made.is_empty() {
-        false => sent.made.iter().filter(|id| id.starts_with("i-")).collect(),
+        false => sent.made.iter().collect(),
         true => story
             .fixtures
             .iter()
@@ -345,28 +344,24 @@ fn arrange<'a>(
             .iter()
             .skip(at + 1)
             .any(|later| brings_about(later.action()).is_some() && later.mentions(id));
-        if last && wished == between {
-            continue;
+        if !last || wished != between {
+            doings.push(Doing::Wait {
+                id: id.clone(),
+                state,
+            });
         }
-        doings.push(Doing::Wait {
-            id: id.clone(),
-            state,
-        });
-        if let Some(fixture) = fixture
-            && last
+        if last && wished == State::Gone {
+            doings.push(Doing::WaitGone { id: id.clone() });
+        }
+        let request = fixture.and_then(|fixture| fixture.spot_request.as_ref());
+        if let Some(request) = request
+            && names.of(request).is_some()
+            && sent.made.contains(id)
         {
-            if wished == State::Gone {
-                doings.push(Doing::WaitGone { id: id.clone() });
-            }
-            if let Some(request) = &fixture.spot_request
-                && names.of(request).is_some()
-                && !story.sent.iter().any(|sent| sent.made.contains(request))
-            {
-                doings.push(Doing::AskSpot {
-                    request: request.clone(),
-                    id: id.clone(),
-                });
-            }
+            doings.push(Doing::AskSpot {
+                request: request.clone(),
+                id: id.clone(),
+            });
         }
     }
 }
@@ -404,11 +399,7 @@ fn play<'a>(
             how: if shown { How::Shown } else { How::Quiet },
         });
     }
-    if last
-        && let Some(look) = of_step()
-            .filter(|sent| matches!(sent.role, Role::Look | Role::Ask))
-            .last()
-    {
+    if last && let Some(look) = of_step().rfind(|sent| matches!(sent.role, Role::Look | Role::Ask)) {
         let how = if count == 0 { How::Shown } else { How::Proof };
         doings.push(Doing::Send { sent: look, how });
     } else if last
@@ -639,28 +630,23 @@ impl<'a> Curl<'a> {
             return self.call(sent, names, "curl -sS -o /dev/null");
         }
         let call = self.call(sent, names, "curl -sS")?;
-        let mut counts = [0, 0];
-        let mut takes = Vec::new();
-        for id in &sent.made {
-            let spot = id.starts_with("sir-");
-            let [instances, spots] = &mut counts;
-            let (count, pattern) = match spot {
-                false => (instances, "instanceId>i-[0-9a-f]\\{8,17\\}"),
-                true => (spots, "potInstanceRequestId>sir-[0-9a-z]\\{1,20\\}"),
-            };
-            *count += 1;
-            takes.push((names.of(id).unwrap_or("id"), first_of(pattern, *count)));
+        let instance = |nth| first_of("instanceId>i-[0-9a-f]\\{8,17\\}", nth);
+        let variable = |id: &String| names.of(id).unwrap_or("id").to_owned();
+        if let [id] = sent.made.as_slice() {
+            let name = variable(id);
+            return Ok(format!("{name}=$({call} | {}); {}", instance(1), present(&name)));
         }
-        Ok(match takes.as_slice() {
-            [(name, take)] => format!("{name}=$({call} | {take})"),
-            many => {
-                let takes: Vec<String> = many
-                    .iter()
-                    .map(|(name, take)| format!("{name}=$(printf %s \"$answer\" | {take})"))
-                    .collect();
-                format!("answer=$({call}); {}", takes.join("; "))
-            }
-        })
+        let takes: Vec<String> = sent
+            .made
+            .iter()
+            .enumerate()
+            .map(|(at, id)| {
+                let name = variable(id);
+                let take = instance(at + 1);
+                format!("{name}=$(printf %s \"$answer\" | {take}); {}", present(&name))
+            })
+            .collect();
+        Ok(format!("answer=$({call}); {}", takes.join("; ")))
     }
 
     /// One call exactly as it was sent, with ids from variables.
@@ -710,7 +696,7 @@ impl<'a> Curl<'a> {
 
     fn describe(&self, id: &str, names: &Names) -> String {
         format!(
-            "curl -sS{} --data-raw {} {}",
+            "curl -s{} --data-raw {} {}",
             self.signing(),
             names.word(&format!(
                 "Action=DescribeInstances&Version={API_VERSION}&InstanceId.1={id}"
@@ -718,6 +704,11 @@ impl<'a> Curl<'a> {
             quote(&format!("{}{}", self.origin, self.path)),
         )
     }
+}
+
+/// Ends the line if a variable is empty: without an instance, waiting would never end.
+fn present(name: &str) -> String {
+    format!(": \"${{{name}:?has no value}}\"")
 }
 
 /// The pipe that picks the nth match of a pattern `tag>id`.
@@ -821,8 +812,8 @@ fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, String> {
                 let [id] = sent.made.as_slice() else {
                     return Err("one call made several things".to_owned());
                 };
-                let name = names.of(id).unwrap_or("id");
-                format!("{name}=$({call} --query 'Instances[0].InstanceId' --output text)")
+                let name = names.of(id).unwrap_or("id").to_owned();
+                format!("{name}=$({call} --query 'Instances[0].InstanceId' --output text); {}", present(&name))
             }
             Doing::Send { sent, how: How::Quiet } => format!("{} >/dev/null", aws_call(sent, names, &with)?),
             Doing::Send { sent, how: How::Shown } => aws_call(sent, names, &with)?,
@@ -1207,8 +1198,9 @@ mod tests {
         let repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
         let curl = repeat.curl.expect("curl can say it");
         insta::assert_snapshot!(curl.replace("; ", ";\n"), @r#"
-        a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2);
-        until curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>';
+        a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2);
+        : "${a:?has no value}";
+        until curl -s --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>';
         do sleep 1;
         done;
         curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded;
@@ -1223,7 +1215,7 @@ mod tests {
         --user
         key:secret
         --data-raw
-        Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance
+        Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run
         http://127.0.0.1:5000/
         curl:
         --aws-sigv4
@@ -1253,6 +1245,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
         a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        : "${a:?has no value}";
         aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
         aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1;
         aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
@@ -1276,8 +1269,10 @@ mod tests {
         let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
         insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
         a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        : "${a:?has no value}";
         aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
         b=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        : "${b:?has no value}";
         aws ec2 wait instance-running --instance-ids "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
         aws ec2 stop-instances --instance-ids "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
         aws ec2 wait instance-stopped --instance-ids "$b" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
@@ -1326,6 +1321,7 @@ mod tests {
         let repeat = repeat(&story(&run, &[fixture], &[], &sent), 1);
         insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
         a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --instance-market-options '{"MarketType":"spot","SpotOptions":{"SpotInstanceType":"persistent"}}' --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
+        : "${a:?has no value}";
         aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
         spot_2=$(aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[0].Instances[0].SpotInstanceRequestId' --output text);
         aws ec2 modify-instance-attribute --instance-id "$a" --disable-api-stop --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
@@ -1339,7 +1335,7 @@ mod tests {
         --user
         key:secret
         --data-raw
-        Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent
+        Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent
         http://127.0.0.1:5000/
         curl:
         --aws-sigv4

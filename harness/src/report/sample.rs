@@ -3,7 +3,7 @@
 use crate::call::{Call, Form};
 use crate::contract::{
     Act, Aspects, CallTemplate, Check, Clause, ClauseId, Condition, Confidence, Contract, Demand, Edition,
-    FixtureKind, Level, Refusal, RefusalAnswer, Scenario, Source, State, Step,
+    FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
     Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Finding, FixtureReady, Intent, Judged,
@@ -108,8 +108,10 @@ pub(super) fn contract() -> Contract {
         witness: Vec::new(),
         control: false,
     };
-    let mut spot = FixtureKind::default();
-    spot.market = crate::contract::Market::OneTimeSpot;
+    let spot = FixtureKind {
+        market: Market::OneTimeSpot,
+        ..FixtureKind::default()
+    };
     Contract {
         action: "StopInstances".into(),
         edition: Edition::Current,
@@ -197,6 +199,8 @@ pub(super) fn launch(token: &str) -> Call {
             ("MaxCount", "1"),
             ("ClientToken", token),
             ("TagSpecification.1.ResourceType", "instance"),
+            ("TagSpecification.1.Tag.1.Key", "stopcheck"),
+            ("TagSpecification.1.Tag.1.Value", "run"),
         ],
     )
 }
