@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -193,13 +193,9 @@ pub(crate) struct Lines(Receiver<String>);
 impl Lines {
     /// The next line, `None` when the output has ended or the deadline has passed.
     pub(crate) fn next_before(&self, deadline: Instant) -> Option<String> {
-        match self
-            .0
+        self.0
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            Ok(line) => Some(line),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+            .ok()
     }
 }
 
