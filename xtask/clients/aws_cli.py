@@ -60,7 +60,7 @@ def change(answer, key):
 
 
 def main():
-    images = aws("describe-images", "--filters", "Name=root-device-type,Values=ebs")["Images"]
+    images = aws("describe-images")["Images"]
     checks.that("images are described", len(images) > 0, images)
     image = next(image["ImageId"] for image in images if image.get("RootDeviceType") == "ebs")
     instance = launch(image)

@@ -76,7 +76,7 @@ pub(crate) fn venv(
         return Ok(folder);
     }
     make_venv(workspace, &folder)?;
-    println!("installing {} into {}", pip_args.join(" "), folder.display());
+    println!("installing {name} into {}", folder.display());
     let mut pip = workspace.command(folder.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(pip_args);
