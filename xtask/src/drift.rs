@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     if differences.is_empty() {
         println!("no drift, botocore {version}");
     } else {
-        println!("{} differences from botocore {version}", differences.len());
+        println!("drift from botocore {version}: {} to settle", differences.len());
     }
     Ok(Outcome::bad_if(!differences.is_empty()))
 }

@@ -5,6 +5,7 @@
 //! reach; the few that are known to matter here are built in.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -46,25 +47,27 @@ pub(super) fn check(workspace: &Workspace, install: Install) -> Result<Vec<Compl
     Ok(complaints)
 }
 
-fn by_cargo_deny(workspace: &Workspace, deny: &std::path::Path, install: Install) -> Result<Vec<Complaint>> {
+fn by_cargo_deny(workspace: &Workspace, deny: &Path, install: Install) -> Result<Vec<Complaint>> {
     let mut complaints = Vec::new();
-    let mut check = |what: &[&str]| -> Result<()> {
-        let mut command = workspace.command(deny);
-        command
-            .args(["--all-features", "check", "--hide-inclusion-graph"])
-            .args(what);
-        if let Err(error) = shell::capture(&mut command) {
-            complaints.push(Complaint::new("deny.toml", format!("{error:#}")));
-        }
-        Ok(())
-    };
-    check(&["licenses", "bans", "sources"])?;
     let mut fetch = workspace.command(deny);
     fetch.args(["fetch", "db"]);
-    if install == Install::Allowed && shell::capture(&mut fetch).is_ok() {
-        check(&["--disable-fetch", "advisories"])?;
-    } else {
+    let has_advisories = install == Install::Allowed && shell::capture(&mut fetch).is_ok();
+    if !has_advisories {
         println!("note: advisories not checked: database unreachable (the built-in list was)");
+    }
+    for manifest in manifests(workspace) {
+        let mut check = |what: &[&str]| {
+            let mut command = workspace.command(deny);
+            command.args(["--manifest-path", manifest, "--config", "deny.toml", "check"]);
+            command.arg("--hide-inclusion-graph").args(what);
+            if let Err(error) = shell::capture(&mut command) {
+                complaints.push(Complaint::new("deny.toml", format!("{error:#}")));
+            }
+        };
+        check(&["licenses", "bans", "sources"]);
+        if has_advisories {
+            check(&["--disable-fetch", "advisories"]);
+        }
     }
     Ok(complaints)
 }
@@ -72,9 +75,30 @@ fn by_cargo_deny(workspace: &Workspace, deny: &std::path::Path, install: Install
 fn by_metadata(workspace: &Workspace) -> Result<Vec<Complaint>> {
     let deny = fs::read_to_string(workspace.path("deny.toml")).context("could not read deny.toml")?;
     let deny: Deny = toml::from_str(&deny).context("could not read deny.toml")?;
-    let text = shell::capture(&mut workspace.cargo(&["metadata", "--format-version", "1", "--locked"]))?;
-    let metadata: Metadata = serde_json::from_str(&text).context("could not read cargo's metadata")?;
-    Ok(unlicensed(&metadata.packages, &deny.licenses.allow))
+    let mut complaints = Vec::new();
+    for manifest in manifests(workspace) {
+        let metadata = [
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--manifest-path",
+            manifest,
+        ];
+        let text = shell::capture(&mut workspace.cargo(&metadata))?;
+        let metadata: Metadata = serde_json::from_str(&text).context("could not read cargo's metadata")?;
+        complaints.extend(unlicensed(&metadata.packages, &deny.licenses.allow));
+    }
+    complaints.sort();
+    complaints.dedup();
+    Ok(complaints)
+}
+
+/// The workspaces: the house, and the fuzz crate beside it.
+fn manifests(workspace: &Workspace) -> impl Iterator<Item = &'static str> {
+    ["Cargo.toml", "fuzz/Cargo.toml"]
+        .into_iter()
+        .filter(|manifest| workspace.path(manifest).is_file())
 }
 
 /// What we read of `deny.toml`; the rest is cargo-deny's.
