@@ -1,6 +1,7 @@
 //! Where things are: the root of the work tree and the target folder. Paths only, nothing is read but git's list.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,15 +39,21 @@ impl Workspace {
     }
 
     /// The command, to be run in the root.
-    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
+        // Cargo tells us about this package in variables that build scripts watch: passed on, they would have
+        // ring and all above it built again each time a task follows a build by hand.
+        for (name, _) in env::vars_os() {
+            if is_about_this_package(&name.to_string_lossy()) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
     /// `cargo` with these arguments, to be run in the root.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
-        // The cargo that runs us is named by its path, which would pin sub-commands to its toolchain.
         let mut command = self.command("cargo");
         command.args(args);
         command
@@ -65,5 +72,29 @@ impl Workspace {
         files.sort();
         files.dedup();
         Ok(files)
+    }
+}
+
+fn is_about_this_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_")
+        || variable.starts_with("CARGO_MANIFEST_")
+        || [
+            "CARGO",
+            "CARGO_BIN_NAME",
+            "CARGO_CRATE_NAME",
+            "CARGO_PRIMARY_PACKAGE",
+            "OUT_DIR",
+        ]
+        .contains(&variable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_the_reader_are_passed_on_and_facts_of_this_package_are_not() {
+        assert!(is_about_this_package("CARGO_PKG_NAME") && is_about_this_package("CARGO_MANIFEST_DIR"));
+        assert!(!is_about_this_package("CARGO_TARGET_DIR") && !is_about_this_package("CARGO_NET_OFFLINE"));
     }
 }
