@@ -56,68 +56,77 @@ pub(crate) enum Kind {
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let version = args.version.as_deref().unwrap_or(args.endpoint.version());
     let name = format!("{}-{version}", args.endpoint.name());
-    let expected_path = workspace.path(&format!("xtask/expected/{name}.toml"));
+    let list = workspace.path(&format!("xtask/expected/{name}.toml"));
+    // Read before anything is built: a list that is missing should not be found out after minutes.
     let expected = if args.check {
-        let text = fs::read_to_string(&expected_path).with_context(|| {
-            format!(
-                "could not read {}; `cargo xtask endpoints {} --bless` writes it",
-                expected_path.display(),
-                args.endpoint.name()
-            )
-        })?;
-        Some(Expected::parse(&text).with_context(|| format!("could not read {}", expected_path.display()))?)
+        Some(read_expected(&list, args.endpoint)?)
     } else {
         None
     };
+    let (status, report) = play(args, workspace, version, &name)?;
+    let observed =
+        expected::observed(&report).with_context(|| format!("could not read the report on {name}"))?;
+    if args.bless {
+        return bless(&list, &observed);
+    }
+    let Some(expected) = expected else {
+        return Ok(status);
+    };
+    let difference = expected.compare(&observed);
+    print!("{}", difference.describe(&name));
+    Ok(Outcome::bad_if(difference.decides()))
+}
 
+/// Starts the endpoint, runs stopcheck against it, stops it: whether there were findings, and the JSON report.
+fn play(args: &Args, workspace: &Workspace, version: &str, name: &str) -> Result<(Outcome, String)> {
     let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
-    let venv = install(workspace, args.endpoint, version, &name)?;
-    let files = workspace.target("endpoints");
-    fs::create_dir_all(&files).with_context(|| format!("could not make {}", files.display()))?;
-    let log = files.join(format!("{name}.log"));
-    let (server, port) = start(args.endpoint, &name, &venv, args.port, &log)?;
+    let venv = install(workspace, args.endpoint, version, name)?;
+    let folder = workspace.target("endpoints");
+    fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+    let report = folder.join(format!("{name}.json"));
+    let journal = folder.join(format!("{name}.ndjson"));
+    // What an earlier run wrote must not pass for this one's.
+    for file in [&report, &journal] {
+        if file.exists() {
+            fs::remove_file(file).with_context(|| format!("could not remove {}", file.display()))?;
+        }
+    }
+    let log = folder.join(format!("{name}.log"));
+    let (server, port) = start(args.endpoint, name, &venv, args.port, &log)?;
     println!(
         "{name} listens on http://127.0.0.1:{port}, log in {}",
         log.display()
     );
 
-    let report = files.join(format!("{name}.json"));
     let mut command = workspace.command(&stopcheck);
     command
         .arg("run")
         .arg(format!("--endpoint-url=http://127.0.0.1:{port}"))
         .arg("--region=us-east-1")
         .arg(format!("--report=json={}", report.display()))
-        .arg(format!(
-            "--journal={}",
-            files.join(format!("{name}.ndjson")).display()
-        ))
+        .arg(format!("--journal={}", journal.display()))
         .args(&args.run_args);
     dummy_credentials(&mut command);
-    // A report of an earlier run must not pass for this one's.
-    if report.exists() {
-        fs::remove_file(&report).with_context(|| format!("could not remove {}", report.display()))?;
-    }
     let status = shell::status(&mut command)?;
     drop(server);
-    match status.code() {
-        Some(0 | 1) => {}
+    let outcome = match status.code() {
+        Some(0) => Outcome::Good,
+        Some(1) => Outcome::Bad,
         _ => bail!("`{}` ended with {status}: no verdicts", shell::line(&command)),
-    }
-
-    let observed =
-        fs::read_to_string(&report).with_context(|| format!("could not read {}", report.display()))?;
-    let observed =
-        expected::observed(&observed).with_context(|| format!("could not read {}", report.display()))?;
-    if args.bless {
-        return bless(&expected_path, &observed);
-    }
-    let Some(expected) = expected else {
-        return Ok(Outcome::bad_if(status.code() == Some(1)));
     };
-    let difference = expected.compare(&observed);
-    print!("{}", difference.describe(&name));
-    Ok(Outcome::bad_if(difference.decides()))
+    let text = fs::read_to_string(&report).with_context(|| format!("could not read {}", report.display()))?;
+    Ok((outcome, text))
+}
+
+fn read_expected(list: &Path, kind: Kind) -> Result<Expected> {
+    let text = fs::read_to_string(list).with_context(|| {
+        format!(
+            "could not read {}; `cargo xtask endpoints {} --bless` writes it",
+            list.display(),
+            kind.name()
+        )
+    })?;
+    Expected::parse(&text).with_context(|| format!("could not read {}", list.display()))
 }
 
 fn bless(path: &Path, observed: &expected::Observed) -> Result<Outcome> {
