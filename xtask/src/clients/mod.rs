@@ -162,7 +162,7 @@ fn terraform(workspace: &Workspace, mirror: Option<&Path>) -> Result<Command> {
     let Some(mirror) = mirror.map(Path::to_path_buf).or_else(find_mirror) else {
         bail!(
             "no filesystem mirror with terraform's aws provider was found; name one with --terraform-mirror \
-             (the folder that holds registry.terraform.io/)"
+             (the folder that holds HOST/hashicorp/aws)"
         );
     };
     let mut command = python_script(workspace, "terraform_client.py")?;
@@ -189,9 +189,16 @@ fn find_mirror() -> Option<PathBuf> {
     if let Ok(entries) = fs::read_dir("/opt") {
         places.extend(entries.flatten().map(|entry| entry.path()));
     }
-    places
-        .into_iter()
-        .find(|place| place.join("registry.terraform.io/hashicorp/aws").is_dir())
+    places.into_iter().find(|place| is_mirror(place))
+}
+
+/// A mirror holds providers by host, namespace and name.
+fn is_mirror(place: &Path) -> bool {
+    fs::read_dir(place).is_ok_and(|hosts| {
+        hosts
+            .flatten()
+            .any(|host| host.path().join("hashicorp/aws").is_dir())
+    })
 }
 
 /// The client sees the served endpoint and nothing of the reader's own AWS set-up.
