@@ -1,3 +1,73 @@
-//! The house-keeping of stopcheck.
+//! The house-keeping of stopcheck: `cargo xtask ci` is what green means; the other tasks are its parts, and what a
+//! person needs now and then.
+//!
+//! A task reads the work tree, runs programs and prints; whatever it installs goes under `target/`, pinned. Nothing
+//! of this is in the command that users run.
 
-fn main() {}
+mod ci;
+mod clients;
+mod drift;
+mod endpoints;
+mod fuzz;
+mod shell;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shell::Outcome;
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "The house-keeping of stopcheck",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that green means, in order; stops at the first failure.
+    Ci(ci::Args),
+    /// The rules of the house: floors, houses of libraries, manifests, text, licences.
+    Tidy(tidy::Args),
+    /// Runs stopcheck against a real endpoint, and compares what it finds with the known deviations.
+    Endpoints(endpoints::Args),
+    /// Drives `stopcheck serve` with real clients.
+    Clients(clients::Args),
+    /// Compares the contract with the model that AWS publishes today.
+    SpecDrift(drift::Args),
+    /// Lists, builds, runs and replays the fuzz targets.
+    Fuzz(fuzz::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match Workspace::find().and_then(|workspace| dispatch(cli.task, &workspace)) {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<Outcome> {
+    shell::end_servers_on_interrupt()?;
+    match task {
+        Task::Ci(args) => ci::run(&args, workspace),
+        Task::Tidy(args) => tidy::run(&args, workspace),
+        Task::Endpoints(args) => endpoints::run(&args, workspace),
+        Task::Clients(args) => clients::run(&args, workspace),
+        Task::SpecDrift(args) => drift::run(&args, workspace),
+        Task::Fuzz(args) => fuzz::run(&args, workspace),
+    }
+}

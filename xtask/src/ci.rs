@@ -1,0 +1,235 @@
+//! What green means: every step in order, each with its duration, until the first that fails.
+//!
+//! The cheap and telling steps come first. Every step is a command that a person can type, or a task of this
+//! program; a failure says which.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::shell::{self, Outcome};
+use crate::workspace::Workspace;
+use crate::{clients, endpoints, fuzz, tidy, tools};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leaves out what needs the network or much time: tools that are absent, fuzzing, real endpoints and clients.
+    #[arg(long)]
+    quick: bool,
+}
+
+struct Step {
+    name: &'static str,
+    /// What to do when it fails.
+    hint: &'static str,
+    when: When,
+    run: fn(&Workspace, Pace) -> Result<Outcome>,
+}
+
+/// When a step is part of the run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// It needs the network.
+    Full,
+    /// It stands in for one that needs the network.
+    Quick,
+}
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Full,
+    Quick,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        hint: "run `cargo fmt --all`, and in fuzz/ too",
+        when: When::Always,
+        run: |workspace, _| {
+            all(&mut [
+                workspace.cargo(&["fmt", "--all", "--check"]),
+                workspace.cargo(&["fmt", "--all", "--check", "--manifest-path", "fuzz/Cargo.toml"]),
+            ])
+        },
+    },
+    Step {
+        name: "clippy",
+        hint: "run `cargo clippy --workspace --all-targets`; a lint that must stay gets #[expect] with a reason",
+        when: When::Always,
+        run: |workspace, _| {
+            let lint = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+            let mut house = workspace.cargo(&["clippy", "--workspace"]);
+            house.args(lint);
+            let mut fuzz = workspace.cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml"]);
+            shared_target(workspace, &mut fuzz).args(lint);
+            all(&mut [house, fuzz])
+        },
+    },
+    Step {
+        name: "rustdoc",
+        hint: "run `cargo doc --workspace --no-deps`",
+        when: When::Always,
+        run: |workspace, _| {
+            let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+            doc.env("RUSTDOCFLAGS", "-D warnings");
+            all(&mut [doc])
+        },
+    },
+    Step {
+        name: "tidy",
+        hint: "each line above names the file and the rule; run `cargo xtask tidy`",
+        when: When::Always,
+        run: |workspace, pace| {
+            let offline = pace == Pace::Quick;
+            tidy::run(&tidy::Args { offline }, workspace)
+        },
+    },
+    Step {
+        name: "tests",
+        hint: "run `cargo test --workspace`; snapshots are reviewed with `cargo insta review`",
+        when: When::Always,
+        run: |workspace, _| all(&mut [workspace.cargo(&["test", "--workspace", "--locked"])]),
+    },
+    Step {
+        name: "fuzz build",
+        hint: "run `cargo build` in fuzz/",
+        when: When::Quick,
+        run: |workspace, _| {
+            let mut build = workspace.cargo(&[
+                "build",
+                "--locked",
+                "--quiet",
+                "--manifest-path",
+                "fuzz/Cargo.toml",
+            ]);
+            shared_target(workspace, &mut build);
+            all(&mut [build])
+        },
+    },
+    Step {
+        name: "fuzz smoke",
+        hint: "replay the input with `cargo xtask fuzz replay`, make it a named case, add it to the corpus",
+        when: When::Full,
+        run: |workspace, _| fuzz::smoke(workspace, fuzz::SMOKE_SECONDS),
+    },
+    Step {
+        name: "reference",
+        hint: "run `cargo run --release -- run`: the embedded reference must be without findings",
+        when: When::Always,
+        run: |workspace, _| {
+            let stopcheck = tools::stopcheck(workspace, None)?;
+            let mut run = workspace.command(stopcheck);
+            run.arg("run");
+            all(&mut [run])
+        },
+    },
+    Step {
+        name: "endpoint moto",
+        hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
+        when: When::Full,
+        run: |workspace, _| {
+            let args = endpoints::Args {
+                endpoint: endpoints::Kind::Moto,
+                version: None,
+                port: None,
+                check: true,
+                bless: false,
+                stopcheck: None,
+                run_args: Vec::new(),
+            };
+            endpoints::run(&args, workspace)
+        },
+    },
+    Step {
+        name: "clients",
+        hint: "run `cargo xtask clients` with the name of the client",
+        when: When::Full,
+        run: |workspace, _| {
+            let args = clients::Args {
+                clients: Vec::new(),
+                stopcheck: None,
+                endpoint_url: None,
+                terraform_mirror: None,
+            };
+            clients::run(&args, workspace)
+        },
+    },
+];
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    let pace = if args.quick { Pace::Quick } else { Pace::Full };
+    let begin = Instant::now();
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| is_part(step.when, pace)).collect();
+    for (index, step) in steps.iter().enumerate() {
+        println!("==> {}/{} {}", index + 1, steps.len(), step.name);
+        let start = Instant::now();
+        let result = (step.run)(workspace, pace);
+        let seconds = seconds(start.elapsed());
+        match result {
+            Ok(Outcome::Good) => println!("==> {} ok, {seconds}", step.name),
+            Ok(Outcome::Bad) => return Ok(failed(step, &seconds)),
+            Err(error) => {
+                println!("{error:#}");
+                return Ok(failed(step, &seconds));
+            }
+        }
+    }
+    println!("==> green, {}", seconds(begin.elapsed()));
+    if pace == Pace::Quick {
+        println!("    (quick: without fuzzing, real endpoints and clients)");
+    }
+    Ok(Outcome::Good)
+}
+
+fn failed(step: &Step, seconds: &str) -> Outcome {
+    println!("==> {} FAILED, {seconds}", step.name);
+    println!("    {}", step.hint);
+    Outcome::Bad
+}
+
+fn is_part(when: When, pace: Pace) -> bool {
+    match when {
+        When::Always => true,
+        When::Full => pace == Pace::Full,
+        When::Quick => pace == Pace::Quick,
+    }
+}
+
+/// Runs the commands one after the other; an error at the first that fails.
+fn all(commands: &mut [Command]) -> Result<Outcome> {
+    for command in commands {
+        shell::run(command)?;
+    }
+    Ok(Outcome::Good)
+}
+
+/// The fuzz crate is a workspace of its own; with the same target folder it finds most of its dependencies built.
+fn shared_target<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Command {
+    command.arg("--target-dir").arg(workspace.target(""))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_run_builds_the_fuzz_targets_and_a_full_one_runs_them() {
+        let names = |pace| -> Vec<&str> {
+            STEPS
+                .iter()
+                .filter(|step| is_part(step.when, pace))
+                .map(|step| step.name)
+                .collect()
+        };
+        assert!(names(Pace::Quick).contains(&"fuzz build") && !names(Pace::Quick).contains(&"clients"));
+        assert!(names(Pace::Full).contains(&"fuzz smoke") && !names(Pace::Full).contains(&"fuzz build"));
+    }
+}

@@ -1,0 +1,220 @@
+//! Real clients against `stopcheck serve`: what SDKs send must be understood, what we answer must be read by them.
+//!
+//! The scripts stand in `xtask/clients`; each asserts everything it does and ends with how many checks passed. They
+//! get the endpoint and the credentials from the lines that `serve` prints, and nothing else of the reader's set-up.
+
+mod serve;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use self::serve::Exports;
+use crate::shell::{self, Outcome};
+use crate::tools;
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which clients; by default all but terraform.
+    #[arg(value_enum)]
+    pub(crate) clients: Vec<Client>,
+    /// This `stopcheck` instead of a release build of the work tree.
+    #[arg(long)]
+    pub(crate) stopcheck: Option<PathBuf>,
+    /// An endpoint that is served already instead of `stopcheck serve`; any credentials are sent.
+    #[arg(long, conflicts_with = "stopcheck")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The filesystem mirror with terraform's aws provider; by default the usual places are searched.
+    #[arg(long)]
+    pub(crate) terraform_mirror: Option<PathBuf>,
+}
+
+/// The clients we drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Client {
+    /// The AWS command line.
+    Aws,
+    /// AWS's library for Python.
+    Boto3,
+    /// AWS's library for JavaScript.
+    Js,
+    /// Terraform with its aws provider, where a mirror of it is on the machine.
+    Terraform,
+}
+
+const DEFAULT: &[Client] = &[Client::Aws, Client::Boto3, Client::Js];
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    let clients = if args.clients.is_empty() {
+        DEFAULT
+    } else {
+        &args.clients
+    };
+    // Installing comes before serving: a server should not wait for a download.
+    let prepared = clients
+        .iter()
+        .map(|client| Ok((*client, prepare(*client, args, workspace)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let (server, exports) = match &args.endpoint_url {
+        Some(url) => (None, Exports::of(url)),
+        None => {
+            let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
+            let (server, exports) = serve::start(workspace, &stopcheck)?;
+            (Some(server), exports)
+        }
+    };
+    let mut failed = Vec::new();
+    for (client, mut command) in prepared {
+        println!("-- {}", client.name());
+        only_these_settings(&mut command, &exports);
+        if !shell::status(&mut command)?.success() {
+            failed.push(client.name());
+        }
+    }
+    drop(server);
+    if !failed.is_empty() {
+        println!("clients that were not content: {}", failed.join(", "));
+    }
+    Ok(Outcome::bad_if(!failed.is_empty()))
+}
+
+impl Client {
+    fn name(self) -> &'static str {
+        match self {
+            Client::Aws => "aws",
+            Client::Boto3 => "boto3",
+            Client::Js => "js",
+            Client::Terraform => "terraform",
+        }
+    }
+}
+
+/// Installs what the client needs; the command that drives it.
+fn prepare(client: Client, args: &Args, workspace: &Workspace) -> Result<Command> {
+    match client {
+        Client::Aws => python_script(workspace, "aws_cli.py"),
+        Client::Boto3 => python_script(workspace, "boto3_client.py"),
+        Client::Js => javascript(workspace),
+        Client::Terraform => terraform(workspace, args.terraform_mirror.as_deref()),
+    }
+}
+
+fn python_script(workspace: &Workspace, script: &str) -> Result<Command> {
+    let pins = workspace.path("xtask/pins/clients.txt");
+    let requirement = pins.to_string_lossy().into_owned();
+    let venv = tools::venv(
+        workspace,
+        "clients",
+        &["--requirement", &requirement],
+        Some(&pins),
+    )?;
+    let mut command = workspace.command(venv.join("bin/python"));
+    command.arg(workspace.path("xtask/clients").join(script));
+    // Bytecode would be written beside the scripts, into the work tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+fn javascript(workspace: &Workspace) -> Result<Command> {
+    for program in ["node", "npm"] {
+        if tools::on_path(program).is_none() {
+            bail!("{program} is needed for the client `js` (on Debian: apt-get install nodejs npm)");
+        }
+    }
+    let from = workspace.path("xtask/clients/js");
+    let to = workspace.target("clients/js");
+    fs::create_dir_all(&to).with_context(|| format!("could not make {}", to.display()))?;
+    let lock = fs::read(from.join("package-lock.json")).context("could not read package-lock.json")?;
+    let stamp = to.join("installed.json");
+    for file in ["package.json", "package-lock.json", "client.mjs"] {
+        fs::copy(from.join(file), to.join(file))
+            .with_context(|| format!("could not copy {file} to {}", to.display()))?;
+    }
+    if fs::read(&stamp).ok().as_ref() != Some(&lock) {
+        println!("installing @aws-sdk/client-ec2 into {}", to.display());
+        let mut npm = Command::new("npm");
+        npm.current_dir(&to).args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]);
+        shell::run(&mut npm).context("could not install what the client `js` needs from the npm registry")?;
+        fs::write(&stamp, &lock).with_context(|| format!("could not write {}", stamp.display()))?;
+    }
+    let mut command = Command::new("node");
+    // The library warns about the age of the interpreter, which is the reader's choice.
+    command
+        .current_dir(&to)
+        .arg("client.mjs")
+        .env("NODE_NO_WARNINGS", "1");
+    Ok(command)
+}
+
+fn terraform(workspace: &Workspace, mirror: Option<&Path>) -> Result<Command> {
+    if tools::on_path("terraform").is_none() {
+        bail!("terraform is not on the path; the other clients do without it");
+    }
+    let Some(mirror) = mirror.map(Path::to_path_buf).or_else(find_mirror) else {
+        bail!(
+            "no filesystem mirror with terraform's aws provider was found; name one with --terraform-mirror \
+             (the folder that holds HOST/hashicorp/aws)"
+        );
+    };
+    let mut command = python_script(workspace, "terraform_client.py")?;
+    command
+        .arg("--mirror")
+        .arg(mirror)
+        .arg("--work")
+        .arg(workspace.target("clients/terraform"));
+    Ok(command)
+}
+
+/// A folder in the usual places that holds the aws provider.
+fn find_mirror() -> Option<PathBuf> {
+    let mut places: Vec<PathBuf> = [
+        "/usr/local/share/terraform/plugins",
+        "/usr/share/terraform/plugins",
+    ]
+    .map(PathBuf::from)
+    .to_vec();
+    if let Some(home) = std::env::home_dir() {
+        places.push(home.join(".terraform.d/plugins"));
+    }
+    // Mirrors made by hand are mostly put below /opt.
+    if let Ok(entries) = fs::read_dir("/opt") {
+        places.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    places.into_iter().find(|place| is_mirror(place))
+}
+
+/// A mirror holds providers by host, namespace and name.
+fn is_mirror(place: &Path) -> bool {
+    fs::read_dir(place).is_ok_and(|hosts| {
+        hosts
+            .flatten()
+            .any(|host| host.path().join("hashicorp/aws").is_dir())
+    })
+}
+
+/// The client sees the served endpoint and nothing of the reader's own AWS set-up.
+fn only_these_settings(command: &mut Command, exports: &Exports) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .envs(exports.iter())
+        .env("AWS_DEFAULT_REGION", exports.region())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_PAGER", "")
+        // A refusal is an answer; asking again would hide how many were needed.
+        .env("AWS_MAX_ATTEMPTS", "1");
+}

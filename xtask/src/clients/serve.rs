@@ -1,0 +1,146 @@
+//! `stopcheck serve`, and the settings that it prints for clients.
+//!
+//! ```text
+//! listening on http://127.0.0.1:40123
+//! export AWS_ENDPOINT_URL_EC2=http://127.0.0.1:40123
+//! export AWS_ACCESS_KEY_ID=…
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::Server;
+use crate::workspace::Workspace;
+
+/// What a client needs to know; the last ones are a caller that may describe but not stop.
+const NEEDED: &[&str] = &[
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+    "STOPCHECK_DENIED_ACCESS_KEY_ID",
+    "STOPCHECK_DENIED_SECRET_ACCESS_KEY",
+];
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The settings as names and values.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Exports(BTreeMap<String, String>);
+
+/// Starts `stopcheck serve` on a free port and reads what it prints.
+pub(super) fn start(workspace: &Workspace, stopcheck: &Path) -> Result<(Server, Exports)> {
+    let mut command = workspace.command(stopcheck);
+    command
+        .args(["serve", "--port", "0", "--region", "us-east-1"])
+        .stdout(Stdio::piped());
+    let server = Server::start("stopcheck serve", &mut command)?;
+    let lines = server.lines()?;
+    let deadline = Instant::now() + START_LIMIT;
+    let mut exports = Exports::default();
+    let mut listening = None;
+    while listening.is_none() || !exports.is_complete() {
+        let line = lines.next_before(deadline).with_context(|| {
+            format!(
+                "`stopcheck serve` did not print where it listens and {}",
+                exports.missing().join(", ")
+            )
+        })?;
+        if let Some(url) = line.strip_prefix("listening on ") {
+            listening = Some(url.trim().to_owned());
+        }
+        exports.read(&line);
+    }
+    if exports.0.get("AWS_ENDPOINT_URL_EC2") != listening.as_ref() {
+        bail!("`stopcheck serve` says that it listens elsewhere than clients are told");
+    }
+    println!("serving on {}", listening.unwrap_or_default());
+    Ok((server, exports))
+}
+
+impl Exports {
+    /// Settings for an endpoint that takes any credentials.
+    pub(super) fn of(url: &str) -> Exports {
+        Exports(
+            NEEDED
+                .iter()
+                .map(|name| {
+                    let value = match *name {
+                        "AWS_ENDPOINT_URL_EC2" => url,
+                        "AWS_REGION" => "us-east-1",
+                        "AWS_ACCESS_KEY_ID" => "AKIAIOSFODNN7EXAMPLE",
+                        "STOPCHECK_DENIED_ACCESS_KEY_ID" => "AKIAI44QH8DHBEXAMPLE",
+                        _ => "not-a-secret",
+                    };
+                    ((*name).to_owned(), value.to_owned())
+                })
+                .collect(),
+        )
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter()
+    }
+
+    pub(super) fn region(&self) -> &str {
+        self.0.get("AWS_REGION").map_or("us-east-1", String::as_str)
+    }
+
+    /// Reads a line `export NAME=VALUE`, the value possibly in quotes; other lines are none of ours.
+    fn read(&mut self, line: &str) {
+        if let Some((name, value)) = line
+            .trim()
+            .strip_prefix("export ")
+            .and_then(|rest| rest.split_once('='))
+        {
+            let value = value.trim_matches(['\'', '"']);
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.missing().is_empty()
+    }
+
+    fn missing(&self) -> Vec<&'static str> {
+        NEEDED
+            .iter()
+            .copied()
+            .filter(|name| !self.0.contains_key(*name))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_are_read_with_and_without_quotes() {
+        let mut exports = Exports::default();
+        exports.read("export AWS_REGION=eu-west-1");
+        exports.read("export AWS_SECRET_ACCESS_KEY='a=b/c'");
+        exports.read("listening on http://127.0.0.1:1");
+        assert_eq!(exports.region(), "eu-west-1");
+        assert_eq!(
+            exports.0.get("AWS_SECRET_ACCESS_KEY").map(String::as_str),
+            Some("a=b/c")
+        );
+        assert_eq!(exports.0.len(), 2);
+    }
+
+    #[test]
+    fn settings_are_complete_when_nothing_is_missing() {
+        let mut exports = Exports::default();
+        for name in NEEDED.iter().skip(1) {
+            exports.read(&format!("export {name}=x"));
+        }
+        assert_eq!(exports.missing(), ["AWS_ENDPOINT_URL_EC2"]);
+        exports.read("export AWS_ENDPOINT_URL_EC2=x");
+        assert!(exports.is_complete());
+    }
+}

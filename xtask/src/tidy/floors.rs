@@ -1,0 +1,165 @@
+//! Imports go down only: a module of the harness uses the modules before it on the staircase.
+//!
+//! The staircase is written here and in DESIGN's floors; a module that stands on no step is a complaint, so a new
+//! one is placed on purpose. Tests may look wherever they like.
+
+use super::tokens::Target;
+use super::{Complaint, Source};
+
+/// The steps from the lowest to the highest.
+const STAIRCASE: &[Step] = &[
+    Step::Apart(&["wire"]),
+    Step::Apart(&["verdict"]),
+    // The words of the contract speak of calls, and calls are made of the contract's words.
+    Step::Together(&["contract", "call"]),
+    Step::Apart(&["journal"]),
+    Step::Apart(&["protocol"]),
+    Step::Apart(&["plan"]),
+    Step::Apart(&["model"]),
+    Step::Apart(&["check"]),
+    Step::Apart(&["endpoint", "golden", "report"]),
+    Step::Apart(&["runner"]),
+    Step::Apart(&["selfcheck", "fuzzing"]),
+    Step::Apart(&["config"]),
+    Step::Apart(&["cli"]),
+];
+
+/// The second witness: it must not read our notes, so it stands beside the staircase and sees only this.
+const WITNESS: &str = "reference";
+const WITNESS_SEES: &str = "wire";
+
+/// Who may see the second witness: those who wire the house together, and one file of the endpoints as its door.
+const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "config", "cli"];
+const WITNESS_DOOR: &str = "endpoint";
+
+/// Modules on the same height.
+enum Step {
+    /// They do not see each other.
+    Apart(&'static [&'static str]),
+    /// They do.
+    Together(&'static [&'static str]),
+}
+
+pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    let mut doors: Vec<&str> = Vec::new();
+    for source in sources {
+        let Some(from) = source.module.first() else {
+            // The roots of the crates: they only name the modules.
+            continue;
+        };
+        if from != WITNESS && height(from).is_none() {
+            complaints.push(Complaint::new(
+                &source.path,
+                format!("`{from}` stands on no step; place it on the staircase in xtask/src/tidy/floors.rs"),
+            ));
+            continue;
+        }
+        for used in &source.uses {
+            let Target::Ours(to) = &used.to else { continue };
+            if to == WITNESS && from == WITNESS_DOOR {
+                doors.push(&source.path);
+            } else if !may_see(from, to) {
+                complaints.push(Complaint::new(
+                    format!("{}:{}", source.path, used.line),
+                    format!("`{from}` must not use `{to}`: imports go down only"),
+                ));
+            }
+        }
+    }
+    doors.dedup();
+    if let [_, more @ ..] = doors.as_slice() {
+        complaints.extend(more.iter().map(|path| {
+            Complaint::new(
+                *path,
+                format!("a second door to `{WITNESS}`; one file of `{WITNESS_DOOR}` is enough"),
+            )
+        }));
+    }
+    complaints
+}
+
+fn may_see(from: &str, to: &str) -> bool {
+    if from == to {
+        return true;
+    }
+    if from == WITNESS {
+        return to == WITNESS_SEES;
+    }
+    if to == WITNESS {
+        return WITNESS_SEEN_BY.contains(&from);
+    }
+    let (Some((own, step)), Some((other, _))) = (height(from), height(to)) else {
+        // Not a module on the staircase: a macro or an item at the root of the crate.
+        return height(to).is_none();
+    };
+    other < own || other == own && matches!(step, Step::Together(_))
+}
+
+fn height(module: &str) -> Option<(usize, &'static Step)> {
+    STAIRCASE.iter().enumerate().find(|(_, step)| match step {
+        Step::Apart(modules) | Step::Together(modules) => modules.contains(&module),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(path: &str, text: &str) -> Vec<String> {
+        let source = Source::new(path, text).expect("it is Rust");
+        check(&[source]).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_module_uses_those_before_it() {
+        assert!(
+            complaints(
+                "harness/src/model/step.rs",
+                "use crate::{contract::Clause, wire::Request};"
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            complaints("harness/src/model/step.rs", "use crate::check::judge;"),
+            ["harness/src/model/step.rs:1: `model` must not use `check`: imports go down only"]
+        );
+    }
+
+    #[test]
+    fn contract_and_call_see_each_other_and_endpoint_and_report_do_not() {
+        assert!(complaints("harness/src/contract/mod.rs", "use crate::call::Call;").is_empty());
+        assert!(complaints("harness/src/call.rs", "use crate::contract::Clause;").is_empty());
+        assert_eq!(
+            complaints("harness/src/report/html.rs", "use crate::endpoint::Endpoint;").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn the_second_witness_sees_the_wire_and_nothing_else() {
+        assert!(complaints("harness/src/reference/state.rs", "use crate::wire::Request;").is_empty());
+        assert!(complaints("harness/src/reference/state.rs", "use crate::reference::Fault;").is_empty());
+        assert_eq!(
+            complaints("harness/src/reference/state.rs", "use crate::call::Call;").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn the_second_witness_is_seen_by_the_conduct_and_one_door() {
+        let reference = "use crate::reference::Reference;";
+        assert!(complaints("harness/src/cli/serve.rs", reference).is_empty());
+        assert_eq!(complaints("harness/src/check/mod.rs", reference).len(), 1);
+        let source = |path| Source::new(path, reference).expect("it is Rust");
+        let one = source("harness/src/endpoint/embedded.rs");
+        let two = source("harness/src/endpoint/http.rs");
+        assert!(check(std::slice::from_ref(&one)).is_empty());
+        assert_eq!(check(&[one, two]).len(), 1);
+    }
+
+    #[test]
+    fn a_module_on_no_step_is_a_complaint() {
+        assert_eq!(complaints("harness/src/util.rs", "").len(), 1);
+    }
+}

@@ -1,0 +1,120 @@
+//! Each outside library has one file that speaks with it, so that when the library changes, one file changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tokens::Target;
+use super::{Complaint, Source};
+
+/// Libraries that are a way of writing types rather than something we call.
+const VOCABULARY: &[&str] = &["serde", "serde_json", "thiserror"];
+
+/// The second witness counts as a house of its own: an independent reader may need the same library.
+const HOUSE_OF_ITS_OWN: &str = "reference";
+
+/// Where the asynchronous runtime is the air one breathes.
+const RUNTIME: &str = "tokio";
+const RUNTIME_FLOORS: &[&str] = &[
+    "endpoint",
+    "golden",
+    "report",
+    "runner",
+    "selfcheck",
+    "fuzzing",
+    "config",
+    "cli",
+];
+
+/// Complaints about libraries with more than one house. `libraries` are the names in the manifest.
+pub(super) fn check(libraries: &[String], sources: &[Source]) -> Vec<Complaint> {
+    let mut houses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let names: BTreeSet<String> = libraries
+        .iter()
+        .map(|library| library.replace('-', "_"))
+        .collect();
+    let mut complaints = Vec::new();
+    for source in sources {
+        let floor = source.module.first().map_or("", String::as_str);
+        if floor == HOUSE_OF_ITS_OWN {
+            continue;
+        }
+        for used in &source.uses {
+            let Target::Name(name) = &used.to else { continue };
+            if !names.contains(name) || VOCABULARY.contains(&name.as_str()) {
+                continue;
+            }
+            if name != RUNTIME {
+                houses.entry(name).or_default().insert(&source.path);
+            } else if !RUNTIME_FLOORS.contains(&floor) && !source.module.is_empty() {
+                complaints.push(Complaint::new(
+                    format!("{}:{}", source.path, used.line),
+                    format!("`{RUNTIME}` is for hands and conduct; `{floor}` is pure"),
+                ));
+            }
+        }
+    }
+    for (library, files) in houses {
+        if files.len() > 1 {
+            let files: Vec<&str> = files.into_iter().collect();
+            complaints.push(Complaint::new(
+                "harness/src",
+                format!(
+                    "`{library}` is spoken to in {} files, one is its house: {}",
+                    files.len(),
+                    files.join(", ")
+                ),
+            ));
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(files: &[(&str, &str)]) -> usize {
+        let libraries = ["quick-xml", "serde", "tokio", "jiff"].map(str::to_owned);
+        let sources: Vec<Source> = files
+            .iter()
+            .map(|(path, text)| Source::new(path, text).expect("it is Rust"))
+            .collect();
+        check(&libraries, &sources).len()
+    }
+
+    #[test]
+    fn a_library_has_one_house() {
+        let one = ("harness/src/protocol/xml.rs", "use quick_xml::Reader;");
+        let two = (
+            "harness/src/report/junit.rs",
+            "fn f() { quick_xml::Writer::new() }",
+        );
+        assert_eq!(count(&[one]), 0);
+        assert_eq!(count(&[one, two]), 1);
+    }
+
+    #[test]
+    fn the_second_witness_and_the_vocabulary_are_not_counted() {
+        let one = (
+            "harness/src/protocol/xml.rs",
+            "use quick_xml::Reader; use serde::Serialize;",
+        );
+        let two = (
+            "harness/src/reference/xml.rs",
+            "use quick_xml::Writer; use serde::Serialize;",
+        );
+        assert_eq!(count(&[one, two]), 0);
+    }
+
+    #[test]
+    fn the_runtime_lives_in_hands_and_conduct() {
+        let text = "use tokio::net::TcpStream;";
+        assert_eq!(
+            count(&[
+                ("harness/src/endpoint/raw.rs", text),
+                ("harness/src/cli/serve.rs", text)
+            ]),
+            0
+        );
+        assert_eq!(count(&[("harness/src/model/mod.rs", text)]), 1);
+    }
+}

@@ -1,0 +1,158 @@
+//! The rules of the house that a compiler does not know: who may import whom, where a library lives, why a
+//! dependency is there, what no file may hold, and which licences come in.
+//!
+//! Each rule is a pure function from text to complaints in a file of its own; this file reads the work tree and
+//! prints. Every complaint is collected before anything is printed.
+
+mod floors;
+mod houses;
+mod licences;
+mod manifests;
+mod text;
+mod tokens;
+
+use std::fmt;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::shell::Outcome;
+use crate::tools::Install;
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Installs nothing: what needs a tool that is absent is left out, and said so.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// Something that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Complaint {
+    /// The file, with the line where there is one.
+    place: String,
+    /// What is wrong and what would be right.
+    text: String,
+}
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    let files = read_all(workspace)?;
+    let harness: Vec<Source> = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("harness/src/") && path.ends_with(".rs"))
+        .map(|(path, text)| Source::new(path, text))
+        .collect::<Result<_>>()?;
+
+    let mut complaints = floors::check(&harness);
+    let manifest = fs::read_to_string(workspace.path("harness/Cargo.toml"))
+        .context("could not read harness/Cargo.toml")?;
+    complaints.extend(houses::check(
+        &manifests::dependencies(&manifest).context("could not read harness/Cargo.toml")?,
+        &harness,
+    ));
+    for (path, text) in &files {
+        if path.ends_with("Cargo.toml") {
+            complaints.extend(manifests::check(path, text));
+        }
+        complaints.extend(text::check(path, text));
+    }
+    let install = if args.offline {
+        Install::Never
+    } else {
+        Install::Allowed
+    };
+    complaints.extend(licences::check(workspace, install)?);
+
+    complaints.sort();
+    for complaint in &complaints {
+        println!("{complaint}");
+    }
+    println!(
+        "tidy: {} files read, {} complaints",
+        files.len(),
+        complaints.len()
+    );
+    Ok(Outcome::bad_if(!complaints.is_empty()))
+}
+
+/// One file of the harness: where it stands, and what it refers to outside of its tests.
+#[derive(Debug)]
+struct Source {
+    path: String,
+    /// The modules from the root of the crate down to this file; empty for `lib.rs` and `main.rs`.
+    module: Vec<String>,
+    uses: Vec<tokens::Use>,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Result<Source> {
+        let module = module_of(path);
+        let uses = if is_test_file(&module) {
+            Vec::new()
+        } else {
+            tokens::uses(text, &module).with_context(|| format!("could not read {path} as Rust"))?
+        };
+        Ok(Source {
+            path: path.to_owned(),
+            module,
+            uses,
+        })
+    }
+}
+
+impl Complaint {
+    fn new(place: impl Into<String>, text: impl Into<String>) -> Complaint {
+        Complaint {
+            place: place.into(),
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
+fn read_all(workspace: &Workspace) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    for path in workspace.files()? {
+        let bytes = fs::read(workspace.path(&path)).with_context(|| format!("could not read {path}"))?;
+        // What is not text is not ours to judge: seeds of the fuzzer, pictures.
+        if let Ok(text) = String::from_utf8(bytes) {
+            files.push((path, text));
+        }
+    }
+    Ok(files)
+}
+
+fn module_of(path: &str) -> Vec<String> {
+    let below = path.strip_prefix("harness/src/").unwrap_or(path);
+    let below = below.strip_suffix(".rs").unwrap_or(below);
+    let mut module: Vec<String> = below.split('/').map(str::to_owned).collect();
+    if module.last().is_some_and(|last| last == "mod")
+        || matches!(module.as_slice(), [only] if only == "lib" || only == "main")
+    {
+        module.pop();
+    }
+    module
+}
+
+fn is_test_file(module: &[String]) -> bool {
+    module.iter().any(|name| name == "tests")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_names_its_module() {
+        assert_eq!(module_of("harness/src/wire/mod.rs"), ["wire"]);
+        assert_eq!(module_of("harness/src/check/state.rs"), ["check", "state"]);
+        assert_eq!(module_of("harness/src/call.rs"), ["call"]);
+        assert!(module_of("harness/src/lib.rs").is_empty());
+    }
+}

