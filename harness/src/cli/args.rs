@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contract::{Confidence, Edition};
+use crate::report::repeat::DEFAULT_SEED;
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -30,6 +31,13 @@ Exit codes:
 pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+impl Cli {
+    /// The arguments of this process. A mistake in them is told, and ends it with exit code 2.
+    pub(super) fn read() -> Self {
+        Cli::parse()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,7 +90,7 @@ pub(super) struct RunArgs {
     pub(super) case: Vec<String>,
 
     /// The seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
     pub(super) seed: u64,
 
     /// How many cases are played at once [default: 1 on the reference, 4 over HTTP]
@@ -121,7 +129,12 @@ pub(super) struct RunArgs {
     pub(super) instance_store_image: Option<String>,
 
     /// The type of all instances
-    #[arg(long, value_name = "TYPE", default_value = "t3.micro", help_heading = "Fixtures")]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value = "t3.micro",
+        help_heading = "Fixtures"
+    )]
     pub(super) instance_type: String,
 
     /// The subnet of all instances [default: the endpoint's own]
@@ -305,7 +318,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn report(text: &str) -> Result<ReportArg, String> {
-    let (kind, path) = text.split_once('=').ok_or("KIND=FILE is needed, for instance json=report.json")?;
+    let (kind, path) = text
+        .split_once('=')
+        .ok_or("KIND=FILE is needed, for instance json=report.json")?;
     let kind = match kind {
         "junit" => FileReport::Junit,
         "json" => FileReport::Json,
@@ -314,7 +329,10 @@ fn report(text: &str) -> Result<ReportArg, String> {
     if path.is_empty() {
         return Err("the file name is missing".to_owned());
     }
-    Ok(ReportArg { kind, path: PathBuf::from(path) })
+    Ok(ReportArg {
+        kind,
+        path: PathBuf::from(path),
+    })
 }
 
 #[cfg(test)]

@@ -17,9 +17,17 @@ pub(super) enum CliError {
     #[error("{0}")]
     Preflight(#[from] PreflightError),
     #[error("could not {doing} {}: {source}", path.display())]
-    File { doing: &'static str, path: PathBuf, source: std::io::Error },
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("could not read {}: line {line}: {source}", path.display())]
-    Journal { path: PathBuf, line: usize, source: LineError },
+    Journal {
+        path: PathBuf,
+        line: usize,
+        source: LineError,
+    },
     #[error("could not read {}: {why}", path.display())]
     NoRun { path: PathBuf, why: &'static str },
     #[error("could not listen on {address}: {source}")]

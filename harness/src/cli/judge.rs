@@ -21,10 +21,17 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
         let head = events.head()?;
         let edition = args.edition.map_or(head.edition, Edition::from);
         let contract = run::contract_of(edition);
-        let least = args.reports.min_confidence.map_or(head.min_confidence, Into::into);
+        let least = args
+            .reports
+            .min_confidence
+            .map_or(head.min_confidence, Into::into);
         let mut again = Again::new(Arc::new(Judge::new(Arc::clone(&contract), least)));
         let mut tally = Tally::new(&contract);
-        let head = Event::RunStarted(RunStarted { edition, min_confidence: least, ..head });
+        let head = Event::RunStarted(RunStarted {
+            edition,
+            min_confidence: least,
+            ..head
+        });
         let mut next = Some(head);
         while let Some(event) = next {
             if let Some(event) = again.take(event) {
@@ -38,7 +45,11 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
         worst = worst.max(reports::write(&args.reports, &tally, &contract)?);
     }
     if let (Some(mut file), Some(path)) = (journal, &args.journal) {
-        file.flush().map_err(|source| CliError::File { doing: "write", path: path.clone(), source })?;
+        file.flush().map_err(|source| CliError::File {
+            doing: "write",
+            path: path.clone(),
+            source,
+        })?;
     }
     Ok(worst)
 }
@@ -52,25 +63,47 @@ struct Events<'a> {
 
 impl<'a> Events<'a> {
     fn open(path: &'a Path) -> Result<Self, CliError> {
-        let file =
-            File::open(path).map_err(|source| CliError::File { doing: "open", path: path.to_owned(), source })?;
-        Ok(Events { path, lines: BufReader::new(file).lines(), line: 0 })
+        let file = File::open(path).map_err(|source| CliError::File {
+            doing: "open",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Events {
+            path,
+            lines: BufReader::new(file).lines(),
+            line: 0,
+        })
     }
 
     fn head(&mut self) -> Result<RunStarted, CliError> {
         match self.next()? {
             Some(Event::RunStarted(head)) => Ok(head),
-            Some(_) => Err(CliError::NoRun { path: self.path.to_owned(), why: "it does not begin with a run" }),
-            None => Err(CliError::NoRun { path: self.path.to_owned(), why: "it is empty" }),
+            Some(_) => Err(CliError::NoRun {
+                path: self.path.to_owned(),
+                why: "it does not begin with a run",
+            }),
+            None => Err(CliError::NoRun {
+                path: self.path.to_owned(),
+                why: "it is empty",
+            }),
         }
     }
 
     fn next(&mut self) -> Result<Option<Event>, CliError> {
-        let Some(line) = self.lines.next() else { return Ok(None) };
+        let Some(line) = self.lines.next() else {
+            return Ok(None);
+        };
         self.line += 1;
-        let line =
-            line.map_err(|source| CliError::File { doing: "read", path: self.path.to_owned(), source })?;
+        let line = line.map_err(|source| CliError::File {
+            doing: "read",
+            path: self.path.to_owned(),
+            source,
+        })?;
         let event = Event::from_line(&line);
-        event.map(Some).map_err(|source| CliError::Journal { path: self.path.to_owned(), line: self.line, source })
+        event.map(Some).map_err(|source| CliError::Journal {
+            path: self.path.to_owned(),
+            line: self.line,
+            source,
+        })
     }
 }

@@ -9,9 +9,11 @@ use crate::reference;
 pub(super) fn from_environment(args: &RunArgs) -> Result<Keyring, CliError> {
     let token = variable("AWS_SESSION_TOKEN");
     let main = match (&args.access_key_id, &args.secret_access_key) {
-        (Some(access_key), Some(secret)) => {
-            Some(Credentials { access_key: access_key.clone(), secret: secret.clone(), session_token: token })
-        }
+        (Some(access_key), Some(secret)) => Some(Credentials {
+            access_key: access_key.clone(),
+            secret: secret.clone(),
+            session_token: token,
+        }),
         _ => named("AWS", token),
     };
     let Some(main) = main else {

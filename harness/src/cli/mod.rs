@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 mod args;
 mod error;
 mod judge;
@@ -20,7 +18,7 @@ use error::CliError;
 
 /// Runs the command with the arguments of the process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let outcome = match cli.command {
         Command::Run(args) => runtime().and_then(|runtime| runtime.block_on(run::run(*args))),
         Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::serve(args))),
@@ -38,5 +36,8 @@ pub fn main() -> ExitCode {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)
 }

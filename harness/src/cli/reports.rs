@@ -30,18 +30,27 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
         Ok(()) | Err(_) => {}
     }
     for report in &args.reports {
-        let failed = |source| CliError::File { doing: "write", path: report.path.clone(), source };
+        let failed = |source| CliError::File {
+            doing: "write",
+            path: report.path.clone(),
+            source,
+        };
         let kind = match report.kind {
             FileReport::Junit => ReportKind::Junit,
             FileReport::Json => ReportKind::Json,
         };
         let mut file = BufWriter::new(File::create(&report.path).map_err(failed)?);
-        write_report(kind, tally, contract, policy, &mut file).and_then(|()| file.flush()).map_err(failed)?;
+        write_report(kind, tally, contract, policy, &mut file)
+            .and_then(|()| file.flush())
+            .map_err(failed)?;
     }
     Ok(tally.exit_code(policy))
 }
 
 /// The columns of the terminal, as far as the environment tells.
 pub(super) fn width() -> usize {
-    variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(120).clamp(60, 200)
+    variable("COLUMNS")
+        .and_then(|columns| columns.parse().ok())
+        .unwrap_or(120)
+        .clamp(60, 200)
 }

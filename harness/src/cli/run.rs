@@ -18,6 +18,7 @@ use crate::plan;
 use crate::protocol::Keyring;
 use crate::reference::{Config, Reference, Rules};
 use crate::report::progress::Progress;
+use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options};
 
@@ -41,7 +42,13 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let mut progress = Progress::stderr(!args.reports.quiet);
     let mut tally = Tally::new(&contract);
     let signals = tokio::spawn(listen(stop));
-    let runner = tokio::spawn(runner::run(Arc::clone(&contract), plan, options, events, interrupted));
+    let runner = tokio::spawn(runner::run(
+        Arc::clone(&contract),
+        plan,
+        options,
+        events,
+        interrupted,
+    ));
     while let Some(event) = inbox.recv().await {
         if let Some((file, path)) = &mut journal {
             write_line(file, path, &event)?;
@@ -56,7 +63,11 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
     if let Some((mut file, path)) = journal {
-        file.flush().map_err(|source| CliError::File { doing: "write", path, source })?;
+        file.flush().map_err(|source| CliError::File {
+            doing: "write",
+            path,
+            source,
+        })?;
     }
     reports::write(&args.reports, &tally, &contract)
 }
@@ -95,9 +106,14 @@ fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
     let region = args
         .region
         .clone()
-        .or_else(|| url.as_ref().and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))))
-        .unwrap_or_else(|| "us-east-1".to_owned());
-    let workers = args.workers.map_or(if url.is_some() { 4 } else { 1 }, usize::from);
+        .or_else(|| {
+            url.as_ref()
+                .and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
+        })
+        .unwrap_or_else(|| DEFAULT_REGION.to_owned());
+    let workers = args
+        .workers
+        .map_or(if url.is_some() { 4 } else { 1 }, usize::from);
     let (endpoint, keys, identity) = match &url {
         None => (reference_endpoint(&region, edition), keys::of_reference(), None),
         Some(url) => server(args, url, &region, workers)?,
@@ -152,7 +168,11 @@ fn server(
     let endpoint = http(url)?;
     let keys = keys::from_environment(args)?;
     // An emulator answers for all services on one port; the real one has a host for each.
-    let identity = if real { Some(http(&format!("https://sts.{region}.amazonaws.com"))?) } else { None };
+    let identity = if real {
+        Some(http(&format!("https://sts.{region}.amazonaws.com"))?)
+    } else {
+        None
+    };
     Ok((endpoint, keys, identity))
 }
 
@@ -194,8 +214,16 @@ pub(super) fn write_line(file: &mut BufWriter<File>, path: &Path, event: &Event)
     let ends = matches!(event, Event::CaseEnded(_) | Event::RunEnded(_));
     let written = file.write_all(line.as_bytes());
     // A case that has ended is on disk, whatever becomes of the run.
-    let written = if ends { written.and_then(|()| file.flush()) } else { written };
-    written.map_err(|source| CliError::File { doing: "write", path: path.to_owned(), source })
+    let written = if ends {
+        written.and_then(|()| file.flush())
+    } else {
+        written
+    };
+    written.map_err(|source| CliError::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Opens a journal to be written.

@@ -13,21 +13,32 @@ use crate::report::exit;
 
 pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
     let address = std::net::SocketAddr::new(args.bind, args.port);
-    let failed = |source| CliError::Listen { address: address.to_string(), source };
+    let failed = |source| CliError::Listen {
+        address: address.to_string(),
+        source,
+    };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let mut config = Config {
         region: args.region.clone(),
         rules: rules(args.edition.into()),
-        layout: if args.indented { Layout::Indented } else { Layout::Compact },
-        throttle: args.throttle_every.map(|every| Throttle { every: u64::from(every) }),
+        layout: if args.indented {
+            Layout::Indented
+        } else {
+            Layout::Compact
+        },
+        throttle: args.throttle_every.map(|every| Throttle {
+            every: u64::from(every),
+        }),
         ..Config::default()
     };
     config.keys.extend(own_key());
     let reference = Reference::new(config);
     let handler: Handler = Arc::new(move |request, now_ms| reference.handle(request, now_ms));
     announce(&address, &args.region)?;
-    endpoint::serve(listener, handler, wait_for_signal()).await.map_err(CliError::Serve)?;
+    endpoint::serve(listener, handler, wait_for_signal())
+        .await
+        .map_err(CliError::Serve)?;
     Ok(exit::CONFORMANT)
 }
 
