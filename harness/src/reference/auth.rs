@@ -267,7 +267,8 @@ fn check_scope(claim: &Claim<'_>, config: &Config, service: Service) -> Answer {
     let day = claim.date.split('T').next().unwrap_or_default();
     if claim.scope_date != day {
         return Err(Refusal::scope(format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{day}'.",
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
+             '{}' != '{day}'.",
             claim.scope_date
         )));
     }

@@ -156,6 +156,55 @@ fn a_batch_stops_whole_or_not_at_all() {
 }
 
 #[test]
+fn the_numbers_of_a_list_may_have_gaps_but_have_to_be_numbers() {
+    let mut client = Client::new();
+    let (a, b) = (client.running(&[]), client.running(&[]));
+    for name in [
+        "InstanceId",
+        "InstanceId.0",
+        "InstanceId.x",
+        "InstanceId.01",
+        "InstanceId.1.1",
+        "InstanceId.-1",
+    ] {
+        let reply = client.call("StopInstances", &[("InstanceId.1", &a), (name, &b)]);
+        assert_eq!(
+            reply.refusal().2,
+            format!("The parameter {name} is not recognized")
+        );
+    }
+    let reply = client.ok("StopInstances", &[("InstanceId.10", &a), ("InstanceId.3", &b)]);
+    let order: Vec<&str> = reply
+        .text
+        .split("<instanceId>")
+        .skip(1)
+        .filter_map(|it| it.split('<').next())
+        .collect();
+    assert_eq!(order, [b, a]);
+}
+
+#[test]
+fn a_stop_works_by_get_and_from_a_signed_address() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let query = format!("Action=StopInstances&Version=2016-11-15&InstanceId.1={id}");
+    assert_eq!(change(&client.send(&client.presigned(&query, 60))), "64/16");
+}
+
+#[test]
+fn a_restart_brings_a_public_address_and_a_new_launch_time() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    stop(&client, &[&id]);
+    client.now_ms += 3_000;
+    client.ok("StartInstances", &[("InstanceId.1", &id)]);
+    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(shown.text_of("launchTime"), "2026-01-01T00:00:13.000Z");
+    assert_eq!(shown.text_of("attachTime"), "2026-01-01T00:00:00.000Z");
+    assert!(shown.text_of("ipAddress").starts_with("203.0.113."));
+}
+
+#[test]
 fn an_instance_named_twice_stops_once_and_is_shown_once() {
     let mut client = Client::new();
     let id = client.running(&[]);
