@@ -1,5 +1,6 @@
 //! `RunInstances`: reads what is asked for, checks all of it, and only then launches.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::attribute::protectable;
@@ -18,6 +19,7 @@ use super::xml::Xml;
 struct SpotTerms {
     kind: SpotKind,
     interruption: String,
+    tags: BTreeMap<String, String>,
 }
 
 /// Launches instances, or shows again what the same client token launched before.
@@ -142,6 +144,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
     Ok(Some(SpotTerms {
         kind,
         interruption: interruption.to_owned(),
+        tags: tags::read_specifications(form, "spot-instances-request")?,
     }))
 }
 
@@ -293,7 +296,7 @@ fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, worl
             interruption: terms.interruption.clone(),
             instance: id.clone(),
             created_ms: call.now_ms,
-            tags: std::collections::BTreeMap::new(),
+            tags: terms.tags.clone(),
         };
         world.add_spot_request(request)
     });
