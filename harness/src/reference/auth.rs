@@ -44,6 +44,8 @@ struct Claim<'a> {
     service: &'a str,
     signed_headers: &'a str,
     signature: &'a str,
+    /// The moment of signing in its basic spelling, whichever header it came in.
+    date: String,
     date_ms: u64,
     /// For how long the signature holds, if it says so itself.
     expires_ms: Option<u64>,
@@ -85,7 +87,7 @@ impl Doorkeeper {
         let canonical = canonical_request(request, claim.signed_headers, &hash);
         let text = format!(
             "{ALGORITHM}\n{}\n{}/{}/{}/aws4_request\n{}",
-            time::basic_date(claim.date_ms),
+            claim.date,
             claim.scope_date,
             claim.region,
             claim.service,
@@ -169,6 +171,7 @@ fn header_claim<'a>(header: &'a str, request: &'a Request) -> Answer<Claim<'a>> 
     Ok(Claim {
         signed_headers,
         signature,
+        date: time::basic_date(date_ms),
         date_ms,
         token,
         ..scoped
@@ -201,6 +204,7 @@ fn query_claim<'a>(form: &'a Form<'_>) -> Answer<Claim<'a>> {
     Ok(Claim {
         signed_headers: field("X-Amz-SignedHeaders")?,
         signature: field("X-Amz-Signature")?,
+        date: time::basic_date(date_ms),
         date_ms,
         expires_ms,
         token: form.get("X-Amz-Security-Token"),
@@ -230,6 +234,7 @@ fn scope(credential: &str) -> Answer<Claim<'_>> {
         service,
         signed_headers: "",
         signature: "",
+        date: String::new(),
         date_ms: 0,
         expires_ms: None,
         token: None,
@@ -259,11 +264,11 @@ fn check_token(key: &Key, token: Option<&str>) -> Answer {
 }
 
 fn check_scope(claim: &Claim<'_>, config: &Config, service: Service) -> Answer {
-    let date = time::basic_date(claim.date_ms);
-    let day = date.split('T').next().unwrap_or_default();
+    let day = claim.date.split('T').next().unwrap_or_default();
     if claim.scope_date != day {
         return Err(Refusal::scope(format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{day}'.",
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
+             '{}' != '{day}'.",
             claim.scope_date
         )));
     }

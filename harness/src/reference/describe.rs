@@ -6,7 +6,6 @@ use super::filter::Filters;
 use super::instance::{Instance, RootDevice, State};
 use super::power::write_state;
 use super::tags;
-use super::time::iso_date;
 use super::world::World;
 use super::xml::Xml;
 
@@ -142,7 +141,7 @@ fn write(instance: &Instance, region: &str, xml: &mut Xml) {
     xml.number("amiLaunchIndex", instance.number_in_launch);
     xml.empty("productCodes");
     xml.leaf("instanceType", &launch.instance_type);
-    xml.leaf("launchTime", &iso_date(instance.launch_time_ms));
+    xml.leaf("launchTime", &instance.launch_time);
     xml.node("placement", |xml| {
         xml.leaf("availabilityZone", &launch.zone);
         xml.empty("groupName");
@@ -212,7 +211,7 @@ pub(super) fn write_devices(instance: &Instance, xml: &mut Xml) {
             xml.node("ebs", |xml| {
                 xml.leaf("volumeId", &instance.volume);
                 xml.leaf("status", "attached");
-                xml.leaf("attachTime", &iso_date(instance.attach_time_ms));
+                xml.leaf("attachTime", &instance.attach_time);
                 xml.flag("deleteOnTermination", true);
             });
         });
@@ -240,7 +239,7 @@ fn write_interfaces(instance: &Instance, region: &str, xml: &mut Xml) {
                 );
                 xml.number("deviceIndex", 0);
                 xml.leaf("status", "attached");
-                xml.leaf("attachTime", &iso_date(instance.attach_time_ms));
+                xml.leaf("attachTime", &instance.attach_time);
                 xml.flag("deleteOnTermination", true);
             });
             xml.leaf("interfaceType", "interface");

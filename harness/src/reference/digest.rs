@@ -40,7 +40,9 @@ impl SigningKey {
 
 /// The SHA-256 of these bytes in lower-case hexadecimal.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    let mut digits = vec![0; 64];
+    hex::encode_to_slice(Sha256::digest(bytes), &mut digits).expect("two digits for each of 32 bytes");
+    String::from_utf8(digits).expect("digits are ASCII")
 }
 
 /// Whether two secrets are equal, without telling by time where they differ.

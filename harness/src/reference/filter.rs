@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use super::errors::{Answer, Refusal};
 use super::form::Form;
 
+/// How many filters, and how many values of them all, a request may have.
+const CAP: usize = 200;
+
 /// The filters of a request.
 pub(super) struct Filters<'a>(Vec<(&'a str, Vec<&'a str>)>);
 
@@ -14,7 +17,12 @@ impl<'a> Filters<'a> {
     /// Reads them; a name that is not known (tags always are) is refused.
     pub(super) fn read(form: &'a Form<'_>, known: &[&str]) -> Answer<Self> {
         let mut filters = Vec::new();
-        for n in form.groups("Filter") {
+        let groups = form.groups("Filter");
+        let mut values = 0;
+        if groups.len() > CAP {
+            return Err(too_many());
+        }
+        for n in groups {
             let name = form.get(&format!("Filter.{n}.Name")).unwrap_or("null");
             let of_tags = name.starts_with("tag:") || matches!(name, "tag-key" | "tag-value");
             if !of_tags && !known.contains(&name) {
@@ -24,7 +32,12 @@ impl<'a> Filters<'a> {
                     format!("The filter '{name}' is invalid"),
                 ));
             }
-            filters.push((name, form.list(&format!("Filter.{n}.Value"))));
+            let wanted = form.list(&format!("Filter.{n}.Value"));
+            values += wanted.len();
+            if values > CAP {
+                return Err(too_many());
+            }
+            filters.push((name, wanted));
         }
         Ok(Self(filters))
     }
@@ -47,6 +60,14 @@ impl<'a> Filters<'a> {
                 .any(|given| wanted.iter().any(|wanted| like(wanted, given)))
         })
     }
+}
+
+fn too_many() -> Refusal {
+    Refusal::new(
+        400,
+        "FilterLimitExceeded",
+        format!("The maximum number of filter values specified on a single call is {CAP}"),
+    )
 }
 
 /// Whether a text fits a pattern. Takes the last `*` back one character at a time, so it never takes long.

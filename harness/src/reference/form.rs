@@ -1,13 +1,16 @@
 //! The parameters of a request: the only file that speaks with `form_urlencoded`.
 //!
-//! They come from the query string, and for POST from the body as well, whatever its content type claims. Where a name comes twice,
-//! the first holds, the query string before the body. Bytes that are no UTF-8 are replaced.
+//! They come from the query string, and for POST from the body as well, whatever its content type claims. Where a
+//! name comes twice, the first holds, the query string before the body. Bytes that are no UTF-8 are replaced.
 
 use std::borrow::Cow;
 
 use crate::wire::Request;
 
 use super::errors::{Answer, Refusal};
+
+/// How long a value may be that is kept.
+const SHORT: usize = 255;
 
 /// The decoded parameters, in the order in which they came.
 pub(super) struct Form<'a> {
@@ -35,6 +38,18 @@ impl<'a> Form<'a> {
     /// The first value under this name, if it says something. Some clients send options they do not set as empty.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The same for a value that is kept, and so has to be short.
+    pub(super) fn short(&self, name: &str) -> Answer<Option<&str>> {
+        match self.given(name) {
+            Some(text) if text.len() > SHORT => Err(Refusal::invalid_value(
+                "…",
+                name,
+                "It is longer than 255 characters.",
+            )),
+            value => Ok(value),
+        }
     }
 
     /// The value under this name, which has to be there and to say something.

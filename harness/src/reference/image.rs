@@ -166,8 +166,8 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 pub(super) fn register(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
     let form = call.form;
     form.flag("EnaSupport")?;
-    let name = form.required("Name")?;
-    let location = form.given("ImageLocation");
+    let name = form.short("Name")?.ok_or_else(|| Refusal::missing("Name"))?;
+    let location = form.short("ImageLocation")?;
     if location.is_none() && form.groups("BlockDeviceMapping").is_empty() {
         return Err(Refusal::missing("ImageLocation"));
     }
@@ -193,10 +193,10 @@ pub(super) fn register(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
         name: name.to_owned(),
         location: location.map_or_else(|| format!("{}/{name}", call.config.account), str::to_owned),
         owner: call.config.account.clone(),
-        architecture: form.given("Architecture").unwrap_or("x86_64").to_owned(),
+        architecture: form.short("Architecture")?.unwrap_or("x86_64").to_owned(),
         root,
-        root_name: form.given("RootDeviceName").unwrap_or(root_name).to_owned(),
-        virtualization: form.given("VirtualizationType").unwrap_or("hvm").to_owned(),
+        root_name: form.short("RootDeviceName")?.unwrap_or(root_name).to_owned(),
+        virtualization: form.short("VirtualizationType")?.unwrap_or("hvm").to_owned(),
         public: false,
         tags,
     };

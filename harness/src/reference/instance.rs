@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::config::Delays;
-use super::time::reason_date;
+use super::time::{iso_date, reason_date};
 
 /// The six states, with the codes of their low byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +125,9 @@ pub(super) struct Instance {
     pub(super) private_ip: String,
     /// Held only while it runs or is about to.
     pub(super) public_ip: Option<String>,
-    pub(super) launch_time_ms: u64,
-    pub(super) attach_time_ms: u64,
+    /// Written once and shown often, so kept as it is shown; the same goes for the next.
+    pub(super) launch_time: String,
+    pub(super) attach_time: String,
     /// Empty while nobody has ended it.
     pub(super) reason: String,
     pub(super) state_reason: Option<StateReason>,
@@ -157,8 +158,8 @@ impl Instance {
             interface: birth.interface,
             private_ip: birth.private_ip,
             public_ip: Some(birth.public_ip),
-            launch_time_ms: now_ms,
-            attach_time_ms: now_ms,
+            launch_time: iso_date(now_ms),
+            attach_time: iso_date(now_ms),
             reason: String::new(),
             state_reason: None,
             spot_request: birth.spot_request,
@@ -245,7 +246,7 @@ impl Instance {
     /// Begins to run again under the same id.
     pub(super) fn start(&mut self, public_ip: String, now_ms: u64) {
         self.phase = Phase::Pending { since_ms: now_ms };
-        self.launch_time_ms = now_ms;
+        self.launch_time = iso_date(now_ms);
         self.public_ip = Some(public_ip);
         self.reason.clear();
         self.state_reason = None;

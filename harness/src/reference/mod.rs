@@ -1,11 +1,12 @@
 //! The second witness: an EC2 in one process, for stopping instances and what that needs.
 //!
 //! A [`Request`] and a moment go in, a [`Response`] comes out. Nothing here touches a socket, a disk or a clock, and
-//! nothing here has read the contract: what it does was built from the recordings and documents a second time, so that two
-//! hands must agree. Requests are signed with real signatures and answered in real bytes, so that real clients can talk to it.
+//! nothing here has read the contract: what it does was built from the recordings and documents a second time, so
+//! that two hands must agree. Requests are signed with real signatures and answered in real bytes, so that real
+//! clients can talk to it.
 //!
-//! A request passes, in this order: method, signature, action and version, names of parameters, throttle; then, within the action,
-//! values, ids, permission, existence, dry run, state. Only then does anything change.
+//! A request passes, in this order: method, signature, action and version, names of parameters, throttle; then,
+//! within the action, values, ids, permission, existence, dry run, state. Only then does anything change.
 
 mod attribute;
 mod auth;

@@ -1,5 +1,8 @@
 //! `RunInstances`: reads what is asked for, checks all of it, and only then launches.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::attribute::protectable;
 use super::call::Call;
 use super::describe::write_reservation;
@@ -16,6 +19,7 @@ use super::xml::Xml;
 struct SpotTerms {
     kind: SpotKind,
     interruption: String,
+    tags: BTreeMap<String, String>,
 }
 
 /// Launches instances, or shows again what the same client token launched before.
@@ -38,7 +42,7 @@ pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
     call.authorize("instance/*")?;
     world.forget(call.now_ms);
     let asked = asked(call);
-    if let Some(numbers) = launched_before(call, world, &asked)? {
+    if let Some(numbers) = launched_before(call, world, asked)? {
         call.dry_run()?;
         write(&numbers, call, world, xml);
         return Ok(());
@@ -140,13 +144,14 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
     Ok(Some(SpotTerms {
         kind,
         interruption: interruption.to_owned(),
+        tags: tags::read_specifications(form, "spot-instances-request")?,
     }))
 }
 
 /// What all instances of this launch have in common; the reservation is not made yet.
 fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
     let form = call.form;
-    let instance_type = form.given("InstanceType").unwrap_or("m1.small");
+    let instance_type = form.short("InstanceType")?.unwrap_or("m1.small");
     if !instance_type
         .split_once('.')
         .is_some_and(|(family, size)| !family.is_empty() && !size.is_empty())
@@ -168,9 +173,10 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
             "The zone does not exist.",
         ));
     }
-    let subnet = form
-        .given("SubnetId")
-        .or_else(|| form.given("NetworkInterface.1.SubnetId"));
+    let subnet = match form.short("SubnetId")? {
+        None => form.short("NetworkInterface.1.SubnetId")?,
+        subnet => subnet,
+    };
     if let Some(subnet) = subnet.filter(|it| !it.starts_with("subnet-")) {
         return Err(Refusal::new(
             400,
@@ -212,12 +218,8 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         instance_type: instance_type.to_owned(),
         subnet: subnet.map_or_else(|| default_subnet(&zone), str::to_owned),
         zone,
-        key_name: form.given("KeyName").map(str::to_owned),
-        groups: form
-            .list("SecurityGroupId")
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
+        key_name: form.short("KeyName")?.map(str::to_owned),
+        groups: groups(call)?,
         client_token: client_token.to_owned(),
         tags,
         monitoring,
@@ -227,24 +229,48 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         disable_api_termination,
         shutdown_terminates,
         metadata_tokens: form
-            .given("MetadataOptions.HttpTokens")
+            .short("MetadataOptions.HttpTokens")?
             .unwrap_or("optional")
             .to_owned(),
     })
 }
 
-/// Everything that was asked for, so that a client token used for something else is noticed.
-fn asked(call: &Call<'_>) -> String {
+/// The security groups asked for, an interface's among them.
+fn groups(call: &Call<'_>) -> Answer<Vec<String>> {
+    let mut groups = call.form.list("SecurityGroupId");
+    groups.extend(call.form.list("NetworkInterface.1.SecurityGroupId"));
+    let is_group = |id: &&str| id.starts_with("sg-") && id.len() <= 32;
+    if let Some(bad) = groups.iter().find(|id| !is_group(id)) {
+        return Err(Refusal::new(
+            400,
+            "InvalidGroup.NotFound",
+            format!("The security group '{bad}' does not exist"),
+        ));
+    }
+    if groups.len() > 16 {
+        return Err(Refusal::new(
+            400,
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "The maximum number of security groups per interface has been reached.",
+        ));
+    }
+    Ok(groups.into_iter().map(str::to_owned).collect())
+}
+
+/// A digest of everything that was asked for, so that a client token used for something else is noticed.
+fn asked(call: &Call<'_>) -> u64 {
     let mut pairs: Vec<(&str, &str)> = call
         .form
         .pairs()
         .filter(|(name, _)| !name.starts_with("X-Amz-") && *name != "DryRun")
         .collect();
     pairs.sort_unstable();
-    format!("{pairs:?}")
+    let mut hasher = DefaultHasher::new();
+    pairs.hash(&mut hasher);
+    hasher.finish()
 }
 
-fn launched_before(call: &Call<'_>, world: &mut World, asked: &str) -> Answer<Option<Vec<u64>>> {
+fn launched_before(call: &Call<'_>, world: &mut World, asked: u64) -> Answer<Option<Vec<u64>>> {
     let token = call.form.given("ClientToken").unwrap_or_default();
     let Some(launched) = world.tokens.get(token) else {
         return Ok(None);
@@ -270,7 +296,7 @@ fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, worl
             interruption: terms.interruption.clone(),
             instance: id.clone(),
             created_ms: call.now_ms,
-            tags: std::collections::BTreeMap::new(),
+            tags: terms.tags.clone(),
         };
         world.add_spot_request(request)
     });

@@ -8,7 +8,6 @@ use super::errors::{Answer, Refusal};
 use super::filter::Filters;
 use super::instance::{Instance, RootDevice, State};
 use super::tags;
-use super::time::iso_date;
 use super::world::World;
 use super::xml::Xml;
 
@@ -137,20 +136,19 @@ pub(super) fn subnets(call: &Call<'_>, xml: &mut Xml) -> Answer {
 }
 
 fn write_volume(instance: &Instance, xml: &mut Xml) {
-    let attached = iso_date(instance.attach_time_ms);
     xml.leaf("volumeId", &instance.volume);
     xml.number("size", 8);
     xml.empty("snapshotId");
     xml.leaf("availabilityZone", &instance.launch.zone);
     xml.leaf("status", "in-use");
-    xml.leaf("createTime", &attached);
+    xml.leaf("createTime", &instance.attach_time);
     xml.node("attachmentSet", |xml| {
         xml.node("item", |xml| {
             xml.leaf("volumeId", &instance.volume);
             xml.leaf("instanceId", &instance.id);
             xml.leaf("device", &instance.launch.root_name);
             xml.leaf("status", "attached");
-            xml.leaf("attachTime", &attached);
+            xml.leaf("attachTime", &instance.attach_time);
             xml.flag("deleteOnTermination", true);
         });
     });

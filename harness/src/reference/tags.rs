@@ -79,7 +79,12 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 /// Reads `prefix.N.Key` and `prefix.N.Value`.
 pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
-    for n in form.groups(prefix) {
+    let groups = form.groups(prefix);
+    // Counted before they are looked up, so that a long list costs little.
+    if groups.len() > CAP {
+        return Err(too_many());
+    }
+    for n in groups {
         let name = format!("{prefix}.{n}.Key");
         let key = form.required(&name)?;
         if key.starts_with("aws:") || key.chars().count() > 128 {
@@ -109,7 +114,11 @@ pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, Str
 /// Reads those of `TagSpecification.N` that are for this kind of resource.
 pub(super) fn read_specifications(form: &Form<'_>, resource: &str) -> Answer<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
-    for n in form.groups("TagSpecification") {
+    let groups = form.groups("TagSpecification");
+    if groups.len() > CAP {
+        return Err(too_many());
+    }
+    for n in groups {
         let of_kind = read(form, &format!("TagSpecification.{n}.Tag"))?;
         if form.get(&format!("TagSpecification.{n}.ResourceType")) == Some(resource) {
             tags.extend(of_kind);

@@ -6,80 +6,91 @@ use jiff::{Timestamp, civil::DateTime, fmt::rfc2822, tz::TimeZone};
 
 /// `2020-02-14 22:03:45 GMT`, as in the `reason` of an instance.
 pub(super) fn reason_date(ms: u64) -> String {
-    let t = civil(ms);
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} GMT",
-        t.year(),
-        t.month(),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
+    written(ms, ["", "-", "-", " ", ":", ":", " GMT"])
 }
 
 /// `2020-02-14T22:03:45.000Z`, as in `launchTime`.
 pub(super) fn iso_date(ms: u64) -> String {
-    let t = civil(ms);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z",
-        t.year(),
-        t.month(),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
+    written(ms, ["", "-", "-", "T", ":", ":", ".000Z"])
+}
+
+/// `20200214T220345Z`, as in `X-Amz-Date`.
+pub(super) fn basic_date(ms: u64) -> String {
+    written(ms, ["", "", "", "T", "", "", "Z"])
 }
 
 /// `Fri, 14 Feb 2020 22:03:45 GMT`, as in the `Date` header.
 pub(super) fn http_date(ms: u64) -> String {
     let t = civil(ms);
     let month = match t.month() {
-        1 => "Jan",
-        2 => "Feb",
-        3 => "Mar",
-        4 => "Apr",
-        5 => "May",
-        6 => "Jun",
-        7 => "Jul",
-        8 => "Aug",
-        9 => "Sep",
-        10 => "Oct",
-        11 => "Nov",
-        _ => "Dec",
+        1 => " Jan ",
+        2 => " Feb ",
+        3 => " Mar ",
+        4 => " Apr ",
+        5 => " May ",
+        6 => " Jun ",
+        7 => " Jul ",
+        8 => " Aug ",
+        9 => " Sep ",
+        10 => " Oct ",
+        11 => " Nov ",
+        _ => " Dec ",
     };
     let day = match t.weekday().to_monday_zero_offset() {
-        0 => "Mon",
-        1 => "Tue",
-        2 => "Wed",
-        3 => "Thu",
-        4 => "Fri",
-        5 => "Sat",
-        _ => "Sun",
+        0 => "Mon, ",
+        1 => "Tue, ",
+        2 => "Wed, ",
+        3 => "Thu, ",
+        4 => "Fri, ",
+        5 => "Sat, ",
+        _ => "Sun, ",
     };
-    format!(
-        "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
-        t.day(),
-        t.year(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
+    let mut text = String::with_capacity(32);
+    text.push_str(day);
+    push_two(&mut text, t.day());
+    text.push_str(month);
+    push_year(&mut text, t.year());
+    for (mark, part) in [(" ", t.hour()), (":", t.minute()), (":", t.second())] {
+        text.push_str(mark);
+        push_two(&mut text, part);
+    }
+    text.push_str(" GMT");
+    text
 }
 
-/// `20200214T220345Z`, as in `X-Amz-Date`.
-pub(super) fn basic_date(ms: u64) -> String {
+/// Year, month, day, hour, minute and second, each after its mark, and a last mark. Every answer carries a date or
+/// more, and the general formatter would be the slowest part of many.
+fn written(ms: u64, marks: [&str; 7]) -> String {
     let t = civil(ms);
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        t.year(),
-        t.month(),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
+    let [year, month, day, hour, minute, second, end] = marks;
+    let mut text = String::with_capacity(32);
+    text.push_str(year);
+    push_year(&mut text, t.year());
+    for (mark, part) in [
+        (month, t.month()),
+        (day, t.day()),
+        (hour, t.hour()),
+        (minute, t.minute()),
+        (second, t.second()),
+    ] {
+        text.push_str(mark);
+        push_two(&mut text, part);
+    }
+    text.push_str(end);
+    text
+}
+
+fn push_year(text: &mut String, year: i16) {
+    // A moment after 1970 that a calendar holds has four digits.
+    let year = year.clamp(0, 9999).unsigned_abs();
+    push_two(text, year / 100);
+    push_two(text, year % 100);
+}
+
+fn push_two(text: &mut String, value: impl TryInto<u8>) {
+    let value = value.try_into().unwrap_or_default();
+    text.push(char::from(b'0' + value / 10 % 10));
+    text.push(char::from(b'0' + value % 10));
 }
 
 /// The moment of an `X-Amz-Date`, to the second.

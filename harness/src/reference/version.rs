@@ -9,7 +9,7 @@ pub(super) const STS_VERSION: &str = "2011-06-15";
 /// The namespace of the token service.
 pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Published versions of the EC2 API, today's first. An old version is answered in today's words, in its own namespace.
+/// Published versions of the EC2 API, today's first. An old one is answered in today's words, in its own namespace.
 const EC2_VERSIONS: &[&str] = &[
     "2016-11-15",
     "2016-09-15",

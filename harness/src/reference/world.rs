@@ -36,7 +36,7 @@ pub(super) struct World {
 
 /// What a client token stands for.
 pub(super) struct Launched {
-    pub(super) asked: String,
+    pub(super) asked: u64,
     pub(super) numbers: Vec<u64>,
 }
 

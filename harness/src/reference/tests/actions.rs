@@ -261,36 +261,6 @@ fn instances_are_found_by_filters_and_in_pages() {
 }
 
 #[test]
-fn a_client_token_launches_once() {
-    let client = Client::new();
-    let launch = |token: &str, kind: &str| {
-        client.call(
-            "RunInstances",
-            &[
-                ("ImageId", EBS),
-                ("InstanceType", kind),
-                ("MinCount", "1"),
-                ("MaxCount", "1"),
-                ("ClientToken", token),
-            ],
-        )
-    };
-    let first = launch("a", "t3.nano");
-    assert_eq!(
-        launch("a", "t3.nano").text_of("instanceId"),
-        first.text_of("instanceId")
-    );
-    assert_ne!(
-        launch("b", "t3.nano").text_of("instanceId"),
-        first.text_of("instanceId")
-    );
-    assert_eq!(
-        launch("a", "t3.micro").code(),
-        refused(400, "IdempotentParameterMismatch")
-    );
-}
-
-#[test]
 fn status_is_shown_of_the_running_unless_all_are_asked_for() {
     let mut client = Client::new();
     let id = client.running(&[]);
@@ -311,37 +281,6 @@ fn status_is_shown_of_the_running_unless_all_are_asked_for() {
             .refusal()
             .2
             .starts_with("101 exceeds the maximum number of instance IDs")
-    );
-}
-
-#[test]
-fn images_are_listed_and_registered() {
-    let client = Client::new();
-    let stores = client.ok(
-        "DescribeImages",
-        &[
-            ("Filter.1.Name", "root-device-type"),
-            ("Filter.1.Value.1", "instance-store"),
-        ],
-    );
-    assert_eq!(stores.text_of("imageId"), STORE);
-    let id = client
-        .ok(
-            "RegisterImage",
-            &[("Name", "mine"), ("ImageLocation", "bucket/manifest.xml")],
-        )
-        .text_of("imageId");
-    let mine = client.ok("DescribeImages", &[("ImageId.1", &id)]);
-    assert_eq!(mine.text_of("rootDeviceType"), "instance-store");
-    assert_eq!(
-        client
-            .call("DescribeImages", &[("ImageId.1", "ami-fake123")])
-            .refusal(),
-        (
-            400,
-            "InvalidAMIID.NotFound".into(),
-            "The image id '[ami-fake123]' does not exist".into()
-        )
     );
 }
 
@@ -370,46 +309,6 @@ fn tags_are_created_and_listed() {
 }
 
 #[test]
-fn the_account_holds_a_thousand_live_instances() {
-    let mut client = Client::new();
-    let launch = |client: &Client, count: &str| {
-        client.call(
-            "RunInstances",
-            &[("ImageId", EBS), ("MinCount", count), ("MaxCount", count)],
-        )
-    };
-    assert_eq!(
-        launch(&client, "1001").code(),
-        refused(400, "InstanceLimitExceeded")
-    );
-    let first = launch(&client, "1000").text_of("instanceId");
-    assert_eq!(launch(&client, "1").code(), refused(400, "InstanceLimitExceeded"));
-    client.now_ms += 10_000;
-    client.ok("TerminateInstances", &[("InstanceId.1", &first)]);
-    assert_eq!(launch(&client, "1").status, 200);
-}
-
-#[test]
-fn the_longest_terminated_are_forgotten_when_they_are_too_many() {
-    let mut client = Client::new();
-    let first = client.running(&[]);
-    let mut last = first.clone();
-    client.ok("TerminateInstances", &[("InstanceId.1", &first)]);
-    for _ in 0..4_200 {
-        last = client.launch(&[]);
-        client.ok("TerminateInstances", &[("InstanceId.1", &last)]);
-    }
-    client.launch(&[]);
-    assert_eq!(
-        client
-            .call("DescribeInstances", &[("InstanceId.1", &first)])
-            .code(),
-        refused(400, "InvalidInstanceID.NotFound")
-    );
-    assert_eq!(client.state(&last), "<code>32</code><name>shutting-down</name>");
-}
-
-#[test]
 fn every_third_mutating_call_is_throttled_and_has_no_effect() {
     let mut client = Client::with(Config {
         throttle: Some(Throttle { every: 3 }),
@@ -428,20 +327,4 @@ fn every_third_mutating_call_is_throttled_and_has_no_effect() {
         )
     );
     assert_eq!(stop(&client).status, 412);
-}
-
-#[test]
-fn persistent_spot_requests_do_not_end_by_interruption() {
-    let client = Client::new();
-    let reply = client.call(
-        "RunInstances",
-        &[
-            ("ImageId", EBS),
-            ("MinCount", "1"),
-            ("MaxCount", "1"),
-            ("InstanceMarketOptions.MarketType", "spot"),
-            ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
-        ],
-    );
-    assert_eq!(reply.code(), refused(400, "InvalidParameterCombination"));
 }

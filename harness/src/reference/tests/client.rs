@@ -152,10 +152,12 @@ impl Client {
         format!("{day}/us-east-1/{}/aws4_request", self.service)
     }
 
-    fn signature(&self, request: &Request, signed: &str) -> String {
+    pub(super) fn signature(&self, request: &Request, signed: &str) -> String {
         let date = basic_date(self.now_ms);
         let day = date.split('T').next().unwrap_or_default();
-        let canonical = canonical_request(request, signed, &sha256_hex(&request.body));
+        let claimed = request.headers.get("X-Amz-Content-Sha256").map(str::to_owned);
+        let hash = claimed.unwrap_or_else(|| sha256_hex(&request.body));
+        let canonical = canonical_request(request, signed, &hash);
         let text = format!(
             "AWS4-HMAC-SHA256\n{date}\n{}\n{}",
             self.scope(),

@@ -3,5 +3,15 @@
 mod actions;
 mod bytes;
 mod client;
+mod kinds;
+mod launching;
 mod signatures;
 mod stopping;
+
+use super::Reference;
+
+#[test]
+fn a_reference_may_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Reference>();
+}

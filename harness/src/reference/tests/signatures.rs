@@ -27,6 +27,50 @@ fn a_signed_request_is_let_in_by_post_and_by_get() {
 }
 
 #[test]
+fn a_plain_date_header_serves_as_the_date_of_signing() {
+    let client = Client::new();
+    let mut request = client.post(DESCRIBE);
+    let authorization = request
+        .headers
+        .get("Authorization")
+        .unwrap_or_default()
+        .replace("x-amz-date", "date");
+    request.headers.remove("X-Amz-Date");
+    request.headers.set("Date", "Thu, 01 Jan 2026 00:00:00 GMT");
+    let signature = client.signature(&request, "host;date");
+    let unsigned = authorization
+        .split("Signature=")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    request
+        .headers
+        .set("Authorization", format!("{unsigned}Signature={signature}"));
+    assert_eq!(client.send(&request).status, 200);
+    request.headers.set("Date", "Thu, 01 Jan 2026 00:00:01 GMT");
+    assert_eq!(
+        client.send(&request).code(),
+        refused(403, "SignatureDoesNotMatch")
+    );
+}
+
+#[test]
+fn a_body_may_be_left_unsigned_if_the_client_says_so() {
+    let client = Client::new();
+    let mut request = client.post(DESCRIBE);
+    request.headers.set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD");
+    assert_eq!(
+        client.send(&request).code(),
+        refused(403, "SignatureDoesNotMatch"),
+        "it was signed"
+    );
+    client.sign(&mut request);
+    assert_eq!(client.send(&request).status, 200);
+    request.body.extend(b"&MaxResults=5");
+    assert_eq!(client.send(&request).status, 200);
+}
+
+#[test]
 fn a_presigned_request_holds_for_as_long_as_it_says() {
     let mut client = Client::new();
     let request = client.presigned(DESCRIBE, 60);

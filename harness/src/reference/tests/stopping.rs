@@ -1,22 +1,13 @@
 //! What stopping does, state by state and kind by kind.
 
-use super::client::{Client, EBS, Reply, STORE, refused};
-use crate::reference::{Config, Delays, Rules, keys};
+use super::client::{Client, Reply, refused};
+use crate::reference::keys;
 
-const PERSISTENT: &[(&str, &str)] = &[
-    ("InstanceMarketOptions.MarketType", "spot"),
-    ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
-    (
-        "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior",
-        "stop",
-    ),
-];
-
-fn stop(client: &Client, ids: &[&str]) -> Reply {
+pub(super) fn stop(client: &Client, ids: &[&str]) -> Reply {
     stop_with(client, ids, &[])
 }
 
-fn stop_with(client: &Client, ids: &[&str], more: &[(&str, &str)]) -> Reply {
+pub(super) fn stop_with(client: &Client, ids: &[&str], more: &[(&str, &str)]) -> Reply {
     let names: Vec<String> = (1..=ids.len()).map(|n| format!("InstanceId.{n}")).collect();
     let mut all: Vec<(&str, &str)> = names
         .iter()
@@ -28,7 +19,7 @@ fn stop_with(client: &Client, ids: &[&str], more: &[(&str, &str)]) -> Reply {
 }
 
 /// `64/16` for an answer that says stopping, and running before.
-fn change(reply: &Reply) -> String {
+pub(super) fn change(reply: &Reply) -> String {
     assert_eq!(reply.status, 200, "{}", reply.text);
     let code = |of: &str| {
         let state = reply.text_of(of);
@@ -165,6 +156,55 @@ fn a_batch_stops_whole_or_not_at_all() {
 }
 
 #[test]
+fn the_numbers_of_a_list_may_have_gaps_but_have_to_be_numbers() {
+    let mut client = Client::new();
+    let (a, b) = (client.running(&[]), client.running(&[]));
+    for name in [
+        "InstanceId",
+        "InstanceId.0",
+        "InstanceId.x",
+        "InstanceId.01",
+        "InstanceId.1.1",
+        "InstanceId.-1",
+    ] {
+        let reply = client.call("StopInstances", &[("InstanceId.1", &a), (name, &b)]);
+        assert_eq!(
+            reply.refusal().2,
+            format!("The parameter {name} is not recognized")
+        );
+    }
+    let reply = client.ok("StopInstances", &[("InstanceId.10", &a), ("InstanceId.3", &b)]);
+    let order: Vec<&str> = reply
+        .text
+        .split("<instanceId>")
+        .skip(1)
+        .filter_map(|it| it.split('<').next())
+        .collect();
+    assert_eq!(order, [b, a]);
+}
+
+#[test]
+fn a_stop_works_by_get_and_from_a_signed_address() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    let query = format!("Action=StopInstances&Version=2016-11-15&InstanceId.1={id}");
+    assert_eq!(change(&client.send(&client.presigned(&query, 60))), "64/16");
+}
+
+#[test]
+fn a_restart_brings_a_public_address_and_a_new_launch_time() {
+    let mut client = Client::new();
+    let id = client.running(&[]);
+    stop(&client, &[&id]);
+    client.now_ms += 3_000;
+    client.ok("StartInstances", &[("InstanceId.1", &id)]);
+    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(shown.text_of("launchTime"), "2026-01-01T00:00:13.000Z");
+    assert_eq!(shown.text_of("attachTime"), "2026-01-01T00:00:00.000Z");
+    assert!(shown.text_of("ipAddress").starts_with("203.0.113."));
+}
+
+#[test]
 fn an_instance_named_twice_stops_once_and_is_shown_once() {
     let mut client = Client::new();
     let id = client.running(&[]);
@@ -262,179 +302,6 @@ fn who_may_not_stop_is_told_so_before_anything_about_the_instance() {
         refused(400, "InvalidInstanceID.Malformed")
     );
     assert_eq!(client.state(&id), "<code>16</code><name>running</name>");
-}
-
-#[test]
-fn an_instance_store_root_cannot_be_stopped() {
-    let mut client = Client::new();
-    let id = client.running(&[("ImageId", STORE)]);
-    assert_eq!(
-        stop_with(&client, &[&id], &[("Force", "true")]).refusal(),
-        (
-            400,
-            "UnsupportedOperation".into(),
-            format!("The instance '{id}' does not have an 'ebs' root device type and cannot be stopped.")
-        )
-    );
-}
-
-#[test]
-fn a_one_time_spot_instance_cannot_be_stopped() {
-    let mut client = Client::new();
-    let id = client.running(&[("InstanceMarketOptions.MarketType", "spot")]);
-    let (status, code, message) = stop(&client, &[&id]).refusal();
-    assert_eq!((status, code.as_str()), (400, "UnsupportedOperation"));
-    assert!(message.starts_with(&format!(
-        "You can't stop the Spot Instance '{id}' because it is associated with a one-time"
-    )));
-}
-
-#[test]
-fn a_persistent_spot_instance_stops_and_its_request_is_disabled() {
-    let mut client = Client::new();
-    let id = client.running(PERSISTENT);
-    let request = |client: &Client| {
-        let reply = client.ok(
-            "DescribeSpotInstanceRequests",
-            &[("Filter.1.Name", "instance-id"), ("Filter.1.Value.1", &id)],
-        );
-        (reply.text_of("state"), reply.text_of("code"))
-    };
-    assert_eq!(request(&client), ("active".into(), "fulfilled".into()));
-    assert_eq!(change(&stop(&client, &[&id])), "64/16");
-    assert_eq!(request(&client), ("disabled".into(), "marked-for-stop".into()));
-    client.now_ms += 3_000;
-    assert_eq!(
-        request(&client),
-        ("disabled".into(), "instance-stopped-by-user".into())
-    );
-    client.ok("StartInstances", &[("InstanceId.1", &id)]);
-    assert_eq!(request(&client), ("active".into(), "fulfilled".into()));
-    client.now_ms += 3_000;
-    let spot = client
-        .ok("DescribeInstances", &[("InstanceId.1", &id)])
-        .text_of("spotInstanceRequestId");
-    client.ok(
-        "CancelSpotInstanceRequests",
-        &[("SpotInstanceRequestId.1", &spot)],
-    );
-    assert_eq!(stop(&client, &[&id]).code(), refused(400, "UnsupportedOperation"));
-}
-
-#[test]
-fn in_2017_no_spot_instance_stops_and_hibernation_is_unknown() {
-    let mut client = Client::with(Config {
-        rules: Rules::October2017,
-        ..Config::default()
-    });
-    let spot = client.running(PERSISTENT);
-    assert_eq!(
-        stop(&client, &[&spot]).code(),
-        refused(400, "UnsupportedOperation")
-    );
-    let id = client.running(&[]);
-    let reply = stop_with(&client, &[&id], &[("Hibernate", "true")]);
-    assert_eq!(reply.refusal().2, "The parameter Hibernate is not recognized");
-    assert_eq!(change(&stop(&client, &[&id])), "64/16");
-}
-
-#[test]
-fn a_protected_instance_is_neither_stopped_nor_terminated_until_freed() {
-    let mut client = Client::new();
-    let id = client.running(&[("DisableApiStop", "true")]);
-    assert_eq!(
-        stop(&client, &[&id]).refusal(),
-        (
-            400,
-            "OperationNotPermitted".into(),
-            format!(
-                "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
-            )
-        )
-    );
-    assert_eq!(
-        client
-            .call("TerminateInstances", &[("InstanceId.1", &id)])
-            .refusal()
-            .2,
-        format!(
-            "The instance '{id}' may not be terminated. Modify its 'disableApiStop' instance attribute and try again."
-        )
-    );
-    client.ok(
-        "ModifyInstanceAttribute",
-        &[("InstanceId", &id), ("DisableApiStop.Value", "false")],
-    );
-    assert_eq!(change(&stop(&client, &[&id])), "64/16");
-}
-
-#[test]
-fn protection_against_termination_does_not_protect_from_stopping() {
-    let mut client = Client::new();
-    let id = client.running(&[("DisableApiTermination", "true")]);
-    assert_eq!(change(&stop(&client, &[&id])), "64/16");
-    assert_eq!(
-        client.call("TerminateInstances", &[("InstanceId.1", &id)]).code(),
-        refused(400, "OperationNotPermitted")
-    );
-}
-
-#[test]
-fn hibernation_needs_an_instance_that_was_launched_for_it() {
-    let mut client = Client::new();
-    let plain = client.running(&[]);
-    assert_eq!(
-        stop_with(&client, &[&plain], &[("Hibernate", "true")]).refusal(),
-        (
-            400,
-            "UnsupportedHibernationConfiguration".into(),
-            format!(
-                "The instance can't be hibernated because it was not configured at launch for hibernation: {plain}"
-            )
-        )
-    );
-    assert_eq!(client.state(&plain), "<code>16</code><name>running</name>");
-    let able = client.running(&[("HibernationOptions.Configured", "true")]);
-    assert_eq!(
-        change(&stop_with(&client, &[&able], &[("Hibernate", "true")])),
-        "64/16"
-    );
-    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &able)]);
-    assert_eq!(
-        shown.between("<stateReason><code>", "<"),
-        "Client.UserInitiatedHibernate"
-    );
-    client.now_ms += 4_999;
-    assert_eq!(client.state(&able), "<code>64</code><name>stopping</name>");
-    client.now_ms += 1;
-    assert_eq!(client.state(&able), "<code>80</code><name>stopped</name>");
-}
-
-#[test]
-fn hibernating_too_soon_is_refused() {
-    let delays = Delays {
-        hibernate_ready_ms: 60_000,
-        ..Delays::default()
-    };
-    let mut client = Client::with(Config {
-        delays,
-        ..Config::default()
-    });
-    let id = client.running(&[("HibernationOptions.Configured", "true"), ("ImageId", EBS)]);
-    client.now_ms += 51_999;
-    assert_eq!(
-        stop_with(&client, &[&id], &[("Hibernate", "true")]).refusal(),
-        (
-            400,
-            "UnsupportedOperation".into(),
-            "Instance is not ready to hibernate yet, retry in a few minutes".into()
-        )
-    );
-    client.now_ms += 1;
-    assert_eq!(
-        change(&stop_with(&client, &[&id], &[("Hibernate", "true")])),
-        "64/16"
-    );
 }
 
 #[test]
