@@ -210,7 +210,7 @@ mod tests {
         ];
         for (level, confidence, weight, verdict) in table {
             assert_eq!(
-                verdict_of(&clause("X-01", level, confidence), weight),
+                verdict_of(&clause("X-01", level, confidence), weight, Confidence::default()),
                 verdict,
                 "{level:?} {confidence:?}"
             );

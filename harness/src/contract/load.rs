@@ -344,7 +344,7 @@ fn values<T>(rows: Vec<Row<T>>, edition: Edition) -> Vec<T> {
 #[cfg(test)]
 #[expect(clippy::panic, reason = "a test that fails says what it saw")]
 mod tests {
-    use super::super::{Act, Check, Condition, Demand, Level, Market, Parameter, Root, State};
+    use super::super::{Act, Check, Condition, Demand, Level, Market, Root, State};
     use super::*;
     use crate::call::{Auth, Method};
 

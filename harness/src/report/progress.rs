@@ -103,6 +103,7 @@ mod tests {
     fn a_hidden_bar_counts_and_lets_lines_through() {
         let mut progress = Progress::stderr(false);
         progress.take(&Event::RunStarted(RunStarted {
+            min_confidence: Default::default(),
             schema: SCHEMA,
             stopcheck: "0.1.0".into(),
             endpoint: "reference".into(),

@@ -134,6 +134,7 @@ pub(super) fn contract() -> Contract {
                 ..Aspects::default()
             },
         }],
+        precedences: Vec::new(),
         scenarios: vec![
             Scenario {
                 name: "dry-run/valid".into(),
@@ -177,6 +178,7 @@ pub(super) fn contract() -> Contract {
 /// The head of a run.
 pub(super) fn run() -> RunStarted {
     RunStarted {
+        min_confidence: Default::default(),
         schema: SCHEMA,
         stopcheck: "0.1.0".into(),
         endpoint: "http://127.0.0.1:5000".into(),
