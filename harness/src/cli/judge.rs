@@ -1,7 +1,7 @@
 //! `stopcheck judge`: the verdicts of recorded runs, concluded again.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +10,19 @@ use super::error::CliError;
 use super::{reports, run};
 use crate::check::{Again, Judge};
 use crate::contract::Edition;
-use crate::journal::{Event, RunStarted};
+use crate::journal::{Event, LineError, RunStarted};
 use crate::report::{Tally, exit};
 
 pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     let mut worst = exit::CONFORMANT;
+    if let Some(to) = &args.journal
+        && args.journals.iter().any(|from| is_same_file(from, to))
+    {
+        return Err(CliError::Usage(format!(
+            "could not write {}: it is one of the journals to read",
+            to.display()
+        )));
+    }
     let mut journal = args.journal.as_deref().map(run::create).transpose()?;
     for path in &args.journals {
         let mut events = Events::open(path)?;
@@ -54,10 +62,17 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     Ok(worst)
 }
 
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        (Ok(_) | Err(_), _) => false,
+    }
+}
+
 /// The events of a file, one at a time.
 struct Events<'a> {
     path: &'a Path,
-    lines: std::io::Lines<BufReader<File>>,
+    file: BufReader<File>,
     line: usize,
 }
 
@@ -70,40 +85,68 @@ impl<'a> Events<'a> {
         })?;
         Ok(Events {
             path,
-            lines: BufReader::new(file).lines(),
+            file: BufReader::new(file),
             line: 0,
         })
     }
 
     fn head(&mut self) -> Result<RunStarted, CliError> {
+        let no_run = |why| CliError::NoRun {
+            path: self.path.to_owned(),
+            why,
+        };
         match self.next()? {
             Some(Event::RunStarted(head)) => Ok(head),
-            Some(_) => Err(CliError::NoRun {
-                path: self.path.to_owned(),
-                why: "it does not begin with a run",
-            }),
-            None => Err(CliError::NoRun {
-                path: self.path.to_owned(),
-                why: "it is empty",
-            }),
+            Some(_) => Err(no_run("it does not begin with a run")),
+            None => Err(no_run("it is empty")),
         }
     }
 
     fn next(&mut self) -> Result<Option<Event>, CliError> {
-        let Some(line) = self.lines.next() else {
-            return Ok(None);
-        };
-        self.line += 1;
-        let line = line.map_err(|source| CliError::File {
+        let mut bytes = Vec::new();
+        let read = self.file.read_until(b'\n', &mut bytes);
+        read.map_err(|source| CliError::File {
             doing: "read",
             path: self.path.to_owned(),
             source,
         })?;
-        let event = Event::from_line(&line);
-        event.map(Some).map_err(|source| CliError::Journal {
-            path: self.path.to_owned(),
-            line: self.line,
-            source,
-        })
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.line += 1;
+        let whole = bytes.pop_if(|last| *last == b'\n').is_some();
+        let text = std::str::from_utf8(&bytes);
+        let event = match text {
+            Ok(text) => Event::from_line(text).map_err(|source| CliError::Journal {
+                path: self.path.to_owned(),
+                line: self.line,
+                source,
+            }),
+            Err(error) => Err(CliError::File {
+                doing: "read",
+                path: self.path.to_owned(),
+                source: io::Error::new(io::ErrorKind::InvalidData, format!("line {}: {error}", self.line)),
+            }),
+        };
+        let other_schema = matches!(
+            event,
+            Err(CliError::Journal {
+                source: LineError::OtherSchema(_),
+                ..
+            })
+        );
+        match event {
+            Ok(event) => Ok(Some(event)),
+            // A run that was killed while it wrote leaves half a line at the end. Everything before it stands.
+            Err(_) if !whole && !other_schema && self.line > 1 => {
+                eprintln!(
+                    "note: {}: line {} is incomplete and left out; the run was cut short while it wrote",
+                    self.path.display(),
+                    self.line
+                );
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let mut journal = args.journal.as_deref().map(open).transpose()?;
     let mut progress = Progress::stderr(!args.reports.quiet);
     let mut tally = Tally::new(&contract);
-    let signals = tokio::spawn(listen(stop));
+    let signals = tokio::spawn(listen(stop.clone()));
     let runner = tokio::spawn(runner::run(
         Arc::clone(&contract),
         plan,
@@ -49,9 +49,15 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         events,
         interrupted,
     ));
+    let mut unwritten = None;
     while let Some(event) = inbox.recv().await {
-        if let Some((file, path)) = &mut journal {
-            write_line(file, path, &event)?;
+        if let Some((file, path)) = &mut journal
+            && unwritten.is_none()
+            && let Err(error) = write_line(file, path, &event)
+        {
+            // A full disk must not leave instances behind: the run ends as if interrupted, after its clean-up.
+            unwritten = Some(error);
+            let _ = stop.send(true);
         }
         progress.take(&event);
         tally.take(&event);
@@ -61,6 +67,9 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     match runner.await {
         Ok(outcome) => outcome?,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+    if let Some(error) = unwritten {
+        return Err(error);
     }
     if let Some((mut file, path)) = journal {
         file.flush().map_err(|source| CliError::File {

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use super::Shared;
 use super::arrange::answer_in_words;
+use super::{Shared, courier};
 use crate::call::Call;
 use crate::endpoint::TransportError;
-use crate::protocol::{self, Body, SignError};
+use crate::protocol::{self, Body, Reply, SignError};
+use crate::wire::{Request, Response};
 
 /// Why a run does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +94,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         endpoint.now_ms(),
     )?;
     let response = endpoint.send(&request).await.map_err(unreachable)?;
-    let reply = protocol::decode(&response);
+    let reply = without_secrets(shared, &request, &response);
     let name = options.endpoint.name();
     let answer = answer_in_words(&reply);
     let Body::Document(document) = &reply.body else {
@@ -134,6 +135,12 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     }
 }
 
+/// An answer as it may be told: messages repeat it, and it may repeat our credentials.
+fn without_secrets(shared: &Shared, request: &Request, response: &Response) -> Reply {
+    let (_, answer) = protocol::capture(request, Ok(response), &shared.secrets);
+    courier::read(&answer)
+}
+
 /// Makes sure of the caller's account before anything else is sent.
 async fn account(
     shared: &Arc<Shared>,
@@ -160,7 +167,7 @@ async fn account(
             endpoint: identity.name(),
             source,
         })?;
-    let reply = protocol::decode(&response);
+    let reply = without_secrets(shared, &request, &response);
     let seen = match &reply.body {
         Body::Document(document) => document.root.path_text(&["GetCallerIdentityResult", "Account"]),
         Body::Empty | Body::Unreadable { .. } => None,

@@ -1,0 +1,357 @@
+//! The loader: what it reads, and what it says of mistakes.
+
+#![expect(clippy::panic, reason = "a test that fails says what it saw")]
+
+mod mistakes;
+
+use super::super::{Act, Check, Condition, Demand, Level, Market, Root, State};
+use super::*;
+use crate::call::{Auth, Method};
+
+/// A small contract without mistakes.
+const GOOD: &str = r#"[action]
+name = "StopInstances"
+
+[[parameter]]
+name = "InstanceId.N"
+type = "string-list"
+required = true
+
+[[parameter]]
+name = "Hibernate"
+type = "boolean"
+required = false
+since = "2018-11"
+
+[[state]]
+code = 16
+name = "running"
+
+[[source]]
+key = "API"
+title = "The reference"
+
+[[clause]]
+id = "RSP-01"
+group = "response shape"
+level = "must"
+confidence = "documented+recorded"
+statement = "Success is 200."
+sources = ["API", "API page 2", "somebody's log"]
+note = "A remark."
+checks = ["success-status"]
+
+[[clause]]
+id = "STT-01"
+group = "state transition"
+level = "must"
+confidence = "documented"
+statement = "Running goes to stopping."
+sources = ["RSP-01"]
+
+[[clause]]
+id = "SPT-04"
+group = "spot"
+level = "must"
+confidence = "recorded"
+until = "2020-02"
+statement = "No Spot Instance can be stopped."
+sources = []
+
+[[clause]]
+id = "PRO-01"
+group = "stop protection"
+level = "should"
+confidence = "contradicted"
+since = "2022-05"
+statement = "A protected instance is not stopped."
+sources = []
+
+[[clause]]
+id = "THR-01"
+group = "throttling"
+level = "may"
+confidence = "inferred"
+statement = "Buckets leak."
+sources = []
+untested = "it would disturb others"
+
+[[transition]]
+action = "StopInstances"
+from = "running"
+answers = [
+  { previous = "running", current = "stopping", then = "stopping" },
+  { previous = "running", current = "stopped", then = "stopped", odd = true },
+]
+clauses = ["STT-01", "PRO-01"]
+
+[[refusal]]
+condition = "one-time-spot"
+demand = "must"
+until = "2020-03"
+answers = [{ code = "UnsupportedOperation", status = [400], message = "^The instance '{id}'$" }]
+masks = ["stopped"]
+clauses = { refused = ["SPT-04"], effect = ["STT-01"] }
+
+[[scenario]]
+name = "stop/running-2"
+purpose = "A running instance is stopped."
+clauses = ["RSP-01", "STT-01", "SPT-04", "PRO-01"]
+fixtures = { b = "running", a = { state = "stopped", market = "one-time-spot", root = "instance-store", stop-protected = true } }
+steps = [
+  { call = "StopInstances", ids = ["{b}", "ma1", "{unknown2}"], force = "true", dry-run = "1", params = [["Bogus", "{short}"]], witness = ["SPT-04", "STT-01"], control = true },
+  { call = "StopInstances", ids = ["{a}"], form = { method = "GET", auth = "unsigned" }, omit = ["action", "version"], together = 8 },
+  { settle = ["a"], state = "stopped" },
+  { observe = true },
+]
+"#;
+
+fn good(edition: Edition) -> Contract {
+    load(&[("specs/x.toml", GOOD)], edition).expect("the small contract has no mistakes")
+}
+
+fn errors_of(files: &[(&str, &str)]) -> Vec<String> {
+    match load(files, Edition::Current) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.0.iter().map(LoadError::to_string).collect(),
+    }
+}
+
+/// The messages after one piece of the small contract was replaced.
+#[track_caller]
+fn mistakes(from: &str, to: &str) -> Vec<String> {
+    assert_eq!(
+        GOOD.matches(from).count(),
+        1,
+        "{from:?} stands in the small contract once"
+    );
+    errors_of(&[("specs/x.toml", &GOOD.replace(from, to))])
+}
+
+/// The replacement makes exactly one mistake, and its message begins like this.
+#[track_caller]
+fn one_mistake(from: &str, to: &str, message: &str) {
+    let found = mistakes(from, to);
+    let [only] = found.as_slice() else {
+        panic!("one mistake, not {found:#?}")
+    };
+    assert!(only.starts_with(&format!("specs/x.toml: {message}")), "{only}");
+}
+
+/// As `one_mistake`, on the first line of the replaced piece.
+#[track_caller]
+fn mistake_here(from: &str, to: &str, message: &str) {
+    let line = GOOD
+        .split(from)
+        .next()
+        .map_or(0, |before| before.matches('\n').count() + 1);
+    one_mistake(from, to, &format!("line {line}: {message}"));
+}
+
+#[track_caller]
+fn no_mistake(from: &str, to: &str) {
+    assert_eq!(mistakes(from, to), [""; 0]);
+}
+
+#[test]
+fn the_small_contract_reads_as_it_is_written() {
+    let contract = good(Edition::Current);
+    assert_eq!(contract.action, "StopInstances");
+    let ids: Vec<&str> = contract.clauses.iter().map(|clause| clause.id.as_str()).collect();
+    assert_eq!(ids, ["RSP-01", "STT-01", "SPT-04", "PRO-01", "THR-01"]);
+    let clause = contract.clauses.first().expect("there are five");
+    assert_eq!(
+        (clause.level, clause.note.as_deref()),
+        (Level::Must, Some("A remark."))
+    );
+    assert_eq!(clause.checks, [Check::SuccessStatus]);
+    assert_eq!(contract.clauses_of(Check::SuccessStatus).count(), 1);
+    let transition = contract.transitions.first().expect("there is one");
+    assert_eq!(transition.from, State::Running);
+    let odd: Vec<bool> = transition.answers.iter().map(|answer| answer.odd).collect();
+    assert_eq!(odd, [false, true]);
+}
+
+#[test]
+fn a_source_is_found_by_all_of_its_text_or_by_its_first_word() {
+    let contract = good(Edition::Current);
+    assert!(contract.source("API").is_some());
+    assert!(contract.source("API page 2").is_some());
+    assert!(contract.source("somebody's log").is_none());
+}
+
+#[test]
+fn a_call_numbers_its_ids_and_then_has_its_options_and_parameters() {
+    let contract = good(Edition::Current);
+    let scenario = contract.scenarios.first().expect("there is one");
+    let [first, second, third, fourth] = scenario.steps.as_slice() else {
+        panic!("four steps, not {:?}", scenario.steps);
+    };
+    let Act::Call(call) = &first.act else {
+        panic!("a call, not {:?}", first.act);
+    };
+    let params: Vec<(&str, &str)> = call
+        .params
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    assert_eq!(
+        params,
+        [
+            ("InstanceId.1", "{b}"),
+            ("InstanceId.2", "ma1"),
+            ("InstanceId.3", "{unknown2}"),
+            ("DryRun", "1"),
+            ("Force", "true"),
+            ("Bogus", "{short}"),
+        ]
+    );
+    assert_eq!(
+        (call.action.as_deref(), first.control),
+        (Some("StopInstances"), true)
+    );
+    assert!(call.form.is_plain());
+    let Act::Together(call, 8) = &second.act else {
+        panic!("eight calls, not {:?}", second.act);
+    };
+    assert_eq!((&call.action, &call.form.version), (&None, &None));
+    assert_eq!(
+        (call.form.method, call.auth(), second.control),
+        (Method::Get, Auth::Unsigned, false)
+    );
+    assert!(call.form.content_type.is_some());
+    assert!(matches!(&third.act, Act::Settle(names, State::Stopped) if names == &["a"]));
+    assert!(matches!(fourth.act, Act::Observe));
+}
+
+#[test]
+fn fixtures_keep_their_order_and_what_is_not_said_is_plain() {
+    let contract = good(Edition::Current);
+    let scenario = contract.scenarios.first().expect("there is one");
+    let names: Vec<&str> = scenario.fixtures.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
+    let (_, a) = scenario.fixtures.last().expect("there are two");
+    assert_eq!(
+        (a.state, a.market, a.root),
+        (State::Stopped, Market::OneTimeSpot, Root::InstanceStore)
+    );
+    assert_eq!(
+        (a.stop_protected, a.termination_protected, a.hibernation),
+        (true, false, false)
+    );
+}
+
+#[test]
+fn an_edition_has_the_rows_that_hold_in_it() {
+    let then = good(Edition::October2017);
+    let refusal = then
+        .refusals
+        .first()
+        .expect("Spot Instances could not be stopped then");
+    assert_eq!(
+        (refusal.condition, refusal.demand),
+        (Condition::OneTimeSpot, Demand::Must)
+    );
+    assert_eq!(refusal.masks, [Condition::Stopped]);
+    assert!(good(Edition::Current).refusals.is_empty());
+    let held = |contract: &Contract| -> Vec<(String, bool)> {
+        let parameters = contract.parameters.iter();
+        parameters.map(|one| (one.name.clone(), one.holds)).collect()
+    };
+    let both = |later| [("InstanceId.N".to_owned(), true), ("Hibernate".to_owned(), later)];
+    assert_eq!(held(&then), both(false));
+    assert_eq!(held(&good(Edition::Current)), both(true));
+}
+
+#[test]
+fn a_clause_that_does_not_hold_stays_listed_but_is_cited_nowhere() {
+    let cited = |contract: &Contract| -> Vec<String> {
+        let scenario = contract.scenarios.first().expect("there is one");
+        let witness = scenario.steps.iter().flat_map(|step| &step.witness);
+        let transitions = contract
+            .transitions
+            .iter()
+            .flat_map(|transition| &transition.clauses);
+        let all = scenario.clauses.iter().chain(witness).chain(transitions);
+        all.map(ToString::to_string).collect()
+    };
+    let (then, now) = (good(Edition::October2017), good(Edition::Current));
+    assert_eq!(
+        cited(&then),
+        ["RSP-01", "STT-01", "SPT-04", "SPT-04", "STT-01", "STT-01"]
+    );
+    assert_eq!(
+        cited(&now),
+        ["RSP-01", "STT-01", "PRO-01", "STT-01", "STT-01", "PRO-01"]
+    );
+    let holds = |contract: &Contract, id: &str| {
+        let clause = contract.clause(&id.into()).expect("every clause is listed");
+        (clause.holds, clause.range.clone())
+    };
+    assert_eq!(holds(&then, "SPT-04"), (true, "until 2020-02".to_owned()));
+    assert_eq!(holds(&now, "SPT-04"), (false, "until 2020-02".to_owned()));
+    assert_eq!(holds(&then, "PRO-01"), (false, "since 2022-05".to_owned()));
+    assert_eq!(holds(&now, "STT-01"), (true, "always".to_owned()));
+}
+
+#[test]
+fn the_embedded_specs_have_no_mistakes() {
+    for edition in [Edition::October2017, Edition::Current] {
+        if let Err(errors) = load(EMBEDDED, edition) {
+            panic!("{errors}");
+        }
+    }
+}
+
+/// The embedded rows, without a look at how they fit together.
+fn embedded_rows() -> Rows {
+    let (mut rows, mut errors) = (Rows::default(), Vec::new());
+    for (file, text) in EMBEDDED {
+        let document = document::parse(text).expect("the embedded specs are TOML");
+        rows::read(file, &document, &mut rows, &mut errors);
+    }
+    check_names(&rows, &mut errors);
+    assert_eq!(errors, []);
+    rows
+}
+
+#[test]
+fn the_evidence_has_161_clauses_and_so_have_the_specs() {
+    let rows = embedded_rows();
+    let ids: HashSet<&str> = rows.clauses.iter().map(|row| row.value.id.as_str()).collect();
+    assert_eq!(ids.len(), 161);
+    assert_eq!(rows.clauses.len(), 161);
+}
+
+#[test]
+fn every_check_judges_a_clause_and_every_recorded_sample_is_explained() {
+    let rows = embedded_rows();
+    for check in Check::ALL {
+        let judged = rows.clauses.iter().any(|row| row.value.checks.contains(check));
+        assert!(judged, "{} judges nothing", check.word());
+    }
+    let keys: HashSet<&str> = rows.sources.iter().map(|row| row.value.key.as_str()).collect();
+    for sample in 1..=52 {
+        assert!(
+            keys.contains(format!("R{sample:02}").as_str()),
+            "R{sample:02} is not explained"
+        );
+    }
+}
+
+#[test]
+fn every_clause_that_is_not_inferred_says_where_it_is_from() {
+    for row in embedded_rows().clauses {
+        let inferred = row.value.confidence == super::super::Confidence::Inferred;
+        assert!(inferred || !row.value.sources.is_empty(), "{}", row.value.id);
+    }
+}
+
+#[test]
+fn every_state_of_the_vocabulary_has_its_code() {
+    let rows = embedded_rows();
+    for name in State::ALL.iter().filter_map(|state| state.wire_name()) {
+        assert!(rows.states.iter().any(|row| row.value.name == name), "{name}");
+    }
+    assert_eq!(rows.states.len(), 6);
+}

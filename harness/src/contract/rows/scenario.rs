@@ -1,0 +1,354 @@
+//! The scenarios of the specs files: fixtures, steps, and the calls in them.
+
+use super::*;
+
+/// Scenarios.
+impl Reader<'_> {
+    pub(super) fn scenario(&mut self, node: &Node) -> (Scenario, Range) {
+        let table = self.table(
+            "scenario",
+            node,
+            &[
+                "name", "purpose", "clauses", "since", "until", "fixtures", "steps",
+            ],
+        );
+        let name = self.filled(&table, "name");
+        let in_path = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'/';
+        let gap = !name.is_empty() && name.split('/').any(str::is_empty);
+        if gap || !name.bytes().all(in_path) {
+            let rule = "small letters, digits and - only, with single slashes between";
+            self.bad_name(&table, "scenario", &name, rule);
+        }
+        let fixtures = table
+            .get("fixtures")
+            .map(|node| self.fixtures(node))
+            .unwrap_or_default();
+        let names: Vec<&str> = fixtures.iter().map(|(name, _)| name.as_str()).collect();
+        let steps = self
+            .need_some(&table, "steps")
+            .iter()
+            .map(|node| self.step(node, &names))
+            .collect();
+        let scenario = Scenario {
+            purpose: self.filled(&table, "purpose"),
+            clauses: self.clauses(&table, "clauses", MentionKind::Lists),
+            steps,
+            fixtures,
+            name,
+        };
+        (scenario, self.range(&table))
+    }
+
+    fn fixtures(&mut self, node: &Node) -> Vec<(String, FixtureKind)> {
+        let Value::Table(entries) = &node.value else {
+            self.wrong_type("fixtures", node, "a table");
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .map(|entry| {
+                let name = entry.key.as_str();
+                let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+                if name.is_empty() || !name.bytes().all(in_name) || is_decoy(name) {
+                    self.wrong(
+                        entry.line,
+                        Mistake::BadName {
+                            noun: "fixture",
+                            name: name.to_owned(),
+                            rule: "small letters, digits and -, and neither unknown nor short",
+                        },
+                    );
+                }
+                (name.to_owned(), self.fixture(&entry.node))
+            })
+            .collect()
+    }
+
+    fn fixture(&mut self, node: &Node) -> FixtureKind {
+        if let Value::Text(_) = node.value {
+            return FixtureKind {
+                state: self.word("state", node).unwrap_or(State::Running),
+                ..FixtureKind::default()
+            };
+        }
+        let table = self.table(
+            "fixture",
+            node,
+            &[
+                "state",
+                "market",
+                "root",
+                "stop-protected",
+                "termination-protected",
+                "hibernation",
+            ],
+        );
+        let plain = FixtureKind::default();
+        let mut truth = |key| table.get(key).is_some_and(|node| self.truth(key, node));
+        let [stop_protected, termination_protected, hibernation] =
+            ["stop-protected", "termination-protected", "hibernation"].map(&mut truth);
+        FixtureKind {
+            state: table
+                .get("state")
+                .and_then(|node| self.word("state", node))
+                .unwrap_or(plain.state),
+            market: table
+                .get("market")
+                .and_then(|node| self.word::<Market>("market", node))
+                .unwrap_or(plain.market),
+            root: table
+                .get("root")
+                .and_then(|node| self.word::<Root>("root device", node))
+                .unwrap_or(plain.root),
+            stop_protected,
+            termination_protected,
+            hibernation,
+        }
+    }
+
+    fn step(&mut self, node: &Node, fixtures: &[&str]) -> Step {
+        const CALL: &[&str] = &[
+            "call",
+            "ids",
+            "dry-run",
+            "force",
+            "hibernate",
+            "skip-os-shutdown",
+            "params",
+            "form",
+            "omit",
+            "together",
+            "witness",
+            "control",
+        ];
+        const SETTLE: &[&str] = &["settle", "state", "witness"];
+        const OBSERVE: &[&str] = &["observe", "witness"];
+        let has = |key: &str| match &node.value {
+            Value::Table(entries) => entries.iter().any(|entry| entry.key == key),
+            Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::List(_) | Value::Other(_) => false,
+        };
+        let (table, act) = match (has("call"), has("settle"), has("observe")) {
+            (true, false, false) => {
+                let table = self.table("step", node, CALL);
+                let template = self.call(&table, fixtures);
+                let together = table
+                    .get("together")
+                    .and_then(|node| self.number("together", node, 2, 64));
+                let act = match together {
+                    Some(times) => Act::Together(template, times),
+                    None => Act::Call(template),
+                };
+                (table, act)
+            }
+            (false, true, false) => {
+                let table = self.table("step", node, SETTLE);
+                let act = self.settle(&table, fixtures);
+                (table, act)
+            }
+            (false, false, true) => {
+                let table = self.table("step", node, OBSERVE);
+                if table
+                    .get("observe")
+                    .is_some_and(|node| !self.truth("observe", node))
+                {
+                    self.wrong(node.line, Mistake::StepShape);
+                }
+                (table, Act::Observe)
+            }
+            (false, false, false) | (true, true, _) | (true, _, true) | (_, true, true) => {
+                if let Value::Table(_) = node.value {
+                    self.wrong(node.line, Mistake::StepShape);
+                } else {
+                    self.wrong_type("steps", node, "a list of tables");
+                }
+                let table = Table {
+                    name: "step",
+                    line: node.line,
+                    entries: None,
+                };
+                (table, Act::Observe)
+            }
+        };
+        Step {
+            act,
+            witness: table
+                .get("witness")
+                .map(|node| self.mention_clauses("witness", node, MentionKind::Binds))
+                .unwrap_or_default(),
+            control: table
+                .get("control")
+                .is_some_and(|node| self.truth("control", node)),
+        }
+    }
+
+    fn settle(&mut self, table: &Table<'_>, fixtures: &[&str]) -> Act {
+        let nodes = self.need_some(table, "settle");
+        let mut names = Vec::new();
+        for node in nodes {
+            let Some(name) = self.text("settle", node) else {
+                continue;
+            };
+            if !fixtures.contains(&name) {
+                self.wrong(
+                    node.line,
+                    Mistake::unknown_word("fixture", name, fixtures.iter().copied()),
+                );
+            }
+            names.push(name.to_owned());
+        }
+        let state = self
+            .need(table, "state")
+            .and_then(|node| self.word("state", node));
+        Act::Settle(names, state.unwrap_or(State::Stopped))
+    }
+
+    fn call(&mut self, table: &Table<'_>, fixtures: &[&str]) -> CallTemplate {
+        let mut action = Some(self.filled(table, "call"));
+        let mut params = Vec::new();
+        let ids = table
+            .get("ids")
+            .map(|node| self.list("ids", node))
+            .unwrap_or_default();
+        for node in ids {
+            let values = match &node.value {
+                Value::Text(text) if text.contains("..") => spread(text),
+                _ => self.holed("ids", node, fixtures).into_iter().collect(),
+            };
+            for value in values {
+                params.push((format!("InstanceId.{}", params.len() + 1), value));
+            }
+        }
+        for (key, name) in [
+            ("dry-run", "DryRun"),
+            ("force", "Force"),
+            ("hibernate", "Hibernate"),
+            ("skip-os-shutdown", "SkipOsShutdown"),
+        ] {
+            if let Some(value) = table.get(key).and_then(|node| self.holed(key, node, fixtures)) {
+                params.push((name.to_owned(), value));
+            }
+        }
+        let pairs = table
+            .get("params")
+            .map(|node| self.list("params", node))
+            .unwrap_or_default();
+        for node in pairs {
+            if let Value::List(pair) = &node.value
+                && let [name, value] = pair.as_slice()
+            {
+                let name = self.text("params", name).unwrap_or_default().to_owned();
+                params.push((name, self.holed("params", value, fixtures).unwrap_or_default()));
+            } else {
+                self.wrong_type("params", node, "a list of pairs of a name and a value");
+            }
+        }
+        let mut form = table.get("form").map(|node| self.form(node)).unwrap_or_default();
+        let omit = table
+            .get("omit")
+            .map(|node| self.list("omit", node))
+            .unwrap_or_default();
+        for node in omit {
+            match self.word("part to omit", node) {
+                Some(Part::Action) => action = None,
+                Some(Part::Version) => form.version = None,
+                Some(Part::ContentType) => form.content_type = None,
+                None => {}
+            }
+        }
+        CallTemplate { action, params, form }
+    }
+
+    fn form(&mut self, node: &Node) -> Form {
+        let table = self.table(
+            "form",
+            node,
+            &["method", "version", "content-type", "order", "encoding", "auth"],
+        );
+        let plain = Form::default();
+        let mut text = |key, plain| match table.get(key).and_then(|node| self.text(key, node)) {
+            Some(text) => Some(text.to_owned()),
+            None => plain,
+        };
+        Form {
+            version: text("version", plain.version),
+            content_type: text("content-type", plain.content_type),
+            method: table
+                .get("method")
+                .and_then(|node| self.word("method", node))
+                .unwrap_or(plain.method),
+            order: table
+                .get("order")
+                .and_then(|node| self.word("order", node))
+                .unwrap_or(plain.order),
+            encoding: table
+                .get("encoding")
+                .and_then(|node| self.word("encoding", node))
+                .unwrap_or(plain.encoding),
+            auth: table
+                .get("auth")
+                .and_then(|node| self.word("auth", node))
+                .unwrap_or(plain.auth),
+        }
+    }
+
+    /// A text in which every reference names a fixture or a decoy.
+    fn holed(&mut self, key: &'static str, node: &Node, fixtures: &[&str]) -> Option<String> {
+        let text = self.text(key, node)?;
+        let mut rest = text;
+        while let Some((_, after)) = rest.split_once('{') {
+            let Some((name, after)) = after.split_once('}') else {
+                self.wrong(
+                    node.line,
+                    Mistake::OpenReference {
+                        text: text.to_owned(),
+                    },
+                );
+                break;
+            };
+            if !fixtures.contains(&name) && !is_decoy(name) && !is_part(name, fixtures) {
+                let known = fixtures.iter().chain(DECOYS).copied();
+                self.wrong(node.line, Mistake::unknown_word("fixture", name, known));
+            }
+            rest = after;
+        }
+        Some(text.to_owned())
+    }
+}
+
+/// The references that name no instance; `unknown` may be followed by a number.
+const DECOYS: &[&str] = &["short", "unknown", "unknown2"];
+
+fn is_decoy(name: &str) -> bool {
+    let numbered = name
+        .strip_prefix("unknown")
+        .is_some_and(|number| number.parse::<u16>().is_ok());
+    DECOYS.contains(&name) || numbered
+}
+
+/// Whether a reference is to a part of a fixture: its Spot request, or its id in upper case.
+fn is_part(name: &str, fixtures: &[&str]) -> bool {
+    name.split_once('.')
+        .is_some_and(|(fixture, part)| fixtures.contains(&fixture) && matches!(part, "spot" | "upper"))
+}
+
+/// `{unknown1..100}` written out; any other text as it is.
+fn spread(text: &str) -> Vec<String> {
+    let numbers = text
+        .strip_prefix("{unknown")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .and_then(|range| range.split_once(".."))
+        .and_then(|(first, last)| Some(first.parse::<u16>().ok()?..=last.parse::<u16>().ok()?));
+    match numbers {
+        Some(numbers) => numbers.map(|number| format!("{{unknown{number}}}")).collect(),
+        None => vec![text.to_owned()],
+    }
+}
+
+/// A part of a call that can be left out.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Part {
+    Action,
+    Version,
+    ContentType,
+}

@@ -1,0 +1,232 @@
+//! A case as one line of `curl`, signed by curl itself.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+/// The writer of `curl` lines.
+pub(super) struct Curl<'a> {
+    origin: &'a str,
+    region: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Curl<'a> {
+    pub(super) fn new(story: &Story<'a>) -> Result<Self, String> {
+        let endpoint = story.run.endpoint.as_str();
+        if endpoint == "reference" {
+            return Err("the embedded reference has no address; `stopcheck serve` gives it one".to_owned());
+        }
+        let Some((scheme, rest)) = endpoint.split_once("://") else {
+            return Err(format!("the endpoint {} is no URL", quote(endpoint)));
+        };
+        let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let origin = endpoint.get(..scheme.len() + 3 + authority).unwrap_or(endpoint);
+        let target = story
+            .sent
+            .iter()
+            .find(|sent| sent.role == Role::Arrange || sent.role == Role::Look);
+        let path = target.map_or("/", |sent| sent.target.split('?').next().unwrap_or("/"));
+        Ok(Curl {
+            origin,
+            region: &story.run.region,
+            path,
+        })
+    }
+
+    pub(super) fn line(&self, plan: &Plan<'_>) -> Result<String, String> {
+        let names = &plan.names;
+        let mut parts = Vec::new();
+        for doing in &plan.doings {
+            parts.push(match doing {
+                Doing::Send {
+                    sent,
+                    how: How::Quiet,
+                } => self.taking(sent, names)?,
+                Doing::Send {
+                    sent,
+                    how: How::Shown,
+                } => self.call(sent, names, "curl -i -sS")?,
+                Doing::Send {
+                    sent,
+                    how: How::Proof,
+                } => {
+                    format!(
+                        "echo; {} | grep -o '<name>[^<]*</name>'",
+                        self.call(sent, names, "curl -sS")?
+                    )
+                }
+                Doing::Together(sent) => {
+                    let calls: Result<Vec<_>, _> = sent
+                        .iter()
+                        .map(|sent| self.call(sent, names, "curl -i -sS"))
+                        .collect();
+                    format!("{} & wait", calls?.join(" & "))
+                }
+                Doing::Wait { id, state } => format!(
+                    "until {} | grep -q {}; do sleep 1; done",
+                    self.describe(id, names),
+                    quoted(&format!("<name>{state}</name>"))
+                ),
+                Doing::WaitGone { id } => {
+                    format!(
+                        "while {} | grep -q 'instanceId>'; do sleep 5; done",
+                        self.describe(id, names)
+                    )
+                }
+                Doing::Pause => "sleep 10".to_owned(),
+                Doing::AskSpot { request, id } => format!(
+                    "{}=$({} | {})",
+                    names.of(request).unwrap_or("spot"),
+                    self.describe(id, names),
+                    first_of("potInstanceRequestId>sir-[0-9a-z]\\{1,20\\}", 1)
+                ),
+            });
+        }
+        bounded(parts.join("; "))
+    }
+
+    /// A call whose answer is not shown: the ids in it are taken into their variables.
+    fn taking(&self, sent: &Sent, names: &Names) -> Result<String, String> {
+        if sent.made.is_empty() || sent.role != Role::Arrange {
+            return self.call(sent, names, "curl -sS -o /dev/null");
+        }
+        let call = self.call(sent, names, "curl -sS")?;
+        let instance = |nth| first_of("instanceId>i-[0-9a-f]\\{8,17\\}", nth);
+        let variable = |id: &String| names.of(id).unwrap_or("id").to_owned();
+        if let [id] = sent.made.as_slice() {
+            let name = variable(id);
+            return Ok(format!("{name}=$({call} | {}); {}", instance(1), present(&name)));
+        }
+        let takes: Vec<String> = sent
+            .made
+            .iter()
+            .enumerate()
+            .map(|(at, id)| {
+                let name = variable(id);
+                let take = instance(at + 1);
+                format!("{name}=$(printf %s \"$answer\" | {take}); {}", present(&name))
+            })
+            .collect();
+        Ok(format!("answer=$({call}); {}", takes.join("; ")))
+    }
+
+    /// One call exactly as it was sent, with ids from variables.
+    fn call(&self, sent: &Sent, names: &Names, curl: &str) -> Result<String, String> {
+        let mut out = String::from(curl);
+        match sent.call.form.auth {
+            Auth::Header => out.push_str(&self.signing()),
+            Auth::Unsigned => {}
+            Auth::Query => return Err("signed in the query string, which curl does not do".to_owned()),
+            Auth::Session => return Err("signed with temporary credentials of its own".to_owned()),
+            Auth::ExpiredSession => return Err("signed with credentials that have expired".to_owned()),
+            Auth::WrongSignature => return Err("the signature is wrong on purpose".to_owned()),
+            Auth::UnknownKey => return Err("signed with a key that nobody issued".to_owned()),
+            Auth::Stale => return Err("signed with an old time, which curl does not do".to_owned()),
+            Auth::Garbage => return Err("the Authorization header is no signature on purpose".to_owned()),
+            Auth::Denied => return Err("signed by a caller with fewer rights".to_owned()),
+        }
+        let Some(body) = text_of(&sent.body).filter(|body| !body.contains('\0')) else {
+            return Err("the body is not text that a shell can hold".to_owned());
+        };
+        let posts = sent.method == "POST" || (sent.method != "GET" && !body.is_empty());
+        match sent.method.as_str() {
+            "GET" if !body.is_empty() => return Err("a GET with a body".to_owned()),
+            "GET" | "POST" => {}
+            "HEAD" => out.push_str(" --head"),
+            other => {
+                let _ = write!(out, " -X {}", quote(other));
+            }
+        }
+        out.push_str(&content_type(sent, posts)?);
+        if posts {
+            let _ = write!(out, " --data-raw {}", names.word(&without_token(sent, body)));
+        } else if sent.target.contains(['[', ']', '{', '}']) {
+            out.push_str(" -g");
+        }
+        let _ = write!(out, " {}", names.word(&format!("{}{}", self.origin, sent.target)));
+        Ok(out)
+    }
+
+    fn signing(&self) -> String {
+        format!(
+            " --aws-sigv4 {} --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" \
+             ${{AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"}}",
+            double_quoted(&format!("aws:amz:{}:ec2", self.region))
+        )
+    }
+
+    fn describe(&self, id: &str, names: &Names) -> String {
+        format!(
+            "curl -s{} --data-raw {} {}",
+            self.signing(),
+            names.word(&format!(
+                "Action=DescribeInstances&Version={API_VERSION}&InstanceId.1={id}"
+            )),
+            quote(&format!("{}{}", self.origin, self.path)),
+        )
+    }
+}
+
+/// The header options that make a request the one that was sent, or why curl cannot send it.
+fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
+    // What curl sends with `--data-raw` when it is told nothing.
+    const OF_CURL: &str = "application/x-www-form-urlencoded";
+    let mut out = String::new();
+    let mut told = None;
+    for (name, value) in &sent.headers {
+        match name.to_ascii_lowercase().as_str() {
+            "content-type" => told = Some(value.as_str()),
+            "host"
+            | "content-length"
+            | "authorization"
+            | "user-agent"
+            | "accept"
+            | "accept-encoding"
+            | "connection"
+            | "x-amz-date"
+            | "x-amz-content-sha256"
+            | "x-amz-security-token" => {}
+            "transfer-encoding" | "expect" => {
+                return Err(format!("framed with {name}, which curl decides itself"));
+            }
+            _ if value.contains('\0') || name.contains('\0') => {
+                return Err("a header that a shell cannot hold".to_owned());
+            }
+            _ => {
+                let _ = write!(out, " -H {}", quoted(&format!("{name}: {value}")));
+            }
+        }
+    }
+    match told {
+        None if posts => out.push_str(" -H 'content-type:'"),
+        Some(told) if told == OF_CURL && posts => {}
+        // The media type of an arranging or asking call is not the point.
+        Some(_) if sent.role != Role::Act && posts => {}
+        Some(told) => {
+            let _ = write!(out, " -H {}", quoted(&format!("content-type: {told}")));
+        }
+        None => {}
+    }
+    Ok(out)
+}
+
+/// The body without `ClientToken` where it only arranges: with the token, a second paste would get the first
+/// instance again instead of a new one.
+fn without_token(sent: &Sent, body: &str) -> String {
+    if sent.role != Role::Arrange {
+        return body.to_owned();
+    }
+    let kept: Vec<&str> = body
+        .split('&')
+        .filter(|pair| !pair.starts_with("ClientToken="))
+        .collect();
+    kept.join("&")
+}
+
+fn double_quoted(text: &str) -> String {
+    let safe = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '_' | '.'));
+    if safe { format!("\"{text}\"") } else { quoted(text) }
+}

@@ -1,0 +1,206 @@
+//! Streams of events, and what they amount to.
+
+use super::*;
+use crate::journal::RunEnded;
+use crate::report::sample::{self, A, B, Played};
+
+fn tally(events: &[Event]) -> Tally {
+    let mut tally = Tally::new(&sample::contract());
+    events.iter().for_each(|event| tally.take(event));
+    tally
+}
+
+fn status(tally: &Tally, id: &str) -> Status {
+    let found = tally
+        .clause_statuses()
+        .into_iter()
+        .find(|clause| clause.id.as_str() == id);
+    found.expect("the sample has the clause").status
+}
+
+#[test]
+fn findings_that_differ_in_ids_only_are_one_group() {
+    let tally = tally(&sample::mixed());
+    let groups = tally.groups();
+    let seen: Vec<_> = groups
+        .iter()
+        .map(|group| (group.clause.as_str(), group.findings, group.cases.as_slice()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("DRY-04", 2, ["dry-run/valid", "dry-run/again"].as_slice()),
+            ("RSP-07", 1, &["refuse/unknown"])
+        ]
+    );
+}
+
+#[test]
+fn every_clause_has_the_status_that_its_cases_give_it() {
+    let tally = tally(&sample::mixed());
+    assert_eq!(
+        status(&tally, "DRY-04"),
+        Status::Found {
+            verdict: Verdict::Fail,
+            findings: 2,
+            by: vec!["dry-run/valid".into(), "dry-run/again".into()],
+            cases: 2
+        }
+    );
+    assert_eq!(
+        status(&tally, "ERR-02"),
+        Status::Held {
+            by: vec!["refuse/unknown".into()],
+            cases: 1
+        }
+    );
+    assert_eq!(
+        status(&tally, "SPT-01"),
+        Status::Unreached {
+            reason: "unsupported: RunInstances refuses Spot: InvalidParameter".into()
+        }
+    );
+    assert_eq!(
+        status(&tally, "LIM-02"),
+        Status::Untested {
+            reason: "needs a thousand instances".into()
+        }
+    );
+    assert_eq!(status(&tally, "OLD-01"), Status::NotInEdition);
+    let partial = self::tally(&sample::stream(vec![sample::bad_case("dry-run/valid", 0, A)]));
+    assert_eq!(
+        status(&partial, "SPT-01"),
+        Status::Unreached {
+            reason: "left out: refuse/spot".into()
+        }
+    );
+}
+
+#[test]
+fn interleaved_cases_give_the_same_tally_as_one_after_the_other() {
+    let [one, two] = [
+        sample::bad_case("a", 0, A).events(),
+        sample::bad_case("b", 1, B).events(),
+    ];
+    let mut mixed = vec![Event::RunStarted(sample::run())];
+    for (one, two) in one.into_iter().zip(two) {
+        mixed.extend([two, one]);
+    }
+    let mixed = tally(&mixed);
+    let plain = tally(&sample::stream(vec![
+        sample::bad_case("a", 0, A),
+        sample::bad_case("b", 1, B),
+    ]));
+    let names = |tally: &Tally| {
+        tally
+            .cases()
+            .map(|case| case.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    let evidence = |tally: &Tally| {
+        tally
+            .findings()
+            .map(|(_, found)| found.evidence.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&mixed), ["a", "b"]);
+    assert_eq!(evidence(&mixed), evidence(&plain));
+    assert!(mixed.open.is_empty(), "nothing is kept of cases that ended");
+}
+
+#[test]
+fn the_wire_is_kept_of_the_first_cases_of_a_group_whatever_ends_first() {
+    let names: Vec<String> = (0..20).map(|index| format!("case/{index:02}")).collect();
+    let cases = names
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(index, name)| sample::bad_case(name, index, A));
+    let tally = tally(&sample::stream(cases.collect()));
+    let kept: Vec<bool> = tally
+        .findings()
+        .map(|(_, found)| found.evidence.is_some())
+        .collect();
+    assert_eq!(kept.iter().filter(|kept| **kept).count(), EVIDENCE_KEPT);
+    assert!(kept.iter().take(EVIDENCE_KEPT).all(|kept| *kept));
+}
+
+#[test]
+fn a_case_played_again_after_an_interruption_counts_once() {
+    let unfinished = Played {
+        outcome: None,
+        ..sample::bad_case("a", 0, A)
+    };
+    let mut events = vec![Event::RunStarted(sample::run())];
+    events.extend(unfinished.events());
+    let before = tally(&events);
+    assert_eq!(
+        (before.counts().unfinished, before.exit_code(Policy::default())),
+        (1, exit::INTERRUPTED)
+    );
+    events.extend(sample::stream(vec![sample::good_case("a", 0, &["DRY-04"])]));
+    let after = tally(&events);
+    assert_eq!((after.counts().unfinished, after.counts().findings.fail), (0, 0));
+    assert_eq!(after.exit_code(Policy::default()), exit::CONFORMANT);
+}
+
+#[test]
+fn the_exit_code_follows_from_the_worst() {
+    let lenient = Policy::default();
+    let strict = Policy { strict: true };
+    let code = |cases: Vec<Played<'_>>, policy| tally(&sample::stream(cases)).exit_code(policy);
+    let good = || sample::good_case("a", 0, &["DRY-01"]);
+    let warned = || Played {
+        findings: vec![sample::finding("w", "RSP-07", Verdict::Warn, "this", "that")],
+        outcome: sample::judged(Verdict::Warn),
+        ..sample::good_case("w", 1, &[])
+    };
+    let error = || Played {
+        outcome: Some(Outcome::Error {
+            what: "could not".into(),
+        }),
+        ..sample::good_case("e", 2, &[])
+    };
+    let bad = || sample::bad_case("b", 3, A);
+    let unsupported = || Played {
+        outcome: Some(Outcome::Unsupported {
+            reason: "no Spot".into(),
+        }),
+        ..sample::good_case("u", 4, &[])
+    };
+    assert_eq!(code(vec![good(), unsupported()], lenient), exit::CONFORMANT);
+    assert_eq!(code(vec![good(), warned()], lenient), exit::CONFORMANT);
+    assert_eq!(code(vec![good(), warned()], strict), exit::FINDINGS);
+    assert_eq!(code(vec![good(), bad(), error()], lenient), exit::FINDINGS);
+    assert_eq!(code(vec![good(), error()], lenient), exit::INTERNAL);
+    assert_eq!(code(vec![unsupported()], lenient), exit::NOTHING_TESTED);
+    assert_eq!(code(vec![], lenient), exit::NOTHING_TESTED);
+    let mut events = sample::stream(vec![bad()]);
+    events.pop();
+    events.push(Event::RunEnded(RunEnded {
+        at_ms: 0,
+        interrupted: true,
+    }));
+    assert_eq!(tally(&events).exit_code(lenient), exit::INTERRUPTED);
+}
+
+#[test]
+fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
+    let findings = (0..5000)
+        .map(|number: u32| {
+            sample::finding(
+                "a",
+                "DRY-04",
+                Verdict::Fail,
+                "x",
+                &format!("{number:b}").replace('0', "a").replace('1', "b"),
+            )
+        })
+        .collect();
+    let tally = tally(&sample::stream(vec![Played {
+        findings,
+        ..sample::bad_case("a", 0, A)
+    }]));
+    assert_eq!(tally.groups().len(), SHAPES_KEPT + 1);
+    assert_eq!(tally.counts().findings.fail, 5000);
+}

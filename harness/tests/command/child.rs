@@ -1,0 +1,236 @@
+//! Processes of the binary under test: started clean, watched, and never left behind.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Long enough for a busy machine; a command that needs it all is stuck.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// What a process came to.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+    /// The most memory it had, as far as it could be looked at.
+    pub(crate) peak_kib: u64,
+}
+
+impl Finished {
+    /// The process ended with this code; if not, everything it said is shown.
+    #[track_caller]
+    pub(crate) fn ended_with(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+
+    /// Standard error holds all of these.
+    #[track_caller]
+    pub(crate) fn complains_of(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stderr.contains(text),
+                "{text:?} is missing in:\n{}",
+                self.stderr
+            );
+        }
+        self
+    }
+
+    /// Standard output holds all of these.
+    #[track_caller]
+    pub(crate) fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stdout.contains(text),
+                "{text:?} is missing in:\n{}",
+                self.stdout
+            );
+        }
+        self
+    }
+}
+
+/// A process that runs. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+    began: Instant,
+}
+
+/// The command with these arguments, in an environment that holds nothing of the caller's.
+pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stopcheck"));
+    command
+        .args(args)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The command with these words as arguments, and any credentials.
+pub(crate) fn with_keys(words: &str) -> Command {
+    let mut command = command(words.split(' '));
+    command
+        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEANYKEY000")
+        .env("AWS_SECRET_ACCESS_KEY", "any-secret-will-do");
+    command
+}
+
+/// Runs the command with these words as arguments to its end.
+#[track_caller]
+pub(crate) fn stopcheck(words: &str) -> Finished {
+    start(command(words.split(' '))).finish(SOON)
+}
+
+/// Runs a command to its end.
+#[track_caller]
+pub(crate) fn finish(command: Command) -> Finished {
+    start(command).finish(SOON)
+}
+
+pub(crate) fn start(mut command: Command) -> Running {
+    let mut child = command.spawn().expect("the binary under test starts");
+    let stdout = child.stdout.take().map(read_all);
+    let stderr = child.stderr.take().map(read_all);
+    Running {
+        child,
+        stdout,
+        stderr,
+        began: Instant::now(),
+    }
+}
+
+fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+impl Running {
+    /// Waits for the end, and kills what does not come to it.
+    #[track_caller]
+    pub(crate) fn finish(mut self, within: Duration) -> Finished {
+        let mut peak_kib = 0;
+        let status = loop {
+            peak_kib = peak_kib.max(peak_of(self.child.id()).unwrap_or(0));
+            match self.child.try_wait().expect("a child can be waited for") {
+                Some(status) => break Some(status),
+                None if self.began.elapsed() > within => break None,
+                None => thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        let took = self.began.elapsed();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let text = |reader: Option<JoinHandle<String>>| {
+            reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+        };
+        let (stdout, stderr) = (text(self.stdout.take()), text(self.stderr.take()));
+        let status = status.unwrap_or_else(|| {
+            panic!("it did not end within {within:?}\nstdout:\n{stdout}\nstderr:\n{stderr}")
+        });
+        Finished {
+            code: status.code(),
+            stdout,
+            stderr,
+            took,
+            peak_kib,
+        }
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let sent = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill is there");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `VmHWM` of a process, while it lives.
+fn peak_of(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// `stopcheck serve` on a free port, with what it tells a shell to export.
+#[derive(Debug)]
+pub(crate) struct Served {
+    child: Child,
+    exports: Vec<(String, String)>,
+}
+
+impl Served {
+    pub(crate) fn start() -> Self {
+        let mut child = command(["serve", "--port", "0"])
+            .spawn()
+            .expect("the binary under test starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut exports = Vec::new();
+        for line in BufReader::new(stdout).lines() {
+            let line = line.expect("it speaks UTF-8");
+            if let Some((name, value)) = line.strip_prefix("export ").and_then(|line| line.split_once('=')) {
+                exports.push((name.to_owned(), value.to_owned()));
+                if name == "STOPCHECK_DENIED_SECRET_ACCESS_KEY" {
+                    break;
+                }
+            }
+        }
+        Served { child, exports }
+    }
+
+    /// A command in the environment that the server tells a shell to have.
+    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = command(args);
+        command.envs(self.exports.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    pub(crate) fn value(&self, name: &str) -> &str {
+        let found = self.exports.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .expect("the server tells it")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file as text; its absence is a failure with its name.
+#[track_caller]
+pub(crate) fn text_of(path: &Path) -> String {
+    let bytes = std::fs::read(path);
+    let bytes = bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}

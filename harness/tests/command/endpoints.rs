@@ -1,0 +1,139 @@
+//! Endpoints that are absent, mute, endless, mortal or mad. None of them panics, hangs or exhausts the command.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::child::{finish, start};
+use crate::servers::{action, against, answering, quick_reference, say, serving, xml};
+
+#[test]
+fn nobody_there_is_told_with_the_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    drop(listener);
+    finish(against(&url, "")).ended_with(2).complains_of(&[
+        "connection refused",
+        &url,
+        "hint: is the server running",
+    ]);
+}
+
+#[test]
+fn a_web_page_is_no_endpoint() {
+    let url = answering(|stream| {
+        let page = "<!doctype html><html><body>It works!<br></body></html>";
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n";
+        say(
+            stream,
+            format!("{head}Content-Length: {}\r\n\r\n{page}", page.len()).as_bytes(),
+        );
+    });
+    finish(against(&url, ""))
+        .ended_with(2)
+        .complains_of(&["does not answer as an EC2 endpoint", "is --endpoint-url right"]);
+}
+
+#[test]
+fn no_http_is_no_endpoint() {
+    for noise in [&b""[..], b"SSH-2.0-OpenSSH_9.9\r\n", b"\0\xff\r\n\r\n"] {
+        let url = answering(move |stream| say(stream, noise));
+        finish(against(&url, ""))
+            .ended_with(2)
+            .complains_of(&["error: could not "]);
+    }
+}
+
+#[test]
+fn silence_is_waited_for_as_long_as_was_wished() {
+    let url = answering(|_| thread::sleep(Duration::from_secs(60)));
+    let run = finish(against(&url, "--request-timeout 1"))
+        .ended_with(2)
+        .complains_of(&["timed out after 1 s"]);
+    assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
+}
+
+#[test]
+fn a_body_without_end_is_not_read_to_it() {
+    const MOST: u64 = 2 << 30;
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&sent);
+    let url = answering(move |stream| {
+        say(stream, b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<a>");
+        let block = b"<a>".repeat(1 << 16);
+        while count.load(Ordering::Relaxed) < MOST && stream.write_all(&block).is_ok() {
+            count.fetch_add(block.len() as u64, Ordering::Relaxed);
+        }
+    });
+    let run = finish(against(&url, ""))
+        .ended_with(2)
+        .complains_of(&["larger than 16 MiB"]);
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent < 64 << 20, "{sent} bytes were taken");
+    assert!(run.peak_kib < 100 << 10, "{} KiB at its peak", run.peak_kib);
+    println!("a body without end: {} KiB at the peak", run.peak_kib);
+}
+
+#[test]
+fn an_endpoint_that_dies_during_the_run_ends_it_soon() {
+    let (reference, end) = (quick_reference(None), Arc::new(Notify::new()));
+    let (asked, dying) = (AtomicUsize::new(0), Arc::clone(&end));
+    let url = serving(
+        Arc::new(move |request, now_ms| {
+            if asked.fetch_add(1, Ordering::Relaxed) == 60 {
+                dying.notify_one();
+            }
+            reference(request, now_ms)
+        }),
+        end,
+    );
+    let run = finish(against(&url, ""))
+        .ended_with(3)
+        .says(&["the endpoint no longer answers", "errored"]);
+    assert!(run.took < Duration::from_secs(20), "{:?}", run.took);
+}
+
+#[test]
+fn garbage_in_answer_to_a_stop_is_a_finding() {
+    let garbage: [Vec<u8>; 10] = [
+        Vec::new(),
+        b"<".to_vec(),
+        b"\xff\xfe<\0a\0/\0>\0".to_vec(),
+        (0..=255).cycle().take(100_000).collect(),
+        b"<a>".repeat(100_000),
+        [&b"<StopInstancesResponse>"[..], &b"<instancesSet/>".repeat(1000)].concat(),
+        b"<!DOCTYPE a [<!ENTITY b \"&c;&c;\"><!ENTITY c \"&b;\">]><a>&b;</a>".to_vec(),
+        b"<StopInstancesResponse xmlns=\"x\"><instancesSet><item/></instancesSet></StopInstancesResponse>".to_vec(),
+        b"<StopInstancesResponse><instancesSet><item><instanceId>\x1b[31m</instanceId></item></instancesSet></StopInstancesResponse>".to_vec(),
+        b"{\"Errors\": null}".to_vec(),
+    ];
+    let (reference, next) = (quick_reference(None), AtomicUsize::new(0));
+    let url = serving(
+        Arc::new(move |request, now_ms| {
+            let answer = reference(request, now_ms);
+            if action(request) != "StopInstances" {
+                return answer;
+            }
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let status = [200, 200, 400, 500, 204, 999]
+                .get(at / garbage.len() % 6)
+                .copied()
+                .unwrap_or(200);
+            xml(
+                status,
+                garbage.get(at % garbage.len()).cloned().unwrap_or_default(),
+            )
+        }),
+        Arc::new(Notify::new()),
+    );
+    let run = start(against(&url, "--workers 32"))
+        .finish(Duration::from_secs(120))
+        .ended_with(1)
+        .says(&["FAIL", "DEVIATES"]);
+    assert!(!run.stdout.contains('\x1b'), "{}", run.stdout);
+}

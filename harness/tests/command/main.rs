@@ -1,0 +1,14 @@
+//! The command as its users have it: the real binary, its exit codes, what it says and what it writes.
+//!
+//! Every process has a bounded time and an environment of its own. Nothing leaves the loopback.
+
+#![expect(clippy::panic, reason = "a test that fails says what it saw")]
+
+mod child;
+mod endpoints;
+mod hostile;
+mod interrupt;
+mod journals;
+mod runs;
+mod servers;
+mod usage;

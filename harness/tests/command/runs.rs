@@ -1,0 +1,40 @@
+//! Runs that come to a verdict.
+
+use std::time::Duration;
+
+use crate::child::{Served, start, stopcheck};
+
+#[test]
+fn the_reference_conforms_in_both_editions() {
+    for words in ["run", "run --edition 2017-10"] {
+        let run = stopcheck(words).ended_with(0).says(&["CONFORMS", "to reference"]);
+        assert!(!run.stdout.contains("FAIL"), "{}", run.stdout);
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn a_pattern_plays_the_cases_it_matches() {
+    stopcheck("run --case stop/*")
+        .ended_with(0)
+        .says(&["left out", "CONFORMS"]);
+}
+
+#[test]
+fn two_runs_on_the_reference_are_told_alike() {
+    assert_eq!(stopcheck("run").stdout, stopcheck("run --workers 8").stdout);
+}
+
+#[test]
+fn the_reference_conforms_over_http_too() {
+    let server = Served::start();
+    // Time is real here; the more cases wait at once, the sooner it is over.
+    let run = server.command(["run", "--workers", "40"]);
+    let run = start(run)
+        .finish(Duration::from_secs(180))
+        .ended_with(0)
+        .says(&["CONFORMS", server.value("AWS_ENDPOINT_URL_EC2")]);
+    for word in ["FAIL", "errored", "unfinished"] {
+        assert!(!run.stdout.contains(word), "{}", run.stdout);
+    }
+}

@@ -1,0 +1,138 @@
+//! Endpoints for the command to meet: the reference in disguise, and things that are no endpoint at all.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use stopcheck::call::{Auth, Call};
+use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
+use stopcheck::protocol::{self, Body, Credentials, Keyring};
+use stopcheck::reference::{Config, Delays, Reference, keys};
+use stopcheck::wire::{Headers, Request, Response};
+use tokio::sync::Notify;
+
+use crate::child::command;
+
+/// The reference, with instances that are quicker than Amazon's. It knows `key` beside its own keys.
+pub(crate) fn quick_reference(key: Option<stopcheck::reference::Key>) -> Handler {
+    let mut config = Config {
+        delays: Delays {
+            pending_ms: 150,
+            stopping_ms: 150,
+            hibernating_ms: 150,
+            shutting_down_ms: 150,
+            ..Delays::default()
+        },
+        ..Config::default()
+    };
+    config.keys.extend(key);
+    let reference = Reference::new(config);
+    Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+}
+
+/// Serves a handler until `end` is notified, or as long as the tests run. The URL is returned.
+pub(crate) fn serving(handler: Handler, end: Arc<Notify>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    listener.set_nonblocking(true).expect("a socket can");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be built");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("it is a socket");
+            endpoint::serve(listener, handler, end.notified()).await
+        })
+    });
+    url
+}
+
+/// Answers every connection by this, as long as the tests run. The URL is returned.
+pub(crate) fn answering(answer: impl Fn(&mut TcpStream) + Clone + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || answer(&mut stream));
+        }
+    });
+    url
+}
+
+/// Reads something of a request, and answers by these bytes.
+pub(crate) fn say(stream: &mut TcpStream, bytes: &[u8]) {
+    let mut request = [0; 64 << 10];
+    let _ = stream.read(&mut request);
+    let _ = stream.write_all(bytes);
+}
+
+/// The value of a parameter of a form body.
+pub(crate) fn action(request: &Request) -> String {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let text = format!("{}&{body}", request.query());
+    let found = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
+    found.unwrap_or_default().to_owned()
+}
+
+pub(crate) fn xml(status: u16, body: impl Into<Vec<u8>>) -> Response {
+    Response {
+        status,
+        headers: Headers(vec![("Content-Type".into(), "text/xml;charset=UTF-8".into())]),
+        body: body.into(),
+    }
+}
+
+/// A command in the environment of the reference's main key, with short patience.
+pub(crate) fn against(url: &str, words: &str) -> std::process::Command {
+    let words = format!("run --settle-timeout 1 --visibility-timeout 0.5 {words}");
+    let mut command = command(words.trim_end().split(' '));
+    command
+        .env("AWS_ENDPOINT_URL_EC2", url)
+        .env("AWS_ACCESS_KEY_ID", keys::MAIN.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", keys::MAIN.secret);
+    command
+}
+
+/// The states of all instances that a server of the reference has.
+pub(crate) fn states_at(url: &str) -> Vec<String> {
+    let keyring = Keyring {
+        main: Credentials {
+            access_key: keys::MAIN.access_key.to_owned(),
+            secret: keys::MAIN.secret.to_owned(),
+            session_token: None,
+        },
+        denied: None,
+        session: None,
+        expired: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    let reply = runtime.block_on(async {
+        let endpoint = Endpoint::http(HttpOptions {
+            url: url.to_owned(),
+            request_timeout: Duration::from_secs(10),
+            max_body: 1 << 20,
+            connections: 1,
+        })
+        .expect("the URL is good");
+        let call = Call::new("DescribeInstances", Vec::<(String, String)>::new());
+        let request = protocol::encode(&call, &endpoint.target("us-east-1"));
+        let now_ms = endpoint.now_ms();
+        let request = protocol::sign(request, Auth::Header, &keyring, "us-east-1", "ec2", now_ms)
+            .expect("the keys can sign");
+        protocol::decode(&endpoint.send(&request).await.expect("the server answers"))
+    });
+    let Body::Document(document) = reply.body else {
+        panic!("no document: {reply:?}")
+    };
+    protocol::instances(&document.root)
+        .into_iter()
+        .map(|instance| instance.state.and_then(|state| state.name).unwrap_or_default())
+        .collect()
+}

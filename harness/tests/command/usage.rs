@@ -1,0 +1,132 @@
+//! What is asked for wrongly is refused with exit code 2 and a way out; what sends nothing just answers.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::child::{Served, command, finish, stopcheck, with_keys};
+
+#[test]
+fn a_case_that_nothing_matches_is_a_mistake_with_a_hint() {
+    stopcheck("run --case nothing")
+        .ended_with(2)
+        .complains_of(&["no case matches nothing", "stopcheck list"]);
+}
+
+#[test]
+fn a_slip_in_a_flag_is_answered_by_the_flag_that_was_meant() {
+    stopcheck("run --endpont-url http://127.0.0.1:1")
+        .ended_with(2)
+        .complains_of(&["--endpont-url", "--endpoint-url"]);
+    stopcheck("explan DRY-04")
+        .ended_with(2)
+        .complains_of(&["'explain'"]);
+}
+
+#[test]
+fn a_list_names_cases_and_all_clauses() {
+    stopcheck("list")
+        .ended_with(0)
+        .says(&["stop/running", "batch/ten"]);
+    let clauses = stopcheck("list --clauses").ended_with(0).stdout;
+    let is_id = |word: &str| {
+        word.split_once('-').is_some_and(|(letters, digits)| {
+            letters.len() == 3
+                && letters.bytes().all(|byte| byte.is_ascii_uppercase())
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    let ids = clauses
+        .lines()
+        .filter(|line| line.split(' ').next().is_some_and(is_id));
+    assert_eq!(ids.count(), 161, "{clauses}");
+    assert!(!clauses.contains("unbound"), "{clauses}");
+}
+
+#[test]
+fn a_clause_and_a_case_are_explained_and_anything_else_is_a_mistake() {
+    stopcheck("explain DRY-04").ended_with(0).says(&["DRY-04"]);
+    stopcheck("explain dry-run/valid")
+        .ended_with(0)
+        .says(&["dry-run/valid", "DRY-01"]);
+    stopcheck("explain nonsense")
+        .ended_with(2)
+        .complains_of(&["error: could not ", "nonsense"]);
+}
+
+#[test]
+fn a_server_needs_credentials() {
+    stopcheck("run --endpoint-url http://127.0.0.1:1")
+        .ended_with(2)
+        .complains_of(&["no credentials", "hint:", "AWS_ACCESS_KEY_ID"]);
+}
+
+#[test]
+fn real_aws_is_refused_and_nothing_is_sent() {
+    // Had anything been sent, it would have gone through this proxy.
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    proxy.set_nonblocking(true).expect("a socket can");
+    let address = format!("http://{}", proxy.local_addr().expect("it is bound"));
+    for url in [
+        "https://ec2.us-east-1.amazonaws.com",
+        "http://EC2.eu-west-1.amazonaws.com./",
+    ] {
+        let mut run = with_keys(&format!("run --endpoint-url {url}"));
+        run.envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, &address)));
+        let refused = finish(run)
+            .ended_with(2)
+            .complains_of(&["looks like real AWS", "--account"]);
+        assert_eq!(refused.stdout, "");
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(proxy.accept().is_err(), "something was sent");
+}
+
+#[test]
+fn permission_for_real_aws_needs_an_account() {
+    let run = with_keys("run --endpoint-url https://ec2.us-east-1.amazonaws.com --allow-real-aws");
+    finish(run).ended_with(2).complains_of(&["--account"]);
+}
+
+#[test]
+fn what_is_no_url_is_refused() {
+    for url in ["127.0.0.1:5000", "not a url", "ftp://127.0.0.1", "", "http://"] {
+        let mut run = command(["run", "--endpoint-url", url]);
+        run.env("AWS_ACCESS_KEY_ID", "a")
+            .env("AWS_SECRET_ACCESS_KEY", "b");
+        finish(run).ended_with(2).complains_of(&["error: could not use"]);
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_stops_the_run_before_it_begins() {
+    let refused = stopcheck("run --journal /nowhere/at/all.ndjson")
+        .ended_with(2)
+        .complains_of(&["could not create /nowhere/at/all.ndjson"]);
+    assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told() {
+    stopcheck("run --case dry-run/* --report json=/nowhere/at/all.json")
+        .ended_with(2)
+        .complains_of(&["could not write /nowhere/at/all.json"]);
+}
+
+#[test]
+fn another_region_than_the_servers_is_hinted_at() {
+    let server = Served::start();
+    let run = server.command(["run", "--region", "eu-west-1"]);
+    finish(run)
+        .ended_with(2)
+        .complains_of(&["refuses the credentials", "--region", "eu-west-1"]);
+}
+
+#[test]
+fn an_unknown_key_is_no_finding() {
+    let server = Served::start();
+    let mut run = server.command(["run"]);
+    run.env("AWS_ACCESS_KEY_ID", "AKIAUNKNOWNUNKNOWN00");
+    finish(run)
+        .ended_with(2)
+        .complains_of(&["refuses the credentials", "AWS_ACCESS_KEY_ID"]);
+}
