@@ -91,6 +91,8 @@ impl Sent {
         let mut made = Vec::new();
         if exchange.role == Role::Arrange && !is_question(&exchange.call) {
             ids_after("instanceId>", "i-", body, &mut made);
+            // A call that names an instance found it there; its answer merely names it again.
+            made.retain(|id| !exchange.call.params.iter().any(|(_, value)| value == id));
         }
         Sent {
             step: exchange.step,

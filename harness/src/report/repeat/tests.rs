@@ -410,3 +410,23 @@ fn a_get_is_repeated_as_a_get() {
     );
     assert!(!curl.contains("content-type"), "{curl}");
 }
+
+#[test]
+fn an_arranging_call_that_answers_with_the_id_it_names_makes_nothing() {
+    let run = sample::run();
+    let fixtures = [sample::fixture("a", A, State::Terminated)];
+    let answer = format!(
+        "<TerminateInstancesResponse><instancesSet><item><instanceId>{A}</instanceId></item></instancesSet>\
+         </TerminateInstancesResponse>"
+    );
+    let terminate = crate::call::Call::new("TerminateInstances", [("InstanceId.1", A)]);
+    let sent = [
+        sample::sent(0, Role::Arrange, sample::launch("a"), 200, &sample::launched(A)),
+        sample::sent(0, Role::Arrange, terminate, 200, &answer),
+        sample::sent(1, Role::Act, sample::stop(&[A]), 200, ""),
+    ];
+    let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
+    let aws = repeat.aws.expect("every call is one that the aws command has");
+    assert_eq!(aws.matches("Instances[0].InstanceId").count(), 1, "{aws}");
+    assert!(aws.contains("; aws ec2 terminate-instances"), "{aws}");
+}
