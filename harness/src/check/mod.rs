@@ -187,7 +187,9 @@ impl CaseJudge {
         };
         let reading = model::read(&self.judge.contract, &self.fleet, call);
         let expectation = model::expect(&self.judge.contract, &self.fleet, action, &reading);
-        let own = reply.root().is_some_and(|root| root.name == format!("{action}Response"));
+        let own = reply
+            .root()
+            .is_some_and(|root| root.name == format!("{action}Response"));
         !own || !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
     }
 

@@ -18,8 +18,8 @@ use std::io::{self, Write};
 
 use crate::call::{Auth, Encoding, Form, Method, Order};
 use crate::contract::{
-    Act, CallTemplate, Clause, ClauseId, Contract, Demand, FixtureKind, Market, Refusal, Root, Scenario,
-    Step, Transition,
+    Act, CallTemplate, Clause, ClauseId, Contract, Demand, FixtureKind, Level, Market, Refusal, Root,
+    Scenario, Step, Transition,
 };
 use crate::report::text::{fold, some_of};
 
@@ -92,11 +92,22 @@ pub fn clauses(contract: &Contract, out: &mut dyn Write) -> io::Result<()> {
             clause.id,
             clause.level.word(),
             clause.confidence.word(),
-            if clause.decides() { "fails" } else { "warns" },
+            consequence(clause),
             standing(contract, clause)
         )?;
     }
     Ok(())
+}
+
+/// What a violation of a clause does to a run by default.
+fn consequence(clause: &Clause) -> &'static str {
+    if clause.untested.is_some() || !clause.holds || clause.level == Level::May {
+        "-    "
+    } else if clause.decides() {
+        "fails"
+    } else {
+        "warns"
+    }
 }
 
 /// Explains the clause or the case of this name, in any spelling of it.
@@ -493,8 +504,8 @@ mod tests {
         RSP-07  SHOULD    recorded              warns  checked wherever it applies
         ERR-02  MUST      recorded              fails  checked by refuse/unknown
         SPT-01  MUST      documented            fails  checked by refuse/spot
-        LIM-02  SHOULD    inferred              warns  untested: needs a thousand instances
-        OLD-01  MUST      documented            fails  not in this edition (holds until 2025-04)
+        LIM-02  SHOULD    inferred              -      untested: needs a thousand instances
+        OLD-01  MUST      documented            -      not in this edition (holds until 2025-04)
         "#);
     }
 

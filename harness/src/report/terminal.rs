@@ -162,12 +162,14 @@ impl Page<'_> {
         writeln!(out)
     }
 
-    /// A group of findings that do not decide the run, in two lines or a little more.
+    /// A group of findings that do not decide the run, in a few lines.
     fn warning(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.heading(group, out)?;
         let cases = some_of(group.cases.iter().copied(), 1, group.cases.len());
         let text = format!("{}  ({cases})", one_line(&group.first.observed, 200));
-        self.row("observed", &text, out)
+        self.row("allowed", &one_line(&group.first.allowed, 200), out)?;
+        self.row("observed", &text, out)?;
+        self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)
     }
 
     /// Verdict, clause, statement; how binding it is goes to the right, or to a line of its own.
@@ -543,7 +545,9 @@ mod tests {
               aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : "${a:?has no value}"; aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
 
         WARN  RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
+              allowed   an XML declaration
               observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>&  (refuse/unknown)
+              repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case refuse/unknown
 
         UNSUPPORTED  1 case: RunInstances refuses Spot: InvalidParameter
               cases     refuse/spot
