@@ -24,7 +24,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "a dry run stops a little later",
         &["dry-run/then-real"],
-        &["DRY-04", "STT-01"],
+        &["DRY-04"],
         |asked| {
             if asked.recall("later").is_some() {
                 asked.stop_secretly(&asked.recall("later").into_iter().collect::<Vec<_>>());

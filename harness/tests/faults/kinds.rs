@@ -95,7 +95,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "hibernation is not there",
         &["hibernate/configured"],
-        &["STT-01", "HIB-01", "REQ-16"],
+        &["HIB-01", "REQ-16"],
         |asked| {
             if asked.stops() && asked.is_set("Hibernate") {
                 return asked.refuse(400, "UnsupportedHibernationConfiguration", "No.");

@@ -191,7 +191,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "names are read without regard to case",
         &["request/miscased-parameter"],
-        &["REQ-12"],
+        &["REQ-12", "REQ-08", "ERR-01"],
         |asked| {
             asked.stop_changed(|params| {
                 for (name, _) in params {

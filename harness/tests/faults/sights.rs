@@ -204,8 +204,10 @@ pub(crate) const FAULTS: &[Fault] = &[
                 .unwrap_or_default();
             asked.described(|text| {
                 if at > 0 && asked.now_ms < at + 2 * LAG_MS {
+                    let text = text.replace(&state("stopped"), &state("stopping"));
                     let text = text.replace(&state("stopping"), &state("running"));
-                    text.replace(&state("stopped"), &state("running"))
+                    let text = replace_between(&text, "<reason>", "</reason>", "<reason/>");
+                    replace_between(&text, "<stateReason>", "</stateReason>", "")
                 } else {
                     text
                 }

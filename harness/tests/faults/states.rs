@@ -1,6 +1,8 @@
 //! States that are read, moved or told wrongly, one instance at a time and several at once.
 
-use crate::mock::state;
+use stopcheck::wire::Response;
+
+use crate::mock::{Asked, state};
 use crate::{Fault, fault, plant};
 
 pub(crate) const FAULTS: &[Fault] = &[
@@ -112,10 +114,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             return asked.stopped(&items);
         }
         if asked.recall("stopped").is_some() {
-            return asked.described(|text| {
-                text.replace(&state("pending"), &state("stopping"))
-                    .replace(&state("running"), &state("stopped"))
-            });
+            return going_down(asked);
         }
         asked.pass()
     })
@@ -129,10 +128,7 @@ pub(crate) const FAULTS: &[Fault] = &[
                 asked.remember("stopped", "yes");
             }
             if asked.recall("stopped").is_some() {
-                return asked.described(|text| {
-                    text.replace(&state("pending"), &state("stopping"))
-                        .replace(&state("running"), &state("stopped"))
-                });
+                return going_down(asked);
             }
             asked.pass()
         },
@@ -146,7 +142,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "an instance that is shutting down is stopped",
         &["stop/shutting-down"],
-        &["ERR-09", "STT-06"],
+        &["ERR-09", "STT-06", "STT-07"],
         |asked| {
             asked.instead("IncorrectInstanceState", || {
                 let items: Vec<_> = asked
@@ -288,7 +284,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "an unknown id is malformed",
         &["id/unknown"],
-        &["ERR-05", "REQ-22"],
+        &["ERR-05"],
         |asked| {
             asked.instead("InvalidInstanceID.NotFound", || {
                 asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id")
@@ -415,8 +411,20 @@ pub(crate) const FAULTS: &[Fault] = &[
     .warns(&["IDM-08", "IDM-09"]),
 ];
 
+/// Describes what is pending as stopping, and what runs as stopped.
+fn going_down(asked: &Asked<'_>) -> Response {
+    const WHY: &str = "<reason>User initiated (2026-01-01 00:00:00 GMT)</reason><stateReason>\
+                       <code>Client.UserInitiatedShutdown</code>\
+                       <message>Client.UserInitiatedShutdown: User initiated shutdown</message></stateReason>";
+    asked.described(|text| {
+        text.replace(&state("pending"), &state("stopping"))
+            .replace(&state("running"), &state("stopped"))
+            .replace("<reason/>", WHY)
+    })
+}
+
 /// Refuses a batch as the reference does, and stops what could be stopped all the same.
-fn stops_the_rest(asked: &crate::mock::Asked<'_>) -> stopcheck::wire::Response {
+fn stops_the_rest(asked: &Asked<'_>) -> Response {
     let response = asked.pass();
     if asked.stops() && response.status != 200 {
         asked.stop_secretly(&asked.ids());
