@@ -71,7 +71,8 @@ impl CaseJudge {
                     instance.map_or("not described".into(), state_word)
                 );
                 sheet.deviates(judge.clauses(clauses), Weight::Full, &allowed, &observed);
-                if !answered.named.contains(id) {
+                // A refusal that no clause binds must not change even what it names.
+                if !answered.named.contains(id) || (answered.refused && clauses.is_empty()) {
                     let check = Check::ControlUnchanged;
                     judge.note(sheet, check, Weight::Full, false, &allowed, &observed);
                 }
@@ -81,6 +82,11 @@ impl CaseJudge {
             }
             if let Some(belief) = self.fleet.get_mut(id) {
                 belief.states = if fit.is_empty() { states } else { fit };
+            }
+            if let (Some(clauses), Some(instance)) = (answered.purged.get(id), instance) {
+                let allowed = format!("{id} is unknown only once it is no longer described");
+                let observed = format!("not found, and described as {}", state_word(instance));
+                sheet.deviates(judge.clauses(clauses), Weight::Full, &allowed, &observed);
             }
             if let (true, Some(track)) = (fit.is_empty(), self.tracks.get_mut(id)) {
                 // The deviation is told; what follows from it is not told again.

@@ -273,12 +273,14 @@ impl CaseJudge {
             self.one_transition(sheet, &answers);
         }
         self.apply(&before, &answers);
+        let first = |which: fn(&Answered) -> Option<&(String, String)>| {
+            answers.iter().find_map(|(_, answered, _)| which(answered))
+        };
         self.witness(
             sheet,
             step,
-            answers
-                .iter()
-                .find_map(|(_, answered, _)| answered.wrong.as_ref()),
+            first(|answered| answered.wrong.as_ref()),
+            first(|answered| answered.untold.as_ref()),
         );
         let proof = exchanges.iter().rev().find(|one| one.role == Role::Look);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
@@ -358,7 +360,13 @@ impl CaseJudge {
         }
     }
 
-    fn witness(&mut self, sheet: &mut Sheet, step: &StepStarted, wrong: Option<&(String, String)>) {
+    fn witness(
+        &mut self,
+        sheet: &mut Sheet,
+        step: &StepStarted,
+        wrong: Option<&(String, String)>,
+        untold: Option<&(String, String)>,
+    ) {
         let judge = Arc::clone(&self.judge);
         match (wrong, self.control_failed) {
             (_, Some(control)) => sheet.unknown(
@@ -369,7 +377,13 @@ impl CaseJudge {
             (Some((allowed, observed)), None) => {
                 sheet.deviates(judge.clauses(&step.witness), Weight::Full, allowed, observed);
             }
-            (None, None) => sheet.held(judge.clauses(&step.witness)),
+            (None, None) => match untold {
+                Some((allowed, observed)) => {
+                    let why = format!("{observed}: such a call may be refused");
+                    sheet.unknown(judge.clauses(&step.witness), allowed, &why);
+                }
+                None => sheet.held(judge.clauses(&step.witness)),
+            },
         }
         if step.control && wrong.is_some() {
             self.control_failed = Some(step.step);

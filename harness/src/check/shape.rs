@@ -3,7 +3,7 @@
 use super::sheet::{Sheet, Weight};
 use super::text::{one_line, quote};
 use super::{Judge, Seen};
-use crate::call::Call;
+use crate::call::{API_VERSION, Call};
 use crate::contract::Check;
 use crate::protocol::reply::{self, Body, Errors, Reply, StateChange, StateChanges, StateValue};
 use crate::protocol::xml::{Document, Element};
@@ -273,14 +273,14 @@ fn envelope(judge: &Judge, sheet: &mut Sheet, errors: &Errors, allowed: &str) {
 }
 
 fn root(judge: &Judge, call: &Call, root: &Element) -> (bool, String, String) {
-    let action = call.action.as_deref().unwrap_or(&judge.contract.action);
-    let name = format!("{action}Response");
-    // Only today's version is known to be answered in its own namespace; for others the service echoes the version.
-    let version = call.form.version.as_deref().unwrap_or(crate::call::API_VERSION);
-    let namespace = format!("{NAMESPACE}{version}/");
+    // A misspelled action that was carried out is told as such, and not once more because of the name it answers by.
+    let name = format!("{}Response", judge.contract.action);
+    // In which namespace another version is answered, or none, nobody recorded; that it is answered is told elsewhere.
+    let today = call.form.version.as_deref() == Some(API_VERSION);
+    let namespace = format!("{NAMESPACE}{API_VERSION}/");
     let seen = root.namespace.as_deref().unwrap_or("");
     (
-        root.name == name && (seen == namespace || call.form.version.is_none()),
+        root.name == name && (seen == namespace || !today),
         format!("<{name} xmlns=\"{namespace}\">"),
         format!("<{} xmlns=\"{}\">", one_line(&root.name, 60), one_line(seen, 120)),
     )

@@ -148,7 +148,8 @@ fn conditions_of(belief: &Belief, reading: &Reading) -> Vec<(Condition, bool)> {
         kinds
             .into_iter()
             .filter(|(_, holds)| *holds)
-            .map(|(condition, _)| (condition, running)),
+            // How long an instance must have run is not documented, so nobody can tell that it is too soon.
+            .map(|(condition, _)| (condition, running && condition != Condition::HibernateTooSoon)),
     );
     conditions
 }

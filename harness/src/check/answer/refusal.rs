@@ -1,0 +1,417 @@
+//! A refusal against the expectation: may it come, with which code, status and words, and what must it leave alone?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::refusals_in_words;
+use super::{Answered, Question};
+use crate::check::shape;
+use crate::check::sheet::{Sheet, Weight};
+use crate::check::text::{one_line, quote};
+use crate::contract::{Check, ClauseId, Condition, Demand, Pattern, RefusalAnswer};
+use crate::model::{Acceptance, Active, Expectation};
+use crate::protocol::reply::{self, Body, Reply};
+
+impl Question<'_> {
+    /// Judges a refusal. Returned is the reason it gives, if that is one that the contract knows here.
+    pub(super) fn refused<'e, 'c>(
+        &self,
+        sheet: &mut Sheet,
+        expectation: &'e Expectation<'c>,
+        reply: &Reply,
+        answered: &mut Answered,
+    ) -> Option<&'e Active<'c>> {
+        answered.refused = (400..500).contains(&reply.status);
+        let (code, message) = match &reply.body {
+            Body::Document(document) => reply::errors(&document.root)
+                .and_then(|errors| errors.errors.into_iter().next())
+                .map_or((None, None), |error| (error.code, error.message)),
+            Body::Empty | Body::Unreadable { .. } => (None, None),
+        };
+        let code = code.as_deref().map(bare).unwrap_or_default();
+        let message = message.unwrap_or_default();
+        let observed = if code.is_empty() {
+            format!("{} with {}", reply.status, shape::body_in_words(&reply.body))
+        } else {
+            format!("{} {} {}", reply.status, one_line(code, 80), quote(&message))
+        };
+        if is_passing_fault(code, reply.status) {
+            let allowed = self.expected_in_words(expectation);
+            let why = format!("{observed}: the service was throttling or overloaded, and stayed so");
+            for active in certain(expectation) {
+                sheet.unknown(self.clauses(&active.refusal.clauses.refused), &allowed, &why);
+            }
+            for row in expectation.items.values().flat_map(|rule| &rule.rows) {
+                sheet.unknown(self.clauses(&row.clauses), &allowed, &why);
+            }
+            return None;
+        }
+        if self.echoes() && matches!(reply.body, Body::Unreadable { .. }) {
+            // That such text is echoed as XML is inferred (RSP-23), so nothing that decides may hang on it.
+            let allowed = refusals_in_words(expectation);
+            for active in certain(expectation) {
+                sheet.unknown(self.clauses(&active.refusal.clauses.code), &allowed, &observed);
+            }
+            return None;
+        }
+        if expectation.acceptance == Acceptance::Forbidden && self.is_tested() {
+            let client_fault = (400..500).contains(&reply.status);
+            self.judge.note(
+                sheet,
+                Check::StatusClass,
+                Weight::Full,
+                client_fault,
+                "a 4xx status: the fault is the client's",
+                &observed,
+            );
+        }
+        let fitting = expectation
+            .refusals
+            .iter()
+            .flat_map(|active| active.refusal.answers.iter().map(move |answer| (active, answer)))
+            .filter(|(_, answer)| answer.code == code)
+            .max_by_key(|(active, answer)| {
+                let status = answer.status.contains(&reply.status);
+                (
+                    status && message_fits(active, answer, &message),
+                    active.certain,
+                    status,
+                )
+            });
+        match fitting {
+            Some((active, answer)) => {
+                self.refused_with(
+                    sheet,
+                    expectation,
+                    active,
+                    answer,
+                    reply,
+                    &message,
+                    &observed,
+                    answered,
+                );
+            }
+            None => self.not_as_expected(sheet, expectation, reply.status, &observed, answered),
+        }
+        fitting.map(|(active, _)| active)
+    }
+
+    /// The code is one that the contract allows here.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one answer, each used once"
+    )]
+    fn refused_with(
+        &self,
+        sheet: &mut Sheet,
+        expectation: &Expectation<'_>,
+        active: &Active<'_>,
+        answer: &RefusalAnswer,
+        reply: &Reply,
+        message: &str,
+        observed: &str,
+        answered: &mut Answered,
+    ) {
+        let aspects = &active.refusal.clauses;
+        let allowed = refusals_in_words(expectation);
+        for other in certain(expectation) {
+            sheet.held(self.clauses(&other.refusal.clauses.refused));
+        }
+        if matches!(active.refusal.demand, Demand::May | Demand::Odd) {
+            answered.untold = Some((self.expected_in_words(expectation), observed.to_owned()));
+        }
+        if active.refusal.condition == Condition::Gone {
+            self.claims_purged(expectation, answered);
+        }
+        if active.refusal.demand == Demand::Odd {
+            let allowed = self.expected_in_words(expectation);
+            // An instance that may be in two states is refused for one of them; nobody can tell for which.
+            let same = |one: &&Active<'_>| {
+                let codes = &one.refusal.answers;
+                one.refusal.demand == Demand::Odd && codes.iter().any(|known| known.code == answer.code)
+            };
+            for one in expectation.refusals.iter().filter(same) {
+                let clauses = self.clauses(&one.refusal.clauses.code);
+                sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
+            }
+        } else {
+            sheet.held(self.clauses(&aspects.refused));
+            sheet.held(self.clauses(&aspects.code));
+        }
+        if answer.status.contains(&reply.status) {
+            sheet.held(self.clauses(&aspects.status));
+        } else {
+            // Of several codes none may be the right one, and still all of them come with one status.
+            let weight = if has_one_status(expectation) {
+                Weight::Full
+            } else {
+                Weight::Advisory
+            };
+            sheet.deviates(self.clauses(&aspects.status), weight, &allowed, observed);
+            answered.wrong = Some((allowed.clone(), observed.to_owned()));
+        }
+        let preferred = active.refusal.answers.first().map(|first| first.code.as_str());
+        if preferred == Some(answer.code.as_str()) {
+            sheet.held(self.clauses(&aspects.preferred));
+        } else {
+            let wish = format!("{}, the recorded one", preferred.unwrap_or_default());
+            sheet.deviates(
+                self.clauses(&aspects.preferred),
+                Weight::Advisory,
+                &wish,
+                observed,
+            );
+        }
+        if message_fits(active, answer, message) {
+            sheet.held(self.clauses(&aspects.message));
+        } else {
+            let wish = format!("a message like {}", answer.message.as_deref().unwrap_or_default());
+            sheet.deviates(self.clauses(&aspects.message), Weight::Advisory, &wish, observed);
+        }
+        self.precedence(sheet, expectation, active, answer, observed);
+        self.offenders(sheet, expectation, answer, message, observed);
+    }
+
+    /// The answer is none that the contract allows here.
+    pub(super) fn not_as_expected(
+        &self,
+        sheet: &mut Sheet,
+        expectation: &Expectation<'_>,
+        status: u16,
+        observed: &str,
+        answered: &mut Answered,
+    ) {
+        let allowed = self.expected_in_words(expectation);
+        if is_tolerant(expectation) {
+            // Nobody knows how such a call is refused, or only a SHOULD says that it is not.
+            for active in expectation.refusals.iter().filter(|active| takes_any(active)) {
+                sheet.deviates(
+                    self.clauses(&active.refusal.clauses.code),
+                    Weight::Advisory,
+                    &allowed,
+                    observed,
+                );
+            }
+            answered.untold = Some((allowed, observed.to_owned()));
+            return;
+        }
+        let forbidden = expectation.acceptance >= Acceptance::Discouraged;
+        let weight = if expectation.acceptance == Acceptance::Forbidden && is_single(expectation) {
+            Weight::Full
+        } else {
+            Weight::Advisory
+        };
+        for active in certain(expectation) {
+            let aspects = &active.refusal.clauses;
+            sheet.deviates(self.clauses(&aspects.code), weight, &allowed, observed);
+            let status_fits = active
+                .refusal
+                .answers
+                .iter()
+                .any(|answer| answer.status.contains(&status));
+            if status_fits {
+                sheet.held(self.clauses(&aspects.status));
+            } else {
+                sheet.deviates(self.clauses(&aspects.status), weight, &allowed, observed);
+            }
+        }
+        if !forbidden {
+            let weight = if expectation.acceptance == Acceptance::Expected {
+                Weight::Full
+            } else {
+                Weight::Advisory
+            };
+            for row in expectation.items.values().flat_map(|rule| &rule.rows) {
+                sheet.deviates(self.clauses(&row.clauses), weight, &allowed, observed);
+            }
+        }
+        answered.wrong = Some((allowed, observed.to_owned()));
+    }
+
+    fn precedence(
+        &self,
+        sheet: &mut Sheet,
+        expectation: &Expectation<'_>,
+        named: &Active<'_>,
+        answer: &RefusalAnswer,
+        observed: &str,
+    ) {
+        for rule in &self.judge.contract.precedences {
+            let active = |condition: Condition| {
+                expectation
+                    .refusals
+                    .iter()
+                    .find(|one| one.certain && one.refusal.condition == condition)
+            };
+            let (Some(first), Some(_)) = (active(rule.first), active(rule.before)) else {
+                continue;
+            };
+            let names_first = first.refusal.answers.iter().any(|one| one.code == answer.code);
+            if names_first {
+                sheet.held(self.clauses(&rule.clauses));
+            } else if named.refusal.condition == rule.before {
+                let allowed = format!("the refusal for {}", rule.first.word());
+                sheet.deviates(self.clauses(&rule.clauses), Weight::Advisory, &allowed, observed);
+            }
+        }
+    }
+
+    fn offenders(
+        &self,
+        sheet: &mut Sheet,
+        expectation: &Expectation<'_>,
+        answer: &RefusalAnswer,
+        message: &str,
+        observed: &str,
+    ) {
+        let offenders: BTreeSet<&String> = certain(expectation)
+            .filter(|active| active.refusal.answers.iter().any(|one| one.code == answer.code))
+            .flat_map(|active| &active.words)
+            .filter(|word| self.fleet.contains_key(*word))
+            .collect();
+        if answer.code == "IncorrectInstanceState" && offenders.len() > 1 {
+            let named = offenders
+                .iter()
+                .filter(|id| message.contains(id.as_str()))
+                .count();
+            self.judge.note(
+                sheet,
+                Check::NamesOneOffender,
+                Weight::Full,
+                named == 1,
+                "one of the offending ids in the message",
+                observed,
+            );
+        }
+    }
+
+    /// Takes down which instances were said to be unknown although they are only believed to be terminated.
+    fn claims_purged(&self, expectation: &Expectation<'_>, answered: &mut Answered) {
+        let dead = |active: &Active<'_>| {
+            matches!(
+                active.refusal.condition,
+                Condition::ShuttingDown | Condition::Terminated
+            )
+        };
+        // With another fault beside it, that one may be meant.
+        if !certain(expectation).all(dead) {
+            return;
+        }
+        for active in certain(expectation) {
+            for id in &active.words {
+                answered
+                    .purged
+                    .insert(id.clone(), active.refusal.clauses.code.clone());
+            }
+        }
+    }
+
+    /// The clauses that a change of each instance would violate. A reason that the endpoint names binds it, even if
+    /// another would have been possible.
+    pub(super) fn effects(
+        &self,
+        expectation: &Expectation<'_>,
+        named: Option<&Active<'_>>,
+    ) -> BTreeMap<String, Vec<ClauseId>> {
+        let mut effects: BTreeMap<String, Vec<ClauseId>> =
+            self.fleet.keys().map(|id| (id.clone(), Vec::new())).collect();
+        for active in certain(expectation).chain(named.filter(|active| !active.certain)) {
+            let aspects = &active.refusal.clauses;
+            for (id, clauses) in &mut effects {
+                let own = active.words.iter().any(|word| word == id) || aspects.mates.is_empty();
+                clauses.extend(if own { &aspects.effect } else { &aspects.mates }.iter().cloned());
+            }
+        }
+        effects
+    }
+}
+
+/// Whether a refusal with words that the contract does not know is no deviation that decides.
+pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
+    let mut demands = expectation
+        .refusals
+        .iter()
+        .filter(|active| active.refusal.demand != Demand::Odd);
+    let all_may = expectation.acceptance == Acceptance::Free
+        && demands.clone().all(|active| active.refusal.demand == Demand::May);
+    // A circumstance that perhaps is not there excuses its own words, and no others.
+    let excused = all_may && demands.any(|active| active.certain);
+    excused || expectation.refusals.iter().any(takes_any)
+}
+
+/// Whether any error at all is tolerated for this reason.
+fn takes_any(active: &Active<'_>) -> bool {
+    active.certain && active.refusal.demand == Demand::Odd && active.refusal.answers.is_empty()
+}
+
+pub(super) fn certain<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {
+    expectation
+        .refusals
+        .iter()
+        .filter(|active| active.certain && matches!(active.refusal.demand, Demand::Must | Demand::Should))
+}
+
+/// Whether only one code is allowed. Of a larger set the evidence knows no single right one.
+fn is_single(expectation: &Expectation<'_>) -> bool {
+    let mut codes: Vec<&str> = demanded(expectation)
+        .flat_map(|active| active.refusal.answers.iter().map(|answer| answer.code.as_str()))
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes.len() == 1
+}
+
+/// Whether all that is allowed has the same status.
+fn has_one_status(expectation: &Expectation<'_>) -> bool {
+    let mut status: Vec<u16> = demanded(expectation)
+        .flat_map(|active| active.refusal.answers.iter().flat_map(|answer| &answer.status))
+        .copied()
+        .collect();
+    status.sort_unstable();
+    status.dedup();
+    status.len() == 1
+}
+
+/// The refusals that bear on what is right. One that is possible only if something unseen happened has its own words
+/// accepted, but leaves the others their weight.
+fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {
+    expectation
+        .refusals
+        .iter()
+        .filter(|active| match active.refusal.demand {
+            Demand::Must | Demand::Should => true,
+            Demand::May => active.certain,
+            Demand::Odd => false,
+        })
+}
+
+fn message_fits(active: &Active<'_>, answer: &RefusalAnswer, message: &str) -> bool {
+    let Some(template) = &answer.message else {
+        return true;
+    };
+    let ids: Vec<&str> = active.words.iter().map(String::as_str).collect();
+    let value = ids.first().copied().unwrap_or_default();
+    // The contract was checked as it was loaded, so a pattern that does not compile cannot be in it.
+    let fits = Pattern::new(template, &ids, value).is_ok_and(|pattern| pattern.is_match(message));
+    let all_named =
+        active.refusal.condition != Condition::UnknownIds || ids.iter().all(|id| message.contains(id));
+    fits && all_named
+}
+
+/// Throttling and overload are said to pass; they tell nothing about the call.
+fn is_passing_fault(code: &str, status: u16) -> bool {
+    status == 503
+        && matches!(
+            code,
+            "RequestLimitExceeded"
+                | "EC2ThrottledException"
+                | "Throttling"
+                | "Unavailable"
+                | "ServiceUnavailable"
+        )
+}
+
+fn bare(code: &str) -> &str {
+    code.strip_prefix("Client.")
+        .or_else(|| code.strip_prefix("Server."))
+        .unwrap_or(code)
+}

@@ -1,0 +1,57 @@
+//! What was allowed and what came, for people.
+
+use super::Question;
+use super::refusal::certain;
+use crate::check::text::one_line;
+use crate::model::{Acceptance, Expectation};
+use crate::protocol::reply::{self, StateChange};
+
+impl Question<'_> {
+    pub(super) fn expected_in_words(&self, expectation: &Expectation<'_>) -> String {
+        if expectation.acceptance >= Acceptance::Discouraged {
+            return refusals_in_words(expectation);
+        }
+        let items: Vec<String> = expectation
+            .items
+            .iter()
+            .map(|(id, rule)| format!("{id}: {}", rule.describe()))
+            .collect();
+        format!("200 {}", items.join(", "))
+    }
+}
+
+pub(super) fn refusals_in_words(expectation: &Expectation<'_>) -> String {
+    let mut words: Vec<String> = certain(expectation)
+        .chain(expectation.refusals.iter().filter(|active| !active.certain))
+        .flat_map(|active| &active.refusal.answers)
+        .map(|answer| {
+            let status: Vec<String> = answer.status.iter().map(u16::to_string).collect();
+            format!("{} {}", status.join("/"), answer.code)
+        })
+        .collect();
+    words.dedup();
+    format!("a refusal: {}", words.join(" or "))
+}
+
+pub(super) fn items_in_words(items: &[StateChange]) -> String {
+    let words: Vec<String> = items
+        .iter()
+        .take(12)
+        .map(|item| {
+            let name = |state: &Option<reply::StateValue>| {
+                state
+                    .as_ref()
+                    .and_then(|state| state.name.as_deref())
+                    .map_or_else(|| "?".to_owned(), |name| one_line(name, 40))
+            };
+            format!(
+                "{}: {} → {}",
+                one_line(item.id.as_deref().unwrap_or("?"), 40),
+                name(&item.previous),
+                name(&item.current)
+            )
+        })
+        .collect();
+    let more = if items.len() > words.len() { ", …" } else { "" };
+    format!("[{}{more}]", words.join(", "))
+}

@@ -1,0 +1,168 @@
+//! Dry runs that are none, and Force that does too much or too little.
+
+use crate::mock::{drop_param, state};
+use crate::{Fault, fault, plant};
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault(
+        "DryRun is ignored",
+        &["dry-run/valid"],
+        &["DRY-04", "DRY-05", "REQ-14", "REQ-18"],
+        |asked| asked.stop_changed(|params| drop_param(params, "DryRun")),
+    ),
+    fault(
+        "a dry run answers as it should and stops",
+        &["dry-run/valid"],
+        &["DRY-04"],
+        |asked| {
+            if asked.stops() && asked.is_set("DryRun") {
+                asked.stop_secretly(&asked.ids());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a dry run stops a little later",
+        &["dry-run/then-real"],
+        &["DRY-04"],
+        |asked| {
+            if asked.recall("later").is_some() {
+                asked.stop_secretly(&asked.recall("later").into_iter().collect::<Vec<_>>());
+            }
+            if asked.stops() && asked.is_set("DryRun") {
+                asked.remember("later", asked.get("InstanceId.1").unwrap_or_default());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a dry run answers 200 without a set",
+        &["dry-run/valid"],
+        &["DRY-05", "REQ-14", "REQ-18"],
+        |asked| asked.instead("DryRunOperation", || asked.stopped(&[])),
+    ),
+    fault(
+        "a dry run answers 400",
+        &["dry-run/valid"],
+        &["DRY-02", "REQ-14", "REQ-18"],
+        |asked| asked.refusal(|response| response.status = 400),
+    ),
+    fault(
+        "a dry run has a code of its own",
+        &["dry-run/valid"],
+        &["DRY-01", "REQ-14", "REQ-18"],
+        |asked| {
+            asked.instead("DryRunOperation", || {
+                asked.refuse(412, "PreconditionFailed", "It would have worked.")
+            })
+        },
+    ),
+    fault(
+        "a dry run never looks at the ids",
+        &["dry-run/malformed"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.is_set("DryRun") && !asked.ids().is_empty() {
+                return asked.refuse(
+                    412,
+                    "DryRunOperation",
+                    "Request would have succeeded, but DryRun flag is set.",
+                );
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["DRY-08"]),
+    fault(
+        "a dry run of an unknown id succeeds",
+        &["dry-run/unknown"],
+        &["DRY-05", "ERR-05"],
+        |asked| asked.instead("InvalidInstanceID.NotFound", || asked.stopped(&[])),
+    )
+    .warns(&["DRY-06"]),
+    fault(
+        "a dry run of what is stopped succeeds",
+        &["dry-run/stopped-and-terminated"],
+        &["DRY-05", "ERR-09", "STT-07"],
+        |asked| asked.instead("DryRunOperation", || asked.stopped(&[])),
+    )
+    .warns(&["DRY-07"]),
+    // --- Force ---
+    fault(
+        "a forced stop is over at once",
+        &["force/running"],
+        &["STT-01", "FRC-02", "REQ-15", "REQ-18"],
+        |asked| {
+            let forced = asked.is_set("Force");
+            asked.success_text(|text| {
+                if forced {
+                    text.replace(&state("stopping"), &state("stopped"))
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
+        "Force does not reach what is stopping",
+        &["force/stopping"],
+        &["FRC-03"],
+        |asked| {
+            if asked.stops() && asked.is_set("Force") {
+                return asked.refuse(400, "UnsupportedOperation", "It is stopping already.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "Force reaches the terminated",
+        &["force/terminated"],
+        &["ERR-09", "STT-07", "FRC-04"],
+        |asked| {
+            asked.instead("IncorrectInstanceState", || {
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "terminated", "stopping"))
+                    .collect();
+                asked.stopped(&items)
+            })
+        },
+    ),
+    fault(
+        "Force passes by stop protection",
+        &["force/protected"],
+        &["PRO-01"],
+        |asked| {
+            asked.instead("OperationNotPermitted", || {
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "running", "stopping"))
+                    .collect();
+                asked.stopped(&items)
+            })
+        },
+    )
+    .warns(&["FRC-05"]),
+    fault(
+        "Force is the default",
+        &["request/booleans"],
+        &["STT-01", "FRC-01", "REQ-18", "REQ-19"],
+        |asked| {
+            let unforced = asked.get("Force") == Some("false");
+            asked.success_text(|text| {
+                if unforced {
+                    text.replace(&state("stopping"), &state("stopped"))
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+];
+
+#[test]
+fn dry_runs_and_forced_stops_that_do_the_wrong_thing_are_found() {
+    plant(FAULTS);
+}

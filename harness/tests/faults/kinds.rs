@@ -1,0 +1,243 @@
+//! Instances that are not stopped like any other: Spot, instance store, hibernation, stop protection.
+
+use crate::mock::{Asked, drop_param, set_param};
+use crate::{Fault, fault, plant};
+use stopcheck::wire::Response;
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault(
+        "a one-time Spot Instance is stopped",
+        &["spot/one-time"],
+        &["SPT-01"],
+        pretends_to_stop,
+    ),
+    fault(
+        "a one-time Spot Instance has the wrong state",
+        &["spot/one-time"],
+        &["SPT-01"],
+        |asked| {
+            asked.instead("UnsupportedOperation", || {
+                asked.refuse(400, "IncorrectInstanceState", "It is Spot.")
+            })
+        },
+    ),
+    fault(
+        "a one-time Spot Instance is a conflict",
+        &["spot/one-time"],
+        &["SPT-01", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 409),
+    ),
+    fault(
+        "no Spot Instance is stopped",
+        &["spot/persistent"],
+        &["STT-01", "SPT-02"],
+        |asked| {
+            if asked.stops() {
+                return asked.refuse(400, "UnsupportedOperation", "Spot Instances cannot be stopped.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "the Spot request stays active",
+        &["spot/request-disabled"],
+        &[],
+        |asked| {
+            asked.pass_text(|text| {
+                text.replace("<state>disabled</state>", "<state>active</state>")
+                    .replace("instance-stopped-by-user", "fulfilled")
+            })
+        },
+    )
+    .warns(&["SPT-05"]),
+    fault(
+        "a Spot Instance is stopped in 2017",
+        &["spot/none-in-2017"],
+        &["SPT-04"],
+        pretends_to_stop,
+    )
+    .in_2017(),
+    fault(
+        "an instance-store instance is stopped",
+        &["instance-store/running"],
+        &["IST-01"],
+        pretends_to_stop,
+    ),
+    fault(
+        "an instance-store instance is in the wrong state",
+        &["instance-store/running"],
+        &["IST-02"],
+        |asked| {
+            asked.instead("UnsupportedOperation", || {
+                asked.refuse(400, "IncorrectInstanceState", "It has no EBS.")
+            })
+        },
+    ),
+    fault(
+        "an instance-store instance is forbidden",
+        &["instance-store/running"],
+        &["IST-02", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 403),
+    ),
+    fault(
+        "a refused instance-store instance is gone",
+        &["instance-store/running"],
+        &["IST-04"],
+        |asked| {
+            asked.instead("UnsupportedOperation", || {
+                let refusal = asked.pass();
+                let id = asked.ids().pop().unwrap_or_default();
+                asked.secretly("TerminateInstances", [("InstanceId.1", id)]);
+                refusal
+            })
+        },
+    ),
+    fault(
+        "hibernation is not there",
+        &["hibernate/configured"],
+        &["HIB-01", "REQ-16"],
+        |asked| {
+            if asked.stops() && asked.is_set("Hibernate") {
+                return asked.refuse(400, "UnsupportedHibernationConfiguration", "No.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a hibernation is told of as a shutdown",
+        &["hibernate/configured"],
+        &["HIB-02"],
+        |asked| {
+            asked.described(|text| {
+                text.replace("UserInitiatedHibernate", "UserInitiatedShutdown")
+                    .replace("initiated hibernate", "initiated shutdown")
+            })
+        },
+    ),
+    fault(
+        "what cannot hibernate is stopped instead",
+        &["hibernate/not-configured"],
+        &["HIB-03"],
+        |asked| asked.stop_changed(|params| drop_param(params, "Hibernate")),
+    ),
+    fault(
+        "what cannot hibernate is refused and stopped",
+        &["hibernate/not-configured"],
+        &["HIB-03"],
+        |asked| {
+            if asked.stops() {
+                asked.stop_secretly(&asked.ids());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "what cannot hibernate is unsupported",
+        &["hibernate/not-configured"],
+        &["HIB-03"],
+        |asked| {
+            asked.instead("UnsupportedHibernationConfiguration", || {
+                asked.refuse(400, "UnsupportedOperation", "It cannot hibernate.")
+            })
+        },
+    ),
+    fault(
+        "Hibernate is true because it is there",
+        &["hibernate/false"],
+        &["STT-01", "HIB-06", "REQ-16", "VIS-04"],
+        |asked| asked.stop_changed(|params| set_param(params, "Hibernate", "true")),
+    ),
+    fault(
+        "stop protection is not looked at",
+        &["protect/protected"],
+        &["PRO-01"],
+        pretends_to_stop,
+    ),
+    fault(
+        "a protected instance is refused and stopped",
+        &["protect/protected"],
+        &["PRO-01"],
+        |asked| {
+            if asked.stops() {
+                asked.remember("down", "yes");
+            }
+            let down = asked.recall("down").is_some();
+            asked.described(|text| {
+                if down {
+                    text.replace("<code>16</code><name>running", "<code>64</code><name>stopping")
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
+        "a protected instance is unauthorized",
+        &["protect/protected"],
+        &["PRO-01"],
+        |asked| {
+            asked.instead("OperationNotPermitted", || {
+                asked.refuse(
+                    400,
+                    "UnauthorizedOperation",
+                    "You are not authorized to perform this operation.",
+                )
+            })
+        },
+    ),
+    fault(
+        "a protected instance is forbidden",
+        &["protect/protected"],
+        &["PRO-01", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 403),
+    ),
+    fault(
+        "stop protection is for ever",
+        &["protect/then-unprotect"],
+        &["STT-01", "PRO-03"],
+        |asked| {
+            if asked.stops() {
+                return asked.refuse(
+                400,
+                "OperationNotPermitted",
+                "The instance may not be stopped. Modify its 'disableApiStop' instance attribute and try again.",
+            );
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "termination protection stands in the way of a stop",
+        &["protect/termination-only"],
+        &["STT-01", "PRO-04"],
+        |asked| {
+            if asked.stops() {
+                return asked.refuse(
+                400,
+                "OperationNotPermitted",
+                "The instance may not be stopped. Modify its 'disableApiTermination' instance attribute and try again.",
+            );
+            }
+            asked.pass()
+        },
+    ),
+];
+
+/// Answers every refusal of a stop as if the instance had been stopped.
+fn pretends_to_stop(asked: &Asked<'_>) -> Response {
+    let response = asked.pass();
+    if asked.stops() && response.status != 200 {
+        let items: Vec<_> = asked
+            .ids()
+            .into_iter()
+            .map(|id| (id, "running", "stopping"))
+            .collect();
+        return asked.stopped(&items);
+    }
+    response
+}
+
+#[test]
+fn instances_of_other_kinds_that_are_treated_like_any_are_found() {
+    plant(FAULTS);
+}

@@ -1,0 +1,242 @@
+//! Planted faults: what authors of emulators get wrong, each seen by the clauses that forbid it.
+//!
+//! A fault bends the reference. Its row names the cases that are played, every clause that fails, and warnings it must
+//! raise besides. A clause that decides a run and that no fault trips is a check that cannot fail, and fails here.
+
+mod dry_runs;
+mod kinds;
+mod mock;
+mod pristine;
+mod requests;
+mod shapes;
+mod sights;
+mod signatures;
+mod states;
+mod tolerated;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stopcheck::contract::{self, Confidence, Edition};
+use stopcheck::endpoint::Endpoint;
+use stopcheck::journal::{Event, Finding};
+use stopcheck::plan;
+use stopcheck::reference::Layout;
+use stopcheck::runner::{self, Launch, Options};
+use stopcheck::verdict::{Outcome, Verdict};
+use tokio::sync::{mpsc, watch};
+
+use mock::Bend;
+
+/// One thing that an emulator's author got wrong.
+pub(crate) struct Fault {
+    /// What it is.
+    name: &'static str,
+    /// The edition it is planted in.
+    edition: Edition,
+    /// The cases to play, as patterns.
+    cases: &'static [&'static str],
+    /// Every clause that fails, and no other.
+    fails: &'static [&'static str],
+    /// Clauses that warn, among others.
+    warns: &'static [&'static str],
+    bend: Bend,
+}
+
+/// A fault that fails these clauses.
+pub(crate) const fn fault(
+    name: &'static str,
+    cases: &'static [&'static str],
+    fails: &'static [&'static str],
+    bend: Bend,
+) -> Fault {
+    Fault {
+        name,
+        edition: Edition::Current,
+        cases,
+        fails,
+        warns: &[],
+        bend,
+    }
+}
+
+impl Fault {
+    /// The same fault, warned of under these clauses besides.
+    pub(crate) const fn warns(mut self, clauses: &'static [&'static str]) -> Self {
+        self.warns = clauses;
+        self
+    }
+
+    /// The same fault, in the service as it was in 2017.
+    pub(crate) const fn in_2017(mut self) -> Self {
+        self.edition = Edition::October2017;
+        self
+    }
+}
+
+/// Everything that a run told.
+pub(crate) struct Run {
+    pub(crate) findings: Vec<Finding>,
+    /// Cases that could not be judged, with the reason.
+    pub(crate) unjudged: Vec<(String, String)>,
+    pub(crate) judged: usize,
+}
+
+/// Plays the cases that these patterns name.
+pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) -> Run {
+    let contract = Arc::new(contract::embedded(edition));
+    let patterns: Vec<String> = cases.iter().map(|pattern| (*pattern).to_owned()).collect();
+    let plan = plan::generate(&contract, &patterns);
+    assert!(
+        !plan.cases.is_empty(),
+        "no case is called {cases:?} in {edition:?}"
+    );
+    let options = Options {
+        endpoint,
+        region: mock::REGION.to_owned(),
+        keys: mock::keyring(),
+        min_confidence: Confidence::default(),
+        seed: 0,
+        workers,
+        settle_timeout: Duration::from_secs(120),
+        visibility_timeout: Duration::from_secs(60),
+        max_requests: 100_000,
+        launch: Launch {
+            ebs_image: None,
+            instance_store_image: None,
+            instance_type: "t3.micro".to_owned(),
+            subnet: None,
+        },
+        account: None,
+        identity: None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime of one thread needs nothing but memory");
+    runtime.block_on(async {
+        let (events, mut inbox) = mpsc::channel(256);
+        let (_stop, interrupted) = watch::channel(false);
+        let runner = tokio::spawn(runner::run(contract, plan, options, events, interrupted));
+        let mut run = Run {
+            findings: Vec::new(),
+            unjudged: Vec::new(),
+            judged: 0,
+        };
+        while let Some(event) = inbox.recv().await {
+            match event {
+                Event::Judged(judged) => run.findings.extend(judged.findings),
+                Event::CaseEnded(ended) => match ended.outcome {
+                    Outcome::Judged { .. } => run.judged += 1,
+                    Outcome::Unsupported { reason } => run.unjudged.push((ended.case, reason)),
+                    Outcome::Error { what } => run.unjudged.push((ended.case, what)),
+                },
+                Event::RunStarted(_)
+                | Event::CaseStarted(_)
+                | Event::FixtureReady(_)
+                | Event::StepStarted(_)
+                | Event::Exchanged(_)
+                | Event::Noted(_)
+                | Event::RunEnded(_) => {}
+            }
+        }
+        runner
+            .await
+            .expect("the runner does not panic")
+            .expect("the reference passes the preflight");
+        run
+    })
+}
+
+impl Run {
+    /// The clauses found with this verdict.
+    pub(crate) fn clauses(&self, verdict: Verdict) -> BTreeSet<&str> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict == verdict)
+            .map(|finding| finding.clause.as_str())
+            .collect()
+    }
+
+    /// The findings of this verdict, for people.
+    pub(crate) fn told(&self, verdict: Verdict) -> String {
+        self.findings
+            .iter()
+            .filter(|finding| finding.verdict == verdict)
+            .map(|finding| {
+                format!(
+                    "\n    {} allowed {} observed {}",
+                    finding.id, finding.allowed, finding.observed
+                )
+            })
+            .collect()
+    }
+}
+
+fn table() -> impl Iterator<Item = &'static Fault> {
+    [
+        shapes::FAULTS,
+        requests::FAULTS,
+        signatures::FAULTS,
+        states::FAULTS,
+        dry_runs::FAULTS,
+        kinds::FAULTS,
+        sights::FAULTS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Plants each fault and compares what is found with its row. All rows are tried before the first failure is told.
+pub(crate) fn plant(faults: &[Fault]) {
+    let mut complaints = String::new();
+    for fault in faults {
+        let endpoint = mock::endpoint(fault.edition, Layout::default(), fault.bend);
+        let run = play(fault.edition, endpoint, fault.cases, 1);
+        let failed = run.clauses(Verdict::Fail);
+        let warned = run.clauses(Verdict::Warn);
+        let expected: BTreeSet<&str> = fault.fails.iter().copied().collect();
+        let unwarned: Vec<_> = fault.warns.iter().filter(|id| !warned.contains(**id)).collect();
+        if failed != expected || !unwarned.is_empty() || !run.unjudged.is_empty() {
+            complaints += &format!(
+                "\n{}\n  expected {expected:?} and warnings {:?}\n  failed   {failed:?}\n  warned   {warned:?}\n  \
+                 unknown  {:?}\n  unjudged {:?}{}{}",
+                fault.name,
+                fault.warns,
+                run.clauses(Verdict::Inconclusive),
+                run.unjudged,
+                run.told(Verdict::Fail),
+                run.told(Verdict::Warn),
+            );
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+#[test]
+fn every_clause_that_decides_is_tripped_by_a_fault() {
+    let tripped: BTreeSet<(Edition, &str)> = table()
+        .flat_map(|fault| fault.fails.iter().map(|id| (fault.edition, *id)))
+        .collect();
+    for edition in [Edition::Current, Edition::October2017] {
+        let contract = contract::embedded(edition);
+        // The two editions share their code; what holds in both need not be tripped twice.
+        let vacuous: Vec<&str> = contract
+            .clauses
+            .iter()
+            .filter(|clause| clause.decides() && clause.holds && clause.untested.is_none())
+            .map(|clause| clause.id.as_str())
+            .filter(|id| !tripped.contains(&(edition, *id)) && !tripped.contains(&(Edition::Current, *id)))
+            .collect();
+        assert_eq!(vacuous, [""; 0], "no fault trips these in {edition:?}");
+    }
+}
+
+#[test]
+fn no_two_faults_have_the_same_name() {
+    let mut names = BTreeMap::new();
+    for fault in table() {
+        assert_eq!(names.insert(fault.name, ()), None, "{}", fault.name);
+    }
+}

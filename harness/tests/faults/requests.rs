@@ -1,0 +1,424 @@
+//! Requests that are read too loosely, too strictly, or in the wrong place.
+
+use crate::mock::{drop_param, set_param};
+use crate::{Fault, fault, plant};
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault(
+        "parameters are read from the query string only",
+        &["stop/running"],
+        &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| {
+            if asked.stops() && asked.request.method == "POST" {
+                asked.refuse(
+                    400,
+                    "MissingAction",
+                    "The request must contain the parameter Action",
+                )
+            } else {
+                asked.pass()
+            }
+        },
+    ),
+    fault(
+        "GET is not served",
+        &["request/get"],
+        &["STT-01", "REQ-02"],
+        |asked| {
+            if asked.request.method == "GET" {
+                asked.refuse(405, "MethodNotAllowed", "Use POST.")
+            } else {
+                asked.pass()
+            }
+        },
+    ),
+    fault(
+        "GET is not served to strangers' ids either",
+        &["request/get-refused"],
+        &["ERR-05", "ERR-13", "REQ-02"],
+        |asked| {
+            if asked.request.method == "GET" {
+                asked.refuse(405, "MethodNotAllowed", "Use POST.")
+            } else {
+                asked.pass()
+            }
+        },
+    ),
+    fault(
+        "an action is known by its beginning",
+        &["request/unknown-action"],
+        &["REQ-03"],
+        |asked| {
+            asked.pass_changed(|params| {
+                if asked.action() == "StopInstance" {
+                    set_param(params, "Action", "StopInstances");
+                }
+            })
+        },
+    ),
+    fault(
+        "an unknown action is refused after it was done",
+        &["request/unknown-action"],
+        &["REQ-03"],
+        |asked| {
+            if asked.action() == "StopInstance" {
+                asked.stop_secretly(&asked.ids());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "an unknown action is not found",
+        &["request/unknown-action"],
+        &["REQ-03"],
+        |asked| {
+            if asked.action() == "StopInstance" {
+                return asked.refuse(404, "NotFound", "There is no such page.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "the action is read without regard to case",
+        &["request/miscased-action"],
+        &[],
+        |asked| {
+            asked.pass_changed(|params| {
+                if asked.action() == "stopinstances" {
+                    set_param(params, "Action", "StopInstances");
+                }
+            })
+        },
+    )
+    .warns(&["REQ-04"]),
+    fault(
+        "a request without an action is a stop",
+        &["request/missing-action"],
+        &["REQ-05"],
+        |asked| {
+            asked.pass_changed(|params| {
+                if asked.action().is_empty() {
+                    params.push(("Action".to_owned(), "StopInstances".to_owned()));
+                }
+            })
+        },
+    ),
+    fault(
+        "today's version is not served",
+        &["stop/running"],
+        &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| {
+            if asked.stops() && asked.get("Version") == Some("2016-11-15") {
+                return asked.refuse(400, "NoSuchVersion", "The requested version is not served");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "any version is served",
+        &["request/unknown-version"],
+        &["REQ-07"],
+        |asked| asked.pass_changed(|params| set_param(params, "Version", "2016-11-15")),
+    ),
+    fault(
+        "an unknown version is called invalid",
+        &["request/unknown-version"],
+        &["REQ-07"],
+        |asked| {
+            if asked.get("Version") == Some("1999-01-01") {
+                return asked.refuse(400, "InvalidVersion", "No such version.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a stop of nothing is a success",
+        &["id/none"],
+        &["REQ-08", "ERR-01"],
+        |asked| {
+            if asked.stops() && asked.ids().is_empty() {
+                return asked.stopped(&[]);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a stop that names nothing stops everything",
+        &["id/none"],
+        &["REQ-08", "ERR-01"],
+        |asked| {
+            if asked.stops() && asked.ids().is_empty() {
+                asked.stop_secretly(&everything(asked));
+                return asked.stopped(&[]);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a stop that names nothing is refused after it stopped everything",
+        &["id/none"],
+        &["REQ-08"],
+        |asked| {
+            if asked.stops() && asked.ids().is_empty() {
+                asked.stop_secretly(&everything(asked));
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["SAF-02"]),
+    fault(
+        "only the first id is read",
+        &["batch/two"],
+        &["RSP-05", "REQ-09", "REQ-10"],
+        |asked| {
+            asked.stop_changed(|params| {
+                params.retain(|(name, _)| !name.starts_with("InstanceId.") || name == "InstanceId.1");
+            })
+        },
+    ),
+    fault(
+        "an index has one digit",
+        &["batch/ten"],
+        &["RSP-05", "REQ-09", "REQ-10"],
+        |asked| {
+            asked.stop_changed(|params| {
+                params.retain(|(name, _)| {
+                    !name.starts_with("InstanceId.") || name.len() == "InstanceId.1".len()
+                });
+            })
+        },
+    ),
+    fault(
+        "names are read without regard to case",
+        &["request/miscased-parameter"],
+        &["REQ-12", "REQ-08", "ERR-01"],
+        |asked| {
+            asked.stop_changed(|params| {
+                for (name, _) in params {
+                    match name.as_str() {
+                        "dryRun" => "DryRun".clone_into(name),
+                        "force" => "Force".clone_into(name),
+                        "instanceId.1" => "InstanceId.1".clone_into(name),
+                        _ => {}
+                    }
+                }
+            })
+        },
+    ),
+    fault(
+        "unknown parameters are ignored",
+        &["request/unknown-parameter"],
+        &["REQ-13"],
+        |asked| {
+            asked.stop_changed(|params| {
+                drop_param(params, "Bogus");
+                drop_param(params, "InstanceType");
+            })
+        },
+    ),
+    fault(
+        "an unknown parameter is named after the stop",
+        &["request/unknown-parameter"],
+        &["REQ-13"],
+        |asked| {
+            if asked.get("Bogus").is_some() {
+                asked.stop_secretly(&asked.ids());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "an unknown parameter is called invalid",
+        &["request/unknown-parameter"],
+        &["REQ-13"],
+        |asked| {
+            asked.instead("UnknownParameter", || {
+                asked.refuse(400, "InvalidParameterValue", "What is this?")
+            })
+        },
+    ),
+    fault(
+        "ClientToken is taken",
+        &["request/client-token"],
+        &["IDM-10"],
+        |asked| asked.stop_changed(|params| drop_param(params, "ClientToken")),
+    ),
+    fault(
+        "Force is not known",
+        &["force/running"],
+        &["STT-01", "FRC-02", "REQ-15", "REQ-18"],
+        |asked| {
+            if asked.stops() && asked.get("Force").is_some() {
+                return asked.refuse(400, "UnknownParameter", "The parameter Force is not recognized");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "Hibernate is not known",
+        &["hibernate/configured", "hibernate/false"],
+        &["STT-01", "HIB-01", "HIB-06", "REQ-16"],
+        |asked| {
+            if asked.stops() && asked.get("Hibernate").is_some() {
+                return asked.refuse(
+                    400,
+                    "UnknownParameter",
+                    "The parameter Hibernate is not recognized",
+                );
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "SkipOsShutdown is not known",
+        &["force/skip-os-shutdown"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.get("SkipOsShutdown").is_some() {
+                return asked.refuse(
+                    400,
+                    "UnknownParameter",
+                    "The parameter SkipOsShutdown is not recognized",
+                );
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-17"]),
+    fault(
+        "booleans are written as digits",
+        &["request/booleans"],
+        &["STT-01", "DRY-01", "DRY-02", "REQ-18", "REQ-19", "FRC-01"],
+        |asked| {
+            if asked.stops() && (asked.get("DryRun").is_some() || asked.get("Force").is_some()) {
+                return asked.refuse(400, "InvalidParameterValue", "Expected 0 or 1.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a boolean is true because it is there",
+        &["request/booleans"],
+        &["STT-01", "REQ-18", "REQ-19"],
+        |asked| asked.stop_changed(|params| set_param(params, "DryRun", "true")),
+    ),
+    fault(
+        "a Force that is false is refused",
+        &["request/booleans"],
+        &["STT-01", "REQ-18", "REQ-19", "FRC-01"],
+        |asked| {
+            if asked.stops() && asked.get("Force") == Some("false") {
+                return asked.refuse(400, "InvalidParameterValue", "Force is there to be set.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a charset beside the content type is not understood",
+        &["request/charset"],
+        &["STT-01", "REQ-21"],
+        |asked| {
+            let charset = asked
+                .request
+                .headers
+                .get("content-type")
+                .is_some_and(|value| value.contains("charset"));
+            if asked.stops() && charset {
+                return asked.refuse(
+                    400,
+                    "MissingAction",
+                    "The request must contain the parameter Action",
+                );
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "an id has seventeen digits or is malformed",
+        &["id/unknown"],
+        &["ERR-05", "REQ-22"],
+        |asked| {
+            let short = asked.ids().iter().any(|id| id.len() == "i-01234567".len());
+            if asked.stops() && short {
+                return asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id");
+            }
+            asked.pass()
+        },
+    ),
+    fault("ids are trimmed", &["id/padded"], &["REQ-23"], |asked| {
+        asked.stop_changed(|params| {
+            for (_, value) in params {
+                *value = value.trim().to_owned();
+            }
+        })
+    })
+    .warns(&["REQ-26"]),
+    fault(
+        "a padded id is refused after its instance was stopped",
+        &["id/padded"],
+        &["REQ-23"],
+        |asked| {
+            if asked.stops() && asked.ids().iter().any(|id| id.contains(' ')) {
+                let trimmed: Vec<String> = asked.ids().iter().map(|id| id.trim().to_owned()).collect();
+                asked.stop_secretly(&trimmed);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "parameters are read in the order Action, Version, rest",
+        &["request/parameter-order"],
+        &["STT-01"],
+        |asked| {
+            let first = asked.params.first().map(|(name, _)| name.as_str());
+            if asked.stops() && first != Some("Action") {
+                return asked.refuse(
+                    400,
+                    "MissingAction",
+                    "The request must contain the parameter Action",
+                );
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-11"]),
+    fault(
+        "percent escapes are not undone",
+        &["request/percent-encoding"],
+        &["STT-01"],
+        |asked| {
+            if asked.stops() && String::from_utf8_lossy(&asked.request.body).contains("%69%2D") {
+                return asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-26"]),
+    fault(
+        "fifty ids are too many",
+        &["batch/hundred-unknown"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().len() > 50 {
+                return asked.refuse(400, "InvalidParameterValue", "Too many instances.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-24"]),
+];
+
+fn everything(asked: &crate::mock::Asked<'_>) -> Vec<String> {
+    let answer = asked.secretly("DescribeInstances", [("MaxResults", "1000")]);
+    String::from_utf8_lossy(&answer.body)
+        .split("<instanceId>")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('<'))
+        .map(|(id, _)| id.to_owned())
+        .collect()
+}
+
+#[test]
+fn requests_that_are_read_wrongly_are_found() {
+    plant(FAULTS);
+}

@@ -1,0 +1,354 @@
+//! Answers that say the right thing in the wrong form.
+
+use stopcheck::wire::Response;
+
+use crate::mock::{code_of, replace_between, with_text};
+use crate::{Fault, fault, plant};
+
+const STOP: &[&str] = &["stop/running"];
+const BATCH: &[&str] = &["batch/two"];
+const REFUSALS: &[&str] = &["id/unknown", "stop/terminated"];
+
+const NAMESPACE: &str = " xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"";
+
+pub(crate) const FAULTS: &[Fault] = &[
+    // --- successes ---
+    fault("a success answers 202 Accepted", STOP, &["RSP-01"], |asked| {
+        asked.success(|response| response.status = 202)
+    }),
+    fault(
+        "the namespace lacks its trailing slash",
+        STOP,
+        &["RSP-02"],
+        |asked| asked.success_text(|text| text.replacen("2016-11-15/\"", "2016-11-15\"", 1)),
+    ),
+    fault("the namespace is empty", STOP, &["RSP-02"], |asked| {
+        asked.success_text(|text| text.replacen(NAMESPACE, " xmlns=\"\"", 1))
+    }),
+    fault(
+        "the namespace is that of another version",
+        STOP,
+        &["RSP-02"],
+        |asked| asked.success_text(|text| text.replacen("2016-11-15/\"", "2014-10-01/\"", 1)),
+    ),
+    fault(
+        "the answer is called StopInstancesResult",
+        STOP,
+        &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success_text(|text| text.replace("StopInstancesResponse", "StopInstancesResult")),
+    ),
+    fault(
+        "a success has no body",
+        STOP,
+        &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success(|response| response.body.clear()),
+    ),
+    fault(
+        "a success is JSON",
+        STOP,
+        &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success_text(|_| "{\"StoppingInstances\": []}".to_owned()),
+    ),
+    fault(
+        "a success spells its request id as errors do",
+        STOP,
+        &["RSP-03"],
+        |asked| asked.success_text(|text| text.replace("requestId>", "RequestID>")),
+    ),
+    fault("a success has two request ids", STOP, &["RSP-03"], |asked| {
+        asked
+            .success_text(|text| text.replacen("<instancesSet>", "<requestId>1</requestId><instancesSet>", 1))
+    }),
+    fault("a success has an empty request id", STOP, &["RSP-03"], |asked| {
+        asked.success_text(|text| {
+            replace_between(&text, "<requestId>", "</requestId>", "<requestId></requestId>")
+        })
+    }),
+    fault("the request id is a number", STOP, &[], |asked| {
+        asked.success_text(|text| {
+            replace_between(&text, "<requestId>", "</requestId>", "<requestId>7</requestId>")
+        })
+    })
+    .warns(&["RSP-04", "RSP-13"]),
+    fault(
+        "every success has the same request id",
+        &["stop/twice-in-a-row"],
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                replace_between(
+                    &text,
+                    "<requestId>",
+                    "</requestId>",
+                    "<requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId>",
+                )
+            })
+        },
+    )
+    .warns(&["RSP-04", "RSP-17"]),
+    fault("the header has no request id", STOP, &[], |asked| {
+        asked.success(|response| response.headers.remove("x-amzn-requestid"))
+    })
+    .warns(&["RSP-13"]),
+    fault(
+        "only the first of two instances is told of",
+        BATCH,
+        &["RSP-05", "REQ-09", "REQ-10"],
+        |asked| {
+            asked.success_text(|text| {
+                let (head, _) = text.split_once("</item>").unwrap_or((&text, ""));
+                format!("{head}</item></instancesSet></StopInstancesResponse>")
+            })
+        },
+    ),
+    fault(
+        "each instance is told of twice",
+        STOP,
+        &["RSP-05", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| {
+            asked.success_text(|text| {
+                let item = text
+                    .split_once("<instancesSet>")
+                    .and_then(|(_, rest)| rest.split_once("</instancesSet>"))
+                    .map(|(items, _)| items.to_owned())
+                    .unwrap_or_default();
+                text.replacen("<instancesSet>", &format!("<instancesSet>{item}"), 1)
+            })
+        },
+    ),
+    fault(
+        "the set is empty",
+        STOP,
+        &["RSP-05", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| {
+            asked.success_text(|text| {
+                replace_between(&text, "<instancesSet>", "</instancesSet>", "<instancesSet/>")
+            })
+        },
+    ),
+    fault("there are two sets", STOP, &["RSP-05"], |asked| {
+        asked.success_text(|text| text.replacen("<instancesSet>", "<instancesSet/><instancesSet>", 1))
+    }),
+    fault(
+        "an item tells of an instance that nobody named",
+        BATCH,
+        &["RSP-05", "REQ-09", "REQ-10"],
+        |asked| asked.success_text(|text| text.replacen("<instanceId>i-0", "<instanceId>i-1", 1)),
+    ),
+    fault(
+        "an item lacks previousState",
+        STOP,
+        &["RSP-06", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success_text(|text| replace_between(&text, "<previousState>", "</previousState>", "")),
+    )
+    .warns(&["STT-13"]),
+    fault("items are called member", STOP, &["RSP-06"], |asked| {
+        asked.success_text(|text| text.replace("item>", "member>"))
+    }),
+    fault(
+        "the state is written as instanceState",
+        STOP,
+        &["RSP-06", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success_text(|text| text.replace("currentState>", "instanceState>")),
+    ),
+    fault(
+        "a state has a name and no code",
+        STOP,
+        &["RSP-06", "RSP-07"],
+        |asked| asked.success_text(|text| text.replace("<code>64</code>", "")),
+    ),
+    fault(
+        "a state carries the code of another",
+        STOP,
+        &["RSP-07"],
+        |asked| asked.success_text(|text| text.replace("<code>64</code>", "<code>80</code>")),
+    ),
+    fault("a success is application/xml", STOP, &["RSP-11"], |asked| {
+        asked.success(|response| {
+            response
+                .headers
+                .set("Content-Type", "application/xml;charset=UTF-8")
+        })
+    }),
+    fault("a success has no content type", STOP, &["RSP-11"], |asked| {
+        asked.success(|response| response.headers.remove("Content-Type"))
+    }),
+    fault("a success has no charset", STOP, &[], |asked| {
+        asked.success(|response| response.headers.set("Content-Type", "text/xml"))
+    })
+    .warns(&["RSP-11"]),
+    fault("a success has no XML declaration", STOP, &[], |asked| {
+        asked.success_text(|text| replace_between(&text, "<?xml", "?>", ""))
+    })
+    .warns(&["RSP-12"]),
+    // --- refusals ---
+    fault(
+        "an error is written as other services write it",
+        REFUSALS,
+        &["RSP-19"],
+        |asked| {
+            asked.refusal_text(|text| {
+                text.replace("<Response><Errors>", "<ErrorResponse>")
+                    .replace("</Errors>", "")
+                    .replace("</Response>", "</ErrorResponse>")
+            })
+        },
+    ),
+    fault(
+        "an error spells its request id as successes do",
+        REFUSALS,
+        &["RSP-19"],
+        |asked| asked.refusal_text(|text| text.replace("RequestID>", "requestId>")),
+    ),
+    fault("an error has no request id", REFUSALS, &["RSP-19"], |asked| {
+        asked.refusal_text(|text| replace_between(&text, "<RequestID>", "</RequestID>", ""))
+    }),
+    fault(
+        "an error stands in the namespace of successes",
+        REFUSALS,
+        &["RSP-19"],
+        |asked| asked.refusal_text(|text| text.replacen("<Response>", &format!("<Response{NAMESPACE}>"), 1)),
+    ),
+    fault("an error has no message", REFUSALS, &["RSP-19"], |asked| {
+        asked.refusal_text(|text| replace_between(&text, "<Message>", "</Message>", ""))
+    }),
+    fault(
+        "an error is a page of HTML",
+        &["id/unknown"],
+        &["RSP-19", "ERR-05"],
+        |asked| asked.refusal_text(|_| "<html><body>Bad Request</body></html>".to_owned()),
+    ),
+    fault(
+        "an error is JSON",
+        &["id/unknown"],
+        &["RSP-19", "ERR-05"],
+        |asked| asked.refusal_text(|_| "{\"__type\": \"InvalidInstanceID.NotFound\"}".to_owned()),
+    ),
+    fault("one error is told twice", REFUSALS, &["RSP-20"], |asked| {
+        asked.refusal_text(|text| {
+            text.replacen(
+                "</Errors>",
+                "<Error><Code>Other</Code><Message>m</Message></Error></Errors>",
+                1,
+            )
+        })
+    }),
+    fault(
+        "codes carry the prefix of the audit log",
+        REFUSALS,
+        &["RSP-20"],
+        |asked| asked.refusal_text(|text| text.replacen("<Code>", "<Code>Client.", 1)),
+    ),
+    fault("an error is text/html", REFUSALS, &[], |asked| {
+        asked.refusal(|response| response.headers.set("Content-Type", "text/html; charset=utf-8"))
+    })
+    .warns(&["RSP-21"]),
+    fault(
+        "the header of an error has no request id",
+        REFUSALS,
+        &[],
+        |asked| asked.refusal(|response| response.headers.remove("x-amzn-requestid")),
+    )
+    .warns(&["RSP-22"]),
+    fault(
+        "text of the request is echoed without escapes",
+        &["id/markup"],
+        &[],
+        |asked| asked.refusal_text(|text| text.replace("&lt;", "<").replace("&amp;", "&")),
+    )
+    .warns(&["RSP-23"]),
+    fault(
+        "an unknown id is the server's fault",
+        &["id/unknown"],
+        &["RSP-25", "ERR-05", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 500),
+    ),
+    fault(
+        "a refusal lists the instances beside the error",
+        REFUSALS,
+        &["RSP-19", "RSP-26"],
+        |asked| asked.refusal_text(|text| text.replacen("</Errors>", "</Errors><instancesSet/>", 1)),
+    ),
+    fault(
+        "every error is answered with 200",
+        REFUSALS,
+        &["ERR-05", "ERR-09", "STT-07"],
+        |asked| asked.refusal(|response| response.status = 200),
+    ),
+    // --- words ---
+    fault(
+        "messages are the author's own",
+        &["id/malformed", "id/unknown", "id/several-unknown"],
+        &[],
+        other_words,
+    )
+    .warns(&["ERR-04", "ERR-06", "ERR-07"]),
+    fault(
+        "messages about states are the author's own",
+        &[
+            "stop/terminated",
+            "stop/pending",
+            "dry-run/valid",
+            "instance-store/running",
+            "protect/protected",
+        ],
+        &[],
+        other_words,
+    )
+    .warns(&["ERR-10", "ERR-12", "DRY-03", "IST-03", "PRO-02"]),
+    fault(
+        "messages about callers are the author's own",
+        &["auth/denied", "auth/unsigned"],
+        &[],
+        other_words,
+    )
+    .warns(&["AUT-11", "AUT-02"]),
+    fault(
+        "messages about requests are the author's own",
+        &[
+            "request/unknown-action",
+            "request/unknown-parameter",
+            "request/unknown-version",
+        ],
+        &[],
+        other_words,
+    )
+    .warns(&["REQ-03", "REQ-13", "REQ-07"]),
+    fault(
+        "every offender is named",
+        &["batch/two-terminated"],
+        &[],
+        |asked| {
+            let ids = asked.ids().join(", ");
+            asked.refusal_text(|text| {
+                replace_between(
+                    &text,
+                    "<Message>",
+                    "</Message>",
+                    &format!("<Message>{ids}</Message>"),
+                )
+            })
+        },
+    )
+    .warns(&["IDM-07"]),
+];
+
+fn other_words(asked: &crate::mock::Asked<'_>) -> Response {
+    let response = asked.pass();
+    if code_of(&response).is_none() {
+        return response;
+    }
+    with_text(response, |text| {
+        replace_between(
+            &text,
+            "<Message>",
+            "</Message>",
+            "<Message>Something is wrong.</Message>",
+        )
+    })
+}
+
+#[test]
+fn answers_in_the_wrong_form_are_found() {
+    plant(FAULTS);
+}

@@ -1,0 +1,222 @@
+//! What is seen of an instance after a stop: where it is, why, and what it kept.
+
+use crate::mock::{replace_between, state};
+use crate::{Fault, fault, plant};
+
+const STOP: &[&str] = &["stop/running"];
+/// A minute, after which descriptions no longer lag.
+const LAG_MS: u64 = 60_000;
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault(
+        "a stop is answered and not done",
+        STOP,
+        &["VIS-01", "VIS-07", "STT-02"],
+        |asked| {
+            if asked.stops() {
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "running", "stopping"))
+                    .collect();
+                return asked.stopped(&items);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a stop terminates",
+        STOP,
+        &["VIS-01", "VIS-07", "STT-02"],
+        |asked| {
+            if asked.stops() {
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "running", "stopping"))
+                    .collect();
+                let id = asked.ids().pop().unwrap_or_default();
+                asked.secretly("TerminateInstances", [("InstanceId.1", id)]);
+                return asked.stopped(&items);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "an instance is not described once it is stopped",
+        STOP,
+        &["VIS-01", "VIS-07", "STT-02"],
+        |asked| {
+            asked.described(|text| {
+                if text.contains(&state("stopping")) || text.contains(&state("stopped")) {
+                    replace_between(
+                        &text,
+                        "<reservationSet>",
+                        "</reservationSet>",
+                        "<reservationSet/>",
+                    )
+                } else {
+                    text
+                }
+            })
+        },
+    )
+    .warns(&["SAF-02"]),
+    fault("a stopped instance starts again by itself", STOP, &[], |asked| {
+        let id = asked.recall("id").unwrap_or_default();
+        if !id.is_empty() && asked.state_of(&id) == "stopped" {
+            asked.secretly("StartInstances", [("InstanceId.1", id)]);
+        }
+        if asked.stops() {
+            asked.remember("id", asked.get("InstanceId.1").unwrap_or_default());
+        }
+        asked.pass()
+    })
+    .warns(&["STT-03"]),
+    fault("a stop takes a quarter of an hour", STOP, &[], |asked| {
+        asked.described(|text| text.replace(&state("stopped"), &state("stopping")))
+    }),
+    fault(
+        "the reason of a stop is empty",
+        STOP,
+        &["VIS-02", "VIS-05"],
+        |asked| asked.described(|text| replace_between(&text, "<reason>", "</reason>", "<reason/>")),
+    ),
+    fault("the reason has no time", STOP, &["VIS-02"], |asked| {
+        asked.described(|text| {
+            replace_between(&text, "<reason>", "</reason>", "<reason>User initiated</reason>")
+        })
+    }),
+    fault("the time of the reason is local", STOP, &[], |asked| {
+        asked.described(|text| text.replace("(2026-01-01 00:", "(2026-01-01 05:"))
+    })
+    .warns(&["VIS-03"]),
+    fault("there is no stateReason", STOP, &["VIS-04", "VIS-05"], |asked| {
+        asked.described(|text| replace_between(&text, "<stateReason>", "</stateReason>", ""))
+    }),
+    fault(
+        "the stateReason is that of a failed launch",
+        STOP,
+        &["VIS-04"],
+        |asked| asked.described(|text| text.replace("Client.UserInitiatedShutdown", "Server.InternalError")),
+    ),
+    fault(
+        "the reason comes when the instance has stopped",
+        STOP,
+        &["VIS-02", "VIS-04", "VIS-05"],
+        |asked| {
+            asked.described(|text| {
+                if text.contains(&state("stopping")) {
+                    let text = replace_between(&text, "<reason>", "</reason>", "<reason/>");
+                    replace_between(&text, "<stateReason>", "</stateReason>", "")
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault("a running instance has a reason", STOP, &["VIS-06"], |asked| {
+        asked.described(|text| {
+            if text.contains(&state("running")) {
+                text.replace("<reason/>", "<reason>launched</reason>")
+            } else {
+                text
+            }
+        })
+    }),
+    fault(
+        "the reason of a stop outlives a restart",
+        &["stop/then-start"],
+        &[],
+        |asked| {
+            asked.described(|text| {
+                if text.contains("<reason>User") {
+                    asked.remember("stopped", "yes");
+                }
+                if asked.recall("stopped").is_some() && text.contains(&state("running")) {
+                    return text.replace(
+                        "<reason/>",
+                        "<reason>User initiated (2026-01-01 00:00:03 GMT)</reason>",
+                    );
+                }
+                text
+            })
+        },
+    )
+    .warns(&["VIS-06"]),
+    fault(
+        "a stopped instance keeps its public address",
+        &["stop/keeps-identity"],
+        &["STT-11"],
+        |asked| {
+            asked.described(|text| {
+                text.replace(
+                    "</privateIpAddress><sourceDestCheck>",
+                    "</privateIpAddress><ipAddress>203.0.113.9</ipAddress><sourceDestCheck>",
+                )
+            })
+        },
+    ),
+    fault(
+        "a stopped instance gets another private address",
+        &["stop/keeps-identity"],
+        &["STT-11"],
+        |asked| {
+            asked.described(|text| {
+                if text.contains(&state("stopped")) {
+                    text.replace("<privateIpAddress>172.31.", "<privateIpAddress>10.31.")
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
+        "a stop loses the volume",
+        &["stop/keeps-identity"],
+        &["STT-11"],
+        |asked| {
+            asked.described(|text| {
+                if text.contains(&state("stopped")) {
+                    replace_between(
+                        &text,
+                        "<blockDeviceMapping>",
+                        "</blockDeviceMapping>",
+                        "<blockDeviceMapping/>",
+                    )
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
+        "descriptions lag by two minutes",
+        STOP,
+        &["VIS-01", "VIS-07", "STT-02"],
+        |asked| {
+            if asked.stops() {
+                asked.remember("at", &asked.now_ms.to_string());
+            }
+            let at: u64 = asked
+                .recall("at")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default();
+            asked.described(|text| {
+                if at > 0 && asked.now_ms < at + 2 * LAG_MS {
+                    let text = text.replace(&state("stopped"), &state("stopping"));
+                    let text = text.replace(&state("stopping"), &state("running"));
+                    let text = replace_between(&text, "<reason>", "</reason>", "<reason/>");
+                    replace_between(&text, "<stateReason>", "</stateReason>", "")
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+];
+
+#[test]
+fn descriptions_that_do_not_fit_the_answer_are_found() {
+    plant(FAULTS);
+}

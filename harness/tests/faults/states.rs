@@ -1,0 +1,438 @@
+//! States that are read, moved or told wrongly, one instance at a time and several at once.
+
+use stopcheck::wire::Response;
+
+use crate::mock::{Asked, state};
+use crate::{Fault, fault, plant};
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault(
+        "a stop is over at once",
+        &["stop/running"],
+        &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success_text(|text| text.replace(&state("stopping"), &state("stopped"))),
+    ),
+    fault(
+        "previousState repeats currentState",
+        &["stop/running"],
+        &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        |asked| asked.success_text(|text| text.replace(&state("running"), &state("stopping"))),
+    )
+    .warns(&["STT-13"]),
+    fault(
+        "a running instance cannot be stopped",
+        &["stop/keeps-identity"],
+        &["STT-01"],
+        |asked| {
+            if asked.stops() {
+                return asked.refuse(400, "IncorrectInstanceState", "It runs.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "previousState is always running",
+        &["stop/stopped", "stop/twice-in-a-row"],
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                let (head, tail) = text.split_once("<previousState>").unwrap_or((&text, ""));
+                let tail = tail.replace(&state("stopped"), &state("running"));
+                format!(
+                    "{head}<previousState>{}",
+                    tail.replace(&state("stopping"), &state("running"))
+                )
+            })
+        },
+    )
+    .warns(&["STT-04", "STT-05", "STT-13"]),
+    fault(
+        "a stopped instance goes through stopping again",
+        &["stop/stopped"],
+        &[],
+        |asked| {
+            let ids = asked.ids();
+            if asked.stops() && ids.iter().any(|id| asked.state_of(id) == "stopped") {
+                let items: Vec<_> = ids.into_iter().map(|id| (id, "stopped", "stopping")).collect();
+                return asked.stopped(&items);
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["STT-05"]),
+    fault(
+        "stopping what is stopped is an error",
+        &["stop/stopped"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "stopped") {
+                return asked.refuse(400, "IncorrectInstanceState", "It is stopped.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["STT-05"]),
+    fault(
+        "stopping what is stopping is an error",
+        &["stop/stopping"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "stopping") {
+                return asked.refuse(400, "IncorrectInstanceState", "It is stopping.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["STT-04"]),
+    fault(
+        "a stop of what is stopped writes a new reason",
+        &["stop/stopped"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "stopped") {
+                asked.remember("again", "yes");
+            }
+            let again = asked.recall("again").is_some();
+            asked.described(|text| {
+                if again {
+                    text.replace(
+                        "User initiated (2026-01-01 00:00:0",
+                        "User initiated (2026-01-01 00:10:0",
+                    )
+                } else {
+                    text
+                }
+            })
+        },
+    )
+    .warns(&["IDM-02"]),
+    fault("a pending instance is stopped", &["stop/pending"], &[], |asked| {
+        let ids = asked.ids();
+        if asked.stops() && ids.iter().any(|id| asked.state_of(id) == "pending") {
+            let items: Vec<_> = ids.into_iter().map(|id| (id, "pending", "stopping")).collect();
+            asked.remember("stopped", "yes");
+            return asked.stopped(&items);
+        }
+        if asked.recall("stopped").is_some() {
+            return going_down(asked);
+        }
+        asked.pass()
+    })
+    .warns(&["STT-08"]),
+    fault(
+        "a pending instance is refused and stops all the same",
+        &["stop/pending"],
+        &["STT-08"],
+        |asked| {
+            if asked.stops() {
+                asked.remember("stopped", "yes");
+            }
+            if asked.recall("stopped").is_some() {
+                return going_down(asked);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a pending instance is a conflict",
+        &["stop/pending"],
+        &["ERR-11", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 409),
+    ),
+    fault(
+        "an instance that is shutting down is stopped",
+        &["stop/shutting-down"],
+        &["ERR-09", "STT-06", "STT-07"],
+        |asked| {
+            asked.instead("IncorrectInstanceState", || {
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "shutting-down", "stopping"))
+                    .collect();
+                asked.stopped(&items)
+            })
+        },
+    ),
+    fault(
+        "a terminated instance is a success",
+        &["stop/terminated"],
+        &["ERR-09", "STT-07"],
+        |asked| {
+            asked.instead("IncorrectInstanceState", || {
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "terminated", "terminated"))
+                    .collect();
+                asked.stopped(&items)
+            })
+        },
+    ),
+    fault(
+        "a terminated instance is not found",
+        &["stop/terminated"],
+        &["ERR-09", "STT-07"],
+        |asked| {
+            asked.instead("IncorrectInstanceState", || {
+                asked.refuse(
+                    400,
+                    "InvalidInstanceID.NotFound",
+                    "The instance ID does not exist",
+                )
+            })
+        },
+    ),
+    fault(
+        "a terminated instance comes back as stopped",
+        &["stop/terminated"],
+        &["STT-07"],
+        |asked| {
+            if asked.stops() {
+                asked.remember("back", "yes");
+            }
+            let back = asked.recall("back").is_some();
+            asked.described(|text| {
+                if back {
+                    text.replace(&state("terminated"), &state("stopped"))
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
+        "a terminated instance is a conflict",
+        &["stop/terminated"],
+        &["ERR-09", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 409),
+    ),
+    fault(
+        "a stopped instance cannot be started",
+        &["stop/then-start"],
+        &["STT-10"],
+        |asked| {
+            if asked.action() == "StartInstances" {
+                return asked.refuse(400, "IncorrectInstanceState", "It is stopped.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a start is over at once",
+        &["stop/then-start"],
+        &["STT-10"],
+        |asked| {
+            let response = asked.pass();
+            if asked.action() == "StartInstances" {
+                return crate::mock::with_text(response, |text| {
+                    text.replace(&state("pending"), &state("running"))
+                });
+            }
+            response
+        },
+    ),
+    fault(
+        "a stopped instance is not terminated",
+        &["stop/then-terminate"],
+        &["STT-12"],
+        |asked| {
+            if asked.action() == "TerminateInstances" {
+                return asked.refuse(400, "IncorrectInstanceState", "It is stopped.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "a termination leads back to stopped",
+        &["stop/then-terminate"],
+        &["STT-12"],
+        |asked| asked.described(|text| text.replace(&state("terminated"), &state("stopped"))),
+    ),
+    // --- ids ---
+    fault(
+        "an empty id is passed over",
+        &["id/empty"],
+        &["ERR-02"],
+        |asked| {
+            asked.stop_changed(|params| {
+                params.retain(|(name, value)| !(name.starts_with("InstanceId.") && value.is_empty()))
+            })
+        },
+    )
+    .warns(&["IDM-05"]),
+    fault(
+        "a malformed id is unknown",
+        &["id/malformed"],
+        &["ERR-03"],
+        |asked| {
+            asked.instead("InvalidInstanceID.Malformed", || {
+                asked.refuse(
+                    400,
+                    "InvalidInstanceID.NotFound",
+                    "The instance ID does not exist",
+                )
+            })
+        },
+    ),
+    fault(
+        "a malformed id is a success",
+        &["id/malformed"],
+        &["ERR-03"],
+        |asked| asked.instead("InvalidInstanceID.Malformed", || asked.stopped(&[])),
+    ),
+    fault(
+        "an unknown id is malformed",
+        &["id/unknown"],
+        &["ERR-05"],
+        |asked| {
+            asked.instead("InvalidInstanceID.NotFound", || {
+                asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id")
+            })
+        },
+    ),
+    fault(
+        "an unknown id is passed over",
+        &["id/unknown", "id/several-unknown"],
+        &["ERR-05"],
+        |asked| asked.instead("InvalidInstanceID.NotFound", || asked.stopped(&[])),
+    ),
+    fault(
+        "an unknown id is 404",
+        &["id/unknown"],
+        &["ERR-05", "ERR-13"],
+        |asked| asked.refusal(|response| response.status = 404),
+    ),
+    fault("an id of six digits is malformed", &["id/border"], &[], |asked| {
+        asked.instead("InvalidInstanceID.NotFound", || {
+            asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id: \"i-ffffff\"")
+        })
+    })
+    .warns(&["ERR-08"]),
+    fault(
+        "existence is looked at before syntax",
+        &["id/malformed-and-unknown"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.Malformed", || {
+                asked.refuse(
+                    400,
+                    "InvalidInstanceID.NotFound",
+                    "The instance ID does not exist",
+                )
+            })
+        },
+    )
+    .warns(&["ERR-14"]),
+    // --- batches ---
+    fault(
+        "the good part of a batch is stopped although it is refused",
+        &["batch/running-and-terminated"],
+        &["IDM-03"],
+        stops_the_rest,
+    ),
+    fault(
+        "the good part of a batch is stopped and told of",
+        &["batch/running-and-terminated"],
+        &["ERR-09", "STT-07", "IDM-03"],
+        |asked| {
+            asked.instead("IncorrectInstanceState", || {
+                let good: Vec<String> = asked
+                    .ids()
+                    .into_iter()
+                    .filter(|id| asked.state_of(id) == "running")
+                    .collect();
+                asked.stop_secretly(&good);
+                let items: Vec<_> = good.into_iter().map(|id| (id, "running", "stopping")).collect();
+                asked.stopped(&items)
+            })
+        },
+    ),
+    fault(
+        "a batch stops up to its unknown id",
+        &["batch/running-and-unknown"],
+        &["IDM-04"],
+        stops_the_rest,
+    ),
+    fault(
+        "unknown ids of a batch are passed over",
+        &["batch/running-and-unknown"],
+        &["ERR-05", "IDM-04"],
+        |asked| {
+            let good: Vec<String> = asked
+                .ids()
+                .into_iter()
+                .filter(|id| !asked.state_of(id).is_empty())
+                .collect();
+            asked.stop_changed(|params| {
+                params.retain(|(name, value)| !name.starts_with("InstanceId.") || good.contains(value))
+            })
+        },
+    ),
+    fault(
+        "a batch stops up to its malformed id",
+        &["batch/running-and-malformed"],
+        &[],
+        stops_the_rest,
+    )
+    .warns(&["IDM-05"]),
+    fault(
+        "a batch stops its free part beside the protected one",
+        &["batch/free-and-protected"],
+        &["IDM-03"],
+        |asked| {
+            asked.instead("OperationNotPermitted", || {
+            asked.stop_secretly(&asked.ids());
+            let id = asked.ids().pop().unwrap_or_default();
+            asked.refuse(
+                400,
+                "OperationNotPermitted",
+                &format!(
+                    "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+                ),
+            )
+        })
+        },
+    ),
+    fault(
+        "every one of many stops finds the instance running",
+        &["batch/at-once"],
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                let (head, tail) = text.split_once("<previousState>").unwrap_or((&text, ""));
+                format!(
+                    "{head}<previousState>{}",
+                    tail.replace(&state("stopping"), &state("running"))
+                )
+            })
+        },
+    )
+    .warns(&["IDM-08", "IDM-09"]),
+];
+
+/// Describes what is pending as stopping, and what runs as stopped.
+fn going_down(asked: &Asked<'_>) -> Response {
+    const WHY: &str = "<reason>User initiated (2026-01-01 00:00:00 GMT)</reason><stateReason>\
+                       <code>Client.UserInitiatedShutdown</code>\
+                       <message>Client.UserInitiatedShutdown: User initiated shutdown</message></stateReason>";
+    asked.described(|text| {
+        text.replace(&state("pending"), &state("stopping"))
+            .replace(&state("running"), &state("stopped"))
+            .replace("<reason/>", WHY)
+    })
+}
+
+/// Refuses a batch as the reference does, and stops what could be stopped all the same.
+fn stops_the_rest(asked: &Asked<'_>) -> Response {
+    let response = asked.pass();
+    if asked.stops() && response.status != 200 {
+        asked.stop_secretly(&asked.ids());
+    }
+    response
+}
+
+#[test]
+fn states_that_are_handled_wrongly_are_found() {
+    plant(FAULTS);
+}
