@@ -1,15 +1,7 @@
-//! Whatever an endpoint answers is decoded without a panic.
+//! Whatever an endpoint answers is decoded and viewed without a panic.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stopcheck::wire::{Headers, Response};
 
-fuzz_target!(|data: &[u8]| {
-    let response = Response {
-        status: 200,
-        headers: Headers::default(),
-        body: data.to_vec(),
-    };
-    let _ = stopcheck::protocol::reply::decode(&response);
-});
+fuzz_target!(|data: &[u8]| stopcheck::fuzzing::reply(data));

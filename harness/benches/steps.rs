@@ -1,3 +1,206 @@
-//! What one judged step costs, piece by piece.
+//! What one judged step costs, piece by piece: encode and sign, answer, decode, judge, and all of it together.
+//!
+//! Everything happens in this process, without a courier, a socket or a journal. The step is a stop of an instance
+//! that is stopped already, so that it can be taken any number of times.
 
-fn main() {}
+use std::sync::Arc;
+
+use divan::{Bencher, black_box};
+use stopcheck::call::{Auth, Call};
+use stopcheck::check::{CaseJudge, Judge};
+use stopcheck::contract::{self, Confidence, Edition, FixtureKind, Market, Root, State};
+use stopcheck::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
+use stopcheck::protocol::{self, Credentials, Keyring, Reply, Target};
+use stopcheck::reference::{Config, Reference, keys};
+use stopcheck::wire::{Request, Response};
+
+/// When the bench takes place; the reference takes any time.
+const NOW_MS: u64 = 1_767_225_600_000;
+
+/// Long enough for every change of state to have come to its end.
+const LATER_MS: u64 = NOW_MS + 60_000;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn encode_and_sign(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    bencher.bench_local(|| bench.signed(black_box(&bench.call)));
+}
+
+#[divan::bench]
+fn reference_stop(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let request = bench.signed(&bench.call);
+    bencher.bench_local(|| bench.reference.handle(black_box(&request), LATER_MS));
+}
+
+#[divan::bench]
+fn decode(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let response = bench.answer();
+    bencher.bench_local(|| protocol::decode(black_box(&response)));
+}
+
+#[divan::bench]
+fn capture(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let (request, response) = (bench.signed(&bench.call), bench.answer());
+    bencher.bench_local(|| bench.record(black_box(&request), black_box(&response)));
+}
+
+#[divan::bench]
+fn judge(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let exchanged = [bench.record(&bench.signed(&bench.call), &bench.answer())];
+    // A judge who met the same answer twice would say so: its request id is not new.
+    bencher
+        .with_inputs(|| bench.judge())
+        .bench_local_refs(|judge| bench.judged(judge, black_box(&exchanged)));
+}
+
+#[divan::bench]
+fn whole_step(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let mut judge = bench.judge();
+    bencher.bench_local(|| {
+        let request = bench.signed(black_box(&bench.call));
+        let response = bench.reference.handle(&request, LATER_MS);
+        let exchanged = bench.record(&request, &response);
+        let reply = protocol::decode(&response);
+        (bench.judged(&mut judge, &[exchanged]), reply)
+    });
+}
+
+/// One instance of the reference, stopped, and a stop of it.
+struct Bench {
+    reference: Reference,
+    keyring: Keyring,
+    secrets: Vec<String>,
+    target: Target,
+    judge: Arc<Judge>,
+    id: String,
+    call: Call,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let contract = Arc::new(contract::embedded(Edition::Current));
+        let keyring = Keyring {
+            main: Credentials {
+                access_key: keys::MAIN.access_key.to_owned(),
+                secret: keys::MAIN.secret.to_owned(),
+                session_token: None,
+            },
+            denied: None,
+            session: None,
+            expired: None,
+        };
+        let mut bench = Bench {
+            reference: Reference::new(Config::default()),
+            secrets: keyring.secrets(),
+            keyring,
+            target: Target {
+                host: "localhost".to_owned(),
+                path: "/".to_owned(),
+                region: "us-east-1".to_owned(),
+            },
+            judge: Arc::new(Judge::new(contract, Confidence::default())),
+            id: String::new(),
+            call: Call::new("DescribeImages", Vec::<(String, String)>::new()),
+        };
+        let images = bench.asked(&bench.call, NOW_MS);
+        let image = images
+            .root()
+            .and_then(|root| {
+                protocol::images(root)
+                    .into_iter()
+                    .find(|image| image.root_device_type.as_deref() == Some("ebs"))
+            })
+            .expect("the reference has an EBS image");
+        let launch = Call::new(
+            "RunInstances",
+            [
+                ("ImageId", image.id.as_str()),
+                ("MinCount", "1"),
+                ("MaxCount", "1"),
+            ],
+        );
+        let launched = bench.asked(&launch, NOW_MS);
+        let instance = launched
+            .root()
+            .and_then(|root| protocol::instances(root).into_iter().next());
+        bench.id = instance.expect("an instance was launched").id;
+        bench.call = Call::new("StopInstances", [("InstanceId.1", bench.id.as_str())]);
+        // Running by now; stopped when the bench begins.
+        bench.asked(&bench.call, NOW_MS + 30_000);
+        bench
+    }
+
+    fn asked(&self, call: &Call, now_ms: u64) -> Reply {
+        protocol::decode(&self.reference.handle(&self.signed(call), now_ms))
+    }
+
+    fn signed(&self, call: &Call) -> Request {
+        let request = protocol::encode(call, &self.target);
+        protocol::sign(request, Auth::Header, &self.keyring, "us-east-1", "ec2", NOW_MS)
+            .expect("the keys can sign")
+    }
+
+    fn answer(&self) -> Response {
+        let response = self.reference.handle(&self.signed(&self.call), LATER_MS);
+        assert_eq!(response.status, 200, "the stop is accepted");
+        response
+    }
+
+    fn record(&self, request: &Request, response: &Response) -> Exchanged {
+        let (request, answer) = protocol::capture(request, Ok(response), &self.secrets);
+        Exchanged {
+            case: "bench".to_owned(),
+            step: 1,
+            role: Role::Act,
+            call: self.call.clone(),
+            request,
+            answer,
+            at_ms: LATER_MS,
+            took_ms: 0,
+        }
+    }
+
+    fn judge(&self) -> CaseJudge {
+        let mut judge = CaseJudge::new(Arc::clone(&self.judge), "bench");
+        judge.fixture(&FixtureReady {
+            case: "bench".to_owned(),
+            name: "a".to_owned(),
+            id: self.id.clone(),
+            kind: FixtureKind {
+                state: State::Stopped,
+                market: Market::OnDemand,
+                root: Root::Ebs,
+                stop_protected: false,
+                termination_protected: false,
+                hibernation: false,
+            },
+            spot_request: None,
+        });
+        judge
+    }
+
+    fn judged(&self, judge: &mut CaseJudge, exchanges: &[Exchanged]) -> Judged {
+        let step = StepStarted {
+            case: "bench".to_owned(),
+            step: 1,
+            intent: Intent::Call,
+            witness: Vec::new(),
+            control: false,
+        };
+        let judged = judge.judge(&step, exchanges);
+        assert!(
+            judged.findings.is_empty(),
+            "the reference is faithful: {judged:?}"
+        );
+        judged
+    }
+}

@@ -2,13 +2,14 @@
 //!
 //! The floors, imports going down only: facts (`wire`, `verdict`, `contract`, `call`, `journal`), mind (`protocol`,
 //! `plan`, `model`, `check`; and `reference`, the second witness, which knows `wire` alone), hands (`endpoint`,
-//! `report`), conduct (`runner`, `cli`).
+//! `report`), conduct (`runner`, `fuzzing`, `cli`).
 
 pub mod call;
 pub mod check;
 pub mod cli;
 pub mod contract;
 pub mod endpoint;
+pub mod fuzzing;
 pub mod journal;
 pub mod model;
 pub mod plan;

@@ -1,0 +1,179 @@
+//! What people see of the command, held against reviewed snapshots: helps, lists, explanations, reports.
+//!
+//! The snapshots are beside this file. A change of one is a change of the interface: `cargo insta review` shows it.
+//! Everything here is the same on every machine: the reference has a clock of its own, and no terminal is there.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stopcheck::call::Auth;
+use stopcheck::contract::{self, Confidence, Edition};
+use stopcheck::endpoint::{Endpoint, Handler};
+use stopcheck::protocol::{self, Credentials, Keyring};
+use stopcheck::reference::{Config, Reference, keys};
+use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
+use stopcheck::runner::{self, Launch, Options};
+use stopcheck::wire::{Request, Response};
+use tokio::sync::{mpsc, watch};
+
+/// The whole output of the command, and its exit code if that is not 0.
+fn told(words: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_stopcheck"))
+        .args(words.split(' '))
+        .env_clear()
+        .output()
+        .expect("the binary under test starts");
+    assert!(output.status.success(), "{words}: {}", output.status);
+    assert!(output.stderr.is_empty(), "{words} complains");
+    String::from_utf8(output.stdout).expect("the command speaks UTF-8")
+}
+
+/// Compares with the snapshot of this name.
+#[track_caller]
+fn is_as_reviewed(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn every_command_tells_what_it_takes() {
+    is_as_reviewed("help", &told("--help"));
+    for command in ["run", "list", "explain", "serve", "judge"] {
+        is_as_reviewed(&format!("help_{command}"), &told(&format!("{command} --help")));
+    }
+}
+
+#[test]
+fn cases_and_clauses_are_listed() {
+    is_as_reviewed("list", &told("list"));
+    is_as_reviewed("list_clauses", &told("list --clauses"));
+}
+
+#[test]
+fn a_clause_and_a_case_are_explained() {
+    is_as_reviewed("explain_clause", &told("explain DRY-04"));
+    is_as_reviewed("explain_case", &told("explain batch/free-and-protected"));
+}
+
+#[test]
+fn a_run_on_the_reference_conforms() {
+    is_as_reviewed("run", &told("run"));
+    is_as_reviewed("run_2017_10", &told("run --edition 2017-10"));
+}
+
+#[test]
+fn a_reference_that_is_deaf_to_dry_run_is_reported() {
+    let report = report_of(Arc::new(|reference, request, now_ms| {
+        let answer = reference.handle(request, now_ms);
+        if answer.status != 412 {
+            return answer;
+        }
+        // What it refuses as a dry run is asked for again in earnest, signed anew.
+        let earnest = |text: &str| text.replace("DryRun=true", "DryRun=false");
+        let mut request = Request {
+            target: earnest(&request.target),
+            body: earnest(&String::from_utf8_lossy(&request.body)).into_bytes(),
+            ..request.clone()
+        };
+        for name in ["authorization", "x-amz-date", "x-amz-content-sha256"] {
+            request.headers.remove(name);
+        }
+        let signed = protocol::sign(request, Auth::Header, &keyring(), "us-east-1", "ec2", now_ms);
+        reference.handle(&signed.expect("the keys can sign"), now_ms)
+    }));
+    is_as_reviewed("run_deaf_to_dry_run", &report);
+}
+
+/// A reference with something changed about it.
+type Changed = Arc<dyn Fn(&Reference, &Request, u64) -> Response + Send + Sync>;
+
+/// The terminal report of a run of all cases.
+fn report_of(changed: Changed) -> String {
+    let contract = Arc::new(contract::embedded(Edition::Current));
+    let plan = stopcheck::plan::generate(&contract, &[]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    let tally = runtime.block_on(async {
+        let (events, mut inbox) = mpsc::channel(64);
+        let (_stop, interrupted) = watch::channel(false);
+        let run = tokio::spawn(runner::run(
+            Arc::clone(&contract),
+            plan,
+            options(changed),
+            events,
+            interrupted,
+        ));
+        let mut tally = Tally::new(&contract);
+        while let Some(event) = inbox.recv().await {
+            tally.take(&event);
+        }
+        run.await
+            .expect("the runner does not panic")
+            .expect("the reference answers");
+        tally
+    });
+    let style = Style {
+        color: false,
+        width: 120,
+        verbose: false,
+    };
+    let mut out = Vec::new();
+    write_report(
+        ReportKind::Terminal(style),
+        &tally,
+        &contract,
+        Policy::default(),
+        &mut out,
+    )
+    .expect("a vector takes everything");
+    String::from_utf8(out).expect("reports are text")
+}
+
+fn options(changed: Changed) -> Options {
+    let endpoint = Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
+        let reference = Reference::new(Config {
+            seed: runner::seed_of(case),
+            ..Config::default()
+        });
+        let changed = Arc::clone(&changed);
+        Arc::new(move |request, now_ms| changed(&reference, request, now_ms))
+    }));
+    Options {
+        endpoint,
+        region: "us-east-1".to_owned(),
+        keys: keyring(),
+        min_confidence: Confidence::default(),
+        seed: 0,
+        workers: 1,
+        settle_timeout: Duration::from_secs(120),
+        visibility_timeout: Duration::from_secs(60),
+        max_requests: 100_000,
+        launch: Launch {
+            ebs_image: None,
+            instance_store_image: None,
+            instance_type: "t3.micro".to_owned(),
+            subnet: None,
+        },
+        account: None,
+        identity: None,
+    }
+}
+
+fn keyring() -> Keyring {
+    let credentials = |key: keys::WellKnown| Credentials {
+        access_key: key.access_key.to_owned(),
+        secret: key.secret.to_owned(),
+        session_token: key.session_token.map(str::to_owned),
+    };
+    Keyring {
+        main: credentials(keys::MAIN),
+        denied: Some(credentials(keys::DENIED)),
+        session: Some(credentials(keys::SESSION)),
+        expired: Some(credentials(keys::EXPIRED)),
+    }
+}

@@ -1,0 +1,72 @@
+//! The bodies of the fuzz targets: bytes come in, and nothing may go wrong.
+//!
+//! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer.
+
+use crate::protocol::{self, Body};
+use crate::wire::{Headers, Response};
+
+/// Reads the bytes as the body of an answer, and looks at it through every view there is.
+pub fn reply(data: &[u8]) {
+    let response = Response {
+        status: 200,
+        headers: Headers::default(),
+        body: data.to_vec(),
+    };
+    let reply = protocol::decode(&response);
+    let Body::Document(document) = &reply.body else {
+        return;
+    };
+    let root = &document.root;
+    let changes = protocol::state_changes(root);
+    for state in changes
+        .items
+        .iter()
+        .flat_map(|item| [&item.current, &item.previous])
+        .flatten()
+    {
+        let _ = state.code_number();
+    }
+    let _ = protocol::errors(root);
+    let _ = protocol::instances(root);
+    let _ = protocol::images(root);
+    let _ = protocol::spot_requests(root);
+    let _ = protocol::instance_statuses(root);
+    let _ = protocol::next_token(root);
+    let _ = protocol::return_value(root);
+    let _ = protocol::attribute_value(root, "disableApiStop");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_seed_of_the_corpus_is_read() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/reply");
+        let seeds = fs::read_dir(&corpus).expect("the corpus is there");
+        let mut count = 0;
+        for seed in seeds {
+            let path = seed.expect("the folder can be listed").path();
+            reply(&fs::read(&path).expect("a seed can be read"));
+            count += 1;
+        }
+        assert!(count > 0, "{} is empty", corpus.display());
+    }
+
+    #[test]
+    fn every_part_of_a_seed_is_read_too() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/reply");
+        let whole = fs::read(corpus.join("stop-412-dryrun-2017-07-15.xml")).expect("a seed can be read");
+        for end in 0..whole.len() {
+            reply(whole.get(..end).unwrap_or_default());
+            let mut changed = whole.clone();
+            if let Some(byte) = changed.get_mut(end) {
+                *byte ^= 0x20;
+            }
+            reply(&changed);
+        }
+    }
+}
