@@ -242,7 +242,7 @@ impl Question<'_> {
             for row in &rule.rows {
                 sheet.deviates(self.clauses(&row.clauses), Weight::Full, &allowed, &observed);
             }
-            answered.wrong.get_or_insert((allowed, observed));
+            // The states are a matter of the clauses of the rows; the call as such was understood and carried out.
             // The deviation is told; the instance may be where the answer says, or where it should be.
             let right: States = rule
                 .rows

@@ -419,7 +419,7 @@ fn an_arranging_call_that_answers_with_the_id_it_names_makes_nothing() {
         "<TerminateInstancesResponse><instancesSet><item><instanceId>{A}</instanceId></item></instancesSet>\
          </TerminateInstancesResponse>"
     );
-    let terminate = crate::call::Call::new("TerminateInstances", [("InstanceId.1", A)]);
+    let terminate = Call::new("TerminateInstances", [("InstanceId.1", A)]);
     let sent = [
         sample::sent(0, Role::Arrange, sample::launch("a"), 200, &sample::launched(A)),
         sample::sent(0, Role::Arrange, terminate, 200, &answer),
