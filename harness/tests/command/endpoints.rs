@@ -137,3 +137,29 @@ fn garbage_in_answer_to_a_stop_is_a_finding() {
         .says(&["FAIL", "DEVIATES"]);
     assert!(!run.stdout.contains('\x1b'), "{}", run.stdout);
 }
+
+#[test]
+fn large_answers_do_not_pile_up() {
+    // Close to the most that is read at all, and well-formed, so that everything looks at it.
+    let item = "<item><instanceId>i-0123456789abcdef0</instanceId><currentState><code>64</code></currentState></item>";
+    let body = format!(
+        "<StopInstancesResponse><instancesSet>{}</instancesSet><a>{}</a></StopInstancesResponse>",
+        item.repeat(20_000),
+        "x".repeat(8 << 20)
+    );
+    let reference = quick_reference(None);
+    let url = serving(
+        Arc::new(move |request, now_ms| match action(request).as_str() {
+            "StopInstances" => xml(200, body.clone()),
+            _ => reference(request, now_ms),
+        }),
+        Arc::new(Notify::new()),
+    );
+    let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
+    let mut run = against(&url, "--workers 1 --case id/none --case id/unknown");
+    run.arg("--journal").arg(scratch.path().join("run.ndjson"));
+    let run = start(run).finish(Duration::from_secs(120)).ended_with(1);
+    // Several copies of one answer are in hand at once, but never several answers.
+    assert!(run.peak_kib < 300 << 10, "{} KiB at its peak", run.peak_kib);
+    println!("large answers: {} KiB at the peak", run.peak_kib);
+}
