@@ -23,8 +23,10 @@ pub struct StateChange {
     pub current: Option<StateValue>,
     /// `previousState`.
     pub previous: Option<StateValue>,
-    /// What is unusual about the item, in words.
+    /// What is missing, repeated or out of place in the item, in words.
     pub oddities: Vec<String>,
+    /// What is unusual about it and passed over by any reader: additions, blanks, stray text.
+    pub remarks: Vec<String>,
 }
 
 /// A state as it is written: a code and a name.
@@ -72,16 +74,19 @@ fn read_item(item: &Element) -> StateChange {
     let current = members.one("currentState");
     let previous = members.one("previousState");
     members.no_others(&["instanceId", "currentState", "previousState"]);
-    let mut oddities = members.oddities;
+    let (mut oddities, mut remarks) = (members.oddities, members.remarks);
+    let mut state = |element| read_state(element, &mut oddities, &mut remarks);
+    let (current, previous) = (current.map(&mut state), previous.map(&mut state));
     StateChange {
         id,
-        current: current.map(|element| read_state(element, &mut oddities)),
-        previous: previous.map(|element| read_state(element, &mut oddities)),
+        current,
+        previous,
         oddities,
+        remarks,
     }
 }
 
-fn read_state(element: &Element, oddities: &mut Vec<String>) -> StateValue {
+fn read_state(element: &Element, oddities: &mut Vec<String>, remarks: &mut Vec<String>) -> StateValue {
     let mut members = Members::of(element, &element.name);
     let value = StateValue {
         code: members.text("code"),
@@ -89,6 +94,7 @@ fn read_state(element: &Element, oddities: &mut Vec<String>) -> StateValue {
     };
     members.no_others(&["code", "name"]);
     oddities.append(&mut members.oddities);
+    remarks.append(&mut members.remarks);
     value
 }
 
@@ -124,6 +130,7 @@ mod tests {
             current: state("64", "stopping"),
             previous: state("16", "running"),
             oddities: Vec::new(),
+            remarks: Vec::new(),
         };
         assert_eq!(read.items, [expected]);
     }
@@ -137,13 +144,16 @@ mod tests {
         let oddities = read
             .items
             .first()
-            .map(|item| item.oddities.join("; "))
+            .map(|item| [item.oddities.join("; "), item.remarks.join("; ")])
             .unwrap_or_default();
         assert_eq!(
             oddities,
-            "the item has text of its own; an item is named member instead of item; \
-             the item has 2 instanceId; the item has no previousState; the item has an unknown more; \
-             name has white space around its value; currentState has an unknown x"
+            [
+                "an item is named member instead of item; the item has 2 instanceId; \
+                 the item has no previousState",
+                "the item has text of its own; the item has an unknown more; \
+                 name has white space around its value; currentState has an unknown x",
+            ]
         );
         assert_eq!(
             read.items.first().and_then(|item| item.id.as_deref()),

@@ -10,8 +10,10 @@ pub struct Errors {
     pub errors: Vec<ErrorEntry>,
     /// Every `RequestID` below the root.
     pub request_ids: Vec<String>,
-    /// What is unusual about the envelope, in words.
+    /// What is missing, repeated or out of place in the envelope, in words.
     pub oddities: Vec<String>,
+    /// What is unusual about it and passed over by any reader: additions, blanks, stray text.
+    pub remarks: Vec<String>,
 }
 
 /// One error.
@@ -40,7 +42,7 @@ pub fn errors(root: &Element) -> Option<Errors> {
     if root.name != "Response" && !has_code(&own_place) && !has_code(&sister_place) {
         return None;
     }
-    let mut oddities = about_root(root);
+    let (mut oddities, mut remarks) = about_root(root);
     let entries = if own_place.is_empty() {
         sister_place
     } else {
@@ -48,17 +50,19 @@ pub fn errors(root: &Element) -> Option<Errors> {
     };
     let errors = entries
         .into_iter()
-        .map(|entry| read_entry(entry, &mut oddities))
+        .map(|entry| read_entry(entry, &mut oddities, &mut remarks))
         .collect();
     Some(Errors {
         errors,
         request_ids: root.children_named("RequestID").map(text_of).collect(),
         oddities,
+        remarks,
     })
 }
 
-fn about_root(root: &Element) -> Vec<String> {
+fn about_root(root: &Element) -> (Vec<String>, Vec<String>) {
     let mut oddities = Vec::new();
+    let mut remarks = Vec::new();
     if root.name != "Response" {
         oddities.push(format!("the root element is {} instead of Response", root.name));
     }
@@ -96,19 +100,19 @@ fn about_root(root: &Element) -> Vec<String> {
             root,
             &root.name,
             &["Errors", "RequestID", error_known, spelling],
-            &mut oddities,
+            &mut remarks,
         );
     }
     for errors in root.children_named("Errors").take(4) {
         if errors.child("Error").is_none() {
             oddities.push("Errors has no Error".to_owned());
         }
-        unknown(errors, "Errors", &["Error"], &mut oddities);
+        unknown(errors, "Errors", &["Error"], &mut remarks);
     }
-    oddities
+    (oddities, remarks)
 }
 
-fn read_entry(entry: &Element, oddities: &mut Vec<String>) -> ErrorEntry {
+fn read_entry(entry: &Element, oddities: &mut Vec<String>, remarks: &mut Vec<String>) -> ErrorEntry {
     let mut members = Members::of(entry, "Error");
     let read = ErrorEntry {
         code: members.text("Code"),
@@ -116,6 +120,7 @@ fn read_entry(entry: &Element, oddities: &mut Vec<String>) -> ErrorEntry {
     };
     members.no_others(&["Code", "Message"]);
     oddities.append(&mut members.oddities);
+    remarks.append(&mut members.remarks);
     read
 }
 
@@ -130,7 +135,7 @@ mod tests {
 
     fn oddities(text: &str) -> String {
         envelope(text)
-            .map(|errors| errors.oddities.join("; "))
+            .map(|errors| [errors.oddities, errors.remarks].concat().join("; "))
             .unwrap_or_default()
     }
 
@@ -148,6 +153,7 @@ mod tests {
             }],
             request_ids: vec!["2ac97f48-830a-4917-b882-ed3369f848da".to_owned()],
             oddities: Vec::new(),
+            remarks: Vec::new(),
         };
         assert_eq!(read, Some(expected));
     }
@@ -189,7 +195,7 @@ mod tests {
         );
         assert_eq!(
             oddities("<Response><Errors/><x/></Response>"),
-            "Response has an unknown x; Errors has no Error"
+            "Errors has no Error; Response has an unknown x"
         );
         assert_eq!(oddities("<Response/>"), "Response has no Errors");
     }

@@ -20,26 +20,30 @@ use crate::protocol::xml::Element;
 struct Members<'a> {
     element: &'a Element,
     called: &'a str,
+    /// What is missing, repeated or out of place.
     oddities: Vec<String>,
+    /// What a reader passes over: additions, blanks, stray text.
+    remarks: Vec<String>,
 }
 
 impl<'a> Members<'a> {
     fn of(element: &'a Element, called: &'a str) -> Self {
-        let mut oddities = Vec::new();
+        let mut remarks = Vec::new();
         if !element.text.trim().is_empty() {
-            oddities.push(format!("{called} has text of its own"));
+            remarks.push(format!("{called} has text of its own"));
         }
         if element
             .children
             .iter()
             .any(|child| child.namespace != element.namespace)
         {
-            oddities.push(format!("{called} has members in another namespace than its own"));
+            remarks.push(format!("{called} has members in another namespace than its own"));
         }
         Members {
             element,
             called,
-            oddities,
+            oddities: Vec::new(),
+            remarks,
         }
     }
 
@@ -61,7 +65,7 @@ impl<'a> Members<'a> {
     fn text(&mut self, name: &'a str) -> Option<String> {
         let member = self.one(name)?;
         if member.text.trim() != member.text {
-            self.oddities
+            self.remarks
                 .push(format!("{name} has white space around its value"));
         }
         if !member.children.is_empty() {
@@ -72,17 +76,17 @@ impl<'a> Members<'a> {
     }
 
     fn no_others(&mut self, known: &[&str]) {
-        unknown(self.element, self.called, known, &mut self.oddities);
+        unknown(self.element, self.called, known, &mut self.remarks);
     }
 }
 
 /// Tells of the children whose names are not known. A few examples are enough, however many there are.
-fn unknown(element: &Element, called: &str, known: &[&str], oddities: &mut Vec<String>) {
+fn unknown(element: &Element, called: &str, known: &[&str], remarks: &mut Vec<String>) {
     let strangers = element
         .children
         .iter()
         .filter(|child| !known.contains(&child.name.as_str()));
-    oddities.extend(
+    remarks.extend(
         strangers
             .take(4)
             .map(|child| format!("{called} has an unknown {}", child.name)),
