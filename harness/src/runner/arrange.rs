@@ -3,12 +3,14 @@
 //! What an endpoint cannot do makes a case unsupported, with the reason. What it claims to have done is checked by
 //! describing it: an image that says it has an instance-store root must launch an instance that says so too.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
 use super::courier::{Courier, SendError};
 use crate::call::Call;
 use crate::contract::{FixtureKind, Market, Root, State};
+use crate::endpoint::Endpoint;
 use crate::journal::{Exchanged, Role};
 use crate::protocol::{self, Body, Image, Instance, Reply};
 
@@ -46,13 +48,14 @@ pub(super) struct Launched {
 }
 
 /// Arranges fixtures for one case.
-pub(super) struct Arranger<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) courier: &'a Courier,
-    pub(super) case: &'a str,
+#[derive(Debug, Clone)]
+pub(super) struct Arranger {
+    pub(super) shared: Arc<Shared>,
+    pub(super) courier: Courier,
+    pub(super) case: String,
 }
 
-impl Arranger<'_> {
+impl Arranger {
     /// Launches an instance of this kind. It exists from here on, whatever becomes of the rest.
     pub(super) async fn launch(&self, name: &str, kind: FixtureKind) -> Result<Launched, ArrangeError> {
         let images = self.images().await?;
@@ -85,8 +88,45 @@ impl Arranger<'_> {
         })
     }
 
+    /// Brings launched instances to where they are wished. Over HTTP they are waited for together; a virtual clock
+    /// costs nothing to wait for, and moves the same way every time only one after another.
+    pub(super) async fn bring_all(
+        &self,
+        launched: Vec<Launched>,
+    ) -> Vec<(Launched, Result<(), ArrangeError>)> {
+        let mut brought = Vec::new();
+        match self.shared.options.endpoint {
+            Endpoint::InProcess(_) => {
+                for mut one in launched {
+                    let result = self.bring(&mut one).await;
+                    brought.push((one, result));
+                }
+            }
+            Endpoint::Http(_) => {
+                let mut tasks = tokio::task::JoinSet::new();
+                for (at, mut one) in launched.into_iter().enumerate() {
+                    let arranger = self.clone();
+                    tasks.spawn(async move {
+                        let result = arranger.bring(&mut one).await;
+                        (at, one, result)
+                    });
+                }
+                let mut ended = Vec::new();
+                while let Some(outcome) = tasks.join_next().await {
+                    match outcome {
+                        Ok(one) => ended.push(one),
+                        Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    }
+                }
+                ended.sort_by_key(|(at, ..)| *at);
+                brought.extend(ended.into_iter().map(|(_, one, result)| (one, result)));
+            }
+        }
+        brought
+    }
+
     /// Brings a launched instance to the state it is wished in, and makes sure that it is what it was wished to be.
-    pub(super) async fn bring(&self, launched: &mut Launched) -> Result<(), ArrangeError> {
+    async fn bring(&self, launched: &mut Launched) -> Result<(), ArrangeError> {
         let id = launched.id.clone();
         let wished = launched.kind.state;
         if wished == State::Pending {
@@ -430,8 +470,8 @@ impl super::Options {
     /// The first pause between two descriptions. A virtual clock is moved on by as much as costs nothing.
     pub(super) fn first_wait(&self) -> Duration {
         match self.endpoint {
-            crate::endpoint::Endpoint::InProcess(_) => Duration::from_millis(500),
-            crate::endpoint::Endpoint::Http(_) => Duration::from_millis(25),
+            Endpoint::InProcess(_) => Duration::from_millis(500),
+            Endpoint::Http(_) => Duration::from_millis(25),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::courier::{Courier, SendError};
 use super::names::CaseNames;
 use crate::call::{Auth, Call};
 use crate::check::CaseJudge;
-use crate::contract::{Act, CallTemplate, Scenario, State, Step};
+use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State, Step};
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Exchanged, FixtureReady, Intent, Noted, Role, StepStarted,
 };
@@ -111,47 +111,69 @@ impl Player<'_> {
         }
     }
 
-    /// Arranges all fixtures. Those that move on by themselves come last, so that they are still there.
+    /// Arranges all fixtures. Those that move on by themselves come last, one by one, so that they are still there.
     async fn arrange(&mut self) -> Result<(), Ending> {
-        let mut wishes = self.case.fixtures.clone();
-        wishes.sort_by_key(|(_, kind)| match kind.state {
-            State::Running => 0,
-            State::Stopped | State::Terminated | State::Gone => 1,
-            State::Pending | State::Restarting | State::Stopping | State::ShuttingDown => 2,
-        });
+        let (moving, steady): (Vec<_>, Vec<_>) =
+            self.case
+                .fixtures
+                .iter()
+                .cloned()
+                .partition(|(_, kind)| match kind.state {
+                    State::Running | State::Stopped | State::Terminated | State::Gone => false,
+                    State::Pending | State::Restarting | State::Stopping | State::ShuttingDown => true,
+                });
+        self.arrange_together(&steady).await?;
+        for wish in moving {
+            self.arrange_together(&[wish]).await?;
+        }
+        Ok(())
+    }
+
+    async fn arrange_together(&mut self, wishes: &[(String, FixtureKind)]) -> Result<(), Ending> {
+        let arranger = self.arranger();
+        let before = self.launched.len();
         for (name, kind) in wishes {
-            let shared = self.shared;
-            let courier = self.courier.clone();
-            let arranger = Arranger {
-                shared,
-                courier: &courier,
-                case: &self.case.name,
-            };
-            let launched = arranger.launch(&name, kind).await?;
-            self.launched.push(launched.clone());
-            let mut brought = launched;
-            let result = arranger.bring(&mut brought).await;
-            if let Some(last) = self.launched.last_mut() {
-                *last = brought.clone();
-            }
-            result?;
-            if brought.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
+            let launched = arranger.launch(name, *kind).await?;
+            self.launched.push(launched);
+        }
+        let brought = arranger.bring_all(self.launched.split_off(before)).await;
+        let mut results = Vec::new();
+        for (launched, result) in brought {
+            self.launched.push(launched);
+            results.push(result);
+        }
+        results.into_iter().collect::<Result<(), _>>()?;
+        let ready: Vec<(String, Launched)> = wishes
+            .iter()
+            .map(|(name, _)| name.clone())
+            .zip(self.launched.iter().skip(before).cloned())
+            .collect();
+        for (name, launched) in ready {
+            if launched.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
                 let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
                 return Err(Ending::Unsupported(reason.to_owned()));
             }
             self.names
-                .add(&name, &brought.id, brought.spot_request.as_deref());
+                .add(&name, &launched.id, launched.spot_request.as_deref());
             let ready = FixtureReady {
                 case: self.case.name.clone(),
                 name,
-                id: brought.id,
-                kind,
-                spot_request: brought.spot_request,
+                id: launched.id,
+                kind: launched.kind,
+                spot_request: launched.spot_request,
             };
             self.judge.fixture(&ready);
-            shared.tell(Event::FixtureReady(ready)).await;
+            self.shared.tell(Event::FixtureReady(ready)).await;
         }
         Ok(())
+    }
+
+    fn arranger(&self) -> Arranger {
+        Arranger {
+            shared: Arc::clone(self.shared),
+            courier: self.courier.clone(),
+            case: self.case.name.clone(),
+        }
     }
 
     /// Whether a step of the case holds this text.
@@ -320,11 +342,7 @@ impl Player<'_> {
     }
 
     async fn clean(&self) {
-        let arranger = Arranger {
-            shared: self.shared,
-            courier: &self.courier,
-            case: &self.case.name,
-        };
+        let arranger = self.arranger();
         let protected = self.case.steps.iter().any(|step| match &step.act {
             Act::Call(call) | Act::Together(call, _) => {
                 call.action.as_deref() == Some("ModifyInstanceAttribute")
