@@ -45,6 +45,8 @@ pub(super) struct Launched {
     pub(super) id: String,
     pub(super) kind: FixtureKind,
     pub(super) spot_request: Option<String>,
+    /// The Availability Zone it was launched in, if the endpoint says.
+    pub(super) zone: Option<String>,
 }
 
 /// Arranges fixtures for one case.
@@ -56,8 +58,14 @@ pub(super) struct Arranger {
 }
 
 impl Arranger {
-    /// Launches an instance of this kind. It exists from here on, whatever becomes of the rest.
-    pub(super) async fn launch(&self, name: &str, kind: FixtureKind) -> Result<Launched, ArrangeError> {
+    /// Launches an instance of this kind, in a zone if one is named. It exists from here on, whatever becomes of the
+    /// rest.
+    pub(super) async fn launch(
+        &self,
+        name: &str,
+        kind: FixtureKind,
+        zone: Option<&str>,
+    ) -> Result<Launched, ArrangeError> {
         let images = self.images().await?;
         let image = match kind.root {
             Root::Ebs => images.ebs.as_ref(),
@@ -69,7 +77,7 @@ impl Arranger {
                 "the endpoint has no image with root device type {word}"
             )));
         };
-        let call = self.launch_call(name, kind, image);
+        let call = self.launch_call(name, kind, image, zone);
         let (_, reply) = self.courier.ask(0, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let Some(instance) = protocol::instances(root).into_iter().next() else {
@@ -85,6 +93,7 @@ impl Arranger {
             id: instance.id,
             kind,
             spot_request: instance.spot_request_id,
+            zone: instance.availability_zone,
         })
     }
 
@@ -236,7 +245,7 @@ impl Arranger {
         )
     }
 
-    fn launch_call(&self, name: &str, kind: FixtureKind, image: &Image) -> Call {
+    fn launch_call(&self, name: &str, kind: FixtureKind, image: &Image, zone: Option<&str>) -> Call {
         let launch = &self.shared.options.launch;
         let mut params: Vec<(&str, String)> = vec![
             ("ImageId", image.id.clone()),
@@ -249,6 +258,9 @@ impl Arranger {
         ];
         if let Some(subnet) = &launch.subnet {
             params.push(("SubnetId", subnet.clone()));
+        } else if let Some(zone) = zone {
+            // A batch may be refused for each zone on its own (IDM-06), so a case keeps to one.
+            params.push(("Placement.AvailabilityZone", zone.to_owned()));
         }
         if kind.market != Market::OnDemand {
             let (kind, behaviour) = match kind.market {

@@ -133,7 +133,8 @@ impl Player<'_> {
         let arranger = self.arranger();
         let before = self.launched.len();
         for (name, kind) in wishes {
-            let launched = arranger.launch(name, *kind).await?;
+            let zone = self.launched.first().and_then(|one| one.zone.as_deref());
+            let launched = arranger.launch(name, *kind, zone).await?;
             self.launched.push(launched);
         }
         let brought = arranger.bring_all(self.launched.split_off(before)).await;

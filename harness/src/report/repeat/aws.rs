@@ -167,6 +167,7 @@ fn launch(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
     for (prefix, option) in [
         ("HibernationOptions", "--hibernation-options"),
         ("InstanceMarketOptions", "--instance-market-options"),
+        ("Placement", "--placement"),
     ] {
         let tree = params.tree(&format!("{prefix}."));
         if !tree.is_empty() {
