@@ -15,10 +15,10 @@ mod states;
 mod tolerated;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use stopcheck::contract::{self, Confidence, Edition};
+use stopcheck::contract::{self, Confidence, Contract, Edition};
 use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::{Event, Finding};
 use stopcheck::plan;
@@ -85,7 +85,7 @@ pub(crate) struct Run {
 
 /// Plays the cases that these patterns name.
 pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) -> Run {
-    let contract = Arc::new(contract::embedded(edition));
+    let contract = contract_of(edition);
     let patterns: Vec<String> = cases.iter().map(|pattern| (*pattern).to_owned()).collect();
     let plan = plan::generate(&contract, &patterns);
     assert!(
@@ -146,6 +146,18 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
             .expect("the runner does not panic")
             .expect("the reference passes the preflight");
         run
+    })
+}
+
+/// The contract of an edition, read once for all tests.
+fn contract_of(edition: Edition) -> Arc<Contract> {
+    static CURRENT: LazyLock<Arc<Contract>> =
+        LazyLock::new(|| Arc::new(contract::embedded(Edition::Current)));
+    static OCTOBER_2017: LazyLock<Arc<Contract>> =
+        LazyLock::new(|| Arc::new(contract::embedded(Edition::October2017)));
+    Arc::clone(match edition {
+        Edition::Current => &CURRENT,
+        Edition::October2017 => &OCTOBER_2017,
     })
 }
 
@@ -220,7 +232,7 @@ fn every_clause_that_decides_is_tripped_by_a_fault() {
         .flat_map(|fault| fault.fails.iter().map(|id| (fault.edition, *id)))
         .collect();
     for edition in [Edition::Current, Edition::October2017] {
-        let contract = contract::embedded(edition);
+        let contract = contract_of(edition);
         // The two editions share their code; what holds in both need not be tripped twice.
         let vacuous: Vec<&str> = contract
             .clauses
