@@ -559,7 +559,7 @@ mod tests {
     #[test]
     fn the_envelope_is_read_too() {
         let mut call = Call::new("StopInstances", [("InstanceId.1", ID)]);
-        let mut look = |change: &dyn Fn(&mut Call)| {
+        let look = |change: &dyn Fn(&mut Call)| {
             let mut changed = call.clone();
             change(&mut changed);
             words(&reading(Edition::Current, &changed))

@@ -408,7 +408,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .warns(&["IDM-08", "IDM-09"]),
+    .warns(&["IDM-01", "IDM-08", "IDM-09"]),
 ];
 
 /// Describes what is pending as stopping, and what runs as stopped.
