@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
-use stopcheck::journal::{Event, Finding};
+use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
 use stopcheck::plan;
 use stopcheck::reference::Layout;
 use stopcheck::runner::{self, Launch, Options};
@@ -81,6 +81,8 @@ pub(crate) struct Run {
     /// Cases that could not be judged, with the reason.
     pub(crate) unjudged: Vec<(String, String)>,
     pub(crate) judged: usize,
+    /// What came back from the calls and descriptions of the steps, without request ids.
+    pub(crate) answers: Vec<(u16, String)>,
 }
 
 /// Plays the cases that these patterns name.
@@ -124,6 +126,7 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
             findings: Vec::new(),
             unjudged: Vec::new(),
             judged: 0,
+            answers: Vec::new(),
         };
         while let Some(event) = inbox.recv().await {
             match event {
@@ -133,11 +136,11 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
                     Outcome::Unsupported { reason } => run.unjudged.push((ended.case, reason)),
                     Outcome::Error { what } => run.unjudged.push((ended.case, what)),
                 },
+                Event::Exchanged(exchanged) => run.answers.extend(without_id(&exchanged)),
                 Event::RunStarted(_)
                 | Event::CaseStarted(_)
                 | Event::FixtureReady(_)
                 | Event::StepStarted(_)
-                | Event::Exchanged(_)
                 | Event::Noted(_)
                 | Event::RunEnded(_) => {}
             }
@@ -148,6 +151,20 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
             .expect("the reference passes the preflight");
         run
     })
+}
+
+/// The status and text of an answer within a step, without the request id, which differs from run to run.
+fn without_id(exchanged: &Exchanged) -> Option<(u16, String)> {
+    let Answer::Response {
+        status,
+        headers,
+        body: Bytes::Text(text),
+    } = &exchanged.answer
+    else {
+        return None;
+    };
+    let id = headers.get("x-amzn-requestid").unwrap_or("-");
+    (exchanged.step > 0).then(|| (*status, text.replace(id, "")))
 }
 
 /// The contract of an edition, read once for all tests.

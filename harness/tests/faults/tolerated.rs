@@ -5,8 +5,10 @@
 
 use stopcheck::wire::Response;
 
-use crate::mock::{Asked, code_of, replace_between, set_param, state};
-use crate::{Fault, fault, plant};
+use stopcheck::reference::Layout;
+
+use crate::mock::{self, Asked, code_of, replace_between, set_param, state};
+use crate::{Fault, fault, plant, play};
 
 const STOP: &[&str] = &["stop/running"];
 const UNSIGNED: &[&str] = &["auth/unsigned"];
@@ -603,4 +605,21 @@ fn stranger(asked: &Asked<'_>, status: u16, code: &str) -> Response {
 #[test]
 fn answers_that_nobody_can_forbid_fail_nothing() {
     plant(TOLERATED);
+}
+
+/// A row that bends nothing would be tolerated for nothing.
+#[test]
+fn each_of_them_answers_otherwise_than_the_reference() {
+    // Only headers differ in these.
+    let in_headers = ["R14", "R04"];
+    for row in TOLERATED
+        .iter()
+        .filter(|row| !in_headers.iter().any(|start| row.name.starts_with(start)))
+    {
+        let answers = |bend| {
+            let endpoint = mock::endpoint(row.edition, Layout::default(), bend);
+            play(row.edition, endpoint, row.cases, 1).answers
+        };
+        assert_ne!(answers(row.bend), answers(mock::straight), "{}", row.name);
+    }
 }
