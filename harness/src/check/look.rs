@@ -42,6 +42,21 @@ pub(super) fn states_of(instance: &Instance) -> States {
         .map_or(States::NONE, States::named)
 }
 
+/// Whether all of these instances were on their way down before a call, and none has arrived after it.
+pub(super) fn finds_stopping(before: &Fleet, ids: &[String], proof: &Exchanged) -> bool {
+    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+    let Some(instances) = revive(&proof.answer).and_then(|response| described(&reply::decode(&response)))
+    else {
+        return false;
+    };
+    !ids.is_empty()
+        && ids.iter().all(|id| {
+            let was_down = before.get(id).is_some_and(|belief| belief.states.within(down));
+            let seen = instances.iter().find(|instance| instance.id == *id);
+            was_down && seen.map(states_of) == Some(States::one(State::Stopping))
+        })
+}
+
 impl CaseJudge {
     /// The proof that a refused call, or one that should have been refused, changed nothing.
     pub(super) fn prove(

@@ -22,6 +22,9 @@ mod shape;
 mod sheet;
 mod text;
 
+#[cfg(test)]
+mod recorded;
+
 pub use again::Again;
 use answer::Answered;
 use sheet::{Sheet, Weight};
@@ -273,16 +276,17 @@ impl CaseJudge {
             self.one_transition(sheet, &answers);
         }
         self.apply(&before, &answers);
+        let proof = exchanges.iter().rev().find(|one| one.role == Role::Look);
         let first = |which: fn(&Answered) -> Option<&(String, String)>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))
         };
-        self.witness(
-            sheet,
-            step,
-            first(|answered| answered.wrong.as_ref()),
-            first(|answered| answered.untold.as_ref()),
-        );
-        let proof = exchanges.iter().rev().find(|one| one.role == Role::Look);
+        let untold = first(|answered| answered.untold.as_ref());
+        // What is stopping after the call was stopping when it came, so it was not refused for being stopped (OQ-06).
+        let told = answers.iter().any(|(_, answered, _)| {
+            proof.is_some_and(|proof| look::finds_stopping(&before, &answered.named, proof))
+        });
+        let wrong = first(|answered| answered.wrong.as_ref()).or(untold.filter(|_| told));
+        self.witness(sheet, step, wrong, untold);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
             self.prove(sheet, &before, answered, proof);
         }

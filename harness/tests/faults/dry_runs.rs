@@ -104,6 +104,18 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "Force finds what is stopping in the wrong state",
+        &["force/stopping"],
+        &["FRC-03"],
+        |asked| {
+            if asked.stops() && asked.is_set("Force") {
+                return asked.refuse(400, "IncorrectInstanceState", "It is stopping already.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["STT-04"]),
+    fault(
         "Force does not reach what is stopping",
         &["force/stopping"],
         &["FRC-03"],

@@ -5,30 +5,35 @@ use stopcheck::reference::Layout;
 
 use crate::{mock, play};
 
+fn finds_nothing(edition: Edition, layout: Layout, workers: usize) {
+    let endpoint = mock::endpoint(edition, layout, mock::straight);
+    let run = play(edition, endpoint, &["*"], workers);
+    let found: Vec<_> = run
+        .findings
+        .iter()
+        .map(|finding| (&finding.id, finding.verdict, &finding.allowed, &finding.observed))
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(run.unjudged.is_empty(), "{:?}", run.unjudged);
+    assert!(run.judged > 50, "{} cases", run.judged);
+}
+
 #[test]
-fn the_pristine_reference_has_no_finding() {
-    for edition in [Edition::Current, Edition::October2017] {
-        for layout in [Layout::Compact, Layout::Indented] {
-            for workers in [1, 8] {
-                let endpoint = mock::endpoint(edition, layout, mock::straight);
-                let run = play(edition, endpoint, &["*"], workers);
-                let found: Vec<_> = run
-                    .findings
-                    .iter()
-                    .map(|finding| (&finding.id, finding.verdict, &finding.allowed, &finding.observed))
-                    .collect();
-                assert!(found.is_empty(), "{edition:?} {layout:?} {workers}: {found:#?}");
-                assert!(
-                    run.unjudged.is_empty(),
-                    "{edition:?} {layout:?} {workers}: {:?}",
-                    run.unjudged
-                );
-                assert!(
-                    run.judged > 50,
-                    "{edition:?} {layout:?} {workers}: {} cases",
-                    run.judged
-                );
-            }
-        }
-    }
+fn todays_reference_has_no_finding_case_by_case() {
+    finds_nothing(Edition::Current, Layout::Compact, 1);
+}
+
+#[test]
+fn todays_reference_has_no_finding_in_the_old_layout_eight_cases_at_once() {
+    finds_nothing(Edition::Current, Layout::Indented, 8);
+}
+
+#[test]
+fn the_reference_of_2017_has_no_finding_case_by_case() {
+    finds_nothing(Edition::October2017, Layout::Indented, 1);
+}
+
+#[test]
+fn the_reference_of_2017_has_no_finding_in_the_new_layout_eight_cases_at_once() {
+    finds_nothing(Edition::October2017, Layout::Compact, 8);
 }

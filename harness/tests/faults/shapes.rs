@@ -167,7 +167,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         asked.success(|response| {
             response
                 .headers
-                .set("Content-Type", "application/xml;charset=UTF-8")
+                .set("Content-Type", "application/xml;charset=UTF-8");
         })
     }),
     fault("a success has no content type", STOP, &["RSP-11"], |asked| {

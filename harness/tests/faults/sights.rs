@@ -75,7 +75,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     .warns(&["STT-03"]),
     fault("a stop takes a quarter of an hour", STOP, &[], |asked| {
         asked.described(|text| text.replace(&state("stopped"), &state("stopping")))
-    }),
+    })
+    .warns(&["VIS-10"]),
     fault(
         "the reason of a stop is empty",
         STOP,

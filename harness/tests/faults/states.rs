@@ -256,7 +256,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         &["ERR-02"],
         |asked| {
             asked.stop_changed(|params| {
-                params.retain(|(name, value)| !(name.starts_with("InstanceId.") && value.is_empty()))
+                params.retain(|(name, value)| !(name.starts_with("InstanceId.") && value.is_empty()));
             })
         },
     )
@@ -365,7 +365,7 @@ pub(crate) const FAULTS: &[Fault] = &[
                 .filter(|id| !asked.state_of(id).is_empty())
                 .collect();
             asked.stop_changed(|params| {
-                params.retain(|(name, value)| !name.starts_with("InstanceId.") || good.contains(value))
+                params.retain(|(name, value)| !name.starts_with("InstanceId.") || good.contains(value));
             })
         },
     ),
@@ -408,7 +408,7 @@ pub(crate) const FAULTS: &[Fault] = &[
             })
         },
     )
-    .warns(&["IDM-08", "IDM-09"]),
+    .warns(&["IDM-01", "IDM-08", "IDM-09"]),
 ];
 
 /// Describes what is pending as stopping, and what runs as stopped.

@@ -1,1 +1,625 @@
 //! Answers that the evidence does not forbid: whatever else is said about them, they never fail a run.
+//!
+//! Each row bends the reference to one way that an open question of the evidence, or a recording of another year,
+//! allows. The names begin with the number of the question or of the recording.
+
+use stopcheck::wire::Response;
+
+use stopcheck::reference::Layout;
+
+use crate::mock::{self, Asked, code_of, replace_between, set_param, state};
+use crate::{Fault, fault, plant, play};
+
+const STOP: &[&str] = &["stop/running"];
+const UNSIGNED: &[&str] = &["auth/unsigned"];
+
+const TOLERATED: &[Fault] = &[
+    fault(
+        "OQ-01: no ids is an invalid combination",
+        &["id/none"],
+        &[],
+        |asked| {
+            asked.instead("MissingParameter", || {
+                asked.refuse(400, "InvalidParameterCombination", "No instances specified")
+            })
+        },
+    ),
+    fault(
+        "OQ-02: an empty id is a missing parameter",
+        &["id/empty"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.Malformed", || {
+                asked.refuse(
+                    400,
+                    "MissingParameter",
+                    "The request must contain the parameter InstanceId",
+                )
+            })
+        },
+    ),
+    fault(
+        "OQ-03: any odd index is read as an index",
+        &["request/odd-index"],
+        &[],
+        |asked| {
+            asked.stop_changed(|params| {
+                let mut next = 0;
+                for (name, _) in params
+                    .iter_mut()
+                    .filter(|(name, _)| name.starts_with("InstanceId"))
+                {
+                    next += 1;
+                    *name = format!("InstanceId.{next}");
+                }
+            })
+        },
+    ),
+    fault(
+        "OQ-03: an odd index is an unknown parameter",
+        &["request/odd-index"],
+        &[],
+        |asked| odd_index(asked, "UnknownParameter"),
+    ),
+    fault(
+        "OQ-03: an odd index is a missing parameter",
+        &["request/odd-index"],
+        &[],
+        |asked| odd_index(asked, "MissingParameter"),
+    ),
+    fault(
+        "OQ-03: an odd index is not found",
+        &["request/odd-index"],
+        &[],
+        |asked| odd_index(asked, "InvalidInstanceID.NotFound"),
+    ),
+    fault(
+        "OQ-03: an id in upper case is that id",
+        &["id/upper-case"],
+        &[],
+        |asked| {
+            asked.stop_changed(|params| {
+                for (name, value) in params {
+                    if name.starts_with("InstanceId") {
+                        value.make_ascii_lowercase();
+                    }
+                }
+            })
+        },
+    ),
+    fault(
+        "OQ-03: an id in upper case is malformed",
+        &["id/upper-case"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.NotFound", || {
+                asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id")
+            })
+        },
+    ),
+    fault(
+        "OQ-03: a padded id is malformed",
+        &["id/padded", "id/border"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.NotFound", || {
+                asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id")
+            })
+        },
+    ),
+    fault(
+        "OQ-04: no version is today's",
+        &["request/missing-version"],
+        &[],
+        |asked| {
+            asked.pass_changed(|params| {
+                if asked.get("Version").is_none() {
+                    params.push(("Version".to_owned(), "2016-11-15".to_owned()));
+                }
+            })
+        },
+    ),
+    fault(
+        "OQ-04: no version is the oldest",
+        &["request/missing-version"],
+        &[],
+        |asked| {
+            asked.pass_changed(|params| {
+                if asked.get("Version").is_none() {
+                    params.push(("Version".to_owned(), "2010-08-31".to_owned()));
+                }
+            })
+        },
+    ),
+    fault(
+        "OQ-04: no version is none that exists",
+        &["request/missing-version"],
+        &[],
+        |asked| {
+            asked.instead("MissingParameter", || {
+                asked.refuse(400, "NoSuchVersion", "The requested version () does not exist")
+            })
+        },
+    ),
+    fault(
+        "OQ-04: no action is a missing parameter",
+        &["request/missing-action"],
+        &[],
+        |asked| no_action(asked, "MissingParameter"),
+    ),
+    fault(
+        "OQ-04: no action is an invalid one",
+        &["request/missing-action"],
+        &[],
+        |asked| no_action(asked, "InvalidAction"),
+    ),
+    fault(
+        "OQ-05: a dry run ends before anything is looked at",
+        &["dry-run/*"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.is_set("DryRun") {
+                return asked.refuse(
+                    412,
+                    "DryRunOperation",
+                    "Request would have succeeded, but DryRun flag is set.",
+                );
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-05: a dry run ends after everything was looked at",
+        &["dry-run/stopped-and-terminated"],
+        &[],
+        |asked| {
+            asked.instead("DryRunOperation", || {
+                let id = asked.ids().pop().unwrap_or_default();
+                let message = format!("This instance '{id}' is not in a state from which it can be stopped.");
+                asked.refuse(400, "IncorrectInstanceState", &message)
+            })
+        },
+    ),
+    fault(
+        "OQ-05: of two faults the state is named",
+        &["id/malformed-and-unknown"],
+        &[],
+        |asked| {
+            let dead = asked
+                .ids()
+                .into_iter()
+                .find(|id| asked.state_of(id) == "terminated");
+            match dead {
+                Some(id) if asked.stops() => {
+                    let message =
+                        format!("This instance '{id}' is not in a state from which it can be stopped.");
+                    asked.refuse(400, "IncorrectInstanceState", &message)
+                }
+                _ => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "OQ-05: of two faults the existence is named",
+        &["id/malformed-and-unknown"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.Malformed", || {
+                let id = asked.ids().swap_remove(0);
+                asked.refuse(
+                    400,
+                    "InvalidInstanceID.NotFound",
+                    &format!("The instance ID '{id}' does not exist"),
+                )
+            })
+        },
+    ),
+    fault(
+        "OQ-06: a stopped instance is stopping again",
+        &["stop/stopped", "batch/three-of-mixed-states"],
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                let from = format!("<currentState>{}", state("stopped"));
+                text.replace(&from, &format!("<currentState>{}", state("stopping")))
+            })
+        },
+    )
+    .warns(&["STT-05"]),
+    fault(
+        "OQ-06: a stopped instance is in the wrong state",
+        &["stop/stopped", "batch/three-of-mixed-states"],
+        &[],
+        |asked| {
+            let idle = |id: &String| matches!(asked.state_of(id).as_str(), "stopped");
+            if asked.stops() && asked.ids().iter().any(idle) {
+                return asked.refuse(400, "IncorrectInstanceState", "The instance is stopped.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["STT-05"]),
+    fault(
+        "OQ-07: an odd boolean is false",
+        &["request/odd-booleans"],
+        &[],
+        |asked| odd_boolean(asked, "false"),
+    ),
+    fault(
+        "OQ-07: an odd boolean is true",
+        &["request/odd-booleans"],
+        &[],
+        |asked| odd_boolean(asked, "true"),
+    ),
+    fault(
+        "OQ-08: no more than fifty ids",
+        &["batch/hundred-unknown"],
+        &[],
+        |asked| {
+            if asked.ids().len() > 50 && asked.stops() {
+                return asked.refuse(400, "InvalidRequest", "Too many.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-24"]),
+    fault(
+        "OQ-09: an id given twice is answered twice",
+        &["batch/repeated-id"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().len() == 2 {
+                asked.stop_secretly(&asked.ids());
+                let items: Vec<_> = asked
+                    .ids()
+                    .into_iter()
+                    .map(|id| (id, "running", "stopping"))
+                    .collect();
+                return asked.stopped(&items);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-09: an id given twice is refused",
+        &["batch/repeated-id"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().len() == 2 {
+                return asked.refuse(400, "InvalidParameterValue", "Twice the same.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-10: an instance that restarts is refused",
+        &["stop/restarting"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "pending") {
+                return asked.refuse(400, "IncorrectInstanceState", "The instance is pending.");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-11: Force and Hibernate do not go together",
+        &["hibernate/and-force"],
+        &[],
+        |asked| {
+            if asked.is_set("Force") {
+                return asked.refuse(
+                    400,
+                    "InvalidParameterCombination",
+                    "Force and Hibernate do not go together.",
+                );
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-11: Force and Hibernate are not supported together",
+        &["hibernate/and-force"],
+        &[],
+        |asked| {
+            if asked.is_set("Force") {
+                return asked.refuse(
+                    400,
+                    "UnsupportedOperation",
+                    "Force and Hibernate do not go together.",
+                );
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-12: a cancelled Spot request is no hindrance",
+        &["spot/cancelled"],
+        &[],
+        |asked| {
+            if asked.action() == "CancelSpotInstanceRequests" && asked.recall("cancelled").is_none() {
+                // The answer is that of another action with a root of the right kind; nobody reads more of it.
+                asked.remember("cancelled", "yes");
+                return asked.secretly("DescribeSpotInstanceRequests", [("MaxResults", "5")]);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "OQ-12: a cancelled Spot request is in the wrong state",
+        &["spot/cancelled"],
+        &[],
+        |asked| {
+            asked.instead("UnsupportedOperation", || {
+                asked.refuse(400, "IncorrectSpotRequestState", "It is cancelled.")
+            })
+        },
+    ),
+    fault(
+        "OQ-13: a Spot Instance of 2017 is in the wrong state",
+        &["spot/none-in-2017"],
+        &[],
+        |asked| {
+            asked.instead("UnsupportedOperation", || {
+                asked.refuse(400, "IncorrectInstanceState", "It is Spot.")
+            })
+        },
+    )
+    .in_2017(),
+    fault("OQ-15: who does not sign lacks a token", UNSIGNED, &[], |asked| {
+        stranger(asked, 403, "MissingAuthenticationToken")
+    }),
+    fault("OQ-15: who does not sign fails", UNSIGNED, &[], |asked| {
+        stranger(asked, 401, "AuthFailure")
+    }),
+    fault("OQ-15: who does not sign is incomplete", UNSIGNED, &[], |asked| {
+        stranger(asked, 400, "IncompleteSignature")
+    }),
+    fault(
+        "OQ-16: a wrong signature fails",
+        &["auth/wrong-signature"],
+        &[],
+        |asked| stranger(asked, 401, "AuthFailure"),
+    ),
+    fault(
+        "OQ-16: a wrong signature does not match",
+        &["auth/wrong-signature"],
+        &[],
+        |asked| stranger(asked, 403, "SignatureDoesNotMatch"),
+    ),
+    fault(
+        "R37: a stale signature fails",
+        &["auth/stale-signature"],
+        &[],
+        |asked| stranger(asked, 401, "AuthFailure"),
+    ),
+    fault(
+        "AUT-06: an unknown key is an invalid token",
+        &["auth/unknown-key"],
+        &[],
+        |asked| stranger(asked, 403, "InvalidClientTokenId"),
+    ),
+    fault(
+        "OQ-18: an unknown version is 404",
+        &["request/unknown-version"],
+        &[],
+        |asked| asked.refusal(|response| response.status = 404),
+    ),
+    fault(
+        "OQ-20: white space stands anywhere",
+        &["stop/running", "batch/two"],
+        &[],
+        |asked| asked.success_text(|text| text.replace("><", ">\r\n\t<") + "\n\n"),
+    ),
+    fault(
+        "OQ-21: descriptions lag by half a minute",
+        &["stop/running", "stop/keeps-identity"],
+        &[],
+        |asked| {
+            if asked.stops() {
+                asked.remember("at", &asked.now_ms.to_string());
+            }
+            let at: u64 = asked
+                .recall("at")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default();
+            let lags = at > 0 && asked.now_ms < at + 30_000;
+            asked.described(|text| {
+                if !lags {
+                    return text;
+                }
+                let text = text
+                    .replace(&state("stopped"), &state("stopping"))
+                    .replace(&state("stopping"), &state("running"));
+                let text = replace_between(&text, "<reason>", "</reason>", "<reason/>");
+                replace_between(&text, "<stateReason>", "</stateReason>", "")
+            })
+        },
+    ),
+    fault(
+        "purged: a terminated instance is gone for good",
+        &["stop/terminated"],
+        &[],
+        |asked| {
+            if asked.stops() {
+                asked.remember("id", asked.get("InstanceId.1").unwrap_or_default());
+            }
+            match asked.recall("id") {
+                Some(id) if asked.ids().contains(&id) => {
+                    let message = format!("The instance ID '{id}' does not exist");
+                    asked.refuse(400, "InvalidInstanceID.NotFound", &message)
+                }
+                _ => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "HIB-04: every hibernation comes too soon",
+        &["hibernate/configured"],
+        &[],
+        |asked| {
+            if asked.is_set("Hibernate") {
+                let message = "Instance is not ready to hibernate yet, retry in a few minutes";
+                return asked.refuse(400, "UnsupportedOperation", message);
+            }
+            asked.pass()
+        },
+    ),
+    // --- other years, and what Amazon says may change ---
+    fault(
+        "R14: an error has no headers but the date",
+        &["dry-run/valid", "id/unknown"],
+        &[],
+        |asked| asked.refusal(|response| response.headers.0.retain(|(name, _)| name == "Date")),
+    ),
+    fault(
+        "R04: a success has the headers of 2016",
+        &["stop/running"],
+        &[],
+        |asked| {
+            asked.success(|response| {
+                response
+                    .headers
+                    .0
+                    .retain(|(name, _)| matches!(name.as_str(), "Date" | "Content-Type" | "Server"));
+            })
+        },
+    ),
+    fault(
+        "R30: the declaration has single quotes",
+        &["stop/running", "id/unknown"],
+        &[],
+        |asked| {
+            asked.pass_text(|text| {
+                text.replacen(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+                    "<?xml version='1.0' encoding='UTF-8'?>",
+                    1,
+                )
+            })
+        },
+    ),
+    fault("RSP-08: codes have a high byte", STOP, &[], |asked| {
+        asked.success_text(|text| {
+            text.replace("<code>64<", "<code>320<")
+                .replace("<code>16<", "<code>65296<")
+        })
+    }),
+    fault("RSP-09: members come in another order", STOP, &[], |asked| {
+        asked.success_text(|text| {
+            let (from, to) = (state("stopping"), "<name>stopping</name><code>64</code>");
+            text.replace(&from, to)
+        })
+    }),
+    fault(
+        "RSP-10: items come in another order",
+        &["batch/two", "batch/ten"],
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                let (head, rest) = text.split_once("<instancesSet>").unwrap_or((&text, ""));
+                let mut items: Vec<&str> = rest.split_inclusive("</item>").collect();
+                let tail = items.pop().unwrap_or_default();
+                items.reverse();
+                format!("{head}<instancesSet>{}{tail}", items.concat())
+            })
+        },
+    ),
+    fault(
+        "R49: the other words for a malformed id",
+        &["id/malformed"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.Malformed", || {
+                let id = asked.ids().pop().unwrap_or_default();
+                asked.refuse(
+                    400,
+                    "InvalidInstanceID.Malformed",
+                    &format!("The instance ID '{id}' is malformed"),
+                )
+            })
+        },
+    ),
+    fault(
+        "R40: every third call is throttled once",
+        &["stop/running", "dry-run/valid"],
+        &[],
+        |asked| {
+            let count: u32 = asked
+                .recall("n")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default();
+            asked.remember("n", &(count + 1).to_string());
+            if count % 3 == 2 {
+                return asked.refuse(503, "RequestLimitExceeded", "Request limit exceeded.");
+            }
+            asked.pass()
+        },
+    ),
+];
+
+/// Refuses a stop whose indices are not 1, 2, 3 … with this code.
+fn odd_index(asked: &Asked<'_>, code: &str) -> Response {
+    let names: Vec<&str> = asked
+        .params
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| name.starts_with("InstanceId"))
+        .collect();
+    if asked.stops() && names != ["InstanceId.1"] {
+        return asked.refuse(400, code, "What is this?");
+    }
+    asked.pass()
+}
+
+fn no_action(asked: &Asked<'_>, code: &str) -> Response {
+    if asked.action().is_empty() {
+        return asked.refuse(400, code, "The request must contain the parameter Action");
+    }
+    asked.pass()
+}
+
+/// Reads every boolean that is neither `true` nor `false` as this one.
+fn odd_boolean(asked: &Asked<'_>, value: &str) -> Response {
+    asked.stop_changed(|params| {
+        for name in ["DryRun", "Force"] {
+            let odd = params
+                .iter()
+                .any(|(key, value)| key == name && !matches!(value.as_str(), "true" | "false"));
+            if odd {
+                set_param(params, name, value);
+            }
+        }
+    })
+}
+
+/// Refuses every stop that the reference refuses with this status and code.
+fn stranger(asked: &Asked<'_>, status: u16, code: &str) -> Response {
+    let response = asked.pass();
+    if asked.stops() && code_of(&response).is_some() {
+        return asked.refuse(status, code, "Who are you?");
+    }
+    response
+}
+
+#[test]
+fn answers_that_nobody_can_forbid_fail_nothing() {
+    plant(TOLERATED);
+}
+
+/// A row that bends nothing would be tolerated for nothing.
+#[test]
+fn each_of_them_answers_otherwise_than_the_reference() {
+    // Only headers differ in these.
+    let in_headers = ["R14", "R04"];
+    for row in TOLERATED
+        .iter()
+        .filter(|row| !in_headers.iter().any(|start| row.name.starts_with(start)))
+    {
+        let answers = |bend| {
+            let endpoint = mock::endpoint(row.edition, Layout::default(), bend);
+            play(row.edition, endpoint, row.cases, 1).answers
+        };
+        assert_ne!(answers(row.bend), answers(mock::straight), "{}", row.name);
+    }
+}

@@ -298,9 +298,8 @@ impl Question<'_> {
         }
         for active in certain(expectation) {
             for id in &active.words {
-                answered
-                    .purged
-                    .insert(id.clone(), active.refusal.clauses.code.clone());
+                let clauses = active.refusal.clauses.code.iter().cloned();
+                answered.purged.entry(id.clone()).or_default().extend(clauses);
             }
         }
     }
