@@ -46,8 +46,16 @@ pub struct CaseJudge {
     fleet: Fleet,
     tracks: BTreeMap<String, Track>,
     seen: Seen,
-    control_failed: Option<usize>,
+    control: Option<Control>,
     blocked: Option<String>,
+}
+
+/// How the plain form of what a later step varies was answered.
+#[derive(Debug, Clone, Copy)]
+struct Control {
+    step: usize,
+    wrong: bool,
+    misstated: bool,
 }
 
 /// What is remembered of one instance beside where it may be.
@@ -149,7 +157,7 @@ impl CaseJudge {
             fleet: Fleet::new(),
             tracks: BTreeMap::new(),
             seen: Seen::default(),
-            control_failed: None,
+            control: None,
             blocked: None,
         }
     }
@@ -282,11 +290,16 @@ impl CaseJudge {
         };
         let untold = first(|answered| answered.untold.as_ref());
         // What is stopping after the call was stopping when it came, so it was not refused for being stopped (OQ-06).
-        let told = answers.iter().any(|(_, answered, _)| {
+        let was_stopping = answers.iter().any(|(_, answered, _)| {
             proof.is_some_and(|proof| look::finds_stopping(&before, &answered.named, proof))
         });
-        let wrong = first(|answered| answered.wrong.as_ref()).or(untold.filter(|_| told));
-        self.witness(sheet, step, wrong, untold);
+        let wrong = first(|answered| answered.wrong.as_ref()).or(untold.filter(|_| was_stopping));
+        let told = Told {
+            wrong,
+            misstated: first(|answered| answered.misstated.as_ref()),
+            untold,
+        };
+        self.witness(sheet, step, &told);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
             self.prove(sheet, &before, answered, proof);
         }
@@ -364,35 +377,51 @@ impl CaseJudge {
         }
     }
 
-    fn witness(
-        &mut self,
-        sheet: &mut Sheet,
-        step: &StepStarted,
-        wrong: Option<&(String, String)>,
-        untold: Option<&(String, String)>,
-    ) {
+    /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
+    /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
+    fn witness(&mut self, sheet: &mut Sheet, step: &StepStarted, told: &Told<'_>) {
         let judge = Arc::clone(&self.judge);
-        match (wrong, self.control_failed) {
-            (_, Some(control)) => sheet.unknown(
-                judge.clauses(&step.witness),
+        let clauses = || judge.clauses(&step.witness);
+        let wrong = match self.control {
+            Some(control) if !control.misstated => told.wrong.or(told.misstated),
+            Some(_) | None => told.wrong,
+        };
+        match (wrong, self.control, told.untold) {
+            (
+                _,
+                Some(Control {
+                    step, wrong: true, ..
+                }),
+                _,
+            ) => sheet.unknown(
+                clauses(),
                 "the same answer as to the plain form",
-                &format!("the plain form in step {control} is not answered as it should be either"),
+                &format!("the plain form in step {step} is not answered as it should be either"),
             ),
-            (Some((allowed, observed)), None) => {
-                sheet.deviates(judge.clauses(&step.witness), Weight::Full, allowed, observed);
+            (Some((allowed, observed)), _, _) => {
+                sheet.deviates(clauses(), Weight::Full, allowed, observed);
             }
-            (None, None) => match untold {
-                Some((allowed, observed)) => {
-                    let why = format!("{observed}: such a call may be refused");
-                    sheet.unknown(judge.clauses(&step.witness), allowed, &why);
-                }
-                None => sheet.held(judge.clauses(&step.witness)),
-            },
+            (None, _, Some((allowed, observed))) => {
+                let why = format!("{observed}: such a call may be refused");
+                sheet.unknown(clauses(), allowed, &why);
+            }
+            (None, _, None) => sheet.held(clauses()),
         }
-        if step.control && wrong.is_some() {
-            self.control_failed = Some(step.step);
+        if step.control {
+            self.control = Some(Control {
+                step: step.step,
+                wrong: told.wrong.is_some(),
+                misstated: told.misstated.is_some(),
+            });
         }
     }
+}
+
+/// What the answers of a step tell, allowed and observed, of the first for which it holds.
+struct Told<'a> {
+    wrong: Option<&'a (String, String)>,
+    misstated: Option<&'a (String, String)>,
+    untold: Option<&'a (String, String)>,
 }
 
 /// What may be found by one of several calls that run at once: the state before them, or after any of them.

@@ -7,7 +7,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "DryRun is ignored",
         &["dry-run/valid"],
-        &["DRY-04", "DRY-05", "REQ-14", "REQ-18"],
+        &["DRY-04", "DRY-05"],
         |asked| asked.stop_changed(|params| drop_param(params, "DryRun")),
     ),
     fault(
@@ -38,19 +38,19 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "a dry run answers 200 without a set",
         &["dry-run/valid"],
-        &["DRY-05", "REQ-14", "REQ-18"],
+        &["DRY-05"],
         |asked| asked.instead("DryRunOperation", || asked.stopped(&[])),
     ),
     fault(
         "a dry run answers 400",
         &["dry-run/valid"],
-        &["DRY-02", "REQ-14", "REQ-18"],
+        &["DRY-02"],
         |asked| asked.refusal(|response| response.status = 400),
     ),
     fault(
         "a dry run has a code of its own",
         &["dry-run/valid"],
-        &["DRY-01", "REQ-14", "REQ-18"],
+        &["DRY-01"],
         |asked| {
             asked.instead("DryRunOperation", || {
                 asked.refuse(412, "PreconditionFailed", "It would have worked.")

@@ -288,7 +288,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "booleans are written as digits",
         &["request/booleans"],
-        &["STT-01", "DRY-01", "DRY-02", "REQ-18", "REQ-19", "FRC-01"],
+        &["FRC-01", "REQ-14", "REQ-18", "REQ-19", "STT-01"],
         |asked| {
             if asked.stops() && (asked.get("DryRun").is_some() || asked.get("Force").is_some()) {
                 return asked.refuse(400, "InvalidParameterValue", "Expected 0 or 1.");
@@ -299,7 +299,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "a boolean is true because it is there",
         &["request/booleans"],
-        &["STT-01", "REQ-18", "REQ-19"],
+        &["REQ-14", "REQ-18", "REQ-19", "STT-01"],
         |asked| asked.stop_changed(|params| set_param(params, "DryRun", "true")),
     ),
     fault(

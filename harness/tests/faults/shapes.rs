@@ -138,7 +138,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "an item lacks previousState",
         STOP,
-        &["RSP-06", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        &["RSP-06", "STT-01"],
         |asked| asked.success_text(|text| replace_between(&text, "<previousState>", "</previousState>", "")),
     )
     .warns(&["STT-13"]),
@@ -148,7 +148,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "the state is written as instanceState",
         STOP,
-        &["RSP-06", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        &["RSP-06", "STT-01"],
         |asked| asked.success_text(|text| text.replace("currentState>", "instanceState>")),
     ),
     fault(
@@ -266,7 +266,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "a refusal lists the instances beside the error",
         REFUSALS,
-        &["RSP-19", "RSP-26"],
+        &["RSP-26"],
         |asked| asked.refusal_text(|text| text.replacen("</Errors>", "</Errors><instancesSet/>", 1)),
     ),
     fault(

@@ -9,13 +9,13 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(
         "a stop is over at once",
         &["stop/running"],
-        &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        &["STT-01"],
         |asked| asked.success_text(|text| text.replace(&state("stopping"), &state("stopped"))),
     ),
     fault(
         "previousState repeats currentState",
         &["stop/running"],
-        &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
+        &["STT-01"],
         |asked| asked.success_text(|text| text.replace(&state("running"), &state("stopping"))),
     )
     .warns(&["STT-13"]),

@@ -29,6 +29,8 @@ pub(super) struct Question<'a> {
 pub(super) struct Answered {
     /// Allowed and observed, if the answer as such is not what the contract allows.
     pub(super) wrong: Option<(String, String)>,
+    /// Allowed and observed, if the call was carried out and the answer names states that it may not name.
+    pub(super) misstated: Option<(String, String)>,
     /// Allowed and observed, if the call was refused where it may be: what only an acceptance shows was not shown.
     pub(super) untold: Option<(String, String)>,
     /// Whether it was refused as the client's fault, and so must have changed nothing.
@@ -243,6 +245,7 @@ impl Question<'_> {
                 sheet.deviates(self.clauses(&row.clauses), Weight::Full, &allowed, &observed);
             }
             // The states are a matter of the clauses of the rows; the call as such was understood and carried out.
+            answered.misstated.get_or_insert((allowed, observed));
             // The deviation is told; the instance may be where the answer says, or where it should be.
             let right: States = rule
                 .rows
