@@ -124,7 +124,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "AMI", help_heading = "Fixtures")]
     pub(super) ebs_image: Option<String>,
 
-    /// The image that instance-store-backed instances are launched from [default: as above]
+    /// The image that instance-store-backed instances are launched from [default: as above, unless --ebs-image
+    /// is given]
     #[arg(long, value_name = "AMI", help_heading = "Fixtures")]
     pub(super) instance_store_image: Option<String>,
 

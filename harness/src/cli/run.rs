@@ -166,6 +166,13 @@ fn server(
              hint: to go on, name the account: --allow-real-aws --account 111122223333"
         )));
     }
+    if real && args.ebs_image.is_none() {
+        return Err(CliError::Usage(
+            "real AWS has more images than one answer holds: name the one to launch from with --ebs-image\n  \
+             hint: an image whose instances can hibernate lets those cases run too"
+                .to_owned(),
+        ));
+    }
     let http = |url: &str| {
         Endpoint::http(HttpOptions {
             url: url.to_owned(),
@@ -178,7 +185,8 @@ fn server(
     let keys = keys::from_environment(args)?;
     // An emulator answers for all services on one port; the real one has a host for each.
     let identity = if real {
-        Some(http(&format!("https://sts.{region}.amazonaws.com"))?)
+        let china = if region.starts_with("cn-") { ".cn" } else { "" };
+        Some(http(&format!("https://sts.{region}.amazonaws.com{china}"))?)
     } else {
         None
     };

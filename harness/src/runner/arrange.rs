@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
 use super::Shared;
 use super::courier::{Courier, SendError};
 use crate::call::Call;
@@ -32,11 +34,11 @@ impl From<SendError> for ArrangeError {
     }
 }
 
-/// The images that instances are launched from.
-#[derive(Debug, Clone)]
+/// The images that instances are launched from, as far as they were looked for.
+#[derive(Debug, Default)]
 pub(super) struct Images {
-    ebs: Option<Image>,
-    instance_store: Option<Image>,
+    ebs: OnceCell<Option<Image>>,
+    instance_store: OnceCell<Option<Image>>,
 }
 
 /// An instance that exists.
@@ -66,15 +68,11 @@ impl Arranger {
         kind: FixtureKind,
         zone: Option<&str>,
     ) -> Result<Launched, ArrangeError> {
-        let images = self.images().await?;
-        let image = match kind.root {
-            Root::Ebs => images.ebs.as_ref(),
-            Root::InstanceStore => images.instance_store.as_ref(),
-        };
+        let image = self.image(kind.root).await?;
         let Some(image) = image else {
             let word = root_word(kind.root);
             return Err(ArrangeError::Unsupported(format!(
-                "the endpoint has no image with root device type {word}"
+                "there is no image with root device type {word} (--{word}-image names one)"
             )));
         };
         let call = self.launch_call(name, kind, image, zone);
@@ -297,30 +295,38 @@ impl Arranger {
         Call::new("RunInstances", params)
     }
 
-    async fn images(&self) -> Result<&Images, ArrangeError> {
-        self.shared.images.get_or_try_init(|| self.find_images()).await
+    /// The image that instances with this root are launched from; looked for once in a run, when first needed.
+    async fn image(&self, root: Root) -> Result<Option<&Image>, ArrangeError> {
+        let cell = match root {
+            Root::Ebs => &self.shared.images.ebs,
+            Root::InstanceStore => &self.shared.images.instance_store,
+        };
+        let image = cell.get_or_try_init(|| self.choose_image(root)).await?;
+        Ok(image.as_ref())
     }
 
-    async fn find_images(&self) -> Result<Images, ArrangeError> {
+    async fn choose_image(&self, root: Root) -> Result<Option<Image>, ArrangeError> {
         let launch = &self.shared.options.launch;
-        let given = |id: &Option<String>| {
-            id.as_ref().map(|id| Image {
+        let given = match root {
+            Root::Ebs => &launch.ebs_image,
+            Root::InstanceStore => &launch.instance_store_image,
+        };
+        if let Some(id) = given {
+            let image = Image {
                 id: id.clone(),
                 ..Image::default()
-            })
-        };
-        let ebs = match given(&launch.ebs_image) {
-            Some(image) => Some(image),
-            None => self.find_image(Root::Ebs).await?,
-        };
-        let instance_store = match given(&launch.instance_store_image) {
-            Some(image) => Some(image),
-            None => match self.find_image(Root::InstanceStore).await? {
-                Some(image) => Some(image),
-                None => self.register_image().await?,
+            };
+            return Ok(Some(image));
+        }
+        match root {
+            Root::Ebs => self.find_image(root).await,
+            // Whoever names the images to launch from wants no other to be looked for, let alone registered.
+            Root::InstanceStore if launch.ebs_image.is_some() => Ok(None),
+            Root::InstanceStore => match self.find_image(root).await? {
+                Some(image) => Ok(Some(image)),
+                None => self.register_image().await,
             },
-        };
-        Ok(Images { ebs, instance_store })
+        }
     }
 
     /// The first image by id that says it has this root device type.

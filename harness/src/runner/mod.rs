@@ -84,7 +84,7 @@ struct Shared {
     sent: AtomicUsize,
     /// Sends that failed in a row; an endpoint that is gone is not asked a thousand times.
     failed_in_a_row: AtomicUsize,
-    images: tokio::sync::OnceCell<arrange::Images>,
+    images: arrange::Images,
 }
 
 /// Plays a plan. The events end with [`Event::RunEnded`]; the error is the reason why no case was played at all.
@@ -106,7 +106,7 @@ pub async fn run(
         interrupted,
         sent: AtomicUsize::new(0),
         failed_in_a_row: AtomicUsize::new(0),
-        images: tokio::sync::OnceCell::new(),
+        images: arrange::Images::default(),
         options,
     });
     // Nothing of a run that cannot begin reaches the journal.

@@ -88,6 +88,14 @@ fn permission_for_real_aws_needs_an_account() {
 }
 
 #[test]
+fn real_aws_needs_the_image_to_launch_from() {
+    let run = with_keys(
+        "run --endpoint-url https://ec2.us-east-1.amazonaws.com --allow-real-aws --account 111122223333",
+    );
+    finish(run).ended_with(2).complains_of(&["--ebs-image"]);
+}
+
+#[test]
 fn what_is_no_url_is_refused() {
     for url in ["127.0.0.1:5000", "not a url", "ftp://127.0.0.1", "", "http://"] {
         let mut run = command(["run", "--endpoint-url", url]);
