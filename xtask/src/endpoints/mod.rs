@@ -107,6 +107,13 @@ fn play(args: &Args, workspace: &Workspace, version: &str, name: &str) -> Result
         .arg(format!("--journal={}", journal.display()))
         .args(&args.run_args);
     dummy_credentials(&mut command);
+    if args.check || args.bless {
+        // What counts is the comparison; the page of findings is there for whoever wants it.
+        let page = folder.join(format!("{name}.txt"));
+        let file = File::create(&page).with_context(|| format!("could not create {}", page.display()))?;
+        println!("the findings go to {}", page.display());
+        command.stdout(file);
+    }
     let status = shell::status(&mut command)?;
     drop(server);
     let outcome = match status.code() {
@@ -136,6 +143,9 @@ fn bless(path: &Path, observed: &expected::Observed) -> Result<Outcome> {
     };
     let difference: Difference = before.compare(observed);
     print!("{}", difference.describe(&path.display().to_string()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+    }
     fs::write(path, before.blessed(observed).render())
         .with_context(|| format!("could not write {}", path.display()))?;
     println!("wrote {}; give every new line its reason", path.display());
