@@ -328,10 +328,16 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
     sheet.held(judge.of(Check::VisibleAfterStop));
     let time = transition_time(reason);
     let observed = format!("{id}: reason {}", quote(reason));
+    // The kind of the reason is a fact; how its time is written is a text, and texts only warn.
+    let wording = if reason.starts_with("User initiated (") {
+        Weight::Advisory
+    } else {
+        Weight::Full
+    };
     judge.note(
         sheet,
         Check::TransitionReason,
-        Weight::Full,
+        wording,
         time.is_some(),
         "reason \"User initiated (YYYY-MM-DD hh:mm:ss GMT)\"",
         &observed,
@@ -362,6 +368,14 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
         Manner::Hibernate => hibernate,
         Manner::Unknown => return,
     };
+    let seen = state_reason.map(|(seen, _)| seen.as_str());
+    // A hibernation that fails at run time becomes a plain shutdown, as documented; how that is told is not recorded.
+    let fallen_back = stop.manner == Manner::Hibernate && seen == Some(shutdown.1);
+    let weight = if seen == Some(code) || fallen_back {
+        Weight::Advisory
+    } else {
+        Weight::Full
+    };
     let fits = state_reason.is_some_and(|(seen, text)| seen == code && text == message);
     let observed = format!(
         "{id}: stateReason {} {}",
@@ -371,7 +385,7 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
     judge.note(
         sheet,
         check,
-        Weight::Full,
+        weight,
         fits,
         &format!("stateReason {code} \"{message}\""),
         &observed,

@@ -104,13 +104,27 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
-        "a hibernation is told of as a shutdown",
+        "a hibernation that fell back to a shutdown is told of as one",
         &["hibernate/configured"],
-        &["HIB-02"],
+        &[],
         |asked| {
             asked.described(|text| {
                 text.replace("UserInitiatedHibernate", "UserInitiatedShutdown")
                     .replace("initiated hibernate", "initiated shutdown")
+            })
+        },
+    )
+    .warns(&["HIB-02"]),
+    fault(
+        "a hibernation has the reason of a shutdown from within",
+        &["hibernate/configured"],
+        &["HIB-02"],
+        |asked| {
+            asked.described(|text| {
+                text.replace(
+                    "Client.UserInitiatedHibernate",
+                    "Client.InstanceInitiatedShutdown",
+                )
             })
         },
     ),
