@@ -85,6 +85,8 @@ struct Shared {
     /// Sends that failed in a row; an endpoint that is gone is not asked a thousand times.
     failed_in_a_row: AtomicUsize,
     images: arrange::Images,
+    /// How many times descriptions did not come to fit although they had all their time to lag.
+    lost: AtomicUsize,
 }
 
 /// Plays a plan. The events end with [`Event::RunEnded`]; the error is the reason why no case was played at all.
@@ -107,6 +109,7 @@ pub async fn run(
         sent: AtomicUsize::new(0),
         failed_in_a_row: AtomicUsize::new(0),
         images: arrange::Images::default(),
+        lost: AtomicUsize::new(0),
         options,
     });
     // Nothing of a run that cannot begin reaches the journal.

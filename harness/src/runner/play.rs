@@ -1,6 +1,7 @@
 //! One case: arrange, play the steps, look once more, clean up. Whatever happens, the clean-up is tried.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
@@ -16,6 +17,11 @@ use crate::journal::{
 use crate::plan::{self, Names as _};
 use crate::protocol::Reply;
 use crate::verdict::{Outcome, Verdict};
+
+/// So many descriptions that never came to fit mean that waiting does not help with this endpoint.
+const LOST_OFTEN: usize = 3;
+/// How long is then waited, in milliseconds.
+const LITTLE_MS: u64 = 2_000;
 
 /// Plays a case and tells its events.
 pub(super) async fn play(shared: &Arc<Shared>, index: usize, case: &Scenario) {
@@ -299,8 +305,7 @@ impl Player<'_> {
         enough: impl Fn(&Reply) -> bool,
     ) -> Result<Vec<Exchanged>, Ending> {
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let visible_ms =
-            u64::try_from(self.shared.options.visibility_timeout.as_millis()).unwrap_or(u64::MAX);
+        let visible_ms = self.patience_ms();
         let begun = self.courier.now_ms();
         let mut wait = self.shared.options.first_wait();
         let mut exchanges = Vec::new();
@@ -310,11 +315,25 @@ impl Player<'_> {
             let waited = self.courier.now_ms().saturating_sub(begun);
             // What shows the impossible will not show the wished state either, once it had its time to lag.
             let lost = waited >= visible_ms && !self.judge.fits(&reply);
+            if lost {
+                self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            }
             if enough(&reply) || waited >= most_ms || lost {
                 return Ok(exchanges);
             }
             self.courier.pause(wait).await;
             wait = next_wait(wait);
+        }
+    }
+
+    /// How long descriptions may lag. Where they were given all that time and never came to fit, again and again, the
+    /// rest of the run is not spent on waiting for them.
+    fn patience_ms(&self) -> u64 {
+        let all = u64::try_from(self.shared.options.visibility_timeout.as_millis()).unwrap_or(u64::MAX);
+        if self.shared.lost.load(Ordering::Relaxed) < LOST_OFTEN {
+            all
+        } else {
+            all.min(LITTLE_MS)
         }
     }
 
