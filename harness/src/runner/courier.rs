@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Shared;
+use super::{Shared, names};
 use crate::call::Call;
 use crate::endpoint::{self, Blocked, Endpoint, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
@@ -89,7 +89,9 @@ impl Courier {
             }
             self.shared.tell(Event::Exchanged(Box::new(exchanged))).await;
             attempt += 1;
-            self.pause(wait).await;
+            // Workers that were throttled together must not come back together.
+            let jitter = names::jitter(self.shared.options.seed, &format!("{} {attempt}", self.case));
+            self.pause(wait.mul_f64(jitter)).await;
             wait = (wait * 2).min(Duration::from_secs(5));
         }
     }

@@ -75,6 +75,11 @@ impl Names for CaseNames {
     }
 }
 
+/// A factor between a half and one for a waiting time, another for each text.
+pub(super) fn jitter(seed: u64, text: &str) -> f64 {
+    0.5 + fastrand::Rng::with_seed(mix(seed, text)).f64() / 2.0
+}
+
 /// A seed of its own for each text.
 pub(super) fn mix(seed: u64, text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();

@@ -38,3 +38,10 @@ fn the_reference_conforms_over_http_too() {
         assert!(!run.stdout.contains(word), "{}", run.stdout);
     }
 }
+
+#[test]
+fn a_run_that_spends_its_requests_says_so_and_is_no_verdict() {
+    stopcheck("run --max-requests 40 --case stop/*")
+        .ended_with(3)
+        .says(&["the budget of 40 requests is used up (--max-requests)"]);
+}

@@ -1,12 +1,19 @@
 //! The reference as it is: nothing is found at all.
 
+use std::sync::Arc;
+
 use stopcheck::contract::Edition;
-use stopcheck::reference::Layout;
+use stopcheck::endpoint::{Endpoint, Handler};
+use stopcheck::reference::{Config, Layout, Reference, Throttle};
+use stopcheck::runner;
 
 use crate::{mock, play};
 
 fn finds_nothing(edition: Edition, layout: Layout, workers: usize) {
-    let endpoint = mock::endpoint(edition, layout, mock::straight);
+    nothing_is_found(edition, mock::endpoint(edition, layout, mock::straight), workers);
+}
+
+fn nothing_is_found(edition: Edition, endpoint: Endpoint, workers: usize) {
     let run = play(edition, endpoint, &["*"], workers);
     let found: Vec<_> = run
         .findings
@@ -36,4 +43,17 @@ fn the_reference_of_2017_has_no_finding_case_by_case() {
 #[test]
 fn the_reference_of_2017_has_no_finding_in_the_new_layout_eight_cases_at_once() {
     finds_nothing(Edition::October2017, Layout::Compact, 8);
+}
+
+#[test]
+fn a_reference_that_throttles_every_third_change_has_no_finding() {
+    let endpoint = Endpoint::in_process(Arc::new(|case: &str| -> Handler {
+        let reference = Reference::new(Config {
+            seed: runner::seed_of(case),
+            throttle: Some(Throttle { every: 3 }),
+            ..Config::default()
+        });
+        Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+    }));
+    nothing_is_found(Edition::Current, endpoint, 1);
 }
