@@ -251,7 +251,7 @@ fn what_was_described_after_a_recorded_stop_is_without_finding() {
 fn one_thing_changed_about_a_description_is_found() {
     let good = "User initiated (2017-07-15 14:02:41 GMT)";
     let late = "User initiated (2017-07-15 14:02:47 GMT)";
-    let table: [(&str, &str, &str, &str, Guilt); 6] = [
+    let table: [(&str, &str, &str, &str, Guilt); 8] = [
         (
             "R01",
             "stopped",
@@ -261,7 +261,23 @@ fn one_thing_changed_about_a_description_is_found() {
         ),
         ("R01", "stopped", late, SHUTDOWN, &[("VIS-03", Verdict::Warn)]),
         ("R01", "stopped", good, HIBERNATE, &[("VIS-04", Verdict::Fail)]),
-        ("R06", "stopping", good, SHUTDOWN, &[("HIB-02", Verdict::Fail)]),
+        // A hibernation that fails at run time becomes a shutdown; how that is told was not recorded.
+        ("R06", "stopping", good, SHUTDOWN, &[("HIB-02", Verdict::Warn)]),
+        (
+            "R06",
+            "stopping",
+            good,
+            "",
+            &[("HIB-02", Verdict::Fail), ("VIS-05", Verdict::Fail)],
+        ),
+        // The kind of a reason is a fact, how its time is written is a text.
+        (
+            "R01",
+            "stopped",
+            "User initiated (2017-07-15 14:02:41 UTC)",
+            SHUTDOWN,
+            &[("VIS-02", Verdict::Warn)],
+        ),
         (
             "R01",
             "stopping",
