@@ -128,6 +128,18 @@ pub enum Intent {
     },
     /// Describe the fleet.
     Observe,
+    /// Launch one more instance.
+    Launch {
+        /// The short name that later steps use.
+        name: String,
+    },
+    /// Let time pass without looking.
+    Pass {
+        /// Milliseconds, by the clock of the run.
+        ms: u32,
+    },
+    /// Describe the fleet until nothing in it is on its way.
+    Rest,
 }
 
 /// Why a request was sent.

@@ -18,6 +18,7 @@ const QUESTIONS: &[&str] = &[
     "DescribeInstanceStatus",
     "DescribeSpotInstanceRequests",
     "ModifyInstanceAttribute",
+    "RebootInstances",
 ];
 
 /// Whether this is such an action.
@@ -35,7 +36,9 @@ impl CaseJudge {
         let root = match &reply.body {
             Body::Document(document) if reply.status == 200 => &document.root,
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
-                self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(&reply)));
+                if !self.may_refuse(act) {
+                    self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(&reply)));
+                }
                 return;
             }
         };
@@ -46,6 +49,18 @@ impl CaseJudge {
             "CancelSpotInstanceRequests" => self.cancelled(),
             _ => {}
         }
+    }
+
+    /// Whether the service itself may refuse this question: of an instance that is not running, or on its way out.
+    fn may_refuse(&self, act: &Exchanged) -> bool {
+        let ids = act
+            .call
+            .params
+            .iter()
+            .filter(|(name, _)| name.starts_with("InstanceId"));
+        let running = States::one(State::Running);
+        let mut beliefs = ids.filter_map(|(_, id)| self.fleet.get(id));
+        beliefs.any(|belief| belief.states.later() != running)
     }
 
     fn status(&self, sheet: &mut Sheet, act: &Exchanged, root: &Element) {

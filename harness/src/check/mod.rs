@@ -175,6 +175,11 @@ impl CaseJudge {
             Intent::Call | Intent::Together => self.acts(&mut sheet, step, exchanges),
             Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, exchanges),
             Intent::Observe => self.observe(&mut sheet, exchanges),
+            Intent::Rest => {
+                let ids = self.stopping();
+                self.settle(&mut sheet, &ids, "stopped", exchanges);
+            }
+            Intent::Launch { .. } | Intent::Pass { .. } => {}
         }
         let (held, findings) = sheet.close(&self.case, step.step);
         Judged {
@@ -216,6 +221,29 @@ impl CaseJudge {
                 Some(instance) => !look::states_of(instance).and(later).is_empty(),
             }
         })
+    }
+
+    /// Whether the fleet is described as it may be, and nothing in it is on its way to another state.
+    pub fn at_rest(&self, reply: &Reply) -> bool {
+        let still: States = [State::Running, State::Stopped, State::Terminated, State::Gone]
+            .into_iter()
+            .collect();
+        self.fits(reply)
+            && look::described(reply).is_some_and(|instances| {
+                let ours = instances.iter().filter(|one| self.fleet.contains_key(&one.id));
+                ours.map(look::states_of).all(|states| states.within(still))
+            })
+    }
+
+    /// The instances that were told to stop and are not known to have done anything else since.
+    fn stopping(&self) -> Vec<String> {
+        let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+        let stopping = |belief: &Belief| belief.states.within(down);
+        self.fleet
+            .iter()
+            .filter(|(_, belief)| stopping(belief))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Whether an instance may still come to a state of this name by itself.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -21,6 +22,9 @@ use crate::report::progress::Progress;
 use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options};
+
+/// How long a step of a case may let real time pass.
+const LONGEST_PASS: Duration = Duration::from_millis(250);
 
 /// How many events may wait to be written before the run is held up.
 const QUEUE: usize = 1024;
@@ -136,6 +140,7 @@ fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
         workers,
         settle_timeout: args.settle_timeout,
         visibility_timeout: args.visibility_timeout,
+        longest_pass: LONGEST_PASS,
         max_requests: args.max_requests,
         launch: Launch {
             ebs_image: args.ebs_image.clone(),

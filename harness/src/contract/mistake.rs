@@ -121,7 +121,7 @@ pub enum Mistake {
         text: String,
     },
     /// A step that does nothing, or two things.
-    #[error("a step has exactly one of call, settle and observe")]
+    #[error("a step has exactly one of call, settle, observe, launch, pass and rest")]
     StepShape,
     /// Two rows of one name that hold at the same time.
     #[error("duplicate {noun} {name:?} (first in {first})")]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Auth, Form};
+use crate::call::Form;
 
 mod document;
 mod embedded;
@@ -265,7 +265,7 @@ pub struct Precedence {
 }
 
 /// A named case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
     /// A stable slash-path, for instance `refuse/terminated`.
     pub name: String,
@@ -335,21 +335,24 @@ pub enum Root {
 }
 
 /// One step of a case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// What is done.
     pub act: Act,
     /// Clauses that this step decides beyond those of the tables: violated when the step's answer is wrong
     /// although the control step's was right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witness: Vec<ClauseId>,
     /// The plain form of what a later step varies. If it fails, the witness clauses of the case cannot be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub control: bool,
 }
 
 /// What a step does. Text may hold `{a}` for the id of fixture `a`, `{a.spot}` for its Spot request, `{a.upper}` for
 /// its id in upper case, `{unknown}`, `{unknown2}` … for well-formed ids that nobody owns, and `{short}` for one of
 /// the old short form.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Act {
     /// One call, answered and judged; a refusal is followed by the proof that nothing changed.
     Call(CallTemplate),
@@ -359,16 +362,24 @@ pub enum Act {
     Settle(Vec<String>, State),
     /// Describe the whole fleet of the case and judge what is seen.
     Observe,
+    /// Launch one more instance under this name. It is in whatever state the endpoint answers; the state of the kind
+    /// means nothing.
+    Launch(String, FixtureKind),
+    /// Let so many milliseconds pass without looking.
+    Pass(u32),
+    /// Look until no instance is on its way to another state.
+    Rest,
 }
 
 /// A call with holes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallTemplate {
     /// The action, `None` to leave it out.
     pub action: Option<String>,
     /// Parameters, literal names; values may hold references.
     pub params: Vec<(String, String)>,
     /// How it travels.
+    #[serde(default, skip_serializing_if = "Form::is_plain")]
     pub form: Form,
 }
 
@@ -409,10 +420,21 @@ impl Clause {
     }
 }
 
-impl CallTemplate {
-    /// The kind of credentials this call needs.
-    pub fn auth(&self) -> Auth {
-        self.form.auth
+impl Act {
+    /// The call of a step that makes one.
+    pub fn call(&self) -> Option<&CallTemplate> {
+        match self {
+            Act::Call(call) | Act::Together(call, _) => Some(call),
+            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub fn call_mut(&mut self) -> Option<&mut CallTemplate> {
+        match self {
+            Act::Call(call) | Act::Together(call, _) => Some(call),
+            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! theirs here; the named scenarios come as they stand in the contract.
 
 use crate::call::{Auth, Call};
-use crate::contract::{Act, CallTemplate, Contract, Scenario};
+use crate::contract::{CallTemplate, Contract, Scenario};
 
 /// What a run plays.
 #[derive(Debug, Clone)]
@@ -46,10 +46,9 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 
 /// The ways of authenticating, beyond the run's own credentials, that a case needs.
 pub fn special_auth(case: &Scenario) -> impl Iterator<Item = Auth> {
-    case.steps.iter().filter_map(|step| match &step.act {
-        Act::Call(call) | Act::Together(call, _) => Some(call.form.auth),
-        Act::Settle(..) | Act::Observe => None,
-    })
+    case.steps
+        .iter()
+        .filter_map(|step| Some(step.act.call()?.form.auth))
 }
 
 /// What the holes of a template are filled with.

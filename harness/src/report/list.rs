@@ -293,14 +293,17 @@ fn explain_case(contract: &Contract, case: &Scenario, width: usize) -> String {
 /// A fixture as a person would order it.
 fn kind_in_words(kind: &FixtureKind) -> String {
     let state = kind.state.wire_name().unwrap_or("terminated and purged");
-    let mut out = format!(
-        "{state}, {}",
-        match kind.market {
-            Market::OnDemand => "on demand",
-            Market::OneTimeSpot => "one-time Spot",
-            Market::PersistentSpot => "persistent Spot",
-        }
-    );
+    format!("{state}, {}", properties_in_words(kind))
+}
+
+/// What an instance is, whatever its state.
+fn properties_in_words(kind: &FixtureKind) -> String {
+    let mut out = match kind.market {
+        Market::OnDemand => "on demand",
+        Market::OneTimeSpot => "one-time Spot",
+        Market::PersistentSpot => "persistent Spot",
+    }
+    .to_owned();
     out.push_str(match kind.root {
         Root::Ebs => ", EBS root",
         Root::InstanceStore => ", instance-store root",
@@ -330,6 +333,9 @@ fn step_in_words(step: &Step) -> String {
             )
         }
         Act::Observe => "describe the fleet".to_owned(),
+        Act::Launch(name, kind) => format!("launch {{{name}}}: {}", properties_in_words(kind)),
+        Act::Pass(ms) => format!("let {ms} ms pass"),
+        Act::Rest => "wait until no instance is on its way".to_owned(),
     };
     if step.control {
         out.push_str("  [control]");

@@ -390,7 +390,8 @@ fn play<'a>(
                 state,
             }));
         }
-        Some(Intent::Call | Intent::Together | Intent::Observe) | None => {}
+        Some(Intent::Pass { .. } | Intent::Rest) => doings.push(Doing::Pause),
+        Some(Intent::Call | Intent::Together | Intent::Observe | Intent::Launch { .. }) | None => {}
     }
     let acts: Vec<&Sent> = of_step().filter(|sent| sent.role == Role::Act).collect();
     if matches!(intent, Some(Intent::Together)) && acts.len() > 1 {

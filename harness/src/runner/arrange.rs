@@ -49,6 +49,8 @@ pub(super) struct Launched {
     pub(super) spot_request: Option<String>,
     /// The Availability Zone it was launched in, if the endpoint says.
     pub(super) zone: Option<String>,
+    /// Where it was when it was last heard of while it was arranged: pending or running.
+    pub(super) state: State,
 }
 
 /// Arranges fixtures for one case.
@@ -57,6 +59,8 @@ pub(super) struct Arranger {
     pub(super) shared: Arc<Shared>,
     pub(super) courier: Courier,
     pub(super) case: String,
+    /// The step that launches, 0 before the first.
+    pub(super) step: usize,
 }
 
 impl Arranger {
@@ -76,7 +80,7 @@ impl Arranger {
             )));
         };
         let call = self.launch_call(name, kind, image, zone);
-        let (_, reply) = self.courier.ask(0, Role::Arrange, &call).await?;
+        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let Some(instance) = protocol::instances(root).into_iter().next() else {
             return Err(ArrangeError::Unsupported(
@@ -87,12 +91,30 @@ impl Arranger {
         if let Some(request) = &instance.spot_request_id {
             self.shared.ledger.own(request);
         }
+        let state = state_of(&instance);
         Ok(Launched {
             id: instance.id,
             kind,
             spot_request: instance.spot_request_id,
             zone: instance.availability_zone,
+            state,
         })
+    }
+
+    /// Makes sure that an instance is what it was wished to be, in whatever state of a launch it is. A kind that the
+    /// run knows to come as wished is taken at its word.
+    pub(super) async fn receive(&self, launched: &mut Launched) -> Result<(), ArrangeError> {
+        let proven = self
+            .shared
+            .proven
+            .get()
+            .is_some_and(|kinds| kinds.contains(&launched.kind));
+        if !proven {
+            let instance = self.await_any(&launched.id).await?;
+            self.is_as_wished(launched, &instance).await?;
+            launched.state = state_of(&instance);
+        }
+        Ok(())
     }
 
     /// Brings launched instances to where they are wished. Over HTTP they are waited for together; a virtual clock
@@ -336,7 +358,7 @@ impl Arranger {
             "DescribeImages",
             [("Filter.1.Name", "root-device-type"), ("Filter.1.Value.1", word)],
         );
-        let (_, reply) = self.courier.ask(0, Role::Arrange, &call).await?;
+        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let mut images = success(&reply).map(protocol::images).unwrap_or_default();
         images.retain(|image| image.root_device_type.as_deref() == Some(word));
         images.sort_by(|one, other| one.id.cmp(&other.id));
@@ -354,7 +376,7 @@ impl Arranger {
                 ("Architecture", "x86_64"),
             ],
         );
-        let (_, reply) = self.courier.ask(0, Role::Arrange, &call).await?;
+        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let id = success(&reply).and_then(|root| root.child_text("imageId"));
         Ok(id.map(|id| Image {
             id: id.to_owned(),
@@ -364,7 +386,7 @@ impl Arranger {
 
     /// Sends a call that must succeed for the fixture to come about.
     async fn change(&self, call: &Call) -> Result<(), ArrangeError> {
-        let (_, reply) = self.courier.ask(0, Role::Arrange, call).await?;
+        let (_, reply) = self.courier.ask(self.step, Role::Arrange, call).await?;
         match success(&reply) {
             Some(_) => Ok(()),
             None => Err(refused(call.action.as_deref().unwrap_or_default(), &reply)),
@@ -392,7 +414,7 @@ impl Arranger {
         loop {
             let (_, reply) = self
                 .courier
-                .ask(0, Role::Arrange, &Self::describe_call([id]))
+                .ask(self.step, Role::Arrange, &Self::describe_call([id]))
                 .await?;
             let instance = success(&reply).and_then(|root| {
                 protocol::instances(root)
@@ -474,7 +496,7 @@ impl Arranger {
             "DescribeInstanceAttribute",
             [("InstanceId", id), ("Attribute", name)],
         );
-        let (_, reply) = self.courier.ask(0, Role::Arrange, &call).await?;
+        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("DescribeInstanceAttribute", &reply))?;
         Ok(protocol::attribute_value(root, name))
     }
@@ -551,6 +573,14 @@ fn must_be(instance: &Instance, state: &str, action: &str) -> Result<(), Arrange
     Err(ArrangeError::Unsupported(format!(
         "right after {action} the instance is {seen}: the endpoint skips {state}"
     )))
+}
+
+/// Where a launched instance is: up already, or on its way.
+fn state_of(instance: &Instance) -> State {
+    match state_name(instance) {
+        "running" => State::Running,
+        _ => State::Pending,
+    }
 }
 
 fn state_name(instance: &Instance) -> &str {

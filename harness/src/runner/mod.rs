@@ -3,14 +3,14 @@
 //! Enters: a contract, a plan, an endpoint, credentials. Leaves: events, in order within each case. It knows no
 //! report and no file. Everything that is sent passes the courier, and with it the guard.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::check::Judge;
-use crate::contract::{Confidence, Contract};
+use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::{Endpoint, Ledger};
 use crate::journal::{self, Event, RunEnded, RunStarted};
 use crate::plan::Plan;
@@ -48,6 +48,8 @@ pub struct Options {
     pub settle_timeout: Duration,
     /// How long descriptions may lag behind what was answered.
     pub visibility_timeout: Duration,
+    /// The longest that a step which lets time pass may take by a real clock.
+    pub longest_pass: Duration,
     /// The most requests that a run may send; clean-up is not counted.
     pub max_requests: usize,
     /// What instances are launched from.
@@ -87,6 +89,8 @@ struct Shared {
     images: arrange::Images,
     /// How many times descriptions did not come to fit although they had all their time to lag.
     lost: AtomicUsize,
+    /// The kinds of instances that were seen to come as wished; set once, before cases that rely on it.
+    proven: OnceLock<Vec<FixtureKind>>,
 }
 
 /// Plays a plan. The events end with [`Event::RunEnded`]; the error is the reason why no case was played at all.
@@ -110,6 +114,7 @@ pub async fn run(
         failed_in_a_row: AtomicUsize::new(0),
         images: arrange::Images::default(),
         lost: AtomicUsize::new(0),
+        proven: OnceLock::new(),
         options,
     });
     // Nothing of a run that cannot begin reaches the journal.

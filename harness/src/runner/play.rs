@@ -11,6 +11,7 @@ use super::names::CaseNames;
 use crate::call::{Auth, Call};
 use crate::check::CaseJudge;
 use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State, Step};
+use crate::endpoint::Endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Exchanged, FixtureReady, Intent, Noted, Role, StepStarted,
 };
@@ -136,7 +137,7 @@ impl Player<'_> {
     }
 
     async fn arrange_together(&mut self, wishes: &[(String, FixtureKind)]) -> Result<(), Ending> {
-        let arranger = self.arranger();
+        let arranger = self.arranger(0);
         let before = self.launched.len();
         for (name, kind) in wishes {
             let zone = self.launched.first().and_then(|one| one.zone.as_deref());
@@ -156,39 +157,92 @@ impl Player<'_> {
             .zip(self.launched.iter().skip(before).cloned())
             .collect();
         for (name, launched) in ready {
-            if launched.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
-                let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
-                return Err(Ending::Unsupported(reason.to_owned()));
-            }
-            self.names
-                .add(&name, &launched.id, launched.spot_request.as_deref());
-            let ready = FixtureReady {
-                case: self.case.name.clone(),
-                name,
-                id: launched.id,
-                kind: launched.kind,
-                spot_request: launched.spot_request,
-            };
-            self.judge.fixture(&ready);
-            self.shared.tell(Event::FixtureReady(ready)).await;
+            self.introduce(name, launched.kind, launched).await?;
         }
         Ok(())
     }
 
-    fn arranger(&self) -> Arranger {
+    /// Makes an instance known by its name, to the steps, the judge and the journal.
+    async fn introduce(&mut self, name: String, kind: FixtureKind, launched: Launched) -> Result<(), Ending> {
+        if launched.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
+            let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
+            return Err(Ending::Unsupported(reason.to_owned()));
+        }
+        self.names
+            .add(&name, &launched.id, launched.spot_request.as_deref());
+        let ready = FixtureReady {
+            case: self.case.name.clone(),
+            name,
+            id: launched.id,
+            kind,
+            spot_request: launched.spot_request,
+        };
+        self.judge.fixture(&ready);
+        self.shared.tell(Event::FixtureReady(ready)).await;
+        Ok(())
+    }
+
+    /// Launches one more instance in the middle of a case.
+    async fn launch(
+        &mut self,
+        number: usize,
+        name: &str,
+        kind: FixtureKind,
+    ) -> Result<Vec<Exchanged>, Ending> {
+        let arranger = self.arranger(number);
+        let zone = self.launched.first().and_then(|one| one.zone.as_deref());
+        let kind = FixtureKind {
+            state: State::Running,
+            ..kind
+        };
+        let mut launched = arranger.launch(name, kind, zone).await?;
+        self.launched.push(launched.clone());
+        arranger.receive(&mut launched).await?;
+        if let Some(last) = self.launched.last_mut() {
+            last.clone_from(&launched);
+        }
+        let kind = FixtureKind {
+            state: launched.state,
+            ..kind
+        };
+        self.introduce(name.to_owned(), kind, launched).await?;
+        Ok(Vec::new())
+    }
+
+    /// Lets time pass. A virtual clock is moved; a real one is not waited for longer than the run allows.
+    async fn pass(&self, ms: u32) -> Vec<Exchanged> {
+        let span = Duration::from_millis(u64::from(ms));
+        let most = match self.shared.options.endpoint {
+            Endpoint::InProcess(_) => span,
+            Endpoint::Http(_) => self.shared.options.longest_pass,
+        };
+        self.courier.pause(span.min(most)).await;
+        Vec::new()
+    }
+
+    /// Describes the fleet until nothing in it is on its way, or time is up.
+    async fn rest(&self, number: usize) -> Result<Vec<Exchanged>, Ending> {
+        self.look_until(number, self.shared.options.settle_timeout, |reply| {
+            self.judge.at_rest(reply)
+        })
+        .await
+    }
+
+    fn arranger(&self, step: usize) -> Arranger {
         Arranger {
             shared: Arc::clone(self.shared),
             courier: self.courier.clone(),
             case: self.case.name.clone(),
+            step,
         }
     }
 
     /// Whether a step of the case holds this text.
     fn speaks_of(&self, text: &str) -> bool {
-        self.case.steps.iter().any(|step| match &step.act {
-            Act::Call(call) | Act::Together(call, _) => call.params.iter().any(|(_, value)| value == text),
-            Act::Settle(..) | Act::Observe => false,
-        })
+        let calls = self.case.steps.iter().filter_map(|step| step.act.call());
+        calls
+            .flat_map(|call| &call.params)
+            .any(|(_, value)| value == text)
     }
 
     async fn step(&mut self, number: usize, step: &Step) -> Result<(), Ending> {
@@ -204,6 +258,9 @@ impl Player<'_> {
                 state: state.wire_name().unwrap_or_default().to_owned(),
             },
             Act::Observe => Intent::Observe,
+            Act::Launch(name, _) => Intent::Launch { name: name.clone() },
+            Act::Pass(ms) => Intent::Pass { ms: *ms },
+            Act::Rest => Intent::Rest,
         };
         let started = StepStarted {
             case: self.case.name.clone(),
@@ -218,6 +275,9 @@ impl Player<'_> {
             Act::Together(template, times) => self.together(number, template, *times).await?,
             Act::Settle(..) => self.settle(number, &intent).await?,
             Act::Observe => self.observe(number).await?,
+            Act::Launch(name, kind) => self.launch(number, name, *kind).await?,
+            Act::Pass(ms) => self.pass(*ms).await,
+            Act::Rest => self.rest(number).await?,
         };
         let judged = self.judge.judge(&started, &exchanges);
         self.worst = judged
@@ -362,13 +422,9 @@ impl Player<'_> {
     }
 
     async fn clean(&self) {
-        let arranger = self.arranger();
-        let protected = self.case.steps.iter().any(|step| match &step.act {
-            Act::Call(call) | Act::Together(call, _) => {
-                call.action.as_deref() == Some("ModifyInstanceAttribute")
-            }
-            Act::Settle(..) | Act::Observe => false,
-        });
+        let arranger = self.arranger(0);
+        let mut calls = self.case.steps.iter().filter_map(|step| step.act.call());
+        let protected = calls.any(|call| call.action.as_deref() == Some("ModifyInstanceAttribute"));
         for id in arranger.remove(&self.launched, protected).await {
             let text = format!(
                 "{id} could not be removed; it carries the tag stopcheck={}/…",

@@ -104,6 +104,7 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
         // A stop is called stuck after ten minutes; the clock is virtual, so they cost nothing.
         settle_timeout: Duration::from_secs(660),
         visibility_timeout: Duration::from_secs(60),
+        longest_pass: Duration::from_millis(200),
         max_requests: 100_000,
         launch: Launch {
             ebs_image: None,

@@ -4,7 +4,7 @@
 
 mod mistakes;
 
-use super::super::{Act, Check, Condition, Demand, Level, Market, Root, State};
+use super::super::{Act, Check, Condition, Demand, Level, Market, Root, Scenario, State};
 use super::*;
 use crate::call::{Auth, Method};
 
@@ -216,12 +216,75 @@ fn a_call_numbers_its_ids_and_then_has_its_options_and_parameters() {
     };
     assert_eq!((&call.action, &call.form.version), (&None, &None));
     assert_eq!(
-        (call.form.method, call.auth(), second.control),
+        (call.form.method, call.form.auth, second.control),
         (Method::Get, Auth::Unsigned, false)
     );
     assert!(call.form.content_type.is_some());
     assert!(matches!(&third.act, Act::Settle(names, State::Stopped) if names == &["a"]));
     assert!(matches!(fourth.act, Act::Observe));
+}
+
+/// The last scenario of the embedded specs and this one, or what is wrong with it.
+fn with_scenario(steps: &str) -> Result<Scenario, String> {
+    let text = format!(
+        "[[scenario]]\nname = \"x/y\"\npurpose = \"x\"\nclauses = []\nfixtures = {{ a = \"running\" }}\nsteps = [\n{steps}\n]\n"
+    );
+    let files: Vec<(&str, &str)> = EMBEDDED
+        .iter()
+        .copied()
+        .chain([("x.toml", text.as_str())])
+        .collect();
+    let contract = load(&files, Edition::Current).map_err(|errors| errors.to_string())?;
+    contract
+        .scenarios
+        .last()
+        .cloned()
+        .ok_or_else(|| "there is none".to_owned())
+}
+
+#[test]
+fn a_launch_names_an_instance_that_later_steps_may_use() {
+    let scenario = with_scenario(
+        "{ launch = \"b\", kind = { root = \"instance-store\" } },\n{ pass = 1500 },\n{ rest = true },\n\
+         { call = \"StopInstances\", ids = [\"{a}\", \"{b}\"] },",
+    )
+    .expect("the steps are known");
+    let acts: Vec<&Act> = scenario.steps.iter().map(|step| &step.act).collect();
+    let [
+        Act::Launch(name, kind),
+        Act::Pass(1500),
+        Act::Rest,
+        Act::Call(call),
+    ] = acts.as_slice()
+    else {
+        panic!("launch, pass, rest, call, not {acts:?}");
+    };
+    assert_eq!((name.as_str(), kind.root), ("b", Root::InstanceStore));
+    assert_eq!(call.params.len(), 2);
+}
+
+#[test]
+fn a_launch_comes_before_its_name_and_only_once() {
+    for (steps, says) in [
+        (
+            "{ call = \"StopInstances\", ids = [\"{b}\"] },\n{ launch = \"b\" },",
+            "x.toml: line 7: unknown fixture \"b\"",
+        ),
+        ("{ launch = \"a\" },", "x.toml: line 7: duplicate fixture \"a\""),
+        (
+            "{ launch = \"unknown\" },",
+            "x.toml: line 7: \"unknown\" is no name of a fixture",
+        ),
+        ("{ pass = 0 },", "x.toml: line 7: pass"),
+        ("{ rest = false },", "x.toml: line 7: a step has exactly one of"),
+        (
+            "{ rest = true, observe = true },",
+            "x.toml: line 7: a step has exactly one of",
+        ),
+    ] {
+        let error = with_scenario(steps).expect_err(steps);
+        assert!(error.contains(says), "{steps}\n{error}");
+    }
 }
 
 #[test]

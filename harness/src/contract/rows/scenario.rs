@@ -23,11 +23,11 @@ impl Reader<'_> {
             .get("fixtures")
             .map(|node| self.fixtures(node))
             .unwrap_or_default();
-        let names: Vec<&str> = fixtures.iter().map(|(name, _)| name.as_str()).collect();
+        let mut names: Vec<String> = fixtures.iter().map(|(name, _)| name.clone()).collect();
         let steps = self
             .need_some(&table, "steps")
             .iter()
-            .map(|node| self.step(node, &names))
+            .map(|node| self.step(node, &mut names))
             .collect();
         let scenario = Scenario {
             purpose: self.filled(&table, "purpose"),
@@ -47,21 +47,22 @@ impl Reader<'_> {
         entries
             .iter()
             .map(|entry| {
-                let name = entry.key.as_str();
-                let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-                if name.is_empty() || !name.bytes().all(in_name) || is_decoy(name) {
-                    self.wrong(
-                        entry.line,
-                        Mistake::BadName {
-                            noun: "fixture",
-                            name: name.to_owned(),
-                            rule: "small letters, digits and -, and neither unknown nor short",
-                        },
-                    );
-                }
-                (name.to_owned(), self.fixture(&entry.node))
+                self.instance_name(entry.line, &entry.key);
+                (entry.key.clone(), self.fixture(&entry.node))
             })
             .collect()
+    }
+
+    fn instance_name(&mut self, line: usize, name: &str) {
+        let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if name.is_empty() || !name.bytes().all(in_name) || is_decoy(name) {
+            let mistake = Mistake::BadName {
+                noun: "fixture",
+                name: name.to_owned(),
+                rule: "small letters, digits and -, and neither unknown nor short",
+            };
+            self.wrong(line, mistake);
+        }
     }
 
     fn fixture(&mut self, node: &Node) -> FixtureKind {
@@ -106,7 +107,9 @@ impl Reader<'_> {
         }
     }
 
-    fn step(&mut self, node: &Node, fixtures: &[&str]) -> Step {
+    /// A step. A launch adds to the names that later steps may use.
+    fn step(&mut self, node: &Node, names: &mut Vec<String>) -> Step {
+        const VERBS: &[&str] = &["call", "settle", "observe", "launch", "pass", "rest"];
         const CALL: &[&str] = &[
             "call",
             "ids",
@@ -123,14 +126,23 @@ impl Reader<'_> {
         ];
         const SETTLE: &[&str] = &["settle", "state", "witness"];
         const OBSERVE: &[&str] = &["observe", "witness"];
-        let has = |key: &str| match &node.value {
-            Value::Table(entries) => entries.iter().any(|entry| entry.key == key),
-            Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::List(_) | Value::Other(_) => false,
+        const LAUNCH: &[&str] = &["launch", "kind"];
+        const PASS: &[&str] = &["pass"];
+        const REST: &[&str] = &["rest", "witness"];
+        let verbs: Vec<&str> = match &node.value {
+            Value::Table(entries) => entries
+                .iter()
+                .map(|entry| entry.key.as_str())
+                .filter(|key| VERBS.contains(key))
+                .collect(),
+            Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::List(_) | Value::Other(_) => {
+                Vec::new()
+            }
         };
-        let (table, act) = match (has("call"), has("settle"), has("observe")) {
-            (true, false, false) => {
+        let (table, act) = match verbs.as_slice() {
+            ["call"] => {
                 let table = self.table("step", node, CALL);
-                let template = self.call(&table, fixtures);
+                let template = self.call(&table, names);
                 let together = table
                     .get("together")
                     .and_then(|node| self.number("together", node, 2, 64));
@@ -140,22 +152,48 @@ impl Reader<'_> {
                 };
                 (table, act)
             }
-            (false, true, false) => {
+            ["settle"] => {
                 let table = self.table("step", node, SETTLE);
-                let act = self.settle(&table, fixtures);
+                let act = self.settle(&table, names);
                 (table, act)
             }
-            (false, false, true) => {
-                let table = self.table("step", node, OBSERVE);
-                if table
-                    .get("observe")
-                    .is_some_and(|node| !self.truth("observe", node))
-                {
+            ["launch"] => {
+                let table = self.table("step", node, LAUNCH);
+                let name = self.filled(&table, "launch");
+                let line = table.get("launch").map_or(node.line, |node| node.line);
+                self.instance_name(line, &name);
+                if names.contains(&name) {
+                    let first = "this scenario".to_owned();
+                    let noun = "fixture";
+                    let name = name.clone();
+                    self.wrong(line, Mistake::Duplicate { noun, name, first });
+                }
+                let kind = table
+                    .get("kind")
+                    .map(|node| self.fixture(node))
+                    .unwrap_or_default();
+                names.push(name.clone());
+                (table, Act::Launch(name, kind))
+            }
+            ["pass"] => {
+                let table = self.table("step", node, PASS);
+                let ms = table
+                    .get("pass")
+                    .and_then(|node| self.number("pass", node, 1, LONGEST_PASS_MS));
+                (table, Act::Pass(ms.unwrap_or(1)))
+            }
+            [verb @ ("observe" | "rest")] => {
+                let (keys, act) = match *verb {
+                    "rest" => (REST, Act::Rest),
+                    _ => (OBSERVE, Act::Observe),
+                };
+                let table = self.table("step", node, keys);
+                if table.get(verb).is_some_and(|node| !self.truth(verb, node)) {
                     self.wrong(node.line, Mistake::StepShape);
                 }
-                (table, Act::Observe)
+                (table, act)
             }
-            (false, false, false) | (true, true, _) | (true, _, true) | (_, true, true) => {
+            _ => {
                 if let Value::Table(_) = node.value {
                     self.wrong(node.line, Mistake::StepShape);
                 } else {
@@ -181,17 +219,17 @@ impl Reader<'_> {
         }
     }
 
-    fn settle(&mut self, table: &Table<'_>, fixtures: &[&str]) -> Act {
+    fn settle(&mut self, table: &Table<'_>, fixtures: &[String]) -> Act {
         let nodes = self.need_some(table, "settle");
         let mut names = Vec::new();
         for node in nodes {
             let Some(name) = self.text("settle", node) else {
                 continue;
             };
-            if !fixtures.contains(&name) {
+            if !fixtures.iter().any(|known| known == name) {
                 self.wrong(
                     node.line,
-                    Mistake::unknown_word("fixture", name, fixtures.iter().copied()),
+                    Mistake::unknown_word("fixture", name, fixtures.iter().map(String::as_str)),
                 );
             }
             names.push(name.to_owned());
@@ -202,7 +240,7 @@ impl Reader<'_> {
         Act::Settle(names, state.unwrap_or(State::Stopped))
     }
 
-    fn call(&mut self, table: &Table<'_>, fixtures: &[&str]) -> CallTemplate {
+    fn call(&mut self, table: &Table<'_>, fixtures: &[String]) -> CallTemplate {
         let mut action = Some(self.filled(table, "call"));
         let mut params = Vec::new();
         let ids = table
@@ -292,7 +330,7 @@ impl Reader<'_> {
     }
 
     /// A text in which every reference names a fixture or a decoy.
-    fn holed(&mut self, key: &'static str, node: &Node, fixtures: &[&str]) -> Option<String> {
+    fn holed(&mut self, key: &'static str, node: &Node, fixtures: &[String]) -> Option<String> {
         let text = self.text(key, node)?;
         let mut rest = text;
         while let Some((_, after)) = rest.split_once('{') {
@@ -305,8 +343,8 @@ impl Reader<'_> {
                 );
                 break;
             };
-            if !fixtures.contains(&name) && !is_decoy(name) && !is_part(name, fixtures) {
-                let known = fixtures.iter().chain(DECOYS).copied();
+            if !fixtures.iter().any(|known| known == name) && !is_decoy(name) && !is_part(name, fixtures) {
+                let known = fixtures.iter().map(String::as_str).chain(DECOYS.iter().copied());
                 self.wrong(node.line, Mistake::unknown_word("fixture", name, known));
             }
             rest = after;
@@ -314,6 +352,9 @@ impl Reader<'_> {
         Some(text.to_owned())
     }
 }
+
+/// Nobody needs more time than an hour, and nobody waits for it.
+const LONGEST_PASS_MS: i64 = 3_600_000;
 
 /// The references that name no instance; `unknown` may be followed by a number.
 const DECOYS: &[&str] = &["short", "unknown", "unknown2"];
@@ -326,9 +367,10 @@ fn is_decoy(name: &str) -> bool {
 }
 
 /// Whether a reference is to a part of a fixture: its Spot request, or its id in upper case.
-fn is_part(name: &str, fixtures: &[&str]) -> bool {
-    name.split_once('.')
-        .is_some_and(|(fixture, part)| fixtures.contains(&fixture) && matches!(part, "spot" | "upper"))
+fn is_part(name: &str, fixtures: &[String]) -> bool {
+    name.split_once('.').is_some_and(|(fixture, part)| {
+        fixtures.iter().any(|known| known == fixture) && matches!(part, "spot" | "upper")
+    })
 }
 
 /// `{unknown1..100}` written out; any other text as it is.

@@ -341,7 +341,7 @@ fn names_have_their_letters() {
 
 #[test]
 fn a_step_does_exactly_one_thing() {
-    let shape = "a step has exactly one of call, settle and observe";
+    let shape = "a step has exactly one of call, settle, observe, launch, pass and rest";
     mistake_here("{ observe = true }", "{ observe = false }", shape);
     mistake_here(
         "{ observe = true }",
