@@ -275,7 +275,7 @@ fn a_launch_comes_before_its_name_and_only_once() {
             "{ launch = \"unknown\" },",
             "x.toml: line 7: \"unknown\" is no name of a fixture",
         ),
-        ("{ pass = 0 },", "x.toml: line 7: pass"),
+        ("{ pass = 0 },", "x.toml: line 7: \"pass\" is 0"),
         ("{ rest = false },", "x.toml: line 7: a step has exactly one of"),
         (
             "{ rest = true, observe = true },",
