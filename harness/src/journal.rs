@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::contract::{ClauseId, Confidence, Edition, FixtureKind};
+use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, Scenario};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
@@ -72,10 +72,54 @@ pub struct CaseStarted {
     pub case: String,
     /// Its position in the plan, from 0; reports list cases in this order.
     pub index: usize,
+    /// The phase it belongs to.
+    #[serde(default, skip_serializing_if = "Phase::is_scenarios")]
+    pub phase: Phase,
+    /// Whether it was only searched with: an attempt on the way to a smaller case, or one whose findings are known
+    /// already. Its findings are told by another case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draft: bool,
     /// What it shows.
     pub purpose: String,
     /// The clauses it is there for.
     pub clauses: Vec<ClauseId>,
+    /// What is played, so that it can be played again by whoever has the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Box<Scenario>>,
+}
+
+/// Where the cases of a run come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Named by the contract or by a user.
+    #[default]
+    Scenarios,
+    /// From a covering array, and from the borders of values.
+    Coverage,
+    /// From a seed.
+    Random,
+    /// Bytes that no HTTP library sends.
+    Wire,
+    /// From a finding of an earlier run.
+    Replay,
+}
+
+impl Phase {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Scenarios => "scenarios",
+            Phase::Coverage => "coverage",
+            Phase::Random => "random",
+            Phase::Wire => "wire",
+            Phase::Replay => "replay",
+        }
+    }
+
+    fn is_scenarios(&self) -> bool {
+        *self == Phase::Scenarios
+    }
 }
 
 /// An arranged instance.

@@ -52,6 +52,14 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is a service in this process, made anew for each case, with a clock of its own.
+    pub fn is_in_process(&self) -> bool {
+        match self {
+            Endpoint::InProcess(_) => true,
+            Endpoint::Http(_) => false,
+        }
+    }
+
     /// Sends a request exactly as it is and returns what comes back exactly as it is.
     pub async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         match self {

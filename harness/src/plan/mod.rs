@@ -3,6 +3,9 @@
 //! Enters: a contract and a filter. Leaves: a [`Plan`], its cases in a stable order. Phases that generate cases add
 //! theirs here; the named scenarios come as they stand in the contract.
 
+pub mod script;
+pub mod shrink;
+
 use crate::call::{Auth, Call};
 use crate::contract::{CallTemplate, Contract, Scenario};
 

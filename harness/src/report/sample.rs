@@ -6,7 +6,7 @@ use crate::contract::{
     FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Finding, FixtureReady, Intent, Judged,
+    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Finding, FixtureReady, Intent, Judged, Phase,
     RequestRecord, Role, RunEnded, RunStarted, SCHEMA, StepStarted,
 };
 use crate::report::repeat::Sent;
@@ -335,6 +335,9 @@ impl Played<'_> {
         let mut events = vec![Event::CaseStarted(CaseStarted {
             case: case.clone(),
             index: self.index,
+            phase: Phase::Scenarios,
+            draft: false,
+            scenario: None,
             purpose: format!("What {case} shows."),
             clauses: ids(self.clauses),
         })];

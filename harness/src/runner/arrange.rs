@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::Shared;
-use super::courier::{Courier, SendError};
+use super::courier::{Asked, Courier, SendError};
 use crate::call::Call;
 use crate::contract::{FixtureKind, Market, Root, State};
 use crate::endpoint::Endpoint;
-use crate::journal::{Exchanged, Role};
+use crate::journal::Role;
 use crate::protocol::{self, Body, Image, Instance, Reply};
 
 /// How long it is worth asking for an instance that was just launched (VIS-09), and for a state on the way.
@@ -80,7 +80,7 @@ impl Arranger {
             )));
         };
         let call = self.launch_call(name, kind, image, zone);
-        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let Some(instance) = protocol::instances(root).into_iter().next() else {
             return Err(ArrangeError::Unsupported(
@@ -358,7 +358,7 @@ impl Arranger {
             "DescribeImages",
             [("Filter.1.Name", "root-device-type"), ("Filter.1.Value.1", word)],
         );
-        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let mut images = success(&reply).map(protocol::images).unwrap_or_default();
         images.retain(|image| image.root_device_type.as_deref() == Some(word));
         images.sort_by(|one, other| one.id.cmp(&other.id));
@@ -376,7 +376,7 @@ impl Arranger {
                 ("Architecture", "x86_64"),
             ],
         );
-        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let id = success(&reply).and_then(|root| root.child_text("imageId"));
         Ok(id.map(|id| Image {
             id: id.to_owned(),
@@ -386,7 +386,7 @@ impl Arranger {
 
     /// Sends a call that must succeed for the fixture to come about.
     async fn change(&self, call: &Call) -> Result<(), ArrangeError> {
-        let (_, reply) = self.courier.ask(self.step, Role::Arrange, call).await?;
+        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, call).await?;
         match success(&reply) {
             Some(_) => Ok(()),
             None => Err(refused(call.action.as_deref().unwrap_or_default(), &reply)),
@@ -412,7 +412,7 @@ impl Arranger {
         let until = self.courier.now_ms() + ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
         let mut wait = self.shared.options.first_wait();
         loop {
-            let (_, reply) = self
+            let Asked { reply, .. } = self
                 .courier
                 .ask(self.step, Role::Arrange, &Self::describe_call([id]))
                 .await?;
@@ -496,7 +496,7 @@ impl Arranger {
             "DescribeInstanceAttribute",
             [("InstanceId", id), ("Attribute", name)],
         );
-        let (_, reply) = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("DescribeInstanceAttribute", &reply))?;
         Ok(protocol::attribute_value(root, name))
     }
@@ -599,9 +599,9 @@ fn root_word(root: Root) -> &'static str {
 }
 
 /// Whether the instances of a termination are on their way out.
-fn gone(outcome: &Result<(Exchanged, Reply), SendError>) -> bool {
+fn gone(outcome: &Result<Asked, SendError>) -> bool {
     match outcome {
-        Ok((_, reply)) => {
+        Ok(Asked { reply, .. }) => {
             success(reply).is_some() || answer_in_words(reply).contains("InvalidInstanceID.NotFound")
         }
         Err(_) => false,

@@ -1,11 +1,13 @@
 //! The one way out: a call becomes a signed request, passes the guard, is sent and is recorded.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::teller::Teller;
 use super::{Shared, names};
 use crate::call::Call;
+use crate::check::Heard;
 use crate::endpoint::{self, Blocked, Endpoint, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
 use crate::protocol::{self, Body, Reply, SignError};
@@ -23,6 +25,29 @@ pub(super) struct Courier {
     endpoint: Endpoint,
     target: protocol::Target,
     case: String,
+    teller: Teller,
+    /// Requests sent so far in this case.
+    count: Arc<AtomicUsize>,
+}
+
+/// The answer that counts to a call.
+#[derive(Debug)]
+pub(super) struct Asked {
+    role: Role,
+    pub(super) reply: Reply,
+    at_ms: u64,
+}
+
+impl Asked {
+    /// The same with its call, as the judge hears it.
+    pub(super) fn heard<'a>(&'a self, call: &'a Call) -> Heard<'a> {
+        Heard {
+            role: self.role,
+            call,
+            reply: Some(&self.reply),
+            at_ms: self.at_ms,
+        }
+    }
 }
 
 /// Why a call got no answer.
@@ -38,12 +63,14 @@ pub(super) enum SendError {
     Interrupted,
     #[error("the endpoint no longer answers: the last {GONE_AFTER} requests failed")]
     Gone,
+    #[error("the answers of one case are too large to be kept until it has ended")]
+    TooMuch,
     #[error("the budget of {0} requests is used up (--max-requests)")]
     Budget(usize),
 }
 
 impl Courier {
-    pub(super) fn new(shared: &Arc<Shared>, case: &str) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, case: &str, teller: Teller) -> Self {
         let endpoint = shared.options.endpoint.for_case(case);
         let target = endpoint.target(&shared.options.region);
         Courier {
@@ -51,7 +78,14 @@ impl Courier {
             endpoint,
             target,
             case: case.to_owned(),
+            teller,
+            count: Arc::default(),
         }
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -62,32 +96,30 @@ impl Courier {
         self.endpoint.pause(span).await;
     }
 
-    /// Sends a call, again while it is throttled, and returns the answer that counts with its record.
-    pub(super) async fn ask(
-        &self,
-        step: usize,
-        role: Role,
-        call: &Call,
-    ) -> Result<(Exchanged, Reply), SendError> {
+    /// Sends a call, again while it is throttled, and returns the answer that counts.
+    pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<Asked, SendError> {
         let mut wait = Duration::from_millis(200);
         let mut attempt = 0;
         loop {
-            let (mut exchanged, reply) = self.once(step, role, call).await?;
-            let most = match passing(&reply) {
+            let (asked, mut exchanged) = self.once(step, role, call).await?;
+            let most = match passing(&asked.reply) {
                 Passing::No => 0,
                 Passing::Throttled => RETRIES,
                 Passing::Fault => FAULT_RETRIES,
             };
-            if attempt >= most {
-                self.shared
-                    .tell(Event::Exchanged(Box::new(exchanged.clone())))
-                    .await;
-                return Ok((exchanged, reply));
-            }
-            if role == Role::Act {
+            let last = attempt >= most;
+            if let Some(exchanged) = &mut exchanged
+                && !last
+                && role == Role::Act
+            {
                 exchanged.role = Role::Retried;
             }
-            self.shared.tell(Event::Exchanged(Box::new(exchanged))).await;
+            if let Some(exchanged) = exchanged {
+                self.teller.tell(Event::Exchanged(exchanged)).await;
+            }
+            if last {
+                return Ok(asked);
+            }
             attempt += 1;
             // Workers that were throttled together must not come back together.
             let jitter = names::jitter(self.shared.options.seed, &format!("{} {attempt}", self.case));
@@ -96,7 +128,13 @@ impl Courier {
         }
     }
 
-    async fn once(&self, step: usize, role: Role, call: &Call) -> Result<(Exchanged, Reply), SendError> {
+    /// Sends a call once. The record is made if somebody listens.
+    async fn once(
+        &self,
+        step: usize,
+        role: Role,
+        call: &Call,
+    ) -> Result<(Asked, Option<Box<Exchanged>>), SendError> {
         let shared = &self.shared;
         if role != Role::Clean {
             if *shared.interrupted.borrow() {
@@ -109,6 +147,10 @@ impl Courier {
         if shared.failed_in_a_row.load(Ordering::Relaxed) >= GONE_AFTER {
             return Err(SendError::Gone);
         }
+        if self.teller.is_full() {
+            return Err(SendError::TooMuch);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.now_ms();
         let request = protocol::encode(call, &self.target);
         let request = protocol::sign(
@@ -138,15 +180,19 @@ impl Courier {
         match outcome {
             Ok(response) => {
                 shared.failed_in_a_row.store(0, Ordering::Relaxed);
+                let asked = |reply| Asked { role, reply, at_ms };
+                if !self.teller.listens() {
+                    // Nothing of it is told, so nothing of it can tell a secret.
+                    return Ok((asked(protocol::decode(&response)), None));
+                }
                 let exchanged = record(Ok(&response));
                 let reply = read(&exchanged.answer);
-                Ok((exchanged, reply))
+                Ok((asked(reply), Some(Box::new(exchanged))))
             }
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
-                shared
-                    .tell(Event::Exchanged(Box::new(record(Err(error.to_string())))))
-                    .await;
+                let failed = record(Err(error.to_string()));
+                self.teller.tell(Event::Exchanged(Box::new(failed))).await;
                 Err(error.into())
             }
         }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::{Endpoint, Ledger};
-use crate::journal::{self, Event, RunEnded, RunStarted};
+use crate::journal::{self, Event, Phase, RunEnded, RunStarted};
 use crate::plan::Plan;
 use crate::protocol::Keyring;
 
@@ -21,6 +21,7 @@ mod courier;
 mod names;
 mod play;
 mod preflight;
+mod teller;
 
 pub use preflight::PreflightError;
 
@@ -142,7 +143,13 @@ pub async fn run(
             while !*shared.interrupted.borrow() {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(case) = cases.get(index) else { break };
-                play::play(&shared, index, case).await;
+                let manner = play::Manner {
+                    teller: teller::Teller::Live(shared.events.clone()),
+                    index,
+                    phase: Phase::Scenarios,
+                    hasty: false,
+                };
+                play::play(&shared, case, manner).await;
             }
         });
     }

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
-use super::courier::{Courier, SendError};
+use super::courier::{Asked, Courier, SendError};
 use super::names::CaseNames;
+use super::teller::Teller;
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, Heard};
-use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State, Step};
+use crate::contract::{Act, CallTemplate, ClauseId, FixtureKind, Scenario, State, Step};
 use crate::endpoint::Endpoint;
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Exchanged, FixtureReady, Intent, Noted, Role, StepStarted,
+    CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
 };
 use crate::plan::{self, Names as _};
 use crate::protocol::Reply;
@@ -23,42 +24,95 @@ use crate::verdict::{Outcome, Verdict};
 const LOST_OFTEN: usize = 3;
 /// How long is then waited, in milliseconds.
 const LITTLE_MS: u64 = 2_000;
+/// How long descriptions may lag behind while cases are only searched with, in milliseconds.
+const HASTY_MS: u64 = 100;
+
+/// How a case is played.
+#[derive(Debug, Clone)]
+pub(super) struct Manner {
+    /// Where its events go.
+    pub(super) teller: Teller,
+    /// Its place among the cases of the run.
+    pub(super) index: usize,
+    /// The phase it belongs to.
+    pub(super) phase: Phase,
+    /// Whether it is only searched with: descriptions are then given little time to lag. What is found so is a lead;
+    /// whoever tells it plays the case again with patience.
+    pub(super) hasty: bool,
+}
+
+/// What became of a case.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) outcome: Outcome,
+    pub(super) findings: Vec<Finding>,
+    /// The clauses that were looked at and held, sorted; none where nobody listens.
+    pub(super) held: Vec<ClauseId>,
+    /// Steps judged.
+    pub(super) steps: usize,
+    /// Requests sent, those that arrange and clean up included.
+    pub(super) requests: usize,
+}
 
 /// Plays a case and tells its events.
-pub(super) async fn play(shared: &Arc<Shared>, index: usize, case: &Scenario) {
-    shared
-        .tell(Event::CaseStarted(CaseStarted {
+pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) -> Played {
+    let teller = manner.teller.clone();
+    if teller.listens() {
+        let started = CaseStarted {
             case: case.name.clone(),
-            index,
+            index: manner.index,
+            phase: manner.phase,
+            draft: false,
             purpose: case.purpose.clone(),
             clauses: case.clauses.clone(),
-        }))
-        .await;
+            scenario: Some(Box::new(case.clone())),
+        };
+        teller.tell(Event::CaseStarted(started)).await;
+    }
     let mut player = Player {
         shared,
         case,
-        courier: Courier::new(shared, &case.name),
+        courier: Courier::new(shared, &case.name, teller.clone()),
         judge: CaseJudge::new(Arc::clone(&shared.judge), &case.name),
         names: CaseNames::new(shared.options.seed, &case.name),
         launched: Vec::new(),
-        worst: Verdict::Pass,
+        findings: Vec::new(),
+        held: Vec::new(),
+        steps: 0,
+        manner,
     };
-    let outcome = match player.play().await {
+    let ended = player.play().await;
+    let worst = player.findings.iter().map(|finding| finding.verdict).max();
+    let outcome = match ended {
         Ok(()) => Outcome::Judged {
-            verdict: player.worst,
+            verdict: worst.unwrap_or(Verdict::Pass),
         },
         Err(Ending::Unsupported(reason)) => Outcome::Unsupported { reason },
         Err(Ending::Failed(error)) => Outcome::Error {
             what: error.to_string(),
         },
     };
-    player.clean().await;
-    shared
-        .tell(Event::CaseEnded(CaseEnded {
+    // A service that was made for this case alone ends with it; that it is cleaned up is of interest to readers only.
+    if teller.listens() || !shared.options.endpoint.is_in_process() {
+        player.clean().await;
+    }
+    if teller.listens() {
+        let ended = CaseEnded {
             case: case.name.clone(),
-            outcome,
-        }))
-        .await;
+            outcome: outcome.clone(),
+        };
+        teller.tell(Event::CaseEnded(ended)).await;
+    }
+    let mut held = player.held;
+    held.sort_unstable();
+    held.dedup();
+    Played {
+        outcome,
+        findings: player.findings,
+        held,
+        steps: player.steps,
+        requests: player.courier.sent(),
+    }
 }
 
 /// Why a case ended before its last step.
@@ -89,8 +143,14 @@ struct Player<'a> {
     judge: CaseJudge,
     names: CaseNames,
     launched: Vec<Launched>,
-    worst: Verdict,
+    findings: Vec<Finding>,
+    held: Vec<ClauseId>,
+    steps: usize,
+    manner: Manner,
 }
+
+/// The calls of a step, each with the answer that counts.
+type Exchanges = Vec<(Call, Asked)>;
 
 impl Player<'_> {
     async fn play(&mut self) -> Result<(), Ending> {
@@ -178,17 +238,14 @@ impl Player<'_> {
             spot_request: launched.spot_request,
         };
         self.judge.fixture(&ready);
-        self.shared.tell(Event::FixtureReady(ready)).await;
+        if self.manner.teller.listens() {
+            self.manner.teller.tell(Event::FixtureReady(ready)).await;
+        }
         Ok(())
     }
 
     /// Launches one more instance in the middle of a case.
-    async fn launch(
-        &mut self,
-        number: usize,
-        name: &str,
-        kind: FixtureKind,
-    ) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    async fn launch(&mut self, number: usize, name: &str, kind: FixtureKind) -> Result<Exchanges, Ending> {
         let arranger = self.arranger(number);
         let zone = self.launched.first().and_then(|one| one.zone.as_deref());
         let kind = FixtureKind {
@@ -210,7 +267,7 @@ impl Player<'_> {
     }
 
     /// Lets time pass. A virtual clock is moved; a real one is not waited for longer than the run allows.
-    async fn pass(&self, ms: u32) -> Vec<(Exchanged, Reply)> {
+    async fn pass(&self, ms: u32) -> Exchanges {
         let span = Duration::from_millis(u64::from(ms));
         let most = match self.shared.options.endpoint {
             Endpoint::InProcess(_) => span,
@@ -221,7 +278,7 @@ impl Player<'_> {
     }
 
     /// Describes the fleet until nothing in it is on its way, or time is up.
-    async fn rest(&self, number: usize) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    async fn rest(&self, number: usize) -> Result<Exchanges, Ending> {
         self.look_until(number, self.shared.options.settle_timeout, |reply| {
             self.judge.at_rest(reply)
         })
@@ -269,7 +326,9 @@ impl Player<'_> {
             witness: step.witness.clone(),
             control: step.control,
         };
-        self.shared.tell(Event::StepStarted(started.clone())).await;
+        if self.manner.teller.listens() {
+            self.manner.teller.tell(Event::StepStarted(started.clone())).await;
+        }
         let exchanges = match &step.act {
             Act::Call(template) => self.call(number, template).await?,
             Act::Together(template, times) => self.together(number, template, *times).await?,
@@ -279,45 +338,40 @@ impl Player<'_> {
             Act::Pass(ms) => self.pass(*ms).await,
             Act::Rest => self.rest(number).await?,
         };
-        let heard: Vec<Heard<'_>> = exchanges
-            .iter()
-            .map(|(exchanged, reply)| Heard::of(exchanged, Some(reply)))
-            .collect();
+        let heard: Vec<Heard<'_>> = exchanges.iter().map(|(call, asked)| asked.heard(call)).collect();
         let judged = self.judge.judge(&started, &heard);
-        self.worst = judged
-            .findings
-            .iter()
-            .map(|finding| finding.verdict)
-            .fold(self.worst, Verdict::max);
-        self.shared.tell(Event::Judged(judged)).await;
+        self.steps += 1;
+        self.findings.extend(judged.findings.iter().cloned());
+        if self.manner.teller.listens() {
+            self.held.extend(judged.held.iter().cloned());
+            self.manner.teller.tell(Event::Judged(judged)).await;
+        }
         match self.judge.blocked() {
             None => Ok(()),
             Some(reason) => Err(Ending::Unsupported(reason.to_owned())),
         }
     }
 
-    async fn call(&self, number: usize, template: &CallTemplate) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    async fn call(&self, number: usize, template: &CallTemplate) -> Result<Exchanges, Ending> {
         let call = self.fill(template);
-        let (exchanged, reply) = self.courier.ask(number, Role::Act, &call).await?;
-        let wants_proof = self.judge.wants_proof(&call, &reply);
-        let mut exchanges = vec![(exchanged, reply)];
+        let asked = self.courier.ask(number, Role::Act, &call).await?;
+        let wants_proof = self.judge.wants_proof(&call, &asked.reply);
+        let mut exchanges = vec![(call, asked)];
         if wants_proof && !self.launched.is_empty() {
             exchanges.push(self.look(number).await?);
         }
         Ok(exchanges)
     }
 
-    async fn together(
-        &self,
-        number: usize,
-        template: &CallTemplate,
-        times: u8,
-    ) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    async fn together(&self, number: usize, template: &CallTemplate, times: u8) -> Result<Exchanges, Ending> {
         let call = self.fill(template);
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..times {
             let (courier, call) = (self.courier.clone(), call.clone());
-            tasks.spawn(async move { courier.ask(number, Role::Act, &call).await });
+            tasks.spawn(async move {
+                let asked = courier.ask(number, Role::Act, &call).await?;
+                Ok::<_, SendError>((call, asked))
+            });
         }
         let mut exchanges = Vec::new();
         while let Some(ended) = tasks.join_next().await {
@@ -330,7 +384,7 @@ impl Player<'_> {
     }
 
     /// Describes the fleet until the fixtures are in the state, cannot come there any more, or time is up.
-    async fn settle(&self, number: usize, intent: &Intent) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    async fn settle(&self, number: usize, intent: &Intent) -> Result<Exchanges, Ending> {
         let Intent::Settle { ids, state } = intent else {
             return Ok(Vec::new());
         };
@@ -356,7 +410,7 @@ impl Player<'_> {
     }
 
     /// Describes the fleet until it fits what is believed of it, or descriptions had their time to lag.
-    async fn observe(&self, number: usize) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    async fn observe(&self, number: usize) -> Result<Exchanges, Ending> {
         self.look_until(number, self.shared.options.visibility_timeout, |reply| {
             self.judge.fits(reply)
         })
@@ -368,22 +422,23 @@ impl Player<'_> {
         number: usize,
         most: Duration,
         enough: impl Fn(&Reply) -> bool,
-    ) -> Result<Vec<(Exchanged, Reply)>, Ending> {
+    ) -> Result<Exchanges, Ending> {
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
         let visible_ms = self.patience_ms();
         let begun = self.courier.now_ms();
         let mut wait = self.shared.options.first_wait();
         let mut exchanges = Vec::new();
         loop {
-            let (exchanged, reply) = self.look(number).await?;
+            let (call, asked) = self.look(number).await?;
+            let reply = &asked.reply;
             let waited = self.courier.now_ms().saturating_sub(begun);
             // What shows the impossible will not show the wished state either, once it had its time to lag.
-            let lost = waited >= visible_ms && !self.judge.fits(&reply);
+            let lost = waited >= visible_ms && !self.judge.fits(reply);
             if lost {
                 self.shared.lost.fetch_add(1, Ordering::Relaxed);
             }
-            let enough = enough(&reply) || waited >= most_ms || lost;
-            exchanges.push((exchanged, reply));
+            let enough = enough(reply) || waited >= most_ms || lost;
+            exchanges.push((call, asked));
             if enough {
                 return Ok(exchanges);
             }
@@ -395,6 +450,9 @@ impl Player<'_> {
     /// How long descriptions may lag. Where they were given all that time and never came to fit, again and again, the
     /// rest of the run is not spent on waiting for them.
     fn patience_ms(&self) -> u64 {
+        if self.manner.hasty && !self.shared.options.endpoint.is_in_process() {
+            return HASTY_MS;
+        }
         let all = u64::try_from(self.shared.options.visibility_timeout.as_millis()).unwrap_or(u64::MAX);
         if self.shared.lost.load(Ordering::Relaxed) < LOST_OFTEN {
             all
@@ -403,11 +461,11 @@ impl Player<'_> {
         }
     }
 
-    async fn look(&self, number: usize) -> Result<(Exchanged, Reply), SendError> {
+    async fn look(&self, number: usize) -> Result<(Call, Asked), SendError> {
         let ids = self.launched.iter().map(|one| one.id.as_str());
-        self.courier
-            .ask(number, Role::Look, &Arranger::describe_call(ids))
-            .await
+        let call = Arranger::describe_call(ids);
+        let asked = self.courier.ask(number, Role::Look, &call).await?;
+        Ok((call, asked))
     }
 
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
@@ -436,12 +494,8 @@ impl Player<'_> {
                 "{id} could not be removed; it carries the tag stopcheck={}/…",
                 self.case.name
             );
-            self.shared
-                .tell(Event::Noted(Noted {
-                    case: self.case.name.clone(),
-                    text,
-                }))
-                .await;
+            let case = self.case.name.clone();
+            self.manner.teller.tell(Event::Noted(Noted { case, text })).await;
         }
     }
 }

@@ -1,0 +1,653 @@
+//! A random script: bytes become a sequence of steps.
+//!
+//! One decoder, two sources of bytes: a seed, or libFuzzer. It is total, and blind to the contract: it knows what can
+//! be asked, not what will be answered. A zero byte is the simplest choice everywhere, and bytes that have run out
+//! read as zeros; each step takes the same small number of bytes, so that cutting some out cuts steps out.
+//!
+//! The first bytes draw a mix of features, and the steps use nothing else: a script that never protects an instance
+//! comes to places that one which does a little of everything never reaches (swarm testing, Groce et al. 2012).
+//! Instances are named by their place among those launched so far, so that later steps meet what earlier ones left.
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use crate::call::{Auth, Encoding, Form, Method, Order};
+use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
+
+/// A sequence of steps that nobody thought of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    steps: Vec<Act>,
+}
+
+/// What scripts may use. An endpoint that lacks instance-store images is not asked for them ten thousand times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Features(u32);
+
+/// One kind of thing that scripts may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Feature {
+    /// `Force`.
+    Force,
+    /// `DryRun`.
+    DryRun,
+    /// `Hibernate`, and instances set up for it.
+    Hibernate,
+    /// `SkipOsShutdown`.
+    SkipOsShutdown,
+    /// `false` where nothing would do.
+    ExplicitFalse,
+    /// Booleans that are neither `true` nor `false`.
+    OddBooleans,
+    /// Several instances in one call.
+    Batches,
+    /// The same instance twice in one call.
+    Repeats,
+    /// Ids that nobody owns.
+    UnknownIds,
+    /// Ids that are none.
+    MalformedIds,
+    /// Ids with white space around them or in upper case.
+    BentIds,
+    /// Starting again.
+    Start,
+    /// Terminating.
+    Terminate,
+    /// Rebooting.
+    Reboot,
+    /// Stop protection, set and lifted.
+    Protect,
+    /// Spot Instances by a persistent request.
+    PersistentSpot,
+    /// Spot Instances by a one-time request.
+    OneTimeSpot,
+    /// Instances with an instance-store root.
+    InstanceStore,
+    /// Ten instances and more.
+    Herd,
+    /// Wrong names, versions, indices.
+    OddParameters,
+    /// GET, other orders and encodings.
+    Forms,
+    /// Callers that are not who they say they are.
+    WrongSignatures,
+    /// Temporary credentials.
+    Sessions,
+    /// A caller that may not stop.
+    Denied,
+}
+
+/// The version of the decoder, in front of the bytes. Another meaning of the same bytes gets another number.
+const VERSION: u8 = 0;
+
+/// The bytes before the first step: the version and the mix.
+const HEAD: usize = 4;
+
+/// The bytes of one step.
+pub const STEP_BYTES: usize = 7;
+
+/// The most steps that bytes are read for.
+const MOST_STEPS: usize = 64;
+
+/// The most instances of a script, and of one with a herd.
+const MOST_INSTANCES: usize = 5;
+const HERD: usize = 11;
+
+impl Features {
+    /// Everything.
+    pub const ALL: Features = Features((1 << Feature::ALL.len()) - 1);
+
+    /// Without this one.
+    #[must_use]
+    pub fn without(self, feature: Feature) -> Features {
+        Features(self.0 & !bit(feature))
+    }
+
+    /// Whether this one is among them.
+    pub fn has(self, feature: Feature) -> bool {
+        self.0 & bit(feature) != 0
+    }
+}
+
+fn bit(feature: Feature) -> u32 {
+    1 << (feature as u32)
+}
+
+impl Feature {
+    /// Every feature.
+    pub const ALL: [Feature; 24] = [
+        Feature::Force,
+        Feature::DryRun,
+        Feature::Hibernate,
+        Feature::SkipOsShutdown,
+        Feature::ExplicitFalse,
+        Feature::OddBooleans,
+        Feature::Batches,
+        Feature::Repeats,
+        Feature::UnknownIds,
+        Feature::MalformedIds,
+        Feature::BentIds,
+        Feature::Start,
+        Feature::Terminate,
+        Feature::Reboot,
+        Feature::Protect,
+        Feature::PersistentSpot,
+        Feature::OneTimeSpot,
+        Feature::InstanceStore,
+        Feature::Herd,
+        Feature::OddParameters,
+        Feature::Forms,
+        Feature::WrongSignatures,
+        Feature::Sessions,
+        Feature::Denied,
+    ];
+}
+
+impl<'a> Arbitrary<'a> for Script {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(Script::read(u, Features::ALL))
+    }
+}
+
+impl Script {
+    /// The script of these bytes, whatever they are, with no other features than these.
+    pub fn decode(bytes: &[u8], allowed: Features) -> Script {
+        Script::read(&mut Unstructured::new(bytes), allowed)
+    }
+
+    /// The bytes of a script of so many steps, from a source of random bytes.
+    pub fn bytes(steps: usize, mut random: impl FnMut() -> u8) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        bytes.extend((1..HEAD + steps * STEP_BYTES).map(|_| random()));
+        bytes
+    }
+
+    /// The same as a case of this name.
+    pub fn into_case(self, name: &str) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            purpose: "A random script.".to_owned(),
+            clauses: Vec::new(),
+            fixtures: Vec::new(),
+            steps: self
+                .steps
+                .into_iter()
+                .map(|act| Step {
+                    act,
+                    witness: Vec::new(),
+                    control: false,
+                })
+                .collect(),
+        }
+    }
+
+    fn read(u: &mut Unstructured<'_>, allowed: Features) -> Script {
+        let mut bytes = Bytes(u);
+        let _version = bytes.next();
+        let mix = [bytes.next(), bytes.next(), bytes.next(), 0];
+        let mut writer = Writer {
+            features: Features(u32::from_le_bytes(mix) & allowed.0),
+            instances: 0,
+            steps: Vec::new(),
+        };
+        let first = if writer.features.has(Feature::Herd) {
+            HERD
+        } else {
+            1
+        };
+        for _ in 0..first {
+            writer.launch(0);
+        }
+        for _ in 0..MOST_STEPS {
+            if bytes.0.is_empty() {
+                break;
+            }
+            let choices: [u8; STEP_BYTES] = std::array::from_fn(|_| bytes.next());
+            writer.step(choices);
+        }
+        Script { steps: writer.steps }
+    }
+}
+
+/// Bytes that never end: zeros follow.
+struct Bytes<'b, 'a>(&'b mut Unstructured<'a>);
+
+impl Bytes<'_, '_> {
+    fn next(&mut self) -> u8 {
+        self.0.arbitrary().unwrap_or_default()
+    }
+}
+
+/// Writes steps, and knows how many instances there are.
+struct Writer {
+    features: Features,
+    instances: usize,
+    steps: Vec<Act>,
+}
+
+/// What a step does. The simplest comes first; what stands there twice is chosen twice as often.
+const DEEDS: [(Deed, Option<Feature>); 20] = [
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Rest, None),
+    (Deed::Rest, None),
+    (Deed::Rest, None),
+    (Deed::Pass, None),
+    (Deed::Observe, None),
+    (Deed::Launch, None),
+    (Deed::Launch, None),
+    (Deed::Start, Some(Feature::Start)),
+    (Deed::Start, Some(Feature::Start)),
+    (Deed::Terminate, Some(Feature::Terminate)),
+    (Deed::Reboot, Some(Feature::Reboot)),
+    (Deed::Protect(true), Some(Feature::Protect)),
+    (Deed::Protect(false), Some(Feature::Protect)),
+];
+
+#[derive(Clone, Copy)]
+enum Deed {
+    Stop,
+    Rest,
+    Pass,
+    Observe,
+    Launch,
+    Start,
+    Terminate,
+    Reboot,
+    Protect(bool),
+}
+
+impl Writer {
+    fn step(&mut self, choices: [u8; STEP_BYTES]) {
+        let [deed, which, options, list, bad, odd, form] = choices;
+        let (deed, feature) = pick(&DEEDS, deed);
+        let deed = match feature {
+            Some(feature) if !self.features.has(feature) => Deed::Stop,
+            Some(_) | None => deed,
+        };
+        let act = match deed {
+            Deed::Stop => Act::Call(self.stop(which, options, list, bad, odd, form)),
+            Deed::Rest => Act::Rest,
+            Deed::Pass => Act::Pass(pick(&[500, 1_000, 2_500, 5_000, 1], options)),
+            Deed::Observe => Act::Observe,
+            Deed::Launch => return self.launch(options),
+            Deed::Start => Act::Call(self.plain("StartInstances", which, list)),
+            Deed::Terminate => Act::Call(self.plain("TerminateInstances", which, list)),
+            Deed::Reboot => Act::Call(self.plain("RebootInstances", which, list)),
+            Deed::Protect(on) => Act::Call(CallTemplate {
+                action: Some("ModifyInstanceAttribute".to_owned()),
+                params: vec![
+                    ("InstanceId".to_owned(), self.instance(which)),
+                    ("Attribute".to_owned(), "disableApiStop".to_owned()),
+                    ("Value".to_owned(), on.to_string()),
+                ],
+                form: Form::default(),
+            }),
+        };
+        self.steps.push(act);
+    }
+
+    fn launch(&mut self, choice: u8) {
+        let most = if self.features.has(Feature::Herd) {
+            HERD + 1
+        } else {
+            MOST_INSTANCES
+        };
+        if self.instances >= most {
+            return self.steps.push(Act::Rest);
+        }
+        let plain = FixtureKind::default();
+        let (feature, kind) = pick(
+            &[
+                (None, plain),
+                (None, plain),
+                (
+                    Some(Feature::PersistentSpot),
+                    FixtureKind {
+                        market: Market::PersistentSpot,
+                        ..plain
+                    },
+                ),
+                (
+                    Some(Feature::OneTimeSpot),
+                    FixtureKind {
+                        market: Market::OneTimeSpot,
+                        ..plain
+                    },
+                ),
+                (
+                    Some(Feature::InstanceStore),
+                    FixtureKind {
+                        root: Root::InstanceStore,
+                        ..plain
+                    },
+                ),
+                (
+                    Some(Feature::Hibernate),
+                    FixtureKind {
+                        hibernation: true,
+                        ..plain
+                    },
+                ),
+            ],
+            choice,
+        );
+        let kind = match feature {
+            Some(feature) if !self.features.has(feature) => plain,
+            Some(_) | None => kind,
+        };
+        self.steps.push(Act::Launch(name_of(self.instances), kind));
+        self.instances += 1;
+    }
+
+    /// A call of a sister action: one instance, or two.
+    fn plain(&self, action: &str, which: u8, list: u8) -> CallTemplate {
+        let count = if self.features.has(Feature::Batches) && list % 4 == 3 {
+            2
+        } else {
+            1
+        };
+        CallTemplate {
+            action: Some(action.to_owned()),
+            params: (0..count)
+                .map(|at| {
+                    (
+                        format!("InstanceId.{}", at + 1),
+                        self.instance(which.wrapping_add(at)),
+                    )
+                })
+                .collect(),
+            form: Form::default(),
+        }
+    }
+
+    /// A call of the action under test, with whatever may be wrong with it.
+    fn stop(&self, which: u8, options: u8, list: u8, bad: u8, odd: u8, form: u8) -> CallTemplate {
+        let mut params: Vec<(String, String)> = self
+            .ids(which, list, bad)
+            .into_iter()
+            .enumerate()
+            .map(|(at, id)| (format!("InstanceId.{}", at + 1), id))
+            .collect();
+        self.options(options, &mut params);
+        let mut call = CallTemplate {
+            action: Some("StopInstances".to_owned()),
+            params,
+            form: Form::default(),
+        };
+        self.travel(form, &mut call.form);
+        self.bend(odd, &mut call);
+        call
+    }
+
+    /// The ids of a call: real ones in a row, one of them perhaps given twice, one perhaps not real.
+    fn ids(&self, which: u8, list: u8, bad: u8) -> Vec<String> {
+        let herd = self.features.has(Feature::Herd);
+        let count = match (self.features.has(Feature::Batches), herd) {
+            (true, true) => pick(&[1, 2, 3, 9, 10, 11], list),
+            (true, false) => pick(&[1, 1, 1, 2, 2, 3, 4], list),
+            (false, _) => 1,
+        };
+        let distinct = count.min(u8::try_from(self.instances).unwrap_or(u8::MAX));
+        let mut ids: Vec<String> = (0..distinct)
+            .map(|at| self.instance(which.wrapping_add(at)))
+            .collect();
+        if self.features.has(Feature::Repeats) && list >= 192 {
+            ids.push(self.instance(which));
+        }
+        let (feature, text) = pick(&BAD_IDS, bad);
+        if let Some(feature) = feature
+            && self.features.has(feature)
+        {
+            let own = self.instance(which);
+            let text = text
+                .replace("{own}", &own)
+                .replace("{own.upper}", &own.replace('}', ".upper}"));
+            // In front, behind, or in the place of one.
+            match list % 3 {
+                0 => ids.push(text),
+                1 => ids.insert(0, text),
+                _ => {
+                    if let Some(first) = ids.first_mut() {
+                        *first = text;
+                    }
+                }
+            }
+        }
+        ids
+    }
+
+    fn options(&self, choice: u8, params: &mut Vec<(String, String)>) {
+        for (feature, name, value) in pick(&OPTIONS, choice) {
+            if self.features.has(*feature) {
+                params.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        }
+    }
+
+    fn travel(&self, choice: u8, form: &mut Form) {
+        let has = |feature| self.features.has(feature);
+        match choice % 32 {
+            16 if has(Feature::Forms) => form.method = Method::Get,
+            17 if has(Feature::Forms) => form.encoding = Encoding::EveryByte,
+            18 if has(Feature::Forms) => form.order = Order::ActionLast,
+            19 if has(Feature::Forms) => form.order = Order::Reversed,
+            20 if has(Feature::Forms) => form.order = Order::Sorted,
+            21 if has(Feature::Forms) => {
+                form.content_type = Some("application/x-www-form-urlencoded".to_owned());
+            }
+            22 if has(Feature::Forms) => (form.method, form.encoding) = (Method::Get, Encoding::EveryByte),
+            23 if has(Feature::Forms) => form.auth = Auth::Query,
+            24 if has(Feature::WrongSignatures) => form.auth = Auth::Unsigned,
+            25 if has(Feature::WrongSignatures) => form.auth = Auth::WrongSignature,
+            26 if has(Feature::WrongSignatures) => form.auth = Auth::UnknownKey,
+            27 if has(Feature::WrongSignatures) => form.auth = Auth::Stale,
+            28 if has(Feature::WrongSignatures) => form.auth = Auth::Garbage,
+            29 if has(Feature::Sessions) => form.auth = Auth::Session,
+            30 if has(Feature::Sessions) => form.auth = Auth::ExpiredSession,
+            31 if has(Feature::Denied) => form.auth = Auth::Denied,
+            _ => {}
+        }
+    }
+
+    fn bend(&self, choice: u8, call: &mut CallTemplate) {
+        if !self.features.has(Feature::OddParameters) {
+            return;
+        }
+        let mut add = |name: &str, value: &str| call.params.push((name.to_owned(), value.to_owned()));
+        match choice % 32 {
+            16 => add("Bogus", "1"),
+            17 => add("ClientToken", "stopcheck"),
+            18 => add("dryRun", "true"),
+            19 => add("instanceId.9", "i-ffffff"),
+            20 => {
+                add("Force", "true");
+                add("Force", "false");
+            }
+            21 => call.params.retain(|(name, _)| !name.starts_with("InstanceId")),
+            22 => rename_ids(call, |at| format!("InstanceId.{}", at + 2)),
+            23 => rename_ids(call, |at| format!("InstanceId.{at}")),
+            24 => rename_ids(call, |at| format!("InstanceId.{}", at * 2 + 1)),
+            25 => rename_ids(call, |_| "InstanceId".to_owned()),
+            26 => call.action = None,
+            27 => call.action = Some("StopInstance".to_owned()),
+            28 => call.action = Some("stopinstances".to_owned()),
+            29 => call.form.version = None,
+            30 => call.form.version = Some("1999-01-01".to_owned()),
+            31 => add("InstanceType", "t3.micro"),
+            _ => {}
+        }
+    }
+
+    /// The hole of an instance, whichever byte names it.
+    fn instance(&self, which: u8) -> String {
+        format!("{{{}}}", name_of(usize::from(which) % self.instances.max(1)))
+    }
+}
+
+/// Options of a stop, most often none.
+const OPTIONS: [&[(Feature, &str, &str)]; 16] = [
+    &[],
+    &[],
+    &[],
+    &[],
+    &[(Feature::Force, "Force", "true")],
+    &[(Feature::DryRun, "DryRun", "true")],
+    &[(Feature::Hibernate, "Hibernate", "true")],
+    &[(Feature::SkipOsShutdown, "SkipOsShutdown", "true")],
+    &[(Feature::ExplicitFalse, "DryRun", "false")],
+    &[(Feature::ExplicitFalse, "Force", "false")],
+    &[(Feature::ExplicitFalse, "Hibernate", "false")],
+    &[
+        (Feature::Force, "Force", "true"),
+        (Feature::DryRun, "DryRun", "true"),
+    ],
+    &[
+        (Feature::Hibernate, "Hibernate", "true"),
+        (Feature::DryRun, "DryRun", "true"),
+    ],
+    &[
+        (Feature::Hibernate, "Hibernate", "true"),
+        (Feature::Force, "Force", "true"),
+    ],
+    &[(Feature::OddBooleans, "DryRun", "True")],
+    &[(Feature::OddBooleans, "Force", "1")],
+];
+
+/// Ids that are not those of a launched instance, most often none.
+const BAD_IDS: [(Option<Feature>, &str); 20] = [
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (None, ""),
+    (Some(Feature::UnknownIds), "{unknown}"),
+    (Some(Feature::UnknownIds), "{unknown2}"),
+    (Some(Feature::UnknownIds), "{short}"),
+    (Some(Feature::MalformedIds), "ma1"),
+    (Some(Feature::MalformedIds), "10.10.1.202"),
+    (Some(Feature::MalformedIds), ""),
+    (Some(Feature::MalformedIds), "i-ffffff"),
+    (Some(Feature::BentIds), "{own} "),
+    (Some(Feature::BentIds), " {own}"),
+    (Some(Feature::BentIds), "{own.upper}"),
+];
+
+fn pick<T: Copy>(choices: &[T], choice: u8) -> T {
+    let at = usize::from(choice) % choices.len();
+    *choices
+        .get(at)
+        .expect("a remainder is a place, and no list of choices is empty")
+}
+
+fn rename_ids(call: &mut CallTemplate, name: impl Fn(usize) -> String) {
+    let ids = call
+        .params
+        .iter_mut()
+        .filter(|(name, _)| name.starts_with("InstanceId."));
+    for (at, (old, _)) in ids.enumerate() {
+        *old = name(at);
+    }
+}
+
+/// `a`, `b`, …; no more instances than letters.
+fn name_of(instance: usize) -> String {
+    char::from(b'a' + u8::try_from(instance % 26).unwrap_or_default()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acts(bytes: &[u8]) -> Vec<Act> {
+        Script::decode(bytes, Features::ALL).steps
+    }
+
+    #[test]
+    fn no_bytes_are_the_simplest_script_and_zeros_are_plain_stops() {
+        let launch = Act::Launch("a".to_owned(), FixtureKind::default());
+        assert_eq!(acts(&[]), [launch.clone()]);
+        let stop = Act::Call(CallTemplate {
+            action: Some("StopInstances".to_owned()),
+            params: vec![("InstanceId.1".to_owned(), "{a}".to_owned())],
+            form: Form::default(),
+        });
+        assert_eq!(acts(&[0; HEAD + 1]), [launch.clone(), stop.clone()]);
+        assert_eq!(acts(&[0; HEAD + STEP_BYTES + 1]), [launch, stop.clone(), stop]);
+    }
+
+    #[test]
+    fn cutting_a_step_out_of_the_bytes_cuts_it_out_of_the_script() {
+        let mut random = (1..=u8::MAX).cycle().map(|byte| byte.wrapping_mul(151));
+        let bytes = Script::bytes(6, || random.next().unwrap_or_default() & !3);
+        let whole = acts(&bytes);
+        let mut cut = bytes.clone();
+        cut.drain(HEAD + 4 * STEP_BYTES..HEAD + 5 * STEP_BYTES);
+        let mut expected = whole.clone();
+        expected.remove(whole.len() - 2);
+        assert_eq!(acts(&cut), expected);
+    }
+
+    #[test]
+    fn what_is_not_allowed_does_not_occur() {
+        let none = Feature::ALL.into_iter().fold(Features::ALL, Features::without);
+        assert!(
+            Feature::ALL
+                .into_iter()
+                .all(|feature| Features::ALL.has(feature) && !none.has(feature))
+        );
+        let mut random = 0_u8;
+        let bytes = Script::bytes(60, || {
+            random = random.wrapping_mul(77).wrapping_add(91);
+            random
+        });
+        for act in Script::decode(&bytes, none).steps {
+            match act {
+                Act::Launch(_, kind) => assert_eq!(kind, FixtureKind::default()),
+                Act::Call(call) => {
+                    assert_eq!(call.action.as_deref(), Some("StopInstances"));
+                    assert!(call.form.is_plain() && call.params.len() == 1, "{call:?}");
+                }
+                Act::Rest | Act::Pass(_) | Act::Observe => {}
+                Act::Together(..) | Act::Settle(..) => unreachable!("no script has {act:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_hole_is_an_instance_launched_before_or_a_decoy() {
+        for seed in 0..=u8::MAX {
+            let mut state = u32::from(seed);
+            let bytes = Script::bytes(40, || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_be_bytes()[0]
+            });
+            let mut known: Vec<String> = Vec::new();
+            for act in acts(&bytes) {
+                if let Act::Launch(name, _) = &act {
+                    assert!(!known.contains(name), "{name} twice");
+                    known.push(name.clone());
+                }
+                let values = act.call().into_iter().flat_map(|call| &call.params);
+                for (_, value) in values {
+                    let Some((_, rest)) = value.split_once('{') else {
+                        continue;
+                    };
+                    let name = rest.split(['}', '.']).next().unwrap_or_default();
+                    let decoy = ["unknown", "unknown2", "short"].contains(&name);
+                    assert!(decoy || known.iter().any(|one| one == name), "{value}");
+                }
+            }
+        }
+    }
+}

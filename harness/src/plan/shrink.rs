@@ -1,0 +1,428 @@
+//! Smaller forms of a case: what is tried to show a finding in its least form.
+//!
+//! A case comes in, the cases that are one step simpler go out, the boldest first: half of the steps gone, one
+//! instance gone, one id, one parameter, a value or a form made plain. Whoever plays them says which still shows the
+//! finding, and goes on from there until none does. Every form is simpler by a measure that cannot fall for ever.
+
+use crate::call::Form;
+use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State};
+
+/// The cases that are simpler than this one in one thing, the boldest first. `last` is the step (from 1) that shows
+/// the finding; what comes after it goes first.
+pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
+    let mut forms = Vec::new();
+    if last < case.steps.len() {
+        let mut short = case.clone();
+        short.steps.truncate(last);
+        forms.push(short);
+    }
+    forms.extend(without_steps(case));
+    forms.extend(without_instances(case));
+    forms.extend(launched_before(case));
+    forms.extend(plainer_kinds(case));
+    for (at, step) in case.steps.iter().enumerate() {
+        let acts = match &step.act {
+            Act::Call(call) => simpler_calls(call).into_iter().map(Act::Call).collect(),
+            Act::Together(call, times) => {
+                let fewer = (*times > 2).then(|| Act::Together(call.clone(), times - 1));
+                [Act::Call(call.clone())].into_iter().chain(fewer).collect()
+            }
+            // To wait until all is still takes the place of a time.
+            Act::Pass(_) => vec![Act::Rest],
+            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Rest => Vec::new(),
+        };
+        forms.extend(acts.into_iter().filter_map(|act| {
+            let mut form = case.clone();
+            form.steps.get_mut(at)?.act = act;
+            Some(form)
+        }));
+    }
+    forms
+}
+
+/// Stretches of steps left out, from half of them to single ones. Steps that launch are not among them.
+fn without_steps(case: &Scenario) -> Vec<Scenario> {
+    let removable: Vec<usize> = case
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| !matches!(step.act, Act::Launch(..)))
+        .map(|(at, _)| at)
+        .collect();
+    let mut forms = Vec::new();
+    let mut length = removable.len().div_ceil(2);
+    while length > 0 {
+        for stretch in removable.chunks(length) {
+            let mut form = case.clone();
+            let mut at = 0;
+            form.steps.retain(|_| {
+                at += 1;
+                !stretch.contains(&(at - 1))
+            });
+            forms.push(form);
+        }
+        length = if length == 1 { 0 } else { length.div_ceil(2) };
+    }
+    forms
+}
+
+/// One instance left out, with all that names it.
+fn without_instances(case: &Scenario) -> Vec<Scenario> {
+    instances(case)
+        .into_iter()
+        .map(|name| {
+            let mut form = case.clone();
+            form.fixtures.retain(|(fixture, _)| *fixture != name);
+            form.steps.retain_mut(|step| match &mut step.act {
+                Act::Launch(launched, _) => *launched != name,
+                Act::Call(call) | Act::Together(call, _) => !without_name(call, &name),
+                Act::Settle(names, _) => {
+                    names.retain(|one| *one != name);
+                    !names.is_empty()
+                }
+                Act::Observe | Act::Pass(_) | Act::Rest => true,
+            });
+            form
+        })
+        .collect()
+}
+
+/// Takes the parameters out that name an instance. Whether the call was about nothing else.
+fn without_name(call: &mut CallTemplate, name: &str) -> bool {
+    let names = |value: &str| value.contains(&format!("{{{name}}}")) || value.contains(&format!("{{{name}."));
+    let before = call.params.len();
+    call.params.retain(|(_, value)| !names(value));
+    let about_it = call.params.len() < before && !call.params.iter().any(|(name, _)| is_id(name));
+    renumber(call);
+    about_it
+}
+
+/// A launch in the middle made a fixture: it is there, and running, before the first step.
+fn launched_before(case: &Scenario) -> Vec<Scenario> {
+    let launches = case.steps.iter().enumerate();
+    launches
+        .filter_map(|(at, step)| {
+            let Act::Launch(name, kind) = &step.act else {
+                return None;
+            };
+            let mut form = case.clone();
+            form.steps.remove(at);
+            let kind = FixtureKind {
+                state: State::Running,
+                ..*kind
+            };
+            form.fixtures.push((name.clone(), kind));
+            Some(form)
+        })
+        .collect()
+}
+
+/// One instance made an ordinary one, at once or in one property.
+fn plainer_kinds(case: &Scenario) -> Vec<Scenario> {
+    let mut forms = Vec::new();
+    for name in instances(case) {
+        let Some(kind) = kind_of(case, &name) else {
+            continue;
+        };
+        let plain = FixtureKind::default();
+        let simpler = [
+            plain,
+            FixtureKind {
+                state: plain.state,
+                ..kind
+            },
+            FixtureKind {
+                market: plain.market,
+                ..kind
+            },
+            FixtureKind {
+                root: plain.root,
+                ..kind
+            },
+            FixtureKind {
+                hibernation: false,
+                ..kind
+            },
+            FixtureKind {
+                stop_protected: false,
+                ..kind
+            },
+            FixtureKind {
+                termination_protected: false,
+                ..kind
+            },
+        ];
+        for kind in simpler.into_iter().filter(|simpler| *simpler != kind) {
+            let mut form = case.clone();
+            for (fixture, old) in &mut form.fixtures {
+                if *fixture == name {
+                    *old = kind;
+                }
+            }
+            for step in &mut form.steps {
+                if let Act::Launch(launched, old) = &mut step.act
+                    && *launched == name
+                {
+                    *old = kind;
+                }
+            }
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+/// A call with one thing less: a parameter, a part of its form, a part of a value.
+fn simpler_calls(call: &CallTemplate) -> Vec<CallTemplate> {
+    let mut forms = Vec::new();
+    let mut add = |change: &dyn Fn(&mut CallTemplate)| {
+        let mut form = call.clone();
+        change(&mut form);
+        if form != *call {
+            forms.push(form);
+        }
+    };
+    let ids = call.params.iter().filter(|(name, _)| is_id(name)).count();
+    if ids > 3 {
+        for half in [0, 1] {
+            add(&|form| {
+                let mut seen = 0;
+                form.params.retain(|(name, _)| {
+                    seen += usize::from(is_id(name));
+                    !is_id(name) || (seen <= ids / 2) == (half == 1)
+                });
+                renumber(form);
+            });
+        }
+    }
+    add(&|form| form.params.retain(|(name, _)| is_id(name)));
+    for at in 0..call.params.len() {
+        add(&|form| {
+            form.params.remove(at);
+            renumber(form);
+        });
+    }
+    let plain = Form::default();
+    add(&|form| form.form = plain.clone());
+    add(&|form| form.form.method = plain.method);
+    add(&|form| form.form.version.clone_from(&plain.version));
+    add(&|form| form.form.content_type.clone_from(&plain.content_type));
+    add(&|form| form.form.order = plain.order);
+    add(&|form| form.form.encoding = plain.encoding);
+    add(&|form| form.form.auth = plain.auth);
+    for (at, (name, value)) in call.params.iter().enumerate() {
+        for shorter in simpler_values(name, value) {
+            add(&|form| {
+                if let Some((_, value)) = form.params.get_mut(at) {
+                    value.clone_from(&shorter);
+                }
+            });
+        }
+    }
+    forms
+}
+
+/// Simpler values. References stay: what they stand for differs from run to run.
+fn simpler_values(name: &str, value: &str) -> Vec<String> {
+    if value.starts_with('{') && value.ends_with('}') {
+        let first = value
+            .strip_prefix("{unknown")
+            .and_then(|rest| rest.strip_suffix('}'));
+        return match first {
+            Some(number) if !number.is_empty() => vec!["{unknown}".to_owned()],
+            Some(_) | None => Vec::new(),
+        };
+    }
+    if value.contains('{') || is_id(name) && value.starts_with("i-") {
+        return Vec::new();
+    }
+    let length = value.chars().count();
+    [length / 2, length.saturating_sub(1)]
+        .into_iter()
+        .filter(|shorter| *shorter > 0 && *shorter < length)
+        .map(|shorter| value.chars().take(shorter).collect())
+        .collect()
+}
+
+/// The names of all instances, the last one first: what came last is the likeliest to be of no matter.
+fn instances(case: &Scenario) -> Vec<String> {
+    let launched = case.steps.iter().filter_map(|step| match &step.act {
+        Act::Launch(name, _) => Some(name.clone()),
+        Act::Call(_) | Act::Together(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
+    });
+    let mut names: Vec<String> = case
+        .fixtures
+        .iter()
+        .map(|(name, _)| name.clone())
+        .chain(launched)
+        .collect();
+    names.reverse();
+    names
+}
+
+fn kind_of(case: &Scenario, name: &str) -> Option<FixtureKind> {
+    let launched = case.steps.iter().filter_map(|step| match &step.act {
+        Act::Launch(name, kind) => Some((name, kind)),
+        Act::Call(_) | Act::Together(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
+    });
+    let fixtures = case.fixtures.iter().map(|(name, kind)| (name, kind));
+    fixtures
+        .chain(launched)
+        .find(|(known, _)| *known == name)
+        .map(|(_, kind)| *kind)
+}
+
+fn is_id(name: &str) -> bool {
+    name.starts_with("InstanceId")
+}
+
+/// Gives the ids of a plain list the numbers from 1 again. A list that was odd stays as it is.
+fn renumber(call: &mut CallTemplate) {
+    let indices: Vec<usize> = call
+        .params
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix("InstanceId.")?.parse().ok())
+        .collect();
+    // A list from which one was taken has one gap at the most.
+    let plain = indices.is_sorted() && indices.iter().zip(1..).all(|(index, at)| *index >= at);
+    let odd = indices.first().is_some_and(|first| *first == 0)
+        || indices.len() != call.params.iter().filter(|(name, _)| is_id(name)).count();
+    if !plain || odd {
+        return;
+    }
+    let ids = call.params.iter_mut().filter(|(name, _)| is_id(name));
+    for (at, (name, _)) in ids.enumerate() {
+        *name = format!("InstanceId.{}", at + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Step;
+    use crate::plan::script::{Features, Script};
+
+    fn step(act: Act) -> Step {
+        Step {
+            act,
+            witness: Vec::new(),
+            control: false,
+        }
+    }
+
+    fn stop(ids: &[&str], more: &[(&str, &str)]) -> Act {
+        let ids = ids
+            .iter()
+            .enumerate()
+            .map(|(at, id)| (format!("InstanceId.{}", at + 1), (*id).to_owned()));
+        let more = more
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Act::Call(CallTemplate {
+            action: Some("StopInstances".to_owned()),
+            params: ids.chain(more).collect(),
+            form: Form::default(),
+        })
+    }
+
+    fn case(steps: Vec<Act>) -> Scenario {
+        Scenario {
+            name: "x".to_owned(),
+            purpose: "x".to_owned(),
+            clauses: Vec::new(),
+            fixtures: Vec::new(),
+            steps: steps.into_iter().map(step).collect(),
+        }
+    }
+
+    /// Goes from form to form as long as one still holds; how many were tried.
+    fn least(case: &Scenario, holds: impl Fn(&Scenario) -> bool) -> (Scenario, usize) {
+        let (mut least, mut tried) = (case.clone(), 0);
+        'again: loop {
+            for form in simpler(&least, least.steps.len()) {
+                tried += 1;
+                if holds(&form) {
+                    least = form;
+                    continue 'again;
+                }
+            }
+            return (least, tried);
+        }
+    }
+
+    fn names(case: &Scenario, id: &str) -> usize {
+        let values = case
+            .steps
+            .iter()
+            .filter_map(|step| step.act.call())
+            .flat_map(|call| &call.params);
+        values.filter(|(_, value)| value == id).count()
+    }
+
+    #[test]
+    fn a_case_shrinks_to_what_is_needed_and_nothing_else() {
+        let launch = |name: &str| {
+            Act::Launch(
+                name.to_owned(),
+                FixtureKind {
+                    hibernation: true,
+                    ..FixtureKind::default()
+                },
+            )
+        };
+        let whole = case(vec![
+            launch("a"),
+            launch("b"),
+            stop(&["{a}"], &[("Force", "true")]),
+            Act::Rest,
+            launch("c"),
+            stop(&["{b}", "{c}", "{unknown2}"], &[("DryRun", "true")]),
+            Act::Pass(500),
+            stop(&["{b}", "{a}"], &[("Hibernate", "true")]),
+            Act::Observe,
+        ]);
+        // What is wrong is seen on the second stop of b.
+        let (least, tried) = least(&whole, |form| names(form, "{b}") >= 2);
+        let plain = FixtureKind::default();
+        assert_eq!(least.fixtures, [("b".to_owned(), plain)]);
+        let acts: Vec<Act> = least.steps.into_iter().map(|step| step.act).collect();
+        assert_eq!(acts, [stop(&["{b}"], &[]), stop(&["{b}"], &[])]);
+        assert!(tried < 150, "{tried}");
+    }
+
+    #[test]
+    fn ids_that_stay_are_numbered_from_one_and_odd_lists_stay_odd() {
+        let whole = case(vec![stop(&["{a}", "{b}", "{c}"], &[])]);
+        let forms = simpler(&whole, 1);
+        assert!(forms.contains(&case(vec![stop(&["{a}", "{c}"], &[])])));
+        let mut odd = whole.clone();
+        if let Some(call) = odd.steps.first_mut().and_then(|step| step.act.call_mut()) {
+            for (at, (name, _)) in call.params.iter_mut().enumerate() {
+                *name = format!("InstanceId.{at}");
+            }
+        }
+        for form in simpler(&odd, 1) {
+            for call in form.steps.iter().filter_map(|step| step.act.call()) {
+                let zero = call.params.iter().any(|(name, _)| name == "InstanceId.0");
+                assert!(zero || call.params.len() < 3, "{call:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn shrinking_comes_to_an_end_whatever_holds() {
+        for seed in 0..40_u32 {
+            let mut state = seed;
+            let bytes = Script::bytes(30, || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_be_bytes()[0]
+            });
+            let whole = Script::decode(&bytes, Features::ALL).into_case("x");
+            let (nothing, _) = least(&whole, |_| true);
+            assert_eq!((nothing.steps.len(), nothing.fixtures.len()), (0, 0));
+            let (same, tried) = least(&whole, |_| false);
+            assert_eq!(same, whole);
+            assert!(tried < 2_000, "{tried}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Where the events of a case go: to whoever listens, into a buffer, or nowhere.
+//!
+//! A case that is searched with tells nothing until it is known what becomes of it. Where nobody would listen, events
+//! are not even made: that is what makes searching fast.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::journal::{Answer, Bytes, Event, Exchanged};
+
+/// How much of the answers of one case is kept until the case is told, in bytes.
+const MOST_KEPT: usize = 8 * 1024 * 1024;
+
+/// Takes the events of one case.
+#[derive(Debug, Clone)]
+pub(super) enum Teller {
+    /// They are told at once.
+    Live(mpsc::Sender<Event>),
+    /// They are kept until the case has ended.
+    Kept(Arc<Mutex<Kept>>),
+    /// They are not made.
+    Silent,
+}
+
+/// Events that wait to be told.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    events: Vec<Event>,
+    bytes: usize,
+}
+
+impl Teller {
+    /// A buffer.
+    pub(super) fn kept() -> Self {
+        Teller::Kept(Arc::default())
+    }
+
+    /// Whether an event that is told goes anywhere.
+    pub(super) fn listens(&self) -> bool {
+        !matches!(self, Teller::Silent)
+    }
+
+    /// Tells an event. If nobody listens any more, the run is being given up and the event with it.
+    pub(super) async fn tell(&self, event: Event) {
+        match self {
+            Teller::Live(events) => _ = events.send(event).await,
+            Teller::Kept(kept) => {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.bytes += size_of(&event);
+                kept.events.push(event);
+            }
+            Teller::Silent => {}
+        }
+    }
+
+    /// Whether more is kept than a case may need. An endpoint that answers in megabytes ends the case.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Teller::Kept(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).bytes > MOST_KEPT,
+            Teller::Live(_) | Teller::Silent => false,
+        }
+    }
+
+    /// What was kept, in order.
+    pub(super) fn take(&self) -> Vec<Event> {
+        match self {
+            Teller::Kept(kept) => {
+                std::mem::take(&mut kept.lock().unwrap_or_else(PoisonError::into_inner).events)
+            }
+            Teller::Live(_) | Teller::Silent => Vec::new(),
+        }
+    }
+}
+
+fn size_of(event: &Event) -> usize {
+    match event {
+        Event::Exchanged(exchanged) => match &**exchanged {
+            Exchanged {
+                answer:
+                    Answer::Response {
+                        body: Bytes::Text(text) | Bytes::Base64(text),
+                        ..
+                    },
+                ..
+            } => text.len(),
+            Exchanged { .. } => 0,
+        },
+        _ => 0,
+    }
+}
