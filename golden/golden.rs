@@ -153,6 +153,7 @@ fn options(changed: Changed) -> Options {
         settle_timeout: Duration::from_secs(120),
         visibility_timeout: Duration::from_secs(60),
         longest_pass: Duration::from_millis(200),
+        record: true,
         max_requests: 100_000,
         launch: Launch {
             ebs_image: None,

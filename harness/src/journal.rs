@@ -34,6 +34,12 @@ pub enum Event {
     CaseEnded(CaseEnded),
     /// Something a person should know that is no verdict, for instance an instance that could not be removed.
     Noted(Noted),
+    /// What was played without being told case by case.
+    Explored(Explored),
+    /// What a case shows came again in others.
+    Recurred(Recurred),
+    /// What a case shows does not come every time it is played.
+    Flaky(Flaky),
     /// The last line; a journal without it was interrupted.
     RunEnded(RunEnded),
 }
@@ -56,7 +62,7 @@ pub struct RunStarted {
     pub min_confidence: Confidence,
     /// The seed of everything random.
     pub seed: u64,
-    /// How many cases the plan has.
+    /// How many cases the plan has; random ones are not planned.
     pub cases: usize,
     /// The number of cases left out by a filter.
     #[serde(default)]
@@ -305,6 +311,50 @@ pub struct CaseEnded {
     pub outcome: Outcome,
 }
 
+/// How much a phase of generated cases has played since it last said so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explored {
+    /// The phase.
+    pub phase: Phase,
+    /// Generated cases, told or not; what was played to repeat and shrink them is not counted.
+    pub scripts: u64,
+    /// Their steps that were judged.
+    pub steps: usize,
+    /// Requests that no other event tells of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untold: usize,
+}
+
+/// A finding that came again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recurred {
+    /// The case that shows it in its least form.
+    pub case: String,
+    /// Its clause.
+    pub clause: ClauseId,
+    /// In how many generated cases it was seen.
+    pub scripts: u64,
+}
+
+/// A finding that does not come every time: no verdict hangs on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flaky {
+    /// The case.
+    pub case: String,
+    /// The clause.
+    pub clause: ClauseId,
+    /// What was looked for, in words.
+    pub fingerprint: String,
+    /// How often it was seen.
+    pub times: usize,
+    /// How often the case was played.
+    pub of: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// A note for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Noted {
@@ -334,6 +384,14 @@ pub enum LineError {
     OtherSchema(u32),
 }
 
+impl Finding {
+    /// The step that shows it, 0 if its id names none.
+    pub fn step(&self) -> usize {
+        let step = self.id.split_once('#').and_then(|(_, rest)| rest.split_once('/'));
+        step.and_then(|(step, _)| step.parse().ok()).unwrap_or(0)
+    }
+}
+
 impl Event {
     /// The event as one line of a journal, without its end.
     pub fn to_line(&self) -> String {
@@ -358,7 +416,7 @@ impl Event {
     /// The case that an event belongs to; none for those of the run as a whole.
     pub fn case(&self) -> Option<&str> {
         let case = match self {
-            Event::RunStarted(_) | Event::RunEnded(_) => return None,
+            Event::RunStarted(_) | Event::Explored(_) | Event::RunEnded(_) => return None,
             Event::CaseStarted(event) => &event.case,
             Event::FixtureReady(event) => &event.case,
             Event::StepStarted(event) => &event.case,
@@ -366,6 +424,8 @@ impl Event {
             Event::Judged(event) => &event.case,
             Event::CaseEnded(event) => &event.case,
             Event::Noted(event) => &event.case,
+            Event::Recurred(event) => &event.case,
+            Event::Flaky(event) => &event.case,
         };
         Some(case)
     }

@@ -88,7 +88,12 @@ impl Again {
                     outcome,
                 }));
             }
-            Event::RunStarted(_) | Event::Noted(_) | Event::RunEnded(_) => {}
+            Event::RunStarted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::Noted(_)
+            | Event::RunEnded(_) => {}
         }
         Some(event)
     }

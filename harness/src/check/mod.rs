@@ -16,6 +16,7 @@ use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 mod again;
 mod answer;
 mod ask;
+mod fingerprint;
 mod look;
 mod shape;
 mod sheet;
@@ -26,6 +27,7 @@ mod recorded;
 
 pub use again::Again;
 use answer::Answered;
+pub use fingerprint::Fingerprint;
 use sheet::{Sheet, Weight};
 
 /// The contract, indexed for judging. One for a run.

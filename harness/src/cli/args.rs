@@ -93,6 +93,23 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
     pub(super) seed: u64,
 
+    /// How many random scripts are played [default: 1000 on the reference, 100 over HTTP; no end with --max-time]
+    #[arg(long, value_name = "N", help_heading = "Random scripts")]
+    pub(super) cases: Option<u64>,
+
+    /// How long random scripts are played, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Random scripts")]
+    pub(super) max_time: Option<Duration>,
+
+    /// The most requests to spend on making one finding of a random script small
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2000,
+        help_heading = "Random scripts"
+    )]
+    pub(super) max_shrink_requests: usize,
+
     /// How many cases are played at once [default: 1 on the reference, 4 over HTTP]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) workers: Option<u16>,
@@ -116,9 +133,9 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(super) visibility_timeout: Duration,
 
-    /// The most requests to send; clean-up is not counted
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    pub(super) max_requests: usize,
+    /// The most requests to send; clean-up is not counted [default: 100000 over HTTP, no limit on the reference]
+    #[arg(long, value_name = "N")]
+    pub(super) max_requests: Option<usize>,
 
     /// The image that EBS-backed instances are launched from [default: the first that DescribeImages has]
     #[arg(long, value_name = "AMI", help_heading = "Fixtures")]
@@ -269,10 +286,12 @@ pub(super) enum EditionArg {
     October2017,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PhaseArg {
     /// The named cases
     Scenarios,
+    /// Scripts from the seed, shrunk where they find something
+    Random,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::args::{ReportArgs, RunArgs};
+use super::args::{PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
 use super::keys::{self, variable};
 use super::reports;
 use crate::contract::{self, Contract, Edition};
 use crate::endpoint::{Endpoint, Handler, HttpOptions, looks_like_aws};
-use crate::journal::Event;
-use crate::plan;
+use crate::journal::{Event, Phase};
+use crate::plan::{Plan, Random};
 use crate::protocol::Keyring;
 use crate::reference::{Config, Reference, Rules};
 use crate::report::progress::Progress;
@@ -32,8 +32,8 @@ const QUEUE: usize = 1024;
 pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let edition = Edition::from(args.edition);
     let contract = Arc::new(contract::embedded(edition));
-    let plan = plan::generate(&contract, &args.case);
-    if plan.cases.is_empty() {
+    let plan = plan_of(&args, &contract);
+    if plan.is_empty() {
         return Err(CliError::Usage(format!(
             "no case matches {}\n  hint: stopcheck list shows the names",
             args.case.join(" or ")
@@ -85,6 +85,35 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     reports::write(&args.reports, &tally, &contract)
 }
 
+/// What is played: the phases that were asked for, or all.
+fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
+    let plays = |phase| args.phase.is_empty() || args.phase.contains(&phase);
+    let mut plan = Plan::default();
+    if plays(PhaseArg::Scenarios) {
+        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
+    }
+    if plays(PhaseArg::Random) {
+        let usual = if url(args).is_some() { 100 } else { 1000 };
+        let random = Random {
+            scripts: args
+                .cases
+                .unwrap_or(if args.max_time.is_some() { u64::MAX } else { usual }),
+            max_time: args.max_time,
+            max_shrink_requests: args.max_shrink_requests,
+            only: None,
+        };
+        plan.random = random.filtered(&args.case);
+    }
+    plan
+}
+
+/// The endpoint's address, if there is one.
+fn url(args: &RunArgs) -> Option<String> {
+    let url = args.endpoint_url.clone();
+    url.or_else(|| variable("AWS_ENDPOINT_URL_EC2"))
+        .or_else(|| variable("AWS_ENDPOINT_URL"))
+}
+
 /// The first interrupt ends the run after its clean-up; the second ends it at once.
 async fn listen(stop: watch::Sender<bool>) {
     wait_for_signal().await;
@@ -111,11 +140,7 @@ pub(super) async fn wait_for_signal() {
 }
 
 fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
-    let url = args
-        .endpoint_url
-        .clone()
-        .or_else(|| variable("AWS_ENDPOINT_URL_EC2"))
-        .or_else(|| variable("AWS_ENDPOINT_URL"));
+    let url = url(args);
     let region = args
         .region
         .clone()
@@ -141,7 +166,10 @@ fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
         settle_timeout: args.settle_timeout,
         visibility_timeout: args.visibility_timeout,
         longest_pass: LONGEST_PASS,
-        max_requests: args.max_requests,
+        record: args.journal.is_some(),
+        max_requests: args
+            .max_requests
+            .unwrap_or(if url.is_some() { 100_000 } else { usize::MAX }),
         launch: Launch {
             ebs_image: args.ebs_image.clone(),
             instance_store_image: args.instance_store_image.clone(),

@@ -6,25 +6,102 @@
 pub mod script;
 pub mod shrink;
 
+use std::time::Duration;
+
 use crate::call::{Auth, Call};
 use crate::contract::{CallTemplate, Contract, Scenario};
+use crate::journal::Phase;
 
 /// What a run plays.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// The cases, in order.
-    pub cases: Vec<Scenario>,
+    pub cases: Vec<Planned>,
     /// How many cases the filter left out.
     pub left_out: usize,
+    /// Scripts that are made up while the run goes on.
+    pub random: Option<Random>,
 }
 
-/// The cases whose name matches one of the patterns, or all if there is none. `*` stands for any text.
+/// A case that is known before the run begins.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Where it comes from.
+    pub phase: Phase,
+    /// What is played.
+    pub case: Scenario,
+}
+
+/// How many random scripts are played, and how they are made small.
+#[derive(Debug, Clone, Default)]
+pub struct Random {
+    /// So many scripts, if time does not end them.
+    pub scripts: u64,
+    /// So long, if the number does not end them.
+    pub max_time: Option<Duration>,
+    /// How many requests may be spent on making one finding small.
+    pub max_shrink_requests: usize,
+    /// The numbers of the only scripts that are wanted, if not all are.
+    pub only: Option<Vec<u64>>,
+}
+
+impl Random {
+    /// The numbers of the scripts to play, in order.
+    pub fn numbers(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+        match &self.only {
+            None => Box::new(0..self.scripts),
+            Some(only) => Box::new(only.iter().copied()),
+        }
+    }
+
+    /// The same, for those whose name matches one of the patterns only. None of them, if no pattern speaks of scripts.
+    pub fn filtered(self, patterns: &[String]) -> Option<Random> {
+        if patterns.is_empty() {
+            return Some(self);
+        }
+        let named = patterns
+            .iter()
+            .filter_map(|pattern| pattern.strip_prefix("random/"));
+        let mut only: Vec<u64> = named.filter_map(|number| number.parse().ok()).collect();
+        if patterns
+            .iter()
+            .any(|pattern| pattern.contains('*') && matches(pattern, "random/0"))
+        {
+            return Some(self);
+        }
+        only.sort_unstable();
+        only.dedup();
+        (!only.is_empty()).then_some(Random {
+            only: Some(only),
+            ..self
+        })
+    }
+}
+
+impl Plan {
+    /// Adds the cases of a phase whose name matches one of the patterns, or all if there is none. `*` stands for any
+    /// text.
+    pub fn add(&mut self, phase: Phase, cases: impl IntoIterator<Item = Scenario>, patterns: &[String]) {
+        for case in cases {
+            if patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name)) {
+                self.cases.push(Planned { phase, case });
+            } else {
+                self.left_out += 1;
+            }
+        }
+    }
+
+    /// Whether there is nothing to play.
+    pub fn is_empty(&self) -> bool {
+        self.cases.is_empty() && self.random.is_none()
+    }
+}
+
+/// The named cases of the contract.
 pub fn generate(contract: &Contract, patterns: &[String]) -> Plan {
-    let wanted =
-        |case: &&Scenario| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name));
-    let cases: Vec<Scenario> = contract.scenarios.iter().filter(wanted).cloned().collect();
-    let left_out = contract.scenarios.len() - cases.len();
-    Plan { cases, left_out }
+    let mut plan = Plan::default();
+    plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), patterns);
+    plan
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text, slashes included.

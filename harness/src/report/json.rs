@@ -77,11 +77,20 @@ struct Summary {
     clauses: ClauseNumbers,
     cases: CaseNumbers,
     findings: FindingNumbers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random: Option<RandomNumbers>,
     requests: u64,
     took_ms: u64,
     interrupted: bool,
     strict: bool,
     exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct RandomNumbers {
+    scripts: u64,
+    steps: usize,
+    cut_short: usize,
 }
 
 #[derive(Serialize)]
@@ -145,6 +154,8 @@ struct FindingLine<'a> {
     step: usize,
     allowed: &'a str,
     observed: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    seen: u64,
     repeat: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     curl: Option<&'a str>,
@@ -172,6 +183,10 @@ struct CaseLine<'a> {
     findings: Vec<&'a str>,
     requests: usize,
     took_ms: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn summary(tally: &Tally, policy: Policy) -> Summary {
@@ -209,6 +224,11 @@ fn summary(tally: &Tally, policy: Policy) -> Summary {
             inconclusive: counts.findings.inconclusive,
             fail: counts.findings.fail,
         },
+        random: (counts.scripts > 0).then_some(RandomNumbers {
+            scripts: counts.scripts,
+            steps: counts.steps,
+            cut_short: counts.cut_short,
+        }),
         requests: counts.requests,
         took_ms: counts.took_ms,
         interrupted: tally.interrupted(),
@@ -269,6 +289,7 @@ fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a
         step: found.step,
         allowed: &found.allowed,
         observed: &found.observed,
+        seen: found.seen,
         repeat: tally.repeat_command(case),
         curl: evidence.and_then(|evidence| evidence.repeat.curl.as_deref().ok()),
         aws: evidence.and_then(|evidence| evidence.repeat.aws.as_deref().ok()),

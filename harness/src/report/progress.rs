@@ -20,6 +20,7 @@ use crate::verdict::Verdict;
 pub struct Progress {
     bar: ProgressBar,
     findings: usize,
+    scripts: u64,
 }
 
 impl Progress {
@@ -33,6 +34,7 @@ impl Progress {
         Progress {
             bar: ProgressBar::with_draw_target(None, target),
             findings: 0,
+            scripts: 0,
         }
     }
 
@@ -61,13 +63,20 @@ impl Progress {
                     self.show_findings();
                 }
             }
+            Event::CaseEnded(ended) if ended.case.starts_with("random/") => {}
             Event::CaseEnded(_) => self.bar.inc(1),
+            Event::Explored(explored) => {
+                self.scripts += explored.scripts;
+                self.bar.set_message(format!("{} random scripts", self.scripts));
+            }
             Event::RunEnded(_) => self.bar.finish_and_clear(),
             Event::CaseStarted(_)
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
-            | Event::Noted(_) => {}
+            | Event::Noted(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_) => {}
         }
     }
 

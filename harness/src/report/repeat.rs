@@ -162,7 +162,20 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
     if run.seed != DEFAULT_SEED {
         let _ = write!(out, " --seed {}", run.seed);
     }
-    let _ = write!(out, " --case {}", quote(case));
+    // What was made of a script is found and made again by playing the script.
+    let numbered = case.strip_prefix("random/").and_then(|rest| rest.split_once('/'));
+    match numbered {
+        Some((number, _)) => {
+            let _ = write!(
+                out,
+                " --phase random --case {}",
+                quote(&format!("random/{number}"))
+            );
+        }
+        None => {
+            let _ = write!(out, " --case {}", quote(case));
+        }
+    }
     out
 }
 

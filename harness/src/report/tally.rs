@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Exchanged, FixtureReady, Intent, Judged, Noted, Role, RunStarted,
+    CaseEnded, CaseStarted, Event, Exchanged, Explored, FixtureReady, Flaky, Intent, Judged, Noted, Phase,
+    Recurred, Role, RunStarted,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
@@ -45,6 +46,9 @@ pub struct Tally {
     by_shape: HashMap<(ClauseId, Verdict, String), usize>,
     shapes: HashMap<(ClauseId, Verdict), usize>,
     notes: Vec<Noted>,
+    drafts: HashSet<String>,
+    explored: BTreeMap<Phase, Explored>,
+    folded: Folded,
     requests: u64,
     clock: Clock,
     ended: Option<bool>,
@@ -75,6 +79,15 @@ struct Open {
 #[derive(Debug)]
 struct GroupHead {
     with_evidence: BTreeSet<(Key, usize)>,
+}
+
+/// What is left of generated cases of which there was nothing to tell.
+#[derive(Debug, Default)]
+struct Folded {
+    /// Those that ended early because the endpoint lacks something.
+    cut_short: usize,
+    /// The clauses that held in any of them.
+    held: BTreeSet<ClauseId>,
 }
 
 /// The time of the run. A journal of several parts has several stretches of it.
@@ -129,6 +142,9 @@ impl Tally {
             by_shape: HashMap::new(),
             shapes: HashMap::new(),
             notes: Vec::new(),
+            drafts: HashSet::new(),
+            explored: BTreeMap::new(),
+            folded: Folded::default(),
             requests: 0,
             clock: Clock::default(),
             ended: None,
@@ -146,6 +162,7 @@ impl Tally {
                 // A resumed run, or another shard: the first head speaks for all.
                 self.run.get_or_insert_with(|| run.clone());
             }
+            Event::CaseStarted(case) if case.draft => _ = self.drafts.insert(case.case.clone()),
             Event::CaseStarted(case) => self.begin_case(case),
             Event::FixtureReady(fixture) => {
                 if let Some(open) = self.open.get_mut(&fixture.case) {
@@ -161,6 +178,9 @@ impl Tally {
             Event::Judged(judged) => self.judge(judged),
             Event::CaseEnded(ended) => self.end_case(ended),
             Event::Noted(note) => self.notes.push(note.clone()),
+            Event::Explored(explored) => self.explore(explored),
+            Event::Recurred(recurred) => self.recur(recurred),
+            Event::Flaky(flaky) => self.doubt(flaky),
             Event::RunEnded(end) => {
                 self.clock.see(end.at_ms);
                 self.ended = Some(end.interrupted);
@@ -251,8 +271,12 @@ impl Tally {
         };
         if self.interrupted() {
             let planned = self.run.as_ref().map_or(0, |run| run.cases);
-            counts.not_begun = planned.saturating_sub(self.cases.len());
+            let begun = self.cases().filter(|case| case.phase != Phase::Random).count();
+            counts.not_begun = planned.saturating_sub(begun);
         }
+        counts.scripts = self.explored.values().map(|explored| explored.scripts).sum();
+        counts.steps = self.explored.values().map(|explored| explored.steps).sum();
+        counts.cut_short = self.folded.cut_short;
         for case in self.cases() {
             match &case.outcome {
                 Some(Outcome::Judged { verdict }) => counts.cases.add(*verdict),
@@ -294,6 +318,9 @@ impl Tally {
     /// What the run says of every clause, in the order of the contract.
     pub fn clause_statuses(&self) -> Vec<ClauseStatus> {
         let mut seen: HashMap<&ClauseId, Seen<'_>> = HashMap::new();
+        for id in &self.folded.held {
+            seen.entry(id).or_default().holding.add("random/…");
+        }
         for case in self.cases() {
             for id in self.held_by(case) {
                 let seen = seen.entry(id).or_default();
@@ -353,7 +380,7 @@ impl Tally {
             exit::FINDINGS
         } else if counts.errors > 0 {
             exit::INTERNAL
-        } else if counts.cases == ByVerdict::default() {
+        } else if counts.cases == ByVerdict::default() && counts.scripts == 0 {
             exit::NOTHING_TESTED
         } else {
             exit::CONFORMANT
@@ -375,6 +402,7 @@ impl Tally {
         let fresh = Case {
             name: key.1.clone(),
             index: started.index,
+            phase: started.phase,
             purpose,
             clauses,
             outcome: None,
@@ -399,6 +427,76 @@ impl Tally {
             held: Vec::new(),
         };
         self.open.insert(started.case.clone(), open);
+    }
+
+    fn explore(&mut self, explored: &Explored) {
+        self.requests += u64::try_from(explored.untold).unwrap_or(u64::MAX);
+        let sum = self.explored.entry(explored.phase).or_insert_with(|| Explored {
+            scripts: 0,
+            steps: 0,
+            untold: 0,
+            ..explored.clone()
+        });
+        sum.scripts += explored.scripts;
+        sum.steps += explored.steps;
+    }
+
+    /// Counts a finding of a case once for each generated case in which it was seen.
+    fn recur(&mut self, recurred: &Recurred) {
+        let cases = self
+            .cases
+            .values_mut()
+            .filter(|case| *case.name == *recurred.case);
+        let findings = cases.flat_map(|case| &mut case.findings);
+        for found in findings.filter(|found| found.clause == recurred.clause) {
+            found.seen = recurred.scripts;
+        }
+    }
+
+    /// Takes back what a case shows: it does not come every time, so nobody can tell.
+    fn doubt(&mut self, flaky: &Flaky) {
+        let Some(key) = self
+            .cases
+            .values()
+            .find(|case| *case.name == *flaky.case)
+            .map(|case| (case.index, case.name.clone()))
+        else {
+            return;
+        };
+        let Some(mut case) = self.cases.remove(&key) else {
+            return;
+        };
+        let told = format!(
+            "flaky, in {} of {} plays: {}",
+            flaky.times, flaky.of, flaky.fingerprint
+        );
+        if !case.findings.iter().any(|found| found.clause == flaky.clause) {
+            case.findings.push(Found {
+                id: format!("{}#0/{}", case.name, flaky.clause).into(),
+                step: 0,
+                clause: flaky.clause.clone(),
+                verdict: Verdict::Inconclusive,
+                allowed: self.text("the same every time"),
+                observed: self.text(&told),
+                seen: 0,
+                evidence: None,
+                group: 0,
+            });
+        }
+        for found in &mut case.findings {
+            found.verdict = Verdict::Inconclusive;
+            let observed = if found.clause == flaky.clause {
+                format!("{told} ({})", found.observed)
+            } else {
+                format!("{} (in a case that is flaky)", found.observed)
+            };
+            found.observed = self.text(&observed);
+            found.group = self.group_of(found.clause.clone(), found.verdict, &found.allowed, &observed);
+        }
+        if let Some(Outcome::Judged { verdict }) = &mut case.outcome {
+            *verdict = Verdict::Inconclusive;
+        }
+        self.cases.insert(key, case);
     }
 
     fn exchange(&mut self, exchange: &Exchanged) {
@@ -471,6 +569,7 @@ impl Tally {
                 verdict: finding.verdict,
                 allowed,
                 observed,
+                seen: 0,
                 evidence,
                 group,
             });
@@ -486,11 +585,22 @@ impl Tally {
     }
 
     fn end_case(&mut self, ended: &CaseEnded) {
+        if self.drafts.remove(&ended.case) {
+            return;
+        }
         let Some(mut open) = self.open.remove(&ended.case) else {
             return;
         };
         open.held.sort_unstable();
         open.held.dedup();
+        if self.folds(&open.key, &ended.outcome) {
+            self.cases.remove(&open.key);
+            if let Outcome::Unsupported { .. } = &ended.outcome {
+                self.folded.cut_short += 1;
+            }
+            self.folded.held.extend(open.held);
+            return;
+        }
         let held = self.list(&open.held);
         if let Some(case) = self.cases.get_mut(&open.key) {
             case.held = held;
@@ -499,6 +609,20 @@ impl Tally {
                 case.fixtures = open.fixtures;
             }
         }
+    }
+
+    /// Whether a case is one of ten thousand of which there is nothing to tell.
+    fn folds(&self, key: &Key, outcome: &Outcome) -> bool {
+        let uneventful = match outcome {
+            Outcome::Judged { .. } | Outcome::Unsupported { .. } => true,
+            Outcome::Error { .. } => false,
+        };
+        uneventful
+            && self
+                .cases
+                .get(key)
+                .is_some_and(|case| case.phase == Phase::Random && case.findings.is_empty())
+            && *key.1 != *"random/probe/plain"
     }
 
     fn group_of(&mut self, clause: ClauseId, verdict: Verdict, allowed: &str, observed: &str) -> usize {

@@ -142,7 +142,15 @@ impl Page<'_> {
         self.row("allowed", &visible(&group.first.allowed), out)?;
         self.row("observed", &visible(&group.first.observed), out)?;
         let cases = some_of(group.cases.iter().copied(), self.names(1), group.cases.len());
-        let step = format!("{cases}, step {}", group.first.step);
+        let seen = match group.first.seen {
+            0 => String::new(),
+            seen => format!(
+                "; seen in {} of {} random scripts",
+                seen,
+                self.tally.counts().scripts
+            ),
+        };
+        let step = format!("{cases}, step {}{seen}", group.first.step);
         self.row(if group.cases.len() == 1 { "case" } else { "cases" }, &step, out)?;
         if self.style.verbose {
             self.row("purpose", &visible(&group.case.purpose), out)?;
@@ -353,6 +361,19 @@ impl Page<'_> {
         ]);
         writeln!(out, "{}: {line}", plural(all, "case"))?;
 
+        if counts.scripts > 0 {
+            let scripts = usize::try_from(counts.scripts).unwrap_or(usize::MAX);
+            let cut = match counts.cut_short {
+                0 => String::new(),
+                cut => format!(", {cut} of them cut short"),
+            };
+            writeln!(
+                out,
+                "{} of {}{cut}",
+                plural(scripts, "random script"),
+                plural(counts.steps, "step")
+            )?;
+        }
         let requests = plural(usize::try_from(counts.requests).unwrap_or(usize::MAX), "request");
         let took = seconds(counts.took_ms);
         match self.tally.run() {

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, watch};
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::{Endpoint, Ledger};
-use crate::journal::{self, Event, Phase, RunEnded, RunStarted};
-use crate::plan::Plan;
+use crate::journal::{self, Event, RunEnded, RunStarted};
+use crate::plan::{Plan, Planned};
 use crate::protocol::Keyring;
 
 mod arrange;
@@ -21,6 +21,7 @@ mod courier;
 mod names;
 mod play;
 mod preflight;
+mod random;
 mod teller;
 
 pub use preflight::PreflightError;
@@ -51,6 +52,8 @@ pub struct Options {
     pub visibility_timeout: Duration,
     /// The longest that a step which lets time pass may take by a real clock.
     pub longest_pass: Duration,
+    /// Whether somebody wants every exchange; a journal does.
+    pub record: bool,
     /// The most requests that a run may send; clean-up is not counted.
     pub max_requests: usize,
     /// What instances are launched from.
@@ -134,6 +137,7 @@ pub async fn run(
             at_ms: shared.options.endpoint.now_ms(),
         }))
         .await;
+    let planned = plan.cases.len();
     let cases = Arc::new(plan.cases);
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
@@ -142,11 +146,13 @@ pub async fn run(
         tasks.spawn(async move {
             while !*shared.interrupted.borrow() {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(case) = cases.get(index) else { break };
+                let Some(Planned { phase, case }) = cases.get(index) else {
+                    break;
+                };
                 let manner = play::Manner {
                     teller: teller::Teller::Live(shared.events.clone()),
                     index,
-                    phase: Phase::Scenarios,
+                    phase: *phase,
                     hasty: false,
                 };
                 play::play(&shared, case, manner).await;
@@ -158,6 +164,11 @@ pub async fn run(
             std::panic::resume_unwind(error.into_panic());
         }
     }
+    if let Some(random) = &plan.random
+        && !*shared.interrupted.borrow()
+    {
+        random::explore(&shared, random, planned).await;
+    }
     let interrupted = *shared.interrupted.borrow();
     let at_ms = shared.options.endpoint.now_ms();
     shared
@@ -167,6 +178,11 @@ pub async fn run(
 }
 
 impl Shared {
+    /// Whether nobody wants the exchanges of cases that find nothing, and any case can be played again just as it was.
+    fn is_silent(&self) -> bool {
+        self.options.endpoint.is_in_process() && !self.options.record
+    }
+
     /// Sends an event. If nobody listens any more, the run is being given up and the event with it.
     async fn tell(&self, event: Event) {
         let _ = self.events.send(event).await;

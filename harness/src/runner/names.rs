@@ -75,6 +75,12 @@ impl Names for CaseNames {
     }
 }
 
+/// Random bytes without end, others for each text.
+pub(super) fn bytes(seed: u64, text: &str) -> impl FnMut() -> u8 {
+    let mut random = fastrand::Rng::with_seed(mix(seed, text));
+    move || random.u8(..)
+}
+
 /// A factor between a half and one for a waiting time, another for each text.
 pub(super) fn jitter(seed: u64, text: &str) -> f64 {
     0.5 + fastrand::Rng::with_seed(mix(seed, text)).f64() / 2.0

@@ -105,6 +105,7 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
         settle_timeout: Duration::from_secs(660),
         visibility_timeout: Duration::from_secs(60),
         longest_pass: Duration::from_millis(200),
+        record: true,
         max_requests: 100_000,
         launch: Launch {
             ebs_image: None,
@@ -143,6 +144,9 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
                 | Event::FixtureReady(_)
                 | Event::StepStarted(_)
                 | Event::Noted(_)
+                | Event::Explored(_)
+                | Event::Recurred(_)
+                | Event::Flaky(_)
                 | Event::RunEnded(_) => {}
             }
         }

@@ -9,6 +9,8 @@ pub struct Case {
     pub name: Arc<str>,
     /// Its position in the plan.
     pub index: usize,
+    /// The phase it belongs to.
+    pub phase: Phase,
     /// What it shows.
     pub purpose: Arc<str>,
     /// The clauses it is there for.
@@ -44,6 +46,8 @@ pub struct Found {
     pub allowed: Arc<str>,
     /// What was observed.
     pub observed: Arc<str>,
+    /// In how many generated cases it was seen; 0 if nobody counted.
+    pub seen: u64,
     /// What was on the wire; kept for the first findings of a group.
     pub evidence: Option<Box<Evidence>>,
     pub(super) group: usize,
@@ -142,6 +146,12 @@ pub struct Counts {
     pub left_out: usize,
     /// Findings by verdict; none is a pass.
     pub findings: ByVerdict,
+    /// Generated cases that were played on the way, and told only where they found something.
+    pub scripts: u64,
+    /// Their steps.
+    pub steps: usize,
+    /// Those of them that ended early because the endpoint lacks something.
+    pub cut_short: usize,
     /// Requests sent, of any role.
     pub requests: u64,
     /// How long it took, milliseconds.

@@ -1,0 +1,126 @@
+//! When are two findings the same? When the same clause deviates in the same way, whatever the ids, the order and the
+//! number of instances.
+//!
+//! A [`Finding`] comes in, a [`Fingerprint`] goes out. It is text, stable from run to run and from release to release
+//! as long as the words of findings are, so that a list of known ones can be kept.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::contract::ClauseId;
+use crate::journal::Finding;
+use crate::verdict::Verdict;
+
+/// What a finding says, without what differs from case to case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint {
+    clause: ClauseId,
+    verdict: Verdict,
+    /// The words of what was observed: states, status, codes.
+    words: BTreeSet<String>,
+}
+
+impl Fingerprint {
+    /// The fingerprint of a finding.
+    pub fn of(finding: &Finding) -> Self {
+        Fingerprint {
+            clause: finding.clause.clone(),
+            verdict: finding.verdict,
+            words: words(&finding.observed),
+        }
+    }
+
+    /// The clause.
+    pub fn clause(&self) -> &ClauseId {
+        &self.clause
+    }
+
+    /// Whether a finding of a smaller case is still this one: the same clause, just as bad, and nothing observed that
+    /// was not observed before. A smaller case shows fewer instances, so it may show fewer words.
+    pub fn covers(&self, smaller: &Fingerprint) -> bool {
+        self.clause == smaller.clause
+            && self.verdict == smaller.verdict
+            && smaller.words.is_subset(&self.words)
+            && (self.words.is_empty() || !smaller.words.is_empty())
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.clause, self.verdict.name())?;
+        for word in &self.words {
+            write!(f, " {word}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The words of a text that say what happened. What stands in quotation marks repeats the endpoint; numbers but those
+/// of three digits, and words with digits in them, are ids and times.
+fn words(text: &str) -> BTreeSet<String> {
+    let plain = text.split('"').step_by(2);
+    plain
+        .flat_map(|part| part.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))))
+        .map(|word| word.trim_matches(['-', '.', '_']))
+        .filter(|word| {
+            let digits = word.bytes().filter(u8::is_ascii_digit).count();
+            let status = word.len() == 3 && digits == 3;
+            // `2` of `2 items` is a number; `i-0a…` an id, and so is the rest of a broken one.
+            !word.is_empty() && (digits == 0 || status) && !word.starts_with("i-")
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(clause: &str, observed: &str) -> Fingerprint {
+        Fingerprint::of(&Finding {
+            id: "x#1/X-01".to_owned(),
+            clause: clause.into(),
+            verdict: Verdict::Fail,
+            allowed: String::new(),
+            observed: observed.to_owned(),
+        })
+    }
+
+    #[test]
+    fn ids_their_number_and_quoted_texts_make_no_difference() {
+        let one = of("STT-07", "200 [i-0a1b2c3d4e5f60718: terminated → stopping]");
+        let two = of(
+            "STT-07",
+            "200 [i-0b1b2c3d4e5f60718: terminated → stopping, i-0c1b2c3d4e5f60718: terminated → stopping]",
+        );
+        assert_eq!(one, two);
+        assert_eq!(one.to_string(), "STT-07 fail 200 stopping terminated");
+        let told = |text: &str| of("ERR-04", &format!("400 InvalidInstanceID.NotFound \"{text}\""));
+        assert_eq!(told("a b"), told("The instance ID 'foo' does not exist"));
+    }
+
+    #[test]
+    fn another_clause_status_state_or_code_is_another_finding() {
+        let one = of("STT-07", "200 [i-0a: terminated → stopping]");
+        for other in [
+            of("STT-06", "200 [i-0a: terminated → stopping]"),
+            of("STT-07", "500 [i-0a: terminated → stopping]"),
+            of("STT-07", "200 [i-0a: terminated → stopped]"),
+            of("STT-07", "400 InvalidAction"),
+        ] {
+            assert!(one != other && !one.covers(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_smaller_case_may_show_less_but_nothing_else() {
+        let whole = of(
+            "IDM-03",
+            "200 [i-0a: running → stopping, i-0b: terminated → stopping]",
+        );
+        assert!(whole.covers(&of("IDM-03", "200 [i-0b: terminated → stopping]")));
+        assert!(whole.covers(&whole));
+        assert!(!whole.covers(&of("IDM-03", "200 [i-0b: terminated → stopped]")));
+        assert!(!whole.covers(&of("IDM-03", "")));
+    }
+}
