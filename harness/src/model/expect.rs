@@ -19,6 +19,9 @@ pub struct Expectation<'c> {
     pub items: BTreeMap<String, ItemRule<'c>>,
     /// Whether the set of items is not known exactly: odd indices, other cases, repeated ids.
     pub loose: bool,
+    /// Whether a sister of the action under test may be refused for reasons that the contract does not know: an id it
+    /// does not take, a state it does not leave, a protection.
+    pub foreign: bool,
 }
 
 /// A refusal that may come.
@@ -59,6 +62,8 @@ pub fn expect<'c>(contract: &'c Contract, fleet: &Fleet, action: &str, reading: 
         .iter()
         .map(|(condition, words)| (*condition, (true, words.clone())))
         .collect();
+    let sister = action != contract.action;
+    let mut foreign = sister && !reading.conditions.is_empty();
     let mut items = BTreeMap::new();
     for id in &reading.ids {
         let Some((id, belief)) = fleet
@@ -68,7 +73,9 @@ pub fn expect<'c>(contract: &'c Contract, fleet: &Fleet, action: &str, reading: 
             continue;
         };
         // Only the action under test has refusals that depend on an instance; its siblings have rows of transitions.
-        if action == contract.action {
+        if sister {
+            foreign |= may_decline(contract, action, belief);
+        } else {
             for (condition, certain) in conditions_of(belief, reading) {
                 let entry = conditions.entry(condition).or_default();
                 entry.0 |= certain;
@@ -92,7 +99,16 @@ pub fn expect<'c>(contract: &'c Contract, fleet: &Fleet, action: &str, reading: 
         acceptance,
         items,
         loose,
+        foreign,
     }
+}
+
+/// Whether a sister action may refuse this instance: in a state for which it has no row, or protected from it.
+fn may_decline(contract: &Contract, action: &str, belief: &Belief) -> bool {
+    let protected = belief.kind.stop_protected || belief.kind.termination_protected;
+    let rows = rows_for(contract, action, belief);
+    let leaves = |state| rows.iter().any(|row| row.from == state);
+    protected || !belief.states.later().iter().all(leaves)
 }
 
 /// The conditions that an instance brings, each with whether it holds whatever state the instance is in.

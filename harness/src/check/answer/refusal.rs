@@ -72,6 +72,8 @@ impl Question<'_> {
             .max_by_key(|(active, answer)| {
                 let status = answer.status.contains(&reply.status);
                 (
+                    // An oddity of one instance is no reason where another one is.
+                    active.refusal.demand != Demand::Odd,
                     status && message_fits(active, answer, &message),
                     active.certain,
                     status,
@@ -181,6 +183,11 @@ impl Question<'_> {
         answered: &mut Answered,
     ) {
         let allowed = self.expected_in_words(expectation);
+        if expectation.foreign {
+            // The contract knows what this action does, and not all that keeps it from doing so.
+            answered.untold = Some((allowed, observed.to_owned()));
+            return;
+        }
         if is_tolerant(expectation) {
             // Nobody knows how such a call is refused, or only a SHOULD says that it is not.
             for active in expectation.refusals.iter().filter(|active| takes_any(active)) {
@@ -269,10 +276,19 @@ impl Question<'_> {
             .filter(|word| self.fleet.contains_key(*word))
             .collect();
         if answer.code == "IncorrectInstanceState" && offenders.len() > 1 {
+            // One that only may have been at fault is named instead of those that were.
+            let possible = expectation
+                .refusals
+                .iter()
+                .filter(|active| !active.certain)
+                .flat_map(|active| &active.words);
             let named = offenders
                 .iter()
+                .copied()
+                .chain(possible)
                 .filter(|id| message.contains(id.as_str()))
-                .count();
+                .collect::<BTreeSet<_>>()
+                .len();
             self.judge.note(
                 sheet,
                 Check::NamesOneOffender,
