@@ -55,11 +55,14 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The words of a text that say what happened. What stands in quotation marks repeats the endpoint; numbers but those
-/// of three digits, and words with digits in them, are ids and times.
+/// The words of a text that say what happened. What stands in quotation marks repeats the endpoint, and what stands in
+/// brackets says how it was seen; numbers but those of three digits, and words with digits in them, are ids and times.
 fn words(text: &str) -> BTreeSet<String> {
     let plain = text.split('"').step_by(2);
     plain
+        .map(without_remarks)
+        .collect::<Vec<_>>()
+        .iter()
         .flat_map(|part| part.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))))
         .map(|word| word.trim_matches(['-', '.', '_']))
         .filter(|word| {
@@ -69,6 +72,23 @@ fn words(text: &str) -> BTreeSet<String> {
             !word.is_empty() && (digits == 0 || status) && !word.starts_with("i-")
         })
         .map(str::to_owned)
+        .collect()
+}
+
+fn without_remarks(text: &str) -> String {
+    let mut depth = 0_usize;
+    text.chars()
+        .filter(|c| match c {
+            '(' => {
+                depth += 1;
+                false
+            }
+            ')' => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            _ => depth == 0,
+        })
         .collect()
 }
 

@@ -397,6 +397,12 @@ impl CaseJudge {
                 };
                 track.reasons = answered.reasons.get(id).cloned().unwrap_or_default();
                 track.effects.clear();
+                if let Some(answer::Move::Down(_) | answer::Move::Up | answer::Move::End) =
+                    answered.moves.get(id)
+                {
+                    // How it was described before the move says nothing of what a later call must leave alone.
+                    track.last = None;
+                }
                 match answered.moves.get(id) {
                     Some(answer::Move::Down(manner)) => {
                         track.stop = Some(Stop {

@@ -63,7 +63,7 @@ pub enum Feature {
     OneTimeSpot,
     /// Instances with an instance-store root.
     InstanceStore,
-    /// Ten instances and more.
+    /// Ten instances and more. They are slow to describe, so it takes luck to have them.
     Herd,
     /// Wrong names, versions, indices.
     OddParameters,
@@ -92,6 +92,9 @@ const MOST_STEPS: usize = 64;
 /// The most instances of a script, and of one with a herd.
 const MOST_INSTANCES: usize = 5;
 const HERD: usize = 11;
+
+/// What a herd comes with.
+const HERD_MIX: [Feature; 3] = [Feature::Herd, Feature::Batches, Feature::Repeats];
 
 impl Features {
     /// Everything.
@@ -185,8 +188,12 @@ impl Script {
         let mut bytes = Bytes(u);
         let _version = bytes.next();
         let mix = [bytes.next(), bytes.next(), bytes.next(), 0];
+        let mut features = Features(u32::from_le_bytes(mix) & allowed.0);
+        if !HERD_MIX.iter().all(|feature| features.has(*feature)) {
+            features = features.without(Feature::Herd);
+        }
         let mut writer = Writer {
-            features: Features(u32::from_le_bytes(mix) & allowed.0),
+            features,
             instances: 0,
             steps: Vec::new(),
         };

@@ -470,6 +470,16 @@ impl Tally {
             "flaky, in {} of {} plays: {}",
             flaky.times, flaky.of, flaky.fingerprint
         );
+        for found in &mut case.findings {
+            found.verdict = Verdict::Inconclusive;
+            let observed = if found.clause == flaky.clause {
+                format!("{told} ({})", found.observed)
+            } else {
+                format!("{} (in a case that is flaky)", found.observed)
+            };
+            found.observed = self.text(&observed);
+            found.group = self.group_of(found.clause.clone(), found.verdict, &found.allowed, &observed);
+        }
         if !case.findings.iter().any(|found| found.clause == flaky.clause) {
             case.findings.push(Found {
                 id: format!("{}#0/{}", case.name, flaky.clause).into(),
@@ -480,18 +490,8 @@ impl Tally {
                 observed: self.text(&told),
                 seen: 0,
                 evidence: None,
-                group: 0,
+                group: self.group_of(flaky.clause.clone(), Verdict::Inconclusive, "", &told),
             });
-        }
-        for found in &mut case.findings {
-            found.verdict = Verdict::Inconclusive;
-            let observed = if found.clause == flaky.clause {
-                format!("{told} ({})", found.observed)
-            } else {
-                format!("{} (in a case that is flaky)", found.observed)
-            };
-            found.observed = self.text(&observed);
-            found.group = self.group_of(found.clause.clone(), found.verdict, &found.allowed, &observed);
         }
         if let Some(Outcome::Judged { verdict }) = &mut case.outcome {
             *verdict = Verdict::Inconclusive;
@@ -622,7 +622,7 @@ impl Tally {
                 .cases
                 .get(key)
                 .is_some_and(|case| case.phase == Phase::Random && case.findings.is_empty())
-            && *key.1 != *"random/probe/plain"
+            && is_script(&key.1)
     }
 
     fn group_of(&mut self, clause: ClauseId, verdict: Verdict, allowed: &str, observed: &str) -> usize {
@@ -665,6 +665,12 @@ impl Tally {
         self.lists.insert(fresh.clone());
         fresh
     }
+}
+
+/// Whether a case is a script as it was drawn, and not one that was made of it to be told.
+fn is_script(name: &str) -> bool {
+    let number = name.strip_prefix("random/");
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The wire of a finding. A run without a head, as of a damaged journal, has none.
