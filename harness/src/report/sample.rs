@@ -385,6 +385,7 @@ pub(super) fn finding(case: &str, clause: &str, verdict: Verdict, allowed: &str,
         verdict,
         allowed: allowed.into(),
         observed: observed.into(),
+        circumstances: Vec::new(),
     }
 }
 
