@@ -300,6 +300,9 @@ pub struct Finding {
     pub allowed: String,
     /// What was observed.
     pub observed: String,
+    /// The words of the conditions that certainly held for the call of the step, sorted; none for a step without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub circumstances: Vec<String>,
 }
 
 /// The end of a case.

@@ -26,7 +26,7 @@ pub(super) fn is_question(action: &str) -> bool {
 
 impl CaseJudge {
     /// Judges the answer to a question, and takes over what it changes. A refusal ends the case: unsupported.
-    pub(super) fn ask(&mut self, sheet: &mut Sheet, act: &Heard<'_>) {
+    pub(super) fn ask(&mut self, sheet: &mut Sheet<'_>, act: &Heard<'_>) {
         let action = act.call.action.as_deref().unwrap_or_default();
         let Some(reply) = act.reply else {
             return;
@@ -57,11 +57,11 @@ impl CaseJudge {
             .iter()
             .filter(|(name, _)| name.starts_with("InstanceId"));
         let running = States::one(State::Running);
-        let mut beliefs = ids.filter_map(|(_, id)| self.fleet.get(id));
+        let mut beliefs = ids.filter_map(|(_, id)| self.fleet.get(id.as_str()));
         beliefs.any(|belief| belief.states.later() != running)
     }
 
-    fn status(&self, sheet: &mut Sheet, act: &Heard<'_>, root: &Element) {
+    fn status(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: &Element) {
         let listed: Vec<String> = reply::instance_statuses(root)
             .into_iter()
             .map(|(id, _)| id)
@@ -71,25 +71,20 @@ impl CaseJudge {
             if belief.states != States::one(State::Stopped) {
                 continue;
             }
-            let fits = listed.contains(id) == all;
-            let observed = format!("{id} {}", if fits { "as documented" } else { "otherwise" });
-            self.judge.note(
-                sheet,
-                Check::StatusHidesStopped,
-                Weight::Full,
-                fits,
-                "listed only if asked for all",
-                &observed,
-            );
+            let fits = listed.iter().any(|one| *one == **id) == all;
+            self.judge
+                .note(sheet, Check::StatusHidesStopped, Weight::Full, fits, || {
+                    ("listed only if asked for all", format!("{id} otherwise"))
+                });
         }
     }
 
-    fn spot_request(&self, sheet: &mut Sheet, root: &Element) {
+    fn spot_request(&self, sheet: &mut Sheet<'_>, root: &Element) {
         for request in reply::spot_requests(root) {
             let stopped = request
                 .instance_id
                 .as_ref()
-                .and_then(|id| self.fleet.get(id))
+                .and_then(|id| self.fleet.get(id.as_str()))
                 .is_none_or(|belief| belief.states == States::one(State::Stopped));
             if !stopped {
                 continue;
@@ -99,14 +94,13 @@ impl CaseJudge {
                 request.status_code.unwrap_or_default(),
             );
             let fits = state == "disabled" && status == "instance-stopped-by-user";
-            self.judge.note(
-                sheet,
-                Check::SpotRequestDisabled,
-                Weight::Full,
-                fits,
-                "state disabled, status instance-stopped-by-user",
-                &format!("state {}, status {}", quote(&state), quote(&status)),
-            );
+            self.judge
+                .note(sheet, Check::SpotRequestDisabled, Weight::Full, fits, || {
+                    (
+                        "state disabled, status instance-stopped-by-user",
+                        format!("state {}, status {}", quote(&state), quote(&status)),
+                    )
+                });
         }
     }
 
@@ -151,8 +145,8 @@ fn refusal_in_words(reply: &Reply) -> String {
         Some(error) => format!(
             "{} {} {}",
             reply.status,
-            one_line(&error.code.unwrap_or_default(), 80),
-            quote(&error.message.unwrap_or_default())
+            one_line(error.code.unwrap_or_default(), 80),
+            quote(error.message.unwrap_or_default())
         ),
         None => format!(
             "{} with {}",

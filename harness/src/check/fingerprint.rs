@@ -102,6 +102,7 @@ mod tests {
             clause: clause.into(),
             verdict: Verdict::Fail,
             allowed: String::new(),
+            circumstances: Vec::new(),
             observed: observed.to_owned(),
         })
     }

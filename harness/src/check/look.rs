@@ -9,10 +9,10 @@ use jiff::fmt::rfc2822;
 use super::answer::{Answered, Manner};
 use super::sheet::{Sheet, Weight};
 use super::text::quote;
-use super::{CaseJudge, Heard, Track};
+use super::{CaseJudge, Heard, Judge, Track};
 use crate::contract::{Check, Root, State};
 use crate::journal::Role;
-use crate::model::{Fleet, States};
+use crate::model::{Fleet, Id, States};
 use crate::protocol::reply::{self, Body, Instance, Reply};
 
 /// Descriptions may lag behind an accepted call for so long without a word (OQ-21).
@@ -42,7 +42,7 @@ pub(super) fn states_of(instance: &Instance) -> States {
 }
 
 /// Whether all of these instances were on their way down before a call, and none has arrived after it.
-pub(super) fn finds_stopping(before: &Fleet, ids: &[String], proof: &Heard<'_>) -> bool {
+pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Heard<'_>) -> bool {
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     let Some(instances) = proof.reply.and_then(described) else {
         return false;
@@ -50,32 +50,33 @@ pub(super) fn finds_stopping(before: &Fleet, ids: &[String], proof: &Heard<'_>) 
     !ids.is_empty()
         && ids.iter().all(|id| {
             let was_down = before.get(id).is_some_and(|belief| belief.states.within(down));
-            let seen = instances.iter().find(|instance| instance.id == *id);
+            let seen = instances.iter().find(|instance| *instance.id == **id);
             was_down && seen.map(states_of) == Some(States::one(State::Stopping))
         })
 }
 
 impl CaseJudge {
-    /// The proof that a refused call, or one that should have been refused, changed nothing.
+    /// The proof that a refused call, or one that should have been refused, changed nothing. `before` tells where each
+    /// instance of the fleet may have been as the call was sent.
     pub(super) fn prove(
         &mut self,
-        sheet: &mut Sheet,
-        before: &Fleet,
+        sheet: &mut Sheet<'_>,
+        before: &[States],
         answered: &Answered,
         proof: &Heard<'_>,
     ) {
         let judge = Arc::clone(&self.judge);
         let instances = proof.reply.and_then(described);
-        for (id, clauses) in &answered.effects {
-            let Some(belief) = before.get(id) else { continue };
-            let allowed = format!("{id} stays {}", belief.states);
+        // Both are in the order of the fleet.
+        for ((id, clauses), before) in answered.effects.iter().zip(before) {
+            let allowed = || format!("{id} stays {before}");
             let Some(instances) = &instances else {
                 let why = "the fleet could not be described after the call";
-                sheet.unknown(judge.clauses(clauses), &allowed, why);
+                sheet.unknown(clauses, &allowed(), why);
                 continue;
             };
-            let later = belief.states.later();
-            let instance = instances.iter().find(|instance| instance.id == *id);
+            let later = before.later();
+            let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
             if fit.is_empty() {
@@ -83,23 +84,24 @@ impl CaseJudge {
                     "{} (DescribeInstances after the call)",
                     instance.map_or("not described".into(), state_word)
                 );
-                sheet.deviates(judge.clauses(clauses), Weight::Full, &allowed, &observed);
+                let allowed = allowed();
+                sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 // A refusal that no clause binds must not change even what it names.
                 if !answered.named.contains(id) || (answered.refused && clauses.is_empty()) {
-                    let check = Check::ControlUnchanged;
-                    judge.note(sheet, check, Weight::Full, false, &allowed, &observed);
+                    let clauses = judge.of(Check::ControlUnchanged);
+                    sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 }
             } else {
-                sheet.held(judge.clauses(clauses));
-                judge.note(sheet, Check::ControlUnchanged, Weight::Full, true, "", "");
+                sheet.held(clauses);
+                sheet.held(judge.of(Check::ControlUnchanged));
             }
             if let Some(belief) = self.fleet.get_mut(id) {
                 belief.states = if fit.is_empty() { states } else { fit };
             }
-            if let (Some(clauses), Some(instance)) = (answered.purged.get(id), instance) {
+            if let (Some(clauses), Some(instance)) = (answered.purged.get(id.as_ref()), instance) {
                 let allowed = format!("{id} is unknown only once it is no longer described");
                 let observed = format!("not found, and described as {}", state_word(instance));
-                sheet.deviates(judge.clauses(clauses), Weight::Full, &allowed, &observed);
+                sheet.deviates(clauses, Weight::Full, &allowed, &observed);
             }
             if let (true, Some(track)) = (fit.is_empty(), self.tracks.get_mut(id)) {
                 // The deviation is told; what follows from it is not told again.
@@ -114,7 +116,7 @@ impl CaseJudge {
     }
 
     /// The fleet was described, again and again until it fitted or time was up. The last description counts.
-    pub(super) fn observe(&mut self, sheet: &mut Sheet, heard: &[Heard<'_>]) {
+    pub(super) fn observe(&mut self, sheet: &mut Sheet<'_>, heard: &[Heard<'_>]) {
         let Some((at_ms, instances)) = last_look(heard) else {
             let judge = Arc::clone(&self.judge);
             sheet.unknown(
@@ -128,7 +130,7 @@ impl CaseJudge {
     }
 
     /// The instances were waited for.
-    pub(super) fn settle(&mut self, sheet: &mut Sheet, ids: &[String], state: &str, heard: &[Heard<'_>]) {
+    pub(super) fn settle(&mut self, sheet: &mut Sheet<'_>, ids: &[String], state: &str, heard: &[Heard<'_>]) {
         let wanted = States::named(state);
         // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
@@ -151,7 +153,7 @@ impl CaseJudge {
         }
     }
 
-    fn judge_stop(&mut self, sheet: &mut Sheet, id: &str, seen: States, reached: bool, at_ms: u64) {
+    fn judge_stop(&mut self, sheet: &mut Sheet<'_>, id: &str, seen: States, reached: bool, at_ms: u64) {
         let judge = Arc::clone(&self.judge);
         let Some(track) = self.tracks.get(id) else { return };
         let Some(stop) = &track.stop else {
@@ -172,14 +174,12 @@ impl CaseJudge {
                 sheet.held(judge.of(check));
             }
             let seconds = took_ms / 1000;
-            judge.note(
-                sheet,
-                Check::StopTime,
-                Weight::Full,
-                took_ms < STUCK_MS,
-                "stopped in well under ten minutes",
-                &format!("stopped after {seconds} s"),
-            );
+            judge.note(sheet, Check::StopTime, Weight::Full, took_ms < STUCK_MS, || {
+                (
+                    "stopped in well under ten minutes",
+                    format!("stopped after {seconds} s"),
+                )
+            });
             keeps_identity(&judge, sheet, id, track);
         } else if seen == States::one(State::Stopping) {
             let why = format!("still stopping {} s after the call", took_ms / 1000);
@@ -196,19 +196,19 @@ impl CaseJudge {
     }
 
     /// Takes a description in, and judges whatever it shows.
-    fn see(&mut self, sheet: &mut Sheet, instances: &[Instance], at_ms: u64, last: bool) {
+    fn see(&mut self, sheet: &mut Sheet<'_>, instances: &[Instance], at_ms: u64, last: bool) {
         let judge = Arc::clone(&self.judge);
         for (id, belief) in &mut self.fleet {
             let Some(track) = self.tracks.get_mut(id) else {
                 continue;
             };
             let later = belief.states.later();
-            let instance = instances.iter().find(|instance| instance.id == *id);
+            let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
             if !fit.is_empty() {
                 belief.states = fit;
-                judge.note(sheet, Check::ControlUnchanged, Weight::Full, true, "", "");
+                sheet.held(judge.of(Check::ControlUnchanged));
                 if let Some(instance) = instance {
                     reasons(&judge, sheet, id, track, instance);
                     remember(track, instance);
@@ -229,30 +229,30 @@ impl CaseJudge {
 
 /// A description that cannot be: which clauses does it violate?
 fn mismatch(
-    judge: &super::Judge,
-    sheet: &mut Sheet,
+    judge: &Judge,
+    sheet: &mut Sheet<'_>,
     track: &Track,
     states: States,
     at_ms: u64,
     allowed: &str,
     observed: &str,
 ) {
-    let full = Weight::Full;
+    let mut deviates = |clauses| sheet.deviates(clauses, Weight::Full, allowed, observed);
     if !track.effects.is_empty() {
-        sheet.deviates(judge.clauses(&track.effects), full, allowed, observed);
-        judge.note(sheet, Check::ControlUnchanged, full, false, allowed, observed);
+        deviates(&track.effects);
+        deviates(judge.of(Check::ControlUnchanged));
         return;
     }
     let Some(stop) = &track.stop else {
-        sheet.deviates(judge.clauses(&track.reasons), full, allowed, observed);
-        judge.note(sheet, Check::ControlUnchanged, full, false, allowed, observed);
+        deviates(&track.reasons);
+        deviates(judge.of(Check::ControlUnchanged));
         return;
     };
     let up: States = [State::Pending, State::Restarting, State::Running]
         .into_iter()
         .collect();
     if states.within(up) && stop.seen_down {
-        judge.note(sheet, Check::StaysStopped, full, false, allowed, observed);
+        deviates(judge.of(Check::StaysStopped));
     } else if states.within(up) && at_ms.saturating_sub(stop.at_ms) < LAG_MS {
         sheet.unknown(
             judge.of(Check::VisibleAfterStop),
@@ -260,17 +260,24 @@ fn mismatch(
             &format!("{observed}, but descriptions may lag for a minute"),
         );
     } else {
-        judge.note(sheet, Check::VisibleAfterStop, full, false, allowed, observed);
-        judge.note(sheet, Check::Waiter, full, false, allowed, observed);
-        judge.note(sheet, Check::Settles, full, false, allowed, observed);
+        for check in [Check::VisibleAfterStop, Check::Waiter, Check::Settles] {
+            deviates(judge.of(check));
+        }
     }
 }
 
 /// `reason` and `stateReason` of one description.
-fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track, instance: &Instance) {
+fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, instance: &Instance) {
     let states = states_of(instance);
     let reason = instance.reason.as_deref().unwrap_or("");
     let state_reason = instance.state_reason.as_ref();
+    let both = || {
+        format!(
+            "{id}: reason {}, stateReason {}",
+            quote(reason),
+            code_of(state_reason)
+        )
+    };
     if states == States::one(State::Running) {
         // After a restart the empty reason is inferred, not recorded.
         let weight = if track.restarted {
@@ -278,21 +285,10 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
         } else {
             Weight::Full
         };
-        let observed = format!(
-            "{id}: reason {}, stateReason {}",
-            quote(reason),
-            code_of(state_reason)
-        );
         let fits = reason.is_empty() && state_reason.is_none_or(|(code, _)| code.is_empty());
-        let allowed = "an empty reason and no stateReason while running";
-        judge.note(
-            sheet,
-            Check::RunningWithoutReason,
-            weight,
-            fits,
-            allowed,
-            &observed,
-        );
+        judge.note(sheet, Check::RunningWithoutReason, weight, fits, || {
+            ("an empty reason and no stateReason while running", both())
+        });
         return;
     }
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
@@ -305,51 +301,36 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
         && states_of(last) == states
     {
         let unchanged = last.reason == instance.reason && last.state_reason == instance.state_reason;
-        let (allowed, observed) = (
-            format!(
-                "{id}: reason {} as before the call",
-                quote(last.reason.as_deref().unwrap_or(""))
-            ),
-            format!("{id}: reason {}", quote(reason)),
-        );
-        judge.note(
-            sheet,
-            Check::ReasonUnchanged,
-            Weight::Full,
-            unchanged,
-            &allowed,
-            &observed,
-        );
+        judge.note(sheet, Check::ReasonUnchanged, Weight::Full, unchanged, || {
+            let before = last.reason.as_deref().unwrap_or("");
+            (
+                format!("{id}: reason {} as before the call", quote(before)),
+                format!("{id}: reason {}", quote(reason)),
+            )
+        });
     }
     let Some(stop) = &mut track.stop else { return };
     stop.seen_down = true;
     sheet.held(judge.of(Check::VisibleAfterStop));
     let time = transition_time(reason);
-    let observed = format!("{id}: reason {}", quote(reason));
+    let observed = || format!("{id}: reason {}", quote(reason));
     // The kind of the reason is a fact; how its time is written is a text, and texts only warn.
     let wording = if reason.starts_with("User initiated (") {
         Weight::Advisory
     } else {
         Weight::Full
     };
-    judge.note(
-        sheet,
-        Check::TransitionReason,
-        wording,
-        time.is_some(),
-        "reason \"User initiated (YYYY-MM-DD hh:mm:ss GMT)\"",
-        &observed,
-    );
+    judge.note(sheet, Check::TransitionReason, wording, time.is_some(), || {
+        ("reason \"User initiated (YYYY-MM-DD hh:mm:ss GMT)\"", observed())
+    });
     if let (Some(time), Some(answered)) = (time, stop.date.as_deref().and_then(http_date)) {
         let apart = time.duration_since(answered).as_secs().unsigned_abs();
-        judge.note(
-            sheet,
-            Check::ReasonTime,
-            Weight::Full,
-            apart <= 5,
-            "a time in the reason within seconds of the Date header of the answer",
-            &format!("{observed}, {apart} s apart"),
-        );
+        judge.note(sheet, Check::ReasonTime, Weight::Full, apart <= 5, || {
+            (
+                "a time in the reason within seconds of the Date header of the answer",
+                format!("{}, {apart} s apart", observed()),
+            )
+        });
     }
     let shutdown = (
         Check::StateReason,
@@ -375,40 +356,23 @@ fn reasons(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &mut Track,
         Weight::Full
     };
     let fits = state_reason.is_some_and(|(seen, text)| seen == code && text == message);
-    let observed = format!(
-        "{id}: stateReason {} {}",
-        code_of(state_reason),
-        state_reason.map_or_else(String::new, |(_, text)| quote(text))
-    );
-    judge.note(
-        sheet,
-        check,
-        weight,
-        fits,
-        &format!("stateReason {code} \"{message}\""),
-        &observed,
-    );
+    judge.note(sheet, check, weight, fits, || {
+        let seen = state_reason.map_or_else(String::new, |(_, text)| quote(text));
+        (
+            format!("stateReason {code} \"{message}\""),
+            format!("{id}: stateReason {} {seen}", code_of(state_reason)),
+        )
+    });
     if states == States::one(State::Stopping) {
         let there = !reason.is_empty() && state_reason.is_some();
-        let observed = format!(
-            "{id}: reason {}, stateReason {}",
-            quote(reason),
-            code_of(state_reason)
-        );
-        let allowed = "reason and stateReason while stopping";
-        judge.note(
-            sheet,
-            Check::ReasonWhileStopping,
-            Weight::Full,
-            there,
-            allowed,
-            &observed,
-        );
+        judge.note(sheet, Check::ReasonWhileStopping, Weight::Full, there, || {
+            ("reason and stateReason while stopping", both())
+        });
     }
 }
 
 /// What a stop must leave as it was, and what it must take away.
-fn keeps_identity(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &Track) {
+fn keeps_identity(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &Track) {
     let (Some(first), Some(last)) = (&track.first, &track.last) else {
         return;
     };
@@ -448,8 +412,12 @@ fn keeps_identity(judge: &super::Judge, sheet: &mut Sheet, id: &str, track: &Tra
         Check::KeepsIdentity,
         Weight::Full,
         changed.is_empty(),
-        "volumes and private address kept, public address released",
-        &format!("{id}: {}", changed.join(", ")),
+        || {
+            (
+                "volumes and private address kept, public address released",
+                format!("{id}: {}", changed.join(", ")),
+            )
+        },
     );
 }
 

@@ -4,13 +4,13 @@
 //! has them, read. Leaves: for each step the clauses that held and the findings. A pure function of the journal, so an
 //! old recording is judged again by the same code, and gives the same verdicts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::call::Call;
-use crate::contract::{Check, Clause, ClauseId, Confidence, Contract, State};
+use crate::contract::{Aspects, Check, Confidence, Contract, State};
 use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
-use crate::model::{self, Belief, Fleet, States};
+use crate::model::{self, Belief, Fleet, Id, States};
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 
 mod again;
@@ -26,17 +26,37 @@ mod text;
 mod recorded;
 
 pub use again::Again;
-use answer::Answered;
+use answer::{Answered, Question};
 pub use fingerprint::Fingerprint;
-use sheet::{Sheet, Weight};
+use sheet::{Place, Roll, Sheet, Weight};
 
 /// The contract, indexed for judging. One for a run.
 #[derive(Debug)]
 pub struct Judge {
     contract: Arc<Contract>,
-    least: Confidence,
-    by_id: HashMap<ClauseId, usize>,
-    by_check: HashMap<Check, Vec<usize>>,
+    roll: Roll,
+    /// The clauses of each check, in the order of [`Check::ALL`].
+    checks: Vec<Vec<Place>>,
+    /// The clauses of each refusal of the contract, in its order.
+    refusals: Vec<Bindings>,
+    /// The clauses of each transition of the contract, in its order.
+    transitions: Vec<Vec<Place>>,
+    /// The clauses of each precedence of the contract, in its order.
+    precedences: Vec<Vec<Place>>,
+    /// The name of the root element of the action under test.
+    root: String,
+}
+
+/// The clauses of a refusal, by the aspect that deviates: [`Aspects`], found in the roll.
+#[derive(Debug)]
+struct Bindings {
+    refused: Vec<Place>,
+    status: Vec<Place>,
+    code: Vec<Place>,
+    preferred: Vec<Place>,
+    message: Vec<Place>,
+    effect: Vec<Place>,
+    mates: Vec<Place>,
 }
 
 /// What the judge hears of one exchange. The reply is that of the *recorded* answer, so that any reader of the journal
@@ -59,7 +79,7 @@ pub struct CaseJudge {
     judge: Arc<Judge>,
     case: String,
     fleet: Fleet,
-    tracks: BTreeMap<String, Track>,
+    tracks: BTreeMap<Id, Track>,
     seen: Seen,
     control: Option<Control>,
     blocked: Option<String>,
@@ -77,9 +97,9 @@ struct Control {
 #[derive(Debug, Default)]
 struct Track {
     /// Clauses that forbid it to change, from the calls that were refused.
-    effects: Vec<ClauseId>,
+    effects: Vec<Place>,
     /// Clauses of the last state change that was accepted.
-    reasons: Vec<ClauseId>,
+    reasons: Vec<Place>,
     /// The last accepted stop that found it up.
     stop: Option<Stop>,
     /// Whether it was started again since it was arranged.
@@ -110,19 +130,28 @@ struct Seen {
 impl Judge {
     /// Indexes a contract. A MUST known no better than `least` does not decide a run.
     pub fn new(contract: Arc<Contract>, least: Confidence) -> Self {
-        let mut by_id = HashMap::new();
-        let mut by_check: HashMap<Check, Vec<usize>> = HashMap::new();
-        for (index, clause) in contract.clauses.iter().enumerate() {
-            by_id.insert(clause.id.clone(), index);
-            for check in &clause.checks {
-                by_check.entry(*check).or_default().push(index);
-            }
-        }
+        let roll = Roll::new(&contract.clauses, least);
+        let of_check = |check: &Check| {
+            let clauses = contract.clauses.iter();
+            let judged = clauses.filter(|clause| clause.checks.contains(check));
+            roll.places(&judged.map(|clause| clause.id.clone()).collect::<Vec<_>>())
+        };
+        let checks = Check::ALL.iter().map(of_check).collect();
+        let refusals = contract.refusals.iter();
+        let refusals = refusals.map(|row| Bindings::new(&row.clauses, &roll)).collect();
+        let transitions = contract.transitions.iter();
+        let transitions = transitions.map(|row| roll.places(&row.clauses)).collect();
+        let precedences = contract.precedences.iter();
+        let precedences = precedences.map(|row| roll.places(&row.clauses)).collect();
+        let root = format!("{}Response", contract.action);
         Judge {
             contract,
-            least,
-            by_id,
-            by_check,
+            roll,
+            checks,
+            refusals,
+            transitions,
+            precedences,
+            root,
         }
     }
 
@@ -131,34 +160,58 @@ impl Judge {
         &self.contract
     }
 
-    /// The clauses with these ids.
-    fn clauses<'a>(&'a self, ids: &'a [ClauseId]) -> impl Iterator<Item = &'a Clause> {
-        ids.iter()
-            .filter_map(|id| self.contract.clauses.get(*self.by_id.get(id)?))
-    }
-
     /// The clauses that a check judges.
-    fn of(&self, check: Check) -> impl Iterator<Item = &Clause> {
-        let indices = self.by_check.get(&check).map_or(&[][..], Vec::as_slice);
-        indices
-            .iter()
-            .filter_map(|index| self.contract.clauses.get(*index))
+    fn of(&self, check: Check) -> &[Place] {
+        self.checks.get(check as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// Writes down the result of a check.
-    fn note(
+    /// The clauses of a refusal, by its row in the contract.
+    fn refusal(&self, row: usize) -> &Bindings {
+        self.refusals.get(row).expect("a row is one of this contract")
+    }
+
+    /// The clauses of a transition, by its row in the contract.
+    fn transition(&self, row: usize) -> &[Place] {
+        self.transitions.get(row).map_or(&[], Vec::as_slice)
+    }
+
+    /// Writes down the result of a check. What was allowed and what was observed is put in words only if it deviates.
+    fn note<A: Into<String>, O: Into<String>>(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         check: Check,
         weight: Weight,
         fits: bool,
-        allowed: &str,
-        observed: &str,
+        words: impl FnOnce() -> (A, O),
     ) {
         if fits {
             sheet.held(self.of(check));
         } else {
-            sheet.deviates(self.of(check), weight, allowed, observed);
+            let (allowed, observed) = words();
+            sheet.deviates(self.of(check), weight, &allowed.into(), &observed.into());
+        }
+    }
+
+    /// The action of a call if its answers are the oracle's business, whatever is wrong with its name.
+    fn tested_action<'a>(&'a self, call: &'a Call) -> Option<&'a str> {
+        match call.action.as_deref() {
+            Some(action) if self.contract.transitions.iter().any(|row| row.action == action) => Some(action),
+            Some(action) if ask::is_question(action) => None,
+            Some(_) | None => Some(&self.contract.action),
+        }
+    }
+}
+
+impl Bindings {
+    fn new(aspects: &Aspects, roll: &Roll) -> Self {
+        Bindings {
+            refused: roll.places(&aspects.refused),
+            status: roll.places(&aspects.status),
+            code: roll.places(&aspects.code),
+            preferred: roll.places(&aspects.preferred),
+            message: roll.places(&aspects.message),
+            effect: roll.places(&aspects.effect),
+            mates: roll.places(&aspects.mates),
         }
     }
 }
@@ -191,13 +244,15 @@ impl CaseJudge {
 
     /// An instance is there, and was described as wished.
     pub fn fixture(&mut self, ready: &FixtureReady) {
-        self.fleet.insert(ready.id.clone(), Belief::of(ready.kind));
-        self.tracks.insert(ready.id.clone(), Track::default());
+        let id = Id::from(ready.id.as_str());
+        self.fleet.insert(Arc::clone(&id), Belief::of(ready.kind));
+        self.tracks.insert(id, Track::default());
     }
 
     /// Judges a step. Call it once for each step, in order.
     pub fn judge(&mut self, step: &StepStarted, heard: &[Heard<'_>]) -> Judged {
-        let mut sheet = Sheet::new(self.judge.least);
+        let judge = Arc::clone(&self.judge);
+        let mut sheet = Sheet::new(&judge.roll);
         match &step.intent {
             Intent::Call | Intent::Together => self.acts(&mut sheet, step, heard),
             Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, heard),
@@ -225,14 +280,12 @@ impl CaseJudge {
     /// Whether the answer to a call must be followed by a look at the fleet: it refused, it should have, or it is no
     /// answer of this action, so that nobody can tell what it did.
     pub fn wants_proof(&self, call: &Call, reply: &Reply) -> bool {
-        let Some(action) = self.tested_action(call) else {
+        let Some(action) = self.judge.tested_action(call) else {
             return false;
         };
         let reading = model::read(&self.judge.contract, &self.fleet, call);
         let expectation = model::expect(&self.judge.contract, &self.fleet, action, &reading);
-        let own = reply
-            .root()
-            .is_some_and(|root| root.name == format!("{action}Response"));
+        let own = reply.root().is_some_and(|root| answer::is_response(root, action));
         !own || !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
     }
 
@@ -243,7 +296,7 @@ impl CaseJudge {
         };
         self.fleet.iter().all(|(id, belief)| {
             let later = belief.states.later();
-            match instances.iter().find(|instance| instance.id == *id) {
+            match instances.iter().find(|instance| instance.id == **id) {
                 None => later.contains(State::Gone),
                 Some(instance) => !look::states_of(instance).and(later).is_empty(),
             }
@@ -257,7 +310,7 @@ impl CaseJudge {
             .collect();
         self.fits(reply)
             && look::described(reply).is_some_and(|instances| {
-                let ours = instances.iter().filter(|one| self.fleet.contains_key(&one.id));
+                let ours = instances.iter().filter(|one| self.fleet.contains_key(one.id.as_str()));
                 ours.map(look::states_of).all(|states| states.within(still))
             })
     }
@@ -269,7 +322,7 @@ impl CaseJudge {
         self.fleet
             .iter()
             .filter(|(_, belief)| stopping(belief))
-            .map(|(id, _)| id.clone())
+            .map(|(id, _)| id.to_string())
             .collect()
     }
 
@@ -280,20 +333,11 @@ impl CaseJudge {
             .is_some_and(|belief| !belief.states.later().and(States::named(state)).is_empty())
     }
 
-    /// The action of a call if its answers are the oracle's business, whatever is wrong with its name.
-    fn tested_action<'a>(&'a self, call: &'a Call) -> Option<&'a str> {
-        let contract = &self.judge.contract;
-        match call.action.as_deref() {
-            Some(action) if contract.transitions.iter().any(|row| row.action == action) => Some(action),
-            Some(action) if ask::is_question(action) => None,
-            Some(_) | None => Some(&contract.action),
-        }
-    }
-
-    fn acts(&mut self, sheet: &mut Sheet, step: &StepStarted, heard: &[Heard<'_>]) {
+    fn acts(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, heard: &[Heard<'_>]) {
         let judge = Arc::clone(&self.judge);
         let mut acts: Vec<&Heard<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
-        if step.intent == Intent::Together {
+        let together = step.intent == Intent::Together;
+        if together {
             // They ran at once, so the order in which they were written down means nothing: the one that found the
             // instance running goes first, and the rest in an order that any reader of the journal gets too.
             acts.sort_by_cached_key(|act| {
@@ -305,52 +349,54 @@ impl CaseJudge {
             });
         }
         let Some(first) = acts.first() else { return };
-        let Some(action) = self.tested_action(first.call).map(str::to_owned) else {
+        let Some(action) = judge.tested_action(first.call) else {
             for act in acts {
                 self.ask(sheet, act);
             }
             return;
         };
-        let before = self.fleet.clone();
-        let together = step.intent == Intent::Together;
-        let fleet = if together {
-            superposed(&before)
-        } else {
-            before.clone()
-        };
-        let mut answers = Vec::new();
-        for act in &acts {
+        let superposed = together.then(|| superposed(&self.fleet));
+        let fleet = superposed.as_ref().unwrap_or(&self.fleet);
+        let mut answers = Vec::with_capacity(acts.len());
+        for act in acts {
             let Some(reply) = act.reply else {
-                sheet.unknown(judge.clauses(&step.witness), "an answer", "no answer came");
+                sheet.unknown(&judge.roll.places(&step.witness), "an answer", "no answer came");
                 continue;
             };
-            let question = answer::Question {
+            let question = Question {
                 judge: &judge,
-                fleet: &fleet,
-                action: &action,
+                fleet,
+                action,
                 call: act.call,
             };
-            answers.push((*act, question.judge(sheet, &mut self.seen, reply), reply));
+            answers.push((act, question.judge(sheet, &mut self.seen, reply), reply));
         }
         if together {
             self.one_transition(sheet, &answers);
         }
-        self.apply(&before, &answers);
-        let proof = heard.iter().rev().find(|one| one.role == Role::Look);
         let first = |which: fn(&Answered) -> Option<&(String, String)>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))
         };
+        let proof = heard.iter().rev().find(|one| one.role == Role::Look);
         let untold = first(|answered| answered.untold.as_ref());
         // What is stopping after the call was stopping when it came, so it was not refused for being stopped (OQ-06).
-        let was_stopping = answers.iter().any(|(_, answered, _)| {
-            proof.is_some_and(|proof| look::finds_stopping(&before, &answered.named, proof))
-        });
-        let wrong = first(|answered| answered.wrong.as_ref()).or(untold.filter(|_| was_stopping));
+        let was_stopping = || {
+            proof.is_some_and(|proof| {
+                let mut answers = answers.iter();
+                answers.any(|(_, answered, _)| look::finds_stopping(&self.fleet, &answered.named, proof))
+            })
+        };
         let told = Told {
-            wrong,
+            wrong: first(|answered| answered.wrong.as_ref()).or_else(|| untold.filter(|_| was_stopping())),
             misstated: first(|answered| answered.misstated.as_ref()),
             untold,
         };
+        // The proof is held against what was believed as the calls were sent.
+        let before: Vec<States> = match proof {
+            Some(_) => self.fleet.values().map(|belief| belief.states).collect(),
+            None => Vec::new(),
+        };
+        self.apply(&answers);
         self.witness(sheet, step, &told);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
             self.prove(sheet, &before, answered, proof);
@@ -358,57 +404,53 @@ impl CaseJudge {
     }
 
     /// Of several stops at once, no more than one may have found an instance running.
-    fn one_transition(&self, sheet: &mut Sheet, answers: &[(&Heard<'_>, Answered, &Reply)]) {
+    fn one_transition(&self, sheet: &mut Sheet<'_>, answers: &[(&Heard<'_>, Answered, &Reply)]) {
         for id in self.fleet.keys() {
             let found_up = answers
                 .iter()
                 .filter_map(|(_, _, reply)| document_changes(reply))
                 .flat_map(|changes| changes.items)
-                .filter(|item| item.id.as_deref() == Some(id))
-                .filter(|item| {
-                    item.previous.as_ref().and_then(|state| state.name.as_deref()) == Some("running")
-                })
+                .filter(|item| item.id == Some(id.as_ref()))
+                .filter(found_up)
                 .count();
             let touched = answers
                 .iter()
-                .any(|(_, answered, _)| answered.beliefs.contains_key(id));
+                .any(|(_, answered, _)| answered.moved.contains_key(id));
             if touched {
-                self.judge.note(
-                    sheet,
-                    Check::OneTransition,
-                    Weight::Full,
-                    found_up <= 1,
-                    "one of the calls found the instance running, the others found it stopping or stopped",
-                    &format!("{found_up} calls found it running"),
-                );
+                self.judge
+                    .note(sheet, Check::OneTransition, Weight::Full, found_up <= 1, || {
+                        (
+                            "one of the calls found the instance running, the others found it stopping or stopped",
+                            format!("{found_up} calls found it running"),
+                        )
+                    });
             }
         }
     }
 
     /// Takes over what the answers tell of the instances.
-    fn apply(&mut self, before: &Fleet, answers: &[(&Heard<'_>, Answered, &Reply)]) {
+    fn apply(&mut self, answers: &[(&Heard<'_>, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
-            for (id, states) in &answered.beliefs {
+            for (id, moved) in &answered.moved {
                 if let Some(belief) = self.fleet.get_mut(id) {
-                    belief.states = *states;
+                    belief.states = moved.states;
                 }
                 let Some(track) = self.tracks.get_mut(id) else {
                     continue;
                 };
-                track.reasons = answered.reasons.get(id).cloned().unwrap_or_default();
+                track.reasons.clone_from(&moved.reasons);
+                // An instance that an accepted call moves is bound by that call, not by an earlier refusal.
                 track.effects.clear();
-                if let Some(answer::Move::Down(_) | answer::Move::Up | answer::Move::End) =
-                    answered.moves.get(id)
-                {
+                if let Some(answer::Move::Down(_) | answer::Move::Up | answer::Move::End) = moved.how {
                     // How it was described before the move says nothing of what a later call must leave alone.
                     track.last = None;
                 }
-                match answered.moves.get(id) {
+                match moved.how {
                     Some(answer::Move::Down(manner)) => {
                         track.stop = Some(Stop {
                             at_ms: act.at_ms,
                             date: reply.headers.get("date").map(str::to_owned),
-                            manner: *manner,
+                            manner,
                             seen_down: false,
                         });
                         track.idle_stop = false;
@@ -427,9 +469,8 @@ impl CaseJudge {
                 }
             }
             for (id, clauses) in &answered.effects {
-                // An instance that an accepted call moves is bound by that call, not by an earlier refusal.
-                if let Some(track) = self.tracks.get_mut(id).filter(|_| before.contains_key(id)) {
-                    track.effects.extend(clauses.iter().cloned());
+                if let Some(track) = self.tracks.get_mut(id) {
+                    track.effects.extend(clauses);
                 }
             }
         }
@@ -437,9 +478,8 @@ impl CaseJudge {
 
     /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
     /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
-    fn witness(&mut self, sheet: &mut Sheet, step: &StepStarted, told: &Told<'_>) {
-        let judge = Arc::clone(&self.judge);
-        let clauses = || judge.clauses(&step.witness);
+    fn witness(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, told: &Told<'_>) {
+        let clauses = self.judge.roll.places(&step.witness);
         let wrong = match self.control {
             Some(control) if !control.misstated => told.wrong.or(told.misstated),
             Some(_) | None => told.wrong,
@@ -452,18 +492,18 @@ impl CaseJudge {
                 }),
                 _,
             ) => sheet.unknown(
-                clauses(),
+                &clauses,
                 "the same answer as to the plain form",
                 &format!("the plain form in step {step} is not answered as it should be either"),
             ),
             (Some((allowed, observed)), _, _) => {
-                sheet.deviates(clauses(), Weight::Full, allowed, observed);
+                sheet.deviates(&clauses, Weight::Full, allowed, observed);
             }
             (None, _, Some((allowed, observed))) => {
                 let why = format!("{observed}: such a call may be refused");
-                sheet.unknown(clauses(), allowed, &why);
+                sheet.unknown(&clauses, allowed, &why);
             }
-            (None, _, None) => sheet.held(clauses()),
+            (None, _, None) => sheet.held(&clauses),
         }
         if step.control {
             self.control = Some(Control {
@@ -493,11 +533,11 @@ fn superposed(fleet: &Fleet) -> Fleet {
     fleet
 }
 
-fn found_up(item: &StateChange) -> bool {
-    item.previous.as_ref().and_then(|state| state.name.as_deref()) == Some("running")
+fn found_up(item: &StateChange<'_>) -> bool {
+    item.previous_name() == Some("running")
 }
 
-fn document_changes(reply: &Reply) -> Option<reply::StateChanges> {
+fn document_changes(reply: &Reply) -> Option<reply::StateChanges<'_>> {
     match &reply.body {
         Body::Document(document) if (200..300).contains(&reply.status) => {
             Some(reply::state_changes(&document.root))

@@ -1,5 +1,7 @@
 //! Is the answer written as the service writes it: root, envelope, ids, headers? Whatever it says.
 
+use std::borrow::Cow;
+
 use super::sheet::{Sheet, Weight};
 use super::text::{one_line, quote};
 use super::{Judge, Seen};
@@ -11,98 +13,78 @@ use crate::protocol::xml::{Document, Element};
 /// The namespace of successful answers, followed by the API version and a slash.
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/";
 
+/// The envelope of a refusal.
+const ENVELOPE: &str = "<Response><Errors><Error><Code/><Message/></Error></Errors><RequestID/></Response>";
+
 /// Judges the shape of a successful answer of the action under test.
 pub(super) fn success(
     judge: &Judge,
-    sheet: &mut Sheet,
+    sheet: &mut Sheet<'_>,
     seen: &mut Seen,
     call: &Call,
     reply: &Reply,
     document: &Document,
-    changes: &StateChanges,
+    changes: &StateChanges<'_>,
 ) {
-    let mut check = |check: Check, weight: Weight, fits: bool, allowed: &str, observed: &str| {
-        judge.note(sheet, check, weight, fits, allowed, observed);
-    };
-    check(
-        Check::SuccessStatus,
-        Weight::Full,
-        reply.status == 200,
-        "HTTP status 200",
-        &format!("HTTP status {}", reply.status),
-    );
-    let (fits, allowed, observed) = root(judge, call, &document.root);
-    check(Check::RootElement, Weight::Full, fits, &allowed, &observed);
-    let filled = changes.request_ids.iter().filter(|id| !id.is_empty()).count();
-    check(
-        Check::RequestId,
-        Weight::Full,
-        filled == 1 && changes.request_ids.len() == 1,
-        "exactly one requestId, not empty",
-        &format!("requestId: {}", quote_all(&changes.request_ids)),
-    );
+    const FULL: Weight = Weight::Full;
+    judge.note(sheet, Check::SuccessStatus, FULL, reply.status == 200, || {
+        ("HTTP status 200", format!("HTTP status {}", reply.status))
+    });
+    root(judge, sheet, call, &document.root);
+    let one_filled = matches!(changes.request_ids.as_slice(), [id] if !id.is_empty());
+    judge.note(sheet, Check::RequestId, FULL, one_filled, || {
+        (
+            "exactly one requestId, not empty",
+            format!("requestId: {}", quote_all(&changes.request_ids)),
+        )
+    });
     if let Some(id) = changes.request_ids.first() {
-        check(
-            Check::RequestIdUuid,
-            Weight::Full,
-            is_uuid(id),
-            "a requestId that is a lower-case UUID",
-            &format!("requestId {}", quote(id)),
-        );
+        judge.note(sheet, Check::RequestIdUuid, FULL, is_uuid(id), || {
+            (
+                "a requestId that is a lower-case UUID",
+                format!("requestId {}", quote(id)),
+            )
+        });
     }
-    check(
-        Check::OneItemPerInstance,
-        Weight::Full,
-        changes.sets == 1,
-        "one instancesSet",
-        &format!("{} instancesSet elements", changes.sets),
-    );
+    judge.note(sheet, Check::OneItemPerInstance, FULL, changes.sets == 1, || {
+        (
+            "one instancesSet",
+            format!("{} instancesSet elements", changes.sets),
+        )
+    });
     let odd: Vec<String> = changes.items.iter().filter_map(item_oddity).collect();
-    check(
-        Check::ItemMembers,
-        Weight::Full,
-        odd.is_empty(),
-        "items of instanceId, currentState{code, name} and previousState{code, name}",
-        &odd.join(", "),
-    );
-    let wrong: Vec<String> = changes
+    judge.note(sheet, Check::ItemMembers, FULL, odd.is_empty(), || {
+        (
+            "items of instanceId, currentState{code, name} and previousState{code, name}",
+            odd.join(", "),
+        )
+    });
+    let states = changes
         .items
         .iter()
-        .flat_map(|item| [&item.current, &item.previous])
+        .flat_map(|item| [&item.current, &item.previous]);
+    let wrong: Vec<String> = states
         .flatten()
         .filter(|state| !code_fits(judge, state))
-        .map(|state| format!("code {} with name {}", text_of(&state.code), text_of(&state.name)))
+        .map(|state| format!("code {} with name {}", text_of(state.code), text_of(state.name)))
         .collect();
-    check(
-        Check::CodeMatchesName,
-        Weight::Full,
-        wrong.is_empty(),
-        "0 pending, 16 running, 32 shutting-down, 48 terminated, 64 stopping, 80 stopped (low byte)",
-        &wrong.join(", "),
-    );
-    let media = media_type(reply.headers.get("content-type"));
-    let observed = format!(
-        "Content-Type {}",
-        text_of(&reply.headers.get("content-type").map(str::to_owned))
-    );
-    if media.is_xml {
-        // The charset was recorded every time, but the document declares it too: a missing one misleads nobody.
-        check(
-            Check::SuccessContentType,
-            Weight::Advisory,
-            media.is_utf8,
+    judge.note(sheet, Check::CodeMatchesName, FULL, wrong.is_empty(), || {
+        (
+            "0 pending, 16 running, 32 shutting-down, 48 terminated, 64 stopping, 80 stopped (low byte)",
+            wrong.join(", "),
+        )
+    });
+    let header = reply.headers.get("content-type");
+    let media = media_type(header);
+    // The charset was recorded every time, but the document declares it too: a missing one misleads nobody.
+    let weight = if media.is_xml { Weight::Advisory } else { FULL };
+    let fits = media.is_xml && media.is_utf8;
+    judge.note(sheet, Check::SuccessContentType, weight, fits, || {
+        (
             "text/xml;charset=UTF-8",
-            &observed,
-        );
-    } else {
-        check(
-            Check::SuccessContentType,
-            Weight::Full,
-            false,
-            "text/xml;charset=UTF-8",
-            &observed,
-        );
-    }
+            format!("Content-Type {}", text_of(header)),
+        )
+    });
     let declared = document.declaration.as_ref().is_some_and(|declaration| {
         declaration.version == "1.0"
             && declaration
@@ -110,117 +92,70 @@ pub(super) fn success(
                 .as_deref()
                 .is_some_and(|name| name.eq_ignore_ascii_case("utf-8"))
     });
-    check(
-        Check::XmlDeclaration,
-        Weight::Full,
-        declared,
-        "an XML declaration of version 1.0 and encoding UTF-8",
-        "another declaration or none",
-    );
-    request_id_header(
-        judge,
-        sheet,
-        Check::RequestIdHeader,
-        reply,
-        changes.request_ids.first(),
-    );
+    judge.note(sheet, Check::XmlDeclaration, FULL, declared, || {
+        (
+            "an XML declaration of version 1.0 and encoding UTF-8",
+            "another declaration or none",
+        )
+    });
+    let id = changes.request_ids.first().copied();
+    request_id_header(judge, sheet, Check::RequestIdHeader, reply, id);
     let secure = reply.headers.get("cache-control").is_some()
         && reply.headers.get("strict-transport-security").is_some();
-    judge.note(
-        sheet,
-        Check::SecurityHeaders,
-        Weight::Full,
-        secure,
-        "both headers",
-        "not both",
-    );
+    judge.note(sheet, Check::SecurityHeaders, FULL, secure, || {
+        ("both headers", "not both")
+    });
     let server = reply.headers.get("server") == Some("AmazonEC2");
-    judge.note(
-        sheet,
-        Check::ServerHeader,
-        Weight::Full,
-        server,
-        "Server: AmazonEC2",
-        "another",
-    );
-    unique(judge, sheet, seen, changes.request_ids.first());
+    judge.note(sheet, Check::ServerHeader, FULL, server, || {
+        ("Server: AmazonEC2", "another")
+    });
+    unique(judge, sheet, seen, id);
 }
 
 /// Judges the shape of an answer that refuses. `echoes` tells whether the request held text that XML must escape.
-pub(super) fn error(judge: &Judge, sheet: &mut Sheet, seen: &mut Seen, reply: &Reply, echoes: bool) {
-    const ENVELOPE: &str =
-        "<Response><Errors><Error><Code/><Message/></Error></Errors><RequestID/></Response>";
+pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply: &Reply, echoes: bool) {
+    const FULL: Weight = Weight::Full;
     let document = match &reply.body {
         Body::Document(document) => document,
         Body::Empty | Body::Unreadable { .. } => {
-            let observed = body_in_words(&reply.body);
-            if echoes {
-                // What the service does with such text is not recorded; that the answer stays XML is inferred.
-                judge.note(
-                    sheet,
-                    Check::WellFormedEcho,
-                    Weight::Full,
-                    false,
-                    "well-formed XML",
-                    &observed,
-                );
+            // What the service does with such text is not recorded; that the answer stays XML is inferred.
+            let (check, allowed) = if echoes {
+                (Check::WellFormedEcho, "well-formed XML")
             } else {
-                judge.note(
-                    sheet,
-                    Check::ErrorEnvelope,
-                    Weight::Full,
-                    false,
-                    ENVELOPE,
-                    &observed,
-                );
-            }
+                (Check::ErrorEnvelope, ENVELOPE)
+            };
+            judge.note(sheet, check, FULL, false, || {
+                (allowed, body_in_words(&reply.body))
+            });
             return;
         }
     };
     if echoes {
-        judge.note(sheet, Check::WellFormedEcho, Weight::Full, true, "", "");
+        sheet.held(judge.of(Check::WellFormedEcho));
     }
     let Some(errors) = reply::errors(&document.root) else {
-        let observed = format!("a document <{}>", one_line(&document.root.name, 60));
-        judge.note(
-            sheet,
-            Check::ErrorEnvelope,
-            Weight::Full,
-            false,
-            ENVELOPE,
-            &observed,
-        );
+        judge.note(sheet, Check::ErrorEnvelope, FULL, false, || {
+            (ENVELOPE, body_in_words(&reply.body))
+        });
         return;
     };
-    envelope(judge, sheet, &errors, ENVELOPE);
-    let media = media_type(reply.headers.get("content-type"));
-    judge.note(
-        sheet,
-        Check::ErrorContentType,
-        Weight::Full,
-        media.is_xml && media.is_utf8,
-        "text/xml;charset=UTF-8",
-        &format!(
-            "Content-Type {}",
-            text_of(&reply.headers.get("content-type").map(str::to_owned))
-        ),
-    );
-    request_id_header(
-        judge,
-        sheet,
-        Check::ErrorRequestIdHeader,
-        reply,
-        errors.request_ids.first(),
-    );
-    judge.note(
-        sheet,
-        Check::RefusalWithoutSet,
-        Weight::Full,
-        !holds(&document.root, "instancesSet"),
-        "no instancesSet in a refusal",
-        "an instancesSet beside the error",
-    );
-    unique(judge, sheet, seen, errors.request_ids.first());
+    envelope(judge, sheet, &errors);
+    let header = reply.headers.get("content-type");
+    let media = media_type(header);
+    let fits = media.is_xml && media.is_utf8;
+    judge.note(sheet, Check::ErrorContentType, FULL, fits, || {
+        (
+            "text/xml;charset=UTF-8",
+            format!("Content-Type {}", text_of(header)),
+        )
+    });
+    let id = errors.request_ids.first().copied();
+    request_id_header(judge, sheet, Check::ErrorRequestIdHeader, reply, id);
+    let without = !holds(&document.root, "instancesSet");
+    judge.note(sheet, Check::RefusalWithoutSet, FULL, without, || {
+        ("no instancesSet in a refusal", "an instancesSet beside the error")
+    });
+    unique(judge, sheet, seen, id);
 }
 
 /// What a body is, for people.
@@ -232,125 +167,118 @@ pub(super) fn body_in_words(body: &Body) -> String {
     }
 }
 
-fn envelope(judge: &Judge, sheet: &mut Sheet, errors: &Errors, allowed: &str) {
-    let filled = errors.request_ids.len() == 1 && errors.request_ids.iter().all(|id| !id.is_empty());
-    let mut oddities = errors.oddities.clone();
-    if !filled {
-        oddities.push(format!("RequestID: {}", quote_all(&errors.request_ids)));
+fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>) {
+    let mut oddities: Vec<Cow<'_, str>> = errors.oddities.iter().map(Cow::from).collect();
+    if !matches!(errors.request_ids.as_slice(), [id] if !id.is_empty()) {
+        oddities.push(format!("RequestID: {}", quote_all(&errors.request_ids)).into());
     }
     if errors
         .errors
         .iter()
         .any(|error| error.code.is_none() || error.message.is_none())
     {
-        oddities.push("an Error without Code or Message".to_owned());
+        oddities.push("an Error without Code or Message".into());
     }
     judge.note(
         sheet,
         Check::ErrorEnvelope,
         Weight::Full,
         oddities.is_empty(),
-        allowed,
-        &one_line(&oddities.join(", "), 300),
+        || (ENVELOPE, one_line(&oddities.join(", "), 300)),
     );
     let prefixed = errors
         .errors
         .iter()
-        .filter_map(|error| error.code.as_deref())
+        .filter_map(|error| error.code)
         .any(|code| code.starts_with("Client.") || code.starts_with("Server."));
-    judge.note(
-        sheet,
-        Check::BareErrorCode,
-        Weight::Full,
-        errors.errors.len() == 1 && !prefixed,
-        "exactly one Error with a bare code",
-        &format!(
-            "{} Error elements{}",
-            errors.errors.len(),
-            if prefixed { ", a prefixed code" } else { "" }
-        ),
-    );
+    let bare = errors.errors.len() == 1 && !prefixed;
+    judge.note(sheet, Check::BareErrorCode, Weight::Full, bare, || {
+        let more = if prefixed { ", a prefixed code" } else { "" };
+        (
+            "exactly one Error with a bare code",
+            format!("{} Error elements{more}", errors.errors.len()),
+        )
+    });
 }
 
-fn root(judge: &Judge, call: &Call, root: &Element) -> (bool, String, String) {
+fn root(judge: &Judge, sheet: &mut Sheet<'_>, call: &Call, root: &Element) {
     // A misspelled action that was carried out is told as such, and not once more because of the name it answers by.
-    let name = format!("{}Response", judge.contract.action);
+    let name = &judge.root;
     // In which namespace another version is answered, or none, nobody recorded; that it is answered is told elsewhere.
     let today = call.form.version.as_deref() == Some(API_VERSION);
-    let namespace = format!("{NAMESPACE}{API_VERSION}/");
     let seen = root.namespace.as_deref().unwrap_or("");
-    (
-        root.name == name && (seen == namespace || !today),
-        format!("<{name} xmlns=\"{namespace}\">"),
-        format!("<{} xmlns=\"{}\">", one_line(&root.name, 60), one_line(seen, 120)),
-    )
+    let is_namespace = || {
+        let version = seen
+            .strip_prefix(NAMESPACE)
+            .and_then(|rest| rest.strip_suffix('/'));
+        version == Some(API_VERSION)
+    };
+    let fits = root.name == *name && (!today || is_namespace());
+    judge.note(sheet, Check::RootElement, Weight::Full, fits, || {
+        (
+            format!("<{name} xmlns=\"{NAMESPACE}{API_VERSION}/\">"),
+            format!("<{} xmlns=\"{}\">", one_line(&root.name, 60), one_line(seen, 120)),
+        )
+    });
 }
 
-fn item_oddity(item: &StateChange) -> Option<String> {
-    let state_is_whole = |state: &Option<StateValue>| {
+fn item_oddity(item: &StateChange<'_>) -> Option<String> {
+    let state_is_whole = |state: &Option<StateValue<&str>>| {
         state
             .as_ref()
             .is_some_and(|state| state.code.is_some() && state.name.is_some())
     };
-    let missing = [
-        ("instanceId", item.id.as_deref().is_some_and(|id| !id.is_empty())),
+    let members = [
+        ("instanceId", item.id.is_some_and(|id| !id.is_empty())),
         ("currentState", state_is_whole(&item.current)),
         ("previousState", state_is_whole(&item.previous)),
     ];
-    let mut words: Vec<String> = missing
+    if item.oddities.is_empty() && members.iter().all(|(_, there)| *there) {
+        return None;
+    }
+    let mut words: Vec<String> = members
         .into_iter()
         .filter(|(_, there)| !there)
         .map(|(name, _)| format!("{name} missing or not whole"))
         .collect();
     words.extend(item.oddities.iter().map(|oddity| one_line(oddity, 80)));
-    if words.is_empty() {
-        None
-    } else {
-        Some(words.join(", "))
-    }
+    Some(words.join(", "))
 }
 
-fn code_fits(judge: &Judge, state: &StateValue) -> bool {
+fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
     let Some(code) = state.code_number().filter(|code| *code <= u32::from(u16::MAX)) else {
         return false;
     };
     // The high byte is the service's own business.
-    judge.contract.states.iter().any(|known| {
-        u32::from(known.code) == code & 0xFF && Some(known.name.as_str()) == state.name.as_deref()
-    })
+    judge
+        .contract
+        .states
+        .iter()
+        .any(|known| u32::from(known.code) == code & 0xFF && Some(known.name.as_str()) == state.name)
 }
 
-fn request_id_header(judge: &Judge, sheet: &mut Sheet, check: Check, reply: &Reply, id: Option<&String>) {
+fn request_id_header(judge: &Judge, sheet: &mut Sheet<'_>, check: Check, reply: &Reply, id: Option<&str>) {
     let header = reply.headers.get("x-amzn-requestid");
-    let fits = header.is_some() && header == id.map(String::as_str);
-    let observed = format!(
-        "header {}, body {}",
-        header.map_or_else(|| "absent".to_owned(), quote),
-        id.map_or_else(|| "absent".to_owned(), |id| quote(id)),
-    );
-    judge.note(
-        sheet,
-        check,
-        Weight::Full,
-        fits,
-        "x-amzn-requestid equal to the request id of the body",
-        &observed,
-    );
+    let fits = header.is_some() && header == id;
+    judge.note(sheet, check, Weight::Full, fits, || {
+        (
+            "x-amzn-requestid equal to the request id of the body",
+            format!("header {}, body {}", text_of(header), text_of(id)),
+        )
+    });
 }
 
-fn unique(judge: &Judge, sheet: &mut Sheet, seen: &mut Seen, id: Option<&String>) {
+fn unique(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, id: Option<&str>) {
     let Some(id) = id.filter(|id| !id.is_empty()) else {
         return;
     };
-    let fresh = seen.request_ids.insert(id.clone());
-    judge.note(
-        sheet,
-        Check::RequestIdsDiffer,
-        Weight::Full,
-        fresh,
-        "a request id of its own for each request",
-        &format!("request id {} again", quote(id)),
-    );
+    let fresh = seen.request_ids.insert(id.to_owned());
+    judge.note(sheet, Check::RequestIdsDiffer, Weight::Full, fresh, || {
+        (
+            "a request id of its own for each request",
+            format!("request id {} again", quote(id)),
+        )
+    });
 }
 
 struct MediaType {
@@ -359,16 +287,19 @@ struct MediaType {
 }
 
 fn media_type(header: Option<&str>) -> MediaType {
-    let text = header.unwrap_or("").to_ascii_lowercase();
-    let mut parts = text.split(';').map(str::trim);
-    let is_xml = parts.next() == Some("text/xml");
-    let is_utf8 = parts.any(|part| part.replace([' ', '"'], "") == "charset=utf-8");
+    let mut parts = header.unwrap_or("").split(';').map(str::trim);
+    let is_xml = parts
+        .next()
+        .is_some_and(|part| part.eq_ignore_ascii_case("text/xml"));
+    let is_utf8 = parts.any(|part| {
+        let kept = part.bytes().filter(|byte| !matches!(byte, b' ' | b'"'));
+        kept.map(|byte| byte.to_ascii_lowercase()).eq(*b"charset=utf-8")
+    });
     MediaType { is_xml, is_utf8 }
 }
 
 fn is_uuid(id: &str) -> bool {
-    let groups: Vec<&str> = id.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+    id.split('-').map(str::len).eq([8, 4, 4, 4, 12])
         && id
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
@@ -381,11 +312,11 @@ fn holds(element: &Element, name: &str) -> bool {
         .any(|child| child.name == name || holds(child, name))
 }
 
-fn text_of(text: &Option<String>) -> String {
-    text.as_deref().map_or_else(|| "absent".to_owned(), quote)
+fn text_of(text: Option<&str>) -> String {
+    text.map_or_else(|| "absent".to_owned(), quote)
 }
 
-fn quote_all(texts: &[String]) -> String {
+fn quote_all(texts: &[&str]) -> String {
     if texts.is_empty() {
         return "absent".to_owned();
     }

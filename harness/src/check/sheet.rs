@@ -3,28 +3,50 @@
 //! This is the one place where a deviation becomes a verdict. A clause of level MAY never deviates: both behaviours
 //! conform. SHOULD and inferred clauses warn. A MUST that is documented or recorded fails, unless the check caps it
 //! because the evidence accepts a set; how well it must be known is the caller's to lower.
+//!
+//! Most checks hold, so a clause that held costs one bit here, and words are made only for one that did not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::contract::{Clause, ClauseId, Confidence, Level};
+use crate::contract::{Clause, ClauseId, Condition, Confidence, Level};
 use crate::journal::Finding;
 use crate::verdict::Verdict;
 
+/// The clauses of a contract in the order of their ids, as far as a sheet needs them.
+#[derive(Debug)]
+pub(super) struct Roll {
+    lines: Vec<Line>,
+    places: HashMap<ClauseId, Place>,
+}
+
+/// Where a clause stands in the roll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(usize);
+
+/// What a deviation from a clause amounts to.
+#[derive(Debug)]
+struct Line {
+    id: ClauseId,
+    holds: bool,
+    full: Verdict,
+    advisory: Verdict,
+}
+
 /// The judgements of one step, one entry a clause.
 #[derive(Debug)]
-pub(super) struct Sheet {
-    least: Confidence,
-    entries: BTreeMap<ClauseId, Entry>,
+pub(super) struct Sheet<'r> {
+    roll: &'r Roll,
+    /// A bit for each place, 64 to a word.
+    held: Vec<u64>,
+    found: BTreeMap<Place, Found>,
+    circumstances: BTreeSet<Condition>,
 }
 
 #[derive(Debug)]
-enum Entry {
-    Held,
-    Found {
-        verdict: Verdict,
-        allowed: Vec<String>,
-        observed: Vec<String>,
-    },
+struct Found {
+    verdict: Verdict,
+    allowed: Vec<String>,
+    observed: Vec<String>,
 }
 
 /// How far a deviation can go.
@@ -36,113 +58,155 @@ pub(super) enum Weight {
     Advisory,
 }
 
-impl Sheet {
-    /// An empty sheet. Clauses known worse than `least` do not fail.
-    pub(super) fn new(least: Confidence) -> Self {
+impl Roll {
+    /// The roll of these clauses. Those known worse than `least` do not fail.
+    pub(super) fn new(clauses: &[Clause], least: Confidence) -> Self {
+        let mut lines: Vec<Line> = clauses
+            .iter()
+            .map(|clause| Line {
+                id: clause.id.clone(),
+                holds: clause.holds,
+                full: verdict_of(clause, Weight::Full, least),
+                advisory: verdict_of(clause, Weight::Advisory, least),
+            })
+            .collect();
+        lines.sort_by(|one, other| one.id.cmp(&other.id));
+        let places = lines
+            .iter()
+            .enumerate()
+            .map(|(at, line)| (line.id.clone(), Place(at)))
+            .collect();
+        Roll { lines, places }
+    }
+
+    /// The places of the clauses with these ids.
+    pub(super) fn places(&self, ids: &[ClauseId]) -> Vec<Place> {
+        ids.iter().filter_map(|id| self.places.get(id).copied()).collect()
+    }
+
+    fn line(&self, place: Place) -> &Line {
+        self.lines.get(place.0).expect("a place is one of this roll")
+    }
+}
+
+impl<'r> Sheet<'r> {
+    /// An empty sheet.
+    pub(super) fn new(roll: &'r Roll) -> Self {
         Sheet {
-            least,
-            entries: BTreeMap::new(),
+            roll,
+            held: vec![0; roll.lines.len().div_ceil(64)],
+            found: BTreeMap::new(),
+            circumstances: BTreeSet::new(),
         }
     }
 
+    /// What holds of a call that is judged on this sheet.
+    pub(super) fn circumstances(&mut self, conditions: impl IntoIterator<Item = Condition>) {
+        self.circumstances.extend(conditions);
+    }
+
     /// Clauses that were looked at and held.
-    pub(super) fn held<'a>(&mut self, clauses: impl IntoIterator<Item = &'a Clause>) {
-        for clause in clauses.into_iter().filter(|clause| clause.holds) {
-            self.entries.entry(clause.id.clone()).or_insert(Entry::Held);
+    pub(super) fn held(&mut self, places: &[Place]) {
+        for place in places {
+            if let Some(word) = self.held.get_mut(place.0 / 64) {
+                *word |= 1 << (place.0 % 64);
+            }
         }
     }
 
     /// Clauses that the endpoint deviates from.
-    pub(super) fn deviates<'a>(
-        &mut self,
-        clauses: impl IntoIterator<Item = &'a Clause>,
-        weight: Weight,
-        allowed: &str,
-        observed: &str,
-    ) {
-        for clause in clauses {
-            match verdict_of(clause, weight, self.least) {
-                Verdict::Pass => self.held([clause]),
-                verdict => self.find(clause, verdict, allowed, observed),
+    pub(super) fn deviates(&mut self, places: &[Place], weight: Weight, allowed: &str, observed: &str) {
+        for place in places {
+            let line = self.roll.line(*place);
+            let verdict = match weight {
+                Weight::Full => line.full,
+                Weight::Advisory => line.advisory,
+            };
+            match verdict {
+                Verdict::Pass => self.held(&[*place]),
+                verdict => self.find(*place, verdict, allowed, observed),
             }
         }
     }
 
     /// Clauses that could not be told.
-    pub(super) fn unknown<'a>(
-        &mut self,
-        clauses: impl IntoIterator<Item = &'a Clause>,
-        allowed: &str,
-        why: &str,
-    ) {
-        for clause in clauses.into_iter().filter(|clause| clause.level != Level::May) {
-            self.find(clause, Verdict::Inconclusive, allowed, why);
+    pub(super) fn unknown(&mut self, places: &[Place], allowed: &str, why: &str) {
+        for place in places {
+            // A clause of level MAY has nothing to tell.
+            if self.roll.line(*place).full != Verdict::Pass {
+                self.find(*place, Verdict::Inconclusive, allowed, why);
+            }
         }
     }
 
-    fn find(&mut self, clause: &Clause, verdict: Verdict, allowed: &str, observed: &str) {
-        if !clause.holds {
+    fn find(&mut self, place: Place, verdict: Verdict, allowed: &str, observed: &str) {
+        if !self.roll.line(place).holds {
             return;
         }
-        let entry = self.entries.entry(clause.id.clone()).or_insert(Entry::Held);
-        match entry {
-            Entry::Held => {
-                *entry = Entry::Found {
-                    verdict,
-                    allowed: vec![allowed.to_owned()],
-                    observed: vec![observed.to_owned()],
-                };
+        let new = || Found {
+            verdict,
+            allowed: vec![allowed.to_owned()],
+            observed: vec![observed.to_owned()],
+        };
+        match self.found.get_mut(&place) {
+            None => {
+                self.found.insert(place, new());
             }
             // What is known to deviate says more than what could not be told.
-            Entry::Found { verdict: old, .. }
-                if (*old == Verdict::Inconclusive) != (verdict == Verdict::Inconclusive) =>
-            {
-                if *old == Verdict::Inconclusive {
-                    *entry = Entry::Found {
-                        verdict,
-                        allowed: vec![allowed.to_owned()],
-                        observed: vec![observed.to_owned()],
-                    };
+            Some(old) if (old.verdict == Verdict::Inconclusive) != (verdict == Verdict::Inconclusive) => {
+                if old.verdict == Verdict::Inconclusive {
+                    *old = new();
                 }
             }
-            Entry::Found {
-                verdict: old,
-                allowed: all_allowed,
-                observed: all_observed,
-            } => {
-                *old = (*old).max(verdict);
-                push_new(all_allowed, allowed);
-                push_new(all_observed, observed);
+            Some(old) => {
+                old.verdict = old.verdict.max(verdict);
+                push_new(&mut old.allowed, allowed);
+                push_new(&mut old.observed, observed);
             }
         }
     }
 
     /// The clauses that held, and the findings, in the order of the clause ids.
     pub(super) fn close(self, case: &str, step: usize) -> (Vec<ClauseId>, Vec<Finding>) {
-        let mut held = Vec::new();
-        let mut findings = Vec::new();
-        for (clause, entry) in self.entries {
-            match entry {
-                Entry::Held => held.push(clause),
-                Entry::Found {
-                    verdict,
-                    allowed,
-                    observed,
-                } => findings.push(Finding {
-                    id: format!("{case}#{step}/{clause}"),
-                    clause,
-                    verdict,
-                    allowed: allowed.join("; "),
-                    observed: observed.join("; "),
-                }),
+        let mut held = Vec::with_capacity(self.held.iter().map(|word| word.count_ones() as usize).sum());
+        for (at, word) in self.held.iter().enumerate() {
+            let mut bits = *word;
+            while bits != 0 {
+                let place = Place(at * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+                let line = self.roll.line(place);
+                if line.holds && !self.found.contains_key(&place) {
+                    held.push(line.id.clone());
+                }
             }
         }
+        // In the alphabet, which is not the order of the vocabulary.
+        let words: BTreeSet<&str> = self
+            .circumstances
+            .iter()
+            .map(|condition| condition.word())
+            .collect();
+        let findings = self
+            .found
+            .into_iter()
+            .map(|(place, found)| {
+                let clause = self.roll.line(place).id.clone();
+                Finding {
+                    id: format!("{case}#{step}/{clause}"),
+                    clause,
+                    verdict: found.verdict,
+                    allowed: found.allowed.join("; "),
+                    observed: found.observed.join("; "),
+                    circumstances: words.iter().map(|word| (*word).to_owned()).collect(),
+                }
+            })
+            .collect();
         (held, findings)
     }
 }
 
 /// What a deviation from this clause amounts to.
-pub(super) fn verdict_of(clause: &Clause, weight: Weight, least: Confidence) -> Verdict {
+fn verdict_of(clause: &Clause, weight: Weight, least: Confidence) -> Verdict {
     match (clause.level, weight) {
         (Level::May, _) => Verdict::Pass,
         (Level::Must | Level::MustNot, Weight::Full) if clause.confidence >= least => Verdict::Fail,
@@ -217,15 +281,20 @@ mod tests {
         }
     }
 
+    fn roll(clauses: &[Clause]) -> Roll {
+        Roll::new(clauses, Confidence::DocumentedSibling)
+    }
+
     #[test]
     fn a_deviation_replaces_what_held_and_what_could_not_be_told() {
-        let must = clause("X-01", Level::Must, Confidence::Recorded);
-        let mut sheet = Sheet::new(Confidence::DocumentedSibling);
-        sheet.held([&must]);
-        sheet.unknown([&must], "a", "no idea");
-        sheet.deviates([&must], Weight::Full, "a", "b");
-        sheet.held([&must]);
-        sheet.unknown([&must], "a", "no idea");
+        let roll = roll(&[clause("X-01", Level::Must, Confidence::Recorded)]);
+        let must = roll.places(&["X-01".into()]);
+        let mut sheet = Sheet::new(&roll);
+        sheet.held(&must);
+        sheet.unknown(&must, "a", "no idea");
+        sheet.deviates(&must, Weight::Full, "a", "b");
+        sheet.held(&must);
+        sheet.unknown(&must, "a", "no idea");
         let (held, findings) = sheet.close("case", 1);
         assert!(held.is_empty());
         let seen: Vec<_> = findings
@@ -239,10 +308,43 @@ mod tests {
     fn a_clause_that_does_not_hold_in_the_edition_is_never_judged() {
         let mut later = clause("X-01", Level::Must, Confidence::Recorded);
         later.holds = false;
-        let mut sheet = Sheet::new(Confidence::DocumentedSibling);
-        sheet.held([&later]);
-        sheet.deviates([&later], Weight::Full, "a", "b");
+        let roll = roll(&[later]);
+        let later = roll.places(&["X-01".into()]);
+        let mut sheet = Sheet::new(&roll);
+        sheet.held(&later);
+        sheet.deviates(&later, Weight::Full, "a", "b");
         let (held, findings) = sheet.close("case", 1);
         assert!(held.is_empty() && findings.is_empty());
+    }
+
+    #[test]
+    fn what_held_and_what_was_found_comes_in_the_order_of_the_ids() {
+        let ids: Vec<String> = (0..130).rev().map(|n| format!("X-{n:03}")).collect();
+        let clauses: Vec<Clause> = ids
+            .iter()
+            .map(|id| clause(id, Level::Must, Confidence::Recorded))
+            .collect();
+        let roll = roll(&clauses);
+        let places =
+            |wanted: &[&str]| roll.places(&wanted.iter().map(|id| (*id).into()).collect::<Vec<ClauseId>>());
+        let mut sheet = Sheet::new(&roll);
+        sheet.held(&places(&["X-129", "X-064", "X-000", "X-063"]));
+        sheet.deviates(&places(&["X-100", "X-064", "X-001"]), Weight::Full, "a", "b");
+        let (held, findings) = sheet.close("case", 1);
+        let held: Vec<&str> = held.iter().map(ClauseId::as_str).collect();
+        assert_eq!(held, ["X-000", "X-063", "X-129"]);
+        let found: Vec<&str> = findings.iter().map(|finding| finding.clause.as_str()).collect();
+        assert_eq!(found, ["X-001", "X-064", "X-100"]);
+    }
+
+    #[test]
+    fn a_finding_carries_the_circumstances_of_its_step_each_once_and_in_order() {
+        let roll = roll(&[clause("X-01", Level::Must, Confidence::Recorded)]);
+        let mut sheet = Sheet::new(&roll);
+        sheet.deviates(&roll.places(&["X-01".into()]), Weight::Full, "a", "b");
+        sheet.circumstances([Condition::Unsigned, Condition::DryRun, Condition::Unsigned]);
+        let (_, findings) = sheet.close("case", 1);
+        let circumstances: Vec<_> = findings.iter().flat_map(|f| f.circumstances.iter()).collect();
+        assert_eq!(circumstances, ["dry-run", "unsigned"]);
     }
 }

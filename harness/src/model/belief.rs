@@ -3,11 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::contract::{FixtureKind, Market, State};
 
+/// The id of an instance. Cheap to clone.
+pub type Id = Arc<str>;
+
 /// The instances of a case, by id.
-pub type Fleet = BTreeMap<String, Belief>;
+pub type Fleet = BTreeMap<Id, Belief>;
 
 /// What is believed of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::belief::{Belief, Fleet, States};
+use super::belief::{Belief, Fleet, Id, States};
 use super::read::{Reading, Switch};
 use crate::contract::{
     Condition, Contract, Demand, Market, Refusal, Root, State, Transition, TransitionAnswer,
@@ -10,13 +10,15 @@ use crate::contract::{
 
 /// Every answer that is allowed to one call.
 #[derive(Debug)]
-pub struct Expectation<'c> {
+pub struct Expectation<'a> {
+    /// What holds of the call and of the instances it names, whether or not anything follows from it. Sorted.
+    pub circumstances: Vec<Circumstance<'a>>,
     /// The refusals that may come.
-    pub refusals: Vec<Active<'c>>,
+    pub refusals: Vec<Active<'a>>,
     /// Whether and how the call may be accepted.
     pub acceptance: Acceptance,
     /// What each named instance of the fleet may answer if the call is accepted.
-    pub items: BTreeMap<String, ItemRule<'c>>,
+    pub items: BTreeMap<&'a str, ItemRule<'a>>,
     /// Whether the set of items is not known exactly: odd indices, other cases, repeated ids.
     pub loose: bool,
     /// Whether a sister of the action under test may be refused for reasons that the contract does not know: an id it
@@ -24,15 +26,28 @@ pub struct Expectation<'c> {
     pub foreign: bool,
 }
 
+/// A condition that holds or may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Circumstance<'a> {
+    /// The condition.
+    pub condition: Condition,
+    /// Whether it holds in every possible world.
+    pub certain: bool,
+    /// The ids or words at fault.
+    pub words: Vec<&'a str>,
+}
+
 /// A refusal that may come.
 #[derive(Debug)]
-pub struct Active<'c> {
+pub struct Active<'a> {
     /// The row of the contract.
-    pub refusal: &'c Refusal,
+    pub refusal: &'a Refusal,
+    /// Its place among the refusals of the contract.
+    pub row: usize,
     /// Whether its condition holds in every possible world.
     pub certain: bool,
     /// The ids or words at fault.
-    pub words: Vec<String>,
+    pub words: Vec<&'a str>,
 }
 
 /// Whether a call may be accepted.
@@ -50,25 +65,37 @@ pub enum Acceptance {
 
 /// What an item about one instance may say.
 #[derive(Debug)]
-pub struct ItemRule<'c> {
-    /// The rows that may apply, one for each state the instance may be in.
-    pub rows: Vec<&'c Transition>,
+pub struct ItemRule<'a> {
+    /// The instance.
+    pub id: &'a Id,
+    /// The rows that may apply, one for each state the instance may be in, with their places among the transitions of
+    /// the contract.
+    pub rows: Vec<(usize, &'a Transition)>,
 }
 
 /// The allowed answers to a call.
-pub fn expect<'c>(contract: &'c Contract, fleet: &Fleet, action: &str, reading: &Reading) -> Expectation<'c> {
-    let mut conditions: BTreeMap<Condition, (bool, Vec<String>)> = reading
+pub fn expect<'a>(
+    contract: &'a Contract,
+    fleet: &'a Fleet,
+    action: &str,
+    reading: &Reading<'a>,
+) -> Expectation<'a> {
+    let mut circumstances: Vec<Circumstance<'a>> = reading
         .conditions
         .iter()
-        .map(|(condition, words)| (*condition, (true, words.clone())))
+        .map(|(condition, words)| Circumstance {
+            condition: *condition,
+            certain: true,
+            words: words.clone(),
+        })
         .collect();
     let sister = action != contract.action;
     let mut foreign = sister && !reading.conditions.is_empty();
     let mut items = BTreeMap::new();
     for id in &reading.ids {
         let Some((id, belief)) = fleet
-            .get_key_value(id)
-            .or_else(|| fleet.get_key_value(&id.to_ascii_lowercase()))
+            .get_key_value(*id)
+            .or_else(|| fleet.get_key_value(id.to_ascii_lowercase().as_str()))
         else {
             continue;
         };
@@ -77,24 +104,24 @@ pub fn expect<'c>(contract: &'c Contract, fleet: &Fleet, action: &str, reading: 
             foreign |= may_decline(contract, action, belief);
         } else {
             for (condition, certain) in conditions_of(belief, reading) {
-                let entry = conditions.entry(condition).or_default();
-                entry.0 |= certain;
-                entry.1.push(id.clone());
+                add(&mut circumstances, condition, certain, id);
             }
         }
         items.insert(
-            id.clone(),
+            id.as_ref(),
             ItemRule {
+                id,
                 rows: rows_for(contract, action, belief),
             },
         );
     }
-    let refusals = activate(contract, &conditions);
+    let refusals = activate(contract, &circumstances);
     let acceptance = acceptance_of(&refusals);
     let loose = [Condition::OddIndex, Condition::CasedId, Condition::RepeatedId]
         .into_iter()
         .any(|condition| reading.is(condition));
     Expectation {
+        circumstances,
         refusals,
         acceptance,
         items,
@@ -107,12 +134,30 @@ pub fn expect<'c>(contract: &'c Contract, fleet: &Fleet, action: &str, reading: 
 fn may_decline(contract: &Contract, action: &str, belief: &Belief) -> bool {
     let protected = belief.kind.stop_protected || belief.kind.termination_protected;
     let rows = rows_for(contract, action, belief);
-    let leaves = |state| rows.iter().any(|row| row.from == state);
+    let leaves = |state| rows.iter().any(|(_, row)| row.from == state);
     protected || !belief.states.later().iter().all(leaves)
 }
 
+/// Takes down that an instance brings a condition.
+fn add<'a>(circumstances: &mut Vec<Circumstance<'a>>, condition: Condition, certain: bool, id: &'a str) {
+    let found = circumstances.binary_search_by_key(&condition, |circumstance| circumstance.condition);
+    let at = found.unwrap_or_else(|at| {
+        let new = Circumstance {
+            condition,
+            certain: false,
+            words: Vec::new(),
+        };
+        circumstances.insert(at, new);
+        at
+    });
+    if let Some(circumstance) = circumstances.get_mut(at) {
+        circumstance.certain |= certain;
+        circumstance.words.push(id);
+    }
+}
+
 /// The conditions that an instance brings, each with whether it holds whatever state the instance is in.
-fn conditions_of(belief: &Belief, reading: &Reading) -> Vec<(Condition, bool)> {
+fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool)> {
     let states = belief.states.later();
     let certain = states.only().is_some() || belief.states.only().is_some_and(|only| !moves(only));
     let mut conditions: Vec<(Condition, bool)> = states
@@ -175,40 +220,44 @@ fn moves(state: State) -> bool {
     States::one(state).later() != States::one(state)
 }
 
-fn rows_for<'c>(contract: &'c Contract, action: &str, belief: &Belief) -> Vec<&'c Transition> {
+fn rows_for<'a>(contract: &'a Contract, action: &str, belief: &Belief) -> Vec<(usize, &'a Transition)> {
     let states = belief.states.later();
     contract
         .transitions
         .iter()
-        .filter(|row| row.action == action && states.contains(row.from))
+        .enumerate()
+        .filter(|(_, row)| states.contains(row.from) && row.action == action)
         .collect()
 }
 
 /// The rows whose condition holds, without those that a certain one hides.
-fn activate<'c>(
-    contract: &'c Contract,
-    conditions: &BTreeMap<Condition, (bool, Vec<String>)>,
-) -> Vec<Active<'c>> {
-    let all: Vec<Active<'c>> = contract
+fn activate<'a>(contract: &'a Contract, circumstances: &[Circumstance<'a>]) -> Vec<Active<'a>> {
+    if circumstances.is_empty() {
+        return Vec::new();
+    }
+    let mut active: Vec<Active<'a>> = contract
         .refusals
         .iter()
-        .filter_map(|refusal| {
-            let (certain, words) = conditions.get(&refusal.condition)?;
+        .enumerate()
+        .filter_map(|(row, refusal)| {
+            let circumstance = circumstances
+                .iter()
+                .find(|circumstance| circumstance.condition == refusal.condition)?;
             Some(Active {
                 refusal,
-                certain: *certain,
-                words: words.clone(),
+                row,
+                certain: circumstance.certain,
+                words: circumstance.words.clone(),
             })
         })
         .collect();
-    let masked: Vec<Condition> = all
+    let masked: Vec<Condition> = active
         .iter()
         .filter(|active| active.certain && active.refusal.demand == Demand::Must)
         .flat_map(|active| active.refusal.masks.iter().copied())
         .collect();
-    all.into_iter()
-        .filter(|active| !masked.contains(&active.refusal.condition))
-        .collect()
+    active.retain(|active| !masked.contains(&active.refusal.condition));
+    active
 }
 
 fn acceptance_of(refusals: &[Active<'_>]) -> Acceptance {
@@ -224,17 +273,17 @@ fn acceptance_of(refusals: &[Active<'_>]) -> Acceptance {
         .unwrap_or(Acceptance::Expected)
 }
 
-impl<'c> ItemRule<'c> {
-    /// The answers of any row that say exactly this, with their rows.
+impl<'r> ItemRule<'r> {
+    /// The answers of any row that say exactly this, with their rows and the places of these.
     pub fn matching<'a>(
         &'a self,
         previous: &'a str,
         current: &'a str,
-    ) -> impl Iterator<Item = (&'c Transition, &'c TransitionAnswer)> + 'a {
+    ) -> impl Iterator<Item = (usize, &'r Transition, &'r TransitionAnswer)> + 'a {
         self.rows
             .iter()
-            .flat_map(|row| row.answers.iter().map(move |answer| (*row, answer)))
-            .filter(move |(_, answer)| answer.previous == previous && answer.current == current)
+            .flat_map(|(at, row)| row.answers.iter().map(move |answer| (*at, *row, answer)))
+            .filter(move |(_, _, answer)| answer.previous == previous && answer.current == current)
     }
 
     /// The allowed pairs, for people.
@@ -242,7 +291,7 @@ impl<'c> ItemRule<'c> {
         let mut pairs: Vec<String> = self
             .rows
             .iter()
-            .flat_map(|row| row.answers.iter())
+            .flat_map(|(_, row)| row.answers.iter())
             .filter(|answer| !answer.odd)
             .map(|answer| format!("{} → {}", answer.previous, answer.current))
             .collect();
@@ -283,7 +332,7 @@ mod tests {
         let contract = embedded(edition);
         let fleet: Fleet = beliefs
             .iter()
-            .map(|(id, belief)| ((*id).to_owned(), belief.clone()))
+            .map(|(id, belief)| ((*id).into(), belief.clone()))
             .collect();
         let reading = read(&contract, &fleet, call);
         let action = call.action.clone().unwrap_or_default();
@@ -307,8 +356,9 @@ mod tests {
         let contract = embedded(Edition::Current);
         let mut belief = Belief::of(FixtureKind::default());
         belief.states = states;
-        let fleet = Fleet::from([(A.to_owned(), belief)]);
-        let reading = read(&contract, &fleet, &stop(&[]));
+        let fleet = Fleet::from([(A.into(), belief)]);
+        let call = stop(&[]);
+        let reading = read(&contract, &fleet, &call);
         let expectation = expect(&contract, &fleet, "StopInstances", &reading);
         expectation
             .items
@@ -355,11 +405,12 @@ mod tests {
     #[test]
     fn an_odd_answer_matches_and_is_not_described() {
         let contract = embedded(Edition::Current);
-        let fleet = Fleet::from([(A.to_owned(), Belief::of(kind(State::Stopped)))]);
-        let reading = read(&contract, &fleet, &stop(&[]));
+        let fleet = Fleet::from([(A.into(), Belief::of(kind(State::Stopped)))]);
+        let call = stop(&[]);
+        let reading = read(&contract, &fleet, &call);
         let expectation = expect(&contract, &fleet, "StopInstances", &reading);
         let rule = expectation.items.get(A).expect("the instance is named");
-        let odd = |previous, current| rule.matching(previous, current).all(|(_, answer)| answer.odd);
+        let odd = |previous, current| rule.matching(previous, current).all(|(_, _, answer)| answer.odd);
         assert!(!odd("stopped", "stopped"));
         assert!(odd("stopped", "stopping") && rule.matching("stopped", "stopping").count() == 1);
         assert_eq!(rule.matching("running", "stopping").count(), 0);
@@ -471,8 +522,8 @@ mod tests {
         let contract = embedded(Edition::Current);
         let call = stop(&[("InstanceId.2", B)]);
         let fleet = Fleet::from([
-            (A.to_owned(), Belief::of(kind(State::Running))),
-            (B.to_owned(), Belief::of(kind(State::Terminated))),
+            (A.into(), Belief::of(kind(State::Running))),
+            (B.into(), Belief::of(kind(State::Terminated))),
         ]);
         let reading = read(&contract, &fleet, &call);
         let expectation = expect(&contract, &fleet, "StopInstances", &reading);
@@ -489,7 +540,7 @@ mod tests {
     #[test]
     fn only_odd_indices_cases_and_repetitions_make_the_set_of_items_loose() {
         let contract = embedded(Edition::Current);
-        let fleet = Fleet::from([(A.to_owned(), Belief::of(kind(State::Running)))]);
+        let fleet = Fleet::from([(A.into(), Belief::of(kind(State::Running)))]);
         let loose = |params: &[(&str, &str)]| {
             let call = Call::new("StopInstances", params.iter().copied());
             let reading = read(&contract, &fleet, &call);

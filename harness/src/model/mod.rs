@@ -8,6 +8,6 @@ pub mod belief;
 pub mod expect;
 pub mod read;
 
-pub use belief::{Belief, Fleet, States};
+pub use belief::{Belief, Fleet, Id, States};
 pub use expect::{Acceptance, Active, Expectation, ItemRule, expect};
-pub use read::{IdShape, Reading, Switch, read};
+pub use read::{IdShape, Reading, Switch, read, shape_of};

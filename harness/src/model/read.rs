@@ -3,7 +3,7 @@
 //!
 //! It works on literal names and values, so it reads calls of any origin. What depends on instances is `expect`'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::belief::Fleet;
 use crate::call::{API_VERSION, Auth, Call};
@@ -11,11 +11,12 @@ use crate::contract::{Condition, Contract, ParameterKind};
 
 /// A call as the contract reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct Reading<'a> {
     /// The ids under well-formed or odd indices, in the order written, repeated ones kept.
-    pub ids: Vec<String>,
-    /// What is wrong with the request as such, with the words at fault (a parameter name, an id, a value).
-    pub conditions: BTreeMap<Condition, Vec<String>>,
+    pub ids: Vec<&'a str>,
+    /// What is wrong with the request as such, with the words at fault (a parameter name, an id, a value). Sorted, each
+    /// condition once.
+    pub conditions: Vec<(Condition, Vec<&'a str>)>,
     /// `DryRun`.
     pub dry_run: Switch,
     /// `Force`.
@@ -75,10 +76,10 @@ const SUPPORTING_ACTIONS: &[&str] = &[
 const PROMISED_IDS: usize = 20;
 
 /// Reads a call.
-pub fn read(contract: &Contract, fleet: &Fleet, call: &Call) -> Reading {
+pub fn read<'a>(contract: &Contract, fleet: &Fleet, call: &'a Call) -> Reading<'a> {
     let mut reading = Reading {
         ids: Vec::new(),
-        conditions: BTreeMap::new(),
+        conditions: Vec::new(),
         dry_run: Switch::Off,
         force: Switch::Off,
         hibernate: Switch::Off,
@@ -101,7 +102,7 @@ pub fn read(contract: &Contract, fleet: &Fleet, call: &Call) -> Reading {
     ];
     for (condition, holds) in combined {
         if holds {
-            reading.note(condition, String::new());
+            reading.note(condition, "");
         }
     }
     reading
@@ -137,23 +138,36 @@ fn is_well_formed(id: &str) -> bool {
     })
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
     /// Whether the call is read as one of this condition.
     pub fn is(&self, condition: Condition) -> bool {
-        self.conditions.contains_key(&condition)
+        self.conditions.iter().any(|(known, _)| *known == condition)
     }
 
-    fn note(&mut self, condition: Condition, word: String) {
-        let words = self.conditions.entry(condition).or_default();
-        if !word.is_empty() && !words.contains(&word) {
+    /// Takes down a condition, and a word at fault if it has one.
+    fn note(&mut self, condition: Condition, word: &'a str) {
+        let at = match self
+            .conditions
+            .binary_search_by_key(&condition, |(known, _)| *known)
+        {
+            Ok(at) => at,
+            Err(at) => {
+                self.conditions.insert(at, (condition, Vec::new()));
+                at
+            }
+        };
+        if let Some((_, words)) = self.conditions.get_mut(at)
+            && !word.is_empty()
+            && !words.contains(&word)
+        {
             words.push(word);
         }
     }
 }
 
-fn read_envelope(contract: &Contract, call: &Call, reading: &mut Reading) {
+fn read_envelope<'a>(contract: &Contract, call: &'a Call, reading: &mut Reading<'a>) {
     match &call.action {
-        None => reading.note(Condition::MissingAction, String::new()),
+        None => reading.note(Condition::MissingAction, ""),
         Some(action) => {
             let known = || {
                 SUPPORTING_ACTIONS
@@ -169,14 +183,14 @@ fn read_envelope(contract: &Contract, call: &Call, reading: &mut Reading) {
                 } else {
                     Condition::UnknownAction
                 };
-                reading.note(condition, action.clone());
+                reading.note(condition, action);
             }
         }
     }
     match call.form.version.as_deref() {
         Some(API_VERSION) => {}
-        None => reading.note(Condition::MissingVersion, String::new()),
-        Some(version) => reading.note(Condition::UnknownVersion, version.to_owned()),
+        None => reading.note(Condition::MissingVersion, ""),
+        Some(version) => reading.note(Condition::UnknownVersion, version),
     }
     let fault = match call.form.auth {
         Auth::Header | Auth::Session => None,
@@ -190,12 +204,12 @@ fn read_envelope(contract: &Contract, call: &Call, reading: &mut Reading) {
         Auth::Denied => Some(Condition::Denied),
     };
     if let Some(condition) = fault {
-        reading.note(condition, String::new());
+        reading.note(condition, "");
     }
 }
 
-fn read_parameters(contract: &Contract, call: &Call, reading: &mut Reading) {
-    let mut seen = BTreeSet::new();
+fn read_parameters<'a>(contract: &Contract, call: &'a Call, reading: &mut Reading<'a>) {
+    let mut scalars: Vec<&str> = Vec::new();
     let mut indices = Vec::new();
     for (name, value) in &call.params {
         let Some(parameter) = contract
@@ -203,40 +217,42 @@ fn read_parameters(contract: &Contract, call: &Call, reading: &mut Reading) {
             .iter()
             .find(|known| is_named(&known.name, name))
         else {
-            reading.note(stranger(contract, name), name.clone());
+            reading.note(stranger(contract, name), name);
             continue;
         };
         if !parameter.holds {
-            reading.note(Condition::LaterParameter, name.clone());
+            reading.note(Condition::LaterParameter, name);
         }
         match parameter.kind {
             ParameterKind::StringList => {
                 indices.push(index_of(name));
-                reading.ids.push(value.clone());
+                reading.ids.push(value);
             }
             ParameterKind::Boolean => {
-                if !seen.insert(name.as_str()) {
-                    reading.note(Condition::RepeatedScalar, name.clone());
+                // There are no more scalars than parameters of the action.
+                if scalars.contains(&name.as_str()) {
+                    reading.note(Condition::RepeatedScalar, name);
+                } else {
+                    scalars.push(name);
                 }
                 set_switch(reading, name, value);
             }
         }
     }
     // 1, 2, 3 … in any order is what the documents describe; whatever else, nobody recorded (OQ-03).
-    let ordered: BTreeSet<u64> = indices.iter().copied().flatten().collect();
-    let plain = ordered.len() == indices.len()
-        && ordered
-            .iter()
-            .copied()
-            .eq(1..=u64::try_from(indices.len()).unwrap_or(u64::MAX));
+    indices.sort_unstable();
+    let plain = (1..)
+        .map(Some)
+        .zip(&indices)
+        .all(|(expected, index)| expected == *index);
     if !plain {
-        reading.note(Condition::OddIndex, String::new());
+        reading.note(Condition::OddIndex, "");
     }
     if indices.is_empty() {
-        reading.note(Condition::NoIds, String::new());
+        reading.note(Condition::NoIds, "");
     }
     if indices.len() > PROMISED_IDS {
-        reading.note(Condition::ManyIds, String::new());
+        reading.note(Condition::ManyIds, "");
     }
 }
 
@@ -278,14 +294,14 @@ fn stranger(contract: &Contract, name: &str) -> Condition {
     }
 }
 
-fn set_switch(reading: &mut Reading, name: &str, value: &str) {
+fn set_switch<'a>(reading: &mut Reading<'a>, name: &'a str, value: &str) {
     let switch = match value {
         "true" => Switch::On,
         "false" => Switch::Off,
         _ => Switch::Odd,
     };
     if switch == Switch::Odd {
-        reading.note(Condition::OddBoolean, name.to_owned());
+        reading.note(Condition::OddBoolean, name);
     }
     match name {
         "DryRun" => reading.dry_run = switch,
@@ -295,22 +311,22 @@ fn set_switch(reading: &mut Reading, name: &str, value: &str) {
         _ => {}
     }
     if name == "SkipOsShutdown" {
-        reading.note(Condition::SkipOsShutdown, name.to_owned());
+        reading.note(Condition::SkipOsShutdown, name);
     }
 }
 
-fn read_ids(fleet: &Fleet, reading: &mut Reading) {
-    let ids = reading.ids.clone();
+fn read_ids(fleet: &Fleet, reading: &mut Reading<'_>) {
+    let ids = std::mem::take(&mut reading.ids);
     let mut seen = BTreeSet::new();
     let mut unknown = BTreeSet::new();
     for id in &ids {
-        if !seen.insert(id.as_str()) {
-            reading.note(Condition::RepeatedId, id.clone());
+        if ids.len() > 1 && !seen.insert(*id) {
+            reading.note(Condition::RepeatedId, id);
         }
         let condition = match shape_of(id) {
-            IdShape::WellFormed if fleet.contains_key(id) => continue,
+            IdShape::WellFormed if fleet.contains_key(*id) => continue,
             IdShape::WellFormed => {
-                unknown.insert(id.clone());
+                unknown.insert(*id);
                 continue;
             }
             IdShape::Empty => Condition::EmptyId,
@@ -319,7 +335,7 @@ fn read_ids(fleet: &Fleet, reading: &mut Reading) {
             IdShape::Cased => Condition::CasedId,
             IdShape::Doubtful => Condition::DoubtfulId,
         };
-        reading.note(condition, id.clone());
+        reading.note(condition, id);
     }
     let condition = if unknown.len() > 1 {
         Condition::UnknownIds
@@ -329,6 +345,7 @@ fn read_ids(fleet: &Fleet, reading: &mut Reading) {
     for id in unknown {
         reading.note(condition, id);
     }
+    reading.ids = ids;
 }
 
 #[cfg(test)]
@@ -339,8 +356,8 @@ mod tests {
 
     const ID: &str = "i-0cfb1e75e74229968";
 
-    fn reading(edition: Edition, call: &Call) -> Reading {
-        let fleet = Fleet::from([(ID.to_owned(), Belief::of(FixtureKind::default()))]);
+    fn reading(edition: Edition, call: &Call) -> Reading<'_> {
+        let fleet = Fleet::from([(ID.into(), Belief::of(FixtureKind::default()))]);
         read(&embedded(edition), &fleet, call)
     }
 
@@ -350,11 +367,11 @@ mod tests {
         words(&reading(Edition::Current, &call))
     }
 
-    fn words(reading: &Reading) -> Vec<&'static str> {
+    fn words(reading: &Reading<'_>) -> Vec<&'static str> {
         reading
             .conditions
-            .keys()
-            .map(|condition| condition.word())
+            .iter()
+            .map(|(condition, _)| condition.word())
             .collect()
     }
 

@@ -129,6 +129,7 @@ mod tests {
             verdict,
             allowed: String::new(),
             observed: String::new(),
+            circumstances: Vec::new(),
         };
         progress.take(&Event::Judged(Judged {
             case: "a/b".into(),

@@ -388,6 +388,7 @@ pub(super) fn finding(case: &str, clause: &str, verdict: Verdict, allowed: &str,
         verdict,
         allowed: allowed.into(),
         observed: observed.into(),
+        circumstances: Vec::new(),
     }
 }
 

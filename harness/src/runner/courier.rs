@@ -224,7 +224,7 @@ fn passing(reply: &Reply) -> Passing {
         .and_then(|errors| errors.errors.into_iter().next())
         .and_then(|error| error.code)
         .unwrap_or_default();
-    match code.as_str() {
+    match code {
         "RequestLimitExceeded" | "EC2ThrottledException" | "Throttling" => Passing::Throttled,
         "InternalError" | "InternalFailure" | "ServerInternal" | "Unavailable" | "ServiceUnavailable" => {
             Passing::Fault

@@ -109,7 +109,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     let code = protocol::errors(&document.root)
         .and_then(|errors| errors.errors.into_iter().next())
         .and_then(|error| error.code);
-    match code.as_deref() {
+    match code {
         None => Err(PreflightError::NotEc2 {
             endpoint: name,
             answer,

@@ -299,7 +299,12 @@ impl Mock {
 /// The code of a refusal.
 pub(crate) fn code_of(response: &Response) -> Option<String> {
     let document = document(response)?;
-    protocol::errors(&document.root)?.errors.into_iter().next()?.code
+    protocol::errors(&document.root)?
+        .errors
+        .into_iter()
+        .next()?
+        .code
+        .map(str::to_owned)
 }
 
 /// A response with another text.

@@ -1,14 +1,16 @@
 //! One answer against the expectation: accepted, and with which states? Refusals are the business of `refusal`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::sheet::{Sheet, Weight};
+use super::sheet::{Place, Sheet, Weight};
 use super::text::one_line;
 use super::{Judge, Seen, shape};
 use crate::call::Call;
-use crate::contract::{Check, Clause, ClauseId, Condition, State};
-use crate::model::{self, Acceptance, Expectation, Fleet, ItemRule, Reading, States, Switch};
+use crate::contract::{Check, Condition, State};
+use crate::model::{self, Acceptance, Expectation, Fleet, Id, ItemRule, Reading, States, Switch};
 use crate::protocol::reply::{self, Body, Reply, StateChange};
+use crate::protocol::xml::Element;
 
 mod refusal;
 mod words;
@@ -37,17 +39,40 @@ pub(super) struct Answered {
     pub(super) refused: bool,
     /// The instances that were said to be unknown because they may have been purged, with the clauses that forbid
     /// to say so as long as they are visible.
-    pub(super) purged: BTreeMap<String, Vec<ClauseId>>,
-    /// Where the instances are that it moved.
-    pub(super) beliefs: BTreeMap<String, States>,
-    /// How it moved them.
-    pub(super) moves: BTreeMap<String, Move>,
-    /// The clauses that say where they are now.
-    pub(super) reasons: BTreeMap<String, Vec<ClauseId>>,
-    /// For each instance of the fleet, the clauses that forbid the call to change it.
-    pub(super) effects: BTreeMap<String, Vec<ClauseId>>,
+    pub(super) purged: BTreeMap<String, Vec<Place>>,
+    /// The instances that it moved.
+    pub(super) moved: BTreeMap<Id, Moved>,
+    /// For each instance of the fleet, in its order, the clauses that forbid the call to change it. Empty if it may.
+    pub(super) effects: Vec<(Id, Vec<Place>)>,
     /// The instances of the fleet that the call names.
-    pub(super) named: Vec<String>,
+    pub(super) named: Vec<Id>,
+}
+
+/// What a call did to an instance.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// Where it may be now.
+    pub(super) states: States,
+    /// How it was moved, if anybody can tell.
+    pub(super) how: Option<Move>,
+    /// The clauses that say where it is now.
+    pub(super) reasons: Vec<Place>,
+}
+
+impl Moved {
+    /// It is somewhere in these states, and nobody can tell how it came there.
+    fn somewhere(states: States) -> Self {
+        Moved {
+            states,
+            how: None,
+            reasons: Vec::new(),
+        }
+    }
+}
+
+/// Whether this is the root element of a successful answer of an action.
+pub(super) fn is_response(root: &Element, action: &str) -> bool {
+    root.name.strip_suffix("Response") == Some(action)
 }
 
 /// How an accepted call moved an instance.
@@ -76,17 +101,23 @@ pub(super) enum Manner {
 
 impl Question<'_> {
     /// Judges the answer.
-    pub(super) fn judge(&self, sheet: &mut Sheet, seen: &mut Seen, reply: &Reply) -> Answered {
+    pub(super) fn judge(&self, sheet: &mut Sheet<'_>, seen: &mut Seen, reply: &Reply) -> Answered {
         let reading = model::read(&self.judge.contract, self.fleet, self.call);
         let expectation = model::expect(&self.judge.contract, self.fleet, self.action, &reading);
         let mut answered = Answered {
-            named: expectation.items.keys().cloned().collect(),
+            named: expectation
+                .items
+                .values()
+                .map(|rule| Arc::clone(rule.id))
+                .collect(),
             ..Answered::default()
         };
+        let certain = expectation.circumstances.iter().filter(|one| one.certain);
+        sheet.circumstances(certain.map(|one| one.condition));
         let ok = (200..300).contains(&reply.status);
         let mut named = None;
         match &reply.body {
-            Body::Document(document) if ok && document.root.name == format!("{}Response", self.action) => {
+            Body::Document(document) if ok && is_response(&document.root, self.action) => {
                 let changes = reply::state_changes(&document.root);
                 if self.is_tested() {
                     shape::success(self.judge, sheet, seen, self.call, reply, document, &changes);
@@ -109,7 +140,7 @@ impl Question<'_> {
             }
         }
         let refuses = !ok || expectation.acceptance != Acceptance::Expected;
-        if refuses && answered.beliefs.is_empty() {
+        if refuses && answered.moved.is_empty() {
             answered.effects = self.effects(&expectation, named);
         }
         answered
@@ -118,9 +149,9 @@ impl Question<'_> {
     /// A success that is no answer of this action: another document, or none.
     fn foreign(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
-        reading: &Reading,
+        reading: &Reading<'_>,
         reply: &Reply,
         body: &Body,
         answered: &mut Answered,
@@ -133,19 +164,15 @@ impl Question<'_> {
         let observed = format!("{} with {}", reply.status, shape::body_in_words(body));
         if self.is_tested() && !is_tolerant(expectation) {
             let allowed = format!("<{}Response>", self.action);
-            self.judge.note(
-                sheet,
-                Check::RootElement,
-                Weight::Full,
-                false,
-                &allowed,
-                &observed,
-            );
+            let clauses = self.judge.of(Check::RootElement);
+            sheet.deviates(clauses, Weight::Full, &allowed, &observed);
         }
         self.not_as_expected(sheet, expectation, reply.status, &observed, answered);
         // Nobody can tell what it did to the instances it names.
-        for id in expectation.items.keys() {
-            answered.beliefs.insert(id.clone(), States::ANY);
+        for rule in expectation.items.values() {
+            answered
+                .moved
+                .insert(Arc::clone(rule.id), Moved::somewhere(States::ANY));
         }
     }
 
@@ -164,44 +191,42 @@ impl Question<'_> {
 
     fn accepted(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
-        reading: &Reading,
+        reading: &Reading<'_>,
         reply: &Reply,
-        items: &[StateChange],
+        items: &[StateChange<'_>],
         answered: &mut Answered,
     ) {
-        let observed = format!("{} {}", reply.status, items_in_words(items));
+        let observed = || format!("{} {}", reply.status, items_in_words(items));
         let weight = match expectation.acceptance {
             Acceptance::Forbidden => Some(Weight::Full),
             Acceptance::Discouraged => Some(Weight::Advisory),
             Acceptance::Expected | Acceptance::Free => None,
         };
         if let Some(weight) = weight {
-            let allowed = refusals_in_words(expectation);
+            let (allowed, observed) = (refusals_in_words(expectation), observed());
             for active in certain(expectation) {
-                sheet.deviates(
-                    self.clauses(&active.refusal.clauses.refused),
-                    weight,
-                    &allowed,
-                    &observed,
-                );
+                let clauses = &self.judge.refusal(active.row).refused;
+                sheet.deviates(clauses, weight, &allowed, &observed);
             }
             answered.wrong = Some((allowed, observed));
             return;
         }
-        for (id, rule) in &expectation.items {
+        for rule in expectation.items.values() {
             // OQ-09: what a second item about the same instance says, nobody recorded.
-            let Some(item) = items.iter().find(|item| item.id.as_deref() == Some(id.as_str())) else {
+            let Some(item) = items.iter().find(|item| item.id == Some(rule.id.as_ref())) else {
                 if expectation.loose {
-                    let states = self.fleet.get(id).map_or(States::ANY, |belief| belief.states);
-                    answered
-                        .beliefs
-                        .insert(id.clone(), states.or(States::one(State::Stopping)).later());
+                    let states = self
+                        .fleet
+                        .get(rule.id)
+                        .map_or(States::ANY, |belief| belief.states);
+                    let moved = Moved::somewhere(states.or(States::one(State::Stopping)).later());
+                    answered.moved.insert(Arc::clone(rule.id), moved);
                 }
                 continue;
             };
-            self.item(sheet, id, rule, item, reading, answered);
+            self.item(sheet, rule, item, reading, answered);
         }
         self.items_are_those_named(sheet, expectation, reading, items, &observed, answered);
     }
@@ -209,50 +234,43 @@ impl Question<'_> {
     /// Judges one item, and takes over where its instance is.
     fn item(
         &self,
-        sheet: &mut Sheet,
-        id: &str,
+        sheet: &mut Sheet<'_>,
         rule: &ItemRule<'_>,
-        item: &StateChange,
-        reading: &Reading,
+        item: &StateChange<'_>,
+        reading: &Reading<'_>,
         answered: &mut Answered,
     ) {
-        let name = |state: &Option<reply::StateValue>| {
-            state
-                .as_ref()
-                .and_then(|state| state.name.clone())
-                .unwrap_or_default()
+        let previous = item.previous_name().unwrap_or_default();
+        let current = item.current_name().unwrap_or_default();
+        let id = rule.id;
+        let words = || {
+            (
+                format!("{id}: {}", rule.describe()),
+                format!("{id}: {} → {}", one_line(previous, 40), one_line(current, 40)),
+            )
         };
-        let (previous, current) = (name(&item.previous), name(&item.current));
-        let matching: Vec<_> = rule.matching(&previous, &current).collect();
-        let allowed = format!("{id}: {}", rule.describe());
-        let observed = format!("{id}: {} → {}", one_line(&previous, 40), one_line(&current, 40));
         let may_have_been = rule
             .rows
             .iter()
-            .any(|row| row.from.wire_name() == Some(previous.as_str()));
+            .any(|(_, row)| row.from.wire_name() == Some(previous));
         if self.is_tested() {
-            self.judge.note(
-                sheet,
-                Check::PreviousState,
-                Weight::Full,
-                may_have_been,
-                &allowed,
-                &observed,
-            );
+            self.judge
+                .note(sheet, Check::PreviousState, Weight::Full, may_have_been, words);
         }
+        let matching: Vec<_> = rule.matching(previous, current).collect();
         let found = self.fleet.get(id).map_or(States::NONE, |belief| {
-            belief.states.later().and(States::named(&previous))
+            belief.states.later().and(States::named(previous))
         });
         if matching.is_empty() && !self.is_tested() && !may_have_been && !found.is_empty() {
             // What a sister action does from this state, the contract does not say.
-            answered
-                .beliefs
-                .insert(id.to_owned(), States::named(&current).later());
+            let states = States::named(current).later();
+            answered.moved.insert(Arc::clone(id), Moved::somewhere(states));
             return;
         }
-        if matching.is_empty() {
-            for row in &rule.rows {
-                sheet.deviates(self.clauses(&row.clauses), Weight::Full, &allowed, &observed);
+        let Some((_, first_row, first_answer)) = matching.first() else {
+            let (allowed, observed) = words();
+            for (row, _) in &rule.rows {
+                sheet.deviates(self.judge.transition(*row), Weight::Full, &allowed, &observed);
             }
             // The states are a matter of the clauses of the rows; the call as such was understood and carried out.
             answered.misstated.get_or_insert((allowed, observed));
@@ -260,94 +278,75 @@ impl Question<'_> {
             let right: States = rule
                 .rows
                 .iter()
-                .flat_map(|row| &row.answers)
+                .flat_map(|(_, row)| &row.answers)
                 .map(|answer| answer.then)
                 .collect();
-            let states = States::named(&current).or(right).later();
-            answered.beliefs.insert(id.to_owned(), states);
+            let states = States::named(current).or(right).later();
+            answered.moved.insert(Arc::clone(id), Moved::somewhere(states));
             return;
-        }
-        let plain: Vec<_> = matching.iter().filter(|(_, answer)| !answer.odd).collect();
-        for (row, _) in &matching {
-            if plain.is_empty() {
-                sheet.deviates(self.clauses(&row.clauses), Weight::Advisory, &allowed, &observed);
+        };
+        let only_odd = matching.iter().all(|(_, _, answer)| answer.odd);
+        let mut reasons = Vec::new();
+        for (row, _, _) in &matching {
+            let clauses = self.judge.transition(*row);
+            if only_odd {
+                let (allowed, observed) = words();
+                sheet.deviates(clauses, Weight::Advisory, &allowed, &observed);
             } else {
-                sheet.held(self.clauses(&row.clauses));
+                sheet.held(clauses);
             }
+            reasons.extend_from_slice(clauses);
         }
-        let states: States = matching.iter().map(|(_, answer)| answer.then).collect();
-        answered.beliefs.insert(id.to_owned(), states);
-        answered.reasons.insert(
-            id.to_owned(),
-            matching
-                .iter()
-                .flat_map(|(row, _)| row.clauses.iter().cloned())
-                .collect(),
-        );
-        if let Some((row, answer)) = matching.first() {
-            answered
-                .moves
-                .insert(id.to_owned(), move_of(row.from, answer.then, manner_of(reading)));
-        }
+        let moved = Moved {
+            states: matching.iter().map(|(_, _, answer)| answer.then).collect(),
+            how: Some(move_of(first_row.from, first_answer.then, manner_of(reading))),
+            reasons,
+        };
+        answered.moved.insert(Arc::clone(id), moved);
     }
 
     fn items_are_those_named(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
-        reading: &Reading,
-        items: &[StateChange],
-        observed: &str,
+        reading: &Reading<'_>,
+        items: &[StateChange<'_>],
+        observed: &dyn Fn() -> String,
         answered: &mut Answered,
     ) {
         if !self.is_tested() {
             return;
         }
-        let ids: Vec<&str> = items.iter().filter_map(|item| item.id.as_deref()).collect();
-        let strangers = ids
-            .iter()
-            .filter(|id| !expectation.items.contains_key(**id))
-            .count();
-        let missing = expectation
-            .items
-            .keys()
-            .filter(|id| !ids.contains(&id.as_str()))
-            .count();
-        let repeated = ids.len() - ids.iter().collect::<BTreeSet<_>>().len();
-        let fits = strangers == 0 && missing == 0 && (repeated == 0 || reading.is(Condition::RepeatedId));
-        let allowed = format!(
-            "one item for each of {}",
-            expectation.items.keys().cloned().collect::<Vec<_>>().join(", ")
-        );
+        let ids: BTreeSet<&str> = items.iter().filter_map(|item| item.id).collect();
+        let with_id = items.iter().filter(|item| item.id.is_some()).count();
+        let named = &expectation.items;
+        let strangers = ids.iter().any(|id| !named.contains_key(id));
+        let missing = named.keys().any(|id| !ids.contains(id));
+        let repeated = with_id > ids.len();
+        let fits = !strangers && !missing && (!repeated || reading.is(Condition::RepeatedId));
+        let allowed = || {
+            let ids: Vec<&str> = named.keys().copied().collect();
+            format!("one item for each of {}", ids.join(", "))
+        };
         if reading.is(Condition::OddIndex) {
             // OQ-03: what such an index names is not known; an answer that names nothing is worth a word.
-            let clauses = self.judge.of(Check::OneItemPerInstance);
-            if strangers > 0 {
-                sheet.deviates(clauses, Weight::Full, &allowed, observed);
-            } else if missing > 0 {
-                sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
+            let weight = if strangers { Weight::Full } else { Weight::Advisory };
+            if strangers || missing {
+                let clauses = self.judge.of(Check::OneItemPerInstance);
+                sheet.deviates(clauses, weight, &allowed(), &observed());
             }
             return;
         }
-        self.judge.note(
-            sheet,
-            Check::OneItemPerInstance,
-            Weight::Full,
-            fits,
-            &allowed,
-            observed,
-        );
+        let words = || (allowed(), observed());
+        self.judge
+            .note(sheet, Check::OneItemPerInstance, Weight::Full, fits, words);
         if !fits {
-            answered.wrong.get_or_insert((allowed, observed.to_owned()));
+            answered.wrong.get_or_insert_with(words);
         }
-    }
-
-    fn clauses<'b>(&'b self, ids: &'b [ClauseId]) -> impl Iterator<Item = &'b Clause> {
-        self.judge.clauses(ids)
     }
 }
 
-fn manner_of(reading: &Reading) -> Manner {
+fn manner_of(reading: &Reading<'_>) -> Manner {
     match reading.hibernate {
         Switch::Off => Manner::Shutdown,
         Switch::On if reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off => {

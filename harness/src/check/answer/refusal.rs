@@ -1,21 +1,22 @@
 //! A refusal against the expectation: may it come, with which code, status and words, and what must it leave alone?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::words::refusals_in_words;
 use super::{Answered, Question};
 use crate::check::shape;
-use crate::check::sheet::{Sheet, Weight};
+use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
-use crate::contract::{Check, ClauseId, Condition, Demand, Pattern, RefusalAnswer};
-use crate::model::{Acceptance, Active, Expectation};
+use crate::contract::{Check, Condition, Demand, Pattern, RefusalAnswer};
+use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{self, Body, Reply};
 
 impl Question<'_> {
     /// Judges a refusal. Returned is the reason it gives, if that is one that the contract knows here.
     pub(super) fn refused<'e, 'c>(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &'e Expectation<'c>,
         reply: &Reply,
         answered: &mut Answered,
@@ -27,42 +28,43 @@ impl Question<'_> {
                 .map_or((None, None), |error| (error.code, error.message)),
             Body::Empty | Body::Unreadable { .. } => (None, None),
         };
-        let code = code.as_deref().map(bare).unwrap_or_default();
+        let code = code.map(bare).unwrap_or_default();
         let message = message.unwrap_or_default();
-        let observed = if code.is_empty() {
-            format!("{} with {}", reply.status, shape::body_in_words(&reply.body))
-        } else {
-            format!("{} {} {}", reply.status, one_line(code, 80), quote(&message))
+        let observed = || {
+            if code.is_empty() {
+                format!("{} with {}", reply.status, shape::body_in_words(&reply.body))
+            } else {
+                format!("{} {} {}", reply.status, one_line(code, 80), quote(message))
+            }
         };
         if is_passing_fault(code, reply.status) {
             let allowed = self.expected_in_words(expectation);
-            let why = format!("{observed}: the service was throttling or overloaded, and stayed so");
+            let why = format!(
+                "{}: the service was throttling or overloaded, and stayed so",
+                observed()
+            );
             for active in certain(expectation) {
-                sheet.unknown(self.clauses(&active.refusal.clauses.refused), &allowed, &why);
+                sheet.unknown(&self.judge.refusal(active.row).refused, &allowed, &why);
             }
-            for row in expectation.items.values().flat_map(|rule| &rule.rows) {
-                sheet.unknown(self.clauses(&row.clauses), &allowed, &why);
+            for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
+                sheet.unknown(self.judge.transition(*row), &allowed, &why);
             }
             return None;
         }
         if self.echoes() && matches!(reply.body, Body::Unreadable { .. }) {
             // That such text is echoed as XML is inferred (RSP-23), so nothing that decides may hang on it.
-            let allowed = refusals_in_words(expectation);
+            let (allowed, observed) = (refusals_in_words(expectation), observed());
             for active in certain(expectation) {
-                sheet.unknown(self.clauses(&active.refusal.clauses.code), &allowed, &observed);
+                sheet.unknown(&self.judge.refusal(active.row).code, &allowed, &observed);
             }
             return None;
         }
         if expectation.acceptance == Acceptance::Forbidden && self.is_tested() {
             let client_fault = (400..500).contains(&reply.status);
-            self.judge.note(
-                sheet,
-                Check::StatusClass,
-                Weight::Full,
-                client_fault,
-                "a 4xx status: the fault is the client's",
-                &observed,
-            );
+            self.judge
+                .note(sheet, Check::StatusClass, Weight::Full, client_fault, || {
+                    ("a 4xx status: the fault is the client's", observed())
+                });
         }
         let fitting = expectation
             .refusals
@@ -74,7 +76,7 @@ impl Question<'_> {
                 (
                     // An oddity of one instance is no reason where another one is.
                     active.refusal.demand != Demand::Odd,
-                    status && message_fits(active, answer, &message),
+                    status && message_fits(active, answer, message),
                     active.certain,
                     status,
                 )
@@ -87,12 +89,12 @@ impl Question<'_> {
                     active,
                     answer,
                     reply,
-                    &message,
+                    message,
                     &observed,
                     answered,
                 );
             }
-            None => self.not_as_expected(sheet, expectation, reply.status, &observed, answered),
+            None => self.not_as_expected(sheet, expectation, reply.status, &observed(), answered),
         }
         fitting.map(|(active, _)| active)
     }
@@ -104,43 +106,42 @@ impl Question<'_> {
     )]
     fn refused_with(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
         active: &Active<'_>,
         answer: &RefusalAnswer,
         reply: &Reply,
         message: &str,
-        observed: &str,
+        observed: &dyn Fn() -> String,
         answered: &mut Answered,
     ) {
-        let aspects = &active.refusal.clauses;
-        let allowed = refusals_in_words(expectation);
+        let aspects = self.judge.refusal(active.row);
         for other in certain(expectation) {
-            sheet.held(self.clauses(&other.refusal.clauses.refused));
+            sheet.held(&self.judge.refusal(other.row).refused);
         }
         if matches!(active.refusal.demand, Demand::May | Demand::Odd) {
-            answered.untold = Some((self.expected_in_words(expectation), observed.to_owned()));
+            answered.untold = Some((self.expected_in_words(expectation), observed()));
         }
         if active.refusal.condition == Condition::Gone {
             self.claims_purged(expectation, answered);
         }
         if active.refusal.demand == Demand::Odd {
-            let allowed = self.expected_in_words(expectation);
+            let (allowed, observed) = (self.expected_in_words(expectation), observed());
             // An instance that may be in two states is refused for one of them; nobody can tell for which.
             let same = |one: &&Active<'_>| {
                 let codes = &one.refusal.answers;
                 one.refusal.demand == Demand::Odd && codes.iter().any(|known| known.code == answer.code)
             };
             for one in expectation.refusals.iter().filter(same) {
-                let clauses = self.clauses(&one.refusal.clauses.code);
-                sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
+                let clauses = &self.judge.refusal(one.row).code;
+                sheet.deviates(clauses, Weight::Advisory, &allowed, &observed);
             }
         } else {
-            sheet.held(self.clauses(&aspects.refused));
-            sheet.held(self.clauses(&aspects.code));
+            sheet.held(&aspects.refused);
+            sheet.held(&aspects.code);
         }
         if answer.status.contains(&reply.status) {
-            sheet.held(self.clauses(&aspects.status));
+            sheet.held(&aspects.status);
         } else {
             // Of several codes none may be the right one, and still all of them come with one status.
             let weight = if has_one_status(expectation) {
@@ -148,26 +149,22 @@ impl Question<'_> {
             } else {
                 Weight::Advisory
             };
-            sheet.deviates(self.clauses(&aspects.status), weight, &allowed, observed);
-            answered.wrong = Some((allowed.clone(), observed.to_owned()));
+            let (allowed, observed) = (refusals_in_words(expectation), observed());
+            sheet.deviates(&aspects.status, weight, &allowed, &observed);
+            answered.wrong = Some((allowed, observed));
         }
         let preferred = active.refusal.answers.first().map(|first| first.code.as_str());
         if preferred == Some(answer.code.as_str()) {
-            sheet.held(self.clauses(&aspects.preferred));
+            sheet.held(&aspects.preferred);
         } else {
             let wish = format!("{}, the recorded one", preferred.unwrap_or_default());
-            sheet.deviates(
-                self.clauses(&aspects.preferred),
-                Weight::Advisory,
-                &wish,
-                observed,
-            );
+            sheet.deviates(&aspects.preferred, Weight::Advisory, &wish, &observed());
         }
         if message_fits(active, answer, message) {
-            sheet.held(self.clauses(&aspects.message));
+            sheet.held(&aspects.message);
         } else {
             let wish = format!("a message like {}", answer.message.as_deref().unwrap_or_default());
-            sheet.deviates(self.clauses(&aspects.message), Weight::Advisory, &wish, observed);
+            sheet.deviates(&aspects.message, Weight::Advisory, &wish, &observed());
         }
         self.precedence(sheet, expectation, active, answer, observed);
         self.offenders(sheet, expectation, answer, message, observed);
@@ -176,7 +173,7 @@ impl Question<'_> {
     /// The answer is none that the contract allows here.
     pub(super) fn not_as_expected(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
         status: u16,
         observed: &str,
@@ -191,12 +188,8 @@ impl Question<'_> {
         if is_tolerant(expectation) {
             // Nobody knows how such a call is refused, or only a SHOULD says that it is not.
             for active in expectation.refusals.iter().filter(|active| takes_any(active)) {
-                sheet.deviates(
-                    self.clauses(&active.refusal.clauses.code),
-                    Weight::Advisory,
-                    &allowed,
-                    observed,
-                );
+                let clauses = &self.judge.refusal(active.row).code;
+                sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
             }
             answered.untold = Some((allowed, observed.to_owned()));
             return;
@@ -208,17 +201,17 @@ impl Question<'_> {
             Weight::Advisory
         };
         for active in certain(expectation) {
-            let aspects = &active.refusal.clauses;
-            sheet.deviates(self.clauses(&aspects.code), weight, &allowed, observed);
+            let aspects = self.judge.refusal(active.row);
+            sheet.deviates(&aspects.code, weight, &allowed, observed);
             let status_fits = active
                 .refusal
                 .answers
                 .iter()
                 .any(|answer| answer.status.contains(&status));
             if status_fits {
-                sheet.held(self.clauses(&aspects.status));
+                sheet.held(&aspects.status);
             } else {
-                sheet.deviates(self.clauses(&aspects.status), weight, &allowed, observed);
+                sheet.deviates(&aspects.status, weight, &allowed, observed);
             }
         }
         if !forbidden {
@@ -227,8 +220,8 @@ impl Question<'_> {
             } else {
                 Weight::Advisory
             };
-            for row in expectation.items.values().flat_map(|rule| &rule.rows) {
-                sheet.deviates(self.clauses(&row.clauses), weight, &allowed, observed);
+            for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
+                sheet.deviates(self.judge.transition(*row), weight, &allowed, observed);
             }
         }
         answered.wrong = Some((allowed, observed.to_owned()));
@@ -236,13 +229,14 @@ impl Question<'_> {
 
     fn precedence(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
         named: &Active<'_>,
         answer: &RefusalAnswer,
-        observed: &str,
+        observed: &dyn Fn() -> String,
     ) {
-        for rule in &self.judge.contract.precedences {
+        let rules = self.judge.contract.precedences.iter();
+        for (rule, clauses) in rules.zip(&self.judge.precedences) {
             let active = |condition: Condition| {
                 expectation
                     .refusals
@@ -254,49 +248,48 @@ impl Question<'_> {
             };
             let names_first = first.refusal.answers.iter().any(|one| one.code == answer.code);
             if names_first {
-                sheet.held(self.clauses(&rule.clauses));
+                sheet.held(clauses);
             } else if named.refusal.condition == rule.before {
                 let allowed = format!("the refusal for {}", rule.first.word());
-                sheet.deviates(self.clauses(&rule.clauses), Weight::Advisory, &allowed, observed);
+                sheet.deviates(clauses, Weight::Advisory, &allowed, &observed());
             }
         }
     }
 
     fn offenders(
         &self,
-        sheet: &mut Sheet,
+        sheet: &mut Sheet<'_>,
         expectation: &Expectation<'_>,
         answer: &RefusalAnswer,
         message: &str,
-        observed: &str,
+        observed: &dyn Fn() -> String,
     ) {
-        let offenders: BTreeSet<&String> = certain(expectation)
+        if answer.code != "IncorrectInstanceState" {
+            return;
+        }
+        let offenders: BTreeSet<&str> = certain(expectation)
             .filter(|active| active.refusal.answers.iter().any(|one| one.code == answer.code))
-            .flat_map(|active| &active.words)
+            .flat_map(|active| active.words.iter().copied())
             .filter(|word| self.fleet.contains_key(*word))
             .collect();
-        if answer.code == "IncorrectInstanceState" && offenders.len() > 1 {
+        if offenders.len() > 1 {
             // One that only may have been at fault is named instead of those that were.
             let possible = expectation
                 .refusals
                 .iter()
                 .filter(|active| !active.certain)
-                .flat_map(|active| &active.words);
+                .flat_map(|active| active.words.iter().copied());
             let named = offenders
                 .iter()
                 .copied()
                 .chain(possible)
-                .filter(|id| message.contains(id.as_str()))
+                .filter(|id| message.contains(*id))
                 .collect::<BTreeSet<_>>()
                 .len();
-            self.judge.note(
-                sheet,
-                Check::NamesOneOffender,
-                Weight::Full,
-                named == 1,
-                "one of the offending ids in the message",
-                observed,
-            );
+            self.judge
+                .note(sheet, Check::NamesOneOffender, Weight::Full, named == 1, || {
+                    ("one of the offending ids in the message", observed())
+                });
         }
     }
 
@@ -314,8 +307,8 @@ impl Question<'_> {
         }
         for active in certain(expectation) {
             for id in &active.words {
-                let clauses = active.refusal.clauses.code.iter().cloned();
-                answered.purged.entry(id.clone()).or_default().extend(clauses);
+                let purged = answered.purged.entry((*id).to_owned()).or_default();
+                purged.extend_from_slice(&self.judge.refusal(active.row).code);
             }
         }
     }
@@ -326,14 +319,14 @@ impl Question<'_> {
         &self,
         expectation: &Expectation<'_>,
         named: Option<&Active<'_>>,
-    ) -> BTreeMap<String, Vec<ClauseId>> {
-        let mut effects: BTreeMap<String, Vec<ClauseId>> =
-            self.fleet.keys().map(|id| (id.clone(), Vec::new())).collect();
+    ) -> Vec<(Id, Vec<Place>)> {
+        let mut effects: Vec<(Id, Vec<Place>)> =
+            self.fleet.keys().map(|id| (Arc::clone(id), Vec::new())).collect();
         for active in certain(expectation).chain(named.filter(|active| !active.certain)) {
-            let aspects = &active.refusal.clauses;
+            let aspects = self.judge.refusal(active.row);
             for (id, clauses) in &mut effects {
-                let own = active.words.iter().any(|word| word == id) || aspects.mates.is_empty();
-                clauses.extend(if own { &aspects.effect } else { &aspects.mates }.iter().cloned());
+                let own = active.words.contains(&id.as_ref()) || aspects.mates.is_empty();
+                clauses.extend_from_slice(if own { &aspects.effect } else { &aspects.mates });
             }
         }
         effects
@@ -403,10 +396,10 @@ fn message_fits(active: &Active<'_>, answer: &RefusalAnswer, message: &str) -> b
     let Some(template) = &answer.message else {
         return true;
     };
-    let ids: Vec<&str> = active.words.iter().map(String::as_str).collect();
+    let ids = active.words.as_slice();
     let value = ids.first().copied().unwrap_or_default();
     // The contract was checked as it was loaded, so a pattern that does not compile cannot be in it.
-    let fits = Pattern::new(template, &ids, value).is_ok_and(|pattern| pattern.is_match(message));
+    let fits = Pattern::new(template, ids, value).is_ok_and(|pattern| pattern.is_match(message));
     let all_named =
         active.refusal.condition != Condition::UnknownIds || ids.iter().all(|id| message.contains(id));
     fits && all_named

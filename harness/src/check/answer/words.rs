@@ -4,7 +4,7 @@ use super::Question;
 use super::refusal::certain;
 use crate::check::text::one_line;
 use crate::model::{Acceptance, Expectation};
-use crate::protocol::reply::{self, StateChange};
+use crate::protocol::reply::StateChange;
 
 impl Question<'_> {
     pub(super) fn expected_in_words(&self, expectation: &Expectation<'_>) -> String {
@@ -33,22 +33,17 @@ pub(super) fn refusals_in_words(expectation: &Expectation<'_>) -> String {
     format!("a refusal: {}", words.join(" or "))
 }
 
-pub(super) fn items_in_words(items: &[StateChange]) -> String {
+pub(super) fn items_in_words(items: &[StateChange<'_>]) -> String {
     let words: Vec<String> = items
         .iter()
         .take(12)
         .map(|item| {
-            let name = |state: &Option<reply::StateValue>| {
-                state
-                    .as_ref()
-                    .and_then(|state| state.name.as_deref())
-                    .map_or_else(|| "?".to_owned(), |name| one_line(name, 40))
-            };
+            let name = |name: Option<&str>| one_line(name.unwrap_or("?"), 40);
             format!(
                 "{}: {} → {}",
-                one_line(item.id.as_deref().unwrap_or("?"), 40),
-                name(&item.previous),
-                name(&item.current)
+                one_line(item.id.unwrap_or("?"), 40),
+                name(item.previous_name()),
+                name(item.current_name())
             )
         })
         .collect();

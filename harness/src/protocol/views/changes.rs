@@ -5,43 +5,55 @@ use crate::protocol::xml::Element;
 
 /// The answer of StopInstances, StartInstances or TerminateInstances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StateChanges {
+pub struct StateChanges<'a> {
     /// Every `requestId` below the root.
-    pub request_ids: Vec<String>,
+    pub request_ids: Vec<&'a str>,
     /// How many `instancesSet` elements there are.
     pub sets: usize,
     /// All items of all sets, in order.
-    pub items: Vec<StateChange>,
+    pub items: Vec<StateChange<'a>>,
 }
 
 /// One instance in such an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StateChange {
+pub struct StateChange<'a> {
     /// `instanceId`.
-    pub id: Option<String>,
+    pub id: Option<&'a str>,
     /// `currentState`.
-    pub current: Option<StateValue>,
+    pub current: Option<StateValue<&'a str>>,
     /// `previousState`.
-    pub previous: Option<StateValue>,
+    pub previous: Option<StateValue<&'a str>>,
     /// What is missing, repeated or out of place in the item, in words.
     pub oddities: Vec<String>,
     /// What is unusual about it and passed over by any reader: additions, blanks, stray text.
     pub remarks: Vec<String>,
 }
 
-/// A state as it is written: a code and a name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StateValue {
-    /// The text of `code`.
-    pub code: Option<String>,
-    /// The text of `name`.
-    pub name: Option<String>,
+impl<'a> StateChange<'a> {
+    /// The name in `currentState`.
+    pub fn current_name(&self) -> Option<&'a str> {
+        self.current.as_ref()?.name
+    }
+
+    /// The name in `previousState`.
+    pub fn previous_name(&self) -> Option<&'a str> {
+        self.previous.as_ref()?.name
+    }
 }
 
-impl StateValue {
+/// A state as it is written: a code and a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateValue<T = String> {
+    /// The text of `code`.
+    pub code: Option<T>,
+    /// The text of `name`.
+    pub name: Option<T>,
+}
+
+impl<T: AsRef<str>> StateValue<T> {
     /// The code as a number, if it is one in plain decimal digits.
     pub fn code_number(&self) -> Option<u32> {
-        let code = self.code.as_deref()?;
+        let code = self.code.as_ref()?.as_ref();
         code.bytes()
             .all(|byte| byte.is_ascii_digit())
             .then(|| code.parse().ok())?
@@ -51,7 +63,7 @@ impl StateValue {
 /// Reads the answer of an action that changes states.
 ///
 /// What stands outside the sets is not this view's concern; what is unusual within an item is told with it.
-pub fn state_changes(root: &Element) -> StateChanges {
+pub fn state_changes(root: &Element) -> StateChanges<'_> {
     StateChanges {
         request_ids: root.children_named("requestId").map(text_of).collect(),
         sets: root.children_named("instancesSet").count(),
@@ -63,7 +75,7 @@ pub fn state_changes(root: &Element) -> StateChanges {
     }
 }
 
-fn read_item(item: &Element) -> StateChange {
+fn read_item(item: &Element) -> StateChange<'_> {
     let mut members = Members::of(item, "the item");
     if item.name != "item" {
         members
@@ -86,7 +98,11 @@ fn read_item(item: &Element) -> StateChange {
     }
 }
 
-fn read_state(element: &Element, oddities: &mut Vec<String>, remarks: &mut Vec<String>) -> StateValue {
+fn read_state<'a>(
+    element: &'a Element,
+    oddities: &mut Vec<String>,
+    remarks: &mut Vec<String>,
+) -> StateValue<&'a str> {
     let mut members = Members::of(element, &element.name);
     let value = StateValue {
         code: members.text("code"),
@@ -110,23 +126,24 @@ mod tests {
             <previousState><code>16</code><name>running</name></previousState></item></instancesSet>
         </StopInstancesResponse>";
 
-    fn changes(text: &str) -> StateChanges {
-        state_changes(&read(text).expect("the document is well-formed").root)
+    fn root(text: &str) -> Element {
+        read(text).expect("the document is well-formed").root
     }
 
-    fn state(code: &str, name: &str) -> Option<StateValue> {
+    fn state(code: &'static str, name: &'static str) -> Option<StateValue<&'static str>> {
         Some(StateValue {
-            code: Some(code.to_owned()),
-            name: Some(name.to_owned()),
+            code: Some(code),
+            name: Some(name),
         })
     }
 
     #[test]
     fn a_recorded_answer_is_read_without_oddities() {
-        let read = changes(STOPPED);
+        let root = root(STOPPED);
+        let read = state_changes(&root);
         assert_eq!((read.sets, read.request_ids.len()), (1, 1));
         let expected = StateChange {
-            id: Some("i-03fe236b187a898b6".to_owned()),
+            id: Some("i-03fe236b187a898b6"),
             current: state("64", "stopping"),
             previous: state("16", "running"),
             oddities: Vec::new(),
@@ -137,10 +154,11 @@ mod tests {
 
     #[test]
     fn everything_unusual_about_an_item_is_told() {
-        let read = changes(
+        let root = root(
             "<r><instancesSet><member x='1'><instanceId>i-1</instanceId><instanceId>i-2</instanceId>\
              <currentState><code/><name> stopped </name><x/></currentState><more/>!</member></instancesSet></r>",
         );
+        let read = state_changes(&root);
         let oddities = read
             .items
             .first()
@@ -155,24 +173,22 @@ mod tests {
                  name has white space around its value; currentState has an unknown x",
             ]
         );
-        assert_eq!(
-            read.items.first().and_then(|item| item.id.as_deref()),
-            Some("i-1")
-        );
+        assert_eq!(read.items.first().and_then(|item| item.id), Some("i-1"));
     }
 
     #[test]
     fn sets_and_request_ids_are_counted_and_not_assumed() {
-        let read = changes("<r><instancesSet/><instancesSet><item/></instancesSet></r>");
+        let two = root("<r><instancesSet/><instancesSet><item/></instancesSet></r>");
+        let read = state_changes(&two);
         assert_eq!((read.sets, read.items.len(), read.request_ids.len()), (2, 1, 0));
-        assert_eq!(changes("<html/>"), StateChanges::default());
+        assert_eq!(state_changes(&root("<html/>")), StateChanges::default());
     }
 
     #[test]
     fn a_code_is_a_number_only_in_plain_digits() {
         let number = |code: &str| {
             StateValue {
-                code: Some(code.to_owned()),
+                code: Some(code),
                 name: None,
             }
             .code_number()

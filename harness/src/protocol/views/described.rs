@@ -134,7 +134,7 @@ fn read_instance(item: &Element) -> Option<Instance> {
     Some(Instance {
         id: filled(item, &["instanceId"])?,
         state: item.child("instanceState").map(read_state),
-        reason: item.child("reason").map(text_of),
+        reason: item.child("reason").map(|reason| text_of(reason).to_owned()),
         state_reason: read_state_reason(item),
         root_device_type: filled(item, &["rootDeviceType"]),
         instance_lifecycle: filled(item, &["instanceLifecycle"]),

@@ -5,11 +5,11 @@ use crate::protocol::xml::Element;
 
 /// An error envelope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Errors {
+pub struct Errors<'a> {
     /// The errors in order.
-    pub errors: Vec<ErrorEntry>,
+    pub errors: Vec<ErrorEntry<'a>>,
     /// Every `RequestID` below the root.
-    pub request_ids: Vec<String>,
+    pub request_ids: Vec<&'a str>,
     /// What is missing, repeated or out of place in the envelope, in words.
     pub oddities: Vec<String>,
     /// What is unusual about it and passed over by any reader: additions, blanks, stray text.
@@ -18,18 +18,18 @@ pub struct Errors {
 
 /// One error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ErrorEntry {
+pub struct ErrorEntry<'a> {
     /// `Code`.
-    pub code: Option<String>,
+    pub code: Option<&'a str>,
     /// `Message`.
-    pub message: Option<String>,
+    pub message: Option<&'a str>,
 }
 
 /// Reads an error envelope, if the document is recognisably one.
 ///
 /// That is: its root is `Response`, or it has an error with a code where EC2 or its sisters put one. What differs
 /// from EC2's own envelope is told in the oddities.
-pub fn errors(root: &Element) -> Option<Errors> {
+pub fn errors(root: &Element) -> Option<Errors<'_>> {
     let own_place: Vec<&Element> = root
         .children_named("Errors")
         .flat_map(|errors| errors.children_named("Error"))
@@ -112,7 +112,11 @@ fn about_root(root: &Element) -> (Vec<String>, Vec<String>) {
     (oddities, remarks)
 }
 
-fn read_entry(entry: &Element, oddities: &mut Vec<String>, remarks: &mut Vec<String>) -> ErrorEntry {
+fn read_entry<'a>(
+    entry: &'a Element,
+    oddities: &mut Vec<String>,
+    remarks: &mut Vec<String>,
+) -> ErrorEntry<'a> {
     let mut members = Members::of(entry, "Error");
     let read = ErrorEntry {
         code: members.text("Code"),
@@ -129,29 +133,30 @@ mod tests {
     use super::*;
     use crate::protocol::xml::read;
 
-    fn envelope(text: &str) -> Option<Errors> {
-        errors(&read(text).expect("the document is well-formed").root)
+    fn root(text: &str) -> Element {
+        read(text).expect("the document is well-formed").root
     }
 
     fn oddities(text: &str) -> String {
-        envelope(text)
+        errors(&root(text))
             .map(|errors| [errors.oddities, errors.remarks].concat().join("; "))
             .unwrap_or_default()
     }
 
     #[test]
     fn a_recorded_envelope_is_read_without_oddities() {
-        let read = envelope(
+        let root = root(
             "<Response><Errors><Error><Code>DryRunOperation</Code>\
              <Message>Request would have succeeded, but DryRun flag is set.</Message></Error></Errors>\
              <RequestID>2ac97f48-830a-4917-b882-ed3369f848da</RequestID></Response>",
         );
+        let read = errors(&root);
         let expected = Errors {
             errors: vec![ErrorEntry {
-                code: Some("DryRunOperation".to_owned()),
-                message: Some("Request would have succeeded, but DryRun flag is set.".to_owned()),
+                code: Some("DryRunOperation"),
+                message: Some("Request would have succeeded, but DryRun flag is set."),
             }],
-            request_ids: vec!["2ac97f48-830a-4917-b882-ed3369f848da".to_owned()],
+            request_ids: vec!["2ac97f48-830a-4917-b882-ed3369f848da"],
             oddities: Vec::new(),
             remarks: Vec::new(),
         };
@@ -165,7 +170,7 @@ mod tests {
             "<html/>",
             "<r><Errors/></r>",
         ] {
-            assert_eq!(envelope(text), None, "{text}");
+            assert_eq!(errors(&root(text)), None, "{text}");
         }
     }
 
@@ -184,10 +189,11 @@ mod tests {
             "the root element is ErrorResponse instead of Response; ErrorResponse has no Errors; \
              Error has an unknown Type"
         );
-        let code = envelope(sister)
+        let sister = root(sister);
+        let code = errors(&sister)
             .and_then(|errors| errors.errors.into_iter().next())
             .and_then(|error| error.code);
-        assert_eq!(code.as_deref(), Some("A"));
+        assert_eq!(code, Some("A"));
         assert_eq!(
             oddities("<Error><Code>A</Code><Message>b</Message><RequestId>1</RequestId></Error>"),
             "the root element is Error instead of Response; Error has no Errors; \

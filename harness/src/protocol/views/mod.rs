@@ -62,7 +62,7 @@ impl<'a> Members<'a> {
     }
 
     /// The trimmed text of the first member of this name. Clients do not trim, so blanks around it are told.
-    fn text(&mut self, name: &'a str) -> Option<String> {
+    fn text(&mut self, name: &'a str) -> Option<&'a str> {
         let member = self.one(name)?;
         if member.text.trim() != member.text {
             self.remarks
@@ -93,6 +93,6 @@ fn unknown(element: &Element, called: &str, known: &[&str], remarks: &mut Vec<St
     );
 }
 
-fn text_of(element: &Element) -> String {
-    element.text.trim().to_owned()
+fn text_of(element: &Element) -> &str {
+    element.text.trim()
 }
