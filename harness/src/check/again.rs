@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CaseJudge, Judge};
-use crate::journal::{CaseEnded, Event, Exchanged, StepStarted};
+use crate::journal::{CaseEnded, Event, Exchanged, Intent, StepStarted, Wired};
 use crate::verdict::{Outcome, Verdict};
 
 /// Judges the events of one journal again.
@@ -22,6 +22,7 @@ struct OpenCase {
     judge: CaseJudge,
     step: Option<StepStarted>,
     exchanges: Vec<Exchanged>,
+    wired: Vec<Wired>,
     worst: Verdict,
 }
 
@@ -42,6 +43,7 @@ impl Again {
                     judge: CaseJudge::new(Arc::clone(&self.judge), &started.case),
                     step: None,
                     exchanges: Vec::new(),
+                    wired: Vec::new(),
                     worst: Verdict::Pass,
                 };
                 self.open.insert(started.case.clone(), open);
@@ -55,6 +57,7 @@ impl Again {
                 if let Some(open) = self.open.get_mut(&started.case) {
                     open.step = Some(started.clone());
                     open.exchanges.clear();
+                    open.wired.clear();
                 }
             }
             Event::Exchanged(exchanged) => {
@@ -64,10 +67,22 @@ impl Again {
                     open.exchanges.push(exchanged.as_ref().clone());
                 }
             }
+            Event::Wired(wired) => {
+                if let Some(open) = self.open.get_mut(&wired.case)
+                    && open.step.as_ref().is_some_and(|step| step.step == wired.step)
+                {
+                    open.wired.push(wired.as_ref().clone());
+                }
+            }
             Event::Judged(judged) => {
                 let open = self.open.get_mut(&judged.case)?;
                 let step = open.step.take()?;
-                let judged = open.judge.judge(&step, &open.exchanges);
+                let judged = match step.intent {
+                    Intent::Wire(_) => open.judge.judge_wire(&step, &open.wired, &open.exchanges),
+                    Intent::Call | Intent::Together | Intent::Settle { .. } | Intent::Observe => {
+                        open.judge.judge(&step, &open.exchanges)
+                    }
+                };
                 open.worst = judged
                     .findings
                     .iter()

@@ -21,6 +21,7 @@ mod look;
 mod shape;
 mod sheet;
 mod text;
+mod wire;
 
 #[cfg(test)]
 mod recorded;
@@ -47,6 +48,8 @@ pub struct CaseJudge {
     tracks: BTreeMap<String, Track>,
     seen: Seen,
     control: Option<Control>,
+    /// How the plain form fared, in a case on a raw socket.
+    plain: Option<wire::Plain>,
     blocked: Option<String>,
 }
 
@@ -158,6 +161,7 @@ impl CaseJudge {
             tracks: BTreeMap::new(),
             seen: Seen::default(),
             control: None,
+            plain: None,
             blocked: None,
         }
     }
@@ -175,6 +179,8 @@ impl CaseJudge {
             Intent::Call | Intent::Together => self.acts(&mut sheet, step, exchanges),
             Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, exchanges),
             Intent::Observe => self.observe(&mut sheet, exchanges),
+            // Those are the business of `judge_wire`.
+            Intent::Wire(_) => {}
         }
         let (held, findings) = sheet.close(&self.case, step.step);
         Judged {

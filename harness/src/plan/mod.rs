@@ -6,11 +6,17 @@
 use crate::call::{Auth, Call};
 use crate::contract::{Act, CallTemplate, Contract, Scenario};
 
+pub mod wire;
+
+use wire::WireCase;
+
 /// What a run plays.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// The cases, in order.
     pub cases: Vec<Scenario>,
+    /// Cases on a raw socket, played after them.
+    pub wire: Vec<WireCase>,
     /// How many cases the filter left out.
     pub left_out: usize,
 }
@@ -21,7 +27,11 @@ pub fn generate(contract: &Contract, patterns: &[String]) -> Plan {
         |case: &&Scenario| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name));
     let cases: Vec<Scenario> = contract.scenarios.iter().filter(wanted).cloned().collect();
     let left_out = contract.scenarios.len() - cases.len();
-    Plan { cases, left_out }
+    Plan {
+        cases,
+        wire: Vec::new(),
+        left_out,
+    }
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text, slashes included.

@@ -21,6 +21,7 @@ use crate::contract::{
     Act, CallTemplate, Clause, ClauseId, Contract, Demand, FixtureKind, Level, Market, Refusal, Root,
     Scenario, Step, Transition,
 };
+use crate::plan::wire::WireCase;
 use crate::report::text::{fold, some_of};
 
 /// A case of a plan, to be listed.
@@ -40,6 +41,16 @@ impl<'a> From<&'a Scenario> for Listed<'a> {
             name: &scenario.name,
             purpose: &scenario.purpose,
             clauses: &scenario.clauses,
+        }
+    }
+}
+
+impl<'a> From<&'a WireCase> for Listed<'a> {
+    fn from(case: &'a WireCase) -> Self {
+        Listed {
+            name: case.name,
+            purpose: case.purpose,
+            clauses: &[],
         }
     }
 }
@@ -146,6 +157,9 @@ fn standing(contract: &Contract, clause: &Clause) -> String {
         .collect();
     if !by.is_empty() {
         return format!("checked by {}", some_of(by.iter().copied(), 1, by.len()));
+    }
+    if clause.checks.iter().any(|check| check.is_on_the_wire()) {
+        return "checked by the wire phase".to_owned();
     }
     if !clause.checks.is_empty() {
         return "checked wherever it applies".to_owned();

@@ -67,6 +67,7 @@ impl Progress {
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
+            | Event::Wired(_)
             | Event::Noted(_) => {}
         }
     }

@@ -23,7 +23,7 @@ use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
 use stopcheck::plan;
 use stopcheck::reference::Layout;
-use stopcheck::runner::{self, Launch, Options};
+use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
 use tokio::sync::{mpsc, watch};
 
@@ -113,6 +113,10 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
         },
         account: None,
         identity: None,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: Duration::from_secs(10),
+        },
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -141,6 +145,7 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
                 | Event::CaseStarted(_)
                 | Event::FixtureReady(_)
                 | Event::StepStarted(_)
+                | Event::Wired(_)
                 | Event::Noted(_)
                 | Event::RunEnded(_) => {}
             }
