@@ -404,8 +404,12 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/line/bare-line-feeds",
         Ended,
-        "Lines that end in LF alone may be recognized (RFC 9112, 2.2).",
-        Change(|message| message.line_end = b"\n"),
+        "Lines that end in LF alone may be recognized; else the head never ends, and nothing more comes (RFC 9112, 2.2).",
+        Whole(|kit| {
+            let mut message = kit.dry_run()?;
+            message.line_end = b"\n";
+            Ok(message.dialogue(Finish::HalfClose))
+        }),
     )
     .fault(Fault::Http),
     // The body.
