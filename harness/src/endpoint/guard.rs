@@ -147,13 +147,16 @@ fn without_chunks(bytes: &[u8]) -> Vec<u8> {
             .position(|byte| *byte == b'\n')
             .map_or(rest.len(), |at| at + 1);
         let (line, after) = rest.split_at(end);
-        let chunk = chunk_size(line).and_then(|size| after.get(..size).map(|chunk| (chunk, size)));
+        // Only what ends where its size says is a chunk; a word of a text may look like a size.
+        let chunk = chunk_size(line).and_then(|size| {
+            let behind = after.get(size..)?;
+            let behind = behind.strip_prefix(b"\r").unwrap_or(behind).strip_prefix(b"\n")?;
+            Some((after.get(..size)?, behind))
+        });
         rest = match chunk {
-            Some((chunk, size)) => {
+            Some((chunk, behind)) => {
                 out.extend_from_slice(chunk);
-                let after = after.get(size..).unwrap_or_default();
-                let after = after.strip_prefix(b"\r").unwrap_or(after);
-                after.strip_prefix(b"\n").unwrap_or(after)
+                behind
             }
             None => {
                 out.extend_from_slice(line);

@@ -421,12 +421,12 @@ mod tests {
         assert!(built("wire/chunks/trailer").ends_with("\r\n0\r\nX-Filler: a\r\n\r\n"));
         let cut = built("wire/half-closed/body");
         assert!(
-            cut.ends_with(ID) && cut.contains("Content-Length: 86\r\n"),
+            cut.ends_with(ID) && cut.contains("Content-Length: 84\r\n"),
             "{cut}"
         );
         let conflicting = built("wire/content-length/conflicting");
         assert!(
-            conflicting.contains("Content-Length: 74\r\nContent-Length: 86\r\n"),
+            conflicting.contains("Content-Length: 72\r\nContent-Length: 84\r\n"),
             "{conflicting}"
         );
         assert_eq!(built("wire/line/bare-line-feeds").matches('\r').count(), 0);
