@@ -158,6 +158,7 @@ impl Player<'_> {
         build: impl Fn(&Kit<'_>) -> Result<Dialogue, SignError>,
     ) -> Result<(), ArrangeError> {
         let demand = aim.demand;
+        let stops = aim.roots.iter().any(|root| root == "StopInstancesResponse");
         let started = StepStarted {
             case: self.case.name.to_owned(),
             step: number,
@@ -170,7 +171,7 @@ impl Player<'_> {
         if demand == Demand::Dropped {
             self.courier.pause(NOTICE).await;
         }
-        let looks = self.look(number, id, demand == Demand::InTurn).await?;
+        let looks = self.look(number, id, stops).await?;
         let judged = self.judge.judge_wire(&started, &[wired], &looks);
         self.worst = judged
             .findings

@@ -225,14 +225,14 @@ pub(super) static CASES: &[WireCase] = &[
         "Two media types.",
         Change(|message| message.add("Content-Type: application/json")),
     )
-    .fault(Fault::Request),
+    .fault(Fault::Http),
     WireCase::new(
         "wire/header/authorization-twice",
         Answered,
         "A signature and something else beside it.",
         Change(|message| message.add("Authorization: not a signature")),
     )
-    .fault(Fault::Request),
+    .fault(Fault::Http),
     WireCase::new(
         "wire/header/folded",
         Ended,
@@ -431,7 +431,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::Listen))
         }),
     )
-    .fault(Fault::Request),
+    .fault(Fault::Http),
     WireCase::new(
         "wire/body/1-mib-parameter",
         Ended,
