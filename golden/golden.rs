@@ -13,7 +13,7 @@ use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::protocol::{self, Credentials, Keyring};
 use stopcheck::reference::{Config, Reference, keys};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
-use stopcheck::runner::{self, Launch, Options};
+use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::wire::{Request, Response};
 use tokio::sync::{mpsc, watch};
 
@@ -163,6 +163,10 @@ fn options(changed: Changed) -> Options {
         },
         account: None,
         identity: None,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: Duration::from_secs(10),
+        },
     }
 }
 

@@ -11,6 +11,10 @@ use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, Scenario};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
+mod raw;
+
+pub use raw::{Aim, Demand, Ending, Fault, Wired};
+
 /// The version of the event format. A reader refuses another one.
 pub const SCHEMA: u32 = 1;
 
@@ -28,6 +32,8 @@ pub enum Event {
     StepStarted(StepStarted),
     /// One request and what came back.
     Exchanged(Box<Exchanged>),
+    /// Bytes on a raw socket and what came back.
+    Wired(Box<Wired>),
     /// A step was judged.
     Judged(Judged),
     /// A case ended.
@@ -190,6 +196,8 @@ pub enum Intent {
     },
     /// Describe the fleet until nothing in it is on its way.
     Rest,
+    /// Bytes on a raw socket, and a look at the fleet after them.
+    Wire(Aim),
 }
 
 /// Why a request was sent.
@@ -424,6 +432,7 @@ impl Event {
             Event::FixtureReady(event) => &event.case,
             Event::StepStarted(event) => &event.case,
             Event::Exchanged(event) => &event.case,
+            Event::Wired(event) => &event.case,
             Event::Judged(event) => &event.case,
             Event::CaseEnded(event) => &event.case,
             Event::Noted(event) => &event.case,

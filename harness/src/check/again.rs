@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CaseJudge, Heard, Judge};
-use crate::journal::{CaseEnded, Event, Exchanged, Judged, StepStarted};
+use crate::journal::{CaseEnded, Event, Exchanged, Intent, Judged, StepStarted, Wired};
 use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Reply};
 use crate::verdict::{Outcome, Verdict};
@@ -24,6 +24,7 @@ struct OpenCase {
     judge: CaseJudge,
     step: Option<StepStarted>,
     exchanges: Vec<Exchanged>,
+    wired: Vec<Wired>,
     worst: Verdict,
 }
 
@@ -44,6 +45,7 @@ impl Again {
                     judge: CaseJudge::new(Arc::clone(&self.judge), &started.case),
                     step: None,
                     exchanges: Vec::new(),
+                    wired: Vec::new(),
                     worst: Verdict::Pass,
                 };
                 self.open.insert(started.case.clone(), open);
@@ -57,6 +59,7 @@ impl Again {
                 if let Some(open) = self.open.get_mut(&started.case) {
                     open.step = Some(started.clone());
                     open.exchanges.clear();
+                    open.wired.clear();
                 }
             }
             Event::Exchanged(exchanged) => {
@@ -66,10 +69,30 @@ impl Again {
                     open.exchanges.push(exchanged.as_ref().clone());
                 }
             }
+            Event::Wired(wired) => {
+                if let Some(open) = self.open.get_mut(&wired.case)
+                    && open.step.as_ref().is_some_and(|step| step.step == wired.step)
+                {
+                    open.wired.push(wired.as_ref().clone());
+                }
+            }
             Event::Judged(judged) => {
                 let open = self.open.get_mut(&judged.case)?;
                 let step = open.step.take()?;
-                let judged = judge_recorded(&mut open.judge, &step, &open.exchanges);
+                let judged = match step.intent {
+                    Intent::Wire(_) => {
+                        let replies = replies_of(&open.exchanges);
+                        let looks = heard_of(&open.exchanges, &replies);
+                        open.judge.judge_wire(&step, &open.wired, &looks)
+                    }
+                    Intent::Call
+                    | Intent::Together
+                    | Intent::Settle { .. }
+                    | Intent::Observe
+                    | Intent::Launch { .. }
+                    | Intent::Pass { .. }
+                    | Intent::Rest => judge_recorded(&mut open.judge, &step, &open.exchanges),
+                };
                 open.worst = judged
                     .findings
                     .iter()
@@ -101,14 +124,23 @@ impl Again {
 
 /// Judges a step by its exchanges as a journal has them.
 pub(super) fn judge_recorded(judge: &mut CaseJudge, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
-    let replies: Vec<Option<Reply>> = exchanges
+    let replies = replies_of(exchanges);
+    let heard = heard_of(exchanges, &replies);
+    judge.judge(step, &heard)
+}
+
+/// The answers of a record, read; none where no answer came.
+fn replies_of(exchanges: &[Exchanged]) -> Vec<Option<Reply>> {
+    exchanges
         .iter()
         .map(|exchanged| revive(&exchanged.answer).map(|response| reply::decode(&response)))
-        .collect();
-    let heard: Vec<Heard<'_>> = exchanges
+        .collect()
+}
+
+fn heard_of<'a>(exchanges: &'a [Exchanged], replies: &'a [Option<Reply>]) -> Vec<Heard<'a>> {
+    exchanges
         .iter()
-        .zip(&replies)
+        .zip(replies)
         .map(|(exchanged, reply)| Heard::of(exchanged, reply.as_ref()))
-        .collect();
-    judge.judge(step, &heard)
+        .collect()
 }

@@ -21,6 +21,7 @@ mod look;
 mod shape;
 mod sheet;
 mod text;
+mod wire;
 
 #[cfg(test)]
 mod recorded;
@@ -82,6 +83,8 @@ pub struct CaseJudge {
     tracks: BTreeMap<Id, Track>,
     seen: Seen,
     control: Option<Control>,
+    /// How the plain form fared, in a case on a raw socket.
+    plain: Option<wire::Plain>,
     blocked: Option<String>,
 }
 
@@ -238,6 +241,7 @@ impl CaseJudge {
             tracks: BTreeMap::new(),
             seen: Seen::default(),
             control: None,
+            plain: None,
             blocked: None,
         }
     }
@@ -262,6 +266,8 @@ impl CaseJudge {
                 self.settle(&mut sheet, &ids, "stopped", heard);
             }
             Intent::Launch { .. } | Intent::Pass { .. } => {}
+            // Those are the business of `judge_wire`.
+            Intent::Wire(_) => {}
         }
         let (held, findings) = sheet.close(&self.case, step.step);
         Judged {
@@ -310,7 +316,9 @@ impl CaseJudge {
             .collect();
         self.fits(reply)
             && look::described(reply).is_some_and(|instances| {
-                let ours = instances.iter().filter(|one| self.fleet.contains_key(one.id.as_str()));
+                let ours = instances
+                    .iter()
+                    .filter(|one| self.fleet.contains_key(one.id.as_str()));
                 ours.map(look::states_of).all(|states| states.within(still))
             })
     }

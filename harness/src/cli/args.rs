@@ -81,7 +81,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
     pub(super) edition: EditionArg,
 
-    /// The phases to play; all that exist by default
+    /// The phases to play [default: scenarios]
     #[arg(long, value_name = "PHASE", value_enum)]
     pub(super) phase: Vec<PhaseArg>,
 
@@ -290,6 +290,8 @@ pub(super) enum EditionArg {
 pub(super) enum PhaseArg {
     /// The named cases
     Scenarios,
+    /// Bytes on a raw socket that no HTTP library sends
+    Wire,
     /// Scripts from the seed, shrunk where they find something
     Random,
 }

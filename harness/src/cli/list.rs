@@ -6,6 +6,7 @@ use super::args::{ExplainArgs, ListArgs};
 use super::error::CliError;
 use super::reports::width;
 use super::run::contract_of;
+use crate::plan;
 use crate::report::list::Listed;
 use crate::report::{exit, list};
 
@@ -15,7 +16,9 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     let written = if args.clauses {
         list::clauses(&contract, &mut out)
     } else {
-        list::cases(contract.scenarios.iter().map(Listed::from), width(), &mut out)
+        let (raw, _) = plan::wire::generate(&[]);
+        let named = contract.scenarios.iter().map(Listed::from);
+        list::cases(named.chain(raw.iter().map(Listed::from)), width(), &mut out)
     };
     told(written.and_then(|()| out.flush()))
 }

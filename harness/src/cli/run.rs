@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::args::{PhaseArg, ReportArgs, RunArgs};
@@ -13,15 +15,15 @@ use super::error::CliError;
 use super::keys::{self, variable};
 use super::reports;
 use crate::contract::{self, Contract, Edition};
-use crate::endpoint::{Endpoint, Handler, HttpOptions, looks_like_aws};
+use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
-use crate::plan::{Plan, Random};
+use crate::plan::{self, Plan, Random};
 use crate::protocol::Keyring;
-use crate::reference::{Config, Reference, Rules};
+use crate::reference::{Config, Delays, Reference, Rules};
 use crate::report::progress::Progress;
 use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
-use crate::runner::{self, Launch, Options};
+use crate::runner::{self, Launch, Options, WireOptions};
 
 /// How long a step of a case may let real time pass.
 const LONGEST_PASS: Duration = Duration::from_millis(250);
@@ -39,7 +41,10 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             args.case.join(" or ")
         )));
     }
-    let options = options(&args, edition)?;
+    let mut options = options(&args, edition)?;
+    if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
+        options.wire.endpoint = Some(served_reference(&args, &options.region, edition).await?);
+    }
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
     let mut journal = args.journal.as_deref().map(open).transpose()?;
@@ -91,6 +96,11 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
     let mut plan = Plan::default();
     if plays(PhaseArg::Scenarios) {
         plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
+    }
+    if plays(PhaseArg::Wire) {
+        let (cases, left_out) = plan::wire::generate(&args.case);
+        plan.wire = cases;
+        plan.left_out += left_out;
     }
     if plays(PhaseArg::Random) {
         let usual = if url(args).is_some() { 100 } else { 1000 };
@@ -178,6 +188,10 @@ fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
         },
         account: args.account.clone(),
         identity,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: args.request_timeout,
+        },
     })
 }
 
@@ -197,6 +211,12 @@ fn server(
         return Err(CliError::Usage(format!(
             "{url} looks like real AWS, where instances cost money\n  \
              hint: to go on, name the account: --allow-real-aws --account 111122223333"
+        )));
+    }
+    if real && args.phase.contains(&PhaseArg::Wire) {
+        return Err(CliError::Usage(format!(
+            "{url} looks like real AWS, and the wire phase sends malformed requests, which are for endpoints of \
+             one's own\n  hint: leave out --phase wire"
         )));
     }
     if real && args.ebs_image.is_none() {
@@ -238,6 +258,35 @@ fn reference_endpoint(region: &str, edition: Edition) -> Endpoint {
         });
         Arc::new(move |request, now_ms| reference.handle(request, now_ms))
     }))
+}
+
+/// The reference on a loopback port, for as long as the process lives. Its time is the system's, so its instances come
+/// up at once.
+async fn served_reference(args: &RunArgs, region: &str, edition: Edition) -> Result<Endpoint, CliError> {
+    let reference = Reference::new(Config {
+        region: region.to_owned(),
+        rules: rules(edition),
+        delays: Delays {
+            pending_ms: 0,
+            ..Delays::default()
+        },
+        ..Config::default()
+    });
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let failed = |source| CliError::Listen {
+        address: address.to_string(),
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+    let handler: Handler = Arc::new(move |request, now_ms| reference.handle(request, now_ms));
+    tokio::spawn(endpoint::serve(listener, handler, std::future::pending()));
+    Ok(Endpoint::http(HttpOptions {
+        url,
+        request_timeout: args.request_timeout,
+        max_body: 16 * 1024 * 1024,
+        connections: 8,
+    })?)
 }
 
 /// The behaviour of the reference that an edition describes.

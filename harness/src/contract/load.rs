@@ -227,6 +227,8 @@ impl Uses {
         let mistake = match (bound, &row.value.untested) {
             (None, Some(_)) => return,
             (Some(_), None) if self.listed.contains(&clause) => return,
+            // The cases of the wire phase are generated; each of them lists what it is there for.
+            (Some(_), None) if row.value.checks.iter().any(|check| check.is_on_the_wire()) => return,
             (Some(_), None) => Mistake::Unlisted { clause },
             (None, None) => Mistake::Unbound { clause },
             (Some(place), Some(_)) => Mistake::BoundAndUntested { clause, place },

@@ -260,6 +260,33 @@ vocabulary! {
         OneTransition = "one-transition",
         /// No refused call, and no case, changed an instance it did not mean.
         ControlUnchanged = "control-unchanged",
+        /// A complete request is answered.
+        WireAnswered = "wire-answered",
+        /// What is no request is answered too, or the connection ends.
+        WireEnded = "wire-ended",
+        /// A request in another dress is answered like its plain form.
+        WireSame = "wire-same",
+        /// What is no whole, unambiguous request is not carried out.
+        WireNoEffect = "wire-no-effect",
+        /// Pipelined requests are answered in their order.
+        WireInTurn = "wire-in-turn",
+        /// What HTTP has refused is not carried out as if nothing were wrong.
+        WireRefused = "wire-refused",
+    }
+}
+
+impl Check {
+    /// Whether the cases of the wire phase show it, which are generated and stand in no specs file.
+    pub fn is_on_the_wire(self) -> bool {
+        matches!(
+            self,
+            Check::WireAnswered
+                | Check::WireEnded
+                | Check::WireSame
+                | Check::WireNoEffect
+                | Check::WireInTurn
+                | Check::WireRefused
+        )
     }
 }
 

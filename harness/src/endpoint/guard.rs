@@ -107,12 +107,70 @@ pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
         .chain([request.path().to_owned()]);
     for text in texts {
         for reading in readings(text) {
-            if let Some(id) = stranger(&reading, any_kind, &known) {
+            if let Some(id) = stranger(&reading, any_kind, 1, &known) {
                 return blocked(id);
             }
         }
     }
     Ok(())
+}
+
+/// The digits of the shortest ids that were ever given out.
+const SHORTEST_ID: usize = 8;
+
+/// Lets raw bytes pass, or says why they must not leave. Nobody knows what an endpoint reads in them, so an id counts
+/// wherever it stands, whatever the action: as it is, decoded once or twice, and with chunks put together.
+pub fn check_raw(bytes: &[u8], ledger: &Ledger) -> Result<(), Blocked> {
+    let known = ledger.known();
+    let whole = without_chunks(bytes);
+    // Where frames of chunks are taken for text, an id of ours comes in parts, too short to be anybody's.
+    let least = if whole == bytes { 1 } else { SHORTEST_ID };
+    for (bytes, least) in [(bytes, least), (&whole, 1)] {
+        for reading in readings(String::from_utf8_lossy(bytes).into_owned()) {
+            if let Some(id) = stranger(&reading, false, least, &known) {
+                let action = "raw bytes".to_owned();
+                return Err(Blocked { action, id });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The bytes with everything that looks like the frame of a chunk taken out: a line that is a size, and the line end
+/// behind so many bytes. What is framed otherwise stays.
+fn without_chunks(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at(end);
+        // Only what ends where its size says is a chunk; a word of a text may look like a size.
+        let chunk = chunk_size(line).and_then(|size| {
+            let behind = after.get(size..)?;
+            let behind = behind.strip_prefix(b"\r").unwrap_or(behind).strip_prefix(b"\n")?;
+            Some((after.get(..size)?, behind))
+        });
+        rest = match chunk {
+            Some((chunk, behind)) => {
+                out.extend_from_slice(chunk);
+                behind
+            }
+            None => {
+                out.extend_from_slice(line);
+                after
+            }
+        };
+    }
+    out
+}
+
+fn chunk_size(line: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(line).ok()?;
+    let digits = text.split(';').next()?.trim();
+    usize::from_str_radix(digits, 16).ok()
 }
 
 /// What an action can do.
@@ -171,8 +229,8 @@ fn readings(text: String) -> impl Iterator<Item = String> {
     std::iter::successors(Some(text), decode).take(3)
 }
 
-/// The first id in a text that is neither our own nor made up.
-fn stranger(text: &str, any_kind: bool, known: &Known) -> Option<String> {
+/// The first id in a text, of at least so many digits, that is neither our own nor made up.
+fn stranger(text: &str, any_kind: bool, least: usize, known: &Known) -> Option<String> {
     let text = normal(text);
     if known.has(&text) {
         return None;
@@ -187,7 +245,7 @@ fn stranger(text: &str, any_kind: bool, known: &Known) -> Option<String> {
             .split(|c: char| !c.is_ascii_alphanumeric())
             .next()
             .unwrap_or_default();
-        if let Some(id) = id_of(prefix, digits, any_kind) {
+        if let Some(id) = id_of(prefix, digits, any_kind, least) {
             let whole = format!("{prefix}-{digits}");
             if !known.has(&id) && !known.has(&whole) {
                 return Some(id);
@@ -205,12 +263,14 @@ fn last_word(text: &str) -> &str {
 }
 
 /// The id that a prefix and what follows it make, if they make one.
-fn id_of(prefix: &str, digits: &str, any_kind: bool) -> Option<String> {
+fn id_of(prefix: &str, digits: &str, any_kind: bool, least: usize) -> Option<String> {
     let hex = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
     let whole = hex == digits.len();
     match prefix {
         // Real ids have eight digits or more; before other letters they may still be read as one.
-        "i" if hex > 0 && (whole || hex >= 8) => Some(format!("i-{}", digits.get(..hex).unwrap_or(digits))),
+        "i" if hex >= least && (whole || hex >= 8) => {
+            Some(format!("i-{}", digits.get(..hex).unwrap_or(digits)))
+        }
         "sir" if !digits.is_empty() => Some(format!("sir-{digits}")),
         "" | "i" | "sir" => None,
         _ if any_kind && whole && hex >= 8 => Some(format!("{prefix}-{digits}")),
@@ -370,6 +430,35 @@ mod tests {
             Err("send StopInstances: it names i-0bbbbbbbbbbbbbbb2, which this run neither created nor was given"
                 .to_owned())
         );
+    }
+
+    #[test]
+    fn raw_bytes_are_looked_at_in_every_reading() {
+        let chunks = |text: &str| {
+            let chunks = text.chars().map(|c| format!("1\r\n{c}\r\n"));
+            format!("POST / HTTP/1.1\r\n\r\n{}0\r\n\r\n", chunks.collect::<String>())
+        };
+        let raw = |bytes: &[u8]| check_raw(bytes, &ledger()).err().map(|blocked| blocked.id);
+        for body in [
+            format!("POST / HTTP/1.1\r\n\r\nAction=StopInstances&InstanceId.1={OWN}&DryRun=true"),
+            chunks(&format!("Action=StopInstances&InstanceId.1={OWN}&DryRun=true")),
+            "A\r\n\r\n7\r\n1=i-0aa\r\n8\r\naaaaaaaa\r\n6\r\naaaaa1\r\n".to_owned(),
+            "POST / HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1, \
+             SignedHeaders=content-type;host;x-amz-date, Signature=0123456789abcdef\r\n\r\n"
+                .to_owned(),
+        ] {
+            assert_eq!(raw(body.as_bytes()), None, "{body}");
+        }
+        for body in [
+            format!("POST / HTTP/1.1\r\n\r\nAction=DescribeInstances&InstanceId.1={FOREIGN}"),
+            chunks(&format!("Action=StopInstances&InstanceId.1={FOREIGN}")),
+            "POST / HTTP/1.1\r\n\r\n2\r\nA=\r\n13\r\ni-0bbbbbbbbbbbbbbb2\r\n0\r\n\r\n".to_owned(),
+            "x%ff%2569-0bbbbbbbbbbbbbbb2".to_owned(),
+            "1\r\ni\r\n12\r\n-0bbbbbbbbbbbbbbb2\r\n".to_owned(),
+        ] {
+            assert!(raw(body.as_bytes()).is_some(), "{body}");
+        }
+        assert!(raw(&[b"\xff\xfe ", FOREIGN.as_bytes()].concat()).is_some());
     }
 
     #[test]

@@ -7,15 +7,17 @@ mod error;
 pub mod guard;
 mod http;
 mod in_process;
+mod raw;
 pub mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{EndpointError, TransportError};
-pub use guard::{Blocked, Ledger, check};
+pub use guard::{Blocked, Ledger, check, check_raw};
 pub use http::{Http, HttpOptions, looks_like_aws};
 pub use in_process::InProcess;
+pub use raw::{Heard, RawLimits, converse, raw_address};
 pub use serve::serve;
 
 use crate::protocol::Target;

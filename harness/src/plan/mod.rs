@@ -5,6 +5,7 @@
 
 pub mod script;
 pub mod shrink;
+pub mod wire;
 
 use std::time::Duration;
 
@@ -12,11 +13,15 @@ use crate::call::{Auth, Call};
 use crate::contract::{CallTemplate, Contract, Scenario};
 use crate::journal::Phase;
 
+use wire::WireCase;
+
 /// What a run plays.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// The cases, in order.
     pub cases: Vec<Planned>,
+    /// Cases on a raw socket, played after them.
+    pub wire: Vec<WireCase>,
     /// How many cases the filter left out.
     pub left_out: usize,
     /// Scripts that are made up while the run goes on.
@@ -93,7 +98,7 @@ impl Plan {
 
     /// Whether there is nothing to play.
     pub fn is_empty(&self) -> bool {
-        self.cases.is_empty() && self.random.is_none()
+        self.cases.is_empty() && self.wire.is_empty() && self.random.is_none()
     }
 }
 

@@ -24,6 +24,46 @@ pub fn capture(
     (record(request, &scrubber), answer(outcome, &scrubber))
 }
 
+/// What is recorded of an exchange on a raw socket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawCapture {
+    /// What was sent.
+    pub sent: Bytes,
+    /// The responses.
+    pub answers: Vec<Answer>,
+    /// What came and is no response.
+    pub rest: Bytes,
+}
+
+/// So much is kept of bytes on a raw socket; what is longer is filler, and a case makes it again.
+const RAW_KEPT: usize = 16 << 10;
+
+/// Records an exchange on a raw socket without secrets: those given, and those of the signed requests that the bytes
+/// were made from. Secrets go first, so that the cut cannot leave half of one.
+pub fn capture_raw(
+    sent: &[u8],
+    responses: &[Response],
+    rest: &[u8],
+    signed: &[Request],
+    secrets: &[String],
+) -> RawCapture {
+    let carried: Vec<String> = signed.iter().flat_map(carried_secrets).collect();
+    let scrubber = Scrubber::new(secrets.iter().chain(&carried).map(String::as_str));
+    let kept = |bytes: &[u8]| {
+        let mut bytes = scrubber.bytes(bytes);
+        bytes.truncate(RAW_KEPT);
+        as_bytes(bytes)
+    };
+    RawCapture {
+        sent: kept(&without_secret_lines(sent)),
+        answers: responses
+            .iter()
+            .map(|response| answer(Ok(response), &scrubber))
+            .collect(),
+        rest: kept(rest),
+    }
+}
+
 /// The response of a recorded answer; `None` if there was none, or its base64 does not decode.
 pub fn revive(answer: &Answer) -> Option<Response> {
     match answer {
@@ -113,6 +153,32 @@ fn as_bytes(bytes: Vec<u8>) -> Bytes {
         Ok(text) => Bytes::Text(text),
         Err(error) => Bytes::Base64(STANDARD.encode(error.as_bytes())),
     }
+}
+
+/// Raw bytes with what is a secret by its place replaced, and every other byte as it was.
+fn without_secret_lines(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let field = std::str::from_utf8(line)
+            .ok()
+            .and_then(|line| line.split_once(':'));
+        match field {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("authorization") => {
+                let end = value.get(value.trim_end().len()..).unwrap_or_default();
+                out.extend(format!("{name}: {}{end}", without_proof(value.trim())).into_bytes());
+            }
+            Some((name, value))
+                if SECRET_HEADERS
+                    .iter()
+                    .any(|one| name.trim().eq_ignore_ascii_case(one)) =>
+            {
+                let end = value.get(value.trim_end().len()..).unwrap_or_default();
+                out.extend(format!("{name}: {REDACTED}{end}").into_bytes());
+            }
+            Some(_) | None => out.extend_from_slice(line),
+        }
+    }
+    out
 }
 
 /// What a request proves its identity with: an endpoint may repeat it in its answer.
@@ -327,6 +393,63 @@ mod tests {
         let (record, _) = capture(&garbage, Err(String::new()), &[]);
         assert_eq!(record.headers.get("authorization"), Some(GARBAGE));
         assert_eq!(without_proof("Basic YTpi"), "REDACTED");
+    }
+
+    #[test]
+    fn raw_bytes_keep_no_secret_in_any_dress() {
+        let request = signed(Method::Post, Encoding::Standard, Auth::Session);
+        let signature = carried_secrets(&request)
+            .into_iter()
+            .find(|text| text.len() == 64)
+            .expect("the request is signed");
+        let mut sent = b"POST / HTTP/1.1\r\n".to_vec();
+        for (name, value) in &request.headers.0 {
+            sent.extend(format!("{}: {value}\r\n", name.to_ascii_uppercase()).into_bytes());
+        }
+        sent.extend(b"\r\n");
+        sent.extend(&request.body);
+        sent.extend([0xff; 4]);
+        let echo = Response {
+            status: 400,
+            headers: request.headers.clone(),
+            body: sent.clone(),
+        };
+        let captured = capture_raw(
+            &sent,
+            &[echo],
+            &sent,
+            std::slice::from_ref(&request),
+            &keys().secrets(),
+        );
+        let revived = captured.answers.iter().map(revive).collect::<Vec<_>>();
+        let text = |bytes: &Bytes| match bytes {
+            Bytes::Text(text) => text.clone(),
+            Bytes::Base64(text) => {
+                String::from_utf8_lossy(&STANDARD.decode(text).expect("our own")).into_owned()
+            }
+        };
+        let written = format!(
+            "{}{}{captured:?}{}",
+            text(&captured.sent),
+            text(&captured.rest),
+            revived
+                .iter()
+                .flatten()
+                .map(|response| String::from_utf8_lossy(&response.body).into_owned())
+                .collect::<String>()
+        );
+        for secret in keys().secrets().iter().chain([&signature]) {
+            assert!(!written.contains(secret.as_str()), "{secret}\n{written}");
+        }
+        let short = capture_raw(
+            b"Authorization: AWS4-X Credential=ab/c, Signature=d\r\n\r\nx",
+            &[],
+            b"",
+            &[],
+            &[],
+        );
+        let expected = "Authorization: AWS4-X Credential=REDACTED, Signature=REDACTED\r\n\r\nx";
+        assert_eq!(short.sent, Bytes::Text(expected.to_owned()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub mod views;
 pub mod wellformed;
 pub mod xml;
 
-pub use capture::{capture, revive};
+pub use capture::{RawCapture, capture, capture_raw, revive};
 pub use encode::{Target, encode};
 pub use limits::Limits;
 pub use reply::{Body, Reply, decode};

@@ -21,6 +21,7 @@ use crate::contract::{
     Act, CallTemplate, Clause, ClauseId, Contract, Demand, FixtureKind, Level, Market, Refusal, Root,
     Scenario, Step, Transition,
 };
+use crate::plan::wire::{self, WireCase};
 use crate::report::text::{fold, some_of};
 
 /// A case of a plan, to be listed.
@@ -40,6 +41,16 @@ impl<'a> From<&'a Scenario> for Listed<'a> {
             name: &scenario.name,
             purpose: &scenario.purpose,
             clauses: &scenario.clauses,
+        }
+    }
+}
+
+impl<'a> From<&'a WireCase> for Listed<'a> {
+    fn from(case: &'a WireCase) -> Self {
+        Listed {
+            name: case.name,
+            purpose: case.purpose,
+            clauses: &[],
         }
     }
 }
@@ -127,6 +138,10 @@ pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, 
     {
         return Ok(explain_case(contract, case, width));
     }
+    let (raw, _) = wire::generate(&[]);
+    if let Some(case) = raw.iter().find(|case| case.name.eq_ignore_ascii_case(name)) {
+        return Ok(explain_wire(contract, case, width));
+    }
     Err(UnknownId {
         asked: name.to_owned(),
         close: close_to(contract, name),
@@ -147,6 +162,9 @@ fn standing(contract: &Contract, clause: &Clause) -> String {
     if !by.is_empty() {
         return format!("checked by {}", some_of(by.iter().copied(), 1, by.len()));
     }
+    if clause.checks.iter().any(|check| check.is_on_the_wire()) {
+        return "checked by the wire phase".to_owned();
+    }
     if !clause.checks.is_empty() {
         return "checked wherever it applies".to_owned();
     }
@@ -154,6 +172,22 @@ fn standing(contract: &Contract, clause: &Clause) -> String {
         false => "checked by the tables, wherever they apply".to_owned(),
         true => "checked by nothing".to_owned(),
     }
+}
+
+fn explain_wire(contract: &Contract, case: &WireCase, width: usize) -> String {
+    let mut out = String::new();
+    for line in fold(&format!("{}: {}", case.name, case.purpose), width) {
+        let _ = writeln!(out, "{line}");
+    }
+    out.push_str(
+        "\nPlayed by stopcheck run --phase wire, on a raw socket beside its plain form. It shows:\n",
+    );
+    for clause in case.checks().iter().flat_map(|check| contract.clauses_of(*check)) {
+        for line in fold(&format!("{}: {}", clause.id, clause.statement), width) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
 }
 
 fn cases_of<'a>(contract: &'a Contract, clause: &'a Clause) -> impl Iterator<Item = &'a Scenario> {

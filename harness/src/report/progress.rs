@@ -74,6 +74,7 @@ impl Progress {
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
+            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Recurred(_)
             | Event::Flaky(_) => {}

@@ -16,7 +16,8 @@ use std::fmt::Write as _;
 
 use crate::call::{API_VERSION, Auth, Call, Form};
 use crate::contract::{FixtureKind, State};
-use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, Role, RunStarted};
+use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, Role, RunStarted, Wired};
+use crate::plan::wire;
 
 mod aws;
 mod curl;
@@ -108,6 +109,32 @@ impl Sent {
         }
     }
 
+    /// Keeps of an exchange on a raw socket what a report needs.
+    pub fn of_wired(wired: &Wired) -> Self {
+        let (answer, head) = match wired.answers.last() {
+            Some(Answer::Response { status, body, .. }) => {
+                (Ok(*status), head(text_of(body).unwrap_or_default(), ANSWER_KEPT))
+            }
+            Some(Answer::Failed { why }) => (Err(why.clone()), ""),
+            None => (
+                Err(format!("hear an answer: the connection {}", wired.ending.words())),
+                "",
+            ),
+        };
+        Sent {
+            step: wired.step,
+            role: Role::Act,
+            call: wired.call.clone(),
+            method: format!("{} raw bytes:", wired.sent_length),
+            target: String::new(),
+            headers: Vec::new(),
+            body: wired.sent.clone(),
+            answer,
+            answer_head: head.to_owned(),
+            made: Vec::new(),
+        }
+    }
+
     fn succeeded(&self) -> bool {
         matches!(self.answer, Ok(status) if (200..300).contains(&status))
     }
@@ -173,6 +200,10 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
             );
         }
         None => {
+            // This phase is played only if it is asked for.
+            if case.starts_with(wire::PREFIX) {
+                out.push_str(" --phase wire");
+            }
             let _ = write!(out, " --case {}", quote(case));
         }
     }
@@ -257,6 +288,10 @@ enum How {
 
 impl<'a> Plan<'a> {
     fn new(story: &Story<'a>, step: usize) -> Result<Self, String> {
+        let is_wire = |(_, intent): &(usize, Intent)| matches!(intent, Intent::Wire(_));
+        if story.steps.iter().any(is_wire) {
+            return Err("no client sends these bytes; the journal has them".to_owned());
+        }
         let mut names = Names::default();
         let mut doings = Vec::new();
         let arranging: Vec<&Sent> = story
@@ -404,7 +439,8 @@ fn play<'a>(
             }));
         }
         Some(Intent::Pass { .. } | Intent::Rest) => doings.push(Doing::Pause),
-        Some(Intent::Call | Intent::Together | Intent::Observe | Intent::Launch { .. }) | None => {}
+        Some(Intent::Call | Intent::Together | Intent::Observe | Intent::Launch { .. } | Intent::Wire(_))
+        | None => {}
     }
     let acts: Vec<&Sent> = of_step().filter(|sent| sent.role == Role::Act).collect();
     if matches!(intent, Some(Intent::Together)) && acts.len() > 1 {

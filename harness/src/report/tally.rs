@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Exchanged, Explored, FixtureReady, Flaky, Intent, Judged, Noted, Phase,
-    Recurred, Role, RunStarted,
+    Recurred, Role, RunStarted, Wired,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
@@ -175,6 +175,7 @@ impl Tally {
                 }
             }
             Event::Exchanged(exchange) => self.exchange(exchange),
+            Event::Wired(wired) => self.wired(wired),
             Event::Judged(judged) => self.judge(judged),
             Event::CaseEnded(ended) => self.end_case(ended),
             Event::Noted(note) => self.notes.push(note.clone()),
@@ -500,17 +501,9 @@ impl Tally {
     }
 
     fn exchange(&mut self, exchange: &Exchanged) {
-        self.requests += 1;
-        let done_ms = exchange.at_ms.saturating_add(exchange.took_ms);
-        self.clock.see(done_ms);
-        let Some(open) = self.open.get_mut(&exchange.case) else {
+        let Some(open) = self.count(&exchange.case, exchange.at_ms, exchange.took_ms) else {
             return;
         };
-        if let Some(case) = self.cases.get_mut(&open.key) {
-            let began = *case.began_ms.get_or_insert(exchange.at_ms);
-            case.took_ms = case.took_ms.max(done_ms.saturating_sub(began));
-            case.requests += 1;
-        }
         match exchange.role {
             Role::Arrange | Role::Act | Role::Ask => {}
             Role::Look if exchange.step == 0 => return,
@@ -524,6 +517,26 @@ impl Tally {
             Role::Retried | Role::Clean => return,
         }
         open.sent.push(Sent::of(exchange));
+    }
+
+    fn wired(&mut self, wired: &Wired) {
+        if let Some(open) = self.count(&wired.case, wired.at_ms, wired.took_ms) {
+            open.sent.push(Sent::of_wired(wired));
+        }
+    }
+
+    /// Counts a request, and the time it took, for its case.
+    fn count(&mut self, case: &str, at_ms: u64, took_ms: u64) -> Option<&mut Open> {
+        self.requests += 1;
+        let done_ms = at_ms.saturating_add(took_ms);
+        self.clock.see(done_ms);
+        let open = self.open.get_mut(case)?;
+        if let Some(case) = self.cases.get_mut(&open.key) {
+            let began = *case.began_ms.get_or_insert(at_ms);
+            case.took_ms = case.took_ms.max(done_ms.saturating_sub(began));
+            case.requests += 1;
+        }
+        Some(open)
     }
 
     fn judge(&mut self, judged: &Judged) {

@@ -13,7 +13,7 @@ use crate::journal::{Answer, Event, Exchanged, Role};
 use crate::protocol::{self, Body, Reply, SignError};
 
 /// So many sends that fail in a row mean that the endpoint is gone.
-const GONE_AFTER: usize = 4;
+pub(super) const GONE_AFTER: usize = 4;
 /// How often a throttled call is sent again, and one that met a fault of the server.
 const RETRIES: u32 = 5;
 const FAULT_RETRIES: u32 = 2;

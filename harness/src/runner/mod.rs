@@ -23,6 +23,7 @@ mod play;
 mod preflight;
 mod random;
 mod teller;
+mod wire;
 
 pub use preflight::PreflightError;
 
@@ -62,6 +63,17 @@ pub struct Options {
     pub account: Option<String>,
     /// Where the caller's identity is asked for, if not at the endpoint itself.
     pub identity: Option<Endpoint>,
+    /// How the wire phase is played.
+    pub wire: WireOptions,
+}
+
+/// How the wire phase is played.
+#[derive(Debug, Clone)]
+pub struct WireOptions {
+    /// Where raw bytes go, if the endpoint of the run has no sockets.
+    pub endpoint: Option<Endpoint>,
+    /// How long an endpoint may be silent before that is a finding.
+    pub time_limit: Duration,
 }
 
 /// What instances are launched from.
@@ -132,30 +144,36 @@ pub async fn run(
             edition,
             min_confidence: shared.options.min_confidence,
             seed: shared.options.seed,
-            cases: plan.cases.len(),
+            cases: plan.cases.len() + plan.wire.len(),
             left_out: plan.left_out,
             at_ms: shared.options.endpoint.now_ms(),
         }))
         .await;
-    let planned = plan.cases.len();
-    let cases = Arc::new(plan.cases);
+    let planned = plan.cases.len() + plan.wire.len();
+    let on_the_wire = wire::shared(&shared);
+    let cases = Arc::new((plan.cases, plan.wire));
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..workers.min(cases.len().max(1)) {
+    for _ in 0..workers.min((cases.0.len() + cases.1.len()).max(1)) {
         let (shared, cases, next) = (Arc::clone(&shared), Arc::clone(&cases), Arc::clone(&next));
+        let on_the_wire = Arc::clone(&on_the_wire);
         tasks.spawn(async move {
             while !*shared.interrupted.borrow() {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(Planned { phase, case }) = cases.get(index) else {
+                let (named, raw) = cases.as_ref();
+                if let Some(Planned { phase, case }) = named.get(index) {
+                    let manner = play::Manner {
+                        teller: teller::Teller::Live(shared.events.clone()),
+                        index,
+                        phase: *phase,
+                        hasty: false,
+                    };
+                    play::play(&shared, case, manner).await;
+                } else if let Some(case) = raw.get(index - named.len()) {
+                    wire::play(&on_the_wire, index, case).await;
+                } else {
                     break;
-                };
-                let manner = play::Manner {
-                    teller: teller::Teller::Live(shared.events.clone()),
-                    index,
-                    phase: *phase,
-                    hasty: false,
-                };
-                play::play(&shared, case, manner).await;
+                }
             }
         });
     }

@@ -11,7 +11,7 @@ use super::names::CaseNames;
 use super::teller::Teller;
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, Heard};
-use crate::contract::{Act, CallTemplate, ClauseId, FixtureKind, Scenario, State, Step};
+use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State, Step};
 use crate::endpoint::Endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
@@ -48,8 +48,6 @@ pub(super) struct Manner {
 pub(super) struct Played {
     pub(super) outcome: Outcome,
     pub(super) findings: Vec<Finding>,
-    /// The clauses that were looked at and held, sorted; none where nobody listens.
-    pub(super) held: Vec<ClauseId>,
     /// Steps judged.
     pub(super) steps: usize,
     /// Requests sent, those that arrange and clean up included.
@@ -79,7 +77,6 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) 
         names: CaseNames::new(shared.options.seed, &case.name),
         launched: Vec::new(),
         findings: Vec::new(),
-        held: Vec::new(),
         steps: 0,
         manner,
     };
@@ -105,13 +102,9 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) 
         };
         teller.tell(Event::CaseEnded(ended)).await;
     }
-    let mut held = player.held;
-    held.sort_unstable();
-    held.dedup();
     Played {
         outcome,
         findings: player.findings,
-        held,
         steps: player.steps,
         requests: player.courier.sent(),
     }
@@ -146,7 +139,6 @@ struct Player<'a> {
     names: CaseNames,
     launched: Vec<Launched>,
     findings: Vec<Finding>,
-    held: Vec<ClauseId>,
     steps: usize,
     manner: Manner,
 }
@@ -349,7 +341,6 @@ impl Player<'_> {
         self.steps += 1;
         self.findings.extend(judged.findings.iter().cloned());
         if self.manner.teller.listens() {
-            self.held.extend(judged.held.iter().cloned());
             self.manner.teller.tell(Event::Judged(judged)).await;
         }
         match self.judge.blocked() {

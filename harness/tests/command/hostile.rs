@@ -168,6 +168,13 @@ fn an_endpoint_that_repeats_everything_repeats_no_secret() {
 }
 
 #[test]
+fn an_endpoint_that_repeats_raw_bytes_repeats_no_secret() {
+    let reference = quick_reference(Some(canary()));
+    let handler: Handler = Arc::new(move |request, now_ms| mirrored(request, reference(request, now_ms)));
+    keeps_its_secrets(handler, "--phase wire");
+}
+
+#[test]
 fn a_refusal_that_repeats_everything_repeats_no_secret() {
     let reference = quick_reference(Some(canary()));
     let handler: Handler = Arc::new(move |request, now_ms| {

@@ -44,6 +44,18 @@ fn a_run_on_the_reference_is_judged_again_to_the_same_bytes() {
 }
 
 #[test]
+fn a_run_on_raw_sockets_is_judged_again_to_the_same_bytes() {
+    let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
+    within(
+        "run --phase wire --journal @/a.ndjson --report json=@/a.json --report junit=@/a.xml",
+        scratch.path(),
+    )
+    .ended_with(0);
+    assert!(text_of(&scratch.path().join("a.ndjson")).contains("\"event\":\"wired\""));
+    judged_alike(scratch.path());
+}
+
+#[test]
 fn a_run_over_http_is_judged_again_to_the_same_bytes() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let server = Served::start();

@@ -14,6 +14,19 @@ fn the_reference_conforms_in_both_editions() {
 }
 
 #[test]
+fn the_reference_conforms_on_a_raw_socket_too() {
+    let run = stopcheck("run --phase wire --strict")
+        .ended_with(0)
+        .says(&["CONFORMS", "to reference"]);
+    for word in ["FAIL", "WARN", "unsupported", "errored"] {
+        assert!(!run.stdout.contains(word), "{}", run.stdout);
+    }
+    stopcheck("run --phase wire --phase scenarios --case wire/percent/* --case stop/running")
+        .ended_with(0)
+        .says(&["7 cases: 7 passed"]);
+}
+
+#[test]
 fn a_pattern_plays_the_cases_it_matches() {
     stopcheck("run --case stop/*")
         .ended_with(0)

@@ -26,7 +26,7 @@ fn a_slip_in_a_flag_is_answered_by_the_flag_that_was_meant() {
 fn a_list_names_cases_and_all_clauses() {
     stopcheck("list")
         .ended_with(0)
-        .says(&["stop/running", "batch/ten"]);
+        .says(&["stop/running", "batch/ten", "wire/chunks/bytes"]);
     let clauses = stopcheck("list --clauses").ended_with(0).stdout;
     let is_id = |word: &str| {
         word.split_once('-').is_some_and(|(letters, digits)| {
@@ -38,7 +38,7 @@ fn a_list_names_cases_and_all_clauses() {
     let ids = clauses
         .lines()
         .filter(|line| line.split(' ').next().is_some_and(is_id));
-    assert_eq!(ids.count(), 161, "{clauses}");
+    assert_eq!(ids.count(), 167, "{clauses}");
     assert!(!clauses.contains("unbound"), "{clauses}");
 }
 
@@ -93,6 +93,17 @@ fn real_aws_needs_the_image_to_launch_from() {
         "run --endpoint-url https://ec2.us-east-1.amazonaws.com --allow-real-aws --account 111122223333",
     );
     finish(run).ended_with(2).complains_of(&["--ebs-image"]);
+}
+
+#[test]
+fn real_aws_is_sent_no_malformed_requests() {
+    let run = with_keys(
+        "run --endpoint-url https://ec2.us-east-1.amazonaws.com --allow-real-aws --account 111122223333 \
+         --ebs-image ami-1 --phase wire",
+    );
+    finish(run)
+        .ended_with(2)
+        .complains_of(&["looks like real AWS", "--phase wire"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod sights;
 mod signatures;
 mod states;
 mod tolerated;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -21,9 +22,9 @@ use std::time::Duration;
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
-use stopcheck::plan;
+use stopcheck::plan::{self, Plan};
 use stopcheck::reference::Layout;
-use stopcheck::runner::{self, Launch, Options};
+use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
 use tokio::sync::{mpsc, watch};
 
@@ -94,11 +95,28 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
         !plan.cases.is_empty(),
         "no case is called {cases:?} in {edition:?}"
     );
+    let wire = WireOptions {
+        endpoint: None,
+        time_limit: Duration::from_secs(10),
+    };
+    play_plan(edition, endpoint, plan, workers, wire, Confidence::default())
+}
+
+/// Plays a plan.
+pub(crate) fn play_plan(
+    edition: Edition,
+    endpoint: Endpoint,
+    plan: Plan,
+    workers: usize,
+    wire: WireOptions,
+    min_confidence: Confidence,
+) -> Run {
+    let contract = contract_of(edition);
     let options = Options {
         endpoint,
         region: mock::REGION.to_owned(),
         keys: mock::keyring(),
-        min_confidence: Confidence::default(),
+        min_confidence,
         seed: 0,
         workers,
         // A stop is called stuck after ten minutes; the clock is virtual, so they cost nothing.
@@ -115,6 +133,7 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
         },
         account: None,
         identity: None,
+        wire,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -143,6 +162,7 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
                 | Event::CaseStarted(_)
                 | Event::FixtureReady(_)
                 | Event::StepStarted(_)
+                | Event::Wired(_)
                 | Event::Noted(_)
                 | Event::Explored(_)
                 | Event::Recurred(_)
@@ -273,6 +293,7 @@ fn every_clause_that_warns_is_tripped_by_a_fault() {
     let tripped: BTreeSet<&str> = table()
         .flat_map(|fault| fault.fails.iter().chain(fault.warns))
         .copied()
+        .chain(wire::tripped())
         .collect();
     let vacuous: BTreeSet<String> = [Edition::Current, Edition::October2017]
         .into_iter()

@@ -1,0 +1,278 @@
+//! Exchanges on a raw socket: was there an answer where HTTP demands one, was it the one that the plain form gets, and
+//! was nothing carried out that is no whole, unambiguous request?
+//!
+//! Judged is only what can be known. That the service's front keeps HTTP to the letter is recorded nowhere, so the
+//! clauses are inferred and warn.
+
+use std::sync::Arc;
+
+use super::sheet::{Sheet, Weight};
+use super::text::one_line;
+use super::{CaseJudge, Heard, look};
+use crate::contract::{Check, State};
+use crate::journal::{Aim, Demand, Ending, Fault, Intent, Judged, StepStarted, Wired};
+use crate::model::States;
+use crate::protocol::capture::revive;
+use crate::protocol::reply::{self, Body, Reply};
+
+/// How the plain form fared in this case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plain {
+    /// What was answered, if anything.
+    answer: Option<Alike>,
+    /// Whether the instances were left alone, as a dry run must.
+    harmless: bool,
+}
+
+/// What two answers have in common if they say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Alike {
+    status: u16,
+    /// The error code, or the name of the root element.
+    word: String,
+}
+
+impl CaseJudge {
+    /// Judges a step on a raw socket: the exchange, and the look at the fleet after it.
+    pub fn judge_wire(&mut self, step: &StepStarted, wired: &[Wired], looks: &[Heard<'_>]) -> Judged {
+        let judge = Arc::clone(&self.judge);
+        let mut sheet = Sheet::new(&judge.roll);
+        if let (Intent::Wire(aim), Some(wired)) = (&step.intent, wired.last()) {
+            let replies: Vec<Reply> = wired
+                .answers
+                .iter()
+                .filter_map(revive)
+                .map(|response| reply::decode(&response))
+                .collect();
+            self.status_class(&mut sheet, aim, &replies);
+            self.answered(&mut sheet, aim, wired, &replies);
+            let changed = self.looked(&mut sheet, aim, &replies, looks);
+            if aim.demand == Demand::Plain {
+                self.plain = Some(Plain {
+                    answer: replies.first().map(alike),
+                    harmless: !changed,
+                });
+            }
+        }
+        let (held, findings) = sheet.close(&self.case, step.step);
+        Judged {
+            case: self.case.clone(),
+            step: step.step,
+            held,
+            findings,
+        }
+    }
+
+    /// A fault of the client's is no fault of the server's.
+    fn status_class(&self, sheet: &mut Sheet<'_>, aim: &Aim, replies: &[Reply]) {
+        let weight = match aim.fault {
+            Fault::None => return,
+            Fault::Request => Weight::Full,
+            // A front that is not the service may answer for it.
+            Fault::Http => Weight::Advisory,
+        };
+        let Some(reply) = replies.first() else { return };
+        if aim.also.contains(&reply.status) || is_passing(reply) {
+            return;
+        }
+        self.judge
+            .note(sheet, Check::StatusClass, weight, reply.status < 500, || {
+                ("no 5xx status: the fault is the client's", in_words(reply))
+            });
+    }
+
+    fn answered(&self, sheet: &mut Sheet<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
+        let judge = Arc::clone(&self.judge);
+        let weight = if aim.should {
+            Weight::Advisory
+        } else {
+            Weight::Full
+        };
+        let silence = format!("no answer: the connection {}", wired.ending.words());
+        let mut note = |check: Check, fits: bool, allowed: &str, observed: &str| {
+            judge.note(sheet, check, weight, fits, || (allowed, observed));
+        };
+        let hangs = wired.ending == Ending::Silent;
+        let Some(first) = replies.first() else {
+            match aim.demand {
+                Demand::Plain | Demand::Same | Demand::Answered | Demand::InTurn => {
+                    note(Check::WireAnswered, false, "an HTTP response", &silence);
+                }
+                Demand::Refused | Demand::Ended => {
+                    let allowed = "an answer, or the end of the connection";
+                    note(Check::WireEnded, !hangs, allowed, &silence);
+                    if aim.demand == Demand::Refused && !hangs {
+                        note(Check::WireRefused, true, "", "");
+                    }
+                }
+                Demand::Dropped => {}
+            }
+            return;
+        };
+        match aim.demand {
+            Demand::Plain | Demand::Answered => note(Check::WireAnswered, true, "", ""),
+            Demand::Ended => note(Check::WireEnded, true, "", ""),
+            Demand::Dropped => {}
+            Demand::Same => {
+                note(Check::WireAnswered, true, "", "");
+                self.same(sheet, aim, weight, first);
+            }
+            Demand::Refused => {
+                note(Check::WireEnded, true, "", "");
+                self.refuses(sheet, weight, first);
+            }
+            Demand::InTurn => {
+                note(Check::WireAnswered, true, "", "");
+                self.in_turn(sheet, aim, wired, replies);
+            }
+        }
+    }
+
+    /// What the plain form was answered, if that tells anything.
+    fn told_plainly(&self) -> Option<&Alike> {
+        self.plain.as_ref().and_then(|plain| plain.answer.as_ref())
+    }
+
+    fn same(&self, sheet: &mut Sheet<'_>, aim: &Aim, weight: Weight, reply: &Reply) {
+        let clauses = || self.judge.of(Check::WireSame);
+        let Some(plain) = self.told_plainly() else {
+            sheet.unknown(clauses(), "the answer to the plain form", "it was not answered");
+            return;
+        };
+        let own = alike(reply);
+        let allowed = format!("{} {}, as to the plain form", plain.status, plain.word);
+        if is_passing(reply) || plain.is_passing() {
+            let why = format!("{}: the service was throttling or overloaded", in_words(reply));
+            sheet.unknown(clauses(), &allowed, &why);
+            return;
+        }
+        let fits = own == *plain || aim.also.contains(&reply.status);
+        self.judge.note(sheet, Check::WireSame, weight, fits, || {
+            (allowed, in_words(reply))
+        });
+    }
+
+    /// A refusal of the service's own, a dry run's for instance, looks like one of HTTP's. So what is looked for is
+    /// whether the request got as far as its plain form.
+    fn refuses(&self, sheet: &mut Sheet<'_>, weight: Weight, reply: &Reply) {
+        let Some(plain) = self.told_plainly() else {
+            let why = "the plain form was not answered";
+            sheet.unknown(self.judge.of(Check::WireRefused), "a refusal", why);
+            return;
+        };
+        let carried_out = alike(reply) == *plain || (200..300).contains(&reply.status);
+        let observed = format!("{}, as if nothing were wrong with it", in_words(reply));
+        self.judge
+            .note(sheet, Check::WireRefused, weight, !carried_out, || {
+                ("400, or the end of the connection", observed)
+            });
+    }
+
+    fn in_turn(&self, sheet: &mut Sheet<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
+        // An endpoint may close a connection after any answer, and clients send the rest again.
+        if replies.len() < aim.roots.len() && matches!(wired.ending, Ending::Closed | Ending::Reset) {
+            return;
+        }
+        let clauses = || self.judge.of(Check::WireInTurn);
+        let allowed = aim.roots.join(", then ");
+        let seen: Vec<String> = replies.iter().map(in_words).collect();
+        let observed = format!(
+            "{}; the connection {}",
+            seen.join(", then "),
+            wired.ending.words()
+        );
+        if replies.iter().any(is_passing) {
+            sheet.unknown(clauses(), &allowed, &observed);
+            return;
+        }
+        let names = replies.iter().map(|reply| alike(reply).word);
+        let fits = names.eq(aim.roots.iter().cloned());
+        self.judge.note(sheet, Check::WireInTurn, Weight::Full, fits, || {
+            (allowed, observed)
+        });
+    }
+
+    /// Looks at the fleet after the exchange. Returned is whether it changed.
+    fn looked(&mut self, sheet: &mut Sheet<'_>, aim: &Aim, replies: &[Reply], looks: &[Heard<'_>]) -> bool {
+        let judge = Arc::clone(&self.judge);
+        let stopped = aim
+            .roots
+            .iter()
+            .zip(replies)
+            .any(|(root, reply)| root == "StopInstancesResponse" && alike(reply).word == *root);
+        let instances = looks.iter().rev().find_map(|look| look::described(look.reply?));
+        let Some(instances) = instances else {
+            if aim.demand != Demand::Plain {
+                let why = "the fleet could not be described after the exchange";
+                sheet.unknown(judge.of(Check::WireNoEffect), "no instance changes", why);
+            }
+            return false;
+        };
+        let harmless = self.plain.as_ref().is_some_and(|plain| plain.harmless);
+        let mut changed = false;
+        for (id, belief) in &mut self.fleet {
+            let instance = instances.iter().find(|instance| *instance.id == **id);
+            let states = instance.map_or(States::one(State::Gone), look::states_of);
+            let fit = states.and(belief.states.later());
+            let observed = format!("{id} is {states} (DescribeInstances after the exchange)");
+            if stopped {
+                let fits = !states.contains(State::Running);
+                let allowed = format!("{id} is stopping or stopped, as it was answered");
+                // Descriptions may lag behind the answer.
+                judge.note(sheet, Check::WireInTurn, Weight::Advisory, fits, || {
+                    (allowed, observed)
+                });
+            } else if aim.demand != Demand::Plain && aim.demand != Demand::InTurn && harmless {
+                // Where the plain dry run stops instances already, that is told by the scenarios.
+                let allowed = format!("{id} stays {}", belief.states);
+                judge.note(sheet, Check::WireNoEffect, Weight::Full, !fit.is_empty(), || {
+                    (allowed, observed)
+                });
+            }
+            changed |= fit.is_empty();
+            belief.states = if fit.is_empty() { states } else { fit };
+        }
+        changed
+    }
+}
+
+impl Alike {
+    fn is_passing(&self) -> bool {
+        self.status == 429 || (self.status == 503 && PASSING.contains(&self.word.as_str()))
+    }
+}
+
+/// Words of a service that has too much to do.
+const PASSING: [&str; 5] = [
+    "RequestLimitExceeded",
+    "EC2ThrottledException",
+    "Throttling",
+    "Unavailable",
+    "ServiceUnavailable",
+];
+
+fn is_passing(reply: &Reply) -> bool {
+    alike(reply).is_passing()
+}
+
+fn alike(reply: &Reply) -> Alike {
+    let word = match &reply.body {
+        Body::Document(document) => {
+            let code = reply::errors(&document.root)
+                .and_then(|errors| errors.errors.into_iter().next())
+                .and_then(|error| error.code);
+            code.unwrap_or(&document.root.name).to_owned()
+        }
+        Body::Empty => "without a body".to_owned(),
+        Body::Unreadable { .. } => "with a body that is no XML".to_owned(),
+    };
+    Alike {
+        status: reply.status,
+        word,
+    }
+}
+
+fn in_words(reply: &Reply) -> String {
+    let Alike { status, word } = alike(reply);
+    format!("{status} {}", one_line(&word, 80))
+}

@@ -1,0 +1,592 @@
+//! A raw socket: bytes go out as they are, in pieces if wished, and whatever comes back is read leniently.
+//!
+//! A [`Dialogue`] and the address of an `http` endpoint come in; the final responses, what is left over and how it
+//! ended go out. Whatever the other side does, it costs a bounded amount of time and memory. This is the one file
+//! that speaks to httparse.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::endpoint::TransportError;
+use crate::journal::Ending;
+use crate::plan::wire::{Dialogue, Finish, Then};
+use crate::wire::{Headers, Response};
+
+/// What a dialogue may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct RawLimits {
+    /// The most bytes that are read.
+    pub bytes: usize,
+    /// The longest that it may take, the connection included.
+    pub time: Duration,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The final responses, in order. Interim ones are read and forgotten.
+    pub responses: Vec<Response>,
+    /// What came and is no whole response.
+    pub rest: Vec<u8>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How long the answer to the head of a request is waited for before its body is sent all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The longest head of a response, and the longest line in a chunked body.
+const MAX_HEAD: usize = 32 << 10;
+const MAX_LINE: usize = 1 << 10;
+
+/// The most header fields of a response.
+const MAX_FIELDS: usize = 128;
+
+/// Host and port of an endpoint by its name, or the reason why there is no raw socket to it.
+pub fn raw_address(name: &str) -> Result<String, String> {
+    let Some(rest) = name.strip_prefix("http://") else {
+        return Err(
+            "raw bytes are sent over plain http only: TLS would need a library in between".to_owned(),
+        );
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let after_bracket = authority.rsplit(']').next().unwrap_or_default();
+    if after_bracket.contains(':') {
+        Ok(authority.to_owned())
+    } else {
+        Ok(format!("{authority}:80"))
+    }
+}
+
+/// Plays a dialogue on a fresh connection.
+pub async fn converse(
+    address: &str,
+    dialogue: &Dialogue,
+    limits: RawLimits,
+) -> Result<Heard, TransportError> {
+    let stream = match timeout(limits.time, TcpStream::connect(address)).await {
+        Ok(connected) => connected.map_err(|error| explain(address, &error))?,
+        Err(_) => {
+            return Err(TransportError::TimedOut {
+                host: address.to_owned(),
+                after: limits.time,
+            });
+        }
+    };
+    // Pieces must leave one by one. Where they cannot, they arrive all the same.
+    let _ = stream.set_nodelay(true);
+    let (reader, writer) = stream.into_split();
+    let mut listener = Listener {
+        buffer: Vec::new(),
+        at: 0,
+        stage: Stage::Head,
+        responses: Vec::new(),
+        wanted: dialogue.answers,
+        limit: limits.bytes,
+    };
+    let heard_something = Notify::new();
+    let ending = if dialogue.finish == Finish::Drop {
+        let _ = timeout(limits.time, speak(writer, dialogue, &heard_something)).await;
+        drop(reader);
+        Ending::Dropped
+    } else {
+        let both = async {
+            let speaking = async {
+                // The other half is held open: the end of this one is no end of the dialogue.
+                let _writer = speak(writer, dialogue, &heard_something).await;
+                std::future::pending::<Ending>().await
+            };
+            tokio::select! {
+                ending = listener.listen(reader, &heard_something) => ending,
+                ending = speaking => ending,
+            }
+        };
+        timeout(limits.time, both).await.unwrap_or(Ending::Silent)
+    };
+    Ok(listener.heard(ending))
+}
+
+/// Writes all pieces. An endpoint that stops reading has its reasons; what it says about them is still read.
+async fn speak(
+    mut writer: OwnedWriteHalf,
+    dialogue: &Dialogue,
+    heard_something: &Notify,
+) -> Option<OwnedWriteHalf> {
+    for piece in &dialogue.pieces {
+        writer.write_all(&piece.bytes).await.ok()?;
+        writer.flush().await.ok()?;
+        match piece.then {
+            Then::GoOn => {}
+            Then::AwaitAnswer => _ = timeout(PATIENCE, heard_something.notified()).await,
+        }
+    }
+    match dialogue.finish {
+        Finish::Listen | Finish::Drop => {}
+        Finish::HalfClose => writer.shutdown().await.ok()?,
+    }
+    Some(writer)
+}
+
+/// Reads responses as they come, each byte once.
+struct Listener {
+    buffer: Vec<u8>,
+    /// Everything before it is read.
+    at: usize,
+    stage: Stage,
+    responses: Vec<Response>,
+    wanted: usize,
+    limit: usize,
+}
+
+/// What is being read.
+enum Stage {
+    Head,
+    Body { response: Response, framing: Framing },
+}
+
+enum Framing {
+    Length(usize),
+    Chunks,
+    /// The rest of a chunk with the line end behind it.
+    Chunk(usize),
+    Trailers,
+    UntilClose,
+}
+
+/// Whether there is more to be made of the bytes at hand.
+enum Step {
+    Advanced,
+    NeedsMore,
+    NoHttp,
+}
+
+impl Listener {
+    async fn listen(&mut self, mut reader: OwnedReadHalf, heard_something: &Notify) -> Ending {
+        let mut chunk = vec![0; 16 << 10];
+        loop {
+            let read = match reader.read(&mut chunk).await {
+                Ok(0) => return self.at_the_end(),
+                Ok(read) => read,
+                Err(_) => return Ending::Reset,
+            };
+            heard_something.notify_one();
+            let room = self.limit.saturating_sub(self.buffer.len());
+            self.buffer
+                .extend_from_slice(chunk.get(..read.min(room)).unwrap_or_default());
+            loop {
+                if self.responses.len() >= self.wanted {
+                    return Ending::Answered;
+                }
+                match self.step() {
+                    Step::Advanced => {}
+                    Step::NeedsMore => break,
+                    Step::NoHttp => return Ending::NoHttp,
+                }
+            }
+            if read > room {
+                return Ending::TooMuch;
+            }
+        }
+    }
+
+    /// The endpoint has nothing more to say.
+    fn at_the_end(&mut self) -> Ending {
+        self.finish_body();
+        if self.responses.len() >= self.wanted {
+            return Ending::Answered;
+        }
+        match self.buffer.len() > self.at {
+            true => Ending::NoHttp,
+            false => Ending::Closed,
+        }
+    }
+
+    /// A response that is open counts with what came of it.
+    fn finish_body(&mut self) {
+        if let Stage::Body {
+            mut response,
+            framing,
+        } = std::mem::replace(&mut self.stage, Stage::Head)
+        {
+            if matches!(framing, Framing::Length(_) | Framing::UntilClose) {
+                let rest = self.buffer.get(self.at..).unwrap_or_default();
+                response.body.extend_from_slice(rest);
+            }
+            self.at = self.buffer.len();
+            self.responses.push(response);
+        }
+    }
+
+    fn heard(mut self, ending: Ending) -> Heard {
+        // The body of an endless answer is not worth keeping, and where it was cut it might tell half a secret.
+        match (ending, &mut self.stage) {
+            (Ending::TooMuch, Stage::Body { .. }) => {
+                self.buffer.truncate(self.at);
+                self.finish_body();
+            }
+            (Ending::TooMuch, Stage::Head) => self.buffer.truncate(self.at),
+            (Ending::Dropped | Ending::NoHttp, _) => {}
+            (Ending::Answered | Ending::Closed | Ending::Reset | Ending::Silent, _) => self.finish_body(),
+        }
+        Heard {
+            responses: self.responses,
+            rest: self.buffer.get(self.at..).unwrap_or_default().to_vec(),
+            ending,
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        match &mut self.stage {
+            Stage::Head => self.head(),
+            Stage::Body { .. } => self.body(),
+        }
+    }
+
+    fn head(&mut self) -> Step {
+        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        // Line ends before a status line mean nothing.
+        if let Some(b'\r' | b'\n') = rest.first() {
+            self.at += 1;
+            return Step::Advanced;
+        }
+        let Some(length) = head_length(rest) else {
+            let hopeless = rest.len() > MAX_HEAD || !begins_like_http(rest);
+            return if hopeless { Step::NoHttp } else { Step::NeedsMore };
+        };
+        let Some(response) = rest.get(..length).and_then(read_head) else {
+            return Step::NoHttp;
+        };
+        self.at += length;
+        // 101 is final: what follows it is no HTTP any more.
+        if (100..200).contains(&response.status) && response.status != 101 {
+            return Step::Advanced;
+        }
+        match framing_of(&response) {
+            Framing::Length(0) => self.responses.push(response),
+            framing => self.stage = Stage::Body { response, framing },
+        }
+        Step::Advanced
+    }
+
+    fn body(&mut self) -> Step {
+        let Stage::Body { response, framing } = &mut self.stage else {
+            return Step::NeedsMore;
+        };
+        let rest = self.buffer.get(self.at..).unwrap_or_default();
+        match framing {
+            Framing::UntilClose => return Step::NeedsMore,
+            Framing::Length(length) => {
+                let Some(body) = rest.get(..*length) else {
+                    return Step::NeedsMore;
+                };
+                response.body.extend_from_slice(body);
+                self.at += *length;
+            }
+            Framing::Chunks => {
+                let Some(line) = line_of(rest) else {
+                    return if rest.len() > MAX_LINE {
+                        Step::NoHttp
+                    } else {
+                        Step::NeedsMore
+                    };
+                };
+                let Some(size) = chunk_size(line) else {
+                    return Step::NoHttp;
+                };
+                self.at += line.len();
+                *framing = match size {
+                    0 => Framing::Trailers,
+                    size => Framing::Chunk(size),
+                };
+                return Step::Advanced;
+            }
+            Framing::Chunk(size) => {
+                let Some(body) = rest.get(..*size) else {
+                    return Step::NeedsMore;
+                };
+                let Some(end) = rest.get(*size..).and_then(line_of) else {
+                    return Step::NeedsMore;
+                };
+                response.body.extend_from_slice(body);
+                self.at += *size + end.len();
+                *framing = Framing::Chunks;
+                return Step::Advanced;
+            }
+            Framing::Trailers => {
+                let Some(line) = line_of(rest) else {
+                    return if rest.len() > MAX_LINE {
+                        Step::NoHttp
+                    } else {
+                        Step::NeedsMore
+                    };
+                };
+                self.at += line.len();
+                if !matches!(line, b"\r\n" | b"\n") {
+                    return Step::Advanced;
+                }
+            }
+        }
+        if let Stage::Body { response, .. } = std::mem::replace(&mut self.stage, Stage::Head) {
+            self.responses.push(response);
+        }
+        Step::Advanced
+    }
+}
+
+/// The length of a head with the empty line that ends it.
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    let bytes = bytes.get(..MAX_HEAD).unwrap_or(bytes);
+    let mut line_is_empty = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\n' if line_is_empty => return Some(at + 1),
+            b'\n' => line_is_empty = true,
+            b'\r' => {}
+            _ => line_is_empty = false,
+        }
+    }
+    None
+}
+
+fn begins_like_http(bytes: &[u8]) -> bool {
+    let known = b"HTTP/";
+    let length = known.len().min(bytes.len());
+    bytes.get(..length) == known.get(..length)
+}
+
+/// The first line with its end.
+fn line_of(bytes: &[u8]) -> Option<&[u8]> {
+    let window = bytes.get(..=MAX_LINE).unwrap_or(bytes);
+    let end = window.iter().position(|byte| *byte == b'\n')?;
+    bytes.get(..=end)
+}
+
+fn chunk_size(line: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(line).ok()?;
+    let digits = text.split(';').next()?.trim();
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| usize::from_str_radix(digits, 16).ok()).flatten()
+}
+
+fn read_head(head: &[u8]) -> Option<Response> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
+    let parsed = config.parse_response(&mut response, head).ok()?;
+    parsed.is_complete().then_some(())?;
+    let headers = response
+        .headers
+        .iter()
+        .map(|field| {
+            (
+                field.name.to_owned(),
+                String::from_utf8_lossy(field.value).into_owned(),
+            )
+        })
+        .collect();
+    Some(Response {
+        status: response.code?,
+        headers: Headers(headers),
+        body: Vec::new(),
+    })
+}
+
+fn framing_of(response: &Response) -> Framing {
+    if matches!(response.status, 204 | 304) {
+        return Framing::Length(0);
+    }
+    let coding = response.headers.get("transfer-encoding").unwrap_or_default();
+    if coding.to_ascii_lowercase().contains("chunked") {
+        return Framing::Chunks;
+    }
+    match response
+        .headers
+        .get("content-length")
+        .map(|text| text.trim().parse())
+    {
+        Some(Ok(length)) => Framing::Length(length),
+        Some(Err(_)) | None => Framing::UntilClose,
+    }
+}
+
+fn explain(address: &str, error: &io::Error) -> TransportError {
+    let host = address.to_owned();
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => TransportError::Refused { host },
+        _ => TransportError::Unreachable {
+            host,
+            why: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::plan::wire::Piece;
+
+    const LIMITS: RawLimits = RawLimits {
+        bytes: 4096,
+        time: Duration::from_millis(400),
+    };
+
+    fn dialogue(finish: Finish, answers: usize) -> Dialogue {
+        let piece = |text: &str| Piece {
+            bytes: text.into(),
+            then: Then::GoOn,
+        };
+        Dialogue {
+            pieces: vec![piece("GET / HT"), piece("TP/1.1\r\n\r\n")],
+            finish,
+            answers,
+        }
+    }
+
+    /// What is heard from a server that reads something and then writes these bytes. It closes the connection, or
+    /// keeps it until the other side does.
+    async fn heard(bytes: &'static [u8], closes: bool, answers: usize) -> Heard {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback can be bound");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody comes");
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\n") {
+                let mut byte = [0; 64];
+                let read = stream.read(&mut byte).await.expect("it is written to");
+                assert!(read > 0, "the request is whole");
+                seen.extend_from_slice(byte.get(..read).unwrap_or_default());
+            }
+            let _ = stream.write_all(bytes).await;
+            if !closes {
+                let mut byte = [0; 1];
+                let _ = stream.read(&mut byte).await;
+            }
+            seen
+        });
+        let heard = converse(&address, &dialogue(Finish::Listen, answers), LIMITS)
+            .await
+            .expect("it listens");
+        let seen = server.await.expect("the server does not panic");
+        assert_eq!(seen, b"GET / HTTP/1.1\r\n\r\n");
+        heard
+    }
+
+    async fn told(bytes: &'static [u8], closes: bool, answers: usize) -> (Vec<(u16, String)>, Ending) {
+        let heard = heard(bytes, closes, answers).await;
+        let responses = heard.responses.into_iter();
+        let bodies = responses.map(|one| (one.status, String::from_utf8_lossy(&one.body).into_owned()));
+        (bodies.collect(), heard.ending)
+    }
+
+    #[tokio::test]
+    async fn responses_are_read_in_every_framing() {
+        let one = |status: u16, body: &str| vec![(status, body.to_owned())];
+        for (bytes, closes, expected) in [
+            (
+                &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"[..],
+                false,
+                one(200, "ab"),
+            ),
+            (b"HTTP/1.0 400\n\nuntil the end", true, one(400, "until the end")),
+            (
+                b"HTTP/1.1 100 Continue\r\n\r\n\r\nHTTP/1.1 412 x\r\ntransfer-encoding: Chunked\r\n\r\n\
+                  1;a=b\r\na\r\n2\r\nbc\r\n0\r\nx: y\r\n\r\n",
+                false,
+                one(412, "abc"),
+            ),
+            (b"HTTP/1.1 204 No Content\r\n\r\n", false, one(204, "")),
+        ] {
+            assert_eq!(told(bytes, closes, 1).await, (expected, Ending::Answered));
+        }
+        let two = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 400 X\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(
+            told(two, false, 2).await,
+            (vec![(200, "a".into()), (400, String::new())], Ending::Answered)
+        );
+    }
+
+    #[tokio::test]
+    async fn every_other_ending_has_its_name() {
+        assert_eq!(told(b"", true, 1).await, (vec![], Ending::Closed));
+        assert_eq!(told(b"", false, 1).await, (vec![], Ending::Silent));
+        assert_eq!(told(b"<html>", false, 1).await, (vec![], Ending::NoHttp));
+        assert_eq!(
+            told(b"HTTP/1.1 abc\r\n\r\n", false, 1).await,
+            (vec![], Ending::NoHttp)
+        );
+        let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab";
+        assert_eq!(told(cut, true, 1).await.0, [(200, "ab".to_owned())]);
+        let bad = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+        assert_eq!(told(bad, false, 1).await, (vec![], Ending::NoHttp));
+        let endless = Box::leak(
+            [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 9000]]
+                .concat()
+                .into_boxed_slice(),
+        );
+        assert_eq!(
+            told(endless, false, 1).await,
+            (vec![(200, String::new())], Ending::TooMuch)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_half_closed_connection_still_hears_the_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback can be bound");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody comes");
+            let mut seen = Vec::new();
+            let _ = stream.read_to_end(&mut seen).await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
+                .await;
+        });
+        let heard = converse(&address, &dialogue(Finish::HalfClose, 1), LIMITS)
+            .await
+            .expect("it listens");
+        server.await.expect("the server does not panic");
+        assert_eq!((heard.responses.len(), heard.ending), (1, Ending::Answered));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_no_finding() {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback can be bound");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        drop(listener);
+        let heard = converse(&address, &dialogue(Finish::Listen, 1), LIMITS).await;
+        assert_eq!(heard, Err(TransportError::Refused { host: address }));
+    }
+
+    #[test]
+    fn plain_http_has_an_address_and_nothing_else() {
+        for (name, address) in [
+            ("http://127.0.0.1:5000", "127.0.0.1:5000"),
+            ("http://localhost/base", "localhost:80"),
+            ("http://[::1]:1/", "[::1]:1"),
+            ("http://[::1]", "[::1]:80"),
+        ] {
+            assert_eq!(raw_address(name).as_deref(), Ok(address));
+        }
+        for name in ["https://localhost:1", "reference"] {
+            assert!(raw_address(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The wire phase: requests as no HTTP library sends them, each made from a signed request of ours.
+//!
+//! Enters: an instance id, a target, a signer. Leaves: a [`Dialogue`], the bytes in their pieces, and an [`Aim`], what
+//! can be known of the answer. Every case but the pipelined stop is made from a dry run whose `DryRun=true` stands
+//! last, so that an endpoint which reads only a part of it, or reads it wrongly, gives itself away; and none is cut
+//! within an id.
+
+use super::matches;
+use crate::call::Call;
+use crate::contract::Check;
+use crate::journal::{Aim, Demand, Fault};
+use crate::protocol::{SignError, Target, encode};
+use crate::wire::Request;
+
+mod cases;
+
+use cases::CASES;
+
+/// What the names of all cases of this phase begin with.
+pub const PREFIX: &str = "wire/";
+
+/// A case of the wire phase.
+#[derive(Debug, Clone, Copy)]
+pub struct WireCase {
+    /// Its name, a slash-path.
+    pub name: &'static str,
+    /// What it shows.
+    pub purpose: &'static str,
+    demand: Demand,
+    fault: Fault,
+    also: &'static [u16],
+    roots: &'static [&'static str],
+    should: bool,
+    build: Build,
+}
+
+/// Bytes in pieces, and how long one listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialogue {
+    /// What is written, in order, each on its own.
+    pub pieces: Vec<Piece>,
+    /// What happens after the last piece.
+    pub finish: Finish,
+    /// How many final responses are waited for.
+    pub answers: usize,
+}
+
+/// Bytes that are written at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What happens before the next piece.
+    pub then: Then,
+}
+
+/// What happens after a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The next piece follows.
+    GoOn,
+    /// Something is waited for from the other side, but not for long.
+    AwaitAnswer,
+}
+
+/// What happens after the last piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The connection stays open.
+    Listen,
+    /// Our half of the connection is closed: nothing more will come.
+    HalfClose,
+    /// The connection is dropped.
+    Drop,
+}
+
+/// What the bytes of a case are made of.
+pub struct Kit<'a> {
+    /// An instance of the run, running.
+    pub id: &'a str,
+    /// Where requests are addressed to.
+    pub target: &'a Target,
+    /// Signs a request; whoever asks keeps what was signed, to know its secrets.
+    pub sign: &'a dyn Fn(Request) -> Result<Request, SignError>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Build {
+    /// The dry run in its plain form, changed.
+    Change(fn(&mut Message)),
+    /// Anything else.
+    Whole(fn(&Kit<'_>) -> Result<Dialogue, SignError>),
+}
+
+/// The cases whose name matches one of the patterns, or all if there is none, and how many were left out.
+pub fn generate(patterns: &[String]) -> (Vec<WireCase>, usize) {
+    let wanted =
+        |case: &&WireCase| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, case.name));
+    let cases: Vec<WireCase> = CASES.iter().filter(wanted).copied().collect();
+    let left_out = CASES.len() - cases.len();
+    (cases, left_out)
+}
+
+/// The call that all cases are made from.
+pub fn call(id: &str) -> Call {
+    Call::new("StopInstances", [("InstanceId.1", id), ("DryRun", "true")])
+}
+
+/// The plain form of that call.
+pub fn plain(kit: &Kit<'_>) -> Result<Dialogue, SignError> {
+    Ok(kit.dry_run()?.dialogue(Finish::Listen))
+}
+
+/// What can be known of the plain form: it is answered.
+pub fn plain_aim() -> Aim {
+    Aim {
+        demand: Demand::Plain,
+        fault: Fault::None,
+        also: Vec::new(),
+        roots: Vec::new(),
+        should: false,
+    }
+}
+
+impl WireCase {
+    const fn new(name: &'static str, demand: Demand, purpose: &'static str, build: Build) -> Self {
+        WireCase {
+            name,
+            purpose,
+            demand,
+            fault: Fault::None,
+            also: &[],
+            roots: &[],
+            should: false,
+            build,
+        }
+    }
+
+    const fn fault(mut self, fault: Fault) -> Self {
+        self.fault = fault;
+        self
+    }
+
+    /// Status codes that HTTP has for just this.
+    const fn also(mut self, also: &'static [u16]) -> Self {
+        self.also = also;
+        self
+    }
+
+    const fn roots(mut self, roots: &'static [&'static str]) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    const fn should(mut self) -> Self {
+        self.should = true;
+        self
+    }
+
+    /// What can be known of the answer.
+    pub fn aim(&self) -> Aim {
+        Aim {
+            demand: self.demand,
+            fault: self.fault,
+            also: self.also.to_vec(),
+            roots: self.roots.iter().map(|root| (*root).to_owned()).collect(),
+            should: self.should,
+        }
+    }
+
+    /// The checks that the case is there for.
+    pub fn checks(&self) -> &'static [Check] {
+        match self.demand {
+            Demand::Plain => &[Check::WireAnswered],
+            Demand::Same => &[Check::WireAnswered, Check::WireSame, Check::WireNoEffect],
+            Demand::Answered => &[Check::WireAnswered, Check::WireNoEffect],
+            Demand::Refused => &[Check::WireRefused, Check::WireEnded, Check::WireNoEffect],
+            Demand::Ended => &[Check::WireEnded, Check::WireNoEffect],
+            Demand::Dropped => &[Check::WireNoEffect],
+            Demand::InTurn => &[Check::WireAnswered, Check::WireInTurn],
+        }
+    }
+
+    /// The bytes of the case.
+    pub fn dialogue(&self, kit: &Kit<'_>) -> Result<Dialogue, SignError> {
+        match self.build {
+            Build::Change(change) => {
+                let mut message = kit.dry_run()?;
+                change(&mut message);
+                Ok(message.dialogue(Finish::Listen))
+            }
+            Build::Whole(build) => build(kit),
+        }
+    }
+}
+
+impl Kit<'_> {
+    fn signed(&self, call: &Call) -> Result<Message, SignError> {
+        self.signed_with(call, |_| ())
+    }
+
+    /// A call, changed before it is signed.
+    fn signed_with(&self, call: &Call, change: impl FnOnce(&mut Request)) -> Result<Message, SignError> {
+        let mut request = encode(call, self.target);
+        change(&mut request);
+        Ok(Message::of(&(self.sign)(request)?))
+    }
+
+    fn dry_run(&self) -> Result<Message, SignError> {
+        self.signed(&call(self.id))
+    }
+
+    /// The dry run with more behind it in its body, signed so.
+    fn dry_run_with(&self, more: &[u8]) -> Result<Dialogue, SignError> {
+        let message = self.signed_with(&call(self.id), |request| request.body.extend_from_slice(more))?;
+        Ok(message.dialogue(Finish::Listen))
+    }
+
+    fn describe(&self) -> Result<Message, SignError> {
+        self.signed(&Call::new("DescribeInstances", [("InstanceId.1", self.id)]))
+    }
+
+    fn stop(&self) -> Result<Message, SignError> {
+        self.signed(&Call::new("StopInstances", [("InstanceId.1", self.id)]))
+    }
+}
+
+/// A request that is about to be written, in parts that can be bent one by one.
+struct Message {
+    line: Vec<u8>,
+    fields: Vec<Vec<u8>>,
+    line_end: &'static [u8],
+    body: Vec<u8>,
+}
+
+impl Message {
+    /// The request as a plain client writes it.
+    fn of(request: &Request) -> Message {
+        let field = |(name, value): &(String, String)| format!("{name}: {value}").into_bytes();
+        let mut fields: Vec<Vec<u8>> = request.headers.0.iter().map(field).collect();
+        if !request.body.is_empty() || request.method == "POST" {
+            fields.push(format!("Content-Length: {}", request.body.len()).into_bytes());
+        }
+        Message {
+            line: format!("{} {} HTTP/1.1", request.method, request.target).into_bytes(),
+            fields,
+            line_end: b"\r\n",
+            body: request.body.clone(),
+        }
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut out = self.line.clone();
+        out.extend_from_slice(self.line_end);
+        for field in &self.fields {
+            out.extend_from_slice(field);
+            out.extend_from_slice(self.line_end);
+        }
+        out.extend_from_slice(self.line_end);
+        out
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        [self.head(), self.body.clone()].concat()
+    }
+
+    /// The whole message in one piece.
+    fn dialogue(&self, finish: Finish) -> Dialogue {
+        at_once(self.bytes(), finish, 1)
+    }
+
+    fn add(&mut self, field: impl Into<Vec<u8>>) {
+        self.fields.push(field.into());
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.fields.retain(|field| !is_named(field, name));
+    }
+
+    /// Puts another field, or several, in the place of one.
+    fn replace(&mut self, name: &str, fields: &[String]) {
+        self.remove(name);
+        self.fields
+            .extend(fields.iter().map(|field| field.clone().into_bytes()));
+    }
+
+    fn set_line(&mut self, from: &str, to: &str) {
+        let line = String::from_utf8_lossy(&self.line).replacen(from, to, 1);
+        self.line = line.into_bytes();
+    }
+
+    /// Writes the names of all fields in another way.
+    fn respell(&mut self, spell: impl Fn(usize, u8) -> u8) {
+        for field in &mut self.fields {
+            let end = field.iter().position(|byte| *byte == b':').unwrap_or(0);
+            for (at, byte) in field.iter_mut().take(end).enumerate() {
+                *byte = spell(at, *byte);
+            }
+        }
+    }
+
+    /// How much of the body stands before this text.
+    fn length_before(&self, text: &str) -> usize {
+        let at = self
+            .body
+            .windows(text.len())
+            .position(|window| window == text.as_bytes());
+        at.unwrap_or(self.body.len())
+    }
+
+    /// The message without everything from this text of its body on.
+    fn cut_before(&mut self, text: &str) {
+        self.body.truncate(self.length_before(text));
+    }
+
+    /// Announces chunks instead of a length.
+    fn announce_chunks(&mut self) {
+        self.replace("content-length", &["Transfer-Encoding: chunked".to_owned()]);
+    }
+}
+
+fn is_named(field: &[u8], name: &str) -> bool {
+    let end = field.iter().position(|byte| *byte == b':').unwrap_or(field.len());
+    field
+        .get(..end)
+        .is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+fn at_once(bytes: Vec<u8>, finish: Finish, answers: usize) -> Dialogue {
+    let then = Then::GoOn;
+    Dialogue {
+        pieces: vec![Piece { bytes, then }],
+        finish,
+        answers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const ID: &str = "i-0aaaaaaaaaaaaaaa1";
+
+    fn bytes_of(dialogue: &Dialogue) -> String {
+        let bytes: Vec<u8> = dialogue
+            .pieces
+            .iter()
+            .flat_map(|piece| piece.bytes.clone())
+            .collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn built(name: &str) -> String {
+        let target = Target {
+            host: "h:1".into(),
+            path: "/".into(),
+            region: "us-east-1".into(),
+        };
+        let sign = |mut request: Request| {
+            request
+                .headers
+                .set("Authorization", format!("signed {}", request.body.len()));
+            Ok(request)
+        };
+        let kit = Kit {
+            id: ID,
+            target: &target,
+            sign: &sign,
+        };
+        let case = CASES
+            .iter()
+            .find(|case| case.name == name)
+            .expect("the case exists");
+        bytes_of(&case.dialogue(&kit).expect("the signer never fails"))
+    }
+
+    #[test]
+    fn names_are_unique_and_begin_alike_and_patterns_choose() {
+        let names: BTreeSet<&str> = CASES.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), CASES.len());
+        assert!(names.iter().all(|name| name.starts_with(PREFIX)));
+        assert_eq!(generate(&[]).1, 0);
+        let (some, left_out) = generate(&["wire/percent/*".to_owned()]);
+        assert_eq!(some.len() + left_out, CASES.len());
+        assert!(some.len() > 3 && some.iter().all(|case| case.name.starts_with("wire/percent/")));
+    }
+
+    #[test]
+    fn no_case_is_cut_within_an_id_and_only_one_stops() {
+        for case in CASES {
+            let text = built(case.name);
+            let plain: String = text.split("\r\n").collect();
+            if case.name.contains("/chunks/") || case.name == "wire/content-length/with-chunks" {
+                continue;
+            }
+            for after in plain.split("i-0").skip(1) {
+                assert!(after.starts_with("aaaaaaaaaaaaaaa1"), "{}", case.name);
+            }
+            let stops = text.matches("Action=StopInstances").count();
+            let dry = text.matches("DryRun=true").count();
+            let whole = !matches!(case.name, "wire/half-closed/head" | "wire/half-closed/body")
+                && case.demand != Demand::Dropped;
+            if whole && case.name != "wire/pipelined/describe-and-stop" {
+                assert_eq!(stops, dry, "{}", case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_dress_changes_what_it_is_named_for() {
+        let plain = "POST / HTTP/1.1\r\nHost: h:1\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n";
+        assert!(built("wire/fragments/bytes").starts_with(plain));
+        assert!(built("wire/line/after-empty-line").starts_with(&format!("\r\n{plain}")));
+        assert!(built("wire/line/absolute").starts_with("POST http://h:1/ HTTP/1.1\r\n"));
+        assert!(built("wire/header/lower").contains("\r\nhost: h:1\r\ncontent-type: application/"));
+        assert!(built("wire/header/mixed").contains("\r\nhOsT: h:1\r\n"));
+        assert!(!built("wire/header/host-absent").contains("Host"));
+        assert!(built("wire/chunks/bytes").contains("\r\n\r\n1\r\nA\r\n1\r\nc\r\n"));
+        assert!(built("wire/chunks/trailer").ends_with("\r\n0\r\nX-Filler: a\r\n\r\n"));
+        let cut = built("wire/half-closed/body");
+        assert!(
+            cut.ends_with(ID) && cut.contains("Content-Length: 84\r\n"),
+            "{cut}"
+        );
+        let conflicting = built("wire/content-length/conflicting");
+        assert!(
+            conflicting.contains("Content-Length: 72\r\nContent-Length: 84\r\n"),
+            "{conflicting}"
+        );
+        assert_eq!(built("wire/line/bare-line-feeds").matches('\r').count(), 0);
+    }
+}

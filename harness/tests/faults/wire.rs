@@ -1,0 +1,493 @@
+//! Fronts that get HTTP wrong: a small server of raw bytes before the reference, with one defect each.
+//!
+//! The front is strict and verifies no signature, so that what it hands on is what it made of the bytes. Without a
+//! defect it must be found innocent.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stopcheck::call::{Auth, Call, Method};
+use stopcheck::contract::{Confidence, Edition};
+use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
+use stopcheck::plan::{Plan, wire};
+use stopcheck::protocol::{self, Target, form};
+use stopcheck::reference::{Config, Delays, Reference};
+use stopcheck::runner::WireOptions;
+use stopcheck::verdict::Verdict;
+use stopcheck::wire::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Run, mock, play_plan};
+
+/// What a front does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Defect {
+    None,
+    /// What is malformed is answered by 500.
+    Blames500,
+    /// What is malformed or incomplete is never answered.
+    Hangs,
+    /// Bytes that are no UTF-8 end the connection.
+    ClosesOnBytes,
+    /// What arrived of an incomplete body is carried out.
+    CarriesOutHalf,
+    /// The last of several lengths counts.
+    LastLengthCounts,
+    /// Chunks are passed over.
+    KnowsNoChunks,
+    /// Names of header fields in capitals mean nothing.
+    MindsCase,
+    /// A client that waits to be told to go on is not told, and its body is not read.
+    IgnoresExpect,
+    /// Every request that came with another is answered like it.
+    RepeatsItself,
+    /// The second of two requests is answered like a stop, and not carried out.
+    ForgetsTheSecond,
+    /// Nobody asks for Host.
+    NeedsNoHost,
+}
+
+/// Each defect, the cases that show it, and all clauses that it trips.
+const FAULTS: &[(Defect, &str, &[&str])] = &[
+    (Defect::None, "wire/*", &[]),
+    (Defect::Blames500, "wire/header/no-colon", &["RSP-25"]),
+    (Defect::Blames500, "wire/content-length/word", &["RSP-25"]),
+    (Defect::Hangs, "wire/chunks/bad-size", &["WIR-02"]),
+    (Defect::Hangs, "wire/content-length/negative", &["WIR-02"]),
+    (Defect::Hangs, "wire/half-closed/*", &["WIR-02"]),
+    (Defect::ClosesOnBytes, "wire/body/not-utf8", &["WIR-01"]),
+    (Defect::CarriesOutHalf, "wire/half-closed/body", &["WIR-04"]),
+    (Defect::CarriesOutHalf, "wire/dropped/body", &["WIR-04"]),
+    (Defect::CarriesOutHalf, "wire/chunks/no-last", &["WIR-04"]),
+    (
+        Defect::LastLengthCounts,
+        "wire/content-length/conflicting-reversed",
+        &["WIR-04", "WIR-06"],
+    ),
+    (
+        Defect::LastLengthCounts,
+        "wire/content-length/conflicting",
+        &["WIR-06"],
+    ),
+    (Defect::KnowsNoChunks, "wire/chunks/bytes", &["WIR-03"]),
+    (Defect::MindsCase, "wire/header/upper", &["WIR-03"]),
+    (Defect::IgnoresExpect, "wire/continue", &["WIR-03"]),
+    (Defect::RepeatsItself, "wire/pipelined/*", &["WIR-05"]),
+    (
+        Defect::ForgetsTheSecond,
+        "wire/pipelined/describe-and-stop",
+        &["WIR-05"],
+    ),
+    (Defect::NeedsNoHost, "wire/header/host-absent", &["WIR-06"]),
+];
+
+/// Every clause that a front trips.
+pub(crate) fn tripped() -> impl Iterator<Item = &'static str> {
+    FAULTS.iter().flat_map(|(_, _, clauses)| clauses.iter().copied())
+}
+
+/// One front, and how much it waits.
+struct Front {
+    defect: Defect,
+    reference: Reference,
+}
+
+/// A request as the front made it out.
+struct Read {
+    method: String,
+    target: String,
+    body: Vec<u8>,
+}
+
+/// Why there is no request.
+enum Broken {
+    /// Something that is no request.
+    Malformed,
+    /// The other side ended before its request did.
+    Incomplete,
+    /// It ended between two requests.
+    Over,
+}
+
+/// A connection with what was read too far.
+struct Conversation {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Conversation {
+    /// Reads until so much is there; false if the other side ends before.
+    async fn fill(&mut self, enough: impl Fn(&[u8]) -> bool) -> bool {
+        while !enough(&self.read) {
+            let mut chunk = vec![0; 64 << 10];
+            match self.stream.read(&mut chunk).await {
+                Ok(0) | Err(_) => return false,
+                Ok(read) => self.read.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        self.read.drain(..length.min(self.read.len())).collect()
+    }
+
+    /// A line without its end.
+    async fn line(&mut self) -> Option<Vec<u8>> {
+        self.fill(|read| read.windows(2).any(|two| two == b"\r\n"))
+            .await
+            .then_some(())?;
+        let end = self.read.windows(2).position(|two| two == b"\r\n")?;
+        let line = self.take(end);
+        self.take(2);
+        Some(line)
+    }
+}
+
+impl Front {
+    async fn serve(&self, stream: TcpStream) {
+        let mut talk = Conversation {
+            stream,
+            read: Vec::new(),
+        };
+        let mut first = None;
+        loop {
+            // Other connections carry one request after another, and those are answered as they should be.
+            let pipelined = !talk.read.is_empty();
+            let answer = match self.read(&mut talk).await {
+                Ok(request) => {
+                    let bytes = String::from_utf8(request.body.clone()).is_err();
+                    if self.defect == Defect::ClosesOnBytes && bytes {
+                        return;
+                    }
+                    let answer = match (self.defect, &first) {
+                        (Defect::ForgetsTheSecond, Some(_)) if pipelined => stopping(),
+                        (Defect::RepeatsItself, Some(first)) if pipelined => Response::clone(first),
+                        _ => self.carry_out(&request),
+                    };
+                    first = Some(answer.clone());
+                    answer
+                }
+                Err(Broken::Over) => return,
+                Err(Broken::Malformed | Broken::Incomplete) if self.defect == Defect::Hangs => {
+                    // Until the other side loses its patience.
+                    let mut chunk = [0; 1024];
+                    let patience = Duration::from_secs(5);
+                    let waits = async {
+                        while talk.stream.writable().await.is_ok()
+                            && talk.stream.read(&mut chunk).await.is_ok()
+                        {
+                            tokio::time::sleep(Duration::from_millis(20)).await;
+                        }
+                    };
+                    let _ = tokio::time::timeout(patience, waits).await;
+                    return;
+                }
+                Err(Broken::Malformed | Broken::Incomplete) => {
+                    let status = if self.defect == Defect::Blames500 {
+                        500
+                    } else {
+                        400
+                    };
+                    let text =
+                        format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    let _ = talk.stream.write_all(text.as_bytes()).await;
+                    let _ = talk.stream.shutdown().await;
+                    // An answer is lost if the connection ends while something is still unread.
+                    talk.fill(|read| read.len() > 4 << 20).await;
+                    return;
+                }
+            };
+            if talk.stream.write_all(&written(&answer)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn read(&self, talk: &mut Conversation) -> Result<Read, Broken> {
+        let mut line = talk.line().await.ok_or(match talk.read.is_empty() {
+            true => Broken::Over,
+            false => Broken::Incomplete,
+        })?;
+        if line.is_empty() {
+            line = talk.line().await.ok_or(Broken::Incomplete)?;
+        }
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let words: Vec<&str> = line.split(' ').collect();
+        let [method, target, version] = words.as_slice() else {
+            return Err(Broken::Malformed);
+        };
+        if !matches!(*method, "GET" | "POST") || !matches!(*version, "HTTP/1.1" | "HTTP/1.0") {
+            return Err(Broken::Malformed);
+        }
+        let mut fields: Vec<(String, String)> = Vec::new();
+        loop {
+            let field = talk.line().await.ok_or(Broken::Incomplete)?;
+            if field.is_empty() {
+                break;
+            }
+            let field = String::from_utf8_lossy(&field).into_owned();
+            let (name, value) = field.split_once(':').ok_or(Broken::Malformed)?;
+            if name.is_empty() || name.contains(char::is_whitespace) {
+                return Err(Broken::Malformed);
+            }
+            let capitals = !name.contains(char::is_lowercase);
+            let name = match self.defect {
+                Defect::MindsCase if capitals => name.to_owned(),
+                _ => name.to_ascii_lowercase(),
+            };
+            fields.push((name, value.trim().to_owned()));
+        }
+        let all = |name: &str| -> Vec<String> {
+            let named = fields.iter().filter(|(own, _)| own == name);
+            named.map(|(_, value)| value.clone()).collect()
+        };
+        let hosts = all("host").len();
+        if hosts != 1 && !(hosts == 0 && (*version == "HTTP/1.0" || self.defect == Defect::NeedsNoHost)) {
+            return Err(Broken::Malformed);
+        }
+        if !all("expect").is_empty() {
+            if self.defect == Defect::IgnoresExpect {
+                return Ok(Read {
+                    method: (*method).to_owned(),
+                    target: (*target).to_owned(),
+                    body: Vec::new(),
+                });
+            }
+            let _ = talk.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+        }
+        let mut lengths = all("content-length");
+        if self.defect == Defect::LastLengthCounts {
+            lengths = lengths.split_off(lengths.len().saturating_sub(1));
+        }
+        lengths.dedup();
+        let codings = all("transfer-encoding");
+        let body = match (codings.as_slice(), lengths.as_slice()) {
+            ([], []) => Vec::new(),
+            ([coding], _) if coding == "chunked" => self.chunks(talk).await?,
+            ([], [length]) => {
+                let length: usize = length.parse().map_err(|_| Broken::Malformed)?;
+                if !talk.fill(|read| read.len() >= length).await && self.defect != Defect::CarriesOutHalf {
+                    return Err(Broken::Incomplete);
+                }
+                talk.take(length)
+            }
+            _ => return Err(Broken::Malformed),
+        };
+        Ok(Read {
+            method: (*method).to_owned(),
+            target: (*target).to_owned(),
+            body,
+        })
+    }
+
+    async fn chunks(&self, talk: &mut Conversation) -> Result<Vec<u8>, Broken> {
+        let mut body = Vec::new();
+        loop {
+            let Some(line) = talk.line().await else {
+                return match self.defect {
+                    Defect::CarriesOutHalf => Ok(body),
+                    _ => Err(Broken::Incomplete),
+                };
+            };
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let digits = line.split(';').next().unwrap_or_default();
+            let size = usize::from_str_radix(digits, 16).map_err(|_| Broken::Malformed)?;
+            if size == 0 {
+                while !talk.line().await.ok_or(Broken::Incomplete)?.is_empty() {}
+                let known = self.defect != Defect::KnowsNoChunks;
+                return Ok(if known { body } else { Vec::new() });
+            }
+            if !talk.fill(|read| read.len() >= size + 2).await {
+                return Err(Broken::Incomplete);
+            }
+            body.extend(talk.take(size));
+            talk.take(2);
+        }
+    }
+
+    /// Has the reference answer a plain call of the same parameters, signed anew.
+    fn carry_out(&self, read: &Read) -> Response {
+        let query = read.target.split_once('?').map_or("", |(_, query)| query);
+        let mut pairs = form::read(query);
+        pairs.extend(form::read(&String::from_utf8_lossy(&read.body)));
+        let value = |name: &str| {
+            pairs
+                .iter()
+                .find(|(own, _)| own == name)
+                .map(|(_, value)| value.clone())
+        };
+        let mut call = Call::new(
+            "",
+            pairs
+                .iter()
+                .filter(|(name, _)| name != "Action" && name != "Version")
+                .cloned(),
+        );
+        call.action = value("Action");
+        call.form.version = value("Version");
+        call.form.method = if read.method == "GET" {
+            Method::Get
+        } else {
+            Method::Post
+        };
+        let target = Target {
+            host: "localhost".to_owned(),
+            path: "/".to_owned(),
+            region: mock::REGION.to_owned(),
+        };
+        let now_ms = system_now_ms();
+        let request = protocol::encode(&call, &target);
+        let request = protocol::sign(
+            request,
+            Auth::Header,
+            &mock::keyring(),
+            mock::REGION,
+            "ec2",
+            now_ms,
+        )
+        .expect("the keys are good");
+        self.reference.handle(&request, now_ms)
+    }
+}
+
+fn system_now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.expect("it is later").as_millis()).expect("it is not that much later")
+}
+
+fn stopping() -> Response {
+    Response {
+        status: 200,
+        headers: stopcheck::wire::Headers::default(),
+        body: b"<StopInstancesResponse/>".to_vec(),
+    }
+}
+
+fn written(response: &Response) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {} X\r\n", response.status);
+    for (name, value) in &response.headers.0 {
+        text += &format!("{name}: {value}\r\n");
+    }
+    text += &format!("Content-Length: {}\r\n\r\n", response.body.len());
+    [text.into_bytes(), response.body.clone()].concat()
+}
+
+fn quick() -> Reference {
+    Reference::new(Config {
+        delays: Delays {
+            pending_ms: 0,
+            ..Delays::default()
+        },
+        ..Config::default()
+    })
+}
+
+/// Serves on a thread of its own, as long as the tests run. The URL is returned.
+fn serving<F: Future<Output = ()> + 'static>(
+    serve: impl FnOnce(TcpListener) -> F + Send + 'static,
+) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    listener.set_nonblocking(true).expect("a socket can");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be built");
+        runtime.block_on(async { serve(TcpListener::from_std(listener).expect("it is a socket")).await });
+    });
+    url
+}
+
+fn front(defect: Defect) -> String {
+    let front = Arc::new(Front {
+        defect,
+        reference: quick(),
+    });
+    serving(move |listener| async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let front = Arc::clone(&front);
+            tokio::spawn(async move { front.serve(stream).await });
+        }
+    })
+}
+
+/// Plays cases of the wire phase.
+fn play(url: String, cases: &str, time_limit: Duration) -> Run {
+    let (wire, left_out) = wire::generate(&[cases.to_owned()]);
+    assert!(!wire.is_empty(), "no case is called {cases}");
+    let plan = Plan {
+        cases: Vec::new(),
+        wire,
+        left_out,
+        random: None,
+    };
+    let endpoint = Endpoint::http(HttpOptions {
+        url,
+        request_timeout: Duration::from_secs(10),
+        max_body: 1 << 20,
+        connections: 8,
+    })
+    .expect("the URL is good");
+    let options = WireOptions {
+        endpoint: None,
+        time_limit,
+    };
+    play_plan(
+        Edition::Current,
+        endpoint,
+        plan,
+        8,
+        options,
+        Confidence::default(),
+    )
+}
+
+#[test]
+fn every_defect_of_a_front_is_found_under_its_clauses_alone() {
+    let mut complaints = String::new();
+    for (defect, cases, clauses) in FAULTS {
+        // Only what hangs is waited for; whoever answers has time enough.
+        let limit = match defect {
+            Defect::Hangs => Duration::from_millis(400),
+            _ => Duration::from_secs(10),
+        };
+        let run = play(front(*defect), cases, limit);
+        let expected: BTreeSet<&str> = clauses.iter().copied().collect();
+        let found: BTreeSet<&str> = run
+            .findings
+            .iter()
+            .map(|finding| finding.clause.as_str())
+            .collect();
+        if found != expected || !run.unjudged.is_empty() {
+            complaints += &format!(
+                "\n{defect:?} in {cases}: expected {expected:?}, found {found:?}, unjudged {:?}{}{}{}",
+                run.unjudged,
+                run.told(Verdict::Fail),
+                run.told(Verdict::Warn),
+                run.told(Verdict::Inconclusive),
+            );
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+#[test]
+fn the_served_reference_is_found_innocent() {
+    let reference = quick();
+    let handler: Handler = Arc::new(move |request, now_ms| reference.handle(request, now_ms));
+    let url = serving(move |listener| async move {
+        let _ = endpoint::serve(listener, handler, std::future::pending()).await;
+    });
+    let run = play(url, "wire/*", Duration::from_secs(10));
+    assert_eq!(run.unjudged, []);
+    let told: Vec<_> = run
+        .findings
+        .iter()
+        .map(|finding| (&finding.id, &finding.observed))
+        .collect();
+    assert_eq!(told, []);
+}
