@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use stopcheck::call::{Auth, Call};
-use stopcheck::check::{CaseJudge, Judge};
+use stopcheck::check::{CaseJudge, Heard, Judge};
 use stopcheck::contract::{self, Confidence, Edition, FixtureKind, Market, Root, State};
 use stopcheck::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
 use stopcheck::protocol::{self, Credentials, Keyring, Reply, Target};
@@ -54,11 +54,12 @@ fn capture(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn judge(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
-    let exchanged = [bench.record(&bench.signed(&bench.call), &bench.answer())];
+    let exchanged = bench.record(&bench.signed(&bench.call), &bench.answer());
+    let reply = protocol::decode(&bench.answer());
     // A judge who met the same answer twice would say so: its request id is not new.
     bencher
         .with_inputs(|| bench.judge())
-        .bench_local_refs(|judge| bench.judged(judge, black_box(&exchanged)));
+        .bench_local_refs(|judge| bench.judged(judge, black_box(&exchanged), &reply));
 }
 
 #[divan::bench]
@@ -70,7 +71,7 @@ fn whole_step(bencher: Bencher<'_, '_>) {
         let response = bench.reference.handle(&request, LATER_MS);
         let exchanged = bench.record(&request, &response);
         let reply = protocol::decode(&response);
-        (bench.judged(&mut judge, &[exchanged]), reply)
+        bench.judged(&mut judge, &exchanged, &reply)
     });
 }
 
@@ -188,7 +189,7 @@ impl Bench {
         judge
     }
 
-    fn judged(&self, judge: &mut CaseJudge, exchanges: &[Exchanged]) -> Judged {
+    fn judged(&self, judge: &mut CaseJudge, exchanged: &Exchanged, reply: &Reply) -> Judged {
         let step = StepStarted {
             case: "bench".to_owned(),
             step: 1,
@@ -196,7 +197,7 @@ impl Bench {
             witness: Vec::new(),
             control: false,
         };
-        let judged = judge.judge(&step, exchanges);
+        let judged = judge.judge(&step, &[Heard::of(exchanged, Some(reply))]);
         assert!(
             judged.findings.is_empty(),
             "the reference is faithful: {judged:?}"

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{CaseJudge, Judge};
-use crate::journal::{CaseEnded, Event, Exchanged, StepStarted};
+use super::{CaseJudge, Heard, Judge};
+use crate::journal::{CaseEnded, Event, Exchanged, Judged, StepStarted};
+use crate::protocol::capture::revive;
+use crate::protocol::reply::{self, Reply};
 use crate::verdict::{Outcome, Verdict};
 
 /// Judges the events of one journal again.
@@ -67,7 +69,7 @@ impl Again {
             Event::Judged(judged) => {
                 let open = self.open.get_mut(&judged.case)?;
                 let step = open.step.take()?;
-                let judged = open.judge.judge(&step, &open.exchanges);
+                let judged = judge_recorded(&mut open.judge, &step, &open.exchanges);
                 open.worst = judged
                     .findings
                     .iter()
@@ -90,4 +92,18 @@ impl Again {
         }
         Some(event)
     }
+}
+
+/// Judges a step by its exchanges as a journal has them.
+pub(super) fn judge_recorded(judge: &mut CaseJudge, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
+    let replies: Vec<Option<Reply>> = exchanges
+        .iter()
+        .map(|exchanged| revive(&exchanged.answer).map(|response| reply::decode(&response)))
+        .collect();
+    let heard: Vec<Heard<'_>> = exchanges
+        .iter()
+        .zip(&replies)
+        .map(|(exchanged, reply)| Heard::of(exchanged, reply.as_ref()))
+        .collect();
+    judge.judge(step, &heard)
 }

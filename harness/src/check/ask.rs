@@ -1,13 +1,11 @@
 //! Questions beside the fleet: instance status, Spot requests, attributes. They support a case; where a clause
 //! speaks of them, it is judged here.
 
-use super::CaseJudge;
 use super::sheet::{Sheet, Weight};
 use super::text::{one_line, quote};
+use super::{CaseJudge, Heard};
 use crate::contract::{Check, State};
-use crate::journal::Exchanged;
 use crate::model::States;
-use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body, Reply};
 use crate::protocol::xml::Element;
 
@@ -28,16 +26,16 @@ pub(super) fn is_question(action: &str) -> bool {
 
 impl CaseJudge {
     /// Judges the answer to a question, and takes over what it changes. A refusal ends the case: unsupported.
-    pub(super) fn ask(&mut self, sheet: &mut Sheet, act: &Exchanged) {
+    pub(super) fn ask(&mut self, sheet: &mut Sheet, act: &Heard<'_>) {
         let action = act.call.action.as_deref().unwrap_or_default();
-        let Some(reply) = revive(&act.answer).map(|response| reply::decode(&response)) else {
+        let Some(reply) = act.reply else {
             return;
         };
         let root = match &reply.body {
             Body::Document(document) if reply.status == 200 => &document.root,
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if !self.may_refuse(act) {
-                    self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(&reply)));
+                    self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(reply)));
                 }
                 return;
             }
@@ -52,7 +50,7 @@ impl CaseJudge {
     }
 
     /// Whether the service itself may refuse this question: of an instance that is not running, or on its way out.
-    fn may_refuse(&self, act: &Exchanged) -> bool {
+    fn may_refuse(&self, act: &Heard<'_>) -> bool {
         let ids = act
             .call
             .params
@@ -63,7 +61,7 @@ impl CaseJudge {
         beliefs.any(|belief| belief.states.later() != running)
     }
 
-    fn status(&self, sheet: &mut Sheet, act: &Exchanged, root: &Element) {
+    fn status(&self, sheet: &mut Sheet, act: &Heard<'_>, root: &Element) {
         let listed: Vec<String> = reply::instance_statuses(root)
             .into_iter()
             .map(|(id, _)| id)
@@ -113,8 +111,8 @@ impl CaseJudge {
     }
 
     /// Which protections an instance has from now on.
-    fn modified(&mut self, act: &Exchanged) {
-        let call = &act.call;
+    fn modified(&mut self, act: &Heard<'_>) {
+        let call = act.call;
         let attribute = |name: &str| {
             call.param(&format!("{name}.Value")).or_else(|| {
                 let lower = name.get(..1).unwrap_or_default().to_ascii_lowercase()

@@ -9,11 +9,10 @@ use jiff::fmt::rfc2822;
 use super::answer::{Answered, Manner};
 use super::sheet::{Sheet, Weight};
 use super::text::quote;
-use super::{CaseJudge, Track};
+use super::{CaseJudge, Heard, Track};
 use crate::contract::{Check, Root, State};
-use crate::journal::{Exchanged, Role};
+use crate::journal::Role;
 use crate::model::{Fleet, States};
-use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body, Instance, Reply};
 
 /// Descriptions may lag behind an accepted call for so long without a word (OQ-21).
@@ -43,10 +42,9 @@ pub(super) fn states_of(instance: &Instance) -> States {
 }
 
 /// Whether all of these instances were on their way down before a call, and none has arrived after it.
-pub(super) fn finds_stopping(before: &Fleet, ids: &[String], proof: &Exchanged) -> bool {
+pub(super) fn finds_stopping(before: &Fleet, ids: &[String], proof: &Heard<'_>) -> bool {
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
-    let Some(instances) = revive(&proof.answer).and_then(|response| described(&reply::decode(&response)))
-    else {
+    let Some(instances) = proof.reply.and_then(described) else {
         return false;
     };
     !ids.is_empty()
@@ -64,10 +62,10 @@ impl CaseJudge {
         sheet: &mut Sheet,
         before: &Fleet,
         answered: &Answered,
-        proof: &Exchanged,
+        proof: &Heard<'_>,
     ) {
         let judge = Arc::clone(&self.judge);
-        let instances = revive(&proof.answer).and_then(|response| described(&reply::decode(&response)));
+        let instances = proof.reply.and_then(described);
         for (id, clauses) in &answered.effects {
             let Some(belief) = before.get(id) else { continue };
             let allowed = format!("{id} stays {}", belief.states);
@@ -116,8 +114,8 @@ impl CaseJudge {
     }
 
     /// The fleet was described, again and again until it fitted or time was up. The last description counts.
-    pub(super) fn observe(&mut self, sheet: &mut Sheet, exchanges: &[Exchanged]) {
-        let Some((at_ms, instances)) = last_look(exchanges) else {
+    pub(super) fn observe(&mut self, sheet: &mut Sheet, heard: &[Heard<'_>]) {
+        let Some((at_ms, instances)) = last_look(heard) else {
             let judge = Arc::clone(&self.judge);
             sheet.unknown(
                 judge.of(Check::VisibleAfterStop),
@@ -130,11 +128,11 @@ impl CaseJudge {
     }
 
     /// The instances were waited for.
-    pub(super) fn settle(&mut self, sheet: &mut Sheet, ids: &[String], state: &str, exchanges: &[Exchanged]) {
+    pub(super) fn settle(&mut self, sheet: &mut Sheet, ids: &[String], state: &str, heard: &[Heard<'_>]) {
         let wanted = States::named(state);
         // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
-        let looks: Vec<(u64, Vec<Instance>)> = looks(exchanges).collect();
+        let looks: Vec<(u64, Vec<Instance>)> = looks(heard).collect();
         for (at, (at_ms, instances)) in looks.iter().enumerate() {
             self.see(sheet, instances, *at_ms, at + 1 == looks.len());
         }
@@ -460,18 +458,18 @@ fn remember(track: &mut Track, instance: &Instance) {
     track.last = Some(instance.clone());
 }
 
-fn looks(exchanges: &[Exchanged]) -> impl Iterator<Item = (u64, Vec<Instance>)> {
-    exchanges
+fn looks(heard: &[Heard<'_>]) -> impl Iterator<Item = (u64, Vec<Instance>)> {
+    heard
         .iter()
         .filter(|one| one.role == Role::Look)
         .filter_map(|one| {
-            let instances = described(&reply::decode(&revive(&one.answer)?))?;
+            let instances = described(one.reply?)?;
             Some((one.at_ms, instances))
         })
 }
 
-fn last_look(exchanges: &[Exchanged]) -> Option<(u64, Vec<Instance>)> {
-    looks(exchanges).last()
+fn last_look(heard: &[Heard<'_>]) -> Option<(u64, Vec<Instance>)> {
+    looks(heard).last()
 }
 
 fn root_word(root: Root) -> &'static str {

@@ -1,8 +1,8 @@
 //! Judging: what came back against what was allowed.
 //!
-//! Enters: the fixtures of a case, then its steps, each with its exchanges as the journal has them. Leaves: for each
-//! step the clauses that held and the findings. A pure function of the journal, so an old recording is judged again
-//! by the same code, and gives the same verdicts.
+//! Enters: the fixtures of a case, then its steps, each with what was heard of its exchanges: the answers as the journal
+//! has them, read. Leaves: for each step the clauses that held and the findings. A pure function of the journal, so an
+//! old recording is judged again by the same code, and gives the same verdicts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use crate::call::Call;
 use crate::contract::{Check, Clause, ClauseId, Confidence, Contract, State};
 use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
 use crate::model::{self, Belief, Fleet, States};
-use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 
 mod again;
@@ -36,6 +35,20 @@ pub struct Judge {
     least: Confidence,
     by_id: HashMap<ClauseId, usize>,
     by_check: HashMap<Check, Vec<usize>>,
+}
+
+/// What the judge hears of one exchange. The reply is that of the *recorded* answer, so that any reader of the journal
+/// hears the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// Why the call was sent.
+    pub role: Role,
+    /// What was meant.
+    pub call: &'a Call,
+    /// What came back, read; none if no answer came.
+    pub reply: Option<&'a Reply>,
+    /// When it was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    pub at_ms: u64,
 }
 
 /// The state of judging one case.
@@ -148,6 +161,18 @@ impl Judge {
     }
 }
 
+impl<'a> Heard<'a> {
+    /// What is heard of an exchange, given its answer as [`decode`](reply::decode) reads it.
+    pub fn of(exchanged: &'a Exchanged, reply: Option<&'a Reply>) -> Self {
+        Heard {
+            role: exchanged.role,
+            call: &exchanged.call,
+            reply,
+            at_ms: exchanged.at_ms,
+        }
+    }
+}
+
 impl CaseJudge {
     /// Begins a case.
     pub fn new(judge: Arc<Judge>, case: &str) -> Self {
@@ -169,15 +194,15 @@ impl CaseJudge {
     }
 
     /// Judges a step. Call it once for each step, in order.
-    pub fn judge(&mut self, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
+    pub fn judge(&mut self, step: &StepStarted, heard: &[Heard<'_>]) -> Judged {
         let mut sheet = Sheet::new(self.judge.least);
         match &step.intent {
-            Intent::Call | Intent::Together => self.acts(&mut sheet, step, exchanges),
-            Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, exchanges),
-            Intent::Observe => self.observe(&mut sheet, exchanges),
+            Intent::Call | Intent::Together => self.acts(&mut sheet, step, heard),
+            Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, heard),
+            Intent::Observe => self.observe(&mut sheet, heard),
             Intent::Rest => {
                 let ids = self.stopping();
-                self.settle(&mut sheet, &ids, "stopped", exchanges);
+                self.settle(&mut sheet, &ids, "stopped", heard);
             }
             Intent::Launch { .. } | Intent::Pass { .. } => {}
         }
@@ -263,24 +288,22 @@ impl CaseJudge {
         }
     }
 
-    fn acts(&mut self, sheet: &mut Sheet, step: &StepStarted, exchanges: &[Exchanged]) {
+    fn acts(&mut self, sheet: &mut Sheet, step: &StepStarted, heard: &[Heard<'_>]) {
         let judge = Arc::clone(&self.judge);
-        let mut acts: Vec<&Exchanged> = exchanges.iter().filter(|one| one.role == Role::Act).collect();
+        let mut acts: Vec<&Heard<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
         if step.intent == Intent::Together {
             // They ran at once, so the order in which they were written down means nothing: the one that found the
             // instance running goes first, and the rest in an order that any reader of the journal gets too.
             acts.sort_by_cached_key(|act| {
-                let response = revive(&act.answer);
-                let reply = response.as_ref().map(reply::decode);
-                let up = reply
-                    .as_ref()
+                let up = act
+                    .reply
                     .and_then(document_changes)
                     .is_some_and(|changes| changes.items.iter().any(found_up));
-                (!up, response.map(|response| response.body))
+                (!up, act.reply.map(|reply| &reply.body))
             });
         }
         let Some(first) = acts.first() else { return };
-        let Some(action) = self.tested_action(&first.call).map(str::to_owned) else {
+        let Some(action) = self.tested_action(first.call).map(str::to_owned) else {
             for act in acts {
                 self.ask(sheet, act);
             }
@@ -295,24 +318,23 @@ impl CaseJudge {
         };
         let mut answers = Vec::new();
         for act in &acts {
-            let Some(response) = revive(&act.answer) else {
+            let Some(reply) = act.reply else {
                 sheet.unknown(judge.clauses(&step.witness), "an answer", "no answer came");
                 continue;
             };
-            let reply = reply::decode(&response);
             let question = answer::Question {
                 judge: &judge,
                 fleet: &fleet,
                 action: &action,
-                call: &act.call,
+                call: act.call,
             };
-            answers.push((*act, question.judge(sheet, &mut self.seen, &reply), reply));
+            answers.push((*act, question.judge(sheet, &mut self.seen, reply), reply));
         }
         if together {
             self.one_transition(sheet, &answers);
         }
         self.apply(&before, &answers);
-        let proof = exchanges.iter().rev().find(|one| one.role == Role::Look);
+        let proof = heard.iter().rev().find(|one| one.role == Role::Look);
         let first = |which: fn(&Answered) -> Option<&(String, String)>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))
         };
@@ -334,7 +356,7 @@ impl CaseJudge {
     }
 
     /// Of several stops at once, no more than one may have found an instance running.
-    fn one_transition(&self, sheet: &mut Sheet, answers: &[(&Exchanged, Answered, Reply)]) {
+    fn one_transition(&self, sheet: &mut Sheet, answers: &[(&Heard<'_>, Answered, &Reply)]) {
         for id in self.fleet.keys() {
             let found_up = answers
                 .iter()
@@ -362,7 +384,7 @@ impl CaseJudge {
     }
 
     /// Takes over what the answers tell of the instances.
-    fn apply(&mut self, before: &Fleet, answers: &[(&Exchanged, Answered, Reply)]) {
+    fn apply(&mut self, before: &Fleet, answers: &[(&Heard<'_>, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
             for (id, states) in &answered.beliefs {
                 if let Some(belief) = self.fleet.get_mut(id) {

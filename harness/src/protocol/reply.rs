@@ -22,7 +22,7 @@ pub struct Reply {
 }
 
 /// What the body of a response turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Body {
     /// A well-formed document.
     Document(Document),

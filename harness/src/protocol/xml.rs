@@ -12,7 +12,7 @@ use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 
 /// A whole document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Document {
     /// The root element.
     pub root: Element,
@@ -21,7 +21,7 @@ pub struct Document {
 }
 
 /// An XML declaration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Declaration {
     /// The version, `1.0` in practice.
     pub version: String,
@@ -30,7 +30,7 @@ pub struct Declaration {
 }
 
 /// One element.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Element {
     /// The local name, without a prefix.
     pub name: String,

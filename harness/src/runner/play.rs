@@ -9,7 +9,7 @@ use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
 use super::courier::{Courier, SendError};
 use super::names::CaseNames;
 use crate::call::{Auth, Call};
-use crate::check::CaseJudge;
+use crate::check::{CaseJudge, Heard};
 use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State, Step};
 use crate::endpoint::Endpoint;
 use crate::journal::{
@@ -188,7 +188,7 @@ impl Player<'_> {
         number: usize,
         name: &str,
         kind: FixtureKind,
-    ) -> Result<Vec<Exchanged>, Ending> {
+    ) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         let arranger = self.arranger(number);
         let zone = self.launched.first().and_then(|one| one.zone.as_deref());
         let kind = FixtureKind {
@@ -210,7 +210,7 @@ impl Player<'_> {
     }
 
     /// Lets time pass. A virtual clock is moved; a real one is not waited for longer than the run allows.
-    async fn pass(&self, ms: u32) -> Vec<Exchanged> {
+    async fn pass(&self, ms: u32) -> Vec<(Exchanged, Reply)> {
         let span = Duration::from_millis(u64::from(ms));
         let most = match self.shared.options.endpoint {
             Endpoint::InProcess(_) => span,
@@ -221,7 +221,7 @@ impl Player<'_> {
     }
 
     /// Describes the fleet until nothing in it is on its way, or time is up.
-    async fn rest(&self, number: usize) -> Result<Vec<Exchanged>, Ending> {
+    async fn rest(&self, number: usize) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         self.look_until(number, self.shared.options.settle_timeout, |reply| {
             self.judge.at_rest(reply)
         })
@@ -279,7 +279,11 @@ impl Player<'_> {
             Act::Pass(ms) => self.pass(*ms).await,
             Act::Rest => self.rest(number).await?,
         };
-        let judged = self.judge.judge(&started, &exchanges);
+        let heard: Vec<Heard<'_>> = exchanges
+            .iter()
+            .map(|(exchanged, reply)| Heard::of(exchanged, Some(reply)))
+            .collect();
+        let judged = self.judge.judge(&started, &heard);
         self.worst = judged
             .findings
             .iter()
@@ -292,12 +296,13 @@ impl Player<'_> {
         }
     }
 
-    async fn call(&self, number: usize, template: &CallTemplate) -> Result<Vec<Exchanged>, Ending> {
+    async fn call(&self, number: usize, template: &CallTemplate) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         let call = self.fill(template);
         let (exchanged, reply) = self.courier.ask(number, Role::Act, &call).await?;
-        let mut exchanges = vec![exchanged];
-        if self.judge.wants_proof(&call, &reply) && !self.launched.is_empty() {
-            exchanges.push(self.look(number).await?.0);
+        let wants_proof = self.judge.wants_proof(&call, &reply);
+        let mut exchanges = vec![(exchanged, reply)];
+        if wants_proof && !self.launched.is_empty() {
+            exchanges.push(self.look(number).await?);
         }
         Ok(exchanges)
     }
@@ -307,7 +312,7 @@ impl Player<'_> {
         number: usize,
         template: &CallTemplate,
         times: u8,
-    ) -> Result<Vec<Exchanged>, Ending> {
+    ) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         let call = self.fill(template);
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..times {
@@ -317,7 +322,7 @@ impl Player<'_> {
         let mut exchanges = Vec::new();
         while let Some(ended) = tasks.join_next().await {
             match ended {
-                Ok(outcome) => exchanges.push(outcome?.0),
+                Ok(outcome) => exchanges.push(outcome?),
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
         }
@@ -325,7 +330,7 @@ impl Player<'_> {
     }
 
     /// Describes the fleet until the fixtures are in the state, cannot come there any more, or time is up.
-    async fn settle(&self, number: usize, intent: &Intent) -> Result<Vec<Exchanged>, Ending> {
+    async fn settle(&self, number: usize, intent: &Intent) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         let Intent::Settle { ids, state } = intent else {
             return Ok(Vec::new());
         };
@@ -351,7 +356,7 @@ impl Player<'_> {
     }
 
     /// Describes the fleet until it fits what is believed of it, or descriptions had their time to lag.
-    async fn observe(&self, number: usize) -> Result<Vec<Exchanged>, Ending> {
+    async fn observe(&self, number: usize) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         self.look_until(number, self.shared.options.visibility_timeout, |reply| {
             self.judge.fits(reply)
         })
@@ -363,7 +368,7 @@ impl Player<'_> {
         number: usize,
         most: Duration,
         enough: impl Fn(&Reply) -> bool,
-    ) -> Result<Vec<Exchanged>, Ending> {
+    ) -> Result<Vec<(Exchanged, Reply)>, Ending> {
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
         let visible_ms = self.patience_ms();
         let begun = self.courier.now_ms();
@@ -371,14 +376,15 @@ impl Player<'_> {
         let mut exchanges = Vec::new();
         loop {
             let (exchanged, reply) = self.look(number).await?;
-            exchanges.push(exchanged);
             let waited = self.courier.now_ms().saturating_sub(begun);
             // What shows the impossible will not show the wished state either, once it had its time to lag.
             let lost = waited >= visible_ms && !self.judge.fits(&reply);
             if lost {
                 self.shared.lost.fetch_add(1, Ordering::Relaxed);
             }
-            if enough(&reply) || waited >= most_ms || lost {
+            let enough = enough(&reply) || waited >= most_ms || lost;
+            exchanges.push((exchanged, reply));
+            if enough {
                 return Ok(exchanges);
             }
             self.courier.pause(wait).await;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::again::judge_recorded;
 use super::{CaseJudge, Judge};
 use crate::contract::{Confidence, Edition, embedded};
 use crate::journal::{
@@ -71,9 +72,13 @@ fn step(sample: &Sample, intent: Intent) -> StepStarted {
 }
 
 fn findings(edition: Edition, sample: &Sample) -> Vec<Finding> {
-    begin(edition, sample)
-        .judge(&step(sample, Intent::Call), &[exchange(Role::Act, sample)])
-        .findings
+    let exchanges = [exchange(Role::Act, sample)];
+    judge_recorded(
+        &mut begin(edition, sample),
+        &step(sample, Intent::Call),
+        &exchanges,
+    )
+    .findings
 }
 
 /// The clauses that fail for a sample.
@@ -199,10 +204,10 @@ fn seen_after(sample: &Sample, role: Role, state: &str, reason: &str, why: &str)
     if role == Role::Look {
         exchanges.push(exchange(Role::Look, &look));
     }
-    found.extend(case.judge(&step(sample, Intent::Call), &exchanges).findings);
+    found.extend(judge_recorded(&mut case, &step(sample, Intent::Call), &exchanges).findings);
     if role == Role::Act {
         let looks = [exchange(Role::Look, &look)];
-        found.extend(case.judge(&step(sample, Intent::Observe), &looks).findings);
+        found.extend(judge_recorded(&mut case, &step(sample, Intent::Observe), &looks).findings);
     }
     let of_its_year = ["RSP-13", "RSP-21", "RSP-22"];
     found
