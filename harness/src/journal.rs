@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::contract::{ClauseId, Confidence, Edition, FixtureKind};
+use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
@@ -109,6 +109,12 @@ pub struct StepStarted {
     /// See [`crate::contract::Step::control`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub control: bool,
+    /// See [`crate::contract::Step::label`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// See [`crate::contract::Step::same_as`]; instances are named by their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
 }
 
 /// The kind of a step.

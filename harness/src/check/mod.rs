@@ -17,6 +17,7 @@ mod again;
 mod answer;
 mod ask;
 mod look;
+mod relation;
 mod shape;
 mod sheet;
 mod text;
@@ -60,6 +61,8 @@ pub struct CaseJudge {
     tracks: BTreeMap<String, Track>,
     seen: Seen,
     control: Option<Control>,
+    /// The answers of this case that later ones are compared with, by label.
+    kept: BTreeMap<String, relation::Kept>,
     blocked: Option<String>,
 }
 
@@ -183,6 +186,7 @@ impl CaseJudge {
             tracks: BTreeMap::new(),
             seen: Seen::default(),
             control: None,
+            kept: BTreeMap::new(),
             blocked: None,
         }
     }
@@ -307,6 +311,10 @@ impl CaseJudge {
             for act in acts {
                 self.ask(sheet, act);
             }
+            if let Some(same_as) = &step.same_as {
+                let why = "answers of this action are not compared";
+                sheet.unknown(judge.clauses(&same_as.clauses), "the same answer as before", why);
+            }
             return;
         };
         let before = self.fleet.clone();
@@ -332,6 +340,12 @@ impl CaseJudge {
         }
         if together {
             self.one_transition(sheet, &answers);
+        }
+        if step.label.is_some() || step.same_as.is_some() {
+            let answer = answers
+                .first()
+                .map(|(act, answered, reply)| (act.call, answered, *reply));
+            self.relate(sheet, step, &before, &action, answer);
         }
         self.apply(&before, &answers);
         let proof = heard.iter().rev().find(|one| one.role == Role::Look);

@@ -103,11 +103,7 @@ pub(super) fn contract() -> Contract {
             .collect(),
         form: Form::default(),
     };
-    let step = |act| Step {
-        act,
-        witness: Vec::new(),
-        control: false,
-    };
+    let step = Step::from;
     let spot = FixtureKind {
         market: Market::OneTimeSpot,
         ..FixtureKind::default()
@@ -355,6 +351,8 @@ impl Played<'_> {
             intent: Intent::Call,
             witness: Vec::new(),
             control: false,
+            label: None,
+            same_as: None,
         }));
         events.extend(
             self.exchanges

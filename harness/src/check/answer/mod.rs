@@ -13,6 +13,7 @@ use crate::protocol::reply::{self, Body, Reply, StateChange};
 mod refusal;
 mod words;
 
+pub(super) use refusal::bare;
 use refusal::{certain, is_tolerant};
 use words::{items_in_words, refusals_in_words};
 
