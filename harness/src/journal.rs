@@ -58,6 +58,9 @@ pub struct RunStarted {
     pub seed: u64,
     /// How many cases the plan has.
     pub cases: usize,
+    /// The files and folders of scenarios that were added to the contract, as they were named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<String>,
     /// The number of cases left out by a filter.
     #[serde(default)]
     pub left_out: usize,

@@ -162,6 +162,9 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
     if run.seed != DEFAULT_SEED {
         let _ = write!(out, " --seed {}", run.seed);
     }
+    for scenarios in &run.scenarios {
+        let _ = write!(out, " --scenarios {}", quote(scenarios));
+    }
     let _ = write!(out, " --case {}", quote(case));
     out
 }

@@ -182,6 +182,7 @@ pub(super) fn run() -> RunStarted {
         edition: Edition::Current,
         seed: 0,
         cases: 4,
+        scenarios: Vec::new(),
         left_out: 0,
         at_ms: 1_000_000,
     }

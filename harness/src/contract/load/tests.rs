@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test that fails says what it saw")]
 
+mod added;
 mod mistakes;
 
 use super::super::{Act, Check, Condition, Demand, Level, Market, Root, Scenario, State};
