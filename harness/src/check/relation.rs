@@ -114,7 +114,11 @@ impl CaseJudge {
             return;
         }
         if let Some(id) = unlike(here, &there, &same_as.instances) {
-            let why = format!("{id} was not then as it is now, by what the calls between have done to it");
+            // Where an earlier call did what it may not, that is a finding already, and all that follows from it.
+            if there.iter().any(|kept| !kept.allowed) {
+                return;
+            }
+            let why = format!("{id} was not then as it is now, or not in it");
             sheet.unknown(clauses(), "the same answer as before", &why);
             return;
         }
@@ -138,13 +142,21 @@ impl CaseJudge {
     }
 }
 
-/// An instance of this call that its counterpart in the earlier ones was not like, whatever is to blame for that.
+/// An instance of this call that its counterpart in the earlier ones was not like, whatever is to blame for that; or
+/// one that has none, although none of them was refused.
 fn unlike<'k>(here: &'k Kept, there: &[&Kept], instances: &[(String, String)]) -> Option<&'k str> {
+    let accepted = there
+        .iter()
+        .all(|kept| matches!(kept.told, Told::Accepted { .. }));
     let differs = |id: &String, belief: &Belief| {
         let stand_in = instances.iter().find(|(stand_in, _)| stand_in == id);
         let counterpart = stand_in.map_or(id, |(_, there)| there);
-        let mut then = there.iter().filter_map(|kept| kept.named.get(counterpart));
-        then.any(|then| then != belief)
+        let mut then = there
+            .iter()
+            .filter_map(|kept| kept.named.get(counterpart))
+            .peekable();
+        let alone = then.peek().is_none();
+        (alone && accepted) || then.any(|then| then != belief)
     };
     here.named
         .iter()

@@ -6,6 +6,7 @@ mod added;
 mod mistakes;
 
 use super::super::{Act, Check, Condition, Demand, Level, Market, Root, Scenario, State};
+use super::super::{Key, manual};
 use super::*;
 use crate::call::{Auth, Method};
 

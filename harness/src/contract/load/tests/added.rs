@@ -131,6 +131,41 @@ fn what_a_call_would_leave_behind_is_not_called() {
 }
 
 #[test]
+fn the_numbers_and_references_of_the_manual_are_those_of_the_reader() {
+    let told = |keys: &[Key], name: &str| {
+        let key = keys.iter().find(|key| key.name == name);
+        key.map(|key| key.meaning).unwrap_or_default()
+    };
+    assert!(told(manual::PASS, "pass").ends_with(" 1 to 3600000"));
+    fine("{ pass = 1 },\n{ pass = 3600000 },");
+    mistaken("{ pass = 0 },", "line 6: \"pass\" is 0, expected 1 to 3600000");
+    mistaken("{ pass = 3600001 },", "line 6: \"pass\" is 3600001, expected ");
+    assert!(told(manual::CALL, "together").starts_with("2 to 64: "));
+    fine("{ call = \"X\", together = 2 },\n{ call = \"X\", together = 64 },");
+    mistaken(
+        "{ call = \"X\", together = 1 },",
+        "line 6: \"together\" is 1, expected 2 to 64",
+    );
+    mistaken(
+        "{ call = \"X\", together = 65 },",
+        "line 6: \"together\" is 65, expected ",
+    );
+    for reference in manual::REFERENCES {
+        fine(&format!("{{ call = \"X\", ids = [\"{}\"] }},", reference.name));
+    }
+    let told: String = manual::REFERENCES
+        .iter()
+        .map(|reference| format!("{} {} ", reference.name, reference.meaning))
+        .collect();
+    for decoy in manual::DECOYS {
+        assert!(told.contains(&format!("{{{decoy}}}")), "{decoy}");
+    }
+    for part in manual::PARTS {
+        assert!(told.contains(&format!("{{a.{part}}}")), "{part}");
+    }
+}
+
+#[test]
 fn a_step_decides_no_clause_that_no_answer_can_show() {
     mistaken(
         "{ observe = true, witness = [\"RSP-08\"] },",
