@@ -282,7 +282,7 @@ mod tests {
     fn the_example_is_a_file_of_scenarios() {
         for edition in [Edition::October2017, Edition::Current] {
             let files = [("mine.toml".to_owned(), EXAMPLE.to_owned())];
-            let contract = extended(&files, edition).unwrap_or_else(|errors| panic!("{errors}"));
+            let contract = extended(&files, edition).expect("the example has no mistakes");
             let more = contract.scenarios.len() - embedded(edition).scenarios.len();
             assert_eq!(more, if edition == Edition::Current { 2 } else { 1 });
         }

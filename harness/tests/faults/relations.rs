@@ -1,10 +1,17 @@
 //! Calls that mean the same and are answered differently. Each answer by itself is one that the contract allows, so
 //! that only the relation sees the fault.
 
+use stopcheck::contract::Edition;
+use stopcheck::reference::Layout;
 use stopcheck::wire::Response;
 
-use crate::mock::{Asked, code_of};
-use crate::{Fault, fault, plant};
+use crate::mock::{self, Asked, Bend, code_of, set_param, state};
+use crate::{Fault, fault, plant, play};
+
+/// The clauses that only these cases can find violated by endpoints whose single answers are allowed.
+const PROMISES: &[&str] = &[
+    "REQ-02", "REQ-11", "REQ-19", "REQ-26", "REQ-27", "FRC-01", "HIB-06", "IDM-11", "IDM-12",
+];
 
 pub(crate) const FAULTS: &[Fault] = &[
     fault(
@@ -138,4 +145,54 @@ fn other_border_if(asked: &Asked<'_>, circumstance: bool) -> Response {
 #[test]
 fn each_fault_is_seen_by_its_relation_alone() {
     plant(FAULTS);
+}
+
+/// Nothing is found under a promise of the relations, not even that it could not be told.
+#[track_caller]
+fn no_difference(cases: &[&str], bend: Bend) {
+    let endpoint = mock::endpoint(Edition::Current, Layout::default(), bend);
+    let run = play(Edition::Current, endpoint, cases, 1);
+    let told: Vec<_> = run
+        .findings
+        .iter()
+        .filter(|finding| PROMISES.contains(&finding.clause.as_str()))
+        .map(|finding| (&finding.id, finding.verdict, &finding.allowed, &finding.observed))
+        .collect();
+    assert!(told.is_empty(), "{told:#?}");
+    assert!(run.unjudged.is_empty(), "{:?}", run.unjudged);
+}
+
+#[test]
+fn an_instance_that_may_have_been_purged_meanwhile_makes_no_difference() {
+    no_difference(&["relation/terminated"], |asked| {
+        if asked.stops() && asked.request.method == "GET" && !asked.is_set("DryRun") {
+            let message = format!("The instance ID '{}' does not exist", asked.ids().concat());
+            return asked.refuse(400, "InvalidInstanceID.NotFound", &message);
+        }
+        asked.pass()
+    });
+}
+
+#[test]
+fn an_instance_that_may_have_stopped_meanwhile_makes_no_difference() {
+    no_difference(&["relation/repeat"], |asked| {
+        let was_stopping = asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "stopping");
+        if !was_stopping {
+            return asked.pass();
+        }
+        let again = asked.recall("again").is_some();
+        asked.remember("again", "yes");
+        let (from, to) = (
+            format!("<currentState>{}</currentState>", state("stopping")),
+            format!("<currentState>{}</currentState>", state("stopped")),
+        );
+        asked.success_text(|text| if again { text.replace(&from, &to) } else { text })
+    });
+}
+
+#[test]
+fn an_endpoint_that_is_deaf_to_dry_run_breaks_no_other_promise() {
+    no_difference(&["relation/*"], |asked| {
+        asked.stop_changed(|params| set_param(params, "DryRun", "false"))
+    });
 }
