@@ -196,6 +196,8 @@ impl Bench {
             intent: Intent::Call,
             witness: Vec::new(),
             control: false,
+            label: None,
+            same_as: None,
         };
         let judged = judge.judge(&step, &[Heard::of(exchanged, Some(reply))]);
         assert!(

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, Scenario};
+use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
@@ -70,6 +70,9 @@ pub struct RunStarted {
     pub seed: u64,
     /// How many cases the plan has; random ones are not planned.
     pub cases: usize,
+    /// The files and folders of scenarios that were added to the contract, as they were named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<String>,
     /// The number of cases left out by a filter.
     #[serde(default)]
     pub left_out: usize,
@@ -165,6 +168,12 @@ pub struct StepStarted {
     /// See [`crate::contract::Step::control`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub control: bool,
+    /// See [`crate::contract::Step::label`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// See [`crate::contract::Step::same_as`]; instances are named by their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
 }
 
 /// The kind of a step.

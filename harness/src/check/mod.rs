@@ -18,6 +18,7 @@ mod answer;
 mod ask;
 mod fingerprint;
 mod look;
+mod relation;
 mod shape;
 mod sheet;
 mod text;
@@ -85,6 +86,8 @@ pub struct CaseJudge {
     control: Option<Control>,
     /// How the plain form fared, in a case on a raw socket.
     plain: Option<wire::Plain>,
+    /// The answers of this case that later ones are compared with, by label.
+    kept: BTreeMap<String, relation::Kept>,
     blocked: Option<String>,
 }
 
@@ -242,6 +245,7 @@ impl CaseJudge {
             seen: Seen::default(),
             control: None,
             plain: None,
+            kept: BTreeMap::new(),
             blocked: None,
         }
     }
@@ -361,6 +365,14 @@ impl CaseJudge {
             for act in acts {
                 self.ask(sheet, act);
             }
+            if let Some(same_as) = &step.same_as {
+                let why = "answers of this action are not compared";
+                sheet.unknown(
+                    &judge.roll.places(&same_as.clauses),
+                    "the same answer as before",
+                    why,
+                );
+            }
             return;
         };
         let superposed = together.then(|| superposed(&self.fleet));
@@ -381,6 +393,12 @@ impl CaseJudge {
         }
         if together {
             self.one_transition(sheet, &answers);
+        }
+        if step.label.is_some() || step.same_as.is_some() {
+            let answer = answers
+                .first()
+                .map(|(act, answered, reply)| (act.call, answered, *reply));
+            self.relate(sheet, step, action, answer);
         }
         let first = |which: fn(&Answered) -> Option<&(String, String)>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))

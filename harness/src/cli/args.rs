@@ -89,11 +89,15 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "GLOB")]
     pub(super) case: Vec<String>,
 
+    /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(super) scenarios: Vec<PathBuf>,
+
     /// The seed of everything random
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
     pub(super) seed: u64,
 
-    /// How many random scripts are played [default: 1000 on the reference, 100 over HTTP; no end with --max-time]
+    /// How many random scripts are played [default: 500 on the reference, 50 over HTTP; no end with --max-time]
     #[arg(long, value_name = "N", help_heading = "Random scripts")]
     pub(super) cases: Option<u64>,
 
@@ -201,6 +205,10 @@ pub(super) struct ListArgs {
     #[arg(long)]
     pub(super) clauses: bool,
 
+    /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(super) scenarios: Vec<PathBuf>,
+
     /// The edition of the contract
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
     pub(super) edition: EditionArg,
@@ -208,8 +216,12 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A clause (`DRY-04`) or a case (`dry-run/valid`)
+    /// A clause (`DRY-04`), a case (`dry-run/valid`), or `scenarios`: the form of cases of your own
     pub(super) id: String,
+
+    /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(super) scenarios: Vec<PathBuf>,
 
     /// The edition of the contract
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]

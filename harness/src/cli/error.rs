@@ -12,6 +12,8 @@ use crate::runner::PreflightError;
 pub(super) enum CliError {
     #[error("{0}")]
     Usage(String),
+    #[error("could not read the scenarios\n  {0}\n  hint: stopcheck explain scenarios tells their form")]
+    Scenarios(String),
     #[error("could not {0}")]
     Endpoint(#[from] EndpointError),
     #[error("{0}")]
@@ -45,6 +47,7 @@ impl CliError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             CliError::Usage(_)
+            | CliError::Scenarios(_)
             | CliError::Endpoint(_)
             | CliError::Preflight(_)
             | CliError::File { .. }

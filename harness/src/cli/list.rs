@@ -5,13 +5,13 @@ use std::io::{self, Write as _};
 use super::args::{ExplainArgs, ListArgs};
 use super::error::CliError;
 use super::reports::width;
-use super::run::contract_of;
+use super::scenarios::contract_with;
 use crate::plan;
 use crate::report::list::Listed;
-use crate::report::{exit, list};
+use crate::report::{exit, form, list};
 
 pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
-    let contract = contract_of(args.edition.into());
+    let contract = contract_with(&args.scenarios, args.edition.into())?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if args.clauses {
         list::clauses(&contract, &mut out)
@@ -24,7 +24,10 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
 }
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, CliError> {
-    let contract = contract_of(args.edition.into());
+    if args.id.trim().eq_ignore_ascii_case(form::NAME) {
+        return told(io::stdout().lock().write_all(form::explain(width()).as_bytes()));
+    }
+    let contract = contract_with(&args.scenarios, args.edition.into())?;
     let text = list::explain(&contract, &args.id, width())
         .map_err(|unknown| CliError::Usage(format!("could not {unknown}")))?;
     told(io::stdout().lock().write_all(text.as_bytes()))

@@ -9,6 +9,7 @@ mod keys;
 mod list;
 mod reports;
 mod run;
+mod scenarios;
 mod serve;
 
 pub use args::Cli;

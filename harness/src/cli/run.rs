@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::args::{PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
 use super::keys::{self, variable};
-use super::reports;
+use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
@@ -33,7 +33,7 @@ const QUEUE: usize = 1024;
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let edition = Edition::from(args.edition);
-    let contract = Arc::new(contract::embedded(edition));
+    let contract = scenarios::contract_with(&args.scenarios, edition)?;
     let plan = plan_of(&args, &contract);
     if plan.is_empty() {
         return Err(CliError::Usage(format!(
@@ -59,7 +59,15 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         interrupted,
     ));
     let mut unwritten = None;
-    while let Some(event) = inbox.recv().await {
+    while let Some(mut event) = inbox.recv().await {
+        if let Event::RunStarted(head) = &mut event {
+            // Whoever repeats a case must find it.
+            head.scenarios = args
+                .scenarios
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+        }
         if let Some((file, path)) = &mut journal
             && unwritten.is_none()
             && let Err(error) = write_line(file, path, &event)
@@ -103,7 +111,7 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
         plan.left_out += left_out;
     }
     if plays(PhaseArg::Random) {
-        let usual = if url(args).is_some() { 100 } else { 1000 };
+        let usual = if url(args).is_some() { 50 } else { 500 };
         let random = Random {
             scripts: args
                 .cases

@@ -13,4 +13,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
         "specs/scenarios.toml",
         include_str!("../../../specs/scenarios.toml"),
     ),
+    (
+        "specs/relations.toml",
+        include_str!("../../../specs/relations.toml"),
+    ),
 ];

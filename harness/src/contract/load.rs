@@ -11,19 +11,38 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::document;
 use super::embedded::EMBEDDED;
 use super::mistake::{LoadError, LoadErrors, Mistake};
-use super::rows::{self, Mention, MentionKind, Place, Row, Rows};
+use super::rows::{self, Mention, MentionKind, Place, Row, Rows, Tables};
 use super::{Aspects, Clause, ClauseId, Contract, Edition, Parameter, Transition};
 
 /// Makes the contract of one edition from specs files, each a name and a text. Any table may stand in any file.
 pub fn load(files: &[(&str, &str)], edition: Edition) -> Result<Contract, LoadErrors> {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(file, text)| (*file, *text, Tables::All))
+        .collect();
+    load_all(&files, edition)
+}
+
+/// The contract that is compiled into the command, and the scenarios of these files beside its own.
+pub fn extended(files: &[(String, String)], edition: Edition) -> Result<Contract, LoadErrors> {
+    let own = EMBEDDED.iter().map(|(file, text)| (*file, *text, Tables::All));
+    let added = files
+        .iter()
+        .map(|(file, text)| (file.as_str(), text.as_str(), Tables::Scenarios));
+    let files: Vec<_> = own.chain(added).collect();
+    load_all(&files, edition)
+}
+
+fn load_all(files: &[(&str, &str, Tables)], edition: Edition) -> Result<Contract, LoadErrors> {
     let mut rows = Rows::default();
     let mut errors = Vec::new();
     let mut whole = true;
-    for (file, text) in files {
+    for (file, text, tables) in files {
         match document::parse(text) {
-            Ok(document) => rows::read(file, &document, &mut rows, &mut errors),
+            Ok(document) => rows::read(file, *tables, &document, &mut rows, &mut errors),
             Err(mistakes) => {
-                whole = false;
+                // Scenarios define nothing that others refer to.
+                whole &= *tables == Tables::Scenarios;
                 errors.extend(mistakes.into_iter().map(|(line, message)| LoadError {
                     file: (*file).to_owned(),
                     line,
@@ -36,7 +55,7 @@ pub fn load(files: &[(&str, &str)], edition: Edition) -> Result<Contract, LoadEr
     // What a file that cannot be read defines would be missed all over the others.
     if whole {
         if rows.actions.is_empty() {
-            let (file, line) = (files.first().map_or("specs", |(file, _)| file).to_owned(), 1);
+            let (file, line) = (files.first().map_or("specs", |(file, ..)| file).to_owned(), 1);
             let mistake = Mistake::NoAction;
             errors.push(LoadError { file, line, mistake });
         }
@@ -45,7 +64,7 @@ pub fn load(files: &[(&str, &str)], edition: Edition) -> Result<Contract, LoadEr
     if errors.is_empty() {
         return Ok(contract(rows, edition));
     }
-    let position = |file: &str| files.iter().position(|(name, _)| *name == file);
+    let position = |file: &str| files.iter().position(|(name, ..)| *name == file);
     errors.sort_by_cached_key(|error| (position(&error.file), error.line));
     Err(LoadErrors(errors))
 }
@@ -199,6 +218,14 @@ impl Uses {
                     row_range: row.range.to_string(),
                 }));
             }
+            if row.added {
+                // The contract stands for itself: a user's case neither keeps a clause alive nor contradicts it.
+                if let (MentionKind::Binds, Some(reason)) = (mention.kind, &clause.value.untested) {
+                    let (clause, reason) = (mention.name.clone(), reason.clone());
+                    errors.push(place.error(Mistake::Undecidable { clause, reason }));
+                }
+                continue;
+            }
             match mention.kind {
                 MentionKind::Binds => {
                     self.binding.entry(mention.name.clone()).or_insert(place);
@@ -314,6 +341,9 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
         keep(&mut scenario.clauses);
         for step in &mut scenario.steps {
             keep(&mut step.witness);
+            if let Some(same_as) = &mut step.same_as {
+                keep(&mut same_as.clauses);
+            }
         }
     }
     Contract {

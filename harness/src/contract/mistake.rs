@@ -123,6 +123,35 @@ pub enum Mistake {
     /// A step that does nothing, or two things.
     #[error("a step has exactly one of call, settle, observe, launch, pass and rest")]
     StepShape,
+    /// A table of the contract in a file that a user adds.
+    #[error("[{table}] belongs to the contract; a file of scenarios holds [[scenario]] tables alone")]
+    OnlyScenarios {
+        /// The table.
+        table: String,
+    },
+    /// A call of a user's scenario that would leave something behind.
+    #[error(
+        "{action:?} brings something into being that nobody would remove; an instance is launched by a fixture or \
+         a launch step"
+    )]
+    Creates {
+        /// The action.
+        action: String,
+    },
+    /// Calls that run at once have several answers.
+    #[error("a step with \"together\" has several answers and is not compared: no \"label\", no \"same-as\"")]
+    ComparedAtOnce,
+    /// A user's step that is to decide a clause which no answer can show.
+    #[error("{clause} cannot be decided by a step: {reason}")]
+    Undecidable {
+        /// The clause.
+        clause: String,
+        /// Why it is untested.
+        reason: String,
+    },
+    /// Bytes that are no text.
+    #[error("it is not UTF-8")]
+    NotUtf8,
     /// Two rows of one name that hold at the same time.
     #[error("duplicate {noun} {name:?} (first in {first})")]
     Duplicate {

@@ -14,6 +14,7 @@ use crate::call::Form;
 mod document;
 mod embedded;
 mod load;
+pub mod manual;
 mod mistake;
 mod pattern;
 mod range;
@@ -21,7 +22,8 @@ mod rows;
 pub mod vocabulary;
 
 pub use embedded::EMBEDDED;
-pub use load::{embedded, load};
+pub use load::{embedded, extended, load};
+pub use manual::Key;
 pub use mistake::{LoadError, LoadErrors, Mistake};
 pub use pattern::Pattern;
 pub use vocabulary::{Check, Condition, State};
@@ -346,6 +348,25 @@ pub struct Step {
     /// The plain form of what a later step varies. If it fails, the witness clauses of the case cannot be told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub control: bool,
+    /// A name for the answer, for later steps to be compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What the answer must be the same as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<SameAs>,
+}
+
+/// What the answer of a call must be the same as. Compared are the status, the error code, and who went from which
+/// state to which; not messages and not the order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SameAs {
+    /// The labels of earlier calls of the case. The answers of several are taken together, as of singles for a batch.
+    pub labels: Vec<String>,
+    /// Which instance of this call stands for which of the earlier ones: names in a scenario, ids in a journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<(String, String)>,
+    /// The clauses that promise it.
+    pub clauses: Vec<ClauseId>,
 }
 
 /// What a step does. Text may hold `{a}` for the id of fixture `a`, `{a.spot}` for its Spot request, `{a.upper}` for
@@ -417,6 +438,19 @@ impl Clause {
     /// Whether a violation of this clause fails a run by default: MUST, and documented or recorded.
     pub fn decides(&self) -> bool {
         self.level >= Level::MustNot && self.confidence >= Confidence::default()
+    }
+}
+
+impl From<Act> for Step {
+    /// A step that does this and nothing besides.
+    fn from(act: Act) -> Self {
+        Step {
+            act,
+            witness: Vec::new(),
+            control: false,
+            label: None,
+            same_as: None,
+        }
     }
 }
 

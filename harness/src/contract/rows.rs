@@ -23,6 +23,9 @@ use crate::call::Form;
 mod scenario;
 mod values;
 
+pub(super) use scenario::Part;
+pub(super) use values::words;
+
 /// All rows of all files, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -41,6 +44,8 @@ pub(super) struct Rows {
 #[derive(Debug)]
 pub(super) struct Row<T> {
     pub(super) place: Place,
+    /// Whether a user added it to the contract.
+    pub(super) added: bool,
     /// The months in which it holds.
     pub(super) range: Range,
     /// Whether a field was replaced, after its mistake was told: what the row says is then not what was meant.
@@ -76,8 +81,23 @@ pub(super) enum MentionKind {
     Source,
 }
 
+/// Which tables a file may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tables {
+    /// All of them: a file of the contract.
+    All,
+    /// Scenarios alone: a file that a user adds.
+    Scenarios,
+}
+
 /// Reads one file into the rows.
-pub(super) fn read(file: &str, document: &[Entry], rows: &mut Rows, errors: &mut Vec<LoadError>) {
+pub(super) fn read(
+    file: &str,
+    tables: Tables,
+    document: &[Entry],
+    rows: &mut Rows,
+    errors: &mut Vec<LoadError>,
+) {
     const TABLES: &[&str] = &[
         "action",
         "parameter",
@@ -89,12 +109,24 @@ pub(super) fn read(file: &str, document: &[Entry], rows: &mut Rows, errors: &mut
         "scenario",
         "source",
     ];
+    const OWN: &[&str] = &["scenario"];
     let mut reader = Reader {
         file,
+        tables,
         errors,
         mentions: Vec::new(),
     };
     for entry in document {
+        if tables == Tables::Scenarios && !OWN.contains(&entry.key.as_str()) {
+            let mistake = if TABLES.contains(&entry.key.as_str()) {
+                let table = entry.key.clone();
+                Mistake::OnlyScenarios { table }
+            } else {
+                Mistake::unknown_key("a file of scenarios", &entry.key, OWN)
+            };
+            reader.wrong(entry.line, mistake);
+            continue;
+        }
         if entry.key == "action" {
             let row = reader.row(&entry.node, Reader::action);
             rows.actions.push(row);
@@ -147,6 +179,7 @@ impl fmt::Display for Place {
 /// Reads values and writes down what is wrong with them.
 struct Reader<'a> {
     file: &'a str,
+    tables: Tables,
     errors: &'a mut Vec<LoadError>,
     mentions: Vec<Mention>,
 }
@@ -175,6 +208,7 @@ impl Reader<'_> {
         let (value, range) = read(self, node);
         Row {
             mended: self.errors.len() > before,
+            added: self.tables == Tables::Scenarios,
             place: Place {
                 file: self.file.to_owned(),
                 line: node.line,

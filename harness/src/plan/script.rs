@@ -172,15 +172,7 @@ impl Script {
             purpose: "A random script.".to_owned(),
             clauses: Vec::new(),
             fixtures: Vec::new(),
-            steps: self
-                .steps
-                .into_iter()
-                .map(|act| Step {
-                    act,
-                    witness: Vec::new(),
-                    control: false,
-                })
-                .collect(),
+            steps: self.steps.into_iter().map(Step::from).collect(),
         }
     }
 

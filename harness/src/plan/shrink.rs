@@ -302,14 +302,6 @@ mod tests {
     use crate::contract::Step;
     use crate::plan::script::{Features, Script};
 
-    fn step(act: Act) -> Step {
-        Step {
-            act,
-            witness: Vec::new(),
-            control: false,
-        }
-    }
-
     fn stop(ids: &[&str], more: &[(&str, &str)]) -> Act {
         let ids = ids
             .iter()
@@ -331,7 +323,7 @@ mod tests {
             purpose: "x".to_owned(),
             clauses: Vec::new(),
             fixtures: Vec::new(),
-            steps: steps.into_iter().map(step).collect(),
+            steps: steps.into_iter().map(Step::from).collect(),
         }
     }
 

@@ -377,6 +377,13 @@ fn step_in_words(step: &Step) -> String {
     if !step.witness.is_empty() {
         let _ = write!(out, "  [decides {}]", ids(&step.witness));
     }
+    if let Some(label) = &step.label {
+        let _ = write!(out, "  [{label}]");
+    }
+    if let Some(same_as) = &step.same_as {
+        let (labels, clauses) = (same_as.labels.join(" and "), ids(&same_as.clauses));
+        let _ = write!(out, "  [answered as {labels}: {clauses}]");
+    }
     out
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use crate::contract::Contract;
 
 pub mod exit;
+pub mod form;
 pub mod json;
 pub mod junit;
 pub mod list;

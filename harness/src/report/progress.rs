@@ -121,6 +121,7 @@ mod tests {
             edition: Edition::Current,
             seed: 0,
             cases: 2,
+            scenarios: Vec::new(),
             left_out: 0,
             at_ms: 0,
         }));

@@ -189,6 +189,9 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
     if run.seed != DEFAULT_SEED {
         let _ = write!(out, " --seed {}", run.seed);
     }
+    for scenarios in &run.scenarios {
+        let _ = write!(out, " --scenarios {}", quote(scenarios));
+    }
     // What was made of a script is found and made again by playing the script.
     let numbered = case.strip_prefix("random/").and_then(|rest| rest.split_once('/'));
     match numbered {

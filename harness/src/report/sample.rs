@@ -103,11 +103,7 @@ pub(super) fn contract() -> Contract {
             .collect(),
         form: Form::default(),
     };
-    let step = |act| Step {
-        act,
-        witness: Vec::new(),
-        control: false,
-    };
+    let step = Step::from;
     let spot = FixtureKind {
         market: Market::OneTimeSpot,
         ..FixtureKind::default()
@@ -186,6 +182,7 @@ pub(super) fn run() -> RunStarted {
         edition: Edition::Current,
         seed: 0,
         cases: 4,
+        scenarios: Vec::new(),
         left_out: 0,
         at_ms: 1_000_000,
     }
@@ -358,6 +355,8 @@ impl Played<'_> {
             intent: Intent::Call,
             witness: Vec::new(),
             control: false,
+            label: None,
+            same_as: None,
         }));
         events.extend(
             self.exchanges

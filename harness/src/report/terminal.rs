@@ -11,7 +11,7 @@
 //!       curl      a=$(curl …
 //!       aws       a=$(aws ec2 run-instances …
 //!
-//! 161 clauses: 120 held · 1 failed · 4 not reached · 30 untested · 6 not in this edition
+//! 164 clauses: 120 held · 1 failed · 4 not reached · 30 untested · 6 not in this edition
 //! 200 cases: 196 passed · 4 failed
 //! 1234 requests in 3.2 s to http://127.0.0.1:5000 (edition current, seed 7)
 //!

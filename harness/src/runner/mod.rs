@@ -145,6 +145,8 @@ pub async fn run(
             min_confidence: shared.options.min_confidence,
             seed: shared.options.seed,
             cases: plan.cases.len() + plan.wire.len(),
+            // Where cases come from is not known here.
+            scenarios: Vec::new(),
             left_out: plan.left_out,
             at_ms: shared.options.endpoint.now_ms(),
         }))

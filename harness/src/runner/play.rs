@@ -11,7 +11,7 @@ use super::names::CaseNames;
 use super::teller::Teller;
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, Heard};
-use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State, Step};
+use crate::contract::{Act, CallTemplate, FixtureKind, SameAs, Scenario, State, Step};
 use crate::endpoint::Endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
@@ -155,11 +155,7 @@ impl Player<'_> {
         }
         // The last look: whatever no step meant to change is as it was.
         if !self.launched.is_empty() {
-            let look = Step {
-                act: Act::Observe,
-                witness: Vec::new(),
-                control: false,
-            };
+            let look = Step::from(Act::Observe);
             self.step(self.case.steps.len() + 1, &look).await?;
         }
         Ok(())
@@ -323,6 +319,8 @@ impl Player<'_> {
             intent: intent.clone(),
             witness: step.witness.clone(),
             control: step.control,
+            label: step.label.clone(),
+            same_as: step.same_as.as_ref().map(|same_as| self.by_id(same_as)),
         };
         if self.manner.teller.listens() {
             self.manner.teller.tell(Event::StepStarted(started.clone())).await;
@@ -346,6 +344,19 @@ impl Player<'_> {
         match self.judge.blocked() {
             None => Ok(()),
             Some(reason) => Err(Ending::Unsupported(reason.to_owned())),
+        }
+    }
+
+    /// The same with ids in the place of names.
+    fn by_id(&self, same_as: &SameAs) -> SameAs {
+        let id = |name: &String| self.names.id(name).unwrap_or_default().to_owned();
+        SameAs {
+            instances: same_as
+                .instances
+                .iter()
+                .map(|(here, there)| (id(here), id(there)))
+                .collect(),
+            ..same_as.clone()
         }
     }
 
@@ -500,9 +511,10 @@ impl Player<'_> {
 
 /// Ids of a length that the service never gave out.
 fn is_no_id_of_anybody(value: &str) -> bool {
-    value
-        .strip_prefix("i-")
-        .is_some_and(|digits| !matches!(digits.len(), 8 | 17) && !digits.contains('{'))
+    // Blanks and other signs around an id are no part of it.
+    value.strip_prefix("i-").is_some_and(|digits| {
+        !matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 fn missing_credentials(auth: Auth) -> String {

@@ -522,14 +522,7 @@ fn probe_case(name: &str, kind: FixtureKind, acts: Vec<Act>) -> Scenario {
         purpose: format!("Is there {name} to play with?"),
         clauses: Vec::new(),
         fixtures: vec![("a".to_owned(), kind)],
-        steps: acts
-            .into_iter()
-            .map(|act| Step {
-                act,
-                witness: Vec::new(),
-                control: false,
-            })
-            .collect(),
+        steps: acts.into_iter().map(Step::from).collect(),
     }
 }
 

@@ -170,6 +170,8 @@ impl Player<'_> {
             intent: Intent::Wire(aim),
             witness: Vec::new(),
             control: false,
+            label: None,
+            same_as: None,
         };
         self.shared.tell(Event::StepStarted(started.clone())).await;
         let wired = self.exchange(number, address, id, build).await?;

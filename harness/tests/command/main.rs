@@ -10,5 +10,6 @@ mod hostile;
 mod interrupt;
 mod journals;
 mod runs;
+mod scenarios;
 mod servers;
 mod usage;

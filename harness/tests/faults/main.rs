@@ -7,6 +7,7 @@ mod dry_runs;
 mod kinds;
 mod mock;
 mod pristine;
+mod relations;
 mod requests;
 mod shapes;
 mod sights;
@@ -238,6 +239,7 @@ fn table() -> impl Iterator<Item = &'static Fault> {
         dry_runs::FAULTS,
         kinds::FAULTS,
         sights::FAULTS,
+        relations::FAULTS,
     ]
     .into_iter()
     .flatten()

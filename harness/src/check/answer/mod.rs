@@ -15,6 +15,7 @@ use crate::protocol::xml::Element;
 mod refusal;
 mod words;
 
+pub(super) use refusal::bare;
 use refusal::{certain, is_tolerant};
 use words::{items_in_words, refusals_in_words};
 

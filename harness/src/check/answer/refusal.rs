@@ -418,7 +418,7 @@ fn is_passing_fault(code: &str, status: u16) -> bool {
         )
 }
 
-fn bare(code: &str) -> &str {
+pub(in crate::check) fn bare(code: &str) -> &str {
     code.strip_prefix("Client.")
         .or_else(|| code.strip_prefix("Server."))
         .unwrap_or(code)

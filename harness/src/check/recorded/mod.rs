@@ -68,6 +68,8 @@ fn step(sample: &Sample, intent: Intent) -> StepStarted {
         intent,
         witness: Vec::new(),
         control: false,
+        label: None,
+        same_as: None,
     }
 }
 

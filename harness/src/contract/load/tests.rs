@@ -2,9 +2,11 @@
 
 #![expect(clippy::panic, reason = "a test that fails says what it saw")]
 
+mod added;
 mod mistakes;
 
 use super::super::{Act, Check, Condition, Demand, Level, Market, Root, Scenario, State};
+use super::super::{Key, manual};
 use super::*;
 use crate::call::{Auth, Method};
 
@@ -371,7 +373,7 @@ fn embedded_rows() -> Rows {
     let (mut rows, mut errors) = (Rows::default(), Vec::new());
     for (file, text) in EMBEDDED {
         let document = document::parse(text).expect("the embedded specs are TOML");
-        rows::read(file, &document, &mut rows, &mut errors);
+        rows::read(file, Tables::All, &document, &mut rows, &mut errors);
     }
     check_names(&rows, &mut errors);
     assert_eq!(errors, []);
@@ -379,11 +381,11 @@ fn embedded_rows() -> Rows {
 }
 
 #[test]
-fn the_evidence_has_161_clauses_and_the_specs_have_these_and_six_of_the_wire() {
+fn the_evidence_has_161_clauses_and_the_specs_have_these_six_of_the_wire_and_three_of_the_relations() {
     let rows = embedded_rows();
     let ids: HashSet<&str> = rows.clauses.iter().map(|row| row.value.id.as_str()).collect();
-    assert_eq!(ids.len(), 161 + 6);
-    assert_eq!(rows.clauses.len(), 161 + 6);
+    assert_eq!(ids.len(), 161 + 6 + 3);
+    assert_eq!(rows.clauses.len(), 161 + 6 + 3);
 }
 
 #[test]

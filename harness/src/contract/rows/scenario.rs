@@ -1,17 +1,13 @@
 //! The scenarios of the specs files: fixtures, steps, and the calls in them.
 
+use super::super::manual::{self, DECOYS, PARTS, STEPS};
+use super::super::{Key, SameAs};
 use super::*;
 
 /// Scenarios.
 impl Reader<'_> {
     pub(super) fn scenario(&mut self, node: &Node) -> (Scenario, Range) {
-        let table = self.table(
-            "scenario",
-            node,
-            &[
-                "name", "purpose", "clauses", "since", "until", "fixtures", "steps",
-            ],
-        );
+        let table = self.keyed("scenario", node, manual::SCENARIO);
         let name = self.filled(&table, "name");
         let in_path = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'/';
         let gap = !name.is_empty() && name.split('/').any(str::is_empty);
@@ -24,14 +20,20 @@ impl Reader<'_> {
             .map(|node| self.fixtures(node))
             .unwrap_or_default();
         let mut names: Vec<String> = fixtures.iter().map(|(name, _)| name.clone()).collect();
+        let mut labels = Vec::new();
         let steps = self
             .need_some(&table, "steps")
             .iter()
-            .map(|node| self.step(node, &mut names))
+            .map(|node| self.step(node, &mut names, &mut labels))
             .collect();
+        // Every case of our own is there for a clause; a user may just want to see what is answered.
+        let clauses = match (table.get("clauses"), self.tables) {
+            (None, Tables::Scenarios) => Vec::new(),
+            (_, Tables::Scenarios | Tables::All) => self.clauses(&table, "clauses", MentionKind::Lists),
+        };
         let scenario = Scenario {
             purpose: self.filled(&table, "purpose"),
-            clauses: self.clauses(&table, "clauses", MentionKind::Lists),
+            clauses,
             steps,
             fixtures,
             name,
@@ -72,18 +74,7 @@ impl Reader<'_> {
                 ..FixtureKind::default()
             };
         }
-        let table = self.table(
-            "fixture",
-            node,
-            &[
-                "state",
-                "market",
-                "root",
-                "stop-protected",
-                "termination-protected",
-                "hibernation",
-            ],
-        );
+        let table = self.keyed("fixture", node, manual::FIXTURE);
         let plain = FixtureKind::default();
         let mut truth = |key| table.get(key).is_some_and(|node| self.truth(key, node));
         let [stop_protected, termination_protected, hibernation] =
@@ -107,33 +98,13 @@ impl Reader<'_> {
         }
     }
 
-    /// A step. A launch adds to the names that later steps may use.
-    fn step(&mut self, node: &Node, names: &mut Vec<String>) -> Step {
-        const VERBS: &[&str] = &["call", "settle", "observe", "launch", "pass", "rest"];
-        const CALL: &[&str] = &[
-            "call",
-            "ids",
-            "dry-run",
-            "force",
-            "hibernate",
-            "skip-os-shutdown",
-            "params",
-            "form",
-            "omit",
-            "together",
-            "witness",
-            "control",
-        ];
-        const SETTLE: &[&str] = &["settle", "state", "witness"];
-        const OBSERVE: &[&str] = &["observe", "witness"];
-        const LAUNCH: &[&str] = &["launch", "kind"];
-        const PASS: &[&str] = &["pass"];
-        const REST: &[&str] = &["rest", "witness"];
+    /// A step. A launch adds to the names that later steps may use, a label to those that they are compared with.
+    fn step(&mut self, node: &Node, names: &mut Vec<String>, labels: &mut Vec<String>) -> Step {
         let verbs: Vec<&str> = match &node.value {
             Value::Table(entries) => entries
                 .iter()
                 .map(|entry| entry.key.as_str())
-                .filter(|key| VERBS.contains(key))
+                .filter(|key| STEPS.iter().any(|(verb, _)| verb == key))
                 .collect(),
             Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::List(_) | Value::Other(_) => {
                 Vec::new()
@@ -141,7 +112,7 @@ impl Reader<'_> {
         };
         let (table, act) = match verbs.as_slice() {
             ["call"] => {
-                let table = self.table("step", node, CALL);
+                let table = self.keyed("step", node, manual::CALL);
                 let template = self.call(&table, names);
                 let together = table
                     .get("together")
@@ -153,12 +124,12 @@ impl Reader<'_> {
                 (table, act)
             }
             ["settle"] => {
-                let table = self.table("step", node, SETTLE);
+                let table = self.keyed("step", node, manual::SETTLE);
                 let act = self.settle(&table, names);
                 (table, act)
             }
             ["launch"] => {
-                let table = self.table("step", node, LAUNCH);
+                let table = self.keyed("step", node, manual::LAUNCH);
                 let name = self.filled(&table, "launch");
                 let line = table.get("launch").map_or(node.line, |node| node.line);
                 self.instance_name(line, &name);
@@ -176,7 +147,7 @@ impl Reader<'_> {
                 (table, Act::Launch(name, kind))
             }
             ["pass"] => {
-                let table = self.table("step", node, PASS);
+                let table = self.keyed("step", node, manual::PASS);
                 let ms = table
                     .get("pass")
                     .and_then(|node| self.number("pass", node, 1, LONGEST_PASS_MS));
@@ -184,10 +155,10 @@ impl Reader<'_> {
             }
             [verb @ ("observe" | "rest")] => {
                 let (keys, act) = match *verb {
-                    "rest" => (REST, Act::Rest),
-                    _ => (OBSERVE, Act::Observe),
+                    "rest" => (manual::REST, Act::Rest),
+                    _ => (manual::OBSERVE, Act::Observe),
                 };
-                let table = self.table("step", node, keys);
+                let table = self.keyed("step", node, keys);
                 if table.get(verb).is_some_and(|node| !self.truth(verb, node)) {
                     self.wrong(node.line, Mistake::StepShape);
                 }
@@ -207,6 +178,21 @@ impl Reader<'_> {
                 (table, Act::Observe)
             }
         };
+        let same_as = table.get("same-as").map(|node| self.same_as(node, names, labels));
+        let label = table.get("label").map(|_| self.filled(&table, "label"));
+        if let (Act::Together(..), Some(key)) = (&act, table.get("label").or_else(|| table.get("same-as"))) {
+            self.wrong(key.line, Mistake::ComparedAtOnce);
+        }
+        if let Some(label) = &label {
+            if labels.contains(label) {
+                let line = table.get("label").map_or(table.line, |node| node.line);
+                let first = "this scenario".to_owned();
+                let noun = "label";
+                let name = label.clone();
+                self.wrong(line, Mistake::Duplicate { noun, name, first });
+            }
+            labels.push(label.clone());
+        }
         Step {
             act,
             witness: table
@@ -216,6 +202,53 @@ impl Reader<'_> {
             control: table
                 .get("control")
                 .is_some_and(|node| self.truth("control", node)),
+            label,
+            same_as,
+        }
+    }
+
+    /// What an answer is compared with: calls that stand before it.
+    fn same_as(&mut self, node: &Node, names: &[String], labels: &[String]) -> SameAs {
+        let table = self.keyed("same-as", node, manual::SAME_AS);
+        let known = |reader: &mut Self, key, noun, node: &Node, known: &[String]| {
+            let text = reader.text(key, node)?;
+            if !known.iter().any(|known| known == text) {
+                let known = known.iter().map(String::as_str);
+                reader.wrong(node.line, Mistake::unknown_word(noun, text, known));
+            }
+            Some(text.to_owned())
+        };
+        let nodes = self.need_some(&table, "labels");
+        let compared = nodes
+            .iter()
+            .filter_map(|node| known(self, "labels", "label of an earlier step", node, labels))
+            .collect();
+        let mut instances = Vec::new();
+        if let Some(node) = table.get("instances") {
+            let Value::Table(entries) = &node.value else {
+                self.wrong_type("instances", node, "a table");
+                return SameAs::default();
+            };
+            for entry in entries {
+                if !names.contains(&entry.key) {
+                    let known = names.iter().map(String::as_str);
+                    self.wrong(entry.line, Mistake::unknown_word("fixture", &entry.key, known));
+                }
+                if let Some(there) = known(self, "instances", "fixture", &entry.node, names) {
+                    instances.push((entry.key.clone(), there));
+                }
+            }
+        }
+        let clauses = self
+            .need_some(&table, "clauses")
+            .first()
+            .and_then(|_| table.get("clauses"))
+            .map(|node| self.mention_clauses("clauses", node, MentionKind::Binds))
+            .unwrap_or_default();
+        SameAs {
+            labels: compared,
+            instances,
+            clauses,
         }
     }
 
@@ -242,6 +275,9 @@ impl Reader<'_> {
 
     fn call(&mut self, table: &Table<'_>, fixtures: &[String]) -> CallTemplate {
         let mut action = Some(self.filled(table, "call"));
+        if let (Some(action), Some(node)) = (&action, table.get("call")) {
+            self.may_be_called(node.line, action);
+        }
         let mut params = Vec::new();
         let ids = table
             .get("ids")
@@ -274,8 +310,13 @@ impl Reader<'_> {
             if let Value::List(pair) = &node.value
                 && let [name, value] = pair.as_slice()
             {
+                let line = value.line;
                 let name = self.text("params", name).unwrap_or_default().to_owned();
-                params.push((name, self.holed("params", value, fixtures).unwrap_or_default()));
+                let value = self.holed("params", value, fixtures).unwrap_or_default();
+                if name.trim().eq_ignore_ascii_case("action") {
+                    self.may_be_called(line, &value);
+                }
+                params.push((name, value));
             } else {
                 self.wrong_type("params", node, "a list of pairs of a name and a value");
             }
@@ -296,12 +337,24 @@ impl Reader<'_> {
         CallTemplate { action, params, form }
     }
 
+    /// What a user's call creates, nobody would remove: only what a launch brings into being is.
+    fn may_be_called(&mut self, line: usize, action: &str) {
+        let lower = action.trim().to_ascii_lowercase();
+        let creates = CREATING.iter().any(|verb| lower.starts_with(verb));
+        if self.tables == Tables::Scenarios && creates {
+            let action = action.to_owned();
+            self.wrong(line, Mistake::Creates { action });
+        }
+    }
+
+    /// A table with the keys of the manual.
+    fn keyed<'n>(&mut self, name: &'static str, node: &'n Node, keys: &[Key]) -> Table<'n> {
+        let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+        self.table(name, node, &names)
+    }
+
     fn form(&mut self, node: &Node) -> Form {
-        let table = self.table(
-            "form",
-            node,
-            &["method", "version", "content-type", "order", "encoding", "auth"],
-        );
+        let table = self.keyed("form", node, manual::FORM);
         let plain = Form::default();
         let mut text = |key, plain| match table.get(key).and_then(|node| self.text(key, node)) {
             Some(text) => Some(text.to_owned()),
@@ -356,8 +409,18 @@ impl Reader<'_> {
 /// Nobody needs more time than an hour, and nobody waits for it.
 const LONGEST_PASS_MS: i64 = 3_600_000;
 
-/// The references that name no instance; `unknown` may be followed by a number.
-const DECOYS: &[&str] = &["short", "unknown", "unknown2"];
+/// How the names of actions begin that bring something into being.
+const CREATING: &[&str] = &[
+    "allocate",
+    "copy",
+    "create",
+    "import",
+    "provision",
+    "purchase",
+    "register",
+    "request",
+    "run",
+];
 
 fn is_decoy(name: &str) -> bool {
     let numbered = name
@@ -368,9 +431,8 @@ fn is_decoy(name: &str) -> bool {
 
 /// Whether a reference is to a part of a fixture: its Spot request, or its id in upper case.
 fn is_part(name: &str, fixtures: &[String]) -> bool {
-    name.split_once('.').is_some_and(|(fixture, part)| {
-        fixtures.iter().any(|known| known == fixture) && matches!(part, "spot" | "upper")
-    })
+    name.split_once('.')
+        .is_some_and(|(fixture, part)| fixtures.iter().any(|known| known == fixture) && PARTS.contains(&part))
 }
 
 /// `{unknown1..100}` written out; any other text as it is.
@@ -389,7 +451,7 @@ fn spread(text: &str) -> Vec<String> {
 /// A part of a call that can be left out.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Part {
+pub(in super::super) enum Part {
     Action,
     Version,
     ContentType,

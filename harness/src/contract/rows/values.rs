@@ -267,6 +267,15 @@ impl Reader<'_> {
     }
 }
 
+/// The words of one of our enums, in its order.
+pub(in super::super) fn words<T: DeserializeOwned>() -> &'static [&'static str] {
+    // No word holds a blank.
+    match T::deserialize(IntoDeserializer::<NoSuchWord>::into_deserializer(" ")) {
+        Err(NoSuchWord(known)) => known,
+        Ok(_) => &[],
+    }
+}
+
 /// What serde says of a word that an enum does not have: the words it has.
 #[derive(Debug)]
 struct NoSuchWord(&'static [&'static str]);

@@ -1,0 +1,356 @@
+//! Relations: an answer against earlier answers of the same case. What is right is not asked; only whether two calls
+//! that mean the same are answered the same.
+//!
+//! The status, the error code, and who went from which state to which are compared, after instances are renamed.
+//! Messages, request ids and the order of items are not. The oracle is heard on one thing alone: where the states of
+//! the instances may move by themselves, two answers that are both allowed are no difference, however they differ.
+
+use std::collections::BTreeSet;
+
+use super::CaseJudge;
+use super::answer::{Answered, bare};
+use super::sheet::{Sheet, Weight};
+use super::text::one_line;
+use crate::call::Call;
+use crate::contract::SameAs;
+use crate::journal::StepStarted;
+use crate::model::{self, Belief, Fleet};
+use crate::protocol::reply::{self, Body, Reply};
+
+/// What is kept of an answer for later ones to be compared with.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    step: usize,
+    told: Told,
+    /// What was believed of the instances that the call named.
+    named: Fleet,
+    /// Whether the contract allows it.
+    allowed: bool,
+    /// Whether the instances of the call may have moved by themselves, so that another answer would be allowed too.
+    open: bool,
+}
+
+/// What an answer tells, as far as it is compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    /// It was carried out.
+    Accepted { status: u16, items: BTreeSet<Item> },
+    /// It was refused; the code is empty if there is none.
+    Refused { status: u16, code: String },
+    /// A success that is no answer of this action: the name of its root, or none.
+    Foreign { status: u16, root: String },
+    /// A fault of the server, or throttling: it tells nothing of the call.
+    Nothing,
+}
+
+/// Who went from which state to which; what is missing is empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Item {
+    id: String,
+    previous: String,
+    current: String,
+}
+
+/// So many items of an answer are shown.
+const SHOWN: usize = 12;
+
+impl CaseJudge {
+    /// Compares an answer with those it must be the same as, and keeps it if it has a label.
+    pub(super) fn relate(
+        &mut self,
+        sheet: &mut Sheet<'_>,
+        step: &StepStarted,
+        action: &str,
+        answer: Option<(&Call, &Answered, &Reply)>,
+    ) {
+        let kept = answer.map(|(call, answered, reply)| Kept {
+            step: step.step,
+            told: Told::of(action, reply),
+            named: self
+                .fleet
+                .iter()
+                .filter(|(id, _)| answered.named.contains(*id))
+                .map(|(id, belief)| (id.clone(), belief.clone()))
+                .collect(),
+            allowed: answered.wrong.is_none() && answered.misstated.is_none(),
+            open: self.is_open(action, call),
+        });
+        if let Some(same_as) = &step.same_as {
+            self.compare(sheet, same_as, kept.as_ref());
+        }
+        if let (Some(label), Some(kept)) = (&step.label, kept) {
+            self.kept.insert(label.clone(), kept);
+        }
+    }
+
+    fn compare(&self, sheet: &mut Sheet<'_>, same_as: &SameAs, here: Option<&Kept>) {
+        let clauses = self.judge.roll.places(&same_as.clauses);
+        let there: Vec<&Kept> = same_as
+            .labels
+            .iter()
+            .filter_map(|label| self.kept.get(label))
+            .collect();
+        let Some(here) = here.filter(|here| here.told != Told::Nothing) else {
+            sheet.unknown(
+                &clauses,
+                "the same answer as before",
+                "nothing came that tells of the call",
+            );
+            return;
+        };
+        let silent = there.iter().any(|kept| kept.told == Told::Nothing);
+        if silent || there.is_empty() || there.len() < same_as.labels.len() {
+            let why = "the call that it is compared with was not answered";
+            sheet.unknown(&clauses, "the same answer as before", why);
+            return;
+        }
+        let expected = Told::together(&there, &same_as.instances);
+        let explained = || {
+            let open = here.open || there.iter().any(|kept| kept.open);
+            open && here.allowed && there.iter().all(|kept| kept.allowed)
+        };
+        if expected.contains(&here.told) || explained() {
+            sheet.held(&clauses);
+            return;
+        }
+        if let Some(id) = unlike(here, &there, &same_as.instances) {
+            // Where an earlier call did what it may not, that is a finding already, and all that follows from it.
+            if there.iter().any(|kept| !kept.allowed) {
+                return;
+            }
+            let why = format!("{id} was not then as it is now, or not in it");
+            sheet.unknown(&clauses, "the same answer as before", &why);
+            return;
+        }
+        let steps: Vec<String> = there.iter().map(|kept| kept.step.to_string()).collect();
+        let expected: Vec<String> = expected.iter().map(Told::in_words).collect();
+        let allowed = format!("as in step {}: {}", steps.join(" and "), expected.join(" or "));
+        sheet.deviates(&clauses, Weight::Full, &allowed, &here.told.in_words());
+    }
+
+    /// Whether time alone may change how a call is answered.
+    fn is_open(&self, action: &str, call: &Call) -> bool {
+        let contract = &self.judge.contract;
+        let reading = model::read(contract, &self.fleet, call);
+        let expectation = model::expect(contract, &self.fleet, action, &reading);
+        let uncertain = expectation.refusals.iter().any(|active| !active.certain);
+        let several = |rule: &model::ItemRule<'_>| {
+            let answers = rule.rows.iter().flat_map(|(_, row)| &row.answers);
+            answers.filter(|answer| !answer.odd).count() > 1
+        };
+        uncertain || expectation.items.values().any(several)
+    }
+}
+
+/// An instance of this call that its counterpart in the earlier ones was not like, whatever is to blame for that; or
+/// one that has none, although none of them was refused.
+fn unlike<'k>(here: &'k Kept, there: &[&Kept], instances: &[(String, String)]) -> Option<&'k str> {
+    let accepted = there
+        .iter()
+        .all(|kept| matches!(kept.told, Told::Accepted { .. }));
+    let differs = |id: &str, belief: &Belief| {
+        let stand_in = instances.iter().find(|(stand_in, _)| stand_in == id);
+        let counterpart = stand_in.map_or(id, |(_, there)| there.as_str());
+        let mut then = there
+            .iter()
+            .filter_map(|kept| kept.named.get(counterpart))
+            .peekable();
+        let alone = then.peek().is_none();
+        (alone && accepted) || then.any(|then| then != belief)
+    };
+    here.named
+        .iter()
+        .find(|(id, belief)| differs(id, belief))
+        .map(|(id, _)| id.as_ref())
+}
+
+impl Told {
+    fn of(action: &str, reply: &Reply) -> Told {
+        let status = reply.status;
+        let root = reply.root();
+        if status >= 500 {
+            return Told::Nothing;
+        }
+        if !(200..300).contains(&status) {
+            let errors = match &reply.body {
+                Body::Document(document) => reply::errors(&document.root),
+                Body::Empty | Body::Unreadable { .. } => None,
+            };
+            let code = errors
+                .and_then(|errors| errors.errors.into_iter().next()?.code)
+                .unwrap_or_default();
+            return Told::Refused {
+                status,
+                code: bare(code).to_owned(),
+            };
+        }
+        match root {
+            Some(root) if root.name.strip_suffix("Response") == Some(action) => Told::Accepted {
+                status,
+                items: reply::state_changes(root).items.iter().map(Item::of).collect(),
+            },
+            root => Told::Foreign {
+                status,
+                root: root.map(|root| root.name.clone()).unwrap_or_default(),
+            },
+        }
+    }
+
+    /// What one call may answer that stands for all of these: whatever refused one of them, or else all that they did.
+    /// `instances` says who stands for whom.
+    fn together(parts: &[&Kept], instances: &[(String, String)]) -> BTreeSet<Told> {
+        let refused: BTreeSet<Told> = parts
+            .iter()
+            .map(|kept| &kept.told)
+            .filter(|told| !matches!(told, Told::Accepted { .. }))
+            .cloned()
+            .collect();
+        if !refused.is_empty() {
+            return refused;
+        }
+        let mut statuses = BTreeSet::new();
+        let mut all = BTreeSet::new();
+        for kept in parts {
+            if let Told::Accepted { status, items } = &kept.told {
+                statuses.insert(*status);
+                all.extend(items.iter().flat_map(|item| item.renamed(instances)));
+            }
+        }
+        let accepted = |status| Told::Accepted {
+            status,
+            items: all.clone(),
+        };
+        statuses.into_iter().map(accepted).collect()
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Told::Accepted { status, items } => {
+                let words: Vec<String> = items.iter().take(SHOWN).map(Item::in_words).collect();
+                let more = if items.len() > SHOWN { ", …" } else { "" };
+                format!("{status} [{}{more}]", words.join(", "))
+            }
+            Told::Refused { status, code } if code.is_empty() => format!("{status} without an error code"),
+            Told::Refused { status, code } => format!("{status} {}", one_line(code, 80)),
+            Told::Foreign { status, root } if root.is_empty() => format!("{status} without a document"),
+            Told::Foreign { status, root } => format!("{status} <{}>", one_line(root, 80)),
+            Told::Nothing => "no answer".to_owned(),
+        }
+    }
+}
+
+impl Item {
+    fn of(change: &reply::StateChange<'_>) -> Item {
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Item {
+            id: owned(change.id),
+            previous: owned(change.previous_name()),
+            current: owned(change.current_name()),
+        }
+    }
+
+    /// The same under the id of whoever stands for the instance, or under its own.
+    fn renamed(&self, instances: &[(String, String)]) -> Vec<Item> {
+        let stand_ins: Vec<Item> = instances
+            .iter()
+            .filter(|(_, there)| *there == self.id)
+            .map(|(here, _)| Item {
+                id: here.clone(),
+                ..self.clone()
+            })
+            .collect();
+        if stand_ins.is_empty() {
+            vec![self.clone()]
+        } else {
+            stand_ins
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let or_none = |text: &str| match text {
+            "" => "?".to_owned(),
+            text => one_line(text, 40),
+        };
+        format!(
+            "{}: {} → {}",
+            or_none(&self.id),
+            or_none(&self.previous),
+            or_none(&self.current)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(status: u16, items: &[(&str, &str, &str)]) -> Told {
+        let item = |(id, previous, current): &(&str, &str, &str)| Item {
+            id: (*id).to_owned(),
+            previous: (*previous).to_owned(),
+            current: (*current).to_owned(),
+        };
+        Told::Accepted {
+            status,
+            items: items.iter().map(item).collect(),
+        }
+    }
+
+    fn refused(code: &str) -> Told {
+        Told::Refused {
+            status: 400,
+            code: code.to_owned(),
+        }
+    }
+
+    fn kept(told: Told) -> Kept {
+        Kept {
+            step: 1,
+            told,
+            named: Fleet::new(),
+            allowed: true,
+            open: false,
+        }
+    }
+
+    fn renames(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(here, there): &(&str, &str)| ((*here).to_owned(), (*there).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn singles_are_one_batch_under_the_names_of_those_who_stand_for_them() {
+        let (one, two) = (
+            kept(accepted(200, &[("i-a", "running", "stopping")])),
+            kept(accepted(200, &[("i-b", "stopped", "stopped")])),
+        );
+        let batch = Told::together(&[&one, &two], &renames(&[("i-c", "i-a"), ("i-d", "i-b")]));
+        let items = [("i-d", "stopped", "stopped"), ("i-c", "running", "stopping")];
+        assert_eq!(batch, BTreeSet::from([accepted(200, &items)]));
+    }
+
+    #[test]
+    fn one_instance_may_be_stood_for_by_two_and_others_stand_for_themselves() {
+        let one = kept(accepted(200, &[("i-a", "running", "stopping")]));
+        let twice = Told::together(&[&one], &renames(&[("i-c", "i-a"), ("i-d", "i-a")]));
+        let items = [("i-c", "running", "stopping"), ("i-d", "running", "stopping")];
+        assert_eq!(twice, BTreeSet::from([accepted(200, &items)]));
+        let same = Told::together(&[&one], &renames(&[("i-c", "i-x")]));
+        assert_eq!(same, BTreeSet::from([one.told.clone()]));
+    }
+
+    #[test]
+    fn a_batch_is_refused_for_whatever_refuses_one_of_its_parts() {
+        let parts = [
+            kept(accepted(200, &[])),
+            kept(refused("InvalidInstanceID.NotFound")),
+            kept(refused("IncorrectInstanceState")),
+        ];
+        let parts: Vec<&Kept> = parts.iter().collect();
+        let expected = [
+            refused("InvalidInstanceID.NotFound"),
+            refused("IncorrectInstanceState"),
+        ];
+        assert_eq!(Told::together(&parts, &[]), BTreeSet::from(expected));
+    }
+}
