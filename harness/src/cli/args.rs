@@ -81,9 +81,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
     pub(super) edition: EditionArg,
 
-    /// The phases to play; all that exist by default
+    /// The phases to play; by default the named cases, or the phase that --case names a case of
     #[arg(long, value_name = "PHASE", value_enum)]
     pub(super) phase: Vec<PhaseArg>,
+
+    /// How many dimensions the coverage phase combines [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub(super) strength: Option<u8>,
 
     /// Only the cases whose name matches; `*` stands for any text; may be given several times
     #[arg(long, value_name = "GLOB")]
@@ -180,9 +184,21 @@ pub(super) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// The journal of a run
+    #[arg(value_name = "JOURNAL", requires = "coverage")]
+    pub(super) journal: Option<PathBuf>,
+
     /// Clauses and their status instead of cases
     #[arg(long)]
     pub(super) clauses: bool,
+
+    /// What the coverage phase combines; with a journal, which combinations that run reached
+    #[arg(long, conflicts_with = "clauses")]
+    pub(super) coverage: bool,
+
+    /// How many dimensions are combined
+    #[arg(long, value_name = "N", default_value = "2", requires = "coverage", value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub(super) strength: u8,
 
     /// The edition of the contract
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
@@ -273,6 +289,8 @@ pub(super) enum EditionArg {
 pub(super) enum PhaseArg {
     /// The named cases
     Scenarios,
+    /// Combinations of everything that may vary, and the borders of every value
+    Coverage,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

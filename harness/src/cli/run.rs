@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::args::{ReportArgs, RunArgs};
+use super::args::{PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
 use super::keys::{self, variable};
 use super::reports;
 use crate::contract::{self, Contract, Edition};
 use crate::endpoint::{Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::Event;
-use crate::plan;
+use crate::plan::{self, Phase, coverage};
 use crate::protocol::Keyring;
 use crate::reference::{Config, Reference, Rules};
 use crate::report::progress::Progress;
@@ -28,7 +28,7 @@ const QUEUE: usize = 1024;
 pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let edition = Edition::from(args.edition);
     let contract = Arc::new(contract::embedded(edition));
-    let plan = plan::generate(&contract, &args.case);
+    let plan = plan::generate_phases(&contract, &phases(&args), &args.case);
     if plan.cases.is_empty() {
         return Err(CliError::Usage(format!(
             "no case matches {}\n  hint: stopcheck list shows the names",
@@ -79,6 +79,27 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         })?;
     }
     reports::write(&args.reports, &tally, &contract)
+}
+
+/// The phases to play. Without a wish a case is looked for where its name says that it is.
+fn phases(args: &RunArgs) -> Vec<Phase> {
+    let named = args.case.iter().find_map(|case| coverage::strength_of(case));
+    let strength = args.strength.map(usize::from).or(named);
+    let covered = Phase::Coverage(strength.unwrap_or(coverage::LEAST));
+    let mut phases: Vec<Phase> = args
+        .phase
+        .iter()
+        .map(|phase| match phase {
+            PhaseArg::Scenarios => Phase::Scenarios,
+            PhaseArg::Coverage => covered,
+        })
+        .collect();
+    if phases.is_empty() {
+        phases.push(Phase::Scenarios);
+        phases.extend(named.map(|_| covered));
+    }
+    phases.dedup();
+    phases
 }
 
 /// The first interrupt ends the run after its clean-up; the second ends it at once.

@@ -6,6 +6,9 @@
 use crate::call::{Auth, Call};
 use crate::contract::{Act, CallTemplate, Contract, Scenario};
 
+pub mod coverage;
+pub mod covering;
+
 /// What a run plays.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -15,13 +18,39 @@ pub struct Plan {
     pub left_out: usize,
 }
 
-/// The cases whose name matches one of the patterns, or all if there is none. `*` stands for any text.
+/// A kind of cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The named cases of the contract.
+    Scenarios,
+    /// Combinations of so many dimensions, and borders.
+    Coverage(usize),
+}
+
+/// The named cases whose name matches one of the patterns, or all if there is none. `*` stands for any text.
 pub fn generate(contract: &Contract, patterns: &[String]) -> Plan {
+    generate_phases(contract, &[Phase::Scenarios], patterns)
+}
+
+/// The same, of these phases.
+pub fn generate_phases(contract: &Contract, phases: &[Phase], patterns: &[String]) -> Plan {
     let wanted =
-        |case: &&Scenario| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name));
-    let cases: Vec<Scenario> = contract.scenarios.iter().filter(wanted).cloned().collect();
-    let left_out = contract.scenarios.len() - cases.len();
-    Plan { cases, left_out }
+        |case: &Scenario| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name));
+    let mut plan = Plan {
+        cases: Vec::new(),
+        left_out: 0,
+    };
+    for phase in phases {
+        let all = match phase {
+            Phase::Scenarios => contract.scenarios.clone(),
+            Phase::Coverage(strength) => coverage::cases(contract, *strength),
+        };
+        let count = all.len();
+        let before = plan.cases.len();
+        plan.cases.extend(all.into_iter().filter(|case| wanted(case)));
+        plan.left_out += count - (plan.cases.len() - before);
+    }
+    plan
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text, slashes included.
