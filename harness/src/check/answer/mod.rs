@@ -314,7 +314,7 @@ impl Question<'_> {
             let clauses = self.judge.of(Check::OneItemPerInstance);
             if strangers > 0 {
                 sheet.deviates(clauses, Weight::Full, &allowed, observed);
-            } else if missing > 0 {
+            } else if missing > 0 && !reading.is(Condition::RepeatedScalar) {
                 sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
             }
             return;

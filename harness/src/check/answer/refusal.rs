@@ -71,8 +71,10 @@ impl Question<'_> {
             .filter(|(_, answer)| answer.code == code)
             .max_by_key(|(active, answer)| {
                 let status = answer.status.contains(&reply.status);
+                // What is only tolerated is the reason if nothing better is.
                 (
                     status && message_fits(active, answer, &message),
+                    active.refusal.demand != Demand::Odd,
                     active.certain,
                     status,
                 )
@@ -388,12 +390,20 @@ fn message_fits(active: &Active<'_>, answer: &RefusalAnswer, message: &str) -> b
         return true;
     };
     let ids: Vec<&str> = active.words.iter().map(String::as_str).collect();
+    if ids.iter().any(|id| id.chars().any(is_beyond_xml)) {
+        return true;
+    }
     let value = ids.first().copied().unwrap_or_default();
     // The contract was checked as it was loaded, so a pattern that does not compile cannot be in it.
     let fits = Pattern::new(template, &ids, value).is_ok_and(|pattern| pattern.is_match(message));
     let all_named =
         active.refusal.condition != Condition::UnknownIds || ids.iter().all(|id| message.contains(id));
     fits && all_named
+}
+
+/// Whether no document can hold a character, so that nobody can tell how it is repeated.
+fn is_beyond_xml(character: char) -> bool {
+    matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Throttling and overload are said to pass; they tell nothing about the call.

@@ -315,7 +315,8 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
         levels: &[
             level("one", Hides::Nothing, |_| {}),
             level("two", Hides::Nothing, |draft| draft.good = Good::And(1)),
-            level("ten", Hides::Nothing, |draft| draft.good = Good::And(9)),
+            // An account may not be allowed so many.
+            level("ten", Hides::Perhaps, |draft| draft.good = Good::And(9)),
             level("none", Hides::Nothing, |draft| draft.good = Good::No),
             level("no-id-at-all", Hides::Others, |draft| draft.good = Good::No),
         ],
