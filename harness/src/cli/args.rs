@@ -200,9 +200,9 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "N", default_value = "2", requires = "coverage", value_parser = clap::value_parser!(u8).range(2..=3))]
     pub(super) strength: u8,
 
-    /// The edition of the contract
-    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
-    pub(super) edition: EditionArg,
+    /// The edition of the contract [default: that of the journal, or current]
+    #[arg(long, value_name = "EDITION", value_enum)]
+    pub(super) edition: Option<EditionArg>,
 }
 
 #[derive(Debug, Args)]

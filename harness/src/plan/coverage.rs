@@ -50,6 +50,15 @@ pub struct Survey {
     pub combinations: usize,
 }
 
+/// How a case of a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// What the run said that the case shows; by it a case of another stopcheck is known.
+    pub purpose: String,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
 /// Which combinations a run reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
@@ -97,15 +106,18 @@ fn in_words(parts: &[(&str, &[&str])]) -> String {
 }
 
 /// Which combinations of `strength` dimensions the cases of a run reached, by how each of them ended.
-pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Outcome>) -> Reach {
+pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Ended>) -> Reach {
     let grid = Grid::of(contract);
     let mut open: BTreeSet<Tuple> = grid.combinations(strength).into_iter().collect();
     let total = open.len();
     let mut seen: BTreeSet<(usize, usize)> = BTreeSet::new();
-    // A run may have been made with another strength than the one that is asked about.
     let mut failed: Vec<(Row, String)> = Vec::new();
+    // A run may have been made with another strength than the one that is asked about.
     for (case, row) in STRENGTHS.into_iter().flat_map(|strength| grid.cases(strength)) {
-        match ended.get(&case.name) {
+        let ended = ended
+            .get(&case.name)
+            .filter(|ended| ended.purpose == case.purpose);
+        match ended.map(|ended| &ended.outcome) {
             Some(Outcome::Judged { .. }) => {
                 for tuple in grid.shown_by(&row, strength) {
                     if open.remove(&tuple) {
@@ -334,21 +346,21 @@ impl Grid {
         Some((name, levels.get(level)?))
     }
 
-    /// The levels that are in no combination which was reached, as far as they are in these; or one combination.
+    /// The levels that were never reached and that these combinations come down to; or one combination.
     fn examples(&self, tuples: &[Tuple], never: &BTreeSet<(usize, usize)>) -> Vec<String> {
-        let found: BTreeSet<&(usize, usize)> = tuples
-            .iter()
-            .flatten()
-            .filter(|level| never.contains(level))
-            .collect();
-        if found.is_empty() {
-            return tuples
-                .first()
-                .map(|tuple| self.words(tuple))
-                .into_iter()
-                .collect();
+        let mut rest: Vec<&Tuple> = tuples.iter().collect();
+        let mut found = Vec::new();
+        loop {
+            let count = |level: &(usize, usize)| rest.iter().filter(|tuple| tuple.contains(level)).count();
+            let most = never.iter().rev().max_by_key(|level| count(level));
+            let Some(level) = most.filter(|level| count(level) > 0) else {
+                break;
+            };
+            found.push(self.words(&[*level]));
+            rest.retain(|tuple| !tuple.contains(level));
         }
-        found.into_iter().map(|level| self.words(&[*level])).collect()
+        found.extend(rest.first().map(|tuple| self.words(tuple)));
+        found
     }
 
     fn words(&self, tuple: &[(usize, usize)]) -> String {
@@ -442,10 +454,15 @@ impl Draft {
         let kind = |name: &str| if name == "a" { self.target } else { plain };
         let mut fixtures: Vec<(String, FixtureKind)> =
             good.iter().map(|name| ((*name).to_owned(), kind(name))).collect();
+        if self.unprepared_mate
+            && let Some((_, last)) = fixtures.last_mut()
+        {
+            last.hibernation = false;
+        }
         if let Some(mate) = self.mate {
-            // A mate shares what the whole call needs, unless that is what is odd about it.
+            // A mate shares what the whole call needs, as far as its kind can have it.
             let can_hibernate = mate.root == plain.root && mate.market == plain.market;
-            let hibernation = plain.hibernation && can_hibernate && !self.unprepared_mate;
+            let hibernation = plain.hibernation && can_hibernate;
             fixtures.push(("mate".to_owned(), FixtureKind { hibernation, ..mate }));
         }
         fixtures.push((CONTROL.to_owned(), FixtureKind::default()));

@@ -3,6 +3,7 @@
 //! A fault bends the reference. Its row names the cases that are played, every clause that fails, and warnings it must
 //! raise besides. A clause that decides a run and that no fault trips is a check that cannot fail, and fails here.
 
+mod coverage;
 mod dry_runs;
 mod kinds;
 mod mock;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
-use stopcheck::plan;
+use stopcheck::plan::{self, Phase};
 use stopcheck::reference::Layout;
 use stopcheck::runner::{self, Launch, Options};
 use stopcheck::verdict::{Outcome, Verdict};
@@ -89,7 +90,15 @@ pub(crate) struct Run {
 pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) -> Run {
     let contract = contract_of(edition);
     let patterns: Vec<String> = cases.iter().map(|pattern| (*pattern).to_owned()).collect();
-    let plan = plan::generate(&contract, &patterns);
+    // A pattern that names no phase means the named cases, as on the command line.
+    let strength = cases
+        .iter()
+        .find_map(|pattern| plan::coverage::strength_of(pattern));
+    let phases: Vec<Phase> = [Phase::Scenarios]
+        .into_iter()
+        .chain(strength.map(Phase::Coverage))
+        .collect();
+    let plan = plan::generate_phases(&contract, &phases, &patterns);
     assert!(
         !plan.cases.is_empty(),
         "no case is called {cases:?} in {edition:?}"

@@ -239,6 +239,13 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
                     draft.hibernate = Some("true");
                 }),
             ),
+            since(
+                HIBERNATE,
+                level("true-unprepared-mate", Hides::Others, |draft| {
+                    draft.hibernate = Some("true");
+                    draft.unprepared_mate = true;
+                }),
+            ),
         ],
     },
     Dimension {
@@ -381,13 +388,6 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
                 let market = Market::OneTimeSpot;
                 beside_kind(draft, FixtureKind { market, ..PLAIN });
             }),
-            since(
-                HIBERNATE,
-                level("unprepared-mate", Hides::Others, |draft| {
-                    beside(draft, State::Running);
-                    draft.unprepared_mate = true;
-                }),
-            ),
         ],
     },
     Dimension {
@@ -426,6 +426,7 @@ const fn rule(why: &'static str, parts: &'static [(&'static str, &'static [&'sta
 const ONCE_DOWN: &[&str] = &["stopping", "stopped", "restarting"];
 const ENDING: &[&str] = &["shutting-down", "terminated"];
 const SPOT: &[&str] = &["persistent-spot", "one-time-spot"];
+const HIBERNATES: &[&str] = &["true", "true-unprepared", "true-unprepared-mate"];
 const NOT_NAMED: &[&str] = &["none", "no-id-at-all"];
 
 /// What cannot be arranged, and what means nothing. `gone` is no state at all here: nobody can wait for it.
@@ -479,18 +480,21 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "no Spot Instance is hibernated by a stop",
-        &[("Hibernate", &["true", "true-unprepared"]), ("market", SPOT)],
+        &[("Hibernate", HIBERNATES), ("market", SPOT)],
     ),
     rule(
         "no Spot Instance is hibernated by a stop",
         &[
-            ("Hibernate", &["true", "true-unprepared"]),
+            ("Hibernate", HIBERNATES),
             ("odd-id", &["persistent-spot-mate", "one-time-spot-mate"]),
         ],
     ),
     rule(
         "this level is for instances that are configured for it",
-        &[("Hibernate", &["true"]), ("hibernation", &["not-configured"])],
+        &[
+            ("Hibernate", &["true", "true-unprepared-mate"]),
+            ("hibernation", &["not-configured"]),
+        ],
     ),
     rule(
         "this level is for instances that are not configured for it",
@@ -500,10 +504,10 @@ pub(super) const RULES: &[Rule] = &[
         ],
     ),
     rule(
-        "such a mate is odd only beside others that hibernate",
+        "there is no mate that could be unprepared",
         &[
-            ("odd-id", &["unprepared-mate"]),
-            ("Hibernate", &["absent", "false", "true-unprepared"]),
+            ("Hibernate", &["true-unprepared-mate"]),
+            ("good-ids", &["one", "none", "no-id-at-all"]),
         ],
     ),
     rule(
@@ -585,7 +589,6 @@ pub(super) const RULES: &[Rule] = &[
                     "protected-mate",
                     "instance-store-mate",
                     "one-time-spot-mate",
-                    "unprepared-mate",
                 ],
             ),
         ],
