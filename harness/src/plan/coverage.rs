@@ -235,9 +235,8 @@ impl Grid {
     fn rows(&self, strength: usize) -> Vec<Row> {
         let mut rows = cover(&self.plain(), strength, |_| true);
         for hiding in self.hiding() {
-            rows.extend(cover(&self.plain_with(hiding), strength, |tuple| {
-                tuple.contains(&hiding)
-            }));
+            // It is in all of these rows, so it makes one more of each combination.
+            rows.extend(cover(&self.plain_with(hiding), strength - 1, |_| true));
         }
         rows.extend(cover(&self.indoors(), strength, |tuple| {
             self.hiding_in(tuple).count() > 1

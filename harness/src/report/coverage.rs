@@ -98,6 +98,16 @@ mod tests {
         let mut out = Vec::new();
         write(&survey, Some(&reach), 60, &mut out).expect("a Vec takes everything");
         insta::assert_snapshot!(String::from_utf8_lossy(&out), @r"
+        state     running, stopped, stopping
+        method    POST, GET
+
+        not combined
+            state stopping with method GET: nobody does
+
+        2 dimensions at a time: 5 combinations in 1 case, and 265 cases of borders
+        reached 4 of 5 combinations
+            1  unsupported: it said \u{1b}[31mno
+               state stopping
         ");
     }
 }

@@ -3,10 +3,10 @@
 use stopcheck::contract::Edition;
 use stopcheck::reference::Layout;
 use stopcheck::verdict::Verdict;
+use stopcheck::wire::Response;
 
 use crate::mock::{Asked, Bend, code_of, drop_param};
 use crate::{mock, play};
-use stopcheck::wire::Response;
 
 /// A fault, the coverage cases that are played, and clauses that fail among them.
 struct Combined {
@@ -49,7 +49,7 @@ const FAULTS: &[Combined] = &[
         bend: |asked| {
             if asked.stops() && asked.is_set("Force") && repeats(asked) {
                 let id = first_id(asked).unwrap_or_default().to_owned();
-                if asked.state_of(&id) == "running" && asked.pass_as_dry_run() == Some(412) {
+                if asked.state_of(&id) == "running" && asked.status_as_dry_run() == 412 {
                     return asked.stopped(&[(id, "running", "stopping")]);
                 }
             }

@@ -141,11 +141,11 @@ impl Asked<'_> {
     }
 
     /// The status of the same request as a dry run.
-    pub(crate) fn pass_as_dry_run(&self) -> Option<u16> {
+    pub(crate) fn status_as_dry_run(&self) -> u16 {
         let mut params = self.params.clone();
         drop_param(&mut params, "DryRun");
         params.push(("DryRun".to_owned(), "true".to_owned()));
-        Some(self.pass_as(params).status)
+        self.pass_as(params).status
     }
 
     /// The answer to a stop with other parameters; all else goes as it came.
