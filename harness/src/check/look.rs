@@ -111,7 +111,8 @@ impl CaseJudge {
         if answered.effects.is_empty()
             && let Some(instances) = instances
         {
-            self.see(sheet, &instances, proof.at_ms, true);
+            // The call was carried out, so this is no proof but a first look: what lags is judged by the next one.
+            self.see(sheet, &instances, proof.at_ms, false);
         }
     }
 

@@ -81,9 +81,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
     pub(super) edition: EditionArg,
 
-    /// The phases to play [default: scenarios]
+    /// The phases to play [default: all; the wire phase never on real AWS, where all but scenarios must be asked for]
     #[arg(long, value_name = "PHASE", value_enum)]
     pub(super) phase: Vec<PhaseArg>,
+
+    /// How many dimensions the coverage phase combines [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub(super) strength: Option<u8>,
 
     /// Only the cases whose name matches; `*` stands for any text; may be given several times
     #[arg(long, value_name = "GLOB")]
@@ -201,17 +205,29 @@ pub(super) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// The journal of a run
+    #[arg(value_name = "JOURNAL", requires = "coverage")]
+    pub(super) journal: Option<PathBuf>,
+
     /// Clauses and their status instead of cases
     #[arg(long)]
     pub(super) clauses: bool,
+
+    /// What the coverage phase combines; with a journal, which combinations that run reached
+    #[arg(long, conflicts_with = "clauses")]
+    pub(super) coverage: bool,
+
+    /// How many dimensions are combined
+    #[arg(long, value_name = "N", default_value = "2", requires = "coverage", value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub(super) strength: u8,
 
     /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
     #[arg(long, value_name = "DIR")]
     pub(super) scenarios: Vec<PathBuf>,
 
-    /// The edition of the contract
-    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
-    pub(super) edition: EditionArg,
+    /// The edition of the contract [default: that of the journal, or current]
+    #[arg(long, value_name = "EDITION", value_enum)]
+    pub(super) edition: Option<EditionArg>,
 }
 
 #[derive(Debug, Args)]
@@ -302,6 +318,8 @@ pub(super) enum EditionArg {
 pub(super) enum PhaseArg {
     /// The named cases
     Scenarios,
+    /// Combinations of everything that may vary, and the borders of every value
+    Coverage,
     /// Bytes on a raw socket that no HTTP library sends
     Wire,
     /// Scripts from the seed, shrunk where they find something

@@ -70,14 +70,14 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// The events of a file, one at a time.
-struct Events<'a> {
+pub(super) struct Events<'a> {
     path: &'a Path,
     file: BufReader<File>,
     line: usize,
 }
 
 impl<'a> Events<'a> {
-    fn open(path: &'a Path) -> Result<Self, CliError> {
+    pub(super) fn open(path: &'a Path) -> Result<Self, CliError> {
         let file = File::open(path).map_err(|source| CliError::File {
             doing: "open",
             path: path.to_owned(),
@@ -90,7 +90,8 @@ impl<'a> Events<'a> {
         })
     }
 
-    fn head(&mut self) -> Result<RunStarted, CliError> {
+    /// The head of the run, which comes first.
+    pub(super) fn head(&mut self) -> Result<RunStarted, CliError> {
         let no_run = |why| CliError::NoRun {
             path: self.path.to_owned(),
             why,
@@ -102,7 +103,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<Event>, CliError> {
+    pub(super) fn next(&mut self) -> Result<Option<Event>, CliError> {
         let mut bytes = Vec::new();
         let read = self.file.read_until(b'\n', &mut bytes);
         read.map_err(|source| CliError::File {

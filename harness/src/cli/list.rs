@@ -1,17 +1,30 @@
 //! `stopcheck list` and `stopcheck explain`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use super::args::{ExplainArgs, ListArgs};
 use super::error::CliError;
+use super::judge::Events;
 use super::reports::width;
+use super::run::contract_of;
 use super::scenarios::contract_with;
+use crate::contract::{Contract, Edition};
+use crate::journal::Event;
 use crate::plan;
+use crate::plan::coverage::{self, Ended};
 use crate::report::list::Listed;
-use crate::report::{exit, form, list};
+use crate::report::{self, exit, form, list};
 
 pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
-    let contract = contract_with(&args.scenarios, args.edition.into())?;
+    if args.coverage {
+        return list_coverage(args);
+    }
+    let contract = contract_with(
+        &args.scenarios,
+        args.edition.map(Edition::from).unwrap_or_default(),
+    )?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if args.clauses {
         list::clauses(&contract, &mut out)
@@ -23,11 +36,74 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     told(written.and_then(|()| out.flush()))
 }
 
+/// What there is to combine; with a journal, what of it that run reached.
+fn list_coverage(args: &ListArgs) -> Result<u8, CliError> {
+    let strength = usize::from(args.strength);
+    let wished = args.edition.map(Edition::from);
+    let run = args
+        .journal
+        .as_deref()
+        .map(|path| ended(path, wished))
+        .transpose()?;
+    let edition = run.as_ref().map(|(edition, _)| *edition).or(wished);
+    let contract = contract_of(edition.unwrap_or_default());
+    let survey = coverage::survey(&contract, strength);
+    let reach = run.map(|(_, ended)| coverage::reach(&contract, strength, &ended));
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = report::coverage::write(&survey, reach.as_ref(), width(), &mut out);
+    told(written.and_then(|()| out.flush()))
+}
+
+/// How the cases of a run ended, and the edition that it was made with.
+fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<String, Ended>), CliError> {
+    let mut events = Events::open(path)?;
+    let edition = events.head()?.edition;
+    if let Some(wished) = wished
+        && wished != edition
+    {
+        return Err(CliError::Usage(format!(
+            "{} is a run of edition {}: its cases are not those of edition {}",
+            path.display(),
+            edition.name(),
+            wished.name()
+        )));
+    }
+    let mut ended = BTreeMap::new();
+    let mut purposes = BTreeMap::new();
+    while let Some(event) = events.next()? {
+        match event {
+            Event::CaseStarted(started) => {
+                purposes.insert(started.case, started.purpose);
+            }
+            Event::CaseEnded(end) => {
+                let purpose = purposes.remove(&end.case).unwrap_or_default();
+                let outcome = end.outcome;
+                ended.insert(end.case, Ended { purpose, outcome });
+            }
+            Event::RunStarted(_)
+            | Event::FixtureReady(_)
+            | Event::StepStarted(_)
+            | Event::Exchanged(_)
+            | Event::Judged(_)
+            | Event::Wired(_)
+            | Event::Noted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::RunEnded(_) => {}
+        }
+    }
+    Ok((edition, ended))
+}
+
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, CliError> {
     if args.id.trim().eq_ignore_ascii_case(form::NAME) {
         return told(io::stdout().lock().write_all(form::explain(width()).as_bytes()));
     }
-    let contract = contract_with(&args.scenarios, args.edition.into())?;
+    let mut contract = Contract::clone(&*contract_with(&args.scenarios, args.edition.into())?);
+    if let Some(strength) = coverage::strength_of(&args.id) {
+        contract.scenarios.extend(coverage::cases(&contract, strength));
+    }
     let text = list::explain(&contract, &args.id, width())
         .map_err(|unknown| CliError::Usage(format!("could not {unknown}")))?;
     told(io::stdout().lock().write_all(text.as_bytes()))

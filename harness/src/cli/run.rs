@@ -17,7 +17,7 @@ use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
-use crate::plan::{self, Plan, Random};
+use crate::plan::{self, Plan, Random, coverage};
 use crate::protocol::Keyring;
 use crate::reference::{Config, Delays, Reference, Rules};
 use crate::report::progress::Progress;
@@ -98,12 +98,28 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     reports::write(&args.reports, &tally, &contract)
 }
 
-/// What is played: the phases that were asked for, or all.
+/// What is played: the phases that were asked for, or all. Real AWS costs money, so there only the named cases are
+/// played without being asked for.
 fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
-    let plays = |phase| args.phase.is_empty() || args.phase.contains(&phase);
+    let url = url(args);
+    let real = url.as_deref().is_some_and(looks_like_aws);
+    let plays = |phase| match args.phase.as_slice() {
+        [] => !real || phase == PhaseArg::Scenarios,
+        asked => asked.contains(&phase),
+    };
     let mut plan = Plan::default();
     if plays(PhaseArg::Scenarios) {
         plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
+    }
+    if plays(PhaseArg::Coverage) {
+        // A case of the thorough kind is looked for where its name says that it is.
+        let named = args.case.iter().find_map(|case| coverage::strength_of(case));
+        let strength = args
+            .strength
+            .map(usize::from)
+            .or(named)
+            .unwrap_or(coverage::LEAST);
+        plan.add(Phase::Coverage, coverage::cases(contract, strength), &args.case);
     }
     if plays(PhaseArg::Wire) {
         let (cases, left_out) = plan::wire::generate(&args.case);
@@ -111,7 +127,7 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
         plan.left_out += left_out;
     }
     if plays(PhaseArg::Random) {
-        let usual = if url(args).is_some() { 50 } else { 500 };
+        let usual = if url.is_some() { 50 } else { 500 };
         let random = Random {
             scripts: args
                 .cases

@@ -114,7 +114,7 @@ vocabulary! {
         ClientToken = "client-token",
         /// A parameter that the action got later than this edition.
         LaterParameter = "later-parameter",
-        /// A scalar parameter given more than once.
+        /// A parameter given more than once under one name.
         RepeatedScalar = "repeated-scalar",
         /// A boolean that is neither `true` nor `false`.
         OddBoolean = "odd-boolean",
@@ -126,8 +126,12 @@ vocabulary! {
         EmptyId = "empty-id",
         /// An id that is clearly not of the form `i-…`.
         MalformedId = "malformed-id",
-        /// An id on the undocumented border between malformed and unknown, for instance `i-ffffff`.
+        /// An id with too few digits, on the undocumented border between malformed and unknown, as `i-ffffff`.
         DoubtfulId = "doubtful-id",
+        /// An id that begins like one and has digits that none has, or too many.
+        UnlikelyId = "unlikely-id",
+        /// A value that is very long, or holds characters beyond printable ASCII.
+        OddValue = "odd-value",
         /// An existing id with white space around it.
         PaddedId = "padded-id",
         /// An existing id in another case.

@@ -187,6 +187,8 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
     }
     // With any other state the service may name that one first, or do nothing at all (OQ-14).
     let running = states == States::one(State::Running);
+    // OQ-11: what Hibernate means beside these, nobody recorded.
+    let plainly = reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off;
     let kinds = [
         (Condition::InstanceStore, belief.kind.root == Root::InstanceStore),
         (Condition::StopProtected, belief.kind.stop_protected),
@@ -210,7 +212,11 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
             .into_iter()
             .filter(|(_, holds)| *holds)
             // How long an instance must have run is not documented, so nobody can tell that it is too soon.
-            .map(|(condition, _)| (condition, running && condition != Condition::HibernateTooSoon)),
+            .map(|(condition, _)| {
+                let told = condition != Condition::HibernateTooSoon
+                    && (plainly || condition != Condition::NotHibernatable);
+                (condition, running && told)
+            }),
     );
     conditions
 }
@@ -493,6 +499,13 @@ mod tests {
             of(kind(State::Running), &hibernate),
             (Acceptance::Forbidden, vec!["not-hibernatable!".to_owned()])
         );
+        // OQ-11.
+        for beside in ["Force", "SkipOsShutdown"] {
+            let call = stop(&[("Hibernate", "true"), (beside, "true")]);
+            let (acceptance, refusals) = of(kind(State::Running), &call);
+            assert_eq!(acceptance, Acceptance::Free, "{beside}");
+            assert!(refusals.contains(&"not-hibernatable".to_owned()), "{refusals:?}");
+        }
         assert_eq!(
             of(ready, &stop(&[("Hibernate", "false")])).0,
             Acceptance::Expected

@@ -48,8 +48,10 @@ pub enum IdShape {
     Empty,
     /// Clearly not of the form `i-…`.
     Malformed,
-    /// On the border that no document draws: `i-` and something else.
+    /// On the border that no document draws: `i-` and fewer than eight hexadecimal digits.
     Doubtful,
+    /// `i-` and anything else.
+    Unlikely,
     /// Well formed but for white space around it.
     Padded,
     /// Well formed but for the case of its letters.
@@ -122,10 +124,11 @@ pub fn shape_of(id: &str) -> IdShape {
     if is_well_formed(&id.to_ascii_lowercase()) {
         return IdShape::Cased;
     }
-    if id.trim_start().to_ascii_lowercase().starts_with("i-") {
-        IdShape::Doubtful
-    } else {
-        IdShape::Malformed
+    let plain = id.trim().to_ascii_lowercase();
+    match plain.strip_prefix("i-") {
+        None => IdShape::Malformed,
+        Some(digits) if is_short_hex(digits) => IdShape::Doubtful,
+        Some(_) => IdShape::Unlikely,
     }
 }
 
@@ -136,6 +139,10 @@ fn is_well_formed(id: &str) -> bool {
                 .bytes()
                 .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     })
+}
+
+fn is_short_hex(digits: &str) -> bool {
+    (1..8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl<'a> Reading<'a> {
@@ -209,9 +216,12 @@ fn read_envelope<'a>(contract: &Contract, call: &'a Call, reading: &mut Reading<
 }
 
 fn read_parameters<'a>(contract: &Contract, call: &'a Call, reading: &mut Reading<'a>) {
-    let mut scalars: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut indices = Vec::new();
     for (name, value) in &call.params {
+        if is_odd(value) {
+            reading.note(Condition::OddValue, name);
+        }
         let Some(parameter) = contract
             .parameters
             .iter()
@@ -223,20 +233,16 @@ fn read_parameters<'a>(contract: &Contract, call: &'a Call, reading: &mut Readin
         if !parameter.holds {
             reading.note(Condition::LaterParameter, name);
         }
+        let again = !seen.insert(name.as_str());
+        if again {
+            reading.note(Condition::RepeatedScalar, name);
+        }
         match parameter.kind {
             ParameterKind::StringList => {
                 indices.push(index_of(name));
                 reading.ids.push(value);
             }
-            ParameterKind::Boolean => {
-                // There are no more scalars than parameters of the action.
-                if scalars.contains(&name.as_str()) {
-                    reading.note(Condition::RepeatedScalar, name);
-                } else {
-                    scalars.push(name);
-                }
-                set_switch(reading, name, value);
-            }
+            ParameterKind::Boolean => set_switch(reading, name, value, again),
         }
     }
     // 1, 2, 3 … in any order is what the documents describe; whatever else, nobody recorded (OQ-03).
@@ -294,7 +300,15 @@ fn stranger(contract: &Contract, name: &str) -> Condition {
     }
 }
 
-fn set_switch<'a>(reading: &mut Reading<'a>, name: &'a str, value: &str) {
+/// The longest value that is nothing special: tags, the longest values that are documented, have no more.
+const LONGEST_VALUE: usize = 255;
+
+/// Whether a value may be refused for what it is made of, whatever it is meant to be.
+fn is_odd(value: &str) -> bool {
+    value.len() > LONGEST_VALUE || value.chars().any(|character| !matches!(character, ' '..='~'))
+}
+
+fn set_switch<'a>(reading: &mut Reading<'a>, name: &'a str, value: &str, again: bool) {
     let switch = match value {
         "true" => Switch::On,
         "false" => Switch::Off,
@@ -303,12 +317,20 @@ fn set_switch<'a>(reading: &mut Reading<'a>, name: &'a str, value: &str) {
     if switch == Switch::Odd {
         reading.note(Condition::OddBoolean, name);
     }
-    match name {
-        "DryRun" => reading.dry_run = switch,
-        "Force" => reading.force = switch,
-        "Hibernate" => reading.hibernate = switch,
-        "SkipOsShutdown" => reading.skip_os_shutdown = switch,
-        _ => {}
+    let place = match name {
+        "DryRun" => Some(&mut reading.dry_run),
+        "Force" => Some(&mut reading.force),
+        "Hibernate" => Some(&mut reading.hibernate),
+        "SkipOsShutdown" => Some(&mut reading.skip_os_shutdown),
+        _ => None,
+    };
+    if let Some(place) = place {
+        // OQ-17: of two values that differ either may count.
+        *place = if again && *place != switch {
+            Switch::Odd
+        } else {
+            switch
+        };
     }
     if name == "SkipOsShutdown" {
         reading.note(Condition::SkipOsShutdown, name);
@@ -334,6 +356,7 @@ fn read_ids(fleet: &Fleet, reading: &mut Reading<'_>) {
             IdShape::Padded => Condition::PaddedId,
             IdShape::Cased => Condition::CasedId,
             IdShape::Doubtful => Condition::DoubtfulId,
+            IdShape::Unlikely => Condition::UnlikelyId,
         };
         reading.note(condition, id);
     }
@@ -390,11 +413,12 @@ mod tests {
             ("i-0123abcd", IdShape::WellFormed),
             (ID, IdShape::WellFormed),
             ("i-0123abc", IdShape::Doubtful),
-            ("i-0123abcde", IdShape::Doubtful),
-            ("i-0cfb1e75e7422996", IdShape::Doubtful),
-            ("i-0cfb1e75e742299680", IdShape::Doubtful),
-            ("i-0123abcg", IdShape::Doubtful),
-            ("i-", IdShape::Doubtful),
+            ("i-0123abcde", IdShape::Unlikely),
+            ("i-0cfb1e75e7422996", IdShape::Unlikely),
+            ("i-0cfb1e75e742299680", IdShape::Unlikely),
+            ("i-0123abcg", IdShape::Unlikely),
+            ("i-012g", IdShape::Unlikely),
+            ("i-", IdShape::Unlikely),
             (" i-1", IdShape::Doubtful),
             ("i-0cfb1e75e74229968 ", IdShape::Padded),
             ("\ti-0123abcd", IdShape::Padded),
@@ -419,6 +443,7 @@ mod tests {
             ("", "empty-id"),
             ("ma1", "malformed-id"),
             ("i-ffffff", "doubtful-id"),
+            ("i-zzzzzz", "unlikely-id"),
             ("i-0cfb1e75e74229968 ", "padded-id"),
             ("i-0CFB1E75E74229968", "cased-id"),
             ("i-00000000000000000", "unknown-id"),
@@ -524,8 +549,29 @@ mod tests {
     fn a_scalar_given_twice_is_told_even_if_it_says_the_same() {
         let twice = [("InstanceId.1", ID), ("Force", "true"), ("Force", "true")];
         assert_eq!(conditions(&twice), ["repeated-scalar"]);
+        let dry = |values: [&'static str; 2]| {
+            conditions(&[("InstanceId.1", ID), ("DryRun", values[0]), ("DryRun", values[1])])
+        };
+        assert_eq!(dry(["true", "true"]), ["repeated-scalar", "dry-run"]);
+        assert_eq!(dry(["true", "false"]), ["repeated-scalar"], "either may count");
+        assert_eq!(dry(["false", "true"]), ["repeated-scalar"], "either may count");
         let once = [("InstanceId.1", ID), ("Force", "true"), ("DryRun", "true")];
         assert_eq!(conditions(&once), ["dry-run"]);
+    }
+
+    #[test]
+    fn a_value_is_odd_from_256_characters_on_and_beyond_printable_ascii() {
+        let odd = |value: &str| {
+            let call = Call::new("StopInstances", [("InstanceId.1", ID), ("Bogus", value)]);
+            reading(Edition::Current, &call).is(Condition::OddValue)
+        };
+        assert!(!odd(&"x".repeat(255)) && odd(&"x".repeat(256)));
+        for plain in ["", " ", "~", "<&>\"'%"] {
+            assert!(!odd(plain), "{plain:?}");
+        }
+        for value in ["\0", "\n", "\u{7f}", "\u{e9}"] {
+            assert!(odd(value), "{value:?}");
+        }
     }
 
     #[test]

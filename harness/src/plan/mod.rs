@@ -15,6 +15,9 @@ use crate::journal::Phase;
 
 use wire::WireCase;
 
+pub mod coverage;
+pub mod covering;
+
 /// What a run plays.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {

@@ -16,7 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
 };
-use crate::plan::{self, Names as _};
+use crate::plan;
 use crate::protocol::Reply;
 use crate::verdict::{Outcome, Verdict};
 
@@ -480,15 +480,11 @@ impl Player<'_> {
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
-        for (_, value) in &template.params {
-            let decoys = ["unknown", "short"];
-            let is_decoy = decoys.iter().any(|name| value.contains(&format!("{{{name}")));
-            if is_decoy || is_no_id_of_anybody(value) {
-                let filled = match value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-                    Some(name) => self.names.resolve(name).unwrap_or_default(),
-                    None => value.clone(),
-                };
-                self.shared.ledger.decoy(&filled);
+        for ((_, value), (_, filled)) in template.params.iter().zip(&call.params) {
+            let decoys = ["{unknown", "{short"];
+            let is_decoy = decoys.iter().any(|name| value.contains(name));
+            if is_decoy || is_no_id_of_anybody(filled) {
+                self.shared.ledger.decoy(filled);
             }
         }
         call
@@ -509,9 +505,8 @@ impl Player<'_> {
     }
 }
 
-/// Ids of a length that the service never gave out.
+/// Ids of a length that the service never gave out. What holds anything but letters and digits may hold another id.
 fn is_no_id_of_anybody(value: &str) -> bool {
-    // Blanks and other signs around an id are no part of it.
     value.strip_prefix("i-").is_some_and(|digits| {
         !matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })

@@ -3,6 +3,7 @@
 //! A fault bends the reference. Its row names the cases that are played, every clause that fails, and warnings it must
 //! raise besides. A clause that decides a run and that no fault trips is a check that cannot fail, and fails here.
 
+mod coverage;
 mod dry_runs;
 mod kinds;
 mod mock;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
+use stopcheck::journal::Phase;
 use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
 use stopcheck::plan::{self, Plan};
 use stopcheck::reference::Layout;
@@ -91,7 +93,15 @@ pub(crate) struct Run {
 pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) -> Run {
     let contract = contract_of(edition);
     let patterns: Vec<String> = cases.iter().map(|pattern| (*pattern).to_owned()).collect();
-    let plan = plan::generate(&contract, &patterns);
+    // A pattern that names no phase means the named cases, as on the command line.
+    let strength = cases
+        .iter()
+        .find_map(|pattern| plan::coverage::strength_of(pattern));
+    let mut plan = plan::generate(&contract, &patterns);
+    if let Some(strength) = strength {
+        let cases = plan::coverage::cases(&contract, strength);
+        plan.add(Phase::Coverage, cases, &patterns);
+    }
     assert!(
         !plan.cases.is_empty(),
         "no case is called {cases:?} in {edition:?}"

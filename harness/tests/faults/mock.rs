@@ -140,6 +140,14 @@ impl Asked<'_> {
         }
     }
 
+    /// The status of the same request as a dry run.
+    pub(crate) fn status_as_dry_run(&self) -> u16 {
+        let mut params = self.params.clone();
+        drop_param(&mut params, "DryRun");
+        params.push(("DryRun".to_owned(), "true".to_owned()));
+        self.pass_as(params).status
+    }
+
     /// The answer to a stop with other parameters; all else goes as it came.
     pub(crate) fn stop_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
         if self.stops() {

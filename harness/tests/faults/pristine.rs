@@ -10,11 +10,13 @@ use stopcheck::runner;
 use crate::{mock, play};
 
 fn finds_nothing(edition: Edition, layout: Layout, workers: usize) {
-    nothing_is_found(edition, mock::endpoint(edition, layout, mock::straight), workers);
+    let endpoint = || mock::endpoint(edition, layout, mock::straight);
+    nothing_is_found(edition, endpoint(), &["*"], workers);
+    nothing_is_found(edition, endpoint(), &["coverage/*"], workers);
 }
 
-fn nothing_is_found(edition: Edition, endpoint: Endpoint, workers: usize) {
-    let run = play(edition, endpoint, &["*"], workers);
+fn nothing_is_found(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) {
+    let run = play(edition, endpoint, cases, workers);
     let found: Vec<_> = run
         .findings
         .iter()
@@ -55,5 +57,5 @@ fn a_reference_that_throttles_every_third_change_has_no_finding() {
         });
         Arc::new(move |request, now_ms| reference.handle(request, now_ms))
     }));
-    nothing_is_found(Edition::Current, endpoint, 1);
+    nothing_is_found(Edition::Current, endpoint, &["*"], 1);
 }

@@ -332,7 +332,7 @@ impl Question<'_> {
         if reading.is(Condition::OddIndex) {
             // OQ-03: what such an index names is not known; an answer that names nothing is worth a word.
             let weight = if strangers { Weight::Full } else { Weight::Advisory };
-            if strangers || missing {
+            if strangers || missing && !reading.is(Condition::RepeatedScalar) {
                 let clauses = self.judge.of(Check::OneItemPerInstance);
                 sheet.deviates(clauses, weight, &allowed(), &observed());
             }

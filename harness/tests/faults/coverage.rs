@@ -1,0 +1,110 @@
+//! Faults that no named case meets: only a combination shows them, or a border.
+
+use stopcheck::contract::Edition;
+use stopcheck::reference::Layout;
+use stopcheck::verdict::Verdict;
+use stopcheck::wire::Response;
+
+use crate::mock::{Asked, Bend, code_of, drop_param};
+use crate::{mock, play};
+
+/// A fault, the coverage cases that are played, and clauses that fail among them.
+struct Combined {
+    name: &'static str,
+    cases: &'static [&'static str],
+    fails: &'static [&'static str],
+    /// Whether the named cases are blind to it.
+    is_hidden: bool,
+    bend: Bend,
+}
+
+fn first_id<'a>(asked: &'a Asked<'_>) -> Option<&'a str> {
+    asked.get("InstanceId.1")
+}
+
+fn repeats(asked: &Asked<'_>) -> bool {
+    let mut ids = asked.ids();
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    ids.len() < count
+}
+
+fn mate_is_not_looked_at(asked: &Asked<'_>) -> Response {
+    let answer = asked.pass();
+    let first = first_id(asked).unwrap_or_default();
+    let is_about_the_first = String::from_utf8_lossy(&answer.body).contains(first);
+    if code_of(&answer).as_deref() == Some("UnsupportedHibernationConfiguration") && !is_about_the_first {
+        return asked.pass_changed(|params| drop_param(params, "Hibernate"));
+    }
+    answer
+}
+
+const FAULTS: &[Combined] = &[
+    Combined {
+        name: "a forced stop of an id that is given twice is answered and not made",
+        cases: &["coverage/2-wise/00*"],
+        fails: &["STT-02"],
+        is_hidden: true,
+        bend: |asked| {
+            if asked.stops() && asked.is_set("Force") && repeats(asked) {
+                let id = first_id(asked).unwrap_or_default().to_owned();
+                if asked.state_of(&id) == "running" && asked.status_as_dry_run() == 412 {
+                    return asked.stopped(&[(id, "running", "stopping")]);
+                }
+            }
+            asked.pass()
+        },
+    },
+    Combined {
+        name: "the tenth id of a list is not read",
+        cases: &["coverage/bounds/list/*"],
+        fails: &["ERR-05", "RSP-05"],
+        is_hidden: false,
+        bend: |asked| asked.stop_changed(|params| drop_param(params, "InstanceId.10")),
+    },
+    Combined {
+        name: "whether an instance can hibernate is asked of the first alone",
+        cases: &["coverage/2-wise/*"],
+        fails: &["HIB-03"],
+        is_hidden: true,
+        bend: mate_is_not_looked_at,
+    },
+    Combined {
+        name: "an id is known by its beginning",
+        cases: &["coverage/bounds/id/*"],
+        fails: &["ERR-05"],
+        is_hidden: true,
+        bend: |asked| {
+            asked.stop_changed(|params| {
+                for (name, id) in params {
+                    if name.starts_with("InstanceId") && id.len() == "i-".len() + 18 {
+                        id.pop();
+                    }
+                }
+            })
+        },
+    },
+];
+
+#[test]
+fn a_fault_of_a_combination_or_a_border_is_found_by_coverage() {
+    for fault in FAULTS {
+        let endpoint = || mock::endpoint(Edition::Current, Layout::default(), fault.bend);
+        let run = play(Edition::Current, endpoint(), fault.cases, 1);
+        let failed = run.clauses(Verdict::Fail);
+        for clause in fault.fails {
+            assert!(failed.contains(clause), "{}: {failed:?}", fault.name);
+        }
+        assert!(run.unjudged.is_empty(), "{}: {:?}", fault.name, run.unjudged);
+        let named = play(Edition::Current, endpoint(), &["*"], 1);
+        let found = !named.clauses(Verdict::Fail).is_empty();
+        assert_eq!(
+            found,
+            !fault.is_hidden,
+            "{}: {}",
+            fault.name,
+            named.told(Verdict::Fail)
+        );
+    }
+}
