@@ -98,7 +98,7 @@ impl Again {
 pub(super) fn judge_recorded(judge: &mut CaseJudge, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
     let replies: Vec<Option<Reply>> = exchanges
         .iter()
-        .map(|exchanged| revive(&exchanged.answer).map(|response| reply::decode(&response)))
+        .map(|exchanged| revive(&exchanged.answer).map(reply::decode))
         .collect();
     let heard: Vec<Heard<'_>> = exchanges
         .iter()

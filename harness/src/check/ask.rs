@@ -31,7 +31,7 @@ impl CaseJudge {
             return;
         };
         let root = match &reply.body {
-            Body::Document(document) if reply.status == 200 => &document.root,
+            Body::Document(document) if reply.status == 200 => document.root(),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(reply)));
                 return;
@@ -46,7 +46,7 @@ impl CaseJudge {
         }
     }
 
-    fn status(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: &Element) {
+    fn status(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: Element<'_>) {
         let listed: Vec<String> = reply::instance_statuses(root)
             .into_iter()
             .map(|(id, _)| id)
@@ -64,7 +64,7 @@ impl CaseJudge {
         }
     }
 
-    fn spot_request(&self, sheet: &mut Sheet<'_>, root: &Element) {
+    fn spot_request(&self, sheet: &mut Sheet<'_>, root: Element<'_>) {
         for request in reply::spot_requests(root) {
             let stopped = request
                 .instance_id
@@ -122,7 +122,7 @@ impl CaseJudge {
 fn refusal_in_words(reply: &Reply) -> String {
     let error = match &reply.body {
         Body::Document(document) => {
-            reply::errors(&document.root).and_then(|errors| errors.errors.into_iter().next())
+            reply::errors(document.root()).and_then(|errors| errors.errors.into_iter().next())
         }
         Body::Empty | Body::Unreadable { .. } => None,
     };

@@ -157,7 +157,7 @@ impl Courier {
 /// our secrets can then reach no reason, no note and no id.
 pub(super) fn read(answer: &Answer) -> Reply {
     let response = protocol::revive(answer).expect("a response was recorded, in base64 of our own if in any");
-    protocol::decode(&response)
+    protocol::decode(response)
 }
 
 enum Passing {
@@ -174,7 +174,7 @@ fn passing(reply: &Reply) -> Passing {
     if reply.status < 500 {
         return Passing::No;
     }
-    let code = protocol::errors(&document.root)
+    let code = protocol::errors(document.root())
         .and_then(|errors| errors.errors.into_iter().next())
         .and_then(|error| error.code)
         .unwrap_or_default();

@@ -222,7 +222,7 @@ impl Asked<'_> {
     pub(crate) fn state_of(&self, id: &str) -> String {
         let answer = self.secretly("DescribeInstances", [("InstanceId.1", id)]);
         document(&answer)
-            .map(|document| protocol::instances(&document.root))
+            .map(|document| protocol::instances(document.root()))
             .and_then(|instances| instances.into_iter().next()?.state?.name)
             .unwrap_or_default()
     }
@@ -299,7 +299,7 @@ impl Mock {
 /// The code of a refusal.
 pub(crate) fn code_of(response: &Response) -> Option<String> {
     let document = document(response)?;
-    protocol::errors(&document.root)?
+    protocol::errors(document.root())?
         .errors
         .into_iter()
         .next()?
@@ -356,7 +356,7 @@ pub(crate) fn state(name: &str) -> String {
 }
 
 fn document(response: &Response) -> Option<protocol::Document> {
-    match protocol::decode(response).body {
+    match protocol::decode(response.clone()).body {
         Body::Document(document) => Some(document),
         Body::Empty | Body::Unreadable { .. } => None,
     }
