@@ -41,7 +41,9 @@ fn reference_stop(bencher: Bencher<'_, '_>) {
 fn decode(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
     let response = bench.answer();
-    bencher.bench_local(|| protocol::decode(black_box(&response)));
+    bencher
+        .with_inputs(|| response.clone())
+        .bench_local_values(protocol::decode);
 }
 
 #[divan::bench]
@@ -55,7 +57,7 @@ fn capture(bencher: Bencher<'_, '_>) {
 fn judge(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
     let exchanged = bench.record(&bench.signed(&bench.call), &bench.answer());
-    let reply = protocol::decode(&bench.answer());
+    let reply = protocol::decode(bench.answer());
     // A judge who met the same answer twice would say so: its request id is not new.
     bencher
         .with_inputs(|| bench.judge())
@@ -70,7 +72,7 @@ fn whole_step(bencher: Bencher<'_, '_>) {
         let request = bench.signed(black_box(&bench.call));
         let response = bench.reference.handle(&request, LATER_MS);
         let exchanged = bench.record(&request, &response);
-        let reply = protocol::decode(&response);
+        let reply = protocol::decode(response);
         bench.judged(&mut judge, &exchanged, &reply)
     });
 }
@@ -141,7 +143,7 @@ impl Bench {
     }
 
     fn asked(&self, call: &Call, now_ms: u64) -> Reply {
-        protocol::decode(&self.reference.handle(&self.signed(call), now_ms))
+        protocol::decode(self.reference.handle(&self.signed(call), now_ms))
     }
 
     fn signed(&self, call: &Call) -> Request {

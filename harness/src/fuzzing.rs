@@ -12,11 +12,11 @@ pub fn reply(data: &[u8]) {
         headers: Headers::default(),
         body: data.to_vec(),
     };
-    let reply = protocol::decode(&response);
+    let reply = protocol::decode(response);
     let Body::Document(document) = &reply.body else {
         return;
     };
-    let root = &document.root;
+    let root = document.root();
     let changes = protocol::state_changes(root);
     for state in changes
         .items

@@ -133,7 +133,7 @@ pub(super) fn judge_recorded(judge: &mut CaseJudge, step: &StepStarted, exchange
 fn replies_of(exchanges: &[Exchanged]) -> Vec<Option<Reply>> {
     exchanges
         .iter()
-        .map(|exchanged| revive(&exchanged.answer).map(|response| reply::decode(&response)))
+        .map(|exchanged| revive(&exchanged.answer).map(reply::decode))
         .collect()
 }
 

@@ -32,7 +32,7 @@ impl CaseJudge {
             return;
         };
         let root = match &reply.body {
-            Body::Document(document) if reply.status == 200 => &document.root,
+            Body::Document(document) if reply.status == 200 => document.root(),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if !self.may_refuse(act) {
                     self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(reply)));
@@ -61,7 +61,7 @@ impl CaseJudge {
         beliefs.any(|belief| belief.states.later() != running)
     }
 
-    fn status(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: &Element) {
+    fn status(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: Element<'_>) {
         let listed: Vec<String> = reply::instance_statuses(root)
             .into_iter()
             .map(|(id, _)| id)
@@ -79,7 +79,7 @@ impl CaseJudge {
         }
     }
 
-    fn spot_request(&self, sheet: &mut Sheet<'_>, root: &Element) {
+    fn spot_request(&self, sheet: &mut Sheet<'_>, root: Element<'_>) {
         for request in reply::spot_requests(root) {
             let stopped = request
                 .instance_id
@@ -137,7 +137,7 @@ impl CaseJudge {
 fn refusal_in_words(reply: &Reply) -> String {
     let error = match &reply.body {
         Body::Document(document) => {
-            reply::errors(&document.root).and_then(|errors| errors.errors.into_iter().next())
+            reply::errors(document.root()).and_then(|errors| errors.errors.into_iter().next())
         }
         Body::Empty | Body::Unreadable { .. } => None,
     };

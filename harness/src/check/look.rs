@@ -24,9 +24,9 @@ const STUCK_MS: u64 = 600_000;
 pub(super) fn described(reply: &Reply) -> Option<Vec<Instance>> {
     match &reply.body {
         Body::Document(document)
-            if reply.status == 200 && document.root.name == "DescribeInstancesResponse" =>
+            if reply.status == 200 && document.root().name() == "DescribeInstancesResponse" =>
         {
-            Some(reply::instances(&document.root))
+            Some(reply::instances(document.root()))
         }
         Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
     }

@@ -566,7 +566,7 @@ fn found_up(item: &StateChange<'_>) -> bool {
 fn document_changes(reply: &Reply) -> Option<reply::StateChanges<'_>> {
     match &reply.body {
         Body::Document(document) if (200..300).contains(&reply.status) => {
-            Some(reply::state_changes(&document.root))
+            Some(reply::state_changes(document.root()))
         }
         Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
     }

@@ -173,7 +173,7 @@ impl Told {
         }
         if !(200..300).contains(&status) {
             let errors = match &reply.body {
-                Body::Document(document) => reply::errors(&document.root),
+                Body::Document(document) => reply::errors(document.root()),
                 Body::Empty | Body::Unreadable { .. } => None,
             };
             let code = errors
@@ -185,13 +185,13 @@ impl Told {
             };
         }
         match root {
-            Some(root) if root.name.strip_suffix("Response") == Some(action) => Told::Accepted {
+            Some(root) if root.name().strip_suffix("Response") == Some(action) => Told::Accepted {
                 status,
                 items: reply::state_changes(root).items.iter().map(Item::of).collect(),
             },
             root => Told::Foreign {
                 status,
-                root: root.map(|root| root.name.clone()).unwrap_or_default(),
+                root: root.map(|root| root.name().to_owned()).unwrap_or_default(),
             },
         }
     }

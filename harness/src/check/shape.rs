@@ -30,7 +30,7 @@ pub(super) fn success(
     judge.note(sheet, Check::SuccessStatus, FULL, reply.status == 200, || {
         ("HTTP status 200", format!("HTTP status {}", reply.status))
     });
-    root(judge, sheet, call, &document.root);
+    root(judge, sheet, call, document.root());
     let one_filled = matches!(changes.request_ids.as_slice(), [id] if !id.is_empty());
     judge.note(sheet, Check::RequestId, FULL, one_filled, || {
         (
@@ -133,7 +133,7 @@ pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply
     if echoes {
         sheet.held(judge.of(Check::WellFormedEcho));
     }
-    let Some(errors) = reply::errors(&document.root) else {
+    let Some(errors) = reply::errors(document.root()) else {
         judge.note(sheet, Check::ErrorEnvelope, FULL, false, || {
             (ENVELOPE, body_in_words(&reply.body))
         });
@@ -151,7 +151,7 @@ pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply
     });
     let id = errors.request_ids.first().copied();
     request_id_header(judge, sheet, Check::ErrorRequestIdHeader, reply, id);
-    let without = !holds(&document.root, "instancesSet");
+    let without = !holds(document.root(), "instancesSet");
     judge.note(sheet, Check::RefusalWithoutSet, FULL, without, || {
         ("no instancesSet in a refusal", "an instancesSet beside the error")
     });
@@ -161,7 +161,7 @@ pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply
 /// What a body is, for people.
 pub(super) fn body_in_words(body: &Body) -> String {
     match body {
-        Body::Document(document) => format!("a document <{}>", one_line(&document.root.name, 60)),
+        Body::Document(document) => format!("a document <{}>", one_line(document.root().name(), 60)),
         Body::Empty => "an empty body".to_owned(),
         Body::Unreadable { why } => format!("a body that is no XML ({})", one_line(why, 120)),
     }
@@ -201,23 +201,27 @@ fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>) {
     });
 }
 
-fn root(judge: &Judge, sheet: &mut Sheet<'_>, call: &Call, root: &Element) {
+fn root(judge: &Judge, sheet: &mut Sheet<'_>, call: &Call, root: Element<'_>) {
     // A misspelled action that was carried out is told as such, and not once more because of the name it answers by.
     let name = &judge.root;
     // In which namespace another version is answered, or none, nobody recorded; that it is answered is told elsewhere.
     let today = call.form.version.as_deref() == Some(API_VERSION);
-    let seen = root.namespace.as_deref().unwrap_or("");
+    let seen = root.namespace().unwrap_or("");
     let is_namespace = || {
         let version = seen
             .strip_prefix(NAMESPACE)
             .and_then(|rest| rest.strip_suffix('/'));
         version == Some(API_VERSION)
     };
-    let fits = root.name == *name && (!today || is_namespace());
+    let fits = root.name() == name && (!today || is_namespace());
     judge.note(sheet, Check::RootElement, Weight::Full, fits, || {
         (
             format!("<{name} xmlns=\"{NAMESPACE}{API_VERSION}/\">"),
-            format!("<{} xmlns=\"{}\">", one_line(&root.name, 60), one_line(seen, 120)),
+            format!(
+                "<{} xmlns=\"{}\">",
+                one_line(root.name(), 60),
+                one_line(seen, 120)
+            ),
         )
     });
 }
@@ -305,11 +309,10 @@ fn is_uuid(id: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
 }
 
-fn holds(element: &Element, name: &str) -> bool {
+fn holds(element: Element<'_>, name: &str) -> bool {
     element
-        .children
-        .iter()
-        .any(|child| child.name == name || holds(child, name))
+        .children()
+        .any(|child| child.name() == name || holds(child, name))
 }
 
 fn text_of(text: Option<&str>) -> String {

@@ -42,7 +42,7 @@ impl CaseJudge {
                 .answers
                 .iter()
                 .filter_map(revive)
-                .map(|response| reply::decode(&response))
+                .map(reply::decode)
                 .collect();
             self.status_class(&mut sheet, aim, &replies);
             self.answered(&mut sheet, aim, wired, &replies);
@@ -258,10 +258,10 @@ fn is_passing(reply: &Reply) -> bool {
 fn alike(reply: &Reply) -> Alike {
     let word = match &reply.body {
         Body::Document(document) => {
-            let code = reply::errors(&document.root)
+            let code = reply::errors(document.root())
                 .and_then(|errors| errors.errors.into_iter().next())
                 .and_then(|error| error.code);
-            code.unwrap_or(&document.root.name).to_owned()
+            code.unwrap_or(document.root().name()).to_owned()
         }
         Body::Empty => "without a body".to_owned(),
         Body::Unreadable { .. } => "with a body that is no XML".to_owned(),

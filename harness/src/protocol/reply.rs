@@ -37,19 +37,19 @@ pub enum Body {
 
 impl Reply {
     /// The root element of the body, if the body is a document.
-    pub fn root(&self) -> Option<&xml::Element> {
+    pub fn root(&self) -> Option<xml::Element<'_>> {
         match &self.body {
-            Body::Document(document) => Some(&document.root),
+            Body::Document(document) => Some(document.root()),
             Body::Empty | Body::Unreadable { .. } => None,
         }
     }
 }
 
 /// Reads a response. Any bytes end in a value.
-pub fn decode(response: &Response) -> Reply {
+pub fn decode(response: Response) -> Reply {
     Reply {
         status: response.status,
-        headers: response.headers.clone(),
+        headers: response.headers,
         body: read_body(&response.body),
     }
 }

@@ -4,20 +4,25 @@
 //! one file that speaks to quick-xml. It reads fast and trusts; whether the text is XML at all is for
 //! [`wellformed`](crate::protocol::wellformed) to say first.
 
-use std::sync::Arc;
-
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::ResolveResult;
-use quick_xml::reader::NsReader;
+use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
+use quick_xml::reader::Reader;
 
 /// A whole document.
+///
+/// Its words stand one after another in one text and its elements one after another in one list, so that an answer is a
+/// handful of allocations however many elements it has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Document {
-    /// The root element.
-    pub root: Element,
     /// The XML declaration, if there is one.
     pub declaration: Option<Declaration>,
+    /// The elements in the order of their start tags. The first is the root.
+    nodes: Vec<Node>,
+    /// Names and values of the attributes of all elements, in order.
+    attributes: Vec<(Span, Span)>,
+    /// All names, texts and values.
+    words: String,
 }
 
 /// An XML declaration.
@@ -29,79 +34,138 @@ pub struct Declaration {
     pub encoding: Option<String>,
 }
 
-/// One element.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Element {
-    /// The local name, without a prefix.
-    pub name: String,
-    /// The namespace it is in.
-    pub namespace: Option<Arc<str>>,
-    /// The attributes, namespace declarations included, as they are spelled.
-    pub attributes: Vec<(String, String)>,
-    /// Its own text, all pieces joined, not trimmed.
-    pub text: String,
-    /// The child elements in order.
-    pub children: Vec<Element>,
+/// One element of a document.
+#[derive(Debug, Clone, Copy)]
+pub struct Element<'d> {
+    document: &'d Document,
+    node: &'d Node,
+    /// Where the node stands in its document.
+    at: usize,
 }
 
-impl Element {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Node {
+    name: Span,
+    namespace: Option<Span>,
+    text: Span,
+    attributes: Span,
+    /// The place behind its last descendant.
+    end: usize,
+}
+
+/// From here to there. Documents are limited to far less than what fits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Document {
+    /// The root element.
+    pub fn root(&self) -> Element<'_> {
+        self.element(0).expect("a document has a root")
+    }
+
+    fn element(&self, at: usize) -> Option<Element<'_>> {
+        let node = self.nodes.get(at)?;
+        Some(Element {
+            document: self,
+            node,
+            at,
+        })
+    }
+
+    fn word(&self, span: Span) -> &str {
+        self.words.get(span.range()).unwrap_or_default()
+    }
+}
+
+impl<'d> Element<'d> {
+    /// The local name, without a prefix.
+    pub fn name(self) -> &'d str {
+        self.document.word(self.node.name)
+    }
+
+    /// The namespace it is in.
+    pub fn namespace(self) -> Option<&'d str> {
+        self.node.namespace.map(|span| self.document.word(span))
+    }
+
+    /// Its own text, all pieces joined, not trimmed.
+    pub fn text(self) -> &'d str {
+        self.document.word(self.node.text)
+    }
+
+    /// The attributes, namespace declarations included, with their names as they are spelled.
+    pub fn attributes(self) -> impl Iterator<Item = (&'d str, &'d str)> {
+        let own = self.document.attributes.get(self.node.attributes.range());
+        own.unwrap_or_default()
+            .iter()
+            .map(move |(name, value)| (self.document.word(*name), self.document.word(*value)))
+    }
+
+    /// The child elements in order.
+    pub fn children(self) -> impl Iterator<Item = Element<'d>> {
+        let mut next = self.at + 1;
+        std::iter::from_fn(move || {
+            let child = self.document.element(next).filter(|_| next < self.node.end)?;
+            next = child.node.end;
+            Some(child)
+        })
+    }
+
     /// The first child of this local name.
-    pub fn child(&self, name: &str) -> Option<&Element> {
-        self.children.iter().find(|child| child.name == name)
+    pub fn child(self, name: &str) -> Option<Element<'d>> {
+        self.children().find(|child| child.name() == name)
     }
 
     /// All children of this local name.
-    pub fn children_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
-        self.children.iter().filter(move |child| child.name == name)
+    pub fn children_named(self, name: &str) -> impl Iterator<Item = Element<'d>> {
+        self.children().filter(move |child| child.name() == name)
     }
 
     /// The trimmed text of the first child of this local name.
-    pub fn child_text(&self, name: &str) -> Option<&str> {
-        self.child(name).map(|child| child.text.trim())
+    pub fn child_text(self, name: &str) -> Option<&'d str> {
+        self.child(name).map(|child| child.text().trim())
     }
 
     /// The trimmed text at the end of a path of first children; of the element itself for an empty path.
-    pub fn path_text(&self, path: &[&str]) -> Option<&str> {
+    pub fn path_text(self, path: &[&str]) -> Option<&'d str> {
         let mut element = self;
         for name in path {
             element = element.child(name)?;
         }
-        Some(element.text.trim())
+        Some(element.text().trim())
+    }
+}
+
+impl Span {
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
     }
 }
 
 /// Reads a document into a tree, or says why it is none.
 pub fn read(text: &str) -> Result<Document, String> {
-    let mut reader = NsReader::from_str(text);
+    let mut reader = Reader::from_str(text);
     reader.config_mut().enable_all_checks(true);
-    let mut tree = Tree {
-        spaces: Spaces::default(),
-        open: Vec::new(),
-        root: None,
-    };
-    let mut declaration = None;
+    let mut tree = Tree::new(text.len());
     loop {
         let event = reader.read_event().map_err(|error| error.to_string())?;
         match event {
-            Event::Start(start) => {
-                let element = tree.element(&start, reader.resolver().resolve_element(start.name()).0)?;
-                tree.open.push(element);
-            }
+            Event::Start(start) => tree.open(&start)?,
             Event::Empty(start) => {
-                let element = tree.element(&start, reader.resolver().resolve_element(start.name()).0)?;
-                tree.close(element)?;
+                tree.open(&start)?;
+                tree.close()?;
             }
-            Event::End(_) => {
-                let element = tree.open.pop().ok_or("a closing tag that closes nothing")?;
-                tree.close(element)?;
-            }
+            Event::End(_) => tree.close()?,
             Event::Text(text) => tree.text(&text.xml10_content())?,
             Event::CData(data) => tree.text(&data.xml10_content())?,
             Event::GeneralRef(reference) => {
                 let mut buffer = [0; 4];
                 tree.text(character(&reference)?.encode_utf8(&mut buffer))?;
             }
-            Event::Decl(decl) => declaration = Some(read_declaration(&decl)?),
+            Event::Decl(decl) => tree.document.declaration = Some(read_declaration(&decl)?),
             Event::DocType(_) => return Err("it has a document type declaration".to_owned()),
             // Neither quick-xml nor the strict judge minds this one.
             Event::PI(instruction) if instruction.target().eq_ignore_ascii_case("xml") => {
@@ -113,79 +177,162 @@ pub fn read(text: &str) -> Result<Document, String> {
             Event::Eof => break,
         }
     }
-    match (tree.open.is_empty(), tree.root) {
-        (true, Some(root)) => Ok(Document { root, declaration }),
-        (true, None) => Err("it has no element".to_owned()),
-        (false, _) => Err("an element is not closed".to_owned()),
-    }
+    tree.whole()
 }
 
-/// A tree while it grows: the open elements from the root inwards, and the root once it is closed.
+/// The longest namespace name that is read. Each element of it is compared with it.
+const LONGEST_NAMESPACE: usize = 1024;
+
+/// A tree while it grows.
 struct Tree {
-    spaces: Spaces,
-    open: Vec<Element>,
-    root: Option<Element>,
+    document: Document,
+    resolver: NamespaceResolver,
+    /// The places of the open elements, from the root inwards.
+    open: Vec<usize>,
+    /// The texts of the open elements so far; behind them those of closed ones, to be used again.
+    texts: Vec<String>,
+    /// The namespace names seen last: an answer of thousands of elements has one, and it is stored once.
+    namespaces: Vec<Span>,
 }
 
 impl Tree {
-    fn element(&mut self, start: &BytesStart<'_>, space: ResolveResult<'_>) -> Result<Element, String> {
+    fn new(bytes: usize) -> Self {
+        Tree {
+            document: Document {
+                declaration: None,
+                // Enough for the answers of EC2, which are a few words to an element.
+                nodes: Vec::with_capacity(bytes / 32),
+                attributes: Vec::new(),
+                words: String::with_capacity(bytes / 2),
+            },
+            resolver: NamespaceResolver::default(),
+            open: Vec::new(),
+            texts: Vec::new(),
+            namespaces: Vec::new(),
+        }
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+        if self.open.is_empty() && !self.document.nodes.is_empty() {
+            return Err("it has more than one root element".to_owned());
+        }
+        let attributes = self.attributes(start)?;
+        let (local, prefix) = start.name().decompose();
+        let space = self.resolver.resolve_prefix(prefix, true);
         let namespace = match space {
-            ResolveResult::Bound(name) => Some(self.spaces.share(name.0)),
+            ResolveResult::Bound(Namespace(name)) => {
+                Some(share(&mut self.document, &mut self.namespaces, name)?)
+            }
             ResolveResult::Unbound => None,
             ResolveResult::Unknown(prefix) => return Err(format!("unknown namespace prefix {prefix:?}")),
         };
-        let mut attributes = Vec::new();
+        let name = self.document.add(local.as_ref());
+        let at = self.document.nodes.len();
+        self.document.nodes.push(Node {
+            name,
+            namespace,
+            text: Span::default(),
+            attributes,
+            end: at + 1,
+        });
+        self.open.push(at);
+        match self.texts.get_mut(self.open.len() - 1) {
+            Some(text) => text.clear(),
+            None => self.texts.push(String::new()),
+        }
+        Ok(())
+    }
+
+    /// Takes in the attributes of a start tag, and the namespaces that it declares.
+    fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Span, String> {
+        let document = &mut self.document;
+        let first = document.attributes.len();
+        if start.attributes_raw().is_empty() {
+            let level = self.resolver.level().checked_add(1);
+            self.resolver.set_level(level.ok_or("it is nested too deeply")?);
+            return Ok(span(first, first));
+        }
+        self.resolver.push(start).map_err(|error| error.to_string())?;
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| error.to_string())?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| error.to_string())?;
-            attributes.push((attribute.key.0.to_owned(), value.into_owned()));
+            let pair = (document.add(attribute.key.0), document.add(&value));
+            document.attributes.push(pair);
         }
-        let name = start.local_name().as_ref().to_owned();
-        Ok(Element {
-            name,
-            namespace,
-            attributes,
-            text: String::new(),
-            children: Vec::new(),
-        })
+        Ok(span(first, document.attributes.len()))
     }
 
-    fn close(&mut self, element: Element) -> Result<(), String> {
-        match self.open.last_mut() {
-            Some(parent) => parent.children.push(element),
-            None if self.root.is_none() => self.root = Some(element),
-            None => return Err("it has more than one root element".to_owned()),
+    fn close(&mut self) -> Result<(), String> {
+        let at = self.open.pop().ok_or("a closing tag that closes nothing")?;
+        self.resolver.pop();
+        let text = self.texts.get(self.open.len()).map_or("", String::as_str);
+        let text = self.document.add(text);
+        let end = self.document.nodes.len();
+        if let Some(node) = self.document.nodes.get_mut(at) {
+            node.text = text;
+            node.end = end;
         }
         Ok(())
     }
 
     fn text(&mut self, text: &str) -> Result<(), String> {
-        match self.open.last_mut() {
-            Some(element) => element.text.push_str(text),
+        match self
+            .open
+            .len()
+            .checked_sub(1)
+            .and_then(|last| self.texts.get_mut(last))
+        {
+            Some(own) => own.push_str(text),
             None if text.trim().is_empty() => {}
             None => return Err("it has text outside its root element".to_owned()),
         }
         Ok(())
     }
+
+    fn whole(self) -> Result<Document, String> {
+        if !self.open.is_empty() {
+            return Err("an element is not closed".to_owned());
+        }
+        if self.document.nodes.is_empty() {
+            return Err("it has no element".to_owned());
+        }
+        Ok(self.document)
+    }
 }
 
-/// The namespace names seen so far: an answer of thousands of elements has one, and it is stored once.
-#[derive(Default)]
-struct Spaces(Vec<Arc<str>>);
+impl Document {
+    /// Adds a word.
+    fn add(&mut self, word: &str) -> Span {
+        let start = self.words.len();
+        self.words.push_str(word);
+        span(start, self.words.len())
+    }
+}
 
-impl Spaces {
-    fn share(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.iter().find(|known| known.as_ref() == name) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = Arc::from(name);
-        // Bounded, so that a document of nothing but namespaces is not searched again for each of them.
-        if self.0.len() < 16 {
-            self.0.push(Arc::clone(&new));
-        }
-        new
+/// The place of a namespace name. It may be stored more than once, but not for each element.
+fn share(document: &mut Document, seen: &mut Vec<Span>, name: &str) -> Result<Span, String> {
+    if name.len() > LONGEST_NAMESPACE {
+        return Err(format!(
+            "a namespace name is longer than {LONGEST_NAMESPACE} bytes"
+        ));
+    }
+    // Bounded, so that a document of nothing but namespaces is not searched again for each of them.
+    let last = seen.iter().rev().take(16);
+    if let Some(known) = last.copied().find(|known| document.word(*known) == name) {
+        return Ok(known);
+    }
+    let new = document.add(name);
+    seen.push(new);
+    Ok(new)
+}
+
+fn span(start: usize, end: usize) -> Span {
+    let place = |at| u32::try_from(at).expect("documents are limited to far less");
+    Span {
+        start: place(start),
+        end: place(end),
     }
 }
 
@@ -224,8 +371,8 @@ fn read_declaration(decl: &BytesDecl<'_>) -> Result<Declaration, String> {
 mod tests {
     use super::*;
 
-    fn root(text: &str) -> Element {
-        read(text).expect("the document is well-formed").root
+    fn document(text: &str) -> Document {
+        read(text).expect("the document is well-formed")
     }
 
     #[test]
@@ -238,38 +385,74 @@ mod tests {
             encoding: Some("UTF-8".into()),
         };
         assert_eq!(document.declaration, Some(declaration));
-        assert_eq!(document.root.namespace.as_deref(), Some("urn:x"));
-        assert_eq!(
-            document.root.attributes.last(),
-            Some(&("k".to_owned(), "1&2".to_owned()))
-        );
-        let b = document.root.child("b").expect("there is a b");
-        assert_eq!((b.text.as_str(), b.namespace.as_deref()), (" xy ", Some("urn:x")));
-        assert_eq!(document.root.child_text("b"), Some("xy"));
-        assert_eq!(document.root.path_text(&["b", "c"]), Some(""));
-        assert_eq!(document.root.path_text(&["b", "d"]), None);
+        let root = document.root();
+        assert_eq!(root.namespace(), Some("urn:x"));
+        let attributes: Vec<_> = root.attributes().collect();
+        assert_eq!(attributes, [("xmlns", "urn:x"), ("k", "1&2")]);
+        let b = root.child("b").expect("there is a b");
+        assert_eq!((b.text(), b.namespace()), (" xy ", Some("urn:x")));
+        assert_eq!(root.child_text("b"), Some("xy"));
+        assert_eq!(root.path_text(&["b", "c"]), Some(""));
+        assert_eq!(root.path_text(&["b", "d"]), None);
     }
 
     #[test]
     fn references_and_cdata_join_the_text_around_them() {
-        assert_eq!(
-            root("<a>x&lt;&#x41;<!-- no -->&amp;<![CDATA[<&]]>\r\nz</a>").text,
-            "x<A&<&\nz"
-        );
+        let joined = document("<a>x&lt;&#x41;<!-- no -->&amp;<![CDATA[<&]]>\r\nz</a>");
+        assert_eq!(joined.root().text(), "x<A&<&\nz");
     }
 
     #[test]
     fn prefixes_are_resolved_and_left_out_of_names() {
-        let element = root("<p:a xmlns:p='urn:p'><b/><p:b/></p:a>");
-        assert_eq!(
-            (element.name.as_str(), element.namespace.as_deref()),
-            ("a", Some("urn:p"))
-        );
-        let spaces: Vec<_> = element
-            .children_named("b")
-            .map(|b| b.namespace.as_deref())
-            .collect();
+        let document = document("<p:a xmlns:p='urn:p'><b/><p:b/></p:a>");
+        let element = document.root();
+        assert_eq!((element.name(), element.namespace()), ("a", Some("urn:p")));
+        let spaces: Vec<_> = element.children_named("b").map(Element::namespace).collect();
         assert_eq!(spaces, [None, Some("urn:p")]);
+    }
+
+    #[test]
+    fn children_are_those_of_the_element_and_of_no_other() {
+        let document = document("<a>1<b><c>2</c><c/></b>3<c>4</c><d/>5</a>");
+        let root = document.root();
+        let names = |element: Element<'_>| element.children().map(Element::name).collect::<String>();
+        assert_eq!((names(root).as_str(), root.text()), ("bcd", "135"));
+        let b = root.child("b").expect("there is a b");
+        assert_eq!((names(b).as_str(), b.child_text("c")), ("cc", Some("2")));
+        assert_eq!(root.child_text("c"), Some("4"));
+        assert_eq!(
+            root.child("d").map(|d| (names(d), d.text())),
+            Some((String::new(), ""))
+        );
+    }
+
+    #[test]
+    fn a_default_namespace_ends_with_its_element() {
+        let document = document("<a><b xmlns='urn:b'><c/><d xmlns=''/></b><e/><f xmlns='urn:f'/><g/></a>");
+        let mut seen = Vec::new();
+        let mut left = vec![document.root()];
+        while let Some(element) = left.pop() {
+            seen.push((element.name(), element.namespace()));
+            left.extend(element.children());
+        }
+        seen.sort_unstable();
+        let expected = [
+            ("a", None),
+            ("b", Some("urn:b")),
+            ("c", Some("urn:b")),
+            ("d", None),
+            ("e", None),
+            ("f", Some("urn:f")),
+            ("g", None),
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_namespace_name_is_no_longer_than_it_may_be() {
+        let named = |length: usize| format!("<a xmlns='{}'/>", "u".repeat(length));
+        assert!(read(&named(LONGEST_NAMESPACE)).is_ok());
+        assert!(read(&named(LONGEST_NAMESPACE + 1)).is_err());
     }
 
     #[test]

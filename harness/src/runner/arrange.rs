@@ -524,10 +524,10 @@ pub(super) fn next_wait(wait: Duration) -> Duration {
 /// An answer in words, for reasons.
 pub(super) fn answer_in_words(reply: &Reply) -> String {
     let what = match &reply.body {
-        Body::Document(document) => protocol::errors(&document.root)
+        Body::Document(document) => protocol::errors(document.root())
             .and_then(|errors| errors.errors.into_iter().next())
             .map_or_else(
-                || format!("a document <{}>", document.root.name),
+                || format!("a document <{}>", document.root().name()),
                 |error| {
                     format!(
                         "{} \"{}\"",
@@ -548,9 +548,9 @@ pub(super) fn answer_in_words(reply: &Reply) -> String {
 }
 
 /// The root of a success.
-pub(super) fn success(reply: &Reply) -> Option<&protocol::Element> {
+pub(super) fn success(reply: &Reply) -> Option<protocol::Element<'_>> {
     match &reply.body {
-        Body::Document(document) if reply.status == 200 => Some(&document.root),
+        Body::Document(document) if reply.status == 200 => Some(document.root()),
         Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
     }
 }

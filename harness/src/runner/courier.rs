@@ -183,7 +183,7 @@ impl Courier {
                 let asked = |reply| Asked { role, reply, at_ms };
                 if !self.teller.listens() {
                     // Nothing of it is told, so nothing of it can tell a secret.
-                    return Ok((asked(protocol::decode(&response)), None));
+                    return Ok((asked(protocol::decode(response)), None));
                 }
                 let exchanged = record(Ok(&response));
                 let reply = read(&exchanged.answer);
@@ -203,7 +203,7 @@ impl Courier {
 /// our secrets can then reach no reason, no note and no id.
 pub(super) fn read(answer: &Answer) -> Reply {
     let response = protocol::revive(answer).expect("a response was recorded, in base64 of our own if in any");
-    protocol::decode(&response)
+    protocol::decode(response)
 }
 
 enum Passing {
@@ -220,7 +220,7 @@ fn passing(reply: &Reply) -> Passing {
     if reply.status < 500 {
         return Passing::No;
     }
-    let code = protocol::errors(&document.root)
+    let code = protocol::errors(document.root())
         .and_then(|errors| errors.errors.into_iter().next())
         .and_then(|error| error.code)
         .unwrap_or_default();

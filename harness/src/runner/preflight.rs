@@ -103,10 +103,10 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
             answer,
         });
     };
-    if reply.status == 200 && document.root.name == "DescribeInstancesResponse" {
+    if reply.status == 200 && document.root().name() == "DescribeInstancesResponse" {
         return Ok(());
     }
-    let code = protocol::errors(&document.root)
+    let code = protocol::errors(document.root())
         .and_then(|errors| errors.errors.into_iter().next())
         .and_then(|error| error.code);
     match code {
@@ -169,7 +169,7 @@ async fn account(
         })?;
     let reply = without_secrets(shared, &request, &response);
     let seen = match &reply.body {
-        Body::Document(document) => document.root.path_text(&["GetCallerIdentityResult", "Account"]),
+        Body::Document(document) => document.root().path_text(&["GetCallerIdentityResult", "Account"]),
         Body::Empty | Body::Unreadable { .. } => None,
     };
     if seen == Some(wished) {

@@ -126,12 +126,12 @@ pub(crate) fn states_at(url: &str) -> Vec<String> {
         let now_ms = endpoint.now_ms();
         let request = protocol::sign(request, Auth::Header, &keyring, "us-east-1", "ec2", now_ms)
             .expect("the keys can sign");
-        protocol::decode(&endpoint.send(&request).await.expect("the server answers"))
+        protocol::decode(endpoint.send(&request).await.expect("the server answers"))
     });
     let Body::Document(document) = reply.body else {
         panic!("no document: {reply:?}")
     };
-    protocol::instances(&document.root)
+    protocol::instances(document.root())
         .into_iter()
         .map(|instance| instance.state.and_then(|state| state.name).unwrap_or_default())
         .collect()

@@ -230,7 +230,7 @@ impl Asked<'_> {
     pub(crate) fn state_of(&self, id: &str) -> String {
         let answer = self.secretly("DescribeInstances", [("InstanceId.1", id)]);
         document(&answer)
-            .map(|document| protocol::instances(&document.root))
+            .map(|document| protocol::instances(document.root()))
             .and_then(|instances| instances.into_iter().next()?.state?.name)
             .unwrap_or_default()
     }
@@ -307,7 +307,7 @@ impl Mock {
 /// The code of a refusal.
 pub(crate) fn code_of(response: &Response) -> Option<String> {
     let document = document(response)?;
-    protocol::errors(&document.root)?
+    protocol::errors(document.root())?
         .errors
         .into_iter()
         .next()?
@@ -364,7 +364,7 @@ pub(crate) fn state(name: &str) -> String {
 }
 
 fn document(response: &Response) -> Option<protocol::Document> {
-    match protocol::decode(response).body {
+    match protocol::decode(response.clone()).body {
         Body::Document(document) => Some(document),
         Body::Empty | Body::Unreadable { .. } => None,
     }

@@ -72,8 +72,8 @@ impl Moved {
 }
 
 /// Whether this is the root element of a successful answer of an action.
-pub(super) fn is_response(root: &Element, action: &str) -> bool {
-    root.name.strip_suffix("Response") == Some(action)
+pub(super) fn is_response(root: Element<'_>, action: &str) -> bool {
+    root.name().strip_suffix("Response") == Some(action)
 }
 
 /// How an accepted call moved an instance.
@@ -118,8 +118,8 @@ impl Question<'_> {
         let ok = (200..300).contains(&reply.status);
         let mut named = None;
         match &reply.body {
-            Body::Document(document) if ok && is_response(&document.root, self.action) => {
-                let changes = reply::state_changes(&document.root);
+            Body::Document(document) if ok && is_response(document.root(), self.action) => {
+                let changes = reply::state_changes(document.root());
                 if self.is_tested() {
                     shape::success(self.judge, sheet, seen, self.call, reply, document, &changes);
                 }

@@ -23,7 +23,7 @@ impl Question<'_> {
     ) -> Option<&'e Active<'c>> {
         answered.refused = (400..500).contains(&reply.status);
         let (code, message) = match &reply.body {
-            Body::Document(document) => reply::errors(&document.root)
+            Body::Document(document) => reply::errors(document.root())
                 .and_then(|errors| errors.errors.into_iter().next())
                 .map_or((None, None), |error| (error.code, error.message)),
             Body::Empty | Body::Unreadable { .. } => (None, None),

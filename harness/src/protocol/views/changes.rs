@@ -63,24 +63,24 @@ impl<T: AsRef<str>> StateValue<T> {
 /// Reads the answer of an action that changes states.
 ///
 /// What stands outside the sets is not this view's concern; what is unusual within an item is told with it.
-pub fn state_changes(root: &Element) -> StateChanges<'_> {
+pub fn state_changes(root: Element<'_>) -> StateChanges<'_> {
     StateChanges {
         request_ids: root.children_named("requestId").map(text_of).collect(),
         sets: root.children_named("instancesSet").count(),
         items: root
             .children_named("instancesSet")
-            .flat_map(|set| &set.children)
+            .flat_map(Element::children)
             .map(read_item)
             .collect(),
     }
 }
 
-fn read_item(item: &Element) -> StateChange<'_> {
+fn read_item(item: Element<'_>) -> StateChange<'_> {
     let mut members = Members::of(item, "the item");
-    if item.name != "item" {
+    if item.name() != "item" {
         members
             .oddities
-            .push(format!("an item is named {} instead of item", item.name));
+            .push(format!("an item is named {} instead of item", item.name()));
     }
     let id = members.text("instanceId");
     let current = members.one("currentState");
@@ -99,11 +99,11 @@ fn read_item(item: &Element) -> StateChange<'_> {
 }
 
 fn read_state<'a>(
-    element: &'a Element,
+    element: Element<'a>,
     oddities: &mut Vec<String>,
     remarks: &mut Vec<String>,
 ) -> StateValue<&'a str> {
-    let mut members = Members::of(element, &element.name);
+    let mut members = Members::of(element, element.name());
     let value = StateValue {
         code: members.text("code"),
         name: members.text("name"),
@@ -117,7 +117,7 @@ fn read_state<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::xml::read;
+    use crate::protocol::xml::{Document, read};
 
     const STOPPED: &str = "<StopInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">
         <requestId>8fb2652c-2944-48cd-a035-7580571e5499</requestId>
@@ -126,8 +126,8 @@ mod tests {
             <previousState><code>16</code><name>running</name></previousState></item></instancesSet>
         </StopInstancesResponse>";
 
-    fn root(text: &str) -> Element {
-        read(text).expect("the document is well-formed").root
+    fn document(text: &str) -> Document {
+        read(text).expect("the document is well-formed")
     }
 
     fn state(code: &'static str, name: &'static str) -> Option<StateValue<&'static str>> {
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn a_recorded_answer_is_read_without_oddities() {
-        let root = root(STOPPED);
-        let read = state_changes(&root);
+        let document = document(STOPPED);
+        let read = state_changes(document.root());
         assert_eq!((read.sets, read.request_ids.len()), (1, 1));
         let expected = StateChange {
             id: Some("i-03fe236b187a898b6"),
@@ -154,11 +154,11 @@ mod tests {
 
     #[test]
     fn everything_unusual_about_an_item_is_told() {
-        let root = root(
+        let document = document(
             "<r><instancesSet><member x='1'><instanceId>i-1</instanceId><instanceId>i-2</instanceId>\
              <currentState><code/><name> stopped </name><x/></currentState><more/>!</member></instancesSet></r>",
         );
-        let read = state_changes(&root);
+        let read = state_changes(document.root());
         let oddities = read
             .items
             .first()
@@ -178,10 +178,10 @@ mod tests {
 
     #[test]
     fn sets_and_request_ids_are_counted_and_not_assumed() {
-        let two = root("<r><instancesSet/><instancesSet><item/></instancesSet></r>");
-        let read = state_changes(&two);
+        let two = document("<r><instancesSet/><instancesSet><item/></instancesSet></r>");
+        let read = state_changes(two.root());
         assert_eq!((read.sets, read.items.len(), read.request_ids.len()), (2, 1, 0));
-        assert_eq!(state_changes(&root("<html/>")), StateChanges::default());
+        assert_eq!(state_changes(document("<html/>").root()), StateChanges::default());
     }
 
     #[test]

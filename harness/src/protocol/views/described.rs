@@ -68,7 +68,7 @@ pub struct SpotRequest {
 }
 
 /// All instances of a DescribeInstances answer, or of a RunInstances answer. Items without an id are passed over.
-pub fn instances(root: &Element) -> Vec<Instance> {
+pub fn instances(root: Element<'_>) -> Vec<Instance> {
     let reservations =
         items(root, "reservationSet").flat_map(|reservation| items(reservation, "instancesSet"));
     reservations
@@ -78,13 +78,13 @@ pub fn instances(root: &Element) -> Vec<Instance> {
 }
 
 /// The token of the next page.
-pub fn next_token(root: &Element) -> Option<String> {
+pub fn next_token(root: Element<'_>) -> Option<String> {
     filled(root, &["nextToken"])
 }
 
 /// All images of a DescribeImages answer.
-pub fn images(root: &Element) -> Vec<Image> {
-    let read = |item: &Element| {
+pub fn images(root: Element<'_>) -> Vec<Image> {
+    let read = |item: Element<'_>| {
         Some(Image {
             id: filled(item, &["imageId"])?,
             root_device_type: filled(item, &["rootDeviceType"]),
@@ -97,8 +97,8 @@ pub fn images(root: &Element) -> Vec<Image> {
 }
 
 /// All requests of a DescribeSpotInstanceRequests answer.
-pub fn spot_requests(root: &Element) -> Vec<SpotRequest> {
-    let read = |item: &Element| {
+pub fn spot_requests(root: Element<'_>) -> Vec<SpotRequest> {
+    let read = |item: Element<'_>| {
         Some(SpotRequest {
             id: filled(item, &["spotInstanceRequestId"])?,
             state: filled(item, &["state"]),
@@ -111,7 +111,7 @@ pub fn spot_requests(root: &Element) -> Vec<SpotRequest> {
 }
 
 /// Ids and states of a DescribeInstanceStatus answer.
-pub fn instance_statuses(root: &Element) -> Vec<(String, StateValue)> {
+pub fn instance_statuses(root: Element<'_>) -> Vec<(String, StateValue)> {
     items(root, "instanceStatusSet")
         .filter_map(|item| {
             let state = item.child("instanceState").map(read_state).unwrap_or_default();
@@ -121,16 +121,16 @@ pub fn instance_statuses(root: &Element) -> Vec<(String, StateValue)> {
 }
 
 /// The value of an attribute of a DescribeInstanceAttribute answer, for instance of `disableApiStop`.
-pub fn attribute_value(root: &Element, name: &str) -> Option<String> {
+pub fn attribute_value(root: Element<'_>, name: &str) -> Option<String> {
     root.path_text(&[name, "value"]).map(str::to_owned)
 }
 
 /// The value of `return`, if it is a boolean.
-pub fn return_value(root: &Element) -> Option<bool> {
+pub fn return_value(root: Element<'_>) -> Option<bool> {
     root.child_text("return")?.parse().ok()
 }
 
-fn read_instance(item: &Element) -> Option<Instance> {
+fn read_instance(item: Element<'_>) -> Option<Instance> {
     Some(Instance {
         id: filled(item, &["instanceId"])?,
         state: item.child("instanceState").map(read_state),
@@ -158,14 +158,14 @@ fn read_instance(item: &Element) -> Option<Instance> {
 }
 
 /// An element without code and message says as much as none, and clients see none.
-fn read_state_reason(item: &Element) -> Option<(String, String)> {
+fn read_state_reason(item: Element<'_>) -> Option<(String, String)> {
     let reason = item.child("stateReason")?;
     let text = |name| reason.child_text(name).unwrap_or_default().to_owned();
     let (code, message) = (text("code"), text("message"));
     (!code.is_empty() || !message.is_empty()).then_some((code, message))
 }
 
-fn read_state(element: &Element) -> StateValue {
+fn read_state(element: Element<'_>) -> StateValue {
     StateValue {
         code: filled(element, &["code"]),
         name: filled(element, &["name"]),
@@ -173,14 +173,14 @@ fn read_state(element: &Element) -> StateValue {
 }
 
 /// The items of all lists of this name.
-fn items<'a>(element: &'a Element, list: &'a str) -> impl Iterator<Item = &'a Element> {
+fn items<'a>(element: Element<'a>, list: &'a str) -> impl Iterator<Item = Element<'a>> {
     element
         .children_named(list)
         .flat_map(|list| list.children_named("item"))
 }
 
 /// The text at the end of a path, unless it is empty.
-fn filled(element: &Element, path: &[&str]) -> Option<String> {
+fn filled(element: Element<'_>, path: &[&str]) -> Option<String> {
     element
         .path_text(path)
         .filter(|text| !text.is_empty())
@@ -190,10 +190,10 @@ fn filled(element: &Element, path: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::xml::read;
+    use crate::protocol::xml::{Document, read};
 
-    fn root(text: &str) -> Element {
-        read(text).expect("the document is well-formed").root
+    fn document(text: &str) -> Document {
+        read(text).expect("the document is well-formed")
     }
 
     const INSTANCE: &str = "<item><instanceId>i-0a</instanceId><instanceState><code>80</code><name>stopped</name>\
@@ -206,14 +206,14 @@ mod tests {
 
     #[test]
     fn an_instance_is_read_from_a_description_and_from_a_launch() {
-        let described = root(&format!(
+        let described = document(&format!(
             "<DescribeInstancesResponse><reservationSet><item><instancesSet>{INSTANCE}</instancesSet></item>\
              </reservationSet><nextToken>t</nextToken></DescribeInstancesResponse>"
         ));
-        let launched = root(&format!(
+        let launched = document(&format!(
             "<r><instancesSet>{INSTANCE}<item/></instancesSet><nextToken/></r>"
         ));
-        assert_eq!(instances(&described), instances(&launched));
+        assert_eq!(instances(described.root()), instances(launched.root()));
         let expected = Instance {
             id: "i-0a".into(),
             state: Some(StateValue {
@@ -229,9 +229,12 @@ mod tests {
             tags: vec![("k".into(), String::new())],
             ..Instance::default()
         };
-        assert_eq!(instances(&described), [expected]);
+        assert_eq!(instances(described.root()), [expected]);
         assert_eq!(
-            (next_token(&described).as_deref(), next_token(&launched)),
+            (
+                next_token(described.root()).as_deref(),
+                next_token(launched.root())
+            ),
             (Some("t"), None)
         );
     }
@@ -239,9 +242,12 @@ mod tests {
     #[test]
     fn an_empty_reason_is_told_from_a_missing_one() {
         let read = |body: &str| {
-            instances(&root(&format!(
-                "<r><instancesSet><item><instanceId>i</instanceId>{body}</item></instancesSet></r>"
-            )))
+            instances(
+                document(&format!(
+                    "<r><instancesSet><item><instanceId>i</instanceId>{body}</item></instancesSet></r>"
+                ))
+                .root(),
+            )
             .pop()
             .map(|instance| (instance.reason, instance.state_reason))
         };
@@ -251,27 +257,36 @@ mod tests {
 
     #[test]
     fn the_other_lists_are_read() {
-        let image = images(&root(
-            "<r><imagesSet><item><imageId>ami-1</imageId><rootDeviceType>ebs</rootDeviceType>\
+        let image = images(
+            document(
+                "<r><imagesSet><item><imageId>ami-1</imageId><rootDeviceType>ebs</rootDeviceType>\
              <imageState>available</imageState></item><item/></imagesSet></r>",
-        ));
+            )
+            .root(),
+        );
         assert_eq!(
             image.first().and_then(|image| image.state.as_deref()),
             Some("available")
         );
         assert_eq!(image.len(), 1);
-        let spot = spot_requests(&root(
-            "<r><spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>\
+        let spot = spot_requests(
+            document(
+                "<r><spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>\
              <state>disabled</state><status><code>instance-stopped-by-user</code></status>\
              <type>persistent</type></item></spotInstanceRequestSet></r>",
-        ));
+            )
+            .root(),
+        );
         let spot = spot.first().expect("there is one request");
         assert_eq!(spot.status_code.as_deref(), Some("instance-stopped-by-user"));
         assert_eq!(spot.kind.as_deref(), Some("persistent"));
-        let statuses = instance_statuses(&root(
-            "<r><instanceStatusSet><item><instanceId>i-1</instanceId><instanceState><code>16</code>\
+        let statuses = instance_statuses(
+            document(
+                "<r><instanceStatusSet><item><instanceId>i-1</instanceId><instanceState><code>16</code>\
              <name>running</name></instanceState></item></instanceStatusSet></r>",
-        ));
+            )
+            .root(),
+        );
         assert_eq!(
             statuses.first().and_then(|(_, state)| state.code_number()),
             Some(16)
@@ -281,13 +296,13 @@ mod tests {
     #[test]
     fn attributes_and_returns_are_read() {
         let element =
-            root("<r><disableApiStop><value>true</value></disableApiStop><return>true</return></r>");
+            document("<r><disableApiStop><value>true</value></disableApiStop><return>true</return></r>");
         assert_eq!(
-            attribute_value(&element, "disableApiStop").as_deref(),
+            attribute_value(element.root(), "disableApiStop").as_deref(),
             Some("true")
         );
-        assert_eq!(attribute_value(&element, "disableApiTermination"), None);
-        assert_eq!(return_value(&element), Some(true));
-        assert_eq!(return_value(&root("<r><return>yes</return></r>")), None);
+        assert_eq!(attribute_value(element.root(), "disableApiTermination"), None);
+        assert_eq!(return_value(element.root()), Some(true));
+        assert_eq!(return_value(document("<r><return>yes</return></r>").root()), None);
     }
 }

@@ -29,17 +29,17 @@ pub struct ErrorEntry<'a> {
 ///
 /// That is: its root is `Response`, or it has an error with a code where EC2 or its sisters put one. What differs
 /// from EC2's own envelope is told in the oddities.
-pub fn errors(root: &Element) -> Option<Errors<'_>> {
-    let own_place: Vec<&Element> = root
+pub fn errors(root: Element<'_>) -> Option<Errors<'_>> {
+    let own_place: Vec<Element<'_>> = root
         .children_named("Errors")
         .flat_map(|errors| errors.children_named("Error"))
         .collect();
-    let sister_place: Vec<&Element> = match root.name.as_str() {
+    let sister_place: Vec<Element<'_>> = match root.name() {
         "Error" => vec![root],
         _ => root.children_named("Error").collect(),
     };
-    let has_code = |entries: &[&Element]| entries.iter().any(|entry| entry.child("Code").is_some());
-    if root.name != "Response" && !has_code(&own_place) && !has_code(&sister_place) {
+    let has_code = |entries: &[Element<'_>]| entries.iter().any(|entry| entry.child("Code").is_some());
+    if root.name() != "Response" && !has_code(&own_place) && !has_code(&sister_place) {
         return None;
     }
     let (mut oddities, mut remarks) = about_root(root);
@@ -60,45 +60,44 @@ pub fn errors(root: &Element) -> Option<Errors<'_>> {
     })
 }
 
-fn about_root(root: &Element) -> (Vec<String>, Vec<String>) {
+fn about_root(root: Element<'_>) -> (Vec<String>, Vec<String>) {
     let mut oddities = Vec::new();
     let mut remarks = Vec::new();
-    if root.name != "Response" {
-        oddities.push(format!("the root element is {} instead of Response", root.name));
+    if root.name() != "Response" {
+        oddities.push(format!("the root element is {} instead of Response", root.name()));
     }
-    if let Some(namespace) = &root.namespace {
+    if let Some(namespace) = root.namespace() {
         oddities.push(format!(
             "{} is in the namespace {namespace}, where EC2 uses none",
-            root.name
+            root.name()
         ));
     }
     match root.children_named("Errors").count() {
-        0 => oddities.push(format!("{} has no Errors", root.name)),
+        0 => oddities.push(format!("{} has no Errors", root.name())),
         1 => {}
-        n => oddities.push(format!("{} has {n} Errors", root.name)),
+        n => oddities.push(format!("{} has {n} Errors", root.name())),
     }
     let spelled = root
-        .children
-        .iter()
-        .find(|child| child.name != "RequestID" && child.name.eq_ignore_ascii_case("RequestID"));
+        .children()
+        .find(|child| child.name() != "RequestID" && child.name().eq_ignore_ascii_case("RequestID"));
     if let Some(child) = spelled {
         oddities.push(format!(
             "the request id is spelled {} instead of RequestID",
-            child.name
+            child.name()
         ));
     }
     // A root that is the error itself has members of its own, which are looked at with the error.
-    if root.name != "Error" {
+    if root.name() != "Error" {
         // Errors in the wrong place are read there; that the right place is missing has been told.
-        let error_known = if root.name == "Response" {
+        let error_known = if root.name() == "Response" {
             "Errors"
         } else {
             "Error"
         };
-        let spelling = spelled.map_or("RequestID", |child| child.name.as_str());
+        let spelling = spelled.map_or("RequestID", |child| child.name());
         unknown(
             root,
-            &root.name,
+            root.name(),
             &["Errors", "RequestID", error_known, spelling],
             &mut remarks,
         );
@@ -113,7 +112,7 @@ fn about_root(root: &Element) -> (Vec<String>, Vec<String>) {
 }
 
 fn read_entry<'a>(
-    entry: &'a Element,
+    entry: Element<'a>,
     oddities: &mut Vec<String>,
     remarks: &mut Vec<String>,
 ) -> ErrorEntry<'a> {
@@ -131,26 +130,26 @@ fn read_entry<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::xml::read;
+    use crate::protocol::xml::{Document, read};
 
-    fn root(text: &str) -> Element {
-        read(text).expect("the document is well-formed").root
+    fn document(text: &str) -> Document {
+        read(text).expect("the document is well-formed")
     }
 
     fn oddities(text: &str) -> String {
-        errors(&root(text))
+        errors(document(text).root())
             .map(|errors| [errors.oddities, errors.remarks].concat().join("; "))
             .unwrap_or_default()
     }
 
     #[test]
     fn a_recorded_envelope_is_read_without_oddities() {
-        let root = root(
+        let document = document(
             "<Response><Errors><Error><Code>DryRunOperation</Code>\
              <Message>Request would have succeeded, but DryRun flag is set.</Message></Error></Errors>\
              <RequestID>2ac97f48-830a-4917-b882-ed3369f848da</RequestID></Response>",
         );
-        let read = errors(&root);
+        let read = errors(document.root());
         let expected = Errors {
             errors: vec![ErrorEntry {
                 code: Some("DryRunOperation"),
@@ -170,7 +169,7 @@ mod tests {
             "<html/>",
             "<r><Errors/></r>",
         ] {
-            assert_eq!(errors(&root(text)), None, "{text}");
+            assert_eq!(errors(document(text).root()), None, "{text}");
         }
     }
 
@@ -189,8 +188,8 @@ mod tests {
             "the root element is ErrorResponse instead of Response; ErrorResponse has no Errors; \
              Error has an unknown Type"
         );
-        let sister = root(sister);
-        let code = errors(&sister)
+        let sister = document(sister);
+        let code = errors(sister.root())
             .and_then(|errors| errors.errors.into_iter().next())
             .and_then(|error| error.code);
         assert_eq!(code, Some("A"));

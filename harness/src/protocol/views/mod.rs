@@ -18,7 +18,7 @@ use crate::protocol::xml::Element;
 
 /// An element whose members are known by name and expected once, with what is odd about it.
 struct Members<'a> {
-    element: &'a Element,
+    element: Element<'a>,
     called: &'a str,
     /// What is missing, repeated or out of place.
     oddities: Vec<String>,
@@ -27,15 +27,14 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn of(element: &'a Element, called: &'a str) -> Self {
+    fn of(element: Element<'a>, called: &'a str) -> Self {
         let mut remarks = Vec::new();
-        if !element.text.trim().is_empty() {
+        if !element.text().trim().is_empty() {
             remarks.push(format!("{called} has text of its own"));
         }
         if element
-            .children
-            .iter()
-            .any(|child| child.namespace != element.namespace)
+            .children()
+            .any(|child| child.namespace() != element.namespace())
         {
             remarks.push(format!("{called} has members in another namespace than its own"));
         }
@@ -48,7 +47,7 @@ impl<'a> Members<'a> {
     }
 
     /// The first member of this name.
-    fn one(&mut self, name: &'a str) -> Option<&'a Element> {
+    fn one(&mut self, name: &'a str) -> Option<Element<'a>> {
         let mut found = self.element.children_named(name);
         let first = found.next();
         let more = found.count();
@@ -64,11 +63,11 @@ impl<'a> Members<'a> {
     /// The trimmed text of the first member of this name. Clients do not trim, so blanks around it are told.
     fn text(&mut self, name: &'a str) -> Option<&'a str> {
         let member = self.one(name)?;
-        if member.text.trim() != member.text {
+        if member.text().trim() != member.text() {
             self.remarks
                 .push(format!("{name} has white space around its value"));
         }
-        if !member.children.is_empty() {
+        if member.children().next().is_some() {
             self.oddities
                 .push(format!("{name} has elements where its value should be"));
         }
@@ -81,18 +80,15 @@ impl<'a> Members<'a> {
 }
 
 /// Tells of the children whose names are not known. A few examples are enough, however many there are.
-fn unknown(element: &Element, called: &str, known: &[&str], remarks: &mut Vec<String>) {
-    let strangers = element
-        .children
-        .iter()
-        .filter(|child| !known.contains(&child.name.as_str()));
+fn unknown(element: Element<'_>, called: &str, known: &[&str], remarks: &mut Vec<String>) {
+    let strangers = element.children().filter(|child| !known.contains(&child.name()));
     remarks.extend(
         strangers
             .take(4)
-            .map(|child| format!("{called} has an unknown {}", child.name)),
+            .map(|child| format!("{called} has an unknown {}", child.name())),
     );
 }
 
-fn text_of(element: &Element) -> &str {
-    element.text.trim()
+fn text_of(element: Element<'_>) -> &str {
+    element.text().trim()
 }
