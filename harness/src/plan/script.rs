@@ -90,7 +90,7 @@ pub const STEP_BYTES: usize = 7;
 const MOST_STEPS: usize = 64;
 
 /// The most instances of a script, and of one with a herd.
-const MOST_INSTANCES: usize = 5;
+const MOST_INSTANCES: usize = 3;
 const HERD: usize = 11;
 
 /// What a herd comes with.
@@ -225,7 +225,7 @@ struct Writer {
 }
 
 /// What a step does. The simplest comes first; what stands there twice is chosen twice as often.
-const DEEDS: [(Deed, Option<Feature>); 20] = [
+const DEEDS: [(Deed, Option<Feature>); 24] = [
     (Deed::Stop, None),
     (Deed::Stop, None),
     (Deed::Stop, None),
@@ -233,12 +233,16 @@ const DEEDS: [(Deed, Option<Feature>); 20] = [
     (Deed::Stop, None),
     (Deed::Stop, None),
     (Deed::Stop, None),
-    (Deed::Rest, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
+    (Deed::Stop, None),
     (Deed::Rest, None),
     (Deed::Rest, None),
     (Deed::Pass, None),
     (Deed::Observe, None),
-    (Deed::Launch, None),
     (Deed::Launch, None),
     (Deed::Start, Some(Feature::Start)),
     (Deed::Start, Some(Feature::Start)),
