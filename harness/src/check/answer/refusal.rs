@@ -8,7 +8,7 @@ use super::{Answered, Question};
 use crate::check::shape;
 use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
-use crate::contract::{Check, Condition, Demand, Pattern, RefusalAnswer};
+use crate::contract::{Check, Condition, Demand, RefusalAnswer};
 use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{self, Body, Reply};
 
@@ -69,18 +69,18 @@ impl Question<'_> {
         let fitting = expectation
             .refusals
             .iter()
-            .flat_map(|active| active.refusal.answers.iter().map(move |answer| (active, answer)))
-            .filter(|(_, answer)| answer.code == code)
-            .max_by_key(|(active, answer)| {
+            .flat_map(|active| {
+                let answers = active.refusal.answers.iter();
+                answers.enumerate().map(move |(at, answer)| (active, at, answer))
+            })
+            .filter(|(_, _, answer)| answer.code == code)
+            .map(|(active, at, answer)| (active, answer, self.message_fits(active, at, message)))
+            .max_by_key(|(active, answer, message_fits)| {
                 let status = answer.status.contains(&reply.status);
-                (
-                    status && message_fits(active, answer, message),
-                    active.certain,
-                    status,
-                )
+                (status && *message_fits, active.certain, status)
             });
         match fitting {
-            Some((active, answer)) => {
+            Some((active, answer, message_fits)) => {
                 self.refused_with(
                     sheet,
                     expectation,
@@ -88,13 +88,14 @@ impl Question<'_> {
                     answer,
                     reply,
                     message,
+                    message_fits,
                     &observed,
                     answered,
                 );
             }
             None => self.not_as_expected(sheet, expectation, reply.status, &observed(), answered),
         }
-        fitting.map(|(active, _)| active)
+        fitting.map(|(active, ..)| active)
     }
 
     /// The code is one that the contract allows here.
@@ -110,6 +111,7 @@ impl Question<'_> {
         answer: &RefusalAnswer,
         reply: &Reply,
         message: &str,
+        message_fits: bool,
         observed: &dyn Fn() -> String,
         answered: &mut Answered,
     ) {
@@ -158,7 +160,7 @@ impl Question<'_> {
             let wish = format!("{}, the recorded one", preferred.unwrap_or_default());
             sheet.deviates(&aspects.preferred, Weight::Advisory, &wish, &observed());
         }
-        if message_fits(active, answer, message) {
+        if message_fits {
             sheet.held(&aspects.message);
         } else {
             let wish = format!("a message like {}", answer.message.as_deref().unwrap_or_default());
@@ -166,6 +168,17 @@ impl Question<'_> {
         }
         self.precedence(sheet, expectation, active, answer, observed);
         self.offenders(sheet, expectation, answer, message, observed);
+    }
+
+    /// Whether a message is one that is known of this answer of a refusal.
+    fn message_fits(&self, active: &Active<'_>, answer: usize, message: &str) -> bool {
+        let messages = self.judge.refusal(active.row).messages.get(answer);
+        let Some(messages) = messages.and_then(Option::as_ref) else {
+            return true;
+        };
+        let all_named = active.refusal.condition != Condition::UnknownIds
+            || active.words.iter().all(|id| message.contains(id));
+        all_named && messages.fit(message, &active.words)
     }
 
     /// The answer is none that the contract allows here.
@@ -371,19 +384,6 @@ fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'
             Demand::May => active.certain,
             Demand::Odd => false,
         })
-}
-
-fn message_fits(active: &Active<'_>, answer: &RefusalAnswer, message: &str) -> bool {
-    let Some(template) = &answer.message else {
-        return true;
-    };
-    let ids = active.words.as_slice();
-    let value = ids.first().copied().unwrap_or_default();
-    // The contract was checked as it was loaded, so a pattern that does not compile cannot be in it.
-    let fits = Pattern::new(template, ids, value).is_ok_and(|pattern| pattern.is_match(message));
-    let all_named =
-        active.refusal.condition != Condition::UnknownIds || ids.iter().all(|id| message.contains(id));
-    fits && all_named
 }
 
 /// Throttling and overload are said to pass; they tell nothing about the call.
