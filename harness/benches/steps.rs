@@ -37,6 +37,20 @@ fn reference_stop(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| bench.reference.handle(black_box(&request), LATER_MS));
 }
 
+/// A case brings a service of its own.
+#[divan::bench]
+fn reference_new(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| Reference::new(black_box(Config::default())));
+}
+
+#[divan::bench]
+fn reference_describe(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let describe = Call::new("DescribeInstances", [("InstanceId.1", bench.id.as_str())]);
+    let request = bench.signed(&describe);
+    bencher.bench_local(|| bench.reference.handle(black_box(&request), LATER_MS));
+}
+
 #[divan::bench]
 fn decode(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
@@ -62,6 +76,33 @@ fn judge(bencher: Bencher<'_, '_>) {
     bencher
         .with_inputs(|| bench.judge())
         .bench_local_refs(|judge| bench.judged(judge, black_box(&exchanged), &reply));
+}
+
+/// A dry run, a stop of an id that nobody owns, and the proof that neither changed anything.
+#[divan::bench]
+fn judge_refusals(bencher: Bencher<'_, '_>) {
+    let bench = Bench::new();
+    let stop = |id: &str, dry: &str| Call::new("StopInstances", [("InstanceId.1", id), ("DryRun", dry)]);
+    let describe = Call::new("DescribeInstances", [("InstanceId.1", bench.id.as_str())]);
+    let heard = |call: Call| {
+        let request = bench.signed(&call);
+        let reply = protocol::decode(bench.reference.handle(&request, LATER_MS));
+        (call, reply)
+    };
+    let refused = [
+        heard(stop(&bench.id, "true")),
+        heard(stop("i-0123456789abcdef0", "false")),
+    ];
+    let proof = heard(describe);
+    bencher.with_inputs(|| bench.judge()).bench_local_refs(|judge| {
+        for one in &refused {
+            let judged = judge.judge(&step(), &[hear(Role::Act, one), hear(Role::Look, &proof)]);
+            assert!(
+                judged.findings.is_empty(),
+                "the reference is faithful: {judged:?}"
+            );
+        }
+    });
 }
 
 #[divan::bench]
@@ -192,20 +233,32 @@ impl Bench {
     }
 
     fn judged(&self, judge: &mut CaseJudge, exchanged: &Exchanged, reply: &Reply) -> Judged {
-        let step = StepStarted {
-            case: "bench".to_owned(),
-            step: 1,
-            intent: Intent::Call,
-            witness: Vec::new(),
-            control: false,
-            label: None,
-            same_as: None,
-        };
-        let judged = judge.judge(&step, &[Heard::of(exchanged, Some(reply))]);
+        let judged = judge.judge(&step(), &[Heard::of(exchanged, Some(reply))]);
         assert!(
             judged.findings.is_empty(),
             "the reference is faithful: {judged:?}"
         );
         judged
+    }
+}
+
+fn step() -> StepStarted {
+    StepStarted {
+        case: "bench".to_owned(),
+        step: 1,
+        intent: Intent::Call,
+        witness: Vec::new(),
+        control: false,
+        label: None,
+        same_as: None,
+    }
+}
+
+fn hear(role: Role, (call, reply): &(Call, Reply)) -> Heard<'_> {
+    Heard {
+        role,
+        call,
+        reply: Some(reply),
+        at_ms: LATER_MS,
     }
 }

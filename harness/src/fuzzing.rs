@@ -13,6 +13,13 @@ pub fn reply(data: &[u8]) {
         body: data.to_vec(),
     };
     let reply = protocol::decode(response);
+    // What is read without the strict judge must be what he would pass.
+    if let Ok(text) = std::str::from_utf8(data)
+        && protocol::limits::within(text, &protocol::Limits::default()).is_ok()
+        && protocol::xml::read_plain(text).is_some()
+    {
+        assert_eq!(protocol::wellformed::judge(text), Ok(()));
+    }
     let Body::Document(document) = &reply.body else {
         return;
     };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::call::Call;
-use crate::contract::{Aspects, Check, Confidence, Contract, State};
+use crate::contract::{Check, Confidence, Contract, Refusal, State};
 use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
 use crate::model::{self, Belief, Fleet, Id, States};
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
@@ -28,7 +28,7 @@ mod wire;
 mod recorded;
 
 pub use again::Again;
-use answer::{Answered, Question};
+use answer::{Answered, Messages, Question};
 pub use fingerprint::Fingerprint;
 use sheet::{Place, Roll, Sheet, Weight};
 
@@ -49,7 +49,7 @@ pub struct Judge {
     root: String,
 }
 
-/// The clauses of a refusal, by the aspect that deviates: [`Aspects`], found in the roll.
+/// The clauses of a refusal, by the aspect that deviates, as in [`Aspects`](crate::contract::Aspects).
 #[derive(Debug)]
 struct Bindings {
     refused: Vec<Place>,
@@ -59,6 +59,8 @@ struct Bindings {
     message: Vec<Place>,
     effect: Vec<Place>,
     mates: Vec<Place>,
+    /// What is known of the message of each answer.
+    messages: Vec<Option<Messages>>,
 }
 
 /// What the judge hears of one exchange. The reply is that of the *recorded* answer, so that any reader of the journal
@@ -144,7 +146,7 @@ impl Judge {
         };
         let checks = Check::ALL.iter().map(of_check).collect();
         let refusals = contract.refusals.iter();
-        let refusals = refusals.map(|row| Bindings::new(&row.clauses, &roll)).collect();
+        let refusals = refusals.map(|row| Bindings::new(row, &roll)).collect();
         let transitions = contract.transitions.iter();
         let transitions = transitions.map(|row| roll.places(&row.clauses)).collect();
         let precedences = contract.precedences.iter();
@@ -209,7 +211,9 @@ impl Judge {
 }
 
 impl Bindings {
-    fn new(aspects: &Aspects, roll: &Roll) -> Self {
+    fn new(refusal: &Refusal, roll: &Roll) -> Self {
+        let aspects = &refusal.clauses;
+        let templates = refusal.answers.iter().map(|answer| answer.message.as_deref());
         Bindings {
             refused: roll.places(&aspects.refused),
             status: roll.places(&aspects.status),
@@ -218,6 +222,7 @@ impl Bindings {
             message: roll.places(&aspects.message),
             effect: roll.places(&aspects.effect),
             mates: roll.places(&aspects.mates),
+            messages: templates.map(|template| template.map(Messages::new)).collect(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::keys::{self, variable};
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
-use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
+use crate::endpoint::{self, Endpoint, Handler, HttpOptions, Service, looks_like_aws};
 use crate::journal::{Event, Phase};
 use crate::plan::{self, Plan, Random, coverage};
 use crate::protocol::Keyring;
@@ -273,14 +273,20 @@ fn server(
 /// The embedded reference, a fresh one for each case.
 fn reference_endpoint(region: &str, edition: Edition) -> Endpoint {
     let region = region.to_owned();
-    Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
-        let reference = Reference::new(Config {
+    Endpoint::trusting(Arc::new(move |case: &str| -> Service {
+        let reference = Arc::new(Reference::new(Config {
             seed: runner::seed_of(case),
             region: region.clone(),
             rules: rules(edition),
             ..Config::default()
-        });
-        Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+        }));
+        let trusting = Arc::clone(&reference);
+        Service {
+            handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
+            vouched: Some(Arc::new(move |request, now_ms| {
+                trusting.handle_vouched(request, now_ms)
+            })),
+        }
     }))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::endpoint::Handler;
+use crate::endpoint::Service;
 use crate::wire::{Request, Response};
 
 /// 2026-01-01T00:00:00Z, when every virtual clock starts.
@@ -17,17 +17,17 @@ const START_MS: u64 = 1_767_225_600_000;
 /// A service in this process. Clones share the service and the clock.
 #[derive(Clone)]
 pub struct InProcess {
-    make: Arc<dyn Fn(&str) -> Handler + Send + Sync>,
-    handler: Handler,
+    make: Arc<dyn Fn(&str) -> Service + Send + Sync>,
+    service: Service,
     clock_ms: Arc<AtomicU64>,
 }
 
 impl InProcess {
-    pub(super) fn new(make: Arc<dyn Fn(&str) -> Handler + Send + Sync>) -> Self {
-        let handler = make("");
+    pub(super) fn new(make: Arc<dyn Fn(&str) -> Service + Send + Sync>) -> Self {
+        let service = make("");
         InProcess {
             make,
-            handler,
+            service,
             clock_ms: Arc::new(AtomicU64::new(START_MS)),
         }
     }
@@ -35,15 +35,23 @@ impl InProcess {
     pub(super) fn for_case(&self, case: &str) -> Self {
         InProcess {
             make: Arc::clone(&self.make),
-            handler: (self.make)(case),
+            service: (self.make)(case),
             clock_ms: Arc::new(AtomicU64::new(START_MS)),
         }
     }
 
     /// Each request takes one virtual millisecond, so no two of them happen at the same time.
     pub(super) fn send(&self, request: &Request) -> Response {
-        let now_ms = self.clock_ms.fetch_add(1, Ordering::SeqCst).saturating_add(1);
-        (self.handler)(request, now_ms)
+        (self.service.handler)(request, self.tick())
+    }
+
+    pub(super) fn vouch(&self, request: &Request) -> Option<Response> {
+        let vouched = self.service.vouched.as_ref()?;
+        Some(vouched(request, self.tick()))
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock_ms.fetch_add(1, Ordering::SeqCst).saturating_add(1)
     }
 
     pub(super) fn now_ms(&self) -> u64 {

@@ -26,6 +26,25 @@ use crate::wire::{Request, Response};
 /// A service in this process: a request and the time in milliseconds come in, a response goes out.
 pub type Handler = Arc<dyn Fn(&Request, u64) -> Response + Send + Sync>;
 
+/// A service in this process, and whether it takes this process's word for who is asking.
+#[derive(Clone)]
+pub struct Service {
+    /// Answers requests as they come.
+    pub handler: Handler,
+    /// Answers requests that this process would have signed rightly, and did not: signing is most of what a call to
+    /// a neighbour costs. None, if the service wants signatures from everybody.
+    pub vouched: Option<Handler>,
+}
+
+impl From<Handler> for Service {
+    fn from(handler: Handler) -> Self {
+        Service {
+            handler,
+            vouched: None,
+        }
+    }
+}
+
 /// Where requests are sent.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
@@ -38,6 +57,11 @@ pub enum Endpoint {
 impl Endpoint {
     /// A service in this process; the argument makes a fresh one for the case of this name.
     pub fn in_process(make: Arc<dyn Fn(&str) -> Handler + Send + Sync>) -> Endpoint {
+        Endpoint::trusting(Arc::new(move |case| make(case).into()))
+    }
+
+    /// The same, of a service that may take this process's word for who is asking.
+    pub fn trusting(make: Arc<dyn Fn(&str) -> Service + Send + Sync>) -> Endpoint {
         Endpoint::InProcess(InProcess::new(make))
     }
 
@@ -67,6 +91,15 @@ impl Endpoint {
         match self {
             Endpoint::InProcess(service) => Ok(service.send(request)),
             Endpoint::Http(http) => http.send(request).await,
+        }
+    }
+
+    /// Hands over a request that is not signed and would have been rightly, where the service takes this process's
+    /// word for that. None, where it does not.
+    pub fn vouch(&self, request: &Request) -> Option<Response> {
+        match self {
+            Endpoint::InProcess(service) => service.vouch(request),
+            Endpoint::Http(_) => None,
         }
     }
 

@@ -78,7 +78,7 @@ pub fn within(text: &str, limits: &Limits) -> Result<(), Excess> {
             Some(b'?') => after(markup, "?>"),
             Some(b'/') => {
                 in_force = in_force.saturating_sub(open.pop().unwrap_or(0));
-                after(markup, ">")
+                markup.split_once('>').map_or("", |(_, rest)| rest)
             }
             Some(_) => {
                 let tag = read_tag(markup);

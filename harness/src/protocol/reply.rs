@@ -1,8 +1,8 @@
 //! From a response to a reply: the status, the headers, and a body that is a document or the reason why not.
 //!
 //! Bytes come in, a value goes out, whatever they are: first the encoding, then the [`Limits`], then the strict
-//! judge, and only then the reader that builds the tree. What documents say is in the sibling `views`, whose words
-//! can be had from here too.
+//! judge, and only then the reader that builds the tree. Only a document so plain that nobody could misjudge it is read
+//! at once. What documents say is in the sibling `views`, whose words can be had from here too.
 
 pub use crate::protocol::limits::Limits;
 pub use crate::protocol::views::*;
@@ -71,6 +71,9 @@ fn read_document(bytes: &[u8], limits: &Limits) -> Result<Document, String> {
     }
     let text = as_text(bytes)?;
     limits::within(text, limits).map_err(|excess| excess.to_string())?;
+    if let Some(document) = xml::read_plain(text) {
+        return Ok(document);
+    }
     wellformed::judge(text).map_err(|why| format!("not well-formed XML: {why}"))?;
     let document = xml::read(text).map_err(|why| format!("not readable as XML: {why}"))?;
     check_encoding(text, &document)?;

@@ -2,7 +2,7 @@
 //!
 //! A text that passed the [limits](crate::protocol::limits) comes in, a tree of bounded depth goes out. This is the
 //! one file that speaks to quick-xml. It reads fast and trusts; whether the text is XML at all is for
-//! [`wellformed`](crate::protocol::wellformed) to say first.
+//! [`wellformed`](crate::protocol::wellformed) to say first, but for the few constructs that [`read_plain`] knows.
 
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
@@ -180,6 +180,76 @@ pub fn read(text: &str) -> Result<Document, String> {
     tree.whole()
 }
 
+/// Reads a document that is written as EC2 writes: elements, texts without references, one kind of attribute, all in
+/// ASCII. Any other text is none of its business, XML or not.
+///
+/// Of XML so narrow nothing is left to judge but what is judged here: quick-xml pairs the tags, and names, attributes
+/// and characters are compared with what is allowed anywhere. The strict judge agrees on every such text, which tests
+/// and the fuzzer hold against it; it sees all others.
+pub fn read_plain(text: &str) -> Option<Document> {
+    let declared = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    let body = declared.unwrap_or(text);
+    // Without an early end the loop takes many bytes at once.
+    let fits = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if !body.bytes().fold(true, |all, byte| all & fits(byte)) {
+        return None;
+    }
+    // The end of a CDATA section may not stand in a text. Few texts hold a bracket, and that is soon seen.
+    if body.contains(']') && body.contains("]]>") {
+        return None;
+    }
+    let mut reader = Reader::from_str(body);
+    reader.config_mut().enable_all_checks(true);
+    let mut tree = Tree::new(body.len());
+    tree.document.declaration = declared.map(|_| Declaration {
+        version: "1.0".to_owned(),
+        encoding: Some("UTF-8".to_owned()),
+    });
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) if is_plain(&start) => tree.open(&start).ok()?,
+            Event::Empty(start) if is_plain(&start) => {
+                tree.open(&start).ok()?;
+                tree.close().ok()?;
+            }
+            Event::End(_) => tree.close().ok()?,
+            Event::Text(text) => tree.text(&text).ok()?,
+            Event::Eof => return tree.whole().ok(),
+            Event::Start(_)
+            | Event::Empty(_)
+            | Event::CData(_)
+            | Event::GeneralRef(_)
+            | Event::Decl(_)
+            | Event::DocType(_)
+            | Event::PI(_)
+            | Event::Comment(_) => return None,
+        }
+    }
+}
+
+/// Whether a start tag has a name without a prefix, and nothing else but a default namespace.
+fn is_plain(start: &BytesStart<'_>) -> bool {
+    let name = start.name().0;
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let in_name = |byte: u8| is_letter(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    name.bytes().next().is_some_and(is_letter)
+        && name.bytes().all(in_name)
+        && match start.attributes_raw() {
+            "" => true,
+            attributes => attributes
+                .strip_prefix(" xmlns=\"")
+                .and_then(|rest| rest.strip_suffix('"'))
+                // The names that are reserved for XML itself are the consortium's.
+                .is_some_and(|name| {
+                    !name.is_empty() && !name.contains("w3.org") && name.bytes().all(in_address)
+                }),
+        }
+}
+
+fn in_address(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'-' | b'_')
+}
+
 /// The longest namespace name that is read. Each element of it is compared with it.
 const LONGEST_NAMESPACE: usize = 1024;
 
@@ -206,8 +276,8 @@ impl Tree {
                 words: String::with_capacity(bytes / 2),
             },
             resolver: NamespaceResolver::default(),
-            open: Vec::new(),
-            texts: Vec::new(),
+            open: Vec::with_capacity(8),
+            texts: Vec::with_capacity(8),
             namespaces: Vec::new(),
         }
     }
@@ -238,7 +308,7 @@ impl Tree {
         self.open.push(at);
         match self.texts.get_mut(self.open.len() - 1) {
             Some(text) => text.clear(),
-            None => self.texts.push(String::new()),
+            None => self.texts.push(String::with_capacity(64)),
         }
         Ok(())
     }

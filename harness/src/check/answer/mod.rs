@@ -12,9 +12,11 @@ use crate::model::{self, Acceptance, Expectation, Fleet, Id, ItemRule, Reading, 
 use crate::protocol::reply::{self, Body, Reply, StateChange};
 use crate::protocol::xml::Element;
 
+mod message;
 mod refusal;
 mod words;
 
+pub(super) use message::Messages;
 pub(super) use refusal::bare;
 use refusal::{certain, is_tolerant};
 use words::{items_in_words, refusals_in_words};

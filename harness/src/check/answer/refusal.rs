@@ -8,7 +8,7 @@ use super::{Answered, Question};
 use crate::check::shape;
 use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
-use crate::contract::{Check, Condition, Demand, Pattern, RefusalAnswer};
+use crate::contract::{Check, Condition, Demand, RefusalAnswer};
 use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{self, Body, Reply};
 
@@ -69,21 +69,25 @@ impl Question<'_> {
         let fitting = expectation
             .refusals
             .iter()
-            .flat_map(|active| active.refusal.answers.iter().map(move |answer| (active, answer)))
-            .filter(|(_, answer)| answer.code == code)
-            .max_by_key(|(active, answer)| {
+            .flat_map(|active| {
+                let answers = active.refusal.answers.iter();
+                answers.enumerate().map(move |(at, answer)| (active, at, answer))
+            })
+            .filter(|(_, _, answer)| answer.code == code)
+            .map(|(active, at, answer)| (active, answer, self.message_fits(active, at, message)))
+            .max_by_key(|(active, answer, message_fits)| {
                 let status = answer.status.contains(&reply.status);
-                // What is only tolerated is the reason if nothing better is.
+                // What is only tolerated is the reason if nothing better is: an oddity of one instance is none where
+                // another one is.
                 (
-                    // An oddity of one instance is no reason where another one is.
                     active.refusal.demand != Demand::Odd,
-                    status && message_fits(active, answer, message),
+                    status && *message_fits,
                     active.certain,
                     status,
                 )
             });
         match fitting {
-            Some((active, answer)) => {
+            Some((active, answer, message_fits)) => {
                 self.refused_with(
                     sheet,
                     expectation,
@@ -91,13 +95,14 @@ impl Question<'_> {
                     answer,
                     reply,
                     message,
+                    message_fits,
                     &observed,
                     answered,
                 );
             }
             None => self.not_as_expected(sheet, expectation, reply.status, &observed(), answered),
         }
-        fitting.map(|(active, _)| active)
+        fitting.map(|(active, ..)| active)
     }
 
     /// The code is one that the contract allows here.
@@ -113,6 +118,7 @@ impl Question<'_> {
         answer: &RefusalAnswer,
         reply: &Reply,
         message: &str,
+        message_fits: bool,
         observed: &dyn Fn() -> String,
         answered: &mut Answered,
     ) {
@@ -161,7 +167,7 @@ impl Question<'_> {
             let wish = format!("{}, the recorded one", preferred.unwrap_or_default());
             sheet.deviates(&aspects.preferred, Weight::Advisory, &wish, &observed());
         }
-        if message_fits(active, answer, message) {
+        if message_fits {
             sheet.held(&aspects.message);
         } else {
             let wish = format!("a message like {}", answer.message.as_deref().unwrap_or_default());
@@ -169,6 +175,20 @@ impl Question<'_> {
         }
         self.precedence(sheet, expectation, active, answer, observed);
         self.offenders(sheet, expectation, answer, message, observed);
+    }
+
+    /// Whether a message is one that is known of this answer of a refusal.
+    fn message_fits(&self, active: &Active<'_>, answer: usize, message: &str) -> bool {
+        let messages = self.judge.refusal(active.row).messages.get(answer);
+        let Some(messages) = messages.and_then(Option::as_ref) else {
+            return true;
+        };
+        if active.words.iter().any(|id| id.chars().any(is_beyond_xml)) {
+            return true;
+        }
+        let all_named = active.refusal.condition != Condition::UnknownIds
+            || active.words.iter().all(|id| message.contains(id));
+        all_named && messages.fit(message, &active.words)
     }
 
     /// The answer is none that the contract allows here.
@@ -391,22 +411,6 @@ fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'
             Demand::May => active.certain,
             Demand::Odd => false,
         })
-}
-
-fn message_fits(active: &Active<'_>, answer: &RefusalAnswer, message: &str) -> bool {
-    let Some(template) = &answer.message else {
-        return true;
-    };
-    let ids = active.words.as_slice();
-    if ids.iter().any(|id| id.chars().any(is_beyond_xml)) {
-        return true;
-    }
-    let value = ids.first().copied().unwrap_or_default();
-    // The contract was checked as it was loaded, so a pattern that does not compile cannot be in it.
-    let fits = Pattern::new(template, ids, value).is_ok_and(|pattern| pattern.is_match(message));
-    let all_named =
-        active.refusal.condition != Condition::UnknownIds || ids.iter().all(|id| message.contains(id));
-    fits && all_named
 }
 
 /// Whether no document can hold a character, so that nobody can tell how it is repeated.

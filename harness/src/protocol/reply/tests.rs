@@ -160,6 +160,64 @@ fn a_malformed_document_is_never_a_document() {
 }
 
 #[test]
+fn what_is_read_as_plain_is_what_the_judge_passes_and_reads_the_same() {
+    let mut plain = 0;
+    let mut hold = |text: &str| {
+        if let Some(document) = xml::read_plain(text) {
+            assert_eq!(wellformed::judge(text), Ok(()), "{text}");
+            assert_eq!(xml::read(text).as_ref(), Ok(&document), "{text}");
+            plain += 1;
+        }
+    };
+    // A few short documents in full: each byte, and each piece of markup, at each place.
+    let documents = [
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a xmlns=\"u:v\"><b>c</b><d/> </a>",
+        "<a><b xmlns=\"u\"><c></c></b>\n</a>",
+    ];
+    for text in documents {
+        assert!(xml::read_plain(text).is_some(), "{text}");
+        for place in 0..=text.len() {
+            let (before, after) = text.split_at(place);
+            for byte in 0..128_u8 {
+                let byte = char::from(byte);
+                hold(&format!("{before}{byte}{after}"));
+                hold(&format!("{before}{byte}{}", after.get(1..).unwrap_or_default()));
+            }
+            let short = MALFORMED.iter().copied().filter(|piece| piece.len() < 60);
+            for piece in short.chain([
+                "]]>",
+                "<!---->",
+                "<?x?>",
+                " x=\"1\"",
+                "&lt;",
+                " xmlns=\"v\"",
+                "<a>",
+                "</a>",
+            ]) {
+                hold(&format!("{before}{piece}{after}"));
+            }
+            hold(before);
+            hold(after);
+        }
+    }
+    assert!(plain > 1000, "{plain} of the changed documents were still plain");
+    for text in MALFORMED {
+        assert_eq!(xml::read_plain(text), None, "{text}");
+    }
+}
+
+#[test]
+fn the_answers_of_ec2_are_plain() {
+    for (text, name) in RECORDED {
+        let document = xml::read_plain(text);
+        assert_eq!(
+            document.as_ref().map(|document| document.root().name()),
+            Some(name)
+        );
+    }
+}
+
+#[test]
 fn the_judge_alone_would_pass_what_the_reader_refuses() {
     let passed_by_the_judge: Vec<_> = MALFORMED
         .iter()
