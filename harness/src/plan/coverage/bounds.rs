@@ -339,7 +339,7 @@ fn with_unknown(value: &str) -> Params {
 fn refused(name: String, purpose: String, calls: Vec<Params>) -> Scenario {
     Scenario {
         steps: calls.into_iter().map(call).collect(),
-        ..case(&name, purpose, &["a"])
+        ..case(name, purpose, &["a"])
     }
 }
 
@@ -348,14 +348,15 @@ fn stopped(name: String, purpose: String, names: &[&str], params: Params) -> Sce
     let settled = names.iter().map(|name| (*name).to_owned()).collect();
     Scenario {
         steps: vec![call(params), step(Act::Settle(settled, State::Stopped))],
-        ..case(&name, purpose, names)
+        ..case(name, purpose, names)
     }
 }
 
-fn case(name: &str, purpose: String, names: &[&str]) -> Scenario {
+fn case(mut name: String, purpose: String, names: &[&str]) -> Scenario {
+    name.insert_str(0, "coverage/bounds/");
     let fixtures = names.iter().chain([&CONTROL]);
     Scenario {
-        name: format!("coverage/bounds/{name}"),
+        name,
         purpose,
         clauses: Vec::new(),
         fixtures: fixtures
