@@ -536,3 +536,24 @@ fn missing_credentials(auth: Auth) -> String {
     };
     format!("the run has {what}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_a_length_that_was_never_given_out_is_nobodys_unless_another_is_in_it() {
+        for (text, nobodys) in [
+            ("i-ffffff", true),
+            ("i-0123abcd", false),
+            ("i-0123abcd0", true),
+            ("i-0cfb1e75e74229968", false),
+            ("i-0cfb1e75e742299680", true),
+            ("i-0cfb1e75e74229968 ", false),
+            ("i-1,i-0cfb1e75e74229968", false),
+            ("ma1", false),
+        ] {
+            assert_eq!(is_no_id_of_anybody(text), nobodys, "{text}");
+        }
+    }
+}

@@ -352,10 +352,11 @@ fn stopped(name: String, purpose: String, names: &[&str], params: Params) -> Sce
     }
 }
 
-fn case(name: String, purpose: String, names: &[&str]) -> Scenario {
+fn case(mut name: String, purpose: String, names: &[&str]) -> Scenario {
+    name.insert_str(0, "coverage/bounds/");
     let fixtures = names.iter().chain([&CONTROL]);
     Scenario {
-        name: format!("coverage/bounds/{name}"),
+        name,
         purpose,
         clauses: Vec::new(),
         fixtures: fixtures

@@ -13,6 +13,7 @@ pub(super) struct Dimension {
 }
 
 /// One way.
+#[derive(Clone, Copy)]
 pub(super) struct Level {
     pub(super) word: &'static str,
     pub(super) hides: Hides,
@@ -333,7 +334,7 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
         levels: &[
             level("none", Hides::Nothing, |_| {}),
             level("stopped-mate", Hides::Nothing, |draft| {
-                beside(draft, State::Stopped)
+                beside(draft, State::Stopped);
             }),
             level("stopping-mate", Hides::Perhaps, |draft| {
                 beside(draft, State::Stopping);
@@ -365,7 +366,7 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
                 beside(draft, State::ShuttingDown);
             }),
             level("pending-mate", Hides::Others, |draft| {
-                beside(draft, State::Pending)
+                beside(draft, State::Pending);
             }),
             since(
                 PROTECTION,

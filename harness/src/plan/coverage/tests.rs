@@ -61,7 +61,7 @@ fn a_combination_is_not_reached_where_something_else_has_the_call_refused() {
     let level = |name: &str, word: &str| {
         let factor = grid.dimensions.iter().position(|(known, _)| *known == name);
         let factor = factor.expect("the name of a dimension");
-        let levels = &grid.dimensions[factor].1;
+        let (_, levels) = grid.dimensions.get(factor).expect("its levels");
         let level = levels.iter().position(|level| level.word == word);
         (factor, level.expect("a level of it"))
     };
