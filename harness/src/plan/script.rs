@@ -94,7 +94,13 @@ const MOST_INSTANCES: usize = 3;
 const HERD: usize = 11;
 
 /// What a herd comes with.
-const HERD_MIX: [Feature; 3] = [Feature::Herd, Feature::Batches, Feature::Repeats];
+const HERD_MIX: [Feature; 5] = [
+    Feature::Herd,
+    Feature::Batches,
+    Feature::Repeats,
+    Feature::Force,
+    Feature::Start,
+];
 
 impl Features {
     /// Everything.
@@ -277,7 +283,9 @@ impl Writer {
             Deed::Stop => Act::Call(self.stop(which, options, list, bad, odd, form)),
             Deed::Rest => Act::Rest,
             Deed::Pass => Act::Pass(pick(&[500, 1_000, 2_500, 5_000, 1], options)),
-            Deed::Observe => Act::Observe,
+            // Resting looks too, and every script ends with a look.
+            Deed::Observe if which % 2 == 1 => Act::Observe,
+            Deed::Observe => Act::Rest,
             Deed::Launch => return self.launch(options),
             Deed::Start => Act::Call(self.plain("StartInstances", which, list)),
             Deed::Terminate => Act::Call(self.plain("TerminateInstances", which, list)),

@@ -87,9 +87,9 @@ impl Arranger {
                 "RunInstances answers without an instance".to_owned(),
             ));
         };
-        self.shared.ledger.own(&instance.id);
+        self.courier.ledger.own(&instance.id);
         if let Some(request) = &instance.spot_request_id {
-            self.shared.ledger.own(request);
+            self.courier.ledger.own(request);
         }
         let state = state_of(&instance);
         Ok(Launched {
@@ -461,7 +461,7 @@ impl Arranger {
         if launched.spot_request.is_none() {
             launched.spot_request.clone_from(&instance.spot_request_id);
             if let Some(request) = &launched.spot_request {
-                self.shared.ledger.own(request);
+                self.courier.ledger.own(request);
             }
         }
         for (wished, name) in [

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
-use crate::endpoint::{Endpoint, Ledger};
+use crate::endpoint::Endpoint;
 use crate::journal::{self, Event, RunEnded, RunStarted};
 use crate::plan::{Plan, Planned};
 use crate::protocol::Keyring;
@@ -94,7 +94,6 @@ pub struct Launch {
 struct Shared {
     options: Options,
     judge: Arc<Judge>,
-    ledger: Ledger,
     secrets: Arc<Vec<String>>,
     events: mpsc::Sender<Event>,
     interrupted: watch::Receiver<bool>,
@@ -122,7 +121,6 @@ pub async fn run(
     let edition = contract.edition;
     let shared = Arc::new(Shared {
         judge: Arc::new(Judge::new(contract, options.min_confidence)),
-        ledger: Ledger::default(),
         secrets,
         events,
         interrupted,

@@ -365,8 +365,9 @@ impl Player<'_> {
         let asked = self.courier.ask(number, Role::Act, &call).await?;
         let wants_proof = self.judge.wants_proof(&call, &asked.reply);
         let mut exchanges = vec![(call, asked)];
-        // A search does without: what a call did that it should not is seen by the next look, and told as its doing.
-        if wants_proof && !self.manner.hasty && !self.launched.is_empty() {
+        // A search in this process does without: what a call did that it should not is seen by the next look.
+        let searches = self.manner.hasty && self.shared.options.endpoint.is_in_process();
+        if wants_proof && !searches && !self.launched.is_empty() {
             exchanges.push(self.look(number).await?);
         }
         Ok(exchanges)
@@ -480,11 +481,14 @@ impl Player<'_> {
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
+        if !self.manner.teller.listens() && self.shared.options.endpoint.is_in_process() {
+            return call;
+        }
         for ((_, value), (_, filled)) in template.params.iter().zip(&call.params) {
             let decoys = ["{unknown", "{short"];
             let is_decoy = decoys.iter().any(|name| value.contains(name));
             if is_decoy || is_no_id_of_anybody(filled) {
-                self.shared.ledger.decoy(filled);
+                self.courier.ledger.decoy(filled);
             }
         }
         call

@@ -22,7 +22,7 @@ use crate::plan::{Random, shrink};
 use crate::verdict::{Outcome, Verdict};
 
 /// The fewest and the most steps of a script.
-const STEPS: std::ops::Range<usize> = 4..40;
+const STEPS: std::ops::Range<usize> = 8..56;
 /// So many scripts are played in one go where nobody listens.
 const BATCH: u64 = 64;
 /// How often what was found must come again to be more than flaky.
@@ -70,6 +70,15 @@ struct Explorer<'a> {
     errors: usize,
     sum: Explored,
     until: Option<Instant>,
+}
+
+/// What a case is played for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// To find a lead again, in a smaller form.
+    Search,
+    /// To be told.
+    Verdict,
 }
 
 /// Scripts that were played, in the order of their numbers.
@@ -176,7 +185,7 @@ impl Explorer<'_> {
 
     /// Plays a probe. If it cannot be played at all, the run shall say so; else it is a draft.
     async fn try_out(&mut self, case: &Scenario) -> Result<(), String> {
-        let (played, events) = self.play(case, false).await;
+        let (played, events) = self.play(case, Care::Verdict).await;
         match played.outcome {
             Outcome::Judged { .. } => {
                 self.tell(events, true).await;
@@ -308,22 +317,32 @@ impl Explorer<'_> {
             name,
             ..script(self.shared, number, self.features)
         };
+        let mut lead = lead.clone();
         let mut shown = Vec::new();
-        for _ in 0..REPEATS {
-            let (played, events) = self.play(&whole, true).await;
+        for time in 0..REPEATS {
+            let (played, events) = self.play(&whole, Care::Search).await;
             self.tell(events, true).await;
-            shown.push(shows(&played, lead));
+            if time == 0 && shows(&played, &lead).is_none() {
+                // Looked at with more care, a finding may turn out to follow from another one.
+                let (old, new) = self.sort(&played.findings);
+                match (new.into_iter().next(), old.is_empty()) {
+                    (Some(cause), _) => lead = cause,
+                    (None, false) => return self.explain(&lead, &old),
+                    (None, true) => {}
+                }
+            }
+            shown.push(shows(&played, &lead));
         }
-        let (mut least, last) = match shown.iter().flatten().max() {
-            Some(last) => (whole.clone(), *last),
-            None => return self.tell_flaky(&whole, number, lead, 1, REPEATS + 1).await,
+        let Some(mut last) = shown.iter().flatten().copied().max() else {
+            return self.tell_flaky(&whole, number, &lead, 1, REPEATS + 1).await;
         };
         if shown.contains(&None) {
             let times = 1 + shown.iter().flatten().count();
-            return self.tell_flaky(&whole, number, lead, times, REPEATS + 1).await;
+            return self.tell_flaky(&whole, number, &lead, times, REPEATS + 1).await;
         }
-        self.shrink(&mut least, last, lead).await;
-        let clauses = vec![lead.clause().clone()];
+        let mut least = whole.clone();
+        last = last.min(least.steps.len());
+        self.shrink(&mut least, last, &lead).await;
         let purpose = format!(
             "Found by {} with seed {}, shrunk from {} steps to {}.",
             script_name(number),
@@ -332,19 +351,26 @@ impl Explorer<'_> {
             least.steps.len()
         );
         let least = Scenario {
-            clauses,
+            clauses: vec![lead.clause().clone()],
             purpose,
             ..least
         };
         // The verdict is given with patience: what was only a description that lagged is none.
-        let (played, events) = self.play(&least, false).await;
-        if shows(&played, lead).is_none() {
+        let (played, events) = self.play(&least, Care::Verdict).await;
+        if shows(&played, &lead).is_none() {
             self.tell(events, true).await;
             let all = REPEATS + 2;
-            return self.tell_flaky(&whole, number, lead, REPEATS + 1, all).await;
+            return self.tell_flaky(&whole, number, &lead, REPEATS + 1, all).await;
         }
         self.tell(events, false).await;
-        self.take_note(&least.name, lead, &played.findings);
+        self.take_note(&least.name, &lead, &played.findings);
+    }
+
+    /// Counts a lead with what it follows from.
+    fn explain(&mut self, lead: &Fingerprint, causes: &[usize]) {
+        if let Some(cause) = causes.first() {
+            self.known.insert(lead.clone(), *cause);
+        }
     }
 
     /// Remembers everything that a told case shows.
@@ -373,7 +399,7 @@ impl Explorer<'_> {
                 if budget == 0 || *self.shared.interrupted.borrow() {
                     return;
                 }
-                let (played, events) = self.play(&form, true).await;
+                let (played, events) = self.play(&form, Care::Search).await;
                 budget = budget.saturating_sub(played.requests);
                 self.tell(events, true).await;
                 if let Some(step) = shows(&played, lead) {
@@ -405,7 +431,7 @@ impl Explorer<'_> {
             clauses: vec![lead.clause().clone()],
             ..whole.clone()
         };
-        let (played, events) = self.play(&case, false).await;
+        let (played, events) = self.play(&case, Care::Verdict).await;
         let flaky = Flaky {
             case: case.name.clone(),
             clause: lead.clause().clone(),
@@ -419,8 +445,9 @@ impl Explorer<'_> {
     }
 
     /// Plays a case; its events wait until it is known what it amounts to.
-    async fn play(&mut self, case: &Scenario, hasty: bool) -> (Played, Vec<Event>) {
-        let teller = if hasty && self.shared.is_silent() {
+    async fn play(&mut self, case: &Scenario, care: Care) -> (Played, Vec<Event>) {
+        let searches = care == Care::Search;
+        let teller = if searches && self.shared.is_silent() {
             Teller::Silent
         } else {
             Teller::kept()
@@ -429,7 +456,8 @@ impl Explorer<'_> {
             teller: teller.clone(),
             index: self.place,
             phase: Phase::Random,
-            hasty,
+            // A virtual clock has all the time there is.
+            hasty: searches && !self.shared.options.endpoint.is_in_process(),
         };
         let played = play::play(self.shared, case, manner).await;
         if !teller.listens() {

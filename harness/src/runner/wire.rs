@@ -45,7 +45,6 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
             ..run.options.clone()
         },
         judge: Arc::clone(&run.judge),
-        ledger: run.ledger.clone(),
         secrets: Arc::clone(&run.secrets),
         events: run.events.clone(),
         interrupted: run.interrupted.clone(),
@@ -207,7 +206,7 @@ impl Player<'_> {
             .iter()
             .flat_map(|piece| piece.bytes.iter().copied())
             .collect();
-        endpoint::check_raw(&sent, &shared.ledger).map_err(SendError::from)?;
+        endpoint::check_raw(&sent, &self.courier.ledger).map_err(SendError::from)?;
         let limits = RawLimits {
             bytes: MOST_BYTES,
             time: shared.options.wire.time_limit,
