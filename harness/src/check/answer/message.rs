@@ -15,6 +15,8 @@ const STAND_IN: &str = "\u{e000}";
 #[derive(Debug)]
 pub(in crate::check) struct Messages {
     template: String,
+    /// The only text that fits the general pattern, if there is just one.
+    literal: Option<String>,
     /// Compiled for the stand-in. The contract was checked as it was loaded, so none that does not compile is in it.
     general: Option<Pattern>,
 }
@@ -23,6 +25,7 @@ impl Messages {
     pub(in crate::check) fn new(template: &str) -> Self {
         Messages {
             template: template.to_owned(),
+            literal: literal(template),
             general: Pattern::new(template, &[STAND_IN], STAND_IN).ok(),
         }
     }
@@ -63,8 +66,28 @@ impl Messages {
                 text = Cow::Owned(text.replace(word, STAND_IN));
             }
         }
-        general.is_match(&text)
+        self.literal.as_deref() == Some(&text) || general.is_match(&text)
     }
+}
+
+/// What a template says with the stand-in in its holes, if it says nothing but that.
+fn literal(template: &str) -> Option<String> {
+    let inner = template.strip_prefix('^')?.strip_suffix('$')?;
+    let filled = inner
+        .replace("({id})", STAND_IN)
+        .replace("{id}", STAND_IN)
+        .replace("{value}", STAND_IN);
+    let mut text = String::new();
+    let mut characters = filled.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            // A letter behind it would name a class.
+            '\\' => text.push(characters.next().filter(char::is_ascii_punctuation)?),
+            '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '^' | '$' => return None,
+            plain => text.push(plain),
+        }
+    }
+    Some(text)
 }
 
 #[cfg(test)]
@@ -113,6 +136,28 @@ mod tests {
             }
         }
         assert!(fitting > 50, "{fitting} messages were accepted in general");
+    }
+
+    #[test]
+    fn a_template_without_choices_says_one_text() {
+        let table = [
+            (r"^Request has \(expired\)\.$", Some("Request has (expired).")),
+            (
+                "^Instance '({id})' of {value}$",
+                Some("Instance '\u{e000}' of \u{e000}"),
+            ),
+            (r"^a \d$", None),
+            ("^a.$", None),
+            ("^a|b$", None),
+            ("^Request has", None),
+        ];
+        for (template, text) in table {
+            assert_eq!(literal(template).as_deref(), text, "{template}");
+            if let Some(text) = text {
+                let general = Messages::new(template).general.expect("the template is valid");
+                assert!(general.is_match(text), "{template}");
+            }
+        }
     }
 
     #[test]

@@ -130,36 +130,55 @@ pub fn return_value(root: Element<'_>) -> Option<bool> {
     root.child_text("return")?.parse().ok()
 }
 
+/// An instance is asked for by one pass over its many members. Of members that are repeated the first counts, and of
+/// lists every one.
 fn read_instance(item: Element<'_>) -> Option<Instance> {
-    Some(Instance {
-        id: filled(item, &["instanceId"])?,
-        state: item.child("instanceState").map(read_state),
-        reason: item.child("reason").map(|reason| text_of(reason).to_owned()),
-        state_reason: read_state_reason(item),
-        root_device_type: filled(item, &["rootDeviceType"]),
-        instance_lifecycle: filled(item, &["instanceLifecycle"]),
-        spot_request_id: filled(item, &["spotInstanceRequestId"]),
-        public_ip: filled(item, &["ipAddress"]),
-        private_ip: filled(item, &["privateIpAddress"]),
-        availability_zone: filled(item, &["placement", "availabilityZone"]),
-        hibernation_configured: item
-            .path_text(&["hibernationOptions", "configured"])
-            .and_then(|text| text.parse().ok()),
-        volume_ids: items(item, "blockDeviceMapping")
-            .filter_map(|device| filled(device, &["ebs", "volumeId"]))
-            .collect(),
-        tags: items(item, "tagSet")
-            .map(|tag| {
-                let text = |name| tag.child_text(name).unwrap_or_default().to_owned();
-                (text("key"), text("value"))
-            })
-            .collect(),
-    })
+    let mut instance = Instance::default();
+    let mut met: Vec<&str> = Vec::with_capacity(16);
+    for member in item.children() {
+        let name = member.name();
+        match name {
+            "blockDeviceMapping" => {
+                let devices = member.children_named("item");
+                let volumes = devices.filter_map(|device| filled(device, &["ebs", "volumeId"]));
+                instance.volume_ids.extend(volumes);
+                continue;
+            }
+            "tagSet" => {
+                let text = |tag: Element<'_>, name| tag.child_text(name).unwrap_or_default().to_owned();
+                let tags = member.children_named("item");
+                instance
+                    .tags
+                    .extend(tags.map(|tag| (text(tag, "key"), text(tag, "value"))));
+                continue;
+            }
+            _ if met.contains(&name) => continue,
+            _ => {}
+        }
+        match name {
+            "instanceId" => instance.id = text_of(member).to_owned(),
+            "instanceState" => instance.state = Some(read_state(member)),
+            "reason" => instance.reason = Some(text_of(member).to_owned()),
+            "stateReason" => instance.state_reason = read_state_reason(member),
+            "rootDeviceType" => instance.root_device_type = filled(member, &[]),
+            "instanceLifecycle" => instance.instance_lifecycle = filled(member, &[]),
+            "spotInstanceRequestId" => instance.spot_request_id = filled(member, &[]),
+            "ipAddress" => instance.public_ip = filled(member, &[]),
+            "privateIpAddress" => instance.private_ip = filled(member, &[]),
+            "placement" => instance.availability_zone = filled(member, &["availabilityZone"]),
+            "hibernationOptions" => {
+                let configured = member.child_text("configured");
+                instance.hibernation_configured = configured.and_then(|text| text.parse().ok());
+            }
+            _ => continue,
+        }
+        met.push(name);
+    }
+    (!instance.id.is_empty()).then_some(instance)
 }
 
 /// An element without code and message says as much as none, and clients see none.
-fn read_state_reason(item: Element<'_>) -> Option<(String, String)> {
-    let reason = item.child("stateReason")?;
+fn read_state_reason(reason: Element<'_>) -> Option<(String, String)> {
     let text = |name| reason.child_text(name).unwrap_or_default().to_owned();
     let (code, message) = (text("code"), text("message"));
     (!code.is_empty() || !message.is_empty()).then_some((code, message))
@@ -237,6 +256,23 @@ mod tests {
             ),
             (Some("t"), None)
         );
+    }
+
+    #[test]
+    fn of_repeated_members_the_first_counts_and_of_lists_every_one() {
+        let document = document(
+            "<r><instancesSet><item><instanceId>i-1</instanceId><instanceId>i-2</instanceId><reason/>\
+             <reason>x</reason><placement/><placement><availabilityZone>z</availabilityZone></placement>\
+             <tagSet><item><key>a</key></item></tagSet><tagSet><item><key>b</key></item></tagSet></item>\
+             <item><instanceId/><instanceId>i-3</instanceId></item></instancesSet></r>",
+        );
+        let expected = Instance {
+            id: "i-1".into(),
+            reason: Some(String::new()),
+            tags: vec![("a".into(), String::new()), ("b".into(), String::new())],
+            ..Instance::default()
+        };
+        assert_eq!(instances(document.root()), [expected]);
     }
 
     #[test]
