@@ -10,6 +10,7 @@ use super::answer::{Answered, Manner};
 use super::sheet::{Sheet, Weight};
 use super::text::quote;
 use super::{CaseJudge, Heard, Judge, Track};
+use crate::call::Call;
 use crate::contract::{Check, Root, State};
 use crate::journal::Role;
 use crate::model::{Fleet, Id, States};
@@ -19,6 +20,13 @@ use crate::protocol::reply::{self, Body, Instance, Reply};
 const LAG_MS: u64 = 60_000;
 /// A stop that takes longer is called stuck by the user guide.
 const STUCK_MS: u64 = 600_000;
+
+/// A description of the fleet, or of those of it that were asked for.
+struct Look<'a> {
+    at_ms: u64,
+    call: &'a Call,
+    instances: Vec<Instance>,
+}
 
 /// The instances of an answer to DescribeInstances, if it is one.
 pub(super) fn described(reply: &Reply) -> Option<Vec<Instance>> {
@@ -112,13 +120,18 @@ impl CaseJudge {
             && let Some(instances) = instances
         {
             // The call was carried out, so this is no proof but a first look: what lags is judged by the next one.
-            self.see(sheet, &instances, proof.at_ms, false);
+            let look = Look {
+                at_ms: proof.at_ms,
+                call: proof.call,
+                instances,
+            };
+            self.see(sheet, &look, false);
         }
     }
 
     /// The fleet was described, again and again until it fitted or time was up. The last description counts.
     pub(super) fn observe(&mut self, sheet: &mut Sheet<'_>, heard: &[Heard<'_>]) {
-        let Some((at_ms, instances)) = last_look(heard) else {
+        let Some(look) = last_look(heard) else {
             let judge = Arc::clone(&self.judge);
             sheet.unknown(
                 judge.of(Check::VisibleAfterStop),
@@ -127,7 +140,7 @@ impl CaseJudge {
             );
             return;
         };
-        self.see(sheet, &instances, at_ms, true);
+        self.see(sheet, &look, true);
     }
 
     /// The instances were waited for.
@@ -135,21 +148,22 @@ impl CaseJudge {
         let wanted = States::named(state);
         // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
-        let looks: Vec<(u64, Vec<Instance>)> = looks(heard).collect();
-        for (at, (at_ms, instances)) in looks.iter().enumerate() {
-            self.see(sheet, instances, *at_ms, at + 1 == looks.len());
+        let looks: Vec<Look<'_>> = looks(heard).collect();
+        for (at, look) in looks.iter().enumerate() {
+            self.see(sheet, look, at + 1 == looks.len());
         }
-        let Some((at_ms, instances)) = looks.last() else {
+        let Some(look) = looks.last() else {
             return;
         };
         for id in reachable {
-            let seen = instances
+            let seen = look
+                .instances
                 .iter()
                 .find(|one| one.id == *id)
                 .map_or(States::NONE, states_of);
             let reached = !seen.and(wanted).is_empty();
             if wanted == States::one(State::Stopped) {
-                self.judge_stop(sheet, id, seen, reached, *at_ms);
+                self.judge_stop(sheet, id, seen, reached, look.at_ms);
             }
         }
     }
@@ -197,14 +211,17 @@ impl CaseJudge {
     }
 
     /// Takes a description in, and judges whatever it shows.
-    fn see(&mut self, sheet: &mut Sheet<'_>, instances: &[Instance], at_ms: u64, last: bool) {
+    fn see(&mut self, sheet: &mut Sheet<'_>, look: &Look<'_>, last: bool) {
         let judge = Arc::clone(&self.judge);
         for (id, belief) in &mut self.fleet {
+            if !asks_for(look.call, id) {
+                continue;
+            }
             let Some(track) = self.tracks.get_mut(id) else {
                 continue;
             };
             let later = belief.states.later();
-            let instance = instances.iter().find(|instance| *instance.id == **id);
+            let instance = look.instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
             if !fit.is_empty() {
@@ -222,7 +239,7 @@ impl CaseJudge {
             }
             let allowed = format!("{id}: {later}");
             let observed = format!("{id}: {}", instance.map_or("not described".into(), state_word));
-            mismatch(&judge, sheet, track, states, at_ms, &allowed, &observed);
+            mismatch(&judge, sheet, track, states, look.at_ms, &allowed, &observed);
             belief.states = states;
         }
     }
@@ -427,18 +444,34 @@ fn remember(track: &mut Track, instance: &Instance) {
     track.last = Some(instance.clone());
 }
 
-fn looks(heard: &[Heard<'_>]) -> impl Iterator<Item = (u64, Vec<Instance>)> {
+fn looks<'a>(heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {
     heard
         .iter()
         .filter(|one| one.role == Role::Look)
         .filter_map(|one| {
-            let instances = described(one.reply?)?;
-            Some((one.at_ms, instances))
+            Some(Look {
+                at_ms: one.at_ms,
+                call: one.call,
+                instances: described(one.reply?)?,
+            })
         })
 }
 
-fn last_look(heard: &[Heard<'_>]) -> Option<(u64, Vec<Instance>)> {
+fn last_look<'a>(heard: &'a [Heard<'_>]) -> Option<Look<'a>> {
     looks(heard).last()
+}
+
+/// Whether a description was asked for this instance: a call that names some asks for no other.
+pub(super) fn asks_for(call: &Call, id: &str) -> bool {
+    let mut ids = call
+        .params
+        .iter()
+        .filter(|(name, _)| name.starts_with("InstanceId"));
+    let mut any = false;
+    ids.any(|(_, named)| {
+        any = true;
+        named == id
+    }) || !any
 }
 
 fn root_word(root: Root) -> &'static str {

@@ -304,32 +304,42 @@ impl CaseJudge {
         !own || !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
     }
 
-    /// Whether the fleet is described as it may be. If not, it is worth asking again: descriptions may lag.
-    pub fn fits(&self, reply: &Reply) -> bool {
+    /// Whether those of the fleet that a call asked for are described as they may be. If not, it is worth asking
+    /// again: descriptions may lag.
+    pub fn fits(&self, call: &Call, reply: &Reply) -> bool {
+        self.all_described(call, reply, |_| true)
+    }
+
+    /// The same, and none of them is on its way to another state.
+    pub fn at_rest(&self, call: &Call, reply: &Reply) -> bool {
+        self.all_described(call, reply, |states| states.within(States::still()))
+    }
+
+    fn all_described(&self, call: &Call, reply: &Reply, holds: impl Fn(States) -> bool) -> bool {
         let Some(instances) = look::described(reply) else {
             return false;
         };
-        self.fleet.iter().all(|(id, belief)| {
+        let mut asked = self.fleet.iter().filter(|(id, _)| look::asks_for(call, id));
+        asked.all(|(id, belief)| {
             let later = belief.states.later();
-            match instances.iter().find(|instance| instance.id == **id) {
+            match instances.iter().find(|instance| *instance.id == **id) {
                 None => later.contains(State::Gone),
-                Some(instance) => !look::states_of(instance).and(later).is_empty(),
+                Some(instance) => {
+                    let states = look::states_of(instance);
+                    !states.and(later).is_empty() && holds(states)
+                }
             }
         })
     }
 
-    /// Whether the fleet is described as it may be, and nothing in it is on its way to another state.
-    pub fn at_rest(&self, reply: &Reply) -> bool {
-        let still: States = [State::Running, State::Stopped, State::Terminated, State::Gone]
-            .into_iter()
-            .collect();
-        self.fits(reply)
-            && look::described(reply).is_some_and(|instances| {
-                let ours = instances
-                    .iter()
-                    .filter(|one| self.fleet.contains_key(one.id.as_str()));
-                ours.map(look::states_of).all(|states| states.within(still))
-            })
+    /// The instances that may be on their way to another state.
+    pub fn moving(&self) -> Vec<&str> {
+        let moves = |belief: &Belief| !belief.states.within(States::still());
+        self.fleet
+            .iter()
+            .filter(|(_, belief)| moves(belief))
+            .map(|(id, _)| id.as_ref())
+            .collect()
     }
 
     /// The instances that were told to stop and are not known to have done anything else since.

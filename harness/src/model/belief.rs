@@ -50,6 +50,13 @@ impl States {
     /// Every state: nothing is known.
     pub const ANY: States = States(u8::MAX);
 
+    /// The states that an instance does not leave by itself, but for being purged after its end.
+    pub fn still() -> Self {
+        [State::Running, State::Stopped, State::Terminated, State::Gone]
+            .into_iter()
+            .collect()
+    }
+
     /// Exactly this state.
     pub fn one(state: State) -> Self {
         States(bit(state))

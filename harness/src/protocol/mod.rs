@@ -17,7 +17,7 @@ pub mod xml;
 pub use capture::{RawCapture, capture, capture_raw, revive};
 pub use encode::{Target, encode};
 pub use limits::Limits;
-pub use reply::{Body, Reply, decode};
+pub use reply::{Body, Reply, decode, decode_own};
 pub use sign::{Credentials, Keyring, SignError, sign};
 pub use views::{
     ErrorEntry, Errors, Image, Instance, SpotRequest, StateChange, StateChanges, StateValue, attribute_value,

@@ -273,10 +273,24 @@ impl Player<'_> {
             // A virtual clock costs nothing, and each look does.
             self.courier.pause(REST).await;
         }
-        self.look_until(number, self.shared.options.settle_timeout, |reply| {
-            self.judge.at_rest(reply)
-        })
-        .await
+        // A search in this process asks for those that move alone; its last look is for all.
+        let asked: Vec<&str> = if self.searches_here() {
+            self.judge.moving()
+        } else {
+            self.launched.iter().map(|one| one.id.as_str()).collect()
+        };
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = Arranger::describe_call(asked);
+        let most = self.shared.options.settle_timeout;
+        self.look_until(number, &call, most, |reply| self.judge.at_rest(&call, reply))
+            .await
+    }
+
+    /// Whether the case is only searched with, and can be played again just as it was.
+    fn searches_here(&self) -> bool {
+        self.manner.hasty && self.shared.options.endpoint.is_in_process()
     }
 
     fn arranger(&self, step: usize) -> Arranger {
@@ -363,11 +377,11 @@ impl Player<'_> {
     async fn call(&self, number: usize, template: &CallTemplate) -> Result<Exchanges, Ending> {
         let call = self.fill(template);
         let asked = self.courier.ask(number, Role::Act, &call).await?;
-        let wants_proof = self.judge.wants_proof(&call, &asked.reply);
-        let mut exchanges = vec![(call, asked)];
         // A search in this process does without: what a call did that it should not is seen by the next look.
-        let searches = self.manner.hasty && self.shared.options.endpoint.is_in_process();
-        if wants_proof && !searches && !self.launched.is_empty() {
+        let wants_proof =
+            !self.searches_here() && !self.launched.is_empty() && self.judge.wants_proof(&call, &asked.reply);
+        let mut exchanges = vec![(call, asked)];
+        if wants_proof {
             exchanges.push(self.look(number).await?);
         }
         Ok(exchanges)
@@ -415,21 +429,26 @@ impl Player<'_> {
                 })
             })
         };
-        self.look_until(number, self.shared.options.settle_timeout, settled)
-            .await
+        let most = self.shared.options.settle_timeout;
+        self.look_until(number, &self.describe_all(), most, settled).await
     }
 
     /// Describes the fleet until it fits what is believed of it, or descriptions had their time to lag.
     async fn observe(&self, number: usize) -> Result<Exchanges, Ending> {
-        self.look_until(number, self.shared.options.visibility_timeout, |reply| {
-            self.judge.fits(reply)
-        })
-        .await
+        let call = self.describe_all();
+        let most = self.shared.options.visibility_timeout;
+        self.look_until(number, &call, most, |reply| self.judge.fits(&call, reply))
+            .await
+    }
+
+    fn describe_all(&self) -> Call {
+        Arranger::describe_call(self.launched.iter().map(|one| one.id.as_str()))
     }
 
     async fn look_until(
         &self,
         number: usize,
+        call: &Call,
         most: Duration,
         enough: impl Fn(&Reply) -> bool,
     ) -> Result<Exchanges, Ending> {
@@ -439,16 +458,16 @@ impl Player<'_> {
         let mut wait = self.shared.options.first_wait();
         let mut exchanges = Vec::new();
         loop {
-            let (call, asked) = self.look(number).await?;
+            let asked = self.courier.ask(number, Role::Look, call).await?;
             let reply = &asked.reply;
             let waited = self.courier.now_ms().saturating_sub(begun);
             // What shows the impossible will not show the wished state either, once it had its time to lag.
-            let lost = waited >= visible_ms && !self.judge.fits(reply);
+            let lost = waited >= visible_ms && !self.judge.fits(call, reply);
             if lost {
                 self.shared.lost.fetch_add(1, Ordering::Relaxed);
             }
             let enough = enough(reply) || waited >= most_ms || lost;
-            exchanges.push((call, asked));
+            exchanges.push((call.clone(), asked));
             if enough {
                 return Ok(exchanges);
             }
@@ -472,8 +491,7 @@ impl Player<'_> {
     }
 
     async fn look(&self, number: usize) -> Result<(Call, Asked), SendError> {
-        let ids = self.launched.iter().map(|one| one.id.as_str());
-        let call = Arranger::describe_call(ids);
+        let call = self.describe_all();
         let asked = self.courier.ask(number, Role::Look, &call).await?;
         Ok((call, asked))
     }
@@ -481,7 +499,8 @@ impl Player<'_> {
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
-        if !self.manner.teller.listens() && self.shared.options.endpoint.is_in_process() {
+        if self.searches_here() {
+            // Nothing leaves this process, so there is nothing to guard.
             return call;
         }
         for ((_, value), (_, filled)) in template.params.iter().zip(&call.params) {
