@@ -239,6 +239,10 @@ pub(super) fn signs(name: &str) -> bool {
 
 /// Holds a name against a pattern, part by part.
 fn fits(pattern: &str, name: &str) -> bool {
+    // No pattern begins with an index, so most of them differ in their first letter.
+    if pattern.bytes().next() != name.bytes().next() {
+        return false;
+    }
     let mut wanted = pattern.split('.');
     let mut given = name.split('.');
     loop {

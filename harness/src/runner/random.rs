@@ -22,7 +22,7 @@ use crate::plan::{Random, shrink};
 use crate::verdict::{Outcome, Verdict};
 
 /// The fewest and the most steps of a script.
-const STEPS: std::ops::Range<usize> = 8..56;
+const STEPS: std::ops::Range<usize> = 16..64;
 /// So many scripts are played in one go where nobody listens.
 const BATCH: u64 = 64;
 /// How often what was found must come again to be more than flaky.
