@@ -50,7 +50,7 @@ struct Node {
     text: Span,
     attributes: Span,
     /// The place behind its last descendant.
-    end: usize,
+    end: u32,
 }
 
 /// From here to there. Documents are limited to far less than what fits.
@@ -91,6 +91,12 @@ impl<'d> Element<'d> {
         self.node.namespace.map(|span| self.document.word(span))
     }
 
+    /// Whether it is in the same namespace as another element of its document.
+    pub fn is_beside(self, other: Element<'_>) -> bool {
+        // A name may be stored more than once.
+        self.node.namespace == other.node.namespace || self.namespace() == other.namespace()
+    }
+
     /// Its own text, all pieces joined, not trimmed.
     pub fn text(self) -> &'d str {
         self.document.word(self.node.text)
@@ -106,10 +112,10 @@ impl<'d> Element<'d> {
 
     /// The child elements in order.
     pub fn children(self) -> impl Iterator<Item = Element<'d>> {
-        let mut next = self.at + 1;
+        let (mut next, end) = (self.at + 1, self.node.end as usize);
         std::iter::from_fn(move || {
-            let child = self.document.element(next).filter(|_| next < self.node.end)?;
-            next = child.node.end;
+            let child = self.document.element(next).filter(|_| next < end)?;
+            next = child.node.end as usize;
             Some(child)
         })
     }
@@ -271,7 +277,7 @@ impl Tree {
             document: Document {
                 declaration: None,
                 // Enough for the answers of EC2, which are a few words to an element.
-                nodes: Vec::with_capacity(bytes / 32),
+                nodes: Vec::with_capacity(bytes / 40),
                 attributes: Vec::new(),
                 words: String::with_capacity(bytes / 2),
             },
@@ -303,7 +309,7 @@ impl Tree {
             namespace,
             text: Span::default(),
             attributes,
-            end: at + 1,
+            end: place(at + 1),
         });
         self.open.push(at);
         match self.texts.get_mut(self.open.len() - 1) {
@@ -339,7 +345,7 @@ impl Tree {
         self.resolver.pop();
         let text = self.texts.get(self.open.len()).map_or("", String::as_str);
         let text = self.document.add(text);
-        let end = self.document.nodes.len();
+        let end = place(self.document.nodes.len());
         if let Some(node) = self.document.nodes.get_mut(at) {
             node.text = text;
             node.end = end;
@@ -399,11 +405,14 @@ fn share(document: &mut Document, seen: &mut Vec<Span>, name: &str) -> Result<Sp
 }
 
 fn span(start: usize, end: usize) -> Span {
-    let place = |at| u32::try_from(at).expect("documents are limited to far less");
     Span {
         start: place(start),
         end: place(end),
     }
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).expect("documents are limited to far less")
 }
 
 /// What a reference stands for. Without a document type there are character references and five entities.

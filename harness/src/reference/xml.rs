@@ -16,7 +16,8 @@ pub(super) struct Xml {
 impl Xml {
     /// Opens a document with its root element. Names and namespaces are ours or checked, and need no escape.
     pub(super) fn open(layout: Layout, root: &str, namespace: &str) -> Self {
-        let mut out = String::with_capacity(4096);
+        // Enough for most answers, and little enough for an allocator to have at hand.
+        let mut out = String::with_capacity(1000);
         for part in [DECLARATION, "<", root, " xmlns=\"", namespace, "\">"] {
             out.push_str(part);
         }

@@ -167,6 +167,28 @@ fn one_thing_changed_about_a_recorded_answer_fails() {
 }
 
 #[test]
+fn a_finding_tells_the_circumstances_of_its_call() {
+    let table: [(&str, &[&str]); 4] = [
+        ("R12", &[]),
+        ("R14", &["dry-run"]),
+        ("R16", &["terminated"]),
+        ("R34", &["unknown-parameter"]),
+    ];
+    for (source, circumstances) in table {
+        let sample = samples::find(source);
+        let changed = Sample {
+            headers: &[],
+            ..sample
+        };
+        let findings = findings(Edition::Current, &changed);
+        assert!(!findings.is_empty(), "{source} without its headers");
+        for finding in findings {
+            assert_eq!(finding.circumstances, circumstances, "{source}");
+        }
+    }
+}
+
+#[test]
 fn another_status_fails_where_every_allowed_answer_has_the_same() {
     let table: [(&str, u16, &[&str]); 7] = [
         ("R14", 400, &["DRY-02"]),

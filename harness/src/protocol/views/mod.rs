@@ -32,10 +32,7 @@ impl<'a> Members<'a> {
         if !element.text().trim().is_empty() {
             remarks.push(format!("{called} has text of its own"));
         }
-        if element
-            .children()
-            .any(|child| child.namespace() != element.namespace())
-        {
+        if element.children().any(|child| !child.is_beside(element)) {
             remarks.push(format!("{called} has members in another namespace than its own"));
         }
         Members {
