@@ -26,7 +26,7 @@ use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
 
 /// How long a step of a case may let real time pass.
-const LONGEST_PASS: Duration = Duration::from_millis(250);
+const LONGEST_PASS: Duration = Duration::from_millis(50);
 
 /// How many events may wait to be written before the run is held up.
 const QUEUE: usize = 1024;

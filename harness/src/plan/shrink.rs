@@ -16,6 +16,7 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
         short.steps.truncate(last);
         forms.push(short);
     }
+    forms.extend(guesses(case, last.min(case.steps.len())));
     forms.extend(without_steps(case));
     forms.extend(without_instances(case));
     forms.extend(launched_before(case));
@@ -38,6 +39,78 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
         }));
     }
     forms
+}
+
+/// What is most often enough: the step that shows the finding alone, the last few, or those that name the same
+/// instances; without the instances that are named by none of them, and with them.
+fn guesses(case: &Scenario, last: usize) -> Vec<Scenario> {
+    if case.steps.len() < 3 {
+        return Vec::new();
+    }
+    let only = |keep: &dyn Fn(usize, &Act) -> bool| {
+        let mut form = case.clone();
+        let mut at = 0;
+        form.steps.retain(|step| {
+            at += 1;
+            matches!(step.act, Act::Launch(..)) || keep(at, &step.act)
+        });
+        form
+    };
+    let named: Vec<String> = instances(case)
+        .into_iter()
+        .filter(|name| {
+            case.steps
+                .iter()
+                .take(last)
+                .rev()
+                .find_map(|step| step.act.call())
+                .is_some_and(|call| call.params.iter().any(|(_, value)| stands_for(value, name)))
+        })
+        .collect();
+    let names_one = |act: &Act| match act {
+        Act::Call(call) | Act::Together(call, _) => {
+            let mut values = call.params.iter().map(|(_, value)| value);
+            values.any(|value| named.iter().any(|name| stands_for(value, name)))
+        }
+        Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => false,
+    };
+    let mut forms = Vec::new();
+    for few in [1, 2, 4] {
+        forms.push(only(&|at, _| at + few > last));
+    }
+    forms.push(only(&|_, act| names_one(act)));
+    forms.push(only(&|_, act| {
+        names_one(act) || matches!(act, Act::Rest | Act::Pass(_))
+    }));
+    let bare: Vec<Scenario> = forms.iter().map(without_bystanders).collect();
+    let mut all: Vec<Scenario> = Vec::new();
+    for form in bare.into_iter().chain(forms) {
+        if form.steps.len() < case.steps.len() && !all.contains(&form) {
+            all.push(form);
+        }
+    }
+    all
+}
+
+/// Without the instances that no call names.
+fn without_bystanders(case: &Scenario) -> Scenario {
+    let calls: Vec<&CallTemplate> = case.steps.iter().filter_map(|step| step.act.call()).collect();
+    let is_named = |name: &str| {
+        let mut values = calls.iter().flat_map(|call| &call.params);
+        values.any(|(_, value)| stands_for(value, name))
+    };
+    let mut form = case.clone();
+    form.fixtures.retain(|(name, _)| is_named(name));
+    form.steps.retain(|step| match &step.act {
+        Act::Launch(name, _) => is_named(name),
+        Act::Call(_) | Act::Together(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => true,
+    });
+    form
+}
+
+/// Whether a value stands for this instance, or for a part of it.
+fn stands_for(value: &str, name: &str) -> bool {
+    value.contains(&format!("{{{name}}}")) || value.contains(&format!("{{{name}."))
 }
 
 /// Stretches of steps left out, from half of them to single ones. Steps that launch are not among them.
@@ -89,9 +162,8 @@ fn without_instances(case: &Scenario) -> Vec<Scenario> {
 
 /// Takes the parameters out that name an instance. Whether the call was about nothing else.
 fn without_name(call: &mut CallTemplate, name: &str) -> bool {
-    let names = |value: &str| value.contains(&format!("{{{name}}}")) || value.contains(&format!("{{{name}."));
     let before = call.params.len();
-    call.params.retain(|(_, value)| !names(value));
+    call.params.retain(|(_, value)| !stands_for(value, name));
     let about_it = call.params.len() < before && !call.params.iter().any(|(name, _)| is_id(name));
     renumber(call);
     about_it

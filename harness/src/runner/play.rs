@@ -27,7 +27,7 @@ const LITTLE_MS: u64 = 2_000;
 /// How long all changes of state take by a virtual clock, or nearly all.
 const REST: Duration = Duration::from_secs(4);
 /// How long descriptions may lag behind while cases are only searched with, in milliseconds.
-const HASTY_MS: u64 = 100;
+const HASTY_MS: u64 = 20;
 
 /// How a case is played.
 #[derive(Debug, Clone)]
