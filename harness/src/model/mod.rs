@@ -10,4 +10,4 @@ pub mod read;
 
 pub use belief::{Belief, Fleet, Id, States};
 pub use expect::{Acceptance, Active, Expectation, ItemRule, expect};
-pub use read::{IdShape, Reading, Switch, read, shape_of};
+pub use read::{IdShape, Reading, Switch, read};
