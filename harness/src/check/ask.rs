@@ -45,6 +45,7 @@ impl CaseJudge {
             "DescribeSpotInstanceRequests" => self.spot_request(sheet, root),
             "ModifyInstanceAttribute" => self.modified(act),
             "CancelSpotInstanceRequests" => self.cancelled(),
+            "RebootInstances" => self.rebooted(act),
             _ => {}
         }
     }
@@ -123,6 +124,35 @@ impl CaseJudge {
         }
         if let Some(value) = attribute("DisableApiTermination") {
             belief.kind.termination_protected = value == "true";
+        }
+    }
+
+    /// What a reboot does to an instance that is not running is not this contract's business: it may be up then.
+    fn rebooted(&mut self, act: &Heard<'_>) {
+        let running = States::one(State::Running);
+        let up: States = [State::Pending, State::Restarting, State::Running]
+            .into_iter()
+            .collect();
+        for (_, id) in act
+            .call
+            .params
+            .iter()
+            .filter(|(name, _)| name.starts_with("InstanceId"))
+        {
+            let Some(belief) = self.fleet.get_mut(id.as_str()) else {
+                continue;
+            };
+            if belief.states.later() == running {
+                continue;
+            }
+            belief.states = belief.states.later().or(up);
+            if let Some(track) = self.tracks.get_mut(id.as_str()) {
+                track.effects.clear();
+                track.stop = None;
+                track.last = None;
+                track.idle_stop = false;
+                track.restarted = true;
+            }
         }
     }
 

@@ -80,12 +80,14 @@ pub fn expect<'a>(
     action: &str,
     reading: &Reading<'a>,
 ) -> Expectation<'a> {
+    let odd_index = reading.is(Condition::OddIndex);
     let mut circumstances: Vec<Circumstance<'a>> = reading
         .conditions
         .iter()
         .map(|(condition, words)| Circumstance {
             condition: *condition,
-            certain: true,
+            // OQ-03: what an odd index names is not known, and so it is of what stands under one.
+            certain: !(odd_index && is_of_an_id(*condition)),
             words: words.clone(),
         })
         .collect();
@@ -104,7 +106,7 @@ pub fn expect<'a>(
             foreign |= may_decline(contract, action, belief);
         } else {
             for (condition, certain) in conditions_of(belief, reading) {
-                add(&mut circumstances, condition, certain, id);
+                add(&mut circumstances, condition, certain && !odd_index, id);
             }
         }
         items.insert(
@@ -128,6 +130,22 @@ pub fn expect<'a>(
         loose,
         foreign,
     }
+}
+
+/// Whether a condition is one of the ids that a call names, whatever instances there are.
+fn is_of_an_id(condition: Condition) -> bool {
+    matches!(
+        condition,
+        Condition::EmptyId
+            | Condition::MalformedId
+            | Condition::DoubtfulId
+            | Condition::UnlikelyId
+            | Condition::PaddedId
+            | Condition::CasedId
+            | Condition::UnknownId
+            | Condition::UnknownIds
+            | Condition::RepeatedId
+    )
 }
 
 /// Whether a sister action may refuse this instance: in a state for which it has no row, or protected from it.
