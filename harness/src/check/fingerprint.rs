@@ -23,10 +23,15 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The fingerprint of a finding.
     pub fn of(finding: &Finding) -> Self {
+        Fingerprint::from_parts(&finding.clause, finding.verdict, &finding.observed)
+    }
+
+    /// The same, of what a finding says.
+    pub fn from_parts(clause: &ClauseId, verdict: Verdict, observed: &str) -> Self {
         Fingerprint {
-            clause: finding.clause.clone(),
-            verdict: finding.verdict,
-            words: words(&finding.observed),
+            clause: clause.clone(),
+            verdict,
+            words: words(observed),
         }
     }
 

@@ -101,7 +101,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
     pub(super) seed: u64,
 
-    /// How many random scripts are played [default: 500 on the reference, 50 over HTTP; no end with --max-time]
+    /// How many random scripts are played [default: 500 on the reference, 20 over HTTP; no end with --max-time]
     #[arg(long, value_name = "N", help_heading = "Random scripts")]
     pub(super) cases: Option<u64>,
 
@@ -113,7 +113,7 @@ pub(super) struct RunArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 2000,
+        default_value_t = 500,
         help_heading = "Random scripts"
     )]
     pub(super) max_shrink_requests: usize,

@@ -127,7 +127,7 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
         plan.left_out += left_out;
     }
     if plays(PhaseArg::Random) {
-        let usual = if url.is_some() { 50 } else { 500 };
+        let usual = if url.is_some() { 20 } else { 500 };
         let random = Random {
             scripts: args
                 .cases

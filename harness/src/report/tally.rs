@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::check::Fingerprint;
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Exchanged, Explored, FixtureReady, Flaky, Intent, Judged, Noted, Phase,
@@ -454,48 +455,50 @@ impl Tally {
         }
     }
 
-    /// Takes back what a case shows: it does not come every time, so nobody can tell.
+    /// Takes back a finding: it does not come every time, so nobody can tell.
     fn doubt(&mut self, flaky: &Flaky) {
-        let Some(key) = self
+        let key = self
             .cases
             .values()
             .find(|case| *case.name == *flaky.case)
-            .map(|case| (case.index, case.name.clone()))
-        else {
+            .map(|case| (case.index, case.name.clone()));
+        let Some((key, mut case)) = key.and_then(|key| Some((key.clone(), self.cases.remove(&key)?))) else {
             return;
         };
-        let Some(mut case) = self.cases.remove(&key) else {
-            return;
-        };
-        let told = format!(
-            "flaky, in {} of {} plays: {}",
-            flaky.times, flaky.of, flaky.fingerprint
-        );
+        let told = format!("flaky, in {} of {} plays", flaky.times, flaky.of);
+        let mut any = false;
         for found in &mut case.findings {
-            found.verdict = Verdict::Inconclusive;
-            let observed = if found.clause == flaky.clause {
-                format!("{told} ({})", found.observed)
-            } else {
-                format!("{} (in a case that is flaky)", found.observed)
-            };
-            found.observed = self.text(&observed);
-            found.group = self.group_of(found.clause.clone(), found.verdict, &found.allowed, &observed);
+            let print = Fingerprint::from_parts(&found.clause, found.verdict, &found.observed);
+            if print.to_string() == flaky.fingerprint {
+                any = true;
+                found.verdict = Verdict::Inconclusive;
+                found.observed = self.text(&format!("{} ({told})", found.observed));
+                found.group = self.group_of(
+                    found.clause.clone(),
+                    found.verdict,
+                    &found.allowed,
+                    &found.observed,
+                );
+            }
         }
-        if !case.findings.iter().any(|found| found.clause == flaky.clause) {
+        if !any {
+            let (allowed, observed) = ("the same every time", format!("{told}: {}", flaky.fingerprint));
+            let group = self.group_of(flaky.clause.clone(), Verdict::Inconclusive, allowed, &observed);
             case.findings.push(Found {
                 id: format!("{}#0/{}", case.name, flaky.clause).into(),
                 step: 0,
                 clause: flaky.clause.clone(),
                 verdict: Verdict::Inconclusive,
-                allowed: self.text("the same every time"),
-                observed: self.text(&told),
+                allowed: self.text(allowed),
+                observed: self.text(&observed),
                 seen: 0,
                 evidence: None,
-                group: self.group_of(flaky.clause.clone(), Verdict::Inconclusive, "", &told),
+                group,
             });
         }
         if let Some(Outcome::Judged { verdict }) = &mut case.outcome {
-            *verdict = Verdict::Inconclusive;
+            let worst = case.findings.iter().map(|found| found.verdict).max();
+            *verdict = worst.unwrap_or(Verdict::Pass);
         }
         self.cases.insert(key, case);
     }

@@ -499,7 +499,7 @@ impl Player<'_> {
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
-        if self.searches_here() {
+        if !self.manner.teller.listens() && self.shared.options.endpoint.is_in_process() {
             // Nothing leaves this process, so there is nothing to guard.
             return call;
         }

@@ -31,6 +31,8 @@ const REPEATS: usize = 2;
 const SHOWN_OF_A_CLAUSE: usize = 3;
 /// So many scripts that failed on our side end the phase.
 const MOST_ERRORS: usize = 5;
+/// So many findings that do not come again mean that the endpoint answers at random.
+const MOST_FLAKY: usize = 6;
 /// How many scripts may be under way or waiting to be looked at, for each that is played at once.
 const AHEAD: usize = 2;
 
@@ -44,6 +46,8 @@ pub(super) async fn explore(shared: &Arc<Shared>, random: &Random, place: usize)
         known: BTreeMap::new(),
         seen: Vec::new(),
         errors: 0,
+        flaky: 0,
+        names: BTreeMap::new(),
         sum: Explored {
             phase: Phase::Random,
             scripts: 0,
@@ -68,6 +72,9 @@ struct Explorer<'a> {
     known: BTreeMap<Fingerprint, usize>,
     seen: Vec<Recurred>,
     errors: usize,
+    flaky: usize,
+    /// How often a name of a case was taken.
+    names: BTreeMap<String, usize>,
     sum: Explored,
     until: Option<Instant>,
 }
@@ -244,6 +251,7 @@ impl Explorer<'_> {
     fn is_over(&self) -> bool {
         *self.shared.interrupted.borrow()
             || self.errors >= MOST_ERRORS
+            || self.flaky >= MOST_FLAKY
             || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
@@ -262,6 +270,9 @@ impl Explorer<'_> {
         }
         self.tell(events, !played.findings.is_empty()).await;
         for lead in new {
+            if self.flaky >= MOST_FLAKY {
+                return;
+            }
             // The least form of an earlier lead may show this one, too.
             if self.place_of(&lead).is_none() {
                 self.pursue(number, &lead).await;
@@ -308,11 +319,7 @@ impl Explorer<'_> {
 
     /// Repeats a lead, shrinks it, and tells it in its least form.
     async fn pursue(&mut self, number: u64, lead: &Fingerprint) {
-        let name = format!(
-            "{}/{}",
-            script_name(number),
-            lead.clause().as_str().to_ascii_lowercase()
-        );
+        let name = self.name_for(number, lead);
         let whole = Scenario {
             name,
             ..script(self.shared, number, self.features)
@@ -362,8 +369,30 @@ impl Explorer<'_> {
             let all = REPEATS + 2;
             return self.tell_flaky(&whole, number, &lead, REPEATS + 1, all).await;
         }
+        // What comes by the way must come again, too.
+        let (again, more) = self.play(&least, Care::Verdict).await;
         self.tell(events, false).await;
+        self.tell(more, true).await;
+        let comes_again =
+            |print: &Fingerprint| again.findings.iter().any(|one| Fingerprint::of(one) == *print);
+        for print in prints(&played.findings) {
+            if !comes_again(&print) && !lead.covers(&print) {
+                self.doubt(&least.name, &print, 1, 2).await;
+            }
+        }
         self.take_note(&least.name, &lead, &played.findings);
+    }
+
+    /// A name that no case has: one script may violate a clause in several ways.
+    fn name_for(&mut self, number: u64, lead: &Fingerprint) -> String {
+        let clause = lead.clause().as_str().to_ascii_lowercase();
+        let name = format!("{}/{clause}", script_name(number));
+        let taken = self.names.entry(name.clone()).or_default();
+        *taken += 1;
+        match *taken {
+            1 => name,
+            again => format!("{name}-{again}"),
+        }
     }
 
     /// Counts a lead with what it follows from.
@@ -432,16 +461,34 @@ impl Explorer<'_> {
             ..whole.clone()
         };
         let (played, events) = self.play(&case, Care::Verdict).await;
-        let flaky = Flaky {
-            case: case.name.clone(),
-            clause: lead.clause().clone(),
-            fingerprint: lead.to_string(),
-            times: times + usize::from(shows(&played, lead).is_some()),
-            of: of + 1,
-        };
         self.tell(events, false).await;
-        self.shared.tell(Event::Flaky(flaky)).await;
+        self.flaky += 1;
+        let seen = times + usize::from(shows(&played, lead).is_some());
+        self.doubt(&case.name, lead, seen, of + 1).await;
+        for print in prints(&played.findings).into_iter().filter(|print| print != lead) {
+            self.doubt(&case.name, &print, 1, of + 1).await;
+        }
+        if self.flaky == MOST_FLAKY {
+            let text = format!(
+                "the endpoint answers the same calls differently: no more random scripts after {MOST_FLAKY} findings \
+                 that did not come again"
+            );
+            let case = String::new();
+            self.shared.tell(Event::Noted(Noted { case, text })).await;
+        }
         self.take_note(&case.name, lead, &[]);
+    }
+
+    /// Tells that a finding of a case does not come every time.
+    async fn doubt(&self, case: &str, print: &Fingerprint, times: usize, of: usize) {
+        let flaky = Flaky {
+            case: case.to_owned(),
+            clause: print.clause().clone(),
+            fingerprint: print.to_string(),
+            times,
+            of,
+        };
+        self.shared.tell(Event::Flaky(flaky)).await;
     }
 
     /// Plays a case; its events wait until it is known what it amounts to.
@@ -554,7 +601,15 @@ fn probe_case(name: &str, kind: FixtureKind, acts: Vec<Act>) -> Scenario {
     }
 }
 
-/// The last step in which a case shows a finding, or one that is it in a smaller form.
+/// What the findings of a case say, each once.
+fn prints(findings: &[Finding]) -> Vec<Fingerprint> {
+    let mut prints: Vec<Fingerprint> = findings.iter().map(Fingerprint::of).collect();
+    prints.sort_unstable();
+    prints.dedup();
+    prints
+}
+
+/// The first step in which a case shows a finding, or one that is it in a smaller form.
 fn shows(played: &Played, lead: &Fingerprint) -> Option<usize> {
     played
         .findings

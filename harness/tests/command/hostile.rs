@@ -164,7 +164,7 @@ fn percent(text: &str) -> String {
 fn an_endpoint_that_repeats_everything_repeats_no_secret() {
     let reference = quick_reference(Some(canary()));
     let handler: Handler = Arc::new(move |request, now_ms| mirrored(request, reference(request, now_ms)));
-    keeps_its_secrets(handler, "");
+    keeps_its_secrets(handler, "--phase scenarios");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_refusal_that_repeats_everything_repeats_no_secret() {
             answer
         }
     });
-    keeps_its_secrets(handler, "").ended_with(1);
+    keeps_its_secrets(handler, "--phase random --cases 2 --max-shrink-requests 40").ended_with(1);
 }
 
 #[test]

@@ -36,7 +36,8 @@ fn judged_alike(scratch: &Path) {
 fn a_run_on_the_reference_is_judged_again_to_the_same_bytes() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     within(
-        "run --journal @/a.ndjson --report json=@/a.json --report junit=@/a.xml",
+        "run --phase scenarios --phase random --cases 20 --journal @/a.ndjson --report json=@/a.json \
+         --report junit=@/a.xml",
         scratch.path(),
     )
     .ended_with(0);
@@ -86,14 +87,19 @@ fn verdicts_of_the_past_are_not_believed() {
 fn a_journal_that_was_cut_in_its_last_line_is_judged_up_to_there() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let path = scratch.path().join("a.ndjson");
-    within("run --case dry-run/* --journal @/a.ndjson", scratch.path()).ended_with(0);
+    within(
+        "run --phase scenarios --case dry-run/* --journal @/a.ndjson",
+        scratch.path(),
+    )
+    .ended_with(0);
     let whole = text_of(&path);
     let half = whole.len() / 2;
     let cut = (half..)
         .find(|at| {
             whole
                 .get(..*at)
-                .is_some_and(|text| !text.ends_with('\n') && !text.ends_with('}'))
+                .and_then(|text| text.rsplit('\n').next())
+                .is_some_and(|line| line.starts_with("{\"event\":\"judged\",") && !line.ends_with('}'))
         })
         .and_then(|at| whole.get(..at))
         .expect("there is a place within a line");
@@ -117,7 +123,11 @@ fn a_journal_that_was_cut_in_its_last_line_is_judged_up_to_there() {
 fn a_journal_that_lacks_only_its_last_line_end_is_whole() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let path = scratch.path().join("a.ndjson");
-    within("run --case dry-run/* --journal @/a.ndjson", scratch.path()).ended_with(0);
+    within(
+        "run --phase scenarios --case dry-run/* --journal @/a.ndjson",
+        scratch.path(),
+    )
+    .ended_with(0);
     let whole = text_of(&path);
     std::fs::write(&path, whole.trim_end()).expect("it can be written again");
     let judged = within("judge @/a.ndjson", scratch.path()).ended_with(0);
