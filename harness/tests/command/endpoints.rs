@@ -131,14 +131,14 @@ fn garbage_in_answer_to_a_stop_is_a_finding() {
         }),
         Arc::new(Notify::new()),
     );
-    // What is found in noise does not come again, and the search gives it up.
+    // What is found in noise comes again or is flaky; that no answer is one is seen each time.
     for words in [
         "--phase scenarios --workers 32",
         "--phase random --cases 3 --max-shrink-requests 50",
     ] {
         let run = start(against(&url, words))
             .finish(Duration::from_secs(120))
-            .ended_with(if words.contains("random") { 0 } else { 1 });
+            .ended_with(1);
         assert!(!run.stdout.contains('\x1b'), "{}", run.stdout);
     }
 }
