@@ -584,6 +584,42 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_under_an_odd_index_is_held_against_nobody() {
+        let at = |name: &'static str, id: &'static str| {
+            let call = Call::new("StopInstances", [("InstanceId.1", A), (name, id)]);
+            let dead = Belief::of(kind(State::Terminated));
+            let beliefs = [(A, Belief::of(kind(State::Running))), (B, dead)];
+            told(Edition::Current, &beliefs, &call).0
+        };
+        for id in [B, "ma1", "i-00000000000000000"] {
+            assert_eq!(at("InstanceId.2", id), Acceptance::Forbidden, "{id}");
+            assert_eq!(at("InstanceId.3", id), Acceptance::Free, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_sister_action_may_decline_what_the_contract_has_no_row_for() {
+        let contract = embedded(Edition::Current);
+        let foreign = |action: &str, kind: FixtureKind| {
+            let fleet = Fleet::from([(A.into(), Belief::of(kind))]);
+            let call = Call::new(action, [("InstanceId.1", A)]);
+            let reading = read(&contract, &fleet, &call);
+            expect(&contract, &fleet, action, &reading).foreign
+        };
+        let protected = FixtureKind {
+            termination_protected: true,
+            ..kind(State::Running)
+        };
+        assert!(!foreign("StartInstances", kind(State::Stopped)));
+        // It may be stopping still.
+        assert!(foreign("StartInstances", kind(State::Stopping)));
+        assert!(foreign("StartInstances", kind(State::Terminated)));
+        assert!(!foreign("TerminateInstances", kind(State::Running)));
+        assert!(foreign("TerminateInstances", protected));
+        assert!(!foreign("StopInstances", kind(State::Terminated)));
+    }
+
+    #[test]
     fn a_sister_action_is_refused_for_no_state() {
         let start = Call::new("StartInstances", [("InstanceId.1", A)]);
         for state in State::ALL {

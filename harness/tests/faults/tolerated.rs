@@ -3,12 +3,19 @@
 //! Each row bends the reference to one way that an open question of the evidence, or a recording of another year,
 //! allows. The names begin with the number of the question or of the recording.
 
+use std::time::Duration;
+
+use stopcheck::call::Form;
+use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, FixtureKind, Scenario, Step};
+use stopcheck::journal::Phase;
+use stopcheck::plan::Plan;
+use stopcheck::reference::Layout;
+use stopcheck::runner::WireOptions;
+use stopcheck::verdict::Verdict;
 use stopcheck::wire::Response;
 
-use stopcheck::reference::Layout;
-
 use crate::mock::{self, Asked, code_of, replace_between, set_param, state};
-use crate::{Fault, fault, plant, play};
+use crate::{Fault, fault, plant, play, play_plan};
 
 const STOP: &[&str] = &["stop/running"];
 const UNSIGNED: &[&str] = &["auth/unsigned"];
@@ -622,4 +629,49 @@ fn each_of_them_answers_otherwise_than_the_reference() {
         };
         assert_ne!(answers(row.bend), answers(mock::straight), "{}", row.name);
     }
+}
+
+/// An emulator's reboot may start what is stopped. That is no matter of the stop that came before or is refused after.
+#[test]
+fn a_reboot_that_starts_an_instance_is_no_violation_of_a_stop() {
+    let call = |action: &str, id: &str| {
+        Step::from(Act::Call(CallTemplate {
+            action: Some(action.to_owned()),
+            params: vec![("InstanceId.1".to_owned(), id.to_owned())],
+            form: Form::default(),
+        }))
+    };
+    let case = Scenario {
+        name: "reboot".to_owned(),
+        purpose: "A stop, a reboot, and a refused stop.".to_owned(),
+        clauses: Vec::new(),
+        fixtures: vec![("a".to_owned(), FixtureKind::default())],
+        steps: vec![
+            call("StopInstances", "{a}"),
+            Step::from(Act::Rest),
+            call("RebootInstances", "{a}"),
+            call("StopInstances", "{unknown}"),
+            Step::from(Act::Rest),
+            call("StopInstances", "{a}"),
+        ],
+    };
+    let mut plan = Plan::default();
+    plan.add(Phase::Scenarios, [case], &[]);
+    let endpoint = mock::endpoint(Edition::Current, Layout::default(), |asked| {
+        if asked.action() == "RebootInstances" {
+            for id in asked.ids() {
+                asked.secretly("StartInstances", [("InstanceId.1", id.as_str())]);
+            }
+            // Any answer that is a success will do.
+            return asked.secretly("DescribeVpcs", [("MaxResults", "5")]);
+        }
+        asked.pass()
+    });
+    let wire = WireOptions {
+        endpoint: None,
+        time_limit: Duration::from_secs(10),
+    };
+    let run = play_plan(Edition::Current, endpoint, plan, 1, wire, Confidence::default());
+    assert_eq!(run.judged, 1, "{:?}", run.unjudged);
+    assert!(run.findings.is_empty(), "{}", run.told(Verdict::Fail));
 }

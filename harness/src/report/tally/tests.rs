@@ -204,3 +204,112 @@ fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
     assert_eq!(tally.groups().len(), SHAPES_KEPT + 1);
     assert_eq!(tally.counts().findings.fail, 5000);
 }
+
+/// The events of a case that was generated.
+fn generated(name: &str, index: usize, draft: bool, fails: bool) -> Vec<Event> {
+    let case = if fails {
+        sample::bad_case(name, index, A)
+    } else {
+        sample::good_case(name, index, &["DRY-01"])
+    };
+    let mut events = case.events();
+    for event in &mut events {
+        if let Event::CaseStarted(started) = event {
+            (started.phase, started.draft) = (Phase::Random, draft);
+        }
+    }
+    events
+}
+
+fn of_a_run(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    let mixed = sample::mixed();
+    let head = mixed.iter().find(|event| matches!(event, Event::RunStarted(_)));
+    let end = Event::RunEnded(RunEnded {
+        at_ms: 9,
+        interrupted: false,
+    });
+    head.cloned().into_iter().chain(events).chain([end]).collect()
+}
+
+#[test]
+fn a_draft_costs_requests_and_tells_nothing() {
+    let tally = tally(&of_a_run(generated("random/1", 0, true, true)));
+    let counts = tally.counts();
+    assert!(counts.requests > 0);
+    assert_eq!(
+        (counts.findings.fail, counts.cases.all(), tally.cases().count()),
+        (0, 0, 0)
+    );
+}
+
+#[test]
+fn scripts_of_which_there_is_nothing_to_tell_are_counted_and_not_kept() {
+    let scripts = (0..100).flat_map(|number| generated(&format!("random/{number}"), 0, false, false));
+    let explored = Event::Explored(Explored {
+        phase: Phase::Random,
+        scripts: 100,
+        steps: 2000,
+        untold: 7,
+    });
+    let with_sum = tally(&of_a_run(scripts.chain([explored])));
+    let counts = with_sum.counts();
+    assert_eq!(
+        (counts.scripts, counts.steps, with_sum.cases().count()),
+        (100, 2000, 0)
+    );
+    assert!(matches!(status(&with_sum, "DRY-01"), Status::Held { .. }));
+    assert_eq!(with_sum.exit_code(Policy::default()), exit::CONFORMANT);
+    let empty = tally(&of_a_run([]));
+    assert_eq!(empty.exit_code(Policy::default()), exit::NOTHING_TESTED);
+}
+
+#[test]
+fn a_finding_that_came_again_is_told_once_with_its_count() {
+    let recurred = Event::Recurred(Recurred {
+        case: "random/1/dry-04".into(),
+        clause: "DRY-04".into(),
+        scripts: 41,
+    });
+    let tally = tally(&of_a_run(
+        generated("random/1/dry-04", 0, false, true)
+            .into_iter()
+            .chain([recurred]),
+    ));
+    let seen: Vec<u64> = tally.findings().map(|(_, found)| found.seen).collect();
+    assert_eq!((seen, tally.counts().findings.fail), (vec![41], 1));
+    assert_eq!(tally.exit_code(Policy::default()), exit::FINDINGS);
+}
+
+#[test]
+fn what_does_not_come_every_time_decides_nothing() {
+    let events = generated("random/1/dry-04", 0, false, true);
+    let print = events
+        .iter()
+        .find_map(|event| match event {
+            Event::Judged(judged) => judged.findings.first().map(Fingerprint::of),
+            _ => None,
+        })
+        .expect("the case has a finding");
+    let flaky = |fingerprint: String| {
+        Event::Flaky(Flaky {
+            case: "random/1/dry-04".into(),
+            clause: "DRY-04".into(),
+            fingerprint,
+            times: 1,
+            of: 3,
+        })
+    };
+    let told = |flaky: Event| tally(&of_a_run(events.clone().into_iter().chain([flaky])));
+    let taken_back = told(flaky(print.to_string()));
+    let counts = taken_back.counts();
+    assert_eq!((counts.findings.fail, counts.findings.inconclusive), (0, 1));
+    assert_eq!(counts.cases.inconclusive, 1);
+    assert_eq!(taken_back.exit_code(Policy::default()), exit::CONFORMANT);
+    // Another finding of the same case stands.
+    let other = told(flaky("DRY-04 fail 500".into()));
+    assert_eq!(
+        (other.counts().findings.fail, other.counts().findings.inconclusive),
+        (1, 1)
+    );
+    assert_eq!(other.exit_code(Policy::default()), exit::FINDINGS);
+}
