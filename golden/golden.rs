@@ -61,8 +61,8 @@ fn a_clause_and_a_case_are_explained() {
 
 #[test]
 fn a_run_on_the_reference_conforms() {
-    is_as_reviewed("run", &told("run"));
-    is_as_reviewed("run_2017_10", &told("run --edition 2017-10"));
+    is_as_reviewed("run", &told("run --phase scenarios"));
+    is_as_reviewed("run_2017_10", &told("run --phase scenarios --edition 2017-10"));
 }
 
 #[test]
