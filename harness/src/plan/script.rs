@@ -587,7 +587,7 @@ mod tests {
     #[test]
     fn no_bytes_are_the_simplest_script_and_zeros_are_plain_stops() {
         let launch = Act::Launch("a".to_owned(), FixtureKind::default());
-        assert_eq!(acts(&[]), [launch.clone()]);
+        assert_eq!(acts(&[]), std::slice::from_ref(&launch));
         let stop = Act::Call(CallTemplate {
             action: Some("StopInstances".to_owned()),
             params: vec![("InstanceId.1".to_owned(), "{a}".to_owned())],

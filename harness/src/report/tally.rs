@@ -20,11 +20,13 @@ use crate::report::text::shape;
 use crate::verdict::{Outcome, Verdict};
 
 mod clauses;
+mod generated;
 mod parts;
 
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 
 use clauses::{Heading, Seen};
+use generated::Folded;
 
 /// In how many findings of a group the wire is kept; those of the first cases.
 const EVIDENCE_KEPT: usize = 8;
@@ -80,15 +82,6 @@ struct Open {
 #[derive(Debug)]
 struct GroupHead {
     with_evidence: BTreeSet<(Key, usize)>,
-}
-
-/// What is left of generated cases of which there was nothing to tell.
-#[derive(Debug, Default)]
-struct Folded {
-    /// Those that ended early because the endpoint lacks something.
-    cut_short: usize,
-    /// The clauses that held in any of them.
-    held: BTreeSet<ClauseId>,
 }
 
 /// The time of the run. A journal of several parts has several stretches of it.
@@ -431,78 +424,6 @@ impl Tally {
         self.open.insert(started.case.clone(), open);
     }
 
-    fn explore(&mut self, explored: &Explored) {
-        self.requests += u64::try_from(explored.untold).unwrap_or(u64::MAX);
-        let sum = self.explored.entry(explored.phase).or_insert_with(|| Explored {
-            scripts: 0,
-            steps: 0,
-            untold: 0,
-            ..explored.clone()
-        });
-        sum.scripts += explored.scripts;
-        sum.steps += explored.steps;
-    }
-
-    /// Counts a finding of a case once for each generated case in which it was seen.
-    fn recur(&mut self, recurred: &Recurred) {
-        let cases = self
-            .cases
-            .values_mut()
-            .filter(|case| *case.name == *recurred.case);
-        let findings = cases.flat_map(|case| &mut case.findings);
-        for found in findings.filter(|found| found.clause == recurred.clause) {
-            found.seen = recurred.scripts;
-        }
-    }
-
-    /// Takes back a finding: it does not come every time, so nobody can tell.
-    fn doubt(&mut self, flaky: &Flaky) {
-        let key = self
-            .cases
-            .values()
-            .find(|case| *case.name == *flaky.case)
-            .map(|case| (case.index, case.name.clone()));
-        let Some((key, mut case)) = key.and_then(|key| Some((key.clone(), self.cases.remove(&key)?))) else {
-            return;
-        };
-        let told = format!("flaky, in {} of {} plays", flaky.times, flaky.of);
-        let mut any = false;
-        for found in &mut case.findings {
-            let print = Fingerprint::from_parts(&found.clause, found.verdict, &found.observed);
-            if print.to_string() == flaky.fingerprint {
-                any = true;
-                found.verdict = Verdict::Inconclusive;
-                found.observed = self.text(&format!("{} ({told})", found.observed));
-                found.group = self.group_of(
-                    found.clause.clone(),
-                    found.verdict,
-                    &found.allowed,
-                    &found.observed,
-                );
-            }
-        }
-        if !any {
-            let (allowed, observed) = ("the same every time", format!("{told}: {}", flaky.fingerprint));
-            let group = self.group_of(flaky.clause.clone(), Verdict::Inconclusive, allowed, &observed);
-            case.findings.push(Found {
-                id: format!("{}#0/{}", case.name, flaky.clause).into(),
-                step: 0,
-                clause: flaky.clause.clone(),
-                verdict: Verdict::Inconclusive,
-                allowed: self.text(allowed),
-                observed: self.text(&observed),
-                seen: 0,
-                evidence: None,
-                group,
-            });
-        }
-        if let Some(Outcome::Judged { verdict }) = &mut case.outcome {
-            let worst = case.findings.iter().map(|found| found.verdict).max();
-            *verdict = worst.unwrap_or(Verdict::Pass);
-        }
-        self.cases.insert(key, case);
-    }
-
     fn exchange(&mut self, exchange: &Exchanged) {
         let Some(open) = self.count(&exchange.case, exchange.at_ms, exchange.took_ms) else {
             return;
@@ -627,20 +548,6 @@ impl Tally {
         }
     }
 
-    /// Whether a case is one of ten thousand of which there is nothing to tell.
-    fn folds(&self, key: &Key, outcome: &Outcome) -> bool {
-        let uneventful = match outcome {
-            Outcome::Judged { .. } | Outcome::Unsupported { .. } => true,
-            Outcome::Error { .. } => false,
-        };
-        uneventful
-            && self
-                .cases
-                .get(key)
-                .is_some_and(|case| case.phase == Phase::Random && case.findings.is_empty())
-            && is_script(&key.1)
-    }
-
     fn group_of(&mut self, clause: ClauseId, verdict: Verdict, allowed: &str, observed: &str) -> usize {
         let shapes = self.shapes.entry((clause.clone(), verdict)).or_default();
         let mut key = (
@@ -681,12 +588,6 @@ impl Tally {
         self.lists.insert(fresh.clone());
         fresh
     }
-}
-
-/// Whether a case is a script as it was drawn, and not one that was made of it to be told.
-fn is_script(name: &str) -> bool {
-    let number = name.strip_prefix("random/");
-    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The wire of a finding. A run without a head, as of a damaged journal, has none.

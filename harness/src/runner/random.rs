@@ -615,7 +615,7 @@ fn shows(played: &Played, lead: &Fingerprint) -> Option<usize> {
         .findings
         .iter()
         .filter(|finding| lead.covers(&Fingerprint::of(finding)))
-        .map(|finding| finding.step())
+        .map(Finding::step)
         .min()
 }
 
