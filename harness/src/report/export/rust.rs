@@ -15,7 +15,7 @@
 //! The scenario travels as text, so the test says the same for as long as the form of scenarios is read.
 
 use super::{Material, commented, scenario};
-use crate::contract::{Contract, Edition};
+use crate::contract::{Confidence, Contract, Edition};
 use crate::verdict::Verdict;
 
 /// The test, or why there is none.
@@ -33,6 +33,15 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
         Verdict::Inconclusive => "Inconclusive",
         Verdict::Fail => "Fail",
     };
+    // A clause that decided then decides again.
+    let least = match material.run.min_confidence {
+        Confidence::Contradicted => "Contradicted",
+        Confidence::Inferred => "Inferred",
+        Confidence::DocumentedSibling => "DocumentedSibling",
+        Confidence::Documented => "Documented",
+        Confidence::Recorded => "Recorded",
+        Confidence::DocumentedAndRecorded => "DocumentedAndRecorded",
+    };
     let scenario = text
         .split_once("[[scenario]]")
         .map_or(text.as_str(), |(_, rest)| rest);
@@ -44,7 +53,7 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
 
 use std::time::Duration;
 
-use stopcheck::contract::Edition;
+use stopcheck::contract::{{Confidence, Edition}};
 use stopcheck::endpoint::{{Endpoint, HttpOptions}};
 use stopcheck::protocol::Credentials;
 use stopcheck::runner::Options;
@@ -67,6 +76,7 @@ fn {name}() {{
 /// The server that AWS_ENDPOINT_URL_EC2 names, with the credentials of the environment, or the embedded reference.
 fn endpoint(edition: Edition) -> Options {{
     let mut options = embedded::options(edition);
+    options.min_confidence = Confidence::{least};
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(url) = variable(\"AWS_ENDPOINT_URL_EC2\") {{
         options.endpoint = Endpoint::http(HttpOptions {{

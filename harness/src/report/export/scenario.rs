@@ -319,6 +319,17 @@ mod tests {
         let contract = embedded(Edition::Current);
         let mut cases = contract.scenarios.clone();
         cases.extend(coverage::cases(&contract, coverage::LEAST));
+        let all = cases.len();
+        // A brace that opens no reference cannot be written; the border of an alphabet has one.
+        cases.retain(|case| {
+            let mut values = case
+                .steps
+                .iter()
+                .filter_map(|step| step.act.call())
+                .flat_map(|call| &call.params);
+            values.all(|(_, value)| value.matches('{').count() <= value.matches('}').count())
+        });
+        assert!(all - cases.len() < 5, "{} of {all}", cases.len());
         for case in &mut cases {
             case.name = format!("found/{}", case.name);
         }
