@@ -123,7 +123,30 @@ fn fence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample;
     use super::*;
+    use crate::contract::embedded;
+
+    #[test]
+    fn the_test_among_our_own_is_what_is_written() {
+        let contract = embedded(Edition::Current);
+        let case = contract
+            .scenarios
+            .iter()
+            .find(|case| case.name == "dry-run/valid")
+            .expect("it is one of ours");
+        let text = export(&sample(case.clone()), &contract).expect("it can be said");
+        // It is compiled and run with the others, so what is written compiles and runs.
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exported.rs");
+        if std::env::var_os("STOPCHECK_WRITE_EXPORTED").is_some() {
+            std::fs::write(path, &text).expect("the work tree can be written");
+        }
+        let ours = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            text == ours,
+            "STOPCHECK_WRITE_EXPORTED=1 cargo test writes {path}"
+        );
+    }
 
     #[test]
     fn no_text_ends_its_literal() {
