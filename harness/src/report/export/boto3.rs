@@ -113,10 +113,11 @@ const TAIL: &str = r#"    print("allowed: ", ALLOWED)
 finally:
     for made in sorted(set(at.values())):
         try:
+            ec2.terminate_instances(InstanceIds=[made])
+        except ClientError:
+            # It may be protected.
             ec2.modify_instance_attribute(InstanceId=made, DisableApiTermination={"Value": False})
             ec2.terminate_instances(InstanceIds=[made])
-        except ClientError as error:
-            print(f"{made}: {error}")
 "#;
 
 /// An instance in the state that it is wished in, on one line.

@@ -291,7 +291,8 @@ mod tests {
     fn read_back(cases: &[Scenario]) {
         let text: String = cases.iter().map(write).collect();
         let contract = extended(&[("x.toml".to_owned(), text)], Edition::Current)
-            .unwrap_or_else(|errors| panic!("{:?}", errors.0.first().map(LoadError::to_string)));
+            .map_err(|errors| errors.0.first().map(LoadError::to_string))
+            .expect("what is written is read");
         let own = embedded(Edition::Current).scenarios.len();
         let read: Vec<&Scenario> = contract.scenarios.iter().skip(own).collect();
         assert_eq!(read.len(), cases.len());
