@@ -2,12 +2,13 @@
 //!
 //! The floors, imports going down only: facts (`wire`, `verdict`, `contract`, `call`, `journal`), mind (`protocol`,
 //! `plan`, `model`, `check`; and `reference`, the second witness, which knows `wire` alone), hands (`endpoint`,
-//! `report`), conduct (`runner`, `fuzzing`, `cli`).
+//! `report`), conduct (`runner`, `fuzzing`, `embedded`, `replay`, `cli`).
 
 pub mod call;
 pub mod check;
 pub mod cli;
 pub mod contract;
+pub mod embedded;
 pub mod endpoint;
 pub mod fuzzing;
 pub mod journal;
@@ -15,6 +16,7 @@ pub mod model;
 pub mod plan;
 pub mod protocol;
 pub mod reference;
+pub mod replay;
 pub mod report;
 pub mod runner;
 pub mod verdict;

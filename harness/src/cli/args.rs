@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contract::{Confidence, Edition};
+use crate::report::export::ExportKind;
 use crate::report::repeat::DEFAULT_SEED;
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
@@ -52,6 +53,8 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Judge recorded runs again; nothing is sent
     Judge(JudgeArgs),
+    /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
+    Replay(Box<ReplayArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -61,21 +64,8 @@ Credentials are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSI
 The cases of a denied caller need STOPCHECK_DENIED_ACCESS_KEY_ID and STOPCHECK_DENIED_SECRET_ACCESS_KEY,
 those of expired credentials STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY and …_SESSION_TOKEN.")]
 pub(super) struct RunArgs {
-    /// The endpoint; without it, and without AWS_ENDPOINT_URL_EC2 and AWS_ENDPOINT_URL, the embedded reference
-    #[arg(long, value_name = "URL")]
-    pub(super) endpoint_url: Option<String>,
-
-    /// The region that requests are signed for [default: AWS_REGION, AWS_DEFAULT_REGION, us-east-1]
-    #[arg(long, value_name = "REGION")]
-    pub(super) region: Option<String>,
-
-    /// The access key id, instead of AWS_ACCESS_KEY_ID
-    #[arg(long, value_name = "ID", requires = "secret_access_key")]
-    pub(super) access_key_id: Option<String>,
-
-    /// The secret access key, instead of AWS_SECRET_ACCESS_KEY; others on this machine may see it
-    #[arg(long, value_name = "KEY", requires = "access_key_id")]
-    pub(super) secret_access_key: Option<String>,
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
 
     /// The state of Amazon's documentation to judge by
     #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
@@ -128,6 +118,26 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) reports: ReportArgs,
+}
+
+/// Who is asked, as whom, how patiently, and what may be launched there.
+#[derive(Debug, Args)]
+pub(super) struct EndpointArgs {
+    /// The endpoint; without it, and without AWS_ENDPOINT_URL_EC2 and AWS_ENDPOINT_URL, the embedded reference
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+
+    /// The region that requests are signed for [default: AWS_REGION, AWS_DEFAULT_REGION, us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+
+    /// The access key id, instead of AWS_ACCESS_KEY_ID
+    #[arg(long, value_name = "ID", requires = "secret_access_key")]
+    pub(super) access_key_id: Option<String>,
+
+    /// The secret access key, instead of AWS_SECRET_ACCESS_KEY; others on this machine may see it
+    #[arg(long, value_name = "KEY", requires = "access_key_id")]
+    pub(super) secret_access_key: Option<String>,
 
     /// The longest that one exchange may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -292,6 +302,49 @@ pub(super) struct JudgeArgs {
     pub(super) reports: ReportArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+  stopcheck replay run.ndjson                                         lists its findings, with their numbers
+  stopcheck replay run.ndjson#41 --endpoint-url http://127.0.0.1:5000 plays one again
+  stopcheck replay run.ndjson#41 --export boto3=finding.py            writes it down; nothing is sent
+
+Exit codes:
+  0    not the case here, or nothing was to be played
+  1    still failing
+  2    usage, configuration, or an endpoint that cannot be reached
+  3    an error of stopcheck's own
+  4    not reproducible, unsupported here, or it could not be told
+  130  interrupted")]
+pub(super) struct ReplayArgs {
+    /// A journal, and after a `#` one of its findings: the id, the number, or the name of the case; without one, all
+    /// are listed
+    #[arg(value_name = "FILE#ID")]
+    pub(super) finding: String,
+
+    /// How often it is played [default: once, and three times if it does not come]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) times: Option<u16>,
+
+    /// Write the finding down instead of playing it: scenario, rust, boto3 or markdown; to standard output without
+    /// FILE; may be given several times
+    #[arg(long, value_name = "KIND[=FILE]", value_parser = export)]
+    pub(super) export: Vec<ExportArg>,
+
+    /// The state of Amazon's documentation to judge by [default: that of the journal]
+    #[arg(long, value_name = "EDITION", value_enum)]
+    pub(super) edition: Option<EditionArg>,
+
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
+}
+
+/// A form to write a finding down in, and where.
+#[derive(Debug, Clone)]
+pub(super) struct ExportArg {
+    pub(super) kind: ExportKind,
+    pub(super) path: Option<PathBuf>,
+}
+
 /// A report to write.
 #[derive(Debug, Clone)]
 pub(super) struct ReportArg {
@@ -387,6 +440,20 @@ fn report(text: &str) -> Result<ReportArg, String> {
     })
 }
 
+fn export(text: &str) -> Result<ExportArg, String> {
+    let (kind, path) = match text.split_once('=') {
+        Some((_, "")) => return Err("the file name is missing".to_owned()),
+        Some((kind, path)) => (kind, Some(PathBuf::from(path))),
+        None => (text, None),
+    };
+    let known = ExportKind::ALL.map(ExportKind::name);
+    let kind = ExportKind::ALL
+        .into_iter()
+        .find(|one| one.name() == kind)
+        .ok_or_else(|| format!("unknown kind {kind:?} (known: {})", known.join(", ")))?;
+    Ok(ExportArg { kind, path })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -411,6 +478,17 @@ mod tests {
         assert!(report("json=a=b").is_ok_and(|report| report.path.ends_with("a=b")));
         for wrong in ["json", "json=", "pdf=x"] {
             assert!(report(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_export_needs_a_known_kind_and_maybe_a_file() {
+        assert!(export("rust").is_ok_and(|export| export.path.is_none()));
+        assert!(
+            export("boto3=a=b").is_ok_and(|export| export.path.is_some_and(|path| path.ends_with("a=b")))
+        );
+        for wrong in ["", "pdf", "=x", "rust="] {
+            assert!(export(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Credentials, from flags and environment.
 
-use super::args::RunArgs;
+use super::args::EndpointArgs;
 use super::error::CliError;
 use crate::protocol::{Credentials, Keyring};
-use crate::reference;
 
 /// The keys of a run against a server.
-pub(super) fn from_environment(args: &RunArgs) -> Result<Keyring, CliError> {
+pub(super) fn from_environment(args: &EndpointArgs) -> Result<Keyring, CliError> {
     let token = variable("AWS_SESSION_TOKEN");
     let main = match (&args.access_key_id, &args.secret_access_key) {
         (Some(access_key), Some(secret)) => Some(Credentials {
@@ -31,21 +30,6 @@ pub(super) fn from_environment(args: &RunArgs) -> Result<Keyring, CliError> {
             .filter(|keys| keys.session_token.is_some()),
         main,
     })
-}
-
-/// The keys that the reference knows.
-pub(super) fn of_reference() -> Keyring {
-    let credentials = |key: reference::keys::WellKnown| Credentials {
-        access_key: key.access_key.to_owned(),
-        secret: key.secret.to_owned(),
-        session_token: key.session_token.map(str::to_owned),
-    };
-    Keyring {
-        main: credentials(reference::keys::MAIN),
-        denied: Some(credentials(reference::keys::DENIED)),
-        session: Some(credentials(reference::keys::SESSION)),
-        expired: Some(credentials(reference::keys::EXPIRED)),
-    }
 }
 
 fn named(prefix: &str, session_token: Option<String>) -> Option<Credentials> {

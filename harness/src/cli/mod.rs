@@ -7,6 +7,7 @@ mod error;
 mod judge;
 mod keys;
 mod list;
+mod replay;
 mod reports;
 mod run;
 mod scenarios;
@@ -26,6 +27,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::list(&args),
         Command::Explain(args) => list::explain(&args),
         Command::Judge(args) => judge::judge(&args),
+        Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -10,16 +10,17 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use super::args::{PhaseArg, ReportArgs, RunArgs};
+use super::args::{EndpointArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
 use super::keys::{self, variable};
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
-use crate::endpoint::{self, Endpoint, Handler, HttpOptions, Service, looks_like_aws};
+use crate::embedded;
+use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
 use crate::plan::{self, Plan, Random, coverage};
 use crate::protocol::Keyring;
-use crate::reference::{Config, Delays, Reference, Rules};
+use crate::reference::{Config, Delays, Reference};
 use crate::report::progress::Progress;
 use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
@@ -41,9 +42,24 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             args.case.join(" or ")
         )));
     }
-    let mut options = options(&args, edition)?;
+    let wish = Wish {
+        edition,
+        min_confidence: min_confidence(&args.reports),
+        seed: args.seed,
+        workers: args.workers.map(usize::from),
+        record: args.journal.is_some(),
+    };
+    let real = url(&args.endpoint).as_deref().is_some_and(looks_like_aws);
+    if real && args.phase.contains(&PhaseArg::Wire) && args.endpoint.allow_real_aws {
+        return Err(CliError::Usage(format!(
+            "{} looks like real AWS, and the wire phase sends malformed requests, which are for endpoints of \
+             one's own\n  hint: leave out --phase wire",
+            url(&args.endpoint).unwrap_or_default()
+        )));
+    }
+    let mut options = options(&args.endpoint, &wish)?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
-        options.wire.endpoint = Some(served_reference(&args, &options.region, edition).await?);
+        options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
     }
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
@@ -101,7 +117,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
 /// What is played: the phases that were asked for, or all. Real AWS costs money, so there only the named cases are
 /// played without being asked for.
 fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
-    let url = url(args);
+    let url = url(&args.endpoint);
     let real = url.as_deref().is_some_and(looks_like_aws);
     let plays = |phase| match args.phase.as_slice() {
         [] => !real || phase == PhaseArg::Scenarios,
@@ -142,14 +158,14 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
 }
 
 /// The endpoint's address, if there is one.
-fn url(args: &RunArgs) -> Option<String> {
+pub(super) fn url(args: &EndpointArgs) -> Option<String> {
     let url = args.endpoint_url.clone();
     url.or_else(|| variable("AWS_ENDPOINT_URL_EC2"))
         .or_else(|| variable("AWS_ENDPOINT_URL"))
 }
 
 /// The first interrupt ends the run after its clean-up; the second ends it at once.
-async fn listen(stop: watch::Sender<bool>) {
+pub(super) async fn listen(stop: watch::Sender<bool>) {
     wait_for_signal().await;
     eprintln!("\ninterrupted: removing what was launched; once more to stop at once");
     let _ = stop.send(true);
@@ -173,7 +189,18 @@ pub(super) async fn wait_for_signal() {
     }
 }
 
-fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
+/// What a run is besides its endpoint.
+pub(super) struct Wish {
+    pub(super) edition: Edition,
+    pub(super) min_confidence: contract::Confidence,
+    pub(super) seed: u64,
+    /// How many cases are played at once, if that is not left to the kind of endpoint.
+    pub(super) workers: Option<usize>,
+    pub(super) record: bool,
+}
+
+/// The endpoint that was asked for, or the embedded reference, and all the rest of a run.
+pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliError> {
     let url = url(args);
     let region = args
         .region
@@ -183,24 +210,26 @@ fn options(args: &RunArgs, edition: Edition) -> Result<Options, CliError> {
                 .and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
         })
         .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    let workers = args
-        .workers
-        .map_or(if url.is_some() { 4 } else { 1 }, usize::from);
+    let workers = wish.workers.unwrap_or(if url.is_some() { 4 } else { 1 });
     let (endpoint, keys, identity) = match &url {
-        None => (reference_endpoint(&region, edition), keys::of_reference(), None),
+        None => (
+            embedded::endpoint(&region, wish.edition),
+            embedded::keyring(),
+            None,
+        ),
         Some(url) => server(args, url, &region, workers)?,
     };
     Ok(Options {
         endpoint,
         region,
         keys,
-        min_confidence: min_confidence(&args.reports),
-        seed: args.seed,
+        min_confidence: wish.min_confidence,
+        seed: wish.seed,
         workers,
         settle_timeout: args.settle_timeout,
         visibility_timeout: args.visibility_timeout,
         longest_pass: LONGEST_PASS,
-        record: args.journal.is_some(),
+        record: wish.record,
         max_requests: args
             .max_requests
             .unwrap_or(if url.is_some() { 100_000 } else { usize::MAX }),
@@ -225,7 +254,7 @@ pub(super) fn min_confidence(args: &ReportArgs) -> contract::Confidence {
 
 /// An endpoint over HTTP, its keys, and where the caller's identity is asked for.
 fn server(
-    args: &RunArgs,
+    args: &EndpointArgs,
     url: &str,
     region: &str,
     workers: usize,
@@ -235,12 +264,6 @@ fn server(
         return Err(CliError::Usage(format!(
             "{url} looks like real AWS, where instances cost money\n  \
              hint: to go on, name the account: --allow-real-aws --account 111122223333"
-        )));
-    }
-    if real && args.phase.contains(&PhaseArg::Wire) {
-        return Err(CliError::Usage(format!(
-            "{url} looks like real AWS, and the wire phase sends malformed requests, which are for endpoints of \
-             one's own\n  hint: leave out --phase wire"
         )));
     }
     if real && args.ebs_image.is_none() {
@@ -270,32 +293,12 @@ fn server(
     Ok((endpoint, keys, identity))
 }
 
-/// The embedded reference, a fresh one for each case.
-fn reference_endpoint(region: &str, edition: Edition) -> Endpoint {
-    let region = region.to_owned();
-    Endpoint::trusting(Arc::new(move |case: &str| -> Service {
-        let reference = Arc::new(Reference::new(Config {
-            seed: runner::seed_of(case),
-            region: region.clone(),
-            rules: rules(edition),
-            ..Config::default()
-        }));
-        let trusting = Arc::clone(&reference);
-        Service {
-            handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
-            vouched: Some(Arc::new(move |request, now_ms| {
-                trusting.handle_vouched(request, now_ms)
-            })),
-        }
-    }))
-}
-
 /// The reference on a loopback port, for as long as the process lives. Its time is the system's, so its instances come
 /// up at once.
-async fn served_reference(args: &RunArgs, region: &str, edition: Edition) -> Result<Endpoint, CliError> {
+async fn served_reference(args: &EndpointArgs, region: &str, edition: Edition) -> Result<Endpoint, CliError> {
     let reference = Reference::new(Config {
         region: region.to_owned(),
-        rules: rules(edition),
+        rules: embedded::rules(edition),
         delays: Delays {
             pending_ms: 0,
             ..Delays::default()
@@ -317,14 +320,6 @@ async fn served_reference(args: &RunArgs, region: &str, edition: Edition) -> Res
         max_body: 16 * 1024 * 1024,
         connections: 8,
     })?)
-}
-
-/// The behaviour of the reference that an edition describes.
-pub(super) fn rules(edition: Edition) -> Rules {
-    match edition {
-        Edition::October2017 => Rules::October2017,
-        Edition::Current => Rules::Current,
-    }
 }
 
 fn open(path: &Path) -> Result<(BufWriter<File>, std::path::PathBuf), CliError> {

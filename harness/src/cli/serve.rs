@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::args::ServeArgs;
 use super::error::CliError;
 use super::keys::variable;
-use super::run::{rules, wait_for_signal};
+use super::run::wait_for_signal;
+use crate::embedded;
 use crate::endpoint::{self, Handler};
 use crate::reference::{Config, Key, Layout, Reference, Throttle, keys};
 use crate::report::exit;
@@ -21,7 +22,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
     let address = listener.local_addr().map_err(failed)?;
     let mut config = Config {
         region: args.region.clone(),
-        rules: rules(args.edition.into()),
+        rules: embedded::rules(args.edition.into()),
         layout: if args.indented {
             Layout::Indented
         } else {

@@ -3,6 +3,7 @@
 //! Enters: TOML. Leaves: [`Entry`]s in the order of the file, or what is wrong with the syntax. The only file that
 //! speaks with `toml`; it knows nothing of contracts.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -33,6 +34,27 @@ pub(super) enum Value {
     Table(Vec<Entry>),
     /// A value of a kind that no specs file has, by its name.
     Other(&'static str),
+}
+
+/// A text as a string of one line: what could be taken for something else, or not be seen, is escaped. Python writes
+/// these escapes in the same way.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric() => out.push(c),
+            c if u32::from(c) <= 0xffff => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => {
+                let _ = write!(out, "\\U{:08x}", u32::from(c));
+            }
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// Reads a whole file, or returns every mistake of syntax with its line.
@@ -178,5 +200,26 @@ two lines"""
     fn a_key_given_twice_is_a_mistake_of_its_second_line() {
         let mistakes = parse("a = 1\nb = 2\na = 3\n").expect_err("`a` stands there twice");
         assert_eq!(mistakes.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_quoted_text_is_read_as_it_was() {
+        for text in [
+            "",
+            "plain",
+            "it's \"quoted\" \\ and \\u0041",
+            "a\tb\r\nc\0\u{7f}\u{1b}[31m",
+            "ü 日本 😀 \u{202e}left\u{feff}\u{e0001}",
+            "# {a} = [1]",
+        ] {
+            let quoted = quoted(text);
+            assert!(!quoted.contains(['\n', '\u{1b}', '\u{202e}']), "{quoted}");
+            let entries = parse(&format!("x = {quoted}")).expect("it is TOML");
+            let read = entries.first().map(|entry| &entry.node.value);
+            assert!(
+                matches!(read, Some(Value::Text(read)) if read == text),
+                "{quoted}"
+            );
+        }
     }
 }

@@ -414,6 +414,11 @@ pub struct Source {
     pub title: String,
 }
 
+/// A text as a string of TOML, on one line and of visible characters alone. Python reads it as the same text.
+pub fn quoted(text: &str) -> String {
+    document::quoted(text)
+}
+
 impl Contract {
     /// The clause with this id.
     pub fn clause(&self, id: &ClauseId) -> Option<&Clause> {

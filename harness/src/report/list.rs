@@ -325,7 +325,7 @@ fn explain_case(contract: &Contract, case: &Scenario, width: usize) -> String {
 }
 
 /// A fixture as a person would order it.
-fn kind_in_words(kind: &FixtureKind) -> String {
+pub(super) fn kind_in_words(kind: &FixtureKind) -> String {
     let state = kind.state.wire_name().unwrap_or("terminated and purged");
     format!("{state}, {}", properties_in_words(kind))
 }
@@ -354,7 +354,7 @@ fn properties_in_words(kind: &FixtureKind) -> String {
     out
 }
 
-fn step_in_words(step: &Step) -> String {
+pub(super) fn step_in_words(step: &Step) -> String {
     let mut out = match &step.act {
         Act::Call(call) => call_in_words(call),
         Act::Together(call, times) => format!("{times} times at once: {}", call_in_words(call)),
@@ -475,14 +475,16 @@ fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
 
 /// The names of clauses and cases that are nearly the one asked for, the nearest first.
 fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
+    let clauses = contract.clauses.iter().map(|clause| clause.id.as_str());
+    let cases = contract.scenarios.iter().map(|case| case.name.as_str());
+    close(clauses.chain(cases), asked)
+}
+
+/// The names that are nearly the one asked for, the nearest first.
+pub(crate) fn close<'a>(names: impl Iterator<Item = &'a str>, asked: &str) -> Vec<String> {
     const SHOWN: usize = 5;
     let asked: Vec<char> = asked.to_lowercase().chars().take(100).collect();
     let text: String = asked.iter().collect();
-    let names = contract
-        .clauses
-        .iter()
-        .map(|clause| clause.id.as_str())
-        .chain(contract.scenarios.iter().map(|case| case.name.as_str()));
     let mut near: Vec<(usize, &str)> = names
         .filter_map(|name| {
             let known: Vec<char> = name.to_lowercase().chars().collect();

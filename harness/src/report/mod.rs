@@ -9,17 +9,19 @@ use crate::contract::Contract;
 
 pub mod coverage;
 pub mod exit;
+pub mod export;
 pub mod form;
 pub mod json;
 pub mod junit;
 pub mod list;
 pub mod progress;
 pub mod repeat;
+pub mod replay;
 #[cfg(test)]
 mod sample;
 pub mod tally;
 pub mod terminal;
-mod text;
+pub(crate) mod text;
 
 pub use tally::{Policy, Tally};
 pub use terminal::Style;

@@ -9,6 +9,7 @@ mod endpoints;
 mod hostile;
 mod interrupt;
 mod journals;
+mod replay;
 mod runs;
 mod scenarios;
 mod servers;

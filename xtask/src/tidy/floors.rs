@@ -19,7 +19,8 @@ const STAIRCASE: &[Step] = &[
     Step::Apart(&["check"]),
     Step::Apart(&["endpoint", "golden", "report"]),
     Step::Apart(&["runner"]),
-    Step::Apart(&["selfcheck", "fuzzing"]),
+    Step::Apart(&["selfcheck", "fuzzing", "embedded"]),
+    Step::Apart(&["replay"]),
     Step::Apart(&["config"]),
     Step::Apart(&["cli"]),
 ];
@@ -29,7 +30,7 @@ const WITNESS: &str = "reference";
 const WITNESS_SEES: &str = "wire";
 
 /// Who may see the second witness: those who wire the house together, and one file of the endpoints as its door.
-const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "config", "cli"];
+const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "embedded", "config", "cli"];
 const WITNESS_DOOR: &str = "endpoint";
 
 /// Modules on the same height.

@@ -20,6 +20,7 @@ const RUNTIME_FLOORS: &[&str] = &[
     "runner",
     "selfcheck",
     "fuzzing",
+    "replay",
     "config",
     "cli",
 ];

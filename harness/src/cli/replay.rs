@@ -1,0 +1,353 @@
+//! `stopcheck replay`: a finding of a recorded run, played again or written down.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
+
+use super::args::{ExportArg, ReplayArgs};
+use super::error::CliError;
+use super::judge::Events;
+use super::{reports, run};
+use crate::contract::{Contract, Edition, Scenario};
+use crate::journal::{Event, Finding, RunStarted};
+use crate::replay::{self, Attempt, Conclusion};
+use crate::report::export::{self, Material};
+use crate::report::list::close;
+use crate::report::replay::{Outcome, list, write};
+use crate::report::{exit, text::plural};
+
+/// How often a finding that did not come is looked for again, if nobody says how often.
+const TRIES: u16 = 3;
+
+pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
+    let (path, id) = split(&args.finding);
+    let index = Index::read(&path)?;
+    let Some(id) = id else {
+        let mut out = std::io::stdout().lock();
+        list(index.numbered(), reports::width(), &mut out)?;
+        return Ok(exit::CONFORMANT);
+    };
+    let known = index.find(&path, id)?;
+    let then = material(&path, known)?;
+    let edition = args.edition.map_or(index.head.edition, Edition::from);
+    let contract = run::contract_of(edition);
+    if !args.export.is_empty() {
+        for wish in &args.export {
+            write_down(wish, &then, &contract)?;
+        }
+        return Ok(exit::CONFORMANT);
+    }
+    let wish = run::Wish {
+        edition,
+        min_confidence: index.head.min_confidence,
+        // Ids that nobody owns follow from the seed.
+        seed: index.head.seed,
+        workers: Some(1),
+        record: true,
+    };
+    let options = run::options(&args.endpoint, &wish)?;
+    let (stop, interrupted) = watch::channel(false);
+    let signals = tokio::spawn(run::listen(stop));
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut times = args.times.unwrap_or(1);
+    while attempts.len() < usize::from(times) && !*interrupted.borrow() {
+        let attempt = replay::play(&contract, &then.case, options.clone(), interrupted.clone()).await?;
+        if args.times.is_none() && replay::same(&then.finding, &attempt).is_none() {
+            times = TRIES;
+        }
+        attempts.push(attempt);
+    }
+    signals.abort();
+    if *interrupted.borrow() {
+        return Ok(exit::INTERRUPTED);
+    }
+    tell(&then, &attempts, &contract)
+}
+
+/// Says what came of all attempts, and returns the exit code.
+fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8, CliError> {
+    let came = |attempt: &&Attempt| replay::same(&then.finding, attempt).is_some();
+    let Some(shown) = attempts.iter().rfind(came).or_else(|| attempts.last()) else {
+        return Err(CliError::Usage("the case was not played".to_owned()));
+    };
+    let of_clause = |finding: &&Finding| finding.clause == then.finding.clause;
+    let now = replay::same(&then.finding, shown).or_else(|| shown.findings.iter().find(of_clause));
+    let Some(Event::RunStarted(head)) = shown.events.first() else {
+        return Err(CliError::Usage("the case was not played".to_owned()));
+    };
+    let attempt = Material::new(
+        then.journal.clone(),
+        head.clone(),
+        then.case.clone(),
+        now.unwrap_or(&then.finding).clone(),
+        &shown.events,
+    );
+    let others = shown
+        .findings
+        .iter()
+        .filter(|finding| now.is_none_or(|now| now.id != finding.id))
+        .collect();
+    let at = format!("at {}", head.endpoint);
+    let played = plural(attempts.len(), "time");
+    let (words, sentence, code) = match replay::conclude(&then.finding, attempts) {
+        Conclusion::StillFailing => (
+            "STILL FAILING",
+            format!("it came {} of {played} {at}.", attempts.len()),
+            exit::FINDINGS,
+        ),
+        Conclusion::FailsOtherwise => (
+            "STILL FAILING",
+            format!(
+                "the clause is violated in another way than then, {} of {played} {at}.",
+                attempts.len()
+            ),
+            exit::FINDINGS,
+        ),
+        Conclusion::NotTheCase => (
+            "NOT THE CASE HERE",
+            format!("it came 0 of {played} {at}: fixed, or never there."),
+            exit::CONFORMANT,
+        ),
+        Conclusion::NotReproducible { came } => (
+            "NOT REPRODUCIBLE",
+            format!("it came {came} of {played} {at}."),
+            exit::NOTHING_TESTED,
+        ),
+        Conclusion::Untold(why) => (
+            "NOT TESTED",
+            format!("it could not be told {at}: {why}"),
+            exit::NOTHING_TESTED,
+        ),
+        Conclusion::Failed(what) => ("ERROR", format!("{at}: {what}"), exit::INTERNAL),
+    };
+    let outcome = Outcome {
+        now,
+        attempt: &attempt,
+        others,
+        conclusion: (words, sentence),
+    };
+    let mut out = std::io::stdout().lock();
+    write(then, &outcome, contract, reports::width(), &mut out)?;
+    Ok(code)
+}
+
+fn write_down(wish: &ExportArg, then: &Material, contract: &Contract) -> Result<(), CliError> {
+    let text = export::export(wish.kind, then, contract).map_err(|why| {
+        CliError::Usage(format!(
+            "could not write the finding as {}: {why}",
+            wish.kind.name()
+        ))
+    })?;
+    match &wish.path {
+        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+        Some(path) => std::fs::write(path, text).map_err(|source| CliError::File {
+            doing: "write",
+            path: path.clone(),
+            source,
+        })?,
+    }
+    Ok(())
+}
+
+/// The file, and what is asked of it: the first `#` behind the name of a file that exists parts them. Where no file
+/// exists, the first `#` of all does.
+fn split(text: &str) -> (PathBuf, Option<&str>) {
+    let mut parts = text
+        .match_indices('#')
+        .filter_map(|(at, _)| text.split_at_checked(at));
+    let found = parts.find(|(file, _)| Path::new(file).is_file());
+    let found = match found {
+        Some(found) => Some(found),
+        None if Path::new(text).exists() => None,
+        None => text.find('#').and_then(|at| text.split_at_checked(at)),
+    };
+    match found {
+        Some((file, id)) => (
+            PathBuf::from(file),
+            id.strip_prefix('#').filter(|id| !id.is_empty()),
+        ),
+        None => (PathBuf::from(text), None),
+    }
+}
+
+/// The findings of a journal that count, in their order.
+struct Index {
+    head: RunStarted,
+    findings: Vec<Known>,
+    /// Cases that were only searched with.
+    drafts: HashSet<String>,
+}
+
+struct Known {
+    case: String,
+    finding: Finding,
+}
+
+impl Index {
+    fn read(path: &Path) -> Result<Self, CliError> {
+        let mut events = Events::open(path)?;
+        let head = events.head()?;
+        let mut index = Index {
+            head,
+            findings: Vec::new(),
+            drafts: HashSet::new(),
+        };
+        let mut searched_with = HashSet::new();
+        while let Some(event) = events.next()? {
+            match event {
+                Event::CaseStarted(started) if started.draft => {
+                    index.drafts.insert(started.case.clone());
+                    searched_with.insert(started.case);
+                }
+                Event::Judged(judged) if !searched_with.contains(&judged.case) => {
+                    index
+                        .findings
+                        .extend(judged.findings.into_iter().map(|finding| Known {
+                            case: judged.case.clone(),
+                            finding,
+                        }));
+                }
+                Event::CaseEnded(ended) => _ = searched_with.remove(&ended.case),
+                Event::RunStarted(_)
+                | Event::CaseStarted(_)
+                | Event::FixtureReady(_)
+                | Event::StepStarted(_)
+                | Event::Exchanged(_)
+                | Event::Wired(_)
+                | Event::Judged(_)
+                | Event::Noted(_)
+                | Event::Explored(_)
+                | Event::Recurred(_)
+                | Event::Flaky(_)
+                | Event::RunEnded(_) => {}
+            }
+        }
+        Ok(index)
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (usize, &Finding)> {
+        (1..).zip(self.findings.iter().map(|known| &known.finding))
+    }
+
+    /// The finding with this id or number, or the worst of the case with this name.
+    fn find(&self, path: &Path, id: &str) -> Result<&Known, CliError> {
+        let number = id.parse::<usize>().ok();
+        let by_number = number.and_then(|number| self.findings.get(number.checked_sub(1)?));
+        let by_id = || self.findings.iter().find(|known| known.finding.id == id);
+        let worst = || {
+            let of_case = || self.findings.iter().filter(|known| known.case == id);
+            let worst = of_case().map(|known| known.finding.verdict).max()?;
+            of_case().find(|known| known.finding.verdict == worst)
+        };
+        if let Some(known) = by_number.or_else(by_id).or_else(worst) {
+            return Ok(known);
+        }
+        let shown = path.display();
+        let case = id.split('#').next().unwrap_or(id);
+        if self.drafts.contains(case) {
+            let prefix = format!("{case}/");
+            let mut told: Vec<&str> = self
+                .findings
+                .iter()
+                .filter(|known| known.case.starts_with(&prefix))
+                .map(|known| known.finding.id.as_str())
+                .collect();
+            told.truncate(5);
+            let hint = match told.as_slice() {
+                [] => "what it found was known already, or is told by another case".to_owned(),
+                told => format!("what it found is told by {}", told.join(", ")),
+            };
+            return Err(CliError::Usage(format!(
+                "{case} was only searched with in {shown}\n  hint: {hint}"
+            )));
+        }
+        let hint = match self.findings.len() {
+            0 => "there are no findings in it".to_owned(),
+            count => {
+                let ids = self.findings.iter().map(|known| known.finding.id.as_str());
+                let near = close(ids, id);
+                let near = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!("did you mean {}? ", near.join(" or ")),
+                };
+                format!(
+                    "{near}stopcheck replay {shown} lists its {}",
+                    plural(count, "finding")
+                )
+            }
+        };
+        Err(CliError::Usage(format!(
+            "there is no finding {id} in {shown}\n  hint: {hint}"
+        )))
+    }
+}
+
+/// All that the journal has on a finding.
+fn material(path: &Path, known: &Known) -> Result<Material, CliError> {
+    let mut events = Events::open(path)?;
+    let head = events.head()?;
+    let mut scenario: Option<Scenario> = None;
+    let mut own = Vec::new();
+    let mut inside = false;
+    while let Some(event) = events.next()? {
+        if event.case() != Some(known.case.as_str()) {
+            continue;
+        }
+        if let Event::CaseStarted(started) = &event {
+            inside = !started.draft;
+            if inside {
+                scenario = started.scenario.as_deref().cloned();
+            }
+        }
+        let ends = matches!(event, Event::CaseEnded(_));
+        if inside {
+            own.push(event);
+            if ends {
+                break;
+            }
+        }
+    }
+    let Some(scenario) = scenario else {
+        let again = crate::report::repeat::run_command(&head, &known.case);
+        return Err(CliError::Usage(format!(
+            "{} has no scenario of {}: it was played on a raw socket, or by an older stopcheck\n  \
+             hint: {again} plays it again",
+            path.display(),
+            known.case
+        )));
+    };
+    let journal = path.display().to_string();
+    Ok(Material::new(
+        journal,
+        head,
+        scenario,
+        known.finding.clone(),
+        &own,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_and_a_finding_are_parted_behind_the_name_of_the_file() {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let odd = folder.path().join("a#b.ndjson");
+        std::fs::write(&odd, "").expect("the folder takes a file");
+        let odd = odd.display().to_string();
+        assert_eq!(split(&odd), (PathBuf::from(&odd), None));
+        assert_eq!(split(&format!("{odd}#")), (PathBuf::from(&odd), None));
+        assert_eq!(
+            split(&format!("{odd}#x/y#1/Z")),
+            (PathBuf::from(&odd), Some("x/y#1/Z"))
+        );
+        assert_eq!(
+            split("nowhere.ndjson#x#1/Z"),
+            (PathBuf::from("nowhere.ndjson"), Some("x#1/Z"))
+        );
+        assert_eq!(split("nowhere"), (PathBuf::from("nowhere"), None));
+    }
+}

@@ -1,0 +1,87 @@
+//! The embedded reference as an endpoint: what is judged when no server is named, by the command and by tests that
+//! use the library.
+//!
+//! An edition comes in; an endpoint with a fresh reference for each case, its keys, and the options of a run go out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::contract::{Confidence, Edition};
+use crate::endpoint::{Endpoint, Service};
+use crate::protocol::{Credentials, Keyring};
+use crate::reference::keys::{self, WellKnown};
+use crate::reference::{Config, Reference, Rules};
+use crate::runner::{self, Launch, Options, WireOptions};
+
+/// The options of a run on the reference. Its clock is virtual, so patience costs nothing.
+pub fn options(edition: Edition) -> Options {
+    let region = "us-east-1";
+    Options {
+        endpoint: endpoint(region, edition),
+        region: region.to_owned(),
+        keys: keyring(),
+        min_confidence: Confidence::default(),
+        seed: 0,
+        workers: 1,
+        settle_timeout: Duration::from_secs(120),
+        visibility_timeout: Duration::from_secs(60),
+        longest_pass: Duration::from_millis(50),
+        record: false,
+        max_requests: usize::MAX,
+        launch: Launch {
+            ebs_image: None,
+            instance_store_image: None,
+            instance_type: "t3.micro".to_owned(),
+            subnet: None,
+        },
+        account: None,
+        identity: None,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: Duration::from_secs(10),
+        },
+    }
+}
+
+/// The embedded reference, a fresh one for each case.
+pub fn endpoint(region: &str, edition: Edition) -> Endpoint {
+    let region = region.to_owned();
+    Endpoint::trusting(Arc::new(move |case: &str| -> Service {
+        let reference = Arc::new(Reference::new(Config {
+            seed: runner::seed_of(case),
+            region: region.clone(),
+            rules: rules(edition),
+            ..Config::default()
+        }));
+        let trusting = Arc::clone(&reference);
+        Service {
+            handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
+            vouched: Some(Arc::new(move |request, now_ms| {
+                trusting.handle_vouched(request, now_ms)
+            })),
+        }
+    }))
+}
+
+/// The behaviour of the reference that an edition describes.
+pub fn rules(edition: Edition) -> Rules {
+    match edition {
+        Edition::October2017 => Rules::October2017,
+        Edition::Current => Rules::Current,
+    }
+}
+
+/// The keys that the reference knows.
+pub fn keyring() -> Keyring {
+    let credentials = |key: WellKnown| Credentials {
+        access_key: key.access_key.to_owned(),
+        secret: key.secret.to_owned(),
+        session_token: key.session_token.map(str::to_owned),
+    };
+    Keyring {
+        main: credentials(keys::MAIN),
+        denied: Some(credentials(keys::DENIED)),
+        session: Some(credentials(keys::SESSION)),
+        expired: Some(credentials(keys::EXPIRED)),
+    }
+}

@@ -1,0 +1,293 @@
+//! Playing a finding again: a case and what it once showed come in, what it shows now goes out.
+//!
+//! Whether two findings are the same is told by their fingerprints, as it is for findings of random scripts. Nothing
+//! here reads files; the command reads the journal, a test has the scenario in its own text.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::check::Fingerprint;
+use crate::contract::{self, Contract, Edition, Scenario};
+use crate::journal::{Event, Finding, Phase};
+use crate::plan::{Plan, Planned};
+use crate::runner::{self, Options, PreflightError};
+use crate::verdict::{Outcome, Verdict};
+
+/// How many events may wait to be taken.
+const QUEUE: usize = 256;
+
+/// One time that a case was played.
+#[derive(Debug, Clone, Default)]
+pub struct Attempt {
+    /// How the case ended; none if the run ended before it.
+    pub outcome: Option<Outcome>,
+    /// What it showed.
+    pub findings: Vec<Finding>,
+    /// All that happened, the head of the run first.
+    pub events: Vec<Event>,
+}
+
+/// What became of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conclusion {
+    /// It came each time.
+    StillFailing,
+    /// It did not come; the same clause is violated in another way each time.
+    FailsOtherwise,
+    /// It came never, and everything was judged.
+    NotTheCase,
+    /// It came some of the times.
+    NotReproducible {
+        /// So often.
+        came: usize,
+    },
+    /// The case could not be played to its end, or the clause could not be told; the reason.
+    Untold(String),
+    /// Something of ours failed; what.
+    Failed(String),
+}
+
+/// Plays a case once. The error is the reason why it was not even begun.
+pub async fn play(
+    contract: &Arc<Contract>,
+    case: &Scenario,
+    options: Options,
+    interrupted: watch::Receiver<bool>,
+) -> Result<Attempt, PreflightError> {
+    let plan = Plan {
+        cases: vec![Planned {
+            phase: Phase::Replay,
+            case: case.clone(),
+        }],
+        ..Plan::default()
+    };
+    let (events, mut inbox) = mpsc::channel(QUEUE);
+    let runner = tokio::spawn(runner::run(
+        Arc::clone(contract),
+        plan,
+        options,
+        events,
+        interrupted,
+    ));
+    let mut attempt = Attempt::default();
+    while let Some(event) = inbox.recv().await {
+        match &event {
+            Event::Judged(judged) => attempt.findings.extend(judged.findings.iter().cloned()),
+            Event::CaseEnded(ended) => attempt.outcome = Some(ended.outcome.clone()),
+            Event::RunStarted(_)
+            | Event::CaseStarted(_)
+            | Event::FixtureReady(_)
+            | Event::StepStarted(_)
+            | Event::Exchanged(_)
+            | Event::Wired(_)
+            | Event::Noted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::RunEnded(_) => {}
+        }
+        attempt.events.push(event);
+    }
+    match runner.await {
+        Ok(outcome) => outcome.map(|()| attempt),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The first finding of an attempt that is the wanted one, or one that is it in another size.
+pub fn same<'a>(wanted: &Finding, attempt: &'a Attempt) -> Option<&'a Finding> {
+    let print = Fingerprint::of(wanted);
+    attempt.findings.iter().find(|finding| {
+        let now = Fingerprint::of(finding);
+        print.covers(&now) || now.covers(&print)
+    })
+}
+
+/// What all attempts come to.
+pub fn conclude(wanted: &Finding, attempts: &[Attempt]) -> Conclusion {
+    let came = attempts
+        .iter()
+        .filter(|attempt| same(wanted, attempt).is_some())
+        .count();
+    if came > 0 && came == attempts.len() {
+        return Conclusion::StillFailing;
+    }
+    if came > 0 {
+        return Conclusion::NotReproducible { came };
+    }
+    for attempt in attempts {
+        match &attempt.outcome {
+            Some(Outcome::Judged { .. }) => {}
+            Some(Outcome::Unsupported { reason }) => return Conclusion::Untold(reason.clone()),
+            Some(Outcome::Error { what }) => return Conclusion::Failed(what.clone()),
+            None => return Conclusion::Failed("the run ended before the case did".to_owned()),
+        }
+    }
+    let verdicts: Vec<Option<(&Finding, Verdict)>> = attempts
+        .iter()
+        .map(|attempt| {
+            let of_clause = attempt
+                .findings
+                .iter()
+                .filter(|finding| finding.clause == wanted.clause);
+            of_clause
+                .map(|finding| (finding, finding.verdict))
+                .max_by_key(|(_, verdict)| *verdict)
+        })
+        .collect();
+    let doubt = verdicts
+        .iter()
+        .flatten()
+        .find(|(_, verdict)| *verdict == Verdict::Inconclusive);
+    if let Some((finding, _)) = doubt {
+        return Conclusion::Untold(finding.observed.clone());
+    }
+    // A clause that was seen to be violated before is not fixed by being violated differently.
+    let violated = verdicts
+        .iter()
+        .filter(|worst| worst.is_some_and(|(_, verdict)| verdict >= wanted.verdict))
+        .count();
+    match violated {
+        0 => Conclusion::NotTheCase,
+        all if all == attempts.len() => Conclusion::FailsOtherwise,
+        came => Conclusion::NotReproducible { came },
+    }
+}
+
+/// Why an exported test could not be played.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    /// The scenario does not fit the contract of this version.
+    #[error("could not read the scenario: {0}")]
+    Scenario(String),
+    /// There is no runtime to be had.
+    #[error("could not start: {0}")]
+    Runtime(#[from] std::io::Error),
+    /// The run did not begin.
+    #[error("{0}")]
+    Preflight(#[from] PreflightError),
+    /// Nothing was concluded.
+    #[error("the case was not judged: {0}")]
+    NotJudged(String),
+}
+
+/// Plays the only scenario of a text, and returns what it shows. Where nothing is shown the case was judged, so a
+/// test that finds nothing has tested something.
+pub fn findings_of(scenario: &str, edition: Edition, options: Options) -> Result<Vec<Finding>, TestError> {
+    let file = ("the exported scenario".to_owned(), scenario.to_owned());
+    let mut contract =
+        contract::extended(&[file], edition).map_err(|errors| TestError::Scenario(errors.to_string()))?;
+    let own = contract::embedded(edition).scenarios.len();
+    let added = contract.scenarios.split_off(own);
+    let [case] = added.as_slice() else {
+        return Err(TestError::Scenario(format!("it holds {} scenarios", added.len())));
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (_stop, interrupted) = watch::channel(false);
+    let attempt = runtime.block_on(play(&Arc::new(contract), case, options, interrupted))?;
+    match attempt.outcome {
+        Some(Outcome::Judged { .. }) => Ok(attempt.findings),
+        Some(Outcome::Unsupported { reason }) => Err(TestError::NotJudged(reason)),
+        Some(Outcome::Error { what }) => Err(TestError::NotJudged(what)),
+        None => Err(TestError::NotJudged("it was interrupted".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded;
+
+    fn finding(clause: &str, verdict: Verdict, observed: &str) -> Finding {
+        Finding {
+            id: format!("a/b#1/{clause}"),
+            clause: clause.into(),
+            verdict,
+            allowed: String::new(),
+            observed: observed.to_owned(),
+            circumstances: Vec::new(),
+        }
+    }
+
+    fn judged(findings: &[Finding]) -> Attempt {
+        let verdict = findings.iter().map(|finding| finding.verdict).max();
+        Attempt {
+            outcome: Some(Outcome::Judged {
+                verdict: verdict.unwrap_or(Verdict::Pass),
+            }),
+            findings: findings.to_vec(),
+            events: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_finding_that_comes_each_time_is_still_there_and_one_that_never_comes_is_not() {
+        let then = finding("STT-07", Verdict::Fail, "200 [i-0a: terminated → stopping]");
+        let now = finding("STT-07", Verdict::Fail, "200 [i-0b: terminated → stopping]");
+        let other = finding("STT-06", Verdict::Fail, "200 [i-0b: terminated → stopping]");
+        let (came, not) = (judged(&[other.clone(), now]), judged(&[other]));
+        assert_eq!(
+            conclude(&then, std::slice::from_ref(&came)),
+            Conclusion::StillFailing
+        );
+        assert_eq!(
+            conclude(&then, std::slice::from_ref(&not)),
+            Conclusion::NotTheCase
+        );
+        assert_eq!(
+            conclude(&then, &[not, came]),
+            Conclusion::NotReproducible { came: 1 }
+        );
+    }
+
+    #[test]
+    fn a_clause_that_fails_in_another_way_is_not_fixed() {
+        let then = finding("STT-07", Verdict::Fail, "200 [i-0a: terminated → stopping]");
+        let crash = finding("STT-07", Verdict::Fail, "500 InternalError");
+        let warned = finding("STT-07", Verdict::Warn, "400 Other");
+        assert_eq!(conclude(&then, &[judged(&[crash])]), Conclusion::FailsOtherwise);
+        assert_eq!(conclude(&then, &[judged(&[warned])]), Conclusion::NotTheCase);
+    }
+
+    #[test]
+    fn what_was_not_judged_is_never_called_fixed() {
+        let then = finding("STT-07", Verdict::Fail, "200");
+        let unsure = finding("STT-07", Verdict::Inconclusive, "it lagged");
+        assert_eq!(
+            conclude(&then, &[judged(&[unsure])]),
+            Conclusion::Untold("it lagged".to_owned())
+        );
+        let ended = |outcome| Attempt {
+            outcome,
+            ..Attempt::default()
+        };
+        let lacks = Outcome::Unsupported {
+            reason: "no Spot".to_owned(),
+        };
+        assert_eq!(
+            conclude(&then, &[judged(&[]), ended(Some(lacks))]),
+            Conclusion::Untold("no Spot".to_owned())
+        );
+        let broke = Outcome::Error {
+            what: "gone".to_owned(),
+        };
+        assert_eq!(
+            conclude(&then, &[ended(Some(broke))]),
+            Conclusion::Failed("gone".to_owned())
+        );
+        assert!(matches!(conclude(&then, &[ended(None)]), Conclusion::Failed(_)));
+    }
+
+    #[test]
+    fn a_text_with_one_scenario_is_played_and_another_is_a_mistake() {
+        let one = "[[scenario]]\nname = \"mine/one\"\npurpose = \"One.\"\nfixtures = { a = \"running\" }\n\
+                   steps = [{ call = \"StopInstances\", ids = [\"{a}\"] }]\n";
+        let play = |text: &str| findings_of(text, Edition::Current, embedded::options(Edition::Current));
+        assert_eq!(play(one).expect("the reference is played with"), []);
+        assert!(matches!(play(""), Err(TestError::Scenario(_))));
+        assert!(matches!(play("x"), Err(TestError::Scenario(_))));
+    }
+}

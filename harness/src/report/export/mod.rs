@@ -1,0 +1,180 @@
+//! A finding written down for somebody else: as a scenario, as a test, as a script, as an issue.
+//!
+//! What a journal holds of the finding and its case comes in, text goes out; nothing is sent. One format, one file,
+//! an example of the output in its module doc. Text of an endpoint is made harmless before it stands in a comment.
+
+use crate::contract::{Contract, Scenario};
+use crate::journal::{Event, Finding, FixtureReady, Intent, RunStarted};
+use crate::report::repeat::{Sent, Story};
+use crate::report::text::{fold, visible};
+
+mod boto3;
+mod markdown;
+mod rust;
+pub mod scenario;
+
+/// The forms in which a finding can be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportKind {
+    /// A file for `--scenarios`, or for `specs/`.
+    Scenario,
+    /// A Rust test that uses this library.
+    Rust,
+    /// A Python script that uses boto3.
+    Boto3,
+    /// The text of an issue.
+    Markdown,
+}
+
+/// What is known of a finding.
+#[derive(Debug, Clone)]
+pub struct Material {
+    /// How the journal was named, for whoever plays the finding again.
+    pub journal: String,
+    /// The head of the run.
+    pub run: RunStarted,
+    /// What was played.
+    pub case: Scenario,
+    /// The finding.
+    pub finding: Finding,
+    /// The instances of the case.
+    pub fixtures: Vec<FixtureReady>,
+    /// What its steps were meant to do, by number.
+    pub steps: Vec<(usize, Intent)>,
+    /// Its exchanges, in order.
+    pub sent: Vec<Sent>,
+}
+
+impl ExportKind {
+    /// All of them.
+    pub const ALL: [ExportKind; 4] = [
+        ExportKind::Scenario,
+        ExportKind::Rust,
+        ExportKind::Boto3,
+        ExportKind::Markdown,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            ExportKind::Scenario => "scenario",
+            ExportKind::Rust => "rust",
+            ExportKind::Boto3 => "boto3",
+            ExportKind::Markdown => "markdown",
+        }
+    }
+}
+
+/// The finding in this form, or why it cannot have it.
+pub fn export(kind: ExportKind, material: &Material, contract: &Contract) -> Result<String, String> {
+    match kind {
+        ExportKind::Scenario => scenario::export(material, contract),
+        ExportKind::Rust => rust::export(material, contract),
+        ExportKind::Boto3 => boto3::export(material, contract),
+        ExportKind::Markdown => Ok(markdown::export(material, contract)),
+    }
+}
+
+impl Material {
+    /// What is known after these events of its case.
+    pub fn new<'a>(
+        journal: String,
+        run: RunStarted,
+        case: Scenario,
+        finding: Finding,
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> Self {
+        let mut material = Material {
+            journal,
+            run,
+            case,
+            finding,
+            fixtures: Vec::new(),
+            steps: Vec::new(),
+            sent: Vec::new(),
+        };
+        for event in events {
+            match event {
+                Event::FixtureReady(ready) => material.fixtures.push(ready.clone()),
+                Event::StepStarted(step) => material.steps.push((step.step, step.intent.clone())),
+                Event::Exchanged(exchanged) => material.sent.push(Sent::of(exchanged)),
+                Event::Wired(wired) => material.sent.push(Sent::of_wired(wired)),
+                Event::RunStarted(_)
+                | Event::CaseStarted(_)
+                | Event::Judged(_)
+                | Event::CaseEnded(_)
+                | Event::Noted(_)
+                | Event::Explored(_)
+                | Event::Recurred(_)
+                | Event::Flaky(_)
+                | Event::RunEnded(_) => {}
+            }
+        }
+        material
+    }
+
+    /// The case as reproductions are made of it.
+    pub fn story(&self) -> Story<'_> {
+        Story {
+            run: &self.run,
+            case: &self.case.name,
+            fixtures: &self.fixtures,
+            steps: &self.steps,
+            sent: &self.sent,
+        }
+    }
+
+    /// What a shell calls it.
+    fn command(&self) -> String {
+        let name = format!("{}#{}", self.journal, self.finding.id);
+        let mut out = format!("stopcheck replay {}", super::repeat::quote(&name));
+        if self.run.endpoint != "reference" {
+            out.push_str(" --endpoint-url ");
+            out.push_str(&super::repeat::quote(&self.run.endpoint));
+        }
+        out
+    }
+
+    /// What the clause says, and what was seen, as lines of a comment.
+    fn summary(&self, contract: &Contract) -> Vec<String> {
+        const WIDTH: usize = 112;
+        let finding = &self.finding;
+        let statement = contract
+            .clause(&finding.clause)
+            .map(|clause| clause.statement.as_str())
+            .unwrap_or_default();
+        let clause = format!("{}: {statement}", finding.clause);
+        let mut lines = fold(&visible(&clause), WIDTH);
+        for (label, text) in [("Allowed", &finding.allowed), ("Observed", &finding.observed)] {
+            lines.push(String::new());
+            lines.extend(fold(&visible(&format!("{label}: {text}")), WIDTH));
+        }
+        lines
+    }
+}
+
+/// Lines behind the mark of a comment.
+fn commented(mark: &str, lines: &[String]) -> String {
+    lines
+        .iter()
+        .map(|line| format!("{mark} {line}").trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// A case of a few steps and a finding of it, for the tests of all forms.
+#[cfg(test)]
+pub(crate) fn sample(case: Scenario) -> Material {
+    use crate::report::sample;
+    use crate::verdict::Verdict;
+
+    let (fixtures, steps, sent) = sample::dry_run_story();
+    Material {
+        journal: "run.ndjson".into(),
+        run: sample::run(),
+        finding: sample::finding(&case.name, "DRY-04", Verdict::Fail, "a stays running", "stopping"),
+        case,
+        fixtures,
+        steps,
+        sent,
+    }
+}

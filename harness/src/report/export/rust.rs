@@ -1,0 +1,158 @@
+//! A finding as a Rust test that uses this library: it fails as long as the finding comes.
+//!
+//! ```text
+//! const SCENARIO: &str = r#"[[scenario]] …"#;
+//!
+//! #[test]
+//! fn found_dry_run_valid_dry_04() {
+//!     let edition = Edition::Current;
+//!     let findings = replay::findings_of(SCENARIO, edition, endpoint(edition)).expect("the case is judged");
+//!     let found: Vec<_> = findings.iter().filter(|finding| finding.clause.as_str() == "DRY-04" && …).collect();
+//!     assert!(found.is_empty(), "{found:#?}");
+//! }
+//! ```
+//!
+//! The scenario travels as text, so the test says the same for as long as the form of scenarios is read.
+
+use super::{Material, commented, scenario};
+use crate::contract::{Confidence, Contract, Edition};
+use crate::verdict::Verdict;
+
+/// The test, or why there is none.
+pub(super) fn export(material: &Material, contract: &Contract) -> Result<String, String> {
+    // What cannot be read back cannot be played either.
+    let text = scenario::export(material, contract)?;
+    let case = scenario::named(material);
+    let edition = match material.run.edition {
+        Edition::Current => "Current",
+        Edition::October2017 => "October2017",
+    };
+    let verdict = match material.finding.verdict {
+        Verdict::Pass => "Pass",
+        Verdict::Warn => "Warn",
+        Verdict::Inconclusive => "Inconclusive",
+        Verdict::Fail => "Fail",
+    };
+    // A clause that decided then decides again.
+    let least = match material.run.min_confidence {
+        Confidence::Contradicted => "Contradicted",
+        Confidence::Inferred => "Inferred",
+        Confidence::DocumentedSibling => "DocumentedSibling",
+        Confidence::Documented => "Documented",
+        Confidence::Recorded => "Recorded",
+        Confidence::DocumentedAndRecorded => "DocumentedAndRecorded",
+    };
+    let scenario = text
+        .split_once("[[scenario]]")
+        .map_or(text.as_str(), |(_, rest)| rest);
+    let fence = fence(scenario);
+    let (open, close) = (format!("r{fence}\""), format!("\"{fence}"));
+    Ok(format!(
+        "{head}//!
+//! Exported by stopcheck {version}. Put it under tests/ of a crate that depends on `stopcheck`.
+
+use std::time::Duration;
+
+use stopcheck::contract::{{Confidence, Edition}};
+use stopcheck::endpoint::{{Endpoint, HttpOptions}};
+use stopcheck::protocol::Credentials;
+use stopcheck::runner::Options;
+use stopcheck::verdict::Verdict;
+use stopcheck::{{embedded, replay}};
+
+const SCENARIO: &str = {open}[[scenario]]{scenario}{close};
+
+#[test]
+fn {name}() {{
+    let edition = Edition::{edition};
+    let findings = replay::findings_of(SCENARIO, edition, endpoint(edition)).expect(\"the case is judged\");
+    let found: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.clause.as_str() == {clause:?} && finding.verdict == Verdict::{verdict})
+        .collect();
+    assert!(found.is_empty(), \"{{found:#?}}\");
+}}
+
+/// The server that AWS_ENDPOINT_URL_EC2 names, with the credentials of the environment, or the embedded reference.
+fn endpoint(edition: Edition) -> Options {{
+    let mut options = embedded::options(edition);
+    options.min_confidence = Confidence::{least};
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(url) = variable(\"AWS_ENDPOINT_URL_EC2\") {{
+        options.endpoint = Endpoint::http(HttpOptions {{
+            url,
+            request_timeout: Duration::from_secs(10),
+            max_body: 16 * 1024 * 1024,
+            connections: 8,
+        }})
+        .expect(\"AWS_ENDPOINT_URL_EC2 is a URL\");
+        if let Some(region) = variable(\"AWS_REGION\") {{
+            options.region = region;
+        }}
+        options.keys.main = Credentials {{
+            access_key: variable(\"AWS_ACCESS_KEY_ID\").expect(\"AWS_ACCESS_KEY_ID is set\"),
+            secret: variable(\"AWS_SECRET_ACCESS_KEY\").expect(\"AWS_SECRET_ACCESS_KEY is set\"),
+            session_token: variable(\"AWS_SESSION_TOKEN\"),
+        }};
+    }}
+    options
+}}
+",
+        head = commented("//!", &material.summary(contract)),
+        version = env!("CARGO_PKG_VERSION"),
+        name = identifier(&case.name),
+        clause = material.finding.clause.as_str(),
+    ))
+}
+
+/// The name of a case as the name of a function.
+fn identifier(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect()
+}
+
+/// So many marks that nothing in the text ends the literal.
+fn fence(text: &str) -> String {
+    let mut fence = String::from("#");
+    while text.contains(&format!("\"{fence}")) {
+        fence.push('#');
+    }
+    fence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+    use crate::contract::embedded;
+
+    #[test]
+    fn the_test_among_our_own_is_what_is_written() {
+        let contract = embedded(Edition::Current);
+        let case = contract
+            .scenarios
+            .iter()
+            .find(|case| case.name == "dry-run/valid")
+            .expect("it is one of ours");
+        let text = export(&sample(case.clone()), &contract).expect("it can be said");
+        // It is compiled and run with the others, so what is written compiles and runs.
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exported.rs");
+        if std::env::var_os("STOPCHECK_WRITE_EXPORTED").is_some() {
+            std::fs::write(path, &text).expect("the work tree can be written");
+        }
+        let ours = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            text == ours,
+            "STOPCHECK_WRITE_EXPORTED=1 cargo test writes {path}"
+        );
+    }
+
+    #[test]
+    fn no_text_ends_its_literal() {
+        assert_eq!(fence("a"), "#");
+        assert_eq!(fence("a\"b"), "#");
+        assert_eq!(fence("a\"#b"), "##");
+        assert_eq!(fence("a\"##b \"#"), "###");
+    }
+}

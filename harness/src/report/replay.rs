@@ -1,0 +1,139 @@
+//! A finding of a journal at a terminal: in the list of all, and held against what comes when it is played again.
+//!
+//! ```text
+//! FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+//!       MUST · documented+recorded · API, R14
+//!       allowed   a stays running
+//!       then      stopping (at http://127.0.0.1:5000)
+//!       now       stopping (at http://127.0.0.1:5001)
+//!       case      dry-run/valid, step 1
+//!       request   POST / Action=StopInstances&…
+//!       answer    200 <StopInstancesResponse …
+//!
+//! STILL FAILING: it came 1 of 1 time at http://127.0.0.1:5001.
+//! ```
+//!
+//! Text of an endpoint is made harmless before it is shown.
+
+use std::io::{self, Write};
+
+use crate::contract::Contract;
+use crate::journal::Finding;
+use crate::report::export::Material;
+use crate::report::repeat::{telling, text_of};
+use crate::report::text::{fold, one_line, plural, visible};
+
+/// Where the text of a finding begins.
+const INDENT: &str = "      ";
+
+/// How much of an answer is shown, in characters.
+const ANSWER_SHOWN: usize = 300;
+
+/// What came of playing a finding again, in words.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// The finding as it came now, in the last attempt that showed it.
+    pub now: Option<&'a Finding>,
+    /// The exchanges and the endpoint of the attempt that is shown.
+    pub attempt: &'a Material,
+    /// Other findings of the same attempt.
+    pub others: Vec<&'a Finding>,
+    /// The conclusion: two words, and a sentence.
+    pub conclusion: (&'a str, String),
+}
+
+/// Lists findings, each with its number.
+pub fn list<'a>(
+    findings: impl IntoIterator<Item = (usize, &'a Finding)>,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut count = 0;
+    for (number, finding) in findings {
+        count += 1;
+        let head = format!(
+            "{number:>5}  {:<12}  {}  ",
+            finding.verdict.word(),
+            visible(&finding.id)
+        );
+        let free = width.saturating_sub(head.chars().count()).max(20);
+        writeln!(out, "{head}{}", one_line(&finding.observed, free))?;
+    }
+    writeln!(out, "{}", plural(count, "finding"))
+}
+
+/// Writes what was found then, what comes now, and what that means.
+pub fn write(
+    then: &Material,
+    outcome: &Outcome<'_>,
+    contract: &Contract,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let finding = &then.finding;
+    let row = |label: &str, text: &str, out: &mut dyn Write| -> io::Result<()> {
+        let mut label = label;
+        for line in fold(text, width.saturating_sub(INDENT.len() + 10).max(20)) {
+            writeln!(out, "{INDENT}{label:<10}{line}")?;
+            label = "";
+        }
+        Ok(())
+    };
+    let clause = contract.clause(&finding.clause);
+    let statement = clause.map_or("(this contract has no such clause)", |clause| {
+        clause.statement.as_str()
+    });
+    let mut label = format!(
+        "{:<4}  {}  ",
+        finding.verdict.word(),
+        visible(finding.clause.as_str())
+    );
+    let used = label.chars().count();
+    for line in fold(&visible(statement), width.saturating_sub(used).max(20)) {
+        writeln!(out, "{label}{line}")?;
+        label = " ".repeat(used);
+    }
+    if let Some(clause) = clause {
+        let standing = [
+            clause.level.word(),
+            clause.confidence.word(),
+            &clause.sources.join(", "),
+        ]
+        .join(" · ");
+        for line in fold(&visible(&standing), width.saturating_sub(INDENT.len()).max(20)) {
+            writeln!(out, "{INDENT}{line}")?;
+        }
+    }
+    let asked = outcome.attempt;
+    row("allowed", &visible(&finding.allowed), out)?;
+    let then_there = format!("{} (at {})", finding.observed, then.run.endpoint);
+    row("then", &visible(&then_there), out)?;
+    let now = match outcome.now {
+        Some(now) => now.observed.as_str(),
+        None => "no such finding",
+    };
+    row(
+        "now",
+        &visible(&format!("{now} (at {})", asked.run.endpoint)),
+        out,
+    )?;
+    let place = format!("{}, step {}", then.case.name, finding.step());
+    row("case", &visible(&place), out)?;
+    let step = outcome.now.map_or_else(|| finding.step(), Finding::step);
+    if let Some(sent) = telling(&asked.sent, step) {
+        let body = text_of(&sent.body).unwrap_or("(a body that is not UTF-8)");
+        let request = [sent.method.as_str(), &sent.target, body].join(" ");
+        let answer = match &sent.answer {
+            Ok(status) => format!("{status} {}", sent.answer_head),
+            Err(why) => format!("none: could not {why}"),
+        };
+        row("request", &one_line(&request, 4 * ANSWER_SHOWN), out)?;
+        row("answer", &one_line(&answer, ANSWER_SHOWN), out)?;
+    }
+    for other in &outcome.others {
+        let text = format!("{} {}: {}", other.verdict.word(), other.id, other.observed);
+        row("besides", &one_line(&text, ANSWER_SHOWN), out)?;
+    }
+    let (words, sentence) = &outcome.conclusion;
+    writeln!(out, "\n{words}: {}", visible(sentence))
+}
