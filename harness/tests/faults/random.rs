@@ -447,7 +447,7 @@ fn what_does_not_come_every_time_is_flaky_and_no_failure() {
             ..Config::default()
         });
         let is_bad = case.starts_with("random/") && !case.contains("probe") && {
-            made.fetch_add(1, Ordering::SeqCst) % 2 == 0
+            made.fetch_add(1, Ordering::SeqCst).is_multiple_of(2)
         };
         Arc::new(move |request, now_ms| {
             let stops = String::from_utf8_lossy(&request.body).contains("Action=StopInstances");
