@@ -2,7 +2,18 @@
 //!
 //! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer.
 
-use crate::protocol::{self, Body};
+use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::contract::{self, Confidence, Edition};
+use crate::endpoint::{Endpoint, Service};
+use crate::plan::script::{Features, Script};
+use crate::protocol::{self, Body, Credentials, Keyring};
+use crate::reference::{Config, Reference, keys};
+use crate::report::list;
+use crate::runner::{self, Alone, Launch, Options, WireOptions};
+use crate::verdict::{Outcome, Verdict};
 use crate::wire::{Headers, Response};
 
 /// Reads the bytes as the body of an answer, and looks at it through every view there is.
@@ -43,6 +54,93 @@ pub fn reply(data: &[u8]) {
     let _ = protocol::attribute_value(root, "disableApiStop");
 }
 
+/// Plays the bytes as a script against the reference, which does nothing wrong. What is found is a mistake of the
+/// judge, of the reference, or of a script that asks what nobody can judge.
+pub fn script(data: &[u8]) {
+    static ALONE: OnceLock<Alone> = OnceLock::new();
+    let alone = ALONE.get_or_init(|| {
+        let contract = Arc::new(contract::embedded(Edition::Current));
+        Alone::new(contract, options(reference())).expect("a runtime of one thread needs nothing but memory")
+    });
+    let case = Script::decode(data, Features::ALL).into_case("fuzz/script");
+    let ended = alone.play(&case);
+    let passed = ended.outcome
+        == Outcome::Judged {
+            verdict: Verdict::Pass,
+        };
+    if passed && ended.findings.is_empty() {
+        return;
+    }
+    let mut told = format!("{:?}\n", ended.outcome);
+    for step in &case.steps {
+        let _ = writeln!(told, "  {}", list::step_in_words(step));
+    }
+    for finding in &ended.findings {
+        let _ = writeln!(
+            told,
+            "{} allowed {} observed {}",
+            finding.id, finding.allowed, finding.observed
+        );
+    }
+    assert!(passed && ended.findings.is_empty(), "{told}");
+}
+
+/// The reference as it is, a fresh one for each case.
+fn reference() -> Endpoint {
+    Endpoint::trusting(Arc::new(|case: &str| -> Service {
+        let reference = Arc::new(Reference::new(Config {
+            seed: runner::seed_of(case),
+            ..Config::default()
+        }));
+        let trusting = Arc::clone(&reference);
+        Service {
+            handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
+            vouched: Some(Arc::new(move |request, now_ms| {
+                trusting.handle_vouched(request, now_ms)
+            })),
+        }
+    }))
+}
+
+/// How cases are played here. The clock is virtual, so no patience is too long.
+fn options(endpoint: Endpoint) -> Options {
+    let credentials = |key: keys::WellKnown| Credentials {
+        access_key: key.access_key.to_owned(),
+        secret: key.secret.to_owned(),
+        session_token: key.session_token.map(str::to_owned),
+    };
+    Options {
+        endpoint,
+        region: Config::default().region,
+        keys: Keyring {
+            main: credentials(keys::MAIN),
+            denied: Some(credentials(keys::DENIED)),
+            session: Some(credentials(keys::SESSION)),
+            expired: Some(credentials(keys::EXPIRED)),
+        },
+        min_confidence: Confidence::default(),
+        seed: 0,
+        workers: 1,
+        settle_timeout: Duration::from_secs(660),
+        visibility_timeout: Duration::from_secs(60),
+        longest_pass: Duration::ZERO,
+        record: false,
+        max_requests: usize::MAX,
+        launch: Launch {
+            ebs_image: None,
+            instance_store_image: None,
+            instance_type: "t3.micro".to_owned(),
+            subnet: None,
+        },
+        account: None,
+        identity: None,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: Duration::from_secs(1),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -58,6 +156,19 @@ mod tests {
         for seed in seeds {
             let path = seed.expect("the folder can be listed").path();
             reply(&fs::read(&path).expect("a seed can be read"));
+            count += 1;
+        }
+        assert!(count > 0, "{} is empty", corpus.display());
+    }
+
+    #[test]
+    fn every_script_of_the_corpus_is_played_and_nothing_is_found() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/script");
+        let seeds = fs::read_dir(&corpus).expect("the corpus is there");
+        let mut count = 0;
+        for seed in seeds {
+            let path = seed.expect("the folder can be listed").path();
+            script(&fs::read(&path).expect("a seed can be read"));
             count += 1;
         }
         assert!(count > 0, "{} is empty", corpus.display());

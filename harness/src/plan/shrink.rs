@@ -38,7 +38,50 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
             Some(form)
         }));
     }
+    forms.extend(renamed(case));
     forms
+}
+
+/// The instances that are left, called `a`, `b`, … in their order; a case that has no gaps in its names stays as it is.
+fn renamed(case: &Scenario) -> Option<Scenario> {
+    let mut names = instances(case);
+    names.reverse();
+    let new_names: Vec<String> = ('a'..='z').map(String::from).take(names.len()).collect();
+    if names == new_names || names.len() > new_names.len() {
+        return None;
+    }
+    let renamed = |name: &str| {
+        let at = names.iter().position(|one| one == name)?;
+        new_names.get(at).cloned()
+    };
+    let mut form = case.clone();
+    for (name, _) in &mut form.fixtures {
+        *name = renamed(name)?;
+    }
+    for step in &mut form.steps {
+        match &mut step.act {
+            Act::Launch(name, _) => *name = renamed(name)?,
+            Act::Settle(waited, _) => {
+                for name in waited {
+                    *name = renamed(name)?;
+                }
+            }
+            Act::Call(call) | Act::Together(call, _) => {
+                for (_, value) in &mut call.params {
+                    // A value names one instance at the most.
+                    let old = names.iter().find(|name| stands_for(value, name));
+                    if let Some(old) = old {
+                        let new = renamed(old)?;
+                        *value = value
+                            .replace(&format!("{{{old}}}"), &format!("{{{new}}}"))
+                            .replace(&format!("{{{old}."), &format!("{{{new}."));
+                    }
+                }
+            }
+            Act::Observe | Act::Pass(_) | Act::Rest => {}
+        }
+    }
+    Some(form)
 }
 
 /// What is most often enough: the step that shows the finding alone, the last few, or those that name the same
@@ -471,6 +514,24 @@ mod tests {
                 assert!(zero || call.params.len() < 3, "{call:?}");
             }
         }
+    }
+
+    #[test]
+    fn instances_that_are_left_are_called_by_the_first_letters() {
+        let mut gaps = case(vec![
+            Act::Launch("c".to_owned(), FixtureKind::default()),
+            stop(&["{c}", "{k.upper}", " {c}", "{unknown}"], &[]),
+            Act::Settle(vec!["k".to_owned()], State::Stopped),
+        ]);
+        gaps.fixtures.push(("k".to_owned(), FixtureKind::default()));
+        let mut plain = case(vec![
+            Act::Launch("b".to_owned(), FixtureKind::default()),
+            stop(&["{b}", "{a.upper}", " {b}", "{unknown}"], &[]),
+            Act::Settle(vec!["a".to_owned()], State::Stopped),
+        ]);
+        plain.fixtures.push(("a".to_owned(), FixtureKind::default()));
+        assert_eq!(renamed(&gaps), Some(plain.clone()));
+        assert_eq!(renamed(&plain), None);
     }
 
     #[test]

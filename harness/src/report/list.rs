@@ -354,7 +354,8 @@ fn properties_in_words(kind: &FixtureKind) -> String {
     out
 }
 
-pub(super) fn step_in_words(step: &Step) -> String {
+/// A step in a line.
+pub(crate) fn step_in_words(step: &Step) -> String {
     let mut out = match &step.act {
         Act::Call(call) => call_in_words(call),
         Act::Together(call, times) => format!("{times} times at once: {}", call_in_words(call)),

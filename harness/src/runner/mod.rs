@@ -16,6 +16,7 @@ use crate::journal::{self, Event, RunEnded, RunStarted};
 use crate::plan::{Plan, Planned};
 use crate::protocol::Keyring;
 
+mod alone;
 mod arrange;
 mod courier;
 mod names;
@@ -25,6 +26,7 @@ mod random;
 mod teller;
 mod wire;
 
+pub use alone::{Alone, Ended};
 pub use preflight::PreflightError;
 
 /// A seed for a service of this name, so that no two of them give out the same ids.
@@ -116,21 +118,9 @@ pub async fn run(
     events: mpsc::Sender<Event>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<(), PreflightError> {
-    let secrets = Arc::new(options.keys.secrets());
     let workers = options.workers.max(1);
     let edition = contract.edition;
-    let shared = Arc::new(Shared {
-        judge: Arc::new(Judge::new(contract, options.min_confidence)),
-        secrets,
-        events,
-        interrupted,
-        sent: AtomicUsize::new(0),
-        failed_in_a_row: AtomicUsize::new(0),
-        images: arrange::Images::default(),
-        lost: AtomicUsize::new(0),
-        proven: OnceLock::new(),
-        options,
-    });
+    let shared = Arc::new(Shared::new(contract, options, events, interrupted));
     // Nothing of a run that cannot begin reaches the journal.
     preflight::check(&shared).await?;
     shared
@@ -196,6 +186,26 @@ pub async fn run(
 }
 
 impl Shared {
+    fn new(
+        contract: Arc<Contract>,
+        options: Options,
+        events: mpsc::Sender<Event>,
+        interrupted: watch::Receiver<bool>,
+    ) -> Shared {
+        Shared {
+            judge: Arc::new(Judge::new(contract, options.min_confidence)),
+            secrets: Arc::new(options.keys.secrets()),
+            events,
+            interrupted,
+            sent: AtomicUsize::new(0),
+            failed_in_a_row: AtomicUsize::new(0),
+            images: arrange::Images::default(),
+            lost: AtomicUsize::new(0),
+            proven: OnceLock::new(),
+            options,
+        }
+    }
+
     /// Whether nobody wants the exchanges of cases that find nothing, and any case can be played again just as it was.
     fn is_silent(&self) -> bool {
         self.options.endpoint.is_in_process() && !self.options.record

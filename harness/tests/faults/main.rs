@@ -8,6 +8,7 @@ mod dry_runs;
 mod kinds;
 mod mock;
 mod pristine;
+mod random;
 mod relations;
 mod requests;
 mod shapes;
@@ -124,27 +125,10 @@ pub(crate) fn play_plan(
 ) -> Run {
     let contract = contract_of(edition);
     let options = Options {
-        endpoint,
-        region: mock::REGION.to_owned(),
-        keys: mock::keyring(),
-        min_confidence,
-        seed: 0,
         workers,
-        // A stop is called stuck after ten minutes; the clock is virtual, so they cost nothing.
-        settle_timeout: Duration::from_secs(660),
-        visibility_timeout: Duration::from_secs(60),
-        longest_pass: Duration::from_millis(200),
-        record: true,
-        max_requests: 100_000,
-        launch: Launch {
-            ebs_image: None,
-            instance_store_image: None,
-            instance_type: "t3.micro".to_owned(),
-            subnet: None,
-        },
-        account: None,
-        identity: None,
         wire,
+        min_confidence,
+        ..options(endpoint)
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -187,6 +171,36 @@ pub(crate) fn play_plan(
             .expect("the reference passes the preflight");
         run
     })
+}
+
+/// How runs are made here, unless they say so.
+pub(crate) fn options(endpoint: Endpoint) -> Options {
+    Options {
+        endpoint,
+        region: mock::REGION.to_owned(),
+        keys: mock::keyring(),
+        min_confidence: Confidence::default(),
+        seed: 0,
+        workers: 1,
+        // A stop is called stuck after ten minutes; the clock is virtual, so they cost nothing.
+        settle_timeout: Duration::from_secs(660),
+        visibility_timeout: Duration::from_secs(60),
+        longest_pass: Duration::from_millis(200),
+        record: true,
+        max_requests: 100_000,
+        launch: Launch {
+            ebs_image: None,
+            instance_store_image: None,
+            instance_type: "t3.micro".to_owned(),
+            subnet: None,
+        },
+        account: None,
+        identity: None,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: Duration::from_secs(10),
+        },
+    }
 }
 
 /// The status and text of an answer within a step, without the request id, which differs from run to run.

@@ -1,0 +1,200 @@
+//! How many steps the random phase judges in a second, what one of them costs beside the making of scripts, and
+//! whether memory stays flat.
+//!
+//! ```text
+//! cargo bench -p stopcheck --bench random            two hundred thousand steps
+//! cargo bench -p stopcheck --bench random -- 1000000 as many as you like
+//! ```
+//!
+//! Everything happens on one core, in this process, as in a search: nobody listens.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stopcheck::contract::{self, Confidence, Edition};
+use stopcheck::endpoint::{Endpoint, Service};
+use stopcheck::journal::Event;
+use stopcheck::plan::script::{Features, Script};
+use stopcheck::plan::{Plan, Random};
+use stopcheck::protocol::{Credentials, Keyring};
+use stopcheck::reference::{Config, Reference, keys};
+use stopcheck::runner::{self, Launch, Options, WireOptions};
+use tokio::sync::{mpsc, watch};
+
+/// How many steps are judged if nobody says.
+const STEPS: usize = 200_000;
+
+/// How often the peak of memory is told.
+const MARKS: [usize; 2] = [100_000, 1_000_000];
+
+fn main() {
+    let wished = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
+    // Whoever only tries whether benches run does not want to know how fast.
+    let usual = if std::env::args().any(|arg| arg == "--bench") {
+        STEPS
+    } else {
+        1_000
+    };
+    let (begun, begun_cpu) = (Instant::now(), user_ms());
+    let (scripts, steps) = explore(wished.unwrap_or(usual));
+    told("the random phase", steps, begun.elapsed(), user_ms() - begun_cpu);
+    let (begun, begun_cpu) = (Instant::now(), user_ms());
+    let made: usize = (0..scripts).map(make).sum();
+    let cpu = user_ms() - begun_cpu;
+    println!(
+        "of it the making of {scripts} scripts ({made} steps): {:?}, user {cpu} ms",
+        begun.elapsed()
+    );
+}
+
+fn told(what: &str, steps: usize, wall: Duration, user_ms: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = |seconds: f64| steps as f64 / seconds;
+    println!(
+        "{what}: {steps} steps in {wall:.2?}, {:.0} a second by the wall; user {user_ms} ms, {:.0} a second by the CPU; \
+         peak {} KiB",
+        rate(wall.as_secs_f64()),
+        rate(Duration::from_millis(user_ms.max(1)).as_secs_f64()),
+        peak_kib(),
+    );
+}
+
+/// A script of the usual length, made and thrown away; how many steps it has.
+fn make(number: u64) -> usize {
+    let mut random = bytes_from(number);
+    let steps = 16 + usize::from(random()) % 48;
+    Script::decode(&Script::bytes(steps, random), Features::ALL)
+        .into_case("bench")
+        .steps
+        .len()
+}
+
+/// Bytes without end from a number.
+fn bytes_from(seed: u64) -> impl FnMut() -> u8 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    }
+}
+
+/// Plays scripts until so many steps were judged; how many scripts and steps there were.
+fn explore(wished: usize) -> (u64, usize) {
+    let plan = Plan {
+        random: Some(Random {
+            scripts: u64::MAX,
+            max_time: None,
+            max_shrink_requests: 0,
+            only: None,
+        }),
+        ..Plan::default()
+    };
+    let contract = Arc::new(contract::embedded(Edition::Current));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime of one thread needs nothing but memory");
+    runtime.block_on(async {
+        let (events, mut inbox) = mpsc::channel(256);
+        let (stop, interrupted) = watch::channel(false);
+        let runner = tokio::spawn(runner::run(contract, plan, options(), events, interrupted));
+        let (mut scripts, mut steps) = (0, 0);
+        let begun = Instant::now();
+        while let Some(event) = inbox.recv().await {
+            match event {
+                Event::Explored(sum) => {
+                    for mark in MARKS {
+                        if (steps + 1..=steps + sum.steps).contains(&mark) {
+                            println!(
+                                "peak after {mark} steps: {} KiB, {:?}",
+                                peak_kib(),
+                                begun.elapsed()
+                            );
+                        }
+                    }
+                    scripts += sum.scripts;
+                    steps += sum.steps;
+                    let _ = stop.send(steps >= wished);
+                }
+                Event::Judged(judged) => assert!(judged.findings.is_empty(), "{judged:?}"),
+                _ => {}
+            }
+        }
+        runner
+            .await
+            .expect("the runner does not panic")
+            .expect("the reference passes the preflight");
+        (scripts, steps)
+    })
+}
+
+fn options() -> Options {
+    let credentials = |key: keys::WellKnown| Credentials {
+        access_key: key.access_key.to_owned(),
+        secret: key.secret.to_owned(),
+        session_token: key.session_token.map(str::to_owned),
+    };
+    Options {
+        endpoint: Endpoint::trusting(Arc::new(|case: &str| -> Service {
+            let reference = Arc::new(Reference::new(Config {
+                seed: runner::seed_of(case),
+                ..Config::default()
+            }));
+            let trusting = Arc::clone(&reference);
+            Service {
+                handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
+                vouched: Some(Arc::new(move |request, now_ms| {
+                    trusting.handle_vouched(request, now_ms)
+                })),
+            }
+        })),
+        region: Config::default().region,
+        keys: Keyring {
+            main: credentials(keys::MAIN),
+            denied: Some(credentials(keys::DENIED)),
+            session: Some(credentials(keys::SESSION)),
+            expired: Some(credentials(keys::EXPIRED)),
+        },
+        min_confidence: Confidence::default(),
+        seed: 0,
+        workers: 1,
+        settle_timeout: Duration::from_secs(660),
+        visibility_timeout: Duration::from_secs(60),
+        longest_pass: Duration::ZERO,
+        record: false,
+        max_requests: usize::MAX,
+        launch: Launch {
+            ebs_image: None,
+            instance_store_image: None,
+            instance_type: "t3.micro".to_owned(),
+            subnet: None,
+        },
+        account: None,
+        identity: None,
+        wire: WireOptions {
+            endpoint: None,
+            time_limit: Duration::from_secs(1),
+        },
+    }
+}
+
+/// The most memory this process ever had, where the system says.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or_default()
+}
+
+/// The time that this process had the processor for itself, where the system says; a tick is ten milliseconds.
+fn user_ms() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let ticks: Option<u64> = fields
+        .split_whitespace()
+        .nth(11)
+        .and_then(|field| field.parse().ok());
+    ticks.unwrap_or_default() * 10
+}

@@ -1,0 +1,60 @@
+//! Single cases, played at once and told to nobody: the way in for fuzzers and benchmarks.
+//!
+//! The judge and the images are kept from case to case; a service in this process is fresh for each of them.
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+
+use super::play::{self, Manner};
+use super::teller::Teller;
+use super::{Options, Shared};
+use crate::contract::{Contract, Scenario};
+use crate::journal::{Finding, Phase};
+use crate::verdict::Outcome;
+
+/// Plays cases one by one, each to its end before the call returns.
+#[derive(Debug)]
+pub struct Alone {
+    shared: Arc<Shared>,
+    runtime: Runtime,
+}
+
+/// What became of a case.
+#[derive(Debug)]
+pub struct Ended {
+    /// Whether it could be judged.
+    pub outcome: Outcome,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// How many steps were judged.
+    pub steps: usize,
+}
+
+impl Alone {
+    /// Whatever cases need in common.
+    pub fn new(contract: Arc<Contract>, options: Options) -> std::io::Result<Alone> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (events, _) = mpsc::channel(1);
+        let (_, interrupted) = watch::channel(false);
+        let shared = Arc::new(Shared::new(contract, options, events, interrupted));
+        Ok(Alone { shared, runtime })
+    }
+
+    /// Plays a case as a search does.
+    pub fn play(&self, case: &Scenario) -> Ended {
+        let manner = Manner {
+            teller: Teller::Silent,
+            index: 0,
+            phase: Phase::Random,
+            hasty: true,
+        };
+        let played = self.runtime.block_on(play::play(&self.shared, case, manner));
+        Ended {
+            outcome: played.outcome,
+            findings: played.findings,
+            steps: played.steps,
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! Faults that only a sequence shows, or luck: found by random scripts alone, and told in their least form.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use stopcheck::contract::{Act, CallTemplate, Edition, Scenario};
+use stopcheck::endpoint::{Endpoint, Handler};
+use stopcheck::journal::{Event, Phase};
+use stopcheck::plan::{Plan, Random};
+use stopcheck::reference::{Config, Layout, Reference};
+use stopcheck::report::Tally;
+use stopcheck::runner::{self, Options};
+use stopcheck::verdict::{Outcome, Verdict};
+use tokio::sync::{mpsc, watch};
+
+use crate::mock::{self, Asked, Bend, code_of};
+use crate::{contract_of, options};
+
+/// A fault, what it is found to violate, and the least script that shows it.
+struct Hidden {
+    name: &'static str,
+    /// Any of these clauses is rightly named.
+    clauses: &'static [&'static str],
+    least: &'static str,
+    bend: Bend,
+}
+
+/// The most steps that may be needed to find a fault.
+const STEPS: usize = 20_000;
+
+/// So many scripts are never more steps than that.
+const SCRIPTS: u64 = 450;
+
+const FAULTS: &[Hidden] = &[
+    Hidden {
+        name: "the second stop of the same instance answers with an empty list",
+        clauses: &["RSP-05"],
+        least: "given a\nstop a\nstop a",
+        bend: |asked| {
+            let ids = asked.ids();
+            let again = ids.iter().any(|id| asked.recall(id).is_some());
+            asked.success(|answer| {
+                if again {
+                    *answer = asked.stopped(&[]);
+                }
+                ids.iter().for_each(|id| asked.remember(id, "stopped"));
+            })
+        },
+    },
+    Hidden {
+        name: "in a batch with a stopped instance, the running ones are answered as if they ran on",
+        clauses: &["STT-01"],
+        least: "given a, b\nstop a\nrest\nstop a b",
+        bend: |asked| {
+            asked.success_text(|text| {
+                let is_mixed = previous(&text, "running") && previous(&text, "stopped");
+                if is_mixed { as_running(&text) } else { text }
+            })
+        },
+    },
+    Hidden {
+        name: "ten instances are too many for one answer",
+        clauses: &["RSP-05"],
+        least: "given a, b, c, d, e, f, g, h, i\nstop i a b c d e f g h i",
+        bend: |asked| {
+            asked.success(|answer| {
+                if asked.ids().len() >= 10 {
+                    *answer = asked.stopped(&[]);
+                }
+            })
+        },
+    },
+    Hidden {
+        name: "an id that is given twice empties the list of the answer",
+        clauses: &["RSP-05"],
+        least: "given a\nstop a a",
+        bend: |asked| {
+            let mut ids = asked.ids();
+            ids.sort();
+            ids.dedup();
+            asked.success(|answer| {
+                if ids.len() < asked.ids().len() {
+                    *answer = asked.stopped(&[]);
+                }
+            })
+        },
+    },
+    Hidden {
+        name: "an instance that was stopped and started is answered as if it ran on",
+        clauses: &["STT-01"],
+        least: "given a\nstop a\nrest\nstart a\nstop a",
+        bend: |asked| {
+            let ids = asked.ids();
+            let was_started = ids.iter().any(|id| asked.recall(id).is_some());
+            if asked.action() == "StartInstances" {
+                let rests: Vec<&String> = ids.iter().filter(|id| asked.state_of(id) == "stopped").collect();
+                let answer = asked.pass();
+                if answer.status == 200 {
+                    rests.iter().for_each(|id| asked.remember(id, "started"));
+                }
+                return answer;
+            }
+            asked.success_text(|text| if was_started { as_running(&text) } else { text })
+        },
+    },
+    Hidden {
+        name: "a forced stop is answered as if nothing happened while two instances run",
+        clauses: &["STT-01"],
+        least: "given a, b\nstop a Force=true",
+        bend: |asked| {
+            let two_run = asked.is_set("Force") && running(asked) >= 2;
+            asked.success_text(|text| if two_run { as_running(&text) } else { text })
+        },
+    },
+    Hidden {
+        name: "a dry run stops, once a call was refused",
+        clauses: &["DRY-04"],
+        least: "given a\nstop\nstop a DryRun=true",
+        bend: |asked| {
+            let answer = asked.pass();
+            if !asked.stops() {
+                return answer;
+            }
+            match code_of(&answer).as_deref() {
+                Some("DryRunOperation") if asked.recall("refused").is_some() => {
+                    asked.stop_secretly(&asked.ids());
+                }
+                Some("DryRunOperation") | None => {}
+                Some(_) => asked.remember("refused", "once"),
+            }
+            answer
+        },
+    },
+    Hidden {
+        name: "a terminated instance that is stopped runs again after a while",
+        clauses: &["STT-07"],
+        // The dry run is there because what came by itself is first blamed on the refusal before it.
+        least: "given a\nterminate a\nrest\nstop a\nstop DryRun=true\nrest",
+        bend: |asked| {
+            let answer = asked.pass();
+            let is_heard =
+                answer.status == 200 || code_of(&answer).as_deref() == Some("IncorrectInstanceState");
+            if asked.stops() && is_heard {
+                for id in asked.ids() {
+                    if asked.state_of(&id) == "terminated" && asked.recall(&id).is_none() {
+                        asked.remember(&id, &(asked.now_ms + 3_000).to_string());
+                    }
+                }
+            }
+            if asked.action() != "DescribeInstances" {
+                return answer;
+            }
+            mock::with_text(answer, |text| revived(asked, &text))
+        },
+    },
+    Hidden {
+        name: "a forced stop gets past a protection that was lifted and set again",
+        clauses: &["PRO-01"],
+        least: "given a\nprotect a\nunprotect a\nprotect a\nstop a Force=true",
+        bend: |asked| {
+            let answer = asked.pass();
+            if asked.get("Attribute") == Some("disableApiStop") && answer.status == 200 {
+                let id = asked.get("InstanceId").unwrap_or_default();
+                match (asked.recall(id).as_deref(), asked.is_set("Value")) {
+                    (None, true) => asked.remember(id, "set"),
+                    (Some("set"), false) => asked.remember(id, "lifted"),
+                    (Some("lifted"), true) => asked.remember(id, "set again"),
+                    (_, _) => {}
+                }
+            }
+            let ids = asked.ids();
+            let again = ids
+                .iter()
+                .all(|id| asked.recall(id).as_deref() == Some("set again"));
+            let is_refused = code_of(&answer).as_deref() == Some("OperationNotPermitted");
+            if asked.stops() && asked.is_set("Force") && again && is_refused {
+                let items: Vec<(String, &str, &str)> =
+                    ids.into_iter().map(|id| (id, "running", "stopping")).collect();
+                return asked.stopped(&items);
+            }
+            answer
+        },
+    },
+];
+
+/// Whether an answer says of an instance that it was in this state before.
+fn previous(text: &str, state: &str) -> bool {
+    let mut states = text.split("<previousState>").skip(1);
+    states.any(|part| {
+        part.split("</previousState>")
+            .next()
+            .is_some_and(|inner| inner.contains(&format!("<name>{state}</name>")))
+    })
+}
+
+/// An answer in which no instance is on its way.
+fn as_running(text: &str) -> String {
+    text.replace(&mock::state("stopping"), &mock::state("running"))
+}
+
+/// How many instances run.
+fn running(asked: &Asked<'_>) -> usize {
+    let answer = asked.secretly("DescribeInstances", [("MaxResults", "100")]);
+    String::from_utf8_lossy(&answer.body)
+        .matches("<name>running</name>")
+        .count()
+}
+
+/// A description in which instances whose time has come run again.
+fn revived(asked: &Asked<'_>, text: &str) -> String {
+    let mut parts = text.split("<instanceId>");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let id = part.split('<').next().unwrap_or_default();
+        let comes_at: Option<u64> = asked.recall(id).and_then(|at| at.parse().ok());
+        out.push_str("<instanceId>");
+        if comes_at.is_some_and(|at| at <= asked.now_ms) {
+            out.push_str(&part.replacen(&mock::state("terminated"), &mock::state("running"), 1));
+        } else {
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+/// When a run is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// When all scripts were played.
+    End,
+    /// When a finding was told.
+    Told,
+}
+
+/// What was told in a run.
+struct Told {
+    /// Cases that were told, and what was found in them.
+    cases: Vec<(Scenario, Vec<String>)>,
+    flaky: Vec<String>,
+    steps: usize,
+    scripts: u64,
+    events: Vec<Event>,
+    tally: Tally,
+}
+
+impl Told {
+    /// What was told, for people.
+    fn in_words(&self) -> String {
+        let cases = self
+            .cases
+            .iter()
+            .map(|(case, clauses)| format!("{} {clauses:?} {}\n{}", case.name, case.purpose, words(case)));
+        let flaky = self.flaky.iter().map(|flaky| format!("flaky: {flaky}"));
+        cases.chain(flaky).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Plays scripts, and nothing else; until something is told, if that is enough.
+fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> Told {
+    let contract = contract_of(edition);
+    let mut told = Told {
+        cases: Vec::new(),
+        flaky: Vec::new(),
+        steps: 0,
+        scripts: 0,
+        events: Vec::new(),
+        tally: Tally::new(&contract),
+    };
+    let plan = Plan {
+        random: Some(Random {
+            scripts,
+            max_time: None,
+            max_shrink_requests: 5_000,
+            only: None,
+        }),
+        ..Plan::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime of one thread needs nothing but memory");
+    runtime.block_on(async {
+        let (events, mut inbox) = mpsc::channel(256);
+        let (stop, interrupted) = watch::channel(false);
+        let runner = tokio::spawn(runner::run(contract, plan, options, events, interrupted));
+        let mut case = None;
+        while let Some(event) = inbox.recv().await {
+            told.tally.take(&event);
+            told.events.push(event.clone());
+            match event {
+                Event::CaseStarted(started) if !started.draft && started.phase == Phase::Random => {
+                    case = started.scenario.map(|scenario| (*scenario, Vec::new()));
+                }
+                Event::CaseStarted(_) => case = None,
+                Event::Judged(judged) => {
+                    let ids = judged.findings.iter().filter(|one| one.verdict == Verdict::Fail);
+                    if let Some((_, clauses)) = &mut case {
+                        clauses.extend(ids.map(|one| one.clause.as_str().to_owned()));
+                    }
+                }
+                Event::CaseEnded(ended) => {
+                    if let Outcome::Error { what } = ended.outcome {
+                        told.flaky.push(what);
+                    }
+                    if let Some(case) = case.take().filter(|(_, clauses)| !clauses.is_empty()) {
+                        told.cases.push(case);
+                        let _ = stop.send(until == Until::Told);
+                    }
+                }
+                Event::Explored(sum) => {
+                    told.steps += sum.steps;
+                    told.scripts += sum.scripts;
+                }
+                Event::Flaky(flaky) => told.flaky.push(format!(
+                    "{} {} {}/{}",
+                    flaky.case, flaky.fingerprint, flaky.times, flaky.of
+                )),
+                _ => {}
+            }
+        }
+        runner
+            .await
+            .expect("the runner does not panic")
+            .expect("the reference passes the preflight");
+    });
+    told
+}
+
+/// A script as a person would tell it, a step a line.
+fn words(case: &Scenario) -> String {
+    let plain = |name: &String, kind| {
+        let special = (kind != stopcheck::contract::FixtureKind::default()).then(|| format!(" {kind:?}"));
+        format!("{name}{}", special.unwrap_or_default())
+    };
+    let mut out: Vec<String> = Vec::new();
+    if !case.fixtures.is_empty() {
+        let names: Vec<String> = case
+            .fixtures
+            .iter()
+            .map(|(name, kind)| plain(name, *kind))
+            .collect();
+        out.push(format!("given {}", names.join(", ")));
+    }
+    out.extend(case.steps.iter().map(|step| match &step.act {
+        Act::Call(call) => call_words(call),
+        Act::Together(call, times) => format!("{times} times {}", call_words(call)),
+        Act::Settle(names, state) => format!("{} come to {state:?}", names.join(" ")),
+        Act::Observe => "look".to_owned(),
+        Act::Launch(name, kind) => format!("launch {}", plain(name, *kind)),
+        Act::Pass(ms) => format!("pass {ms}"),
+        Act::Rest => "rest".to_owned(),
+    }));
+    out.join("\n")
+}
+
+fn call_words(call: &CallTemplate) -> String {
+    let action = call.action.as_deref().unwrap_or_default();
+    if action == "ModifyInstanceAttribute" {
+        let value = |name: &str| {
+            call.params
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let deed = if value("Value") == Some("true") {
+            "protect"
+        } else {
+            "unprotect"
+        };
+        return format!(
+            "{deed} {}",
+            value("InstanceId").unwrap_or_default().trim_matches(['{', '}'])
+        );
+    }
+    let mut out = action.replace("Instances", "").to_lowercase();
+    for (name, value) in &call.params {
+        let value = value.trim_matches(['{', '}']);
+        out.push(' ');
+        if !name.starts_with("InstanceId") {
+            out.push_str(name);
+            out.push('=');
+        }
+        out.push_str(value);
+    }
+    if call.form != stopcheck::call::Form::default() {
+        out.push_str(&format!(" {:?}", call.form));
+    }
+    out
+}
+
+fn silent(endpoint: Endpoint, seed: u64) -> Options {
+    Options {
+        seed,
+        record: false,
+        max_requests: usize::MAX,
+        ..options(endpoint)
+    }
+}
+
+/// The seeds of these tests. Others are for whoever runs the command.
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+#[test]
+fn scripts_find_nothing_in_the_reference() {
+    for (edition, layout) in [
+        (Edition::Current, Layout::Compact),
+        (Edition::Current, Layout::Indented),
+        (Edition::October2017, Layout::Compact),
+        (Edition::October2017, Layout::Indented),
+    ] {
+        for seed in SEEDS {
+            let endpoint = mock::endpoint(edition, layout, mock::straight);
+            let told = explore(edition, silent(endpoint, seed), 20, Until::End);
+            assert_eq!(told.in_words(), "", "{edition:?} {layout:?} {seed}");
+            assert!(told.scripts == 20 && told.steps > 400, "{} steps", told.steps);
+        }
+    }
+}
+
+#[test]
+fn faults_of_sequences_are_found_by_scripts_alone_and_told_in_their_least_form() {
+    let mut complaints = String::new();
+    for fault in FAULTS {
+        let endpoint = mock::endpoint(Edition::Current, Layout::default(), fault.bend);
+        let told = explore(Edition::Current, silent(endpoint, SEEDS[0]), SCRIPTS, Until::Told);
+        let first = told.cases.first();
+        let is_right = first.is_some_and(|(case, clauses)| {
+            clauses
+                .iter()
+                .any(|clause| fault.clauses.contains(&clause.as_str()))
+                && words(case) == fault.least
+        });
+        if !is_right || told.steps > STEPS {
+            complaints += &format!("\n{}: {} steps\n{}", fault.name, told.steps, told.in_words());
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+#[test]
+fn what_does_not_come_every_time_is_flaky_and_no_failure() {
+    // The state outlives the case: every other service that is made answers nobody.
+    let made = Arc::new(AtomicUsize::new(0));
+    let endpoint = Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
+        let reference = Reference::new(Config {
+            seed: runner::seed_of(case),
+            ..Config::default()
+        });
+        let is_bad = case.starts_with("random/") && !case.contains("probe") && {
+            made.fetch_add(1, Ordering::SeqCst).is_multiple_of(2)
+        };
+        Arc::new(move |request, now_ms| {
+            let stops = String::from_utf8_lossy(&request.body).contains("Action=StopInstances");
+            let answer = reference.handle(request, now_ms);
+            if is_bad && stops && answer.status == 200 {
+                return mock::with_text(answer, |text| as_running(&text));
+            }
+            answer
+        })
+    }));
+    let options = Options {
+        keys: mock::keyring(),
+        ..silent(endpoint, SEEDS[0])
+    };
+    let told = explore(Edition::Current, options, 8, Until::End);
+    assert!(!told.flaky.is_empty(), "nothing was flaky");
+    let counts = told.tally.counts();
+    assert_eq!(counts.cases.fail + counts.findings.fail, 0, "{}", told.in_words());
+    assert!(counts.cases.inconclusive > 0, "{}", told.in_words());
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story_however_many_work_at_it() {
+    let story = |workers| {
+        let endpoint = mock::endpoint(Edition::Current, Layout::default(), mock::straight);
+        let options = Options {
+            workers,
+            record: true,
+            ..silent(endpoint, SEEDS[1])
+        };
+        explore(Edition::Current, options, 12, Until::End).events
+    };
+    let first = story(1);
+    let cases = first
+        .iter()
+        .filter(|event| matches!(event, Event::CaseStarted(_)));
+    assert!(cases.count() >= 12);
+    let errors = first.iter().filter(
+        |event| matches!(event, Event::CaseEnded(ended) if matches!(ended.outcome, Outcome::Error { .. })),
+    );
+    assert_eq!(errors.count(), 0, "nothing is held back when somebody listens");
+    for workers in [1, 4] {
+        let second = story(workers);
+        let differs = first.iter().zip(&second).find(|(one, other)| one != other);
+        assert_eq!(differs, None, "{workers} workers");
+        assert_eq!(first.len(), second.len(), "{workers} workers");
+    }
+}
