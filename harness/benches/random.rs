@@ -11,14 +11,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stopcheck::contract::{self, Confidence, Edition};
-use stopcheck::endpoint::{Endpoint, Service};
+use stopcheck::contract::{self, Edition};
+use stopcheck::embedded;
 use stopcheck::journal::Event;
 use stopcheck::plan::script::{Features, Script};
 use stopcheck::plan::{Plan, Random};
-use stopcheck::protocol::{Credentials, Keyring};
-use stopcheck::reference::{Config, Reference, keys};
-use stopcheck::runner::{self, Launch, Options, WireOptions};
+use stopcheck::runner;
 use tokio::sync::{mpsc, watch};
 
 /// How many steps are judged if nobody says.
@@ -99,7 +97,13 @@ fn explore(wished: usize) -> (u64, usize) {
     runtime.block_on(async {
         let (events, mut inbox) = mpsc::channel(256);
         let (stop, interrupted) = watch::channel(false);
-        let runner = tokio::spawn(runner::run(contract, plan, options(), events, interrupted));
+        let runner = tokio::spawn(runner::run(
+            contract,
+            plan,
+            embedded::options(Edition::Current),
+            events,
+            interrupted,
+        ));
         let (mut scripts, mut steps) = (0, 0);
         let begun = Instant::now();
         while let Some(event) = inbox.recv().await {
@@ -128,56 +132,6 @@ fn explore(wished: usize) -> (u64, usize) {
             .expect("the reference passes the preflight");
         (scripts, steps)
     })
-}
-
-fn options() -> Options {
-    let credentials = |key: keys::WellKnown| Credentials {
-        access_key: key.access_key.to_owned(),
-        secret: key.secret.to_owned(),
-        session_token: key.session_token.map(str::to_owned),
-    };
-    Options {
-        endpoint: Endpoint::trusting(Arc::new(|case: &str| -> Service {
-            let reference = Arc::new(Reference::new(Config {
-                seed: runner::seed_of(case),
-                ..Config::default()
-            }));
-            let trusting = Arc::clone(&reference);
-            Service {
-                handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
-                vouched: Some(Arc::new(move |request, now_ms| {
-                    trusting.handle_vouched(request, now_ms)
-                })),
-            }
-        })),
-        region: Config::default().region,
-        keys: Keyring {
-            main: credentials(keys::MAIN),
-            denied: Some(credentials(keys::DENIED)),
-            session: Some(credentials(keys::SESSION)),
-            expired: Some(credentials(keys::EXPIRED)),
-        },
-        min_confidence: Confidence::default(),
-        seed: 0,
-        workers: 1,
-        settle_timeout: Duration::from_secs(660),
-        visibility_timeout: Duration::from_secs(60),
-        longest_pass: Duration::ZERO,
-        record: false,
-        max_requests: usize::MAX,
-        launch: Launch {
-            ebs_image: None,
-            instance_store_image: None,
-            instance_type: "t3.micro".to_owned(),
-            subnet: None,
-        },
-        account: None,
-        identity: None,
-        wire: WireOptions {
-            endpoint: None,
-            time_limit: Duration::from_secs(1),
-        },
-    }
 }
 
 /// The most memory this process ever had, where the system says.

@@ -4,15 +4,13 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use crate::contract::{self, Confidence, Edition};
-use crate::endpoint::{Endpoint, Service};
+use crate::contract::{self, Edition};
+use crate::embedded;
 use crate::plan::script::{Features, Script};
-use crate::protocol::{self, Body, Credentials, Keyring};
-use crate::reference::{Config, Reference, keys};
+use crate::protocol::{self, Body};
 use crate::report::list;
-use crate::runner::{self, Alone, Launch, Options, WireOptions};
+use crate::runner::Alone;
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::{Headers, Response};
 
@@ -60,7 +58,8 @@ pub fn script(data: &[u8]) {
     static ALONE: OnceLock<Alone> = OnceLock::new();
     let alone = ALONE.get_or_init(|| {
         let contract = Arc::new(contract::embedded(Edition::Current));
-        Alone::new(contract, options(reference())).expect("a runtime of one thread needs nothing but memory")
+        Alone::new(contract, embedded::options(Edition::Current))
+            .expect("a runtime of one thread needs nothing but memory")
     });
     let case = Script::decode(data, Features::ALL).into_case("fuzz/script");
     let ended = alone.play(&case);
@@ -83,62 +82,6 @@ pub fn script(data: &[u8]) {
         );
     }
     assert!(passed && ended.findings.is_empty(), "{told}");
-}
-
-/// The reference as it is, a fresh one for each case.
-fn reference() -> Endpoint {
-    Endpoint::trusting(Arc::new(|case: &str| -> Service {
-        let reference = Arc::new(Reference::new(Config {
-            seed: runner::seed_of(case),
-            ..Config::default()
-        }));
-        let trusting = Arc::clone(&reference);
-        Service {
-            handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
-            vouched: Some(Arc::new(move |request, now_ms| {
-                trusting.handle_vouched(request, now_ms)
-            })),
-        }
-    }))
-}
-
-/// How cases are played here. The clock is virtual, so no patience is too long.
-fn options(endpoint: Endpoint) -> Options {
-    let credentials = |key: keys::WellKnown| Credentials {
-        access_key: key.access_key.to_owned(),
-        secret: key.secret.to_owned(),
-        session_token: key.session_token.map(str::to_owned),
-    };
-    Options {
-        endpoint,
-        region: Config::default().region,
-        keys: Keyring {
-            main: credentials(keys::MAIN),
-            denied: Some(credentials(keys::DENIED)),
-            session: Some(credentials(keys::SESSION)),
-            expired: Some(credentials(keys::EXPIRED)),
-        },
-        min_confidence: Confidence::default(),
-        seed: 0,
-        workers: 1,
-        settle_timeout: Duration::from_secs(660),
-        visibility_timeout: Duration::from_secs(60),
-        longest_pass: Duration::ZERO,
-        record: false,
-        max_requests: usize::MAX,
-        launch: Launch {
-            ebs_image: None,
-            instance_store_image: None,
-            instance_type: "t3.micro".to_owned(),
-            subnet: None,
-        },
-        account: None,
-        identity: None,
-        wire: WireOptions {
-            endpoint: None,
-            time_limit: Duration::from_secs(1),
-        },
-    }
 }
 
 #[cfg(test)]

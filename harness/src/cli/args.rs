@@ -103,7 +103,7 @@ pub(super) struct RunArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 500,
+        default_value_t = 1000,
         help_heading = "Random scripts"
     )]
     pub(super) max_shrink_requests: usize,
