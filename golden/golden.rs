@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stopcheck::call::Auth;
-use stopcheck::contract::{self, Confidence, Edition};
+use stopcheck::contract::{self, Edition};
+use stopcheck::embedded;
 use stopcheck::endpoint::{Endpoint, Handler};
-use stopcheck::protocol::{self, Credentials, Keyring};
-use stopcheck::reference::{Config, Reference, keys};
+use stopcheck::protocol;
+use stopcheck::reference::{Config, Reference};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
-use stopcheck::runner::{self, Launch, Options, WireOptions};
+use stopcheck::runner::{self, Options};
 use stopcheck::wire::{Request, Response};
 use tokio::sync::{mpsc, watch};
 
@@ -82,7 +83,14 @@ fn a_reference_that_is_deaf_to_dry_run_is_reported() {
         for name in ["authorization", "x-amz-date", "x-amz-content-sha256"] {
             request.headers.remove(name);
         }
-        let signed = protocol::sign(request, Auth::Header, &keyring(), "us-east-1", "ec2", now_ms);
+        let signed = protocol::sign(
+            request,
+            Auth::Header,
+            &embedded::keyring(),
+            "us-east-1",
+            "ec2",
+            now_ms,
+        );
         reference.handle(&signed.expect("the keys can sign"), now_ms)
     }));
     is_as_reviewed("run_deaf_to_dry_run", &report);
@@ -146,41 +154,9 @@ fn options(changed: Changed) -> Options {
     }));
     Options {
         endpoint,
-        region: "us-east-1".to_owned(),
-        keys: keyring(),
-        min_confidence: Confidence::default(),
-        seed: 0,
-        workers: 1,
-        settle_timeout: Duration::from_secs(120),
-        visibility_timeout: Duration::from_secs(60),
         longest_pass: Duration::from_millis(200),
         record: true,
         max_requests: 100_000,
-        launch: Launch {
-            ebs_image: None,
-            instance_store_image: None,
-            instance_type: "t3.micro".to_owned(),
-            subnet: None,
-        },
-        account: None,
-        identity: None,
-        wire: WireOptions {
-            endpoint: None,
-            time_limit: Duration::from_secs(10),
-        },
-    }
-}
-
-fn keyring() -> Keyring {
-    let credentials = |key: keys::WellKnown| Credentials {
-        access_key: key.access_key.to_owned(),
-        secret: key.secret.to_owned(),
-        session_token: key.session_token.map(str::to_owned),
-    };
-    Keyring {
-        main: credentials(keys::MAIN),
-        denied: Some(credentials(keys::DENIED)),
-        session: Some(credentials(keys::SESSION)),
-        expired: Some(credentials(keys::EXPIRED)),
+        ..embedded::options(Edition::Current)
     }
 }

@@ -178,7 +178,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
     Options {
         endpoint,
         region: mock::REGION.to_owned(),
-        keys: mock::keyring(),
+        keys: stopcheck::embedded::keyring(),
         min_confidence: Confidence::default(),
         seed: 0,
         workers: 1,

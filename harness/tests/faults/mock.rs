@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stopcheck::call::{Auth, Call};
 use stopcheck::contract::Edition;
+use stopcheck::embedded::keyring;
 use stopcheck::endpoint::{Endpoint, Handler};
-use stopcheck::protocol::{self, Body, Credentials, Keyring, Target, form};
-use stopcheck::reference::{Config, Layout, Reference, Rules, keys};
+use stopcheck::protocol::{self, Body, Target, form};
+use stopcheck::reference::{Config, Layout, Reference, Rules};
 use stopcheck::runner;
 use stopcheck::wire::{Request, Response};
 
@@ -66,21 +67,6 @@ pub(crate) fn endpoint(edition: Edition, layout: Layout, bend: Bend) -> Endpoint
 /// The reference as it is.
 pub(crate) fn straight(asked: &Asked<'_>) -> Response {
     asked.pass()
-}
-
-/// The keys that the reference knows.
-pub(crate) fn keyring() -> Keyring {
-    let credentials = |key: keys::WellKnown| Credentials {
-        access_key: key.access_key.to_owned(),
-        secret: key.secret.to_owned(),
-        session_token: key.session_token.map(str::to_owned),
-    };
-    Keyring {
-        main: credentials(keys::MAIN),
-        denied: Some(credentials(keys::DENIED)),
-        session: Some(credentials(keys::SESSION)),
-        expired: Some(credentials(keys::EXPIRED)),
-    }
 }
 
 impl Asked<'_> {

@@ -470,7 +470,7 @@ fn what_does_not_come_every_time_is_flaky_and_no_failure() {
         })
     }));
     let options = Options {
-        keys: mock::keyring(),
+        keys: stopcheck::embedded::keyring(),
         ..silent(endpoint, SEEDS[0])
     };
     let told = explore(Edition::Current, options, 8, Until::End);

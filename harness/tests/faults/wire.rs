@@ -343,7 +343,7 @@ impl Front {
         let request = protocol::sign(
             request,
             Auth::Header,
-            &mock::keyring(),
+            &stopcheck::embedded::keyring(),
             mock::REGION,
             "ec2",
             now_ms,
