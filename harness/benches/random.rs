@@ -25,6 +25,10 @@ const STEPS: usize = 200_000;
 /// How often the peak of memory is told.
 const MARKS: [usize; 2] = [100_000, 1_000_000];
 
+/// Steps are many small values that live for microseconds.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let wished = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
     // Whoever only tries whether benches run does not want to know how fast.

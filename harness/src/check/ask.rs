@@ -165,13 +165,7 @@ impl CaseJudge {
 }
 
 fn refusal_in_words(reply: &Reply) -> String {
-    let error = match &reply.body {
-        Body::Document(document) => {
-            reply::errors(document.root()).and_then(|errors| errors.errors.into_iter().next())
-        }
-        Body::Empty | Body::Unreadable { .. } => None,
-    };
-    match error {
+    match reply.error() {
         Some(error) => format!(
             "{} {} {}",
             reply.status,

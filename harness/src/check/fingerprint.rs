@@ -40,11 +40,15 @@ impl Fingerprint {
         &self.clause
     }
 
+    /// Whether both say that the same clause is violated just as badly, in whatever words.
+    pub fn is_akin(&self, other: &Fingerprint) -> bool {
+        self.clause == other.clause && self.verdict == other.verdict
+    }
+
     /// Whether a finding of a smaller case is still this one: the same clause, just as bad, and nothing observed that
     /// was not observed before. A smaller case shows fewer instances, so it may show fewer words.
     pub fn covers(&self, smaller: &Fingerprint) -> bool {
-        self.clause == smaller.clause
-            && self.verdict == smaller.verdict
+        self.is_akin(smaller)
             && smaller.words.is_subset(&self.words)
             && (self.words.is_empty() || !smaller.words.is_empty())
     }

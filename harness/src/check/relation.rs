@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::contract::SameAs;
 use crate::journal::StepStarted;
 use crate::model::{self, Belief, Fleet};
-use crate::protocol::reply::{self, Body, Reply};
+use crate::protocol::reply::{self, Reply};
 
 /// What is kept of an answer for later ones to be compared with.
 #[derive(Debug, Clone)]
@@ -172,13 +172,7 @@ impl Told {
             return Told::Nothing;
         }
         if !(200..300).contains(&status) {
-            let errors = match &reply.body {
-                Body::Document(document) => reply::errors(document.root()),
-                Body::Empty | Body::Unreadable { .. } => None,
-            };
-            let code = errors
-                .and_then(|errors| errors.errors.into_iter().next()?.code)
-                .unwrap_or_default();
+            let code = reply.error().and_then(|error| error.code).unwrap_or_default();
             return Told::Refused {
                 status,
                 code: bare(code).to_owned(),

@@ -258,9 +258,7 @@ fn is_passing(reply: &Reply) -> bool {
 fn alike(reply: &Reply) -> Alike {
     let word = match &reply.body {
         Body::Document(document) => {
-            let code = reply::errors(document.root())
-                .and_then(|errors| errors.errors.into_iter().next())
-                .and_then(|error| error.code);
+            let code = reply.error().and_then(|error| error.code);
             code.unwrap_or(document.root().name()).to_owned()
         }
         Body::Empty => "without a body".to_owned(),

@@ -47,6 +47,9 @@ pub struct Http {
 /// would fail for no fault of theirs.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// A body longer than this, in bytes, gets all the room that it may take.
+const ROOM: usize = 1 << 20;
+
 impl Http {
     pub(super) fn new(options: HttpOptions) -> Result<Self, EndpointError> {
         let HttpOptions {
@@ -116,6 +119,10 @@ impl Http {
         {
             if chunk.len() > self.max_body - body.len() {
                 return Err(too_large());
+            }
+            if body.len() + chunk.len() > ROOM {
+                // What grows in one piece is there twice while it moves. Memory nobody writes to costs nothing.
+                body.reserve_exact(self.max_body - body.len());
             }
             body.extend_from_slice(&chunk);
         }
@@ -346,11 +353,9 @@ fn to_header_map(headers: &Headers) -> Result<HeaderMap, TransportError> {
 
 fn from_header_map(map: &HeaderMap) -> Headers {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    Headers(
-        map.iter()
-            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-            .collect(),
-    )
+    map.iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect()
 }
 
 fn unsendable(why: String) -> TransportError {

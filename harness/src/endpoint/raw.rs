@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::endpoint::TransportError;
 use crate::journal::Ending;
 use crate::plan::wire::{Dialogue, Finish, Then};
-use crate::wire::{Headers, Response};
+use crate::wire::Response;
 
 /// What a dialogue may cost.
 #[derive(Debug, Clone, Copy)]
@@ -396,7 +396,7 @@ fn read_head(head: &[u8]) -> Option<Response> {
         .collect();
     Some(Response {
         status: response.code?,
-        headers: Headers(headers),
+        headers,
         body: Vec::new(),
     })
 }

@@ -120,7 +120,7 @@ async fn answer(request: hyper::Request<Incoming>, handler: &Handler) -> hyper::
         Err(_) => return refusal(408, "RequestTimeout", "The request body did not arrive in time."),
     };
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = head
+    let headers: Headers = head
         .headers
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), text(value)))
@@ -132,7 +132,7 @@ async fn answer(request: hyper::Request<Incoming>, handler: &Handler) -> hyper::
             .path_and_query()
             .map_or("/", |target| target.as_str())
             .to_owned(),
-        headers: Headers(headers),
+        headers,
         body,
     };
     to_hyper(handler(&request, http::now_ms()))
@@ -145,13 +145,16 @@ fn refusal(status: u16, code: &str, message: &str) -> hyper::Response<Full<Bytes
          <Message>{message}</Message></Error></Errors>\
          <RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
     );
-    let headers = vec![
-        (CONTENT_TYPE.to_string(), "text/xml;charset=UTF-8".to_owned()),
-        (CONNECTION.to_string(), "close".to_owned()),
+    let headers = [
+        (CONTENT_TYPE.as_str(), "text/xml;charset=UTF-8"),
+        (CONNECTION.as_str(), "close"),
     ];
     to_hyper(Response {
         status,
-        headers: Headers(headers),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
         body: body.into_bytes(),
     })
 }

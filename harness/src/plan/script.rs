@@ -78,7 +78,7 @@ pub enum Feature {
 }
 
 /// The version of the decoder, in front of the bytes. Another meaning of the same bytes gets another number.
-const VERSION: u8 = 0;
+const VERSION: u8 = 1;
 
 /// The bytes before the first step: the version and the mix.
 const HEAD: usize = 4;
@@ -277,6 +277,8 @@ impl Writer {
         let (deed, feature) = pick(&DEEDS, deed);
         let deed = match feature {
             Some(feature) if !self.features.has(feature) => Deed::Stop,
+            // There are enough of them, and to stop those is what scripts are for.
+            None if matches!(deed, Deed::Launch) && self.instances >= self.most() => Deed::Stop,
             Some(_) | None => deed,
         };
         let act = match deed {
@@ -303,15 +305,15 @@ impl Writer {
         self.steps.push(act);
     }
 
-    fn launch(&mut self, choice: u8) {
-        let most = if self.features.has(Feature::Herd) {
+    fn most(&self) -> usize {
+        if self.features.has(Feature::Herd) {
             HERD + 1
         } else {
             MOST_INSTANCES
-        };
-        if self.instances >= most {
-            return self.steps.push(Act::Rest);
         }
+    }
+
+    fn launch(&mut self, choice: u8) {
         let plain = FixtureKind::default();
         let (feature, kind) = pick(
             &[

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::contract::Check;
 use crate::journal::{Aim, Demand, Fault};
 use crate::protocol::{SignError, Target, encode};
-use crate::wire::Request;
+use crate::wire::{HeaderText, Request};
 
 mod cases;
 
@@ -236,7 +236,7 @@ struct Message {
 impl Message {
     /// The request as a plain client writes it.
     fn of(request: &Request) -> Message {
-        let field = |(name, value): &(String, String)| format!("{name}: {value}").into_bytes();
+        let field = |(name, value): &(HeaderText, HeaderText)| format!("{name}: {value}").into_bytes();
         let mut fields: Vec<Vec<u8>> = request.headers.0.iter().map(field).collect();
         if !request.body.is_empty() || request.method == "POST" {
             fields.push(format!("Content-Length: {}", request.body.len()).into_bytes());

@@ -11,7 +11,7 @@ use crate::journal::{Answer, Bytes, RequestRecord};
 use crate::protocol::form;
 use crate::protocol::scrub::{REDACTED, Scrubber};
 use crate::protocol::sign::GARBAGE;
-use crate::wire::{Headers, Request, Response};
+use crate::wire::{HeaderText, Headers, Request, Response};
 
 /// Records an exchange without secrets: those given, and those that the request itself carries.
 pub fn capture(
@@ -111,9 +111,9 @@ fn record(request: &Request, scrubber: &Scrubber) -> RequestRecord {
     let headers = request.headers.0.iter().map(|(name, value)| {
         let is = |secret: &&str| name.eq_ignore_ascii_case(secret);
         let value = if SECRET_HEADERS.iter().any(is) {
-            REDACTED.to_owned()
+            REDACTED.into()
         } else if is(&"Authorization") {
-            without_proof(value)
+            without_proof(value).into()
         } else {
             value.clone()
         };
@@ -140,12 +140,10 @@ fn answer(outcome: Result<&Response, String>, scrubber: &Scrubber) -> Answer {
     }
 }
 
-fn scrubbed(headers: impl Iterator<Item = (String, String)>, scrubber: &Scrubber) -> Headers {
-    Headers(
-        headers
-            .map(|(name, value)| (scrubber.text(&name), scrubber.text(&value)))
-            .collect(),
-    )
+fn scrubbed(headers: impl Iterator<Item = (HeaderText, HeaderText)>, scrubber: &Scrubber) -> Headers {
+    headers
+        .map(|(name, value)| (scrubber.text(&name), scrubber.text(&value)))
+        .collect()
 }
 
 fn as_bytes(bytes: Vec<u8>) -> Bytes {

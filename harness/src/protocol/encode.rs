@@ -5,7 +5,7 @@
 
 use crate::call::{Call, Method, Order};
 use crate::protocol::form;
-use crate::wire::{Headers, Request};
+use crate::wire::{HeaderText, Headers, Request};
 
 /// Where a call is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub const USER_AGENT: &str = concat!("stopcheck/", env!("CARGO_PKG_VERSION"));
 /// Writes a call as an unsigned request.
 pub fn encode(call: &Call, target: &Target) -> Request {
     let form = form::write(ordered(call), call.form.encoding);
-    let mut headers = vec![("Host".to_owned(), target.host.clone())];
+    let mut headers: Vec<(HeaderText, HeaderText)> = vec![("Host".into(), target.host.clone().into())];
     if let (Method::Post, Some(content_type)) = (call.form.method, &call.form.content_type) {
-        headers.push(("Content-Type".to_owned(), content_type.clone()));
+        headers.push(("Content-Type".into(), content_type.clone().into()));
     }
     // What arrives must be what was sent, byte for byte, so no compression is offered.
-    headers.push(("Accept-Encoding".to_owned(), "identity".to_owned()));
-    headers.push(("User-Agent".to_owned(), USER_AGENT.to_owned()));
+    headers.push(("Accept-Encoding".into(), "identity".into()));
+    headers.push(("User-Agent".into(), USER_AGENT.into()));
     let (method, target, body) = match call.form.method {
         Method::Post => ("POST", target.path.clone(), form.into_bytes()),
         Method::Get if form.is_empty() => ("GET", target.path.clone(), Vec::new()),

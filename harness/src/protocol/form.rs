@@ -18,7 +18,8 @@ pub fn write<N: AsRef<str>, V: AsRef<str>>(
     pairs: impl IntoIterator<Item = (N, V)>,
     encoding: Encoding,
 ) -> String {
-    let mut out = String::new();
+    // Enough for most calls.
+    let mut out = String::with_capacity(160);
     for (name, value) in pairs {
         if !out.is_empty() {
             out.push('&');

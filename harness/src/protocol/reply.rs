@@ -4,6 +4,8 @@
 //! judge, and only then the reader that builds the tree. Only a document so plain that nobody could misjudge it is read
 //! at once. What documents say is in the sibling `views`, whose words can be had from here too.
 
+use std::string::FromUtf8Error;
+
 pub use crate::protocol::limits::Limits;
 pub use crate::protocol::views::*;
 use crate::protocol::xml::Document;
@@ -43,6 +45,11 @@ impl Reply {
             Body::Empty | Body::Unreadable { .. } => None,
         }
     }
+
+    /// The first error of the body, if the body is an error envelope.
+    pub fn error(&self) -> Option<ErrorEntry<'_>> {
+        self.root().and_then(first_error)
+    }
 }
 
 /// Reads a response. Any bytes end in a value.
@@ -57,14 +64,25 @@ pub fn decode(response: Response) -> Reply {
 /// Reads a response of a service in this process. Bytes that come from nowhere else are not measured against the
 /// limits; all else is as in [`decode`].
 pub fn decode_own(response: Response) -> Reply {
-    let plain = std::str::from_utf8(&response.body).ok().and_then(xml::read_plain);
+    let Response {
+        status,
+        headers,
+        body,
+    } = response;
+    let plain = String::from_utf8(body)
+        .map_err(FromUtf8Error::into_bytes)
+        .and_then(|text| xml::read_plain_owned(text).map_err(String::into_bytes));
     match plain {
-        Some(document) => Reply {
-            status: response.status,
-            headers: response.headers,
+        Ok(document) => Reply {
+            status,
+            headers,
             body: Body::Document(document),
         },
-        None => decode(response),
+        Err(body) => decode(Response {
+            status,
+            headers,
+            body,
+        }),
     }
 }
 

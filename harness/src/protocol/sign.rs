@@ -200,7 +200,7 @@ fn instructions(
         .headers
         .0
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .map(|(name, value)| (name.as_ref(), value.as_ref()))
         .filter(|(name, _)| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case("content-type"));
     let url = format!("http://{host}{}", request.target);
     let signable = SignableRequest::new(&request.method, url, signed, SignableBody::Bytes(&request.body))

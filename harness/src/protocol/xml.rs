@@ -4,16 +4,21 @@
 //! one file that speaks to quick-xml. It reads fast and trusts; whether the text is XML at all is for
 //! [`wellformed`](crate::protocol::wellformed) to say first, but for the few constructs that [`read_plain`] knows.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, NamespaceResolver, ResolveResult};
 use quick_xml::reader::Reader;
 
+mod plain;
+
 /// A whole document.
 ///
 /// Its words stand one after another in one text and its elements one after another in one list, so that an answer is a
 /// handful of allocations however many elements it has.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 pub struct Document {
     /// The XML declaration, if there is one.
     pub declaration: Option<Declaration>,
@@ -29,9 +34,9 @@ pub struct Document {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Declaration {
     /// The version, `1.0` in practice.
-    pub version: String,
+    pub version: Cow<'static, str>,
     /// The encoding as it is spelled.
-    pub encoding: Option<String>,
+    pub encoding: Option<Cow<'static, str>>,
 }
 
 /// One element of a document.
@@ -43,7 +48,7 @@ pub struct Element<'d> {
     at: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 struct Node {
     name: Span,
     namespace: Option<Span>,
@@ -75,10 +80,64 @@ impl Document {
         })
     }
 
+    fn elements(&self) -> impl Iterator<Item = Element<'_>> {
+        (0..self.nodes.len()).filter_map(|at| self.element(at))
+    }
+
     fn word(&self, span: Span) -> &str {
         self.words.get(span.range()).unwrap_or_default()
     }
 }
+
+/// Documents are equal that say the same, wherever their words are kept.
+impl Ord for Document {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let declarations = self.declaration.cmp(&other.declaration);
+        declarations.then_with(|| self.elements().cmp(other.elements()))
+    }
+}
+
+impl PartialOrd for Document {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Document {}
+
+/// Elements are equal that say the same and stand at the same place.
+impl Ord for Element<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let said = |element: &Self| {
+            (
+                (element.at, element.node.end),
+                (element.namespace(), element.name(), element.text()),
+            )
+        };
+        let attributes = || self.attributes().cmp(other.attributes());
+        said(self).cmp(&said(other)).then_with(attributes)
+    }
+}
+
+impl PartialOrd for Element<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Element<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Element<'_> {}
 
 impl<'d> Element<'d> {
     /// The local name, without a prefix.
@@ -97,7 +156,7 @@ impl<'d> Element<'d> {
         self.node.namespace == other.node.namespace || self.namespace() == other.namespace()
     }
 
-    /// Its own text, all pieces joined, not trimmed.
+    /// Its own text, all pieces joined, not trimmed. White space that only sets child elements apart is none.
     pub fn text(self) -> &'d str {
         self.document.word(self.node.text)
     }
@@ -193,6 +252,18 @@ pub fn read(text: &str) -> Result<Document, String> {
 /// and characters are compared with what is allowed anywhere. The strict judge agrees on every such text, which tests
 /// and the fuzzer hold against it; it sees all others.
 pub fn read_plain(text: &str) -> Option<Document> {
+    Some(grow_plain(text)?.into_document(text.to_owned()))
+}
+
+/// The same for a text that nobody else needs; one that is not plain is given back.
+pub fn read_plain_owned(text: String) -> Result<Document, String> {
+    match grow_plain(&text) {
+        Some(grown) => Ok(grown.into_document(text)),
+        None => Err(text),
+    }
+}
+
+fn grow_plain(text: &str) -> Option<plain::Grown> {
     let declared = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     let body = declared.unwrap_or(text);
     // Without an early end the loop takes many bytes at once.
@@ -206,24 +277,18 @@ pub fn read_plain(text: &str) -> Option<Document> {
     }
     let mut reader = Reader::from_str(body);
     reader.config_mut().enable_all_checks(true);
-    let mut tree = Tree::new(body.len());
-    tree.document.declaration = declared.map(|_| Declaration {
-        version: "1.0".to_owned(),
-        encoding: Some("UTF-8".to_owned()),
-    });
+    let mut tree = plain::Tree::new(text);
     loop {
         match reader.read_event().ok()? {
-            Event::Start(start) if is_plain(&start) => tree.open(&start).ok()?,
-            Event::Empty(start) if is_plain(&start) => {
-                tree.open(&start).ok()?;
-                tree.close().ok()?;
+            Event::Start(start) => tree.open(start.name().0, start.attributes_raw())?,
+            Event::Empty(start) => {
+                tree.open(start.name().0, start.attributes_raw())?;
+                tree.close()?;
             }
-            Event::End(_) => tree.close().ok()?,
-            Event::Text(text) => tree.text(&text).ok()?,
-            Event::Eof => return tree.whole().ok(),
-            Event::Start(_)
-            | Event::Empty(_)
-            | Event::CData(_)
+            Event::End(_) => tree.close()?,
+            Event::Text(text) => tree.text(&text)?,
+            Event::Eof => break,
+            Event::CData(_)
             | Event::GeneralRef(_)
             | Event::Decl(_)
             | Event::DocType(_)
@@ -231,29 +296,10 @@ pub fn read_plain(text: &str) -> Option<Document> {
             | Event::Comment(_) => return None,
         }
     }
-}
-
-/// Whether a start tag has a name without a prefix, and nothing else but a default namespace.
-fn is_plain(start: &BytesStart<'_>) -> bool {
-    let name = start.name().0;
-    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-    let in_name = |byte: u8| is_letter(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    name.bytes().next().is_some_and(is_letter)
-        && name.bytes().all(in_name)
-        && match start.attributes_raw() {
-            "" => true,
-            attributes => attributes
-                .strip_prefix(" xmlns=\"")
-                .and_then(|rest| rest.strip_suffix('"'))
-                // The names that are reserved for XML itself are the consortium's.
-                .is_some_and(|name| {
-                    !name.is_empty() && !name.contains("w3.org") && name.bytes().all(in_address)
-                }),
-        }
-}
-
-fn in_address(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'-' | b'_')
+    tree.whole(declared.map(|_| Declaration {
+        version: "1.0".into(),
+        encoding: Some("UTF-8".into()),
+    }))
 }
 
 /// The longest namespace name that is read. Each element of it is compared with it.
@@ -344,11 +390,15 @@ impl Tree {
         let at = self.open.pop().ok_or("a closing tag that closes nothing")?;
         self.resolver.pop();
         let text = self.texts.get(self.open.len()).map_or("", String::as_str);
-        let text = self.document.add(text);
-        let end = place(self.document.nodes.len());
+        let end = self.document.nodes.len();
+        let text = if end > at + 1 && text.trim().is_empty() {
+            Span::default()
+        } else {
+            self.document.add(text)
+        };
         if let Some(node) = self.document.nodes.get_mut(at) {
             node.text = text;
-            node.end = end;
+            node.end = place(end);
         }
         Ok(())
     }
@@ -431,9 +481,13 @@ fn character(reference: &BytesRef<'_>) -> Result<char, String> {
 }
 
 fn read_declaration(decl: &BytesDecl<'_>) -> Result<Declaration, String> {
-    let version = decl.version().map_err(|error| error.to_string())?.into_owned();
+    let version = decl
+        .version()
+        .map_err(|error| error.to_string())?
+        .into_owned()
+        .into();
     let encoding = match decl.encoding() {
-        Some(Ok(encoding)) => Some(encoding.into_owned()),
+        Some(Ok(encoding)) => Some(encoding.into_owned().into()),
         Some(Err(error)) => return Err(error.to_string()),
         None => None,
     };

@@ -118,14 +118,13 @@ fn push_header(text: &mut String, request: &Request, name: &str) {
 mod tests {
     use super::*;
     use crate::reference::digest::sha256_hex;
-    use crate::wire::Headers;
 
     fn get(target: &str, headers: &[(&str, &str)]) -> Request {
         let pairs = headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         Request {
             method: "GET".into(),
             target: target.into(),
-            headers: Headers(pairs.collect()),
+            headers: pairs.collect(),
             body: Vec::new(),
         }
     }

@@ -42,7 +42,7 @@ mod tests;
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::wire::{Headers, Request, Response};
+use crate::wire::{HeaderText, Headers, Request, Response};
 
 pub use self::config::{Config, Delays, Key, Layout, Rules, Throttle};
 
@@ -241,17 +241,19 @@ fn perform(call: &Call<'_>, request_id: &str, world: &mut World, xml: &mut Xml) 
 
 /// The headers of every answer. Length and connection are the server's business.
 fn headers(status: u16, request_id: String, now_ms: u64) -> Headers {
-    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let mut headers = vec![
-        ("x-amzn-RequestId".to_owned(), request_id),
-        own("Cache-Control", "no-cache, no-store"),
-        own("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
-        own("Content-Type", "text/xml;charset=UTF-8"),
-        ("Date".to_owned(), time::http_date(now_ms)),
-        own("Server", "AmazonEC2"),
+    let mut headers: Vec<(HeaderText, HeaderText)> = vec![
+        ("x-amzn-RequestId".into(), request_id.into()),
+        ("Cache-Control".into(), "no-cache, no-store".into()),
+        (
+            "Strict-Transport-Security".into(),
+            "max-age=31536000; includeSubDomains".into(),
+        ),
+        ("Content-Type".into(), "text/xml;charset=UTF-8".into()),
+        ("Date".into(), time::http_date(now_ms).into()),
+        ("Server".into(), "AmazonEC2".into()),
     ];
     if status == 405 {
-        headers.push(own("Allow", "GET, POST"));
+        headers.push(("Allow".into(), "GET, POST".into()));
     }
     Headers(headers)
 }

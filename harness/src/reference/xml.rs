@@ -16,8 +16,8 @@ pub(super) struct Xml {
 impl Xml {
     /// Opens a document with its root element. Names and namespaces are ours or checked, and need no escape.
     pub(super) fn open(layout: Layout, root: &str, namespace: &str) -> Self {
-        // Enough for most answers, and little enough for an allocator to have at hand.
-        let mut out = String::with_capacity(1000);
+        // Enough for most answers, one instance in full among them.
+        let mut out = String::with_capacity(4000);
         for part in [DECLARATION, "<", root, " xmlns=\"", namespace, "\">"] {
             out.push_str(part);
         }

@@ -18,6 +18,7 @@ use crate::call::{API_VERSION, Auth, Call, Form};
 use crate::contract::{FixtureKind, State};
 use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, Role, RunStarted, Wired};
 use crate::plan::wire;
+use crate::wire::Headers;
 
 mod aws;
 mod curl;
@@ -71,7 +72,7 @@ pub struct Sent {
     /// Path and query.
     pub target: String,
     /// Header fields.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     /// The body.
     pub body: Bytes,
     /// The status, or what failed.
@@ -101,7 +102,7 @@ impl Sent {
             call: exchange.call.clone(),
             method: exchange.request.method.clone(),
             target: exchange.request.target.clone(),
-            headers: exchange.request.headers.0.clone(),
+            headers: exchange.request.headers.clone(),
             body: exchange.request.body.clone(),
             answer,
             answer_head: head(body, ANSWER_KEPT).to_owned(),
@@ -127,7 +128,7 @@ impl Sent {
             call: wired.call.clone(),
             method: format!("{} raw bytes:", wired.sent_length),
             target: String::new(),
-            headers: Vec::new(),
+            headers: Headers::default(),
             body: wired.sent.clone(),
             answer,
             answer_head: head.to_owned(),

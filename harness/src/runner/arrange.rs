@@ -524,18 +524,16 @@ pub(super) fn next_wait(wait: Duration) -> Duration {
 /// An answer in words, for reasons.
 pub(super) fn answer_in_words(reply: &Reply) -> String {
     let what = match &reply.body {
-        Body::Document(document) => protocol::errors(document.root())
-            .and_then(|errors| errors.errors.into_iter().next())
-            .map_or_else(
-                || format!("a document <{}>", document.root().name()),
-                |error| {
-                    format!(
-                        "{} \"{}\"",
-                        error.code.unwrap_or_default(),
-                        error.message.unwrap_or_default()
-                    )
-                },
-            ),
+        Body::Document(document) => reply.error().map_or_else(
+            || format!("a document <{}>", document.root().name()),
+            |error| {
+                format!(
+                    "{} \"{}\"",
+                    error.code.unwrap_or_default(),
+                    error.message.unwrap_or_default()
+                )
+            },
+        ),
         Body::Empty => "an empty body".to_owned(),
         Body::Unreadable { why } => format!("a body that is no XML: {why}"),
     };

@@ -10,7 +10,7 @@ use crate::call::{Auth, Call};
 use crate::check::Heard;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
-use crate::protocol::{self, Body, Reply, SignError};
+use crate::protocol::{self, Reply, SignError};
 
 /// So many sends that fail in a row mean that the endpoint is gone.
 pub(super) const GONE_AFTER: usize = 4;
@@ -227,17 +227,10 @@ enum Passing {
 
 /// Whether an answer says that the same call may fare better in a moment.
 fn passing(reply: &Reply) -> Passing {
-    let Body::Document(document) = &reply.body else {
-        return Passing::No;
-    };
     if reply.status < 500 {
         return Passing::No;
     }
-    let code = protocol::errors(document.root())
-        .and_then(|errors| errors.errors.into_iter().next())
-        .and_then(|error| error.code)
-        .unwrap_or_default();
-    match code {
+    match reply.error().and_then(|error| error.code).unwrap_or_default() {
         "RequestLimitExceeded" | "EC2ThrottledException" | "Throttling" => Passing::Throttled,
         "InternalError" | "InternalFailure" | "ServerInternal" | "Unavailable" | "ServiceUnavailable" => {
             Passing::Fault

@@ -106,10 +106,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     if reply.status == 200 && document.root().name() == "DescribeInstancesResponse" {
         return Ok(());
     }
-    let code = protocol::errors(document.root())
-        .and_then(|errors| errors.errors.into_iter().next())
-        .and_then(|error| error.code);
-    match code {
+    match reply.error().and_then(|error| error.code) {
         None => Err(PreflightError::NotEc2 {
             endpoint: name,
             answer,

@@ -348,8 +348,9 @@ impl Explorer<'_> {
             return self.tell_flaky(&whole, number, &lead, times, REPEATS + 1).await;
         }
         let mut least = whole.clone();
+        let first = lead.clone();
         last = last.min(least.steps.len());
-        self.shrink(&mut least, last, &lead).await;
+        self.shrink(&mut least, last, &mut lead).await;
         let purpose = format!(
             "Found by {} with seed {}, shrunk from {} steps to {}.",
             script_name(number),
@@ -357,7 +358,13 @@ impl Explorer<'_> {
             whole.steps.len(),
             least.steps.len()
         );
+        let name = if lead.clause() == first.clause() {
+            least.name.clone()
+        } else {
+            self.name_for(number, &lead)
+        };
         let least = Scenario {
+            name,
             clauses: vec![lead.clause().clone()],
             purpose,
             ..least
@@ -381,6 +388,9 @@ impl Explorer<'_> {
             }
         }
         self.take_note(&least.name, &lead, &played.findings);
+        if let (None, Some(place)) = (self.place_of(&first), self.place_of(&lead)) {
+            self.explain(&first, &[place]);
+        }
     }
 
     /// A name that no case has: one script may violate a clause in several ways.
@@ -420,10 +430,14 @@ impl Explorer<'_> {
         }
     }
 
-    /// Goes to simpler forms of the case as long as one shows the lead and the budget lasts.
-    async fn shrink(&mut self, least: &mut Scenario, mut last: usize, lead: &Fingerprint) {
+    /// Goes to simpler forms of the case as long as one shows the lead and the budget lasts. Where none does, a form
+    /// with fewer steps may show another of the findings that came with it: what came by itself, say, and was first
+    /// taken for the effect of a call before it. That is the better lead, if it is not told already.
+    async fn shrink(&mut self, least: &mut Scenario, mut last: usize, lead: &mut Fingerprint) {
         let mut budget = self.random.max_shrink_requests;
+        let mut beside = vec![lead.clone()];
         'simpler: loop {
+            let mut better = None;
             for form in shrink::simpler(least, last) {
                 if budget == 0 || *self.shared.interrupted.borrow() {
                     return;
@@ -434,10 +448,23 @@ impl Explorer<'_> {
                 if let Some(step) = shows(&played, lead) {
                     *least = form;
                     last = step;
+                    beside = prints(&played.findings);
                     continue 'simpler;
                 }
+                if better.is_none() && form.steps.len() < least.steps.len() {
+                    let (_, new) = self.sort(&played.findings);
+                    let is_beside = |print: &Fingerprint| beside.iter().any(|one| one.is_akin(print));
+                    better = new.into_iter().find(is_beside).map(|print| (form, print));
+                }
             }
-            return;
+            let Some((form, print)) = better else { return };
+            let (again, events) = self.play(&form, Care::Search).await;
+            budget = budget.saturating_sub(again.requests);
+            self.tell(events, true).await;
+            let Some(step) = shows(&again, &print) else { return };
+            last = step;
+            beside = prints(&again.findings);
+            (*least, *lead) = (form, print);
         }
     }
 

@@ -3,6 +3,8 @@
 //! Plain bytes and strings, no meaning. This is the lowest floor of the house and the only one the reference
 //! endpoint knows. Nothing here reads XML, forms or signatures.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// An HTTP request as it is sent: method, request target, headers in order, body.
@@ -32,7 +34,10 @@ pub struct Response {
 /// Header fields in order. Names keep their spelling and compare without regard to case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Headers(pub Vec<(String, String)>);
+pub struct Headers(pub Vec<(HeaderText, HeaderText)>);
+
+/// A name or a value of a header field. Most are the same in every message, and need not be copied into each.
+pub type HeaderText = Cow<'static, str>;
 
 impl Headers {
     /// The first value under this name, in any spelling of it.
@@ -40,18 +45,29 @@ impl Headers {
         self.0
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| value.as_ref())
     }
 
     /// Replaces every field of this name by one, or appends it.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.remove(name);
-        self.0.push((name.to_owned(), value.into()));
+        self.0.push((name.to_owned().into(), value.into().into()));
     }
 
     /// Removes every field of this name.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+    }
+}
+
+impl<N: Into<HeaderText>, V: Into<HeaderText>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        Headers(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
     }
 }
 

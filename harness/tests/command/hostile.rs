@@ -66,7 +66,10 @@ fn remember(seen: &Seen, request: &Request) {
 fn mirrored(request: &Request, mut answer: Response) -> Response {
     let all = all_of(request);
     for (name, value) in &request.headers.0 {
-        answer.headers.0.push((format!("x-was-{name}"), value.clone()));
+        answer
+            .headers
+            .0
+            .push((format!("x-was-{name}").into(), value.clone()));
     }
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     answer.body = match body.rfind("</") {

@@ -137,8 +137,7 @@ const FAULTS: &[Hidden] = &[
     Hidden {
         name: "a terminated instance that is stopped runs again after a while",
         clauses: &["STT-07"],
-        // The dry run is there because what came by itself is first blamed on the refusal before it.
-        least: "given a\nterminate a\nrest\nstop a\nstop DryRun=true\nrest",
+        least: "given a\nterminate a\nrest\nstop a\nrest",
         bend: |asked| {
             let answer = asked.pass();
             let is_heard =

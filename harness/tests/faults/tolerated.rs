@@ -488,7 +488,7 @@ const TOLERATED: &[Fault] = &[
                 response
                     .headers
                     .0
-                    .retain(|(name, _)| matches!(name.as_str(), "Date" | "Content-Type" | "Server"));
+                    .retain(|(name, _)| matches!(name.as_ref(), "Date" | "Content-Type" | "Server"));
             })
         },
     ),

@@ -10,7 +10,7 @@ use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
 use crate::model::{Acceptance, Active, Expectation, Id};
-use crate::protocol::reply::{self, Body, Reply};
+use crate::protocol::reply::{Body, Reply};
 
 impl Question<'_> {
     /// Judges a refusal. Returned is the reason it gives, if that is one that the contract knows here.
@@ -22,14 +22,9 @@ impl Question<'_> {
         answered: &mut Answered,
     ) -> Option<&'e Active<'c>> {
         answered.refused = (400..500).contains(&reply.status);
-        let (code, message) = match &reply.body {
-            Body::Document(document) => reply::errors(document.root())
-                .and_then(|errors| errors.errors.into_iter().next())
-                .map_or((None, None), |error| (error.code, error.message)),
-            Body::Empty | Body::Unreadable { .. } => (None, None),
-        };
-        let code = code.map(bare).unwrap_or_default();
-        let message = message.unwrap_or_default();
+        let error = reply.error().unwrap_or_default();
+        let code = error.code.map(bare).unwrap_or_default();
+        let message = error.message.unwrap_or_default();
         let observed = || {
             if code.is_empty() {
                 format!("{} with {}", reply.status, shape::body_in_words(&reply.body))

@@ -53,7 +53,7 @@ fn exchange(role: Role, sample: &Sample) -> Exchanged {
         },
         answer: Answer::Response {
             status: sample.status,
-            headers: Headers(headers.collect()),
+            headers: headers.collect(),
             body: Bytes::Text(sample.body.clone()),
         },
         at_ms: 0,

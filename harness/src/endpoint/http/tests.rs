@@ -19,7 +19,10 @@ fn post(host: &str) -> Request {
     Request {
         method: "POST".into(),
         target: "/".into(),
-        headers: Headers(vec![("Host".into(), host.into()), ("X-Odd".into(), "a".into())]),
+        headers: Headers(vec![
+            ("Host".into(), host.to_owned().into()),
+            ("X-Odd".into(), "a".into()),
+        ]),
         body: b"Action=StopInstances".to_vec(),
     }
 }

@@ -137,12 +137,18 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
     let mut met: Vec<&str> = Vec::with_capacity(16);
     for member in item.children() {
         let name = member.name();
+        let mut is_first = || {
+            let is_first = !met.contains(&name);
+            if is_first {
+                met.push(name);
+            }
+            is_first
+        };
         match name {
             "blockDeviceMapping" => {
                 let devices = member.children_named("item");
                 let volumes = devices.filter_map(|device| filled(device, &["ebs", "volumeId"]));
                 instance.volume_ids.extend(volumes);
-                continue;
             }
             "tagSet" => {
                 let text = |tag: Element<'_>, name| tag.child_text(name).unwrap_or_default().to_owned();
@@ -150,29 +156,23 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
                 instance
                     .tags
                     .extend(tags.map(|tag| (text(tag, "key"), text(tag, "value"))));
-                continue;
             }
-            _ if met.contains(&name) => continue,
-            _ => {}
-        }
-        match name {
-            "instanceId" => instance.id = text_of(member).to_owned(),
-            "instanceState" => instance.state = Some(read_state(member)),
-            "reason" => instance.reason = Some(text_of(member).to_owned()),
-            "stateReason" => instance.state_reason = read_state_reason(member),
-            "rootDeviceType" => instance.root_device_type = filled(member, &[]),
-            "instanceLifecycle" => instance.instance_lifecycle = filled(member, &[]),
-            "spotInstanceRequestId" => instance.spot_request_id = filled(member, &[]),
-            "ipAddress" => instance.public_ip = filled(member, &[]),
-            "privateIpAddress" => instance.private_ip = filled(member, &[]),
-            "placement" => instance.availability_zone = filled(member, &["availabilityZone"]),
-            "hibernationOptions" => {
+            "instanceId" if is_first() => instance.id = text_of(member).to_owned(),
+            "instanceState" if is_first() => instance.state = Some(read_state(member)),
+            "reason" if is_first() => instance.reason = Some(text_of(member).to_owned()),
+            "stateReason" if is_first() => instance.state_reason = read_state_reason(member),
+            "rootDeviceType" if is_first() => instance.root_device_type = filled(member, &[]),
+            "instanceLifecycle" if is_first() => instance.instance_lifecycle = filled(member, &[]),
+            "spotInstanceRequestId" if is_first() => instance.spot_request_id = filled(member, &[]),
+            "ipAddress" if is_first() => instance.public_ip = filled(member, &[]),
+            "privateIpAddress" if is_first() => instance.private_ip = filled(member, &[]),
+            "placement" if is_first() => instance.availability_zone = filled(member, &["availabilityZone"]),
+            "hibernationOptions" if is_first() => {
                 let configured = member.child_text("configured");
                 instance.hibernation_configured = configured.and_then(|text| text.parse().ok());
             }
-            _ => continue,
+            _ => {}
         }
-        met.push(name);
     }
     (!instance.id.is_empty()).then_some(instance)
 }

@@ -30,6 +30,31 @@ pub struct ErrorEntry<'a> {
 /// That is: its root is `Response`, or it has an error with a code where EC2 or its sisters put one. What differs
 /// from EC2's own envelope is told in the oddities.
 pub fn errors(root: Element<'_>) -> Option<Errors<'_>> {
+    let entries = entries(root)?;
+    let (mut oddities, mut remarks) = about_root(root);
+    let errors = entries
+        .into_iter()
+        .map(|entry| read_entry(entry, &mut oddities, &mut remarks))
+        .collect();
+    Some(Errors {
+        errors,
+        request_ids: root.children_named("RequestID").map(text_of).collect(),
+        oddities,
+        remarks,
+    })
+}
+
+/// The first error alone: what clients act on.
+pub fn first_error(root: Element<'_>) -> Option<ErrorEntry<'_>> {
+    let first = entries(root)?.into_iter().next()?;
+    Some(ErrorEntry {
+        code: first.child_text("Code"),
+        message: first.child_text("Message"),
+    })
+}
+
+/// The errors of an envelope, where they stand.
+fn entries(root: Element<'_>) -> Option<Vec<Element<'_>>> {
     let own_place: Vec<Element<'_>> = root
         .children_named("Errors")
         .flat_map(|errors| errors.children_named("Error"))
@@ -42,21 +67,10 @@ pub fn errors(root: Element<'_>) -> Option<Errors<'_>> {
     if root.name() != "Response" && !has_code(&own_place) && !has_code(&sister_place) {
         return None;
     }
-    let (mut oddities, mut remarks) = about_root(root);
-    let entries = if own_place.is_empty() {
+    Some(if own_place.is_empty() {
         sister_place
     } else {
         own_place
-    };
-    let errors = entries
-        .into_iter()
-        .map(|entry| read_entry(entry, &mut oddities, &mut remarks))
-        .collect();
-    Some(Errors {
-        errors,
-        request_ids: root.children_named("RequestID").map(text_of).collect(),
-        oddities,
-        remarks,
     })
 }
 
@@ -189,9 +203,7 @@ mod tests {
              Error has an unknown Type"
         );
         let sister = document(sister);
-        let code = errors(sister.root())
-            .and_then(|errors| errors.errors.into_iter().next())
-            .and_then(|error| error.code);
+        let code = first_error(sister.root()).and_then(|error| error.code);
         assert_eq!(code, Some("A"));
         assert_eq!(
             oddities("<Error><Code>A</Code><Message>b</Message><RequestId>1</RequestId></Error>"),

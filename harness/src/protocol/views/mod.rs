@@ -12,7 +12,7 @@ pub use described::{
     Image, Instance, SpotRequest, attribute_value, images, instance_statuses, instances, next_token,
     return_value, spot_requests,
 };
-pub use errors::{ErrorEntry, Errors, errors};
+pub use errors::{ErrorEntry, Errors, errors, first_error};
 
 use crate::protocol::xml::Element;
 

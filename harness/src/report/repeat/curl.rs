@@ -174,9 +174,9 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     const OF_CURL: &str = "application/x-www-form-urlencoded";
     let mut out = String::new();
     let mut told = None;
-    for (name, value) in &sent.headers {
+    for (name, value) in &sent.headers.0 {
         match name.to_ascii_lowercase().as_str() {
-            "content-type" => told = Some(value.as_str()),
+            "content-type" => told = Some(value.as_ref()),
             "host"
             | "content-length"
             | "authorization"

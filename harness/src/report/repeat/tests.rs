@@ -330,7 +330,7 @@ fn a_hostile_request_stays_in_its_quotes() {
     let evil = "'; touch /tmp/stopcheck-owned; echo '$(touch /tmp/stopcheck-owned)\x1b]0;x\x07";
     let mut act = sample::sent(1, Role::Act, sample::stop(&[evil]), 400, "");
     act.body = Bytes::Text(format!("InstanceId.1={evil}"));
-    act.headers.push(("X-Odd".into(), evil.into()));
+    act.headers.0.push(("X-Odd".into(), evil.into()));
     let sent = [act];
     let repeat = repeat(&story(&run, &[], &[], &sent), 1);
     let curl = repeat.curl.expect("curl can say it");
@@ -396,7 +396,7 @@ fn a_get_is_repeated_as_a_get() {
     let mut act = sample::sent(1, Role::Act, call, 200, "");
     act.method = "GET".into();
     act.target = format!("/?Action=StopInstances&InstanceId.1={A}");
-    act.headers.clear();
+    act.headers.0.clear();
     act.body = Bytes::Text(String::new());
     let sent = [act];
     let curl = repeat(&story(&run, &[], &[], &sent), 1)
