@@ -10,7 +10,7 @@ use crate::contract::{Confidence, Edition};
 use crate::endpoint::{Endpoint, Service};
 use crate::protocol::{Credentials, Keyring};
 use crate::reference::keys::{self, WellKnown};
-use crate::reference::{Config, Reference, Rules};
+use crate::reference::{Config, Layout, Reference, Rules};
 use crate::runner::{self, Launch, Options, WireOptions};
 
 /// The options of a run on the reference. Its clock is virtual, so patience costs nothing.
@@ -45,12 +45,18 @@ pub fn options(edition: Edition) -> Options {
 
 /// The embedded reference, a fresh one for each case.
 pub fn endpoint(region: &str, edition: Edition) -> Endpoint {
+    endpoint_in(region, edition, Layout::default())
+}
+
+/// The same, with its answers laid out in one of two ways.
+pub fn endpoint_in(region: &str, edition: Edition, layout: Layout) -> Endpoint {
     let region = region.to_owned();
     Endpoint::trusting(Arc::new(move |case: &str| -> Service {
         let reference = Arc::new(Reference::new(Config {
             seed: runner::seed_of(case),
             region: region.clone(),
             rules: rules(edition),
+            layout,
             ..Config::default()
         }));
         let trusting = Arc::clone(&reference);

@@ -2,7 +2,7 @@
 //!
 //! The floors, imports going down only: facts (`wire`, `verdict`, `contract`, `call`, `journal`), mind (`protocol`,
 //! `plan`, `model`, `check`; and `reference`, the second witness, which knows `wire` alone), hands (`endpoint`,
-//! `report`), conduct (`runner`, `fuzzing`, `embedded`, `replay`, `cli`).
+//! `report`), conduct (`runner`, `embedded`, `selfcheck`, `fuzzing`, `replay`, `cli`).
 
 pub mod call;
 pub mod check;
@@ -19,5 +19,6 @@ pub mod reference;
 pub mod replay;
 pub mod report;
 pub mod runner;
+pub mod selfcheck;
 pub mod verdict;
 pub mod wire;

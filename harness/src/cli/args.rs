@@ -51,6 +51,8 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Serve the reference on a port, for clients and for a look at it
     Serve(ServeArgs),
+    /// Prove that a red run is possible: plant faults in the reference and find each of them
+    Selfcheck(SelfcheckArgs),
     /// Judge recorded runs again; nothing is sent
     Judge(JudgeArgs),
     /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
@@ -223,6 +225,10 @@ pub(super) struct ListArgs {
     #[arg(long)]
     pub(super) clauses: bool,
 
+    /// The faults that can be planted in the reference
+    #[arg(long, conflicts_with_all = ["clauses", "coverage"])]
+    pub(super) faults: bool,
+
     /// What the coverage phase combines; with a journal, which combinations that run reached
     #[arg(long, conflicts_with = "clauses")]
     pub(super) coverage: bool,
@@ -282,6 +288,37 @@ pub(super) struct ServeArgs {
     /// Refuse every Nth state-changing call as throttled
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub(super) throttle_every: Option<u32>,
+
+    /// Get this wrong, as some emulator might (`stopcheck list --faults` names what there is)
+    #[arg(long, value_name = "NAME", conflicts_with = "throttle_every")]
+    pub(super) fault: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SelfcheckArgs {
+    /// Plant these faults only, and leave out the ablation of the contract
+    #[arg(long = "fault", value_name = "NAME")]
+    pub(super) faults: Vec<String>,
+
+    /// Random scripts that each fault is played with at most
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub(super) scripts: u64,
+
+    /// The seed of the random scripts
+    #[arg(long, value_name = "SEED", default_value_t = DEFAULT_SEED)]
+    pub(super) seed: u64,
+
+    /// Write the proof as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+
+    /// Compare the matrix of faults with this file; a difference fails
+    #[arg(long, value_name = "FILE", conflicts_with = "faults")]
+    pub(super) golden: Option<PathBuf>,
+
+    /// Write the matrix to the file of --golden instead
+    #[arg(long, requires = "golden")]
+    pub(super) bless: bool,
 }
 
 #[derive(Debug, Args)]

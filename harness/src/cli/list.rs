@@ -16,10 +16,16 @@ use crate::plan;
 use crate::plan::coverage::{self, Ended};
 use crate::report::list::Listed;
 use crate::report::{self, exit, form, list};
+use crate::selfcheck;
 
 pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     if args.coverage {
         return list_coverage(args);
+    }
+    if args.faults {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let written = selfcheck::write_catalogue(&mut out);
+        return told(written.and_then(|()| out.flush()));
     }
     let contract = contract_with(
         &args.scenarios,

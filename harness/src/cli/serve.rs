@@ -1,16 +1,17 @@
 //! `stopcheck serve`: the reference on a port.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use super::args::ServeArgs;
 use super::error::CliError;
 use super::keys::variable;
 use super::run::wait_for_signal;
+use super::selfcheck;
 use crate::embedded;
-use crate::endpoint::{self, Handler};
-use crate::reference::{Config, Key, Layout, Reference, Throttle, keys};
+use crate::endpoint;
+use crate::reference::{Config, Key, Layout, Throttle, keys};
 use crate::report::exit;
+use crate::selfcheck::emulator;
 
 pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
     let address = std::net::SocketAddr::new(args.bind, args.port);
@@ -34,8 +35,11 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
         ..Config::default()
     };
     config.keys.extend(own_key());
-    let reference = Reference::new(config);
-    let handler: Handler = Arc::new(move |request, now_ms| reference.handle(request, now_ms));
+    let bend = match &args.fault {
+        Some(name) => selfcheck::named(name)?.bend,
+        None => emulator::straight,
+    };
+    let handler = emulator::handler(config, bend);
     announce(&address, &args.region)?;
     endpoint::serve(listener, handler, wait_for_signal())
         .await

@@ -5,8 +5,9 @@ use stopcheck::reference::Layout;
 use stopcheck::verdict::Verdict;
 use stopcheck::wire::Response;
 
-use crate::mock::{Asked, Bend, code_of, drop_param};
-use crate::{mock, play};
+use stopcheck::selfcheck::emulator::{self as mock, Asked, Bend, code_of, drop_param};
+
+use crate::play;
 
 /// A fault, the coverage cases that are played, and clauses that fail among them.
 struct Combined {

@@ -4,17 +4,9 @@
 //! raise besides. A clause that decides a run and that no fault trips is a check that cannot fail, and fails here.
 
 mod coverage;
-mod dry_runs;
-mod kinds;
-mod mock;
 mod pristine;
 mod random;
 mod relations;
-mod requests;
-mod shapes;
-mod sights;
-mod signatures;
-mod states;
 mod tolerated;
 mod wire;
 
@@ -32,53 +24,7 @@ use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
 use tokio::sync::{mpsc, watch};
 
-use mock::Bend;
-
-/// One thing that an emulator's author got wrong.
-pub(crate) struct Fault {
-    /// What it is.
-    name: &'static str,
-    /// The edition it is planted in.
-    edition: Edition,
-    /// The cases to play, as patterns.
-    cases: &'static [&'static str],
-    /// Every clause that fails, and no other.
-    fails: &'static [&'static str],
-    /// Clauses that warn, among others.
-    warns: &'static [&'static str],
-    bend: Bend,
-}
-
-/// A fault that fails these clauses.
-pub(crate) const fn fault(
-    name: &'static str,
-    cases: &'static [&'static str],
-    fails: &'static [&'static str],
-    bend: Bend,
-) -> Fault {
-    Fault {
-        name,
-        edition: Edition::Current,
-        cases,
-        fails,
-        warns: &[],
-        bend,
-    }
-}
-
-impl Fault {
-    /// The same fault, warned of under these clauses besides.
-    pub(crate) const fn warns(mut self, clauses: &'static [&'static str]) -> Self {
-        self.warns = clauses;
-        self
-    }
-
-    /// The same fault, in the service as it was in 2017.
-    pub(crate) const fn in_2017(mut self) -> Self {
-        self.edition = Edition::October2017;
-        self
-    }
-}
+use stopcheck::selfcheck::{self, Fault, emulator as mock};
 
 /// Everything that a run told.
 pub(crate) struct Run {
@@ -254,19 +200,9 @@ impl Run {
     }
 }
 
+/// The faults that named cases show.
 fn table() -> impl Iterator<Item = &'static Fault> {
-    [
-        shapes::FAULTS,
-        requests::FAULTS,
-        signatures::FAULTS,
-        states::FAULTS,
-        dry_runs::FAULTS,
-        kinds::FAULTS,
-        sights::FAULTS,
-        relations::FAULTS,
-    ]
-    .into_iter()
-    .flatten()
+    selfcheck::all().filter(|fault| !fault.cases.is_empty())
 }
 
 /// Plants each fault and compares what is found with its row. All rows are tried before the first failure is told.
@@ -283,7 +219,7 @@ pub(crate) fn plant(faults: &[Fault]) {
             complaints += &format!(
                 "\n{}\n  expected {expected:?} and warnings {:?}\n  failed   {failed:?}\n  warned   {warned:?}\n  \
                  unknown  {:?}\n  unjudged {:?}{}{}",
-                fault.name,
+                fault.what,
                 fault.warns,
                 run.clauses(Verdict::Inconclusive),
                 run.unjudged,
@@ -293,6 +229,51 @@ pub(crate) fn plant(faults: &[Fault]) {
         }
     }
     assert!(complaints.is_empty(), "{complaints}");
+}
+
+fn plant_chapter(about: &str) {
+    let chapter = selfcheck::CHAPTERS.iter().find(|chapter| chapter.about == about);
+    plant(chapter.expect("the catalogue has this chapter").faults);
+}
+
+#[test]
+fn answers_in_the_wrong_form_are_found() {
+    plant_chapter("answers in the wrong form");
+}
+
+#[test]
+fn requests_that_are_read_wrongly_are_found() {
+    plant_chapter("requests read wrongly");
+}
+
+#[test]
+fn callers_who_are_judged_wrongly_are_found() {
+    plant_chapter("callers judged wrongly");
+}
+
+#[test]
+fn states_that_are_handled_wrongly_are_found() {
+    plant_chapter("states handled wrongly");
+}
+
+#[test]
+fn dry_runs_and_forced_stops_that_do_the_wrong_thing_are_found() {
+    plant_chapter("dry runs and forced stops");
+}
+
+#[test]
+fn instances_of_other_kinds_that_are_treated_like_any_are_found() {
+    plant_chapter("instances of other kinds");
+}
+
+#[test]
+fn descriptions_that_do_not_fit_the_answer_are_found() {
+    plant_chapter("descriptions that do not fit");
+}
+
+#[test]
+fn each_relation_sees_its_fault_alone() {
+    plant_chapter("calls that mean the same, answered differently");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::reference::{Config, Layout, Reference, Throttle};
 use stopcheck::runner;
 
-use crate::{mock, play};
+use stopcheck::selfcheck::emulator as mock;
+
+use crate::play;
 
 fn finds_nothing(edition: Edition, layout: Layout, workers: usize) {
     let endpoint = || mock::endpoint(edition, layout, mock::straight);

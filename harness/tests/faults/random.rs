@@ -13,17 +13,8 @@ use stopcheck::runner::{self, Options};
 use stopcheck::verdict::{Outcome, Verdict};
 use tokio::sync::{mpsc, watch};
 
-use crate::mock::{self, Asked, Bend, code_of};
 use crate::{contract_of, options};
-
-/// A fault, what it is found to violate, and the least script that shows it.
-struct Hidden {
-    name: &'static str,
-    /// Any of these clauses is rightly named.
-    clauses: &'static [&'static str],
-    least: &'static str,
-    bend: Bend,
-}
+use stopcheck::selfcheck::{self, emulator as mock};
 
 /// The most steps that may be needed to find a fault.
 const STEPS: u64 = 20_000;
@@ -34,196 +25,33 @@ const LONGEST: u64 = 64 + 11 + 1;
 /// So many scripts are never more steps than that.
 const SCRIPTS: u64 = STEPS / LONGEST;
 
-const FAULTS: &[Hidden] = &[
-    Hidden {
-        name: "the second stop of the same instance answers with an empty list",
-        clauses: &["RSP-05"],
-        least: "given a\nstop a\nstop a",
-        bend: |asked| {
-            let ids = asked.ids();
-            let again = ids.iter().any(|id| asked.recall(id).is_some());
-            asked.success(|answer| {
-                if again {
-                    *answer = asked.stopped(&[]);
-                }
-                ids.iter().for_each(|id| asked.remember(id, "stopped"));
-            })
-        },
-    },
-    Hidden {
-        name: "in a batch with a stopped instance, the running ones are answered as if they ran on",
-        clauses: &["STT-01"],
-        least: "given a, b\nstop a\nrest\nstop a b",
-        bend: |asked| {
-            asked.success_text(|text| {
-                let is_mixed = previous(&text, "running") && previous(&text, "stopped");
-                if is_mixed { as_running(&text) } else { text }
-            })
-        },
-    },
-    Hidden {
-        name: "ten instances are too many for one answer",
-        clauses: &["RSP-05"],
-        least: "given a, b, c, d, e, f, g, h, i\nstop i a b c d e f g h i",
-        bend: |asked| {
-            asked.success(|answer| {
-                if asked.ids().len() >= 10 {
-                    *answer = asked.stopped(&[]);
-                }
-            })
-        },
-    },
-    Hidden {
-        name: "an id that is given twice empties the list of the answer",
-        clauses: &["RSP-05"],
-        least: "given a\nstop a a",
-        bend: |asked| {
-            let mut ids = asked.ids();
-            ids.sort();
-            ids.dedup();
-            asked.success(|answer| {
-                if ids.len() < asked.ids().len() {
-                    *answer = asked.stopped(&[]);
-                }
-            })
-        },
-    },
-    Hidden {
-        name: "an instance that was stopped and started is answered as if it ran on",
-        clauses: &["STT-01"],
-        least: "given a\nstop a\nrest\nstart a\nstop a",
-        bend: |asked| {
-            let ids = asked.ids();
-            let was_started = ids.iter().any(|id| asked.recall(id).is_some());
-            if asked.action() == "StartInstances" {
-                let rests: Vec<&String> = ids.iter().filter(|id| asked.state_of(id) == "stopped").collect();
-                let answer = asked.pass();
-                if answer.status == 200 {
-                    rests.iter().for_each(|id| asked.remember(id, "started"));
-                }
-                return answer;
-            }
-            asked.success_text(|text| if was_started { as_running(&text) } else { text })
-        },
-    },
-    Hidden {
-        name: "a forced stop is answered as if nothing happened while two instances run",
-        clauses: &["STT-01"],
-        least: "given a, b\nstop a Force=true",
-        bend: |asked| {
-            let two_run = asked.is_set("Force") && running(asked) >= 2;
-            asked.success_text(|text| if two_run { as_running(&text) } else { text })
-        },
-    },
-    Hidden {
-        name: "a dry run stops, once a call was refused",
-        clauses: &["DRY-04"],
-        least: "given a\nstop\nstop a DryRun=true",
-        bend: |asked| {
-            let answer = asked.pass();
-            if !asked.stops() {
-                return answer;
-            }
-            match code_of(&answer).as_deref() {
-                Some("DryRunOperation") if asked.recall("refused").is_some() => {
-                    asked.stop_secretly(&asked.ids());
-                }
-                Some("DryRunOperation") | None => {}
-                Some(_) => asked.remember("refused", "once"),
-            }
-            answer
-        },
-    },
-    Hidden {
-        name: "a terminated instance that is stopped runs again after a while",
-        clauses: &["STT-07"],
-        least: "given a\nterminate a\nrest\nstop a\nrest",
-        bend: |asked| {
-            let answer = asked.pass();
-            let is_heard =
-                answer.status == 200 || code_of(&answer).as_deref() == Some("IncorrectInstanceState");
-            if asked.stops() && is_heard {
-                for id in asked.ids() {
-                    if asked.state_of(&id) == "terminated" && asked.recall(&id).is_none() {
-                        asked.remember(&id, &(asked.now_ms + 3_000).to_string());
-                    }
-                }
-            }
-            if asked.action() != "DescribeInstances" {
-                return answer;
-            }
-            mock::with_text(answer, |text| revived(asked, &text))
-        },
-    },
-    Hidden {
-        name: "a forced stop gets past a protection that was lifted and set again",
-        clauses: &["PRO-01"],
-        least: "given a\nprotect a\nunprotect a\nprotect a\nstop a Force=true",
-        bend: |asked| {
-            let answer = asked.pass();
-            if asked.get("Attribute") == Some("disableApiStop") && answer.status == 200 {
-                let id = asked.get("InstanceId").unwrap_or_default();
-                match (asked.recall(id).as_deref(), asked.is_set("Value")) {
-                    (None, true) => asked.remember(id, "set"),
-                    (Some("set"), false) => asked.remember(id, "lifted"),
-                    (Some("lifted"), true) => asked.remember(id, "set again"),
-                    (_, _) => {}
-                }
-            }
-            let ids = asked.ids();
-            let again = ids
-                .iter()
-                .all(|id| asked.recall(id).as_deref() == Some("set again"));
-            let is_refused = code_of(&answer).as_deref() == Some("OperationNotPermitted");
-            if asked.stops() && asked.is_set("Force") && again && is_refused {
-                let items: Vec<(String, &str, &str)> =
-                    ids.into_iter().map(|id| (id, "running", "stopping")).collect();
-                return asked.stopped(&items);
-            }
-            answer
-        },
-    },
+/// The faults that only a sequence shows, with the least script that does.
+const FAULTS: &[(&str, &str)] = &[
+    ("second-stop-empty-list", "given a\nstop a\nstop a"),
+    ("mixed-batch-as-if-running", "given a, b\nstop a\nrest\nstop a b"),
+    (
+        "ten-instances-empty-list",
+        "given a, b, c, d, e, f, g, h, i\nstop i a b c d e f g h i",
+    ),
+    ("repeated-id-empty-list", "given a\nstop a a"),
+    (
+        "restarted-as-if-running",
+        "given a\nstop a\nrest\nstart a\nstop a",
+    ),
+    (
+        "force-without-effect-while-two-run",
+        "given a, b\nstop a Force=true",
+    ),
+    ("dry-run-stops-after-refusal", "given a\nstop\nstop a DryRun=true"),
+    (
+        "stopped-terminated-revives",
+        "given a\nterminate a\nrest\nstop a\nrest",
+    ),
+    (
+        "force-passes-reset-protection",
+        "given a\nprotect a\nunprotect a\nprotect a\nstop a Force=true",
+    ),
 ];
-
-/// Whether an answer says of an instance that it was in this state before.
-fn previous(text: &str, state: &str) -> bool {
-    let mut states = text.split("<previousState>").skip(1);
-    states.any(|part| {
-        part.split("</previousState>")
-            .next()
-            .is_some_and(|inner| inner.contains(&format!("<name>{state}</name>")))
-    })
-}
-
-/// An answer in which no instance is on its way.
-fn as_running(text: &str) -> String {
-    text.replace(&mock::state("stopping"), &mock::state("running"))
-}
-
-/// How many instances run.
-fn running(asked: &Asked<'_>) -> usize {
-    let answer = asked.secretly("DescribeInstances", [("MaxResults", "100")]);
-    String::from_utf8_lossy(&answer.body)
-        .matches("<name>running</name>")
-        .count()
-}
-
-/// A description in which instances whose time has come run again.
-fn revived(asked: &Asked<'_>, text: &str) -> String {
-    let mut parts = text.split("<instanceId>");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let id = part.split('<').next().unwrap_or_default();
-        let comes_at: Option<u64> = asked.recall(id).and_then(|at| at.parse().ok());
-        out.push_str("<instanceId>");
-        if comes_at.is_some_and(|at| at <= asked.now_ms) {
-            out.push_str(&part.replacen(&mock::state("terminated"), &mock::state("running"), 1));
-        } else {
-            out.push_str(part);
-        }
-    }
-    out
-}
 
 /// When a run is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -430,18 +258,19 @@ fn scripts_find_nothing_in_the_reference() {
 #[test]
 fn faults_of_sequences_are_found_by_scripts_alone_and_told_in_their_least_form() {
     let mut complaints = String::new();
-    for fault in FAULTS {
-        let endpoint = mock::endpoint(Edition::Current, Layout::default(), fault.bend);
-        let told = explore(Edition::Current, silent(endpoint, SEEDS[0]), SCRIPTS, Until::Told);
+    for (name, least) in FAULTS {
+        let fault = selfcheck::named(name).expect("the catalogue has this fault");
+        let endpoint = mock::endpoint(fault.edition, Layout::default(), fault.bend);
+        let told = explore(fault.edition, silent(endpoint, SEEDS[0]), SCRIPTS, Until::Told);
         let first = told.cases.first();
         let is_right = first.is_some_and(|(case, clauses)| {
             clauses
                 .iter()
-                .any(|clause| fault.clauses.contains(&clause.as_str()))
-                && words(case) == fault.least
+                .any(|clause| fault.fails.contains(&clause.as_str()))
+                && words(case) == *least
         });
         if !is_right {
-            complaints += &format!("\n{}\n{}", fault.name, told.in_words());
+            complaints += &format!("\n{}\n{}", fault.what, told.in_words());
         }
     }
     assert!(complaints.is_empty(), "{complaints}");
@@ -463,7 +292,9 @@ fn what_does_not_come_every_time_is_flaky_and_no_failure() {
             let stops = String::from_utf8_lossy(&request.body).contains("Action=StopInstances");
             let answer = reference.handle(request, now_ms);
             if is_bad && stops && answer.status == 200 {
-                return mock::with_text(answer, |text| as_running(&text));
+                return mock::with_text(answer, |text| {
+                    text.replace(&mock::state("stopping"), &mock::state("running"))
+                });
             }
             answer
         })

@@ -1,151 +1,15 @@
-//! Calls that mean the same and are answered differently. Each answer by itself is one that the contract allows, so
-//! that only the relation sees the fault.
+//! Calls that mean the same and may be answered differently all the same: no relation complains.
 
 use stopcheck::contract::Edition;
 use stopcheck::reference::Layout;
-use stopcheck::wire::Response;
+use stopcheck::selfcheck::emulator::{self as mock, Bend, set_param, state};
 
-use crate::mock::{self, Asked, Bend, code_of, set_param, state};
-use crate::{Fault, fault, plant, play};
+use crate::play;
 
 /// The clauses that only these cases can find violated by endpoints whose single answers are allowed.
 const PROMISES: &[&str] = &[
     "REQ-02", "REQ-11", "REQ-19", "REQ-26", "REQ-27", "FRC-01", "HIB-06", "IDM-11", "IDM-12",
 ];
-
-pub(crate) const FAULTS: &[Fault] = &[
-    fault(
-        "a dry run by GET does not look for the instance",
-        &["relation/get"],
-        &["REQ-02"],
-        |asked| blind_if(asked, asked.request.method == "GET"),
-    ),
-    fault(
-        "a dry run is answered as soon as it is read, whatever ids come after it",
-        &["relation/parameter-order"],
-        &[],
-        |asked| {
-            let at = |name: &str| asked.params.iter().position(|(key, _)| key.starts_with(name));
-            blind_if(asked, at("DryRun") < at("InstanceId"))
-        },
-    )
-    .warns(&["REQ-11"]),
-    fault(
-        "an id that came percent-encoded is not looked up by a dry run",
-        &["relation/percent-encoding"],
-        &[],
-        |asked| {
-            let body = String::from_utf8_lossy(&asked.request.body);
-            blind_if(asked, body.contains("%69%2D") || body.contains("%69%2d"))
-        },
-    )
-    .warns(&["REQ-26"]),
-    fault(
-        "with DryRun=false ids are read in another way",
-        &["relation/explicit-false"],
-        &["REQ-19"],
-        |asked| other_border_if(asked, asked.get("DryRun") == Some("false")),
-    ),
-    fault(
-        "Force=false has a dry run forget to look at the state",
-        &["relation/explicit-false"],
-        &["REQ-19", "FRC-01"],
-        |asked| blind_if(asked, asked.get("Force") == Some("false")),
-    ),
-    fault(
-        "Hibernate=false has a dry run forget to look for the instance",
-        &["relation/hibernate-false"],
-        &["HIB-06"],
-        |asked| blind_if(asked, asked.get("Hibernate") == Some("false")),
-    ),
-    fault(
-        "a dry run looks for the first instance alone",
-        &["relation/id-order"],
-        &[],
-        |asked| {
-            let first_is_there = asked
-                .ids()
-                .first()
-                .is_some_and(|id| !asked.state_of(id).is_empty());
-            blind_if(asked, first_is_there)
-        },
-    )
-    .warns(&["REQ-27"]),
-    fault(
-        "the ids of a batch are read in another way than a single one",
-        &["relation/batch"],
-        &[],
-        |asked| other_border_if(asked, asked.ids().len() > 1),
-    )
-    .warns(&["IDM-11"]),
-    fault(
-        "an id that was once in a dry run is remembered",
-        &["relation/dry-run-between"],
-        &["DRY-04"],
-        |asked| {
-            let id = asked.ids().concat();
-            let known = asked.recall(&id).is_some();
-            if asked.stops() && asked.is_set("DryRun") {
-                asked.remember(&id, "seen");
-            }
-            other_border_if(asked, known)
-        },
-    ),
-    fault(
-        "an id that was refused twice is refused for something else",
-        &["relation/repeat"],
-        &[],
-        |asked| {
-            let id = asked.ids().concat();
-            let times = asked.recall(&id).unwrap_or_default();
-            if asked.stops() {
-                asked.remember(&id, &format!("{times}|"));
-            }
-            other_border_if(asked, times.len() >= 2)
-        },
-    )
-    .warns(&["IDM-12"]),
-];
-
-/// The answer; to a dry run that would be refused for its ids, under a circumstance, the one to a good dry run.
-fn blind_if(asked: &Asked<'_>, circumstance: bool) -> Response {
-    let answer = asked.pass();
-    let refused = matches!(
-        code_of(&answer).as_deref(),
-        Some("InvalidInstanceID.NotFound" | "IncorrectInstanceState")
-    );
-    if circumstance && refused && asked.stops() && asked.is_set("DryRun") {
-        let message = "Request would have succeeded, but DryRun flag is set.";
-        return asked.refuse(412, "DryRunOperation", message);
-    }
-    answer
-}
-
-/// The answer; to an id on the border between malformed and unknown, under a circumstance, with the other of the two
-/// codes.
-fn other_border_if(asked: &Asked<'_>, circumstance: bool) -> Response {
-    const BORDER: &str = "i-ffffff";
-    let answer = asked.pass();
-    if !circumstance || !asked.stops() || !asked.ids().iter().any(|id| id == BORDER) {
-        return answer;
-    }
-    match code_of(&answer).as_deref() {
-        Some("InvalidInstanceID.Malformed") => {
-            let message = format!("The instance ID '{BORDER}' does not exist");
-            asked.refuse(400, "InvalidInstanceID.NotFound", &message)
-        }
-        Some("InvalidInstanceID.NotFound") => {
-            let message = format!("Invalid id: \"{BORDER}\"");
-            asked.refuse(400, "InvalidInstanceID.Malformed", &message)
-        }
-        _ => answer,
-    }
-}
-
-#[test]
-fn each_fault_is_seen_by_its_relation_alone() {
-    plant(FAULTS);
-}
 
 /// Nothing is found under a promise of the relations, not even that it could not be told.
 #[track_caller]

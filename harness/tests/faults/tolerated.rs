@@ -14,14 +14,17 @@ use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
 use stopcheck::wire::Response;
 
-use crate::mock::{self, Asked, code_of, replace_between, set_param, state};
-use crate::{Fault, fault, plant, play, play_plan};
+use stopcheck::selfcheck::emulator::{self as mock, Asked, code_of, replace_between, set_param, state};
+use stopcheck::selfcheck::{Fault, fault};
+
+use crate::{plant, play, play_plan};
 
 const STOP: &[&str] = &["stop/running"];
 const UNSIGNED: &[&str] = &["auth/unsigned"];
 
 const TOLERATED: &[Fault] = &[
     fault(
+        "tolerated",
         "OQ-01: no ids is an invalid combination",
         &["id/none"],
         &[],
@@ -32,6 +35,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-02: an empty id is a missing parameter",
         &["id/empty"],
         &[],
@@ -46,6 +50,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-03: any odd index is read as an index",
         &["request/odd-index"],
         &[],
@@ -63,24 +68,28 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-03: an odd index is an unknown parameter",
         &["request/odd-index"],
         &[],
         |asked| odd_index(asked, "UnknownParameter"),
     ),
     fault(
+        "tolerated",
         "OQ-03: an odd index is a missing parameter",
         &["request/odd-index"],
         &[],
         |asked| odd_index(asked, "MissingParameter"),
     ),
     fault(
+        "tolerated",
         "OQ-03: an odd index is not found",
         &["request/odd-index"],
         &[],
         |asked| odd_index(asked, "InvalidInstanceID.NotFound"),
     ),
     fault(
+        "tolerated",
         "OQ-03: an id in upper case is that id",
         &["id/upper-case"],
         &[],
@@ -95,6 +104,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-03: an id in upper case is malformed",
         &["id/upper-case"],
         &[],
@@ -105,6 +115,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-03: a padded id is malformed",
         &["id/padded", "id/border"],
         &[],
@@ -115,6 +126,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-04: no version is today's",
         &["request/missing-version"],
         &[],
@@ -127,6 +139,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-04: no version is the oldest",
         &["request/missing-version"],
         &[],
@@ -139,6 +152,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-04: no version is none that exists",
         &["request/missing-version"],
         &[],
@@ -149,18 +163,21 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-04: no action is a missing parameter",
         &["request/missing-action"],
         &[],
         |asked| no_action(asked, "MissingParameter"),
     ),
     fault(
+        "tolerated",
         "OQ-04: no action is an invalid one",
         &["request/missing-action"],
         &[],
         |asked| no_action(asked, "InvalidAction"),
     ),
     fault(
+        "tolerated",
         "OQ-05: a dry run ends before anything is looked at",
         &["dry-run/*"],
         &[],
@@ -176,6 +193,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-05: a dry run ends after everything was looked at",
         &["dry-run/stopped-and-terminated"],
         &[],
@@ -188,6 +206,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-05: of two faults the state is named",
         &["id/malformed-and-unknown"],
         &[],
@@ -207,6 +226,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-05: of two faults the existence is named",
         &["id/malformed-and-unknown"],
         &[],
@@ -222,6 +242,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-06: a stopped instance is stopping again",
         &["stop/stopped", "batch/three-of-mixed-states"],
         &[],
@@ -234,6 +255,7 @@ const TOLERATED: &[Fault] = &[
     )
     .warns(&["STT-05"]),
     fault(
+        "tolerated",
         "OQ-06: a stopped instance is in the wrong state",
         &["stop/stopped", "batch/three-of-mixed-states"],
         &[],
@@ -247,18 +269,21 @@ const TOLERATED: &[Fault] = &[
     )
     .warns(&["STT-05"]),
     fault(
+        "tolerated",
         "OQ-07: an odd boolean is false",
         &["request/odd-booleans"],
         &[],
         |asked| odd_boolean(asked, "false"),
     ),
     fault(
+        "tolerated",
         "OQ-07: an odd boolean is true",
         &["request/odd-booleans"],
         &[],
         |asked| odd_boolean(asked, "true"),
     ),
     fault(
+        "tolerated",
         "OQ-08: no more than fifty ids",
         &["batch/hundred-unknown"],
         &[],
@@ -271,6 +296,7 @@ const TOLERATED: &[Fault] = &[
     )
     .warns(&["REQ-24"]),
     fault(
+        "tolerated",
         "OQ-09: an id given twice is answered twice",
         &["batch/repeated-id"],
         &[],
@@ -288,6 +314,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-09: an id given twice is refused",
         &["batch/repeated-id"],
         &[],
@@ -299,6 +326,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-10: an instance that restarts is refused",
         &["stop/restarting"],
         &[],
@@ -310,6 +338,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-11: Force and Hibernate do not go together",
         &["hibernate/and-force"],
         &[],
@@ -325,6 +354,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-11: Force and Hibernate are not supported together",
         &["hibernate/and-force"],
         &[],
@@ -340,6 +370,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-12: a cancelled Spot request is no hindrance",
         &["spot/cancelled"],
         &[],
@@ -353,6 +384,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-12: a cancelled Spot request is in the wrong state",
         &["spot/cancelled"],
         &[],
@@ -363,6 +395,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "OQ-13: a Spot Instance of 2017 is in the wrong state",
         &["spot/none-in-2017"],
         &[],
@@ -373,52 +406,71 @@ const TOLERATED: &[Fault] = &[
         },
     )
     .in_2017(),
-    fault("OQ-15: who does not sign lacks a token", UNSIGNED, &[], |asked| {
-        stranger(asked, 403, "MissingAuthenticationToken")
-    }),
-    fault("OQ-15: who does not sign fails", UNSIGNED, &[], |asked| {
-        stranger(asked, 401, "AuthFailure")
-    }),
-    fault("OQ-15: who does not sign is incomplete", UNSIGNED, &[], |asked| {
-        stranger(asked, 400, "IncompleteSignature")
-    }),
     fault(
+        "tolerated",
+        "OQ-15: who does not sign lacks a token",
+        UNSIGNED,
+        &[],
+        |asked| stranger(asked, 403, "MissingAuthenticationToken"),
+    ),
+    fault(
+        "tolerated",
+        "OQ-15: who does not sign fails",
+        UNSIGNED,
+        &[],
+        |asked| stranger(asked, 401, "AuthFailure"),
+    ),
+    fault(
+        "tolerated",
+        "OQ-15: who does not sign is incomplete",
+        UNSIGNED,
+        &[],
+        |asked| stranger(asked, 400, "IncompleteSignature"),
+    ),
+    fault(
+        "tolerated",
         "OQ-16: a wrong signature fails",
         &["auth/wrong-signature"],
         &[],
         |asked| stranger(asked, 401, "AuthFailure"),
     ),
     fault(
+        "tolerated",
         "OQ-16: a wrong signature does not match",
         &["auth/wrong-signature"],
         &[],
         |asked| stranger(asked, 403, "SignatureDoesNotMatch"),
     ),
     fault(
+        "tolerated",
         "R37: a stale signature fails",
         &["auth/stale-signature"],
         &[],
         |asked| stranger(asked, 401, "AuthFailure"),
     ),
     fault(
+        "tolerated",
         "AUT-06: an unknown key is an invalid token",
         &["auth/unknown-key"],
         &[],
         |asked| stranger(asked, 403, "InvalidClientTokenId"),
     ),
     fault(
+        "tolerated",
         "OQ-18: an unknown version is 404",
         &["request/unknown-version"],
         &[],
         |asked| asked.refusal(|response| response.status = 404),
     ),
     fault(
+        "tolerated",
         "OQ-20: white space stands anywhere",
         &["stop/running", "batch/two"],
         &[],
         |asked| asked.success_text(|text| text.replace("><", ">\r\n\t<") + "\n\n"),
     ),
     fault(
+        "tolerated",
         "OQ-21: descriptions lag by half a minute",
         &["stop/running", "stop/keeps-identity"],
         &[],
@@ -444,6 +496,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "purged: a terminated instance is gone for good",
         &["stop/terminated"],
         &[],
@@ -461,6 +514,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "HIB-04: every hibernation comes too soon",
         &["hibernate/configured"],
         &[],
@@ -474,12 +528,14 @@ const TOLERATED: &[Fault] = &[
     ),
     // --- other years, and what Amazon says may change ---
     fault(
+        "tolerated",
         "R14: an error has no headers but the date",
         &["dry-run/valid", "id/unknown"],
         &[],
         |asked| asked.refusal(|response| response.headers.0.retain(|(name, _)| name == "Date")),
     ),
     fault(
+        "tolerated",
         "R04: a success has the headers of 2016",
         &["stop/running"],
         &[],
@@ -493,6 +549,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "R30: the declaration has single quotes",
         &["stop/running", "id/unknown"],
         &[],
@@ -506,19 +563,32 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault("RSP-08: codes have a high byte", STOP, &[], |asked| {
-        asked.success_text(|text| {
-            text.replace("<code>64<", "<code>320<")
-                .replace("<code>16<", "<code>65296<")
-        })
-    }),
-    fault("RSP-09: members come in another order", STOP, &[], |asked| {
-        asked.success_text(|text| {
-            let (from, to) = (state("stopping"), "<name>stopping</name><code>64</code>");
-            text.replace(&from, to)
-        })
-    }),
     fault(
+        "tolerated",
+        "RSP-08: codes have a high byte",
+        STOP,
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                text.replace("<code>64<", "<code>320<")
+                    .replace("<code>16<", "<code>65296<")
+            })
+        },
+    ),
+    fault(
+        "tolerated",
+        "RSP-09: members come in another order",
+        STOP,
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                let (from, to) = (state("stopping"), "<name>stopping</name><code>64</code>");
+                text.replace(&from, to)
+            })
+        },
+    ),
+    fault(
+        "tolerated",
         "RSP-10: items come in another order",
         &["batch/two", "batch/ten"],
         &[],
@@ -533,6 +603,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "R49: the other words for a malformed id",
         &["id/malformed"],
         &[],
@@ -548,6 +619,7 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     fault(
+        "tolerated",
         "R40: every third call is throttled once",
         &["stop/running", "dry-run/valid"],
         &[],

@@ -19,7 +19,9 @@ use stopcheck::wire::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Run, mock, play_plan};
+use stopcheck::selfcheck::emulator as mock;
+
+use super::{Run, play_plan};
 
 /// What a front does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Requests that are read too loosely, too strictly, or in the wrong place.
 
-use crate::mock::{drop_param, set_param};
-use crate::{Fault, fault, plant};
+use crate::selfcheck::emulator::{drop_param, set_param};
+use crate::selfcheck::fault::{Fault, fault};
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     fault(
+        "query-string-only",
         "parameters are read from the query string only",
         &["stop/running"],
         &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
@@ -21,6 +22,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "get-refused",
         "GET is not served",
         &["request/get"],
         &["STT-01", "REQ-02"],
@@ -33,6 +35,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "get-refused-to-strangers",
         "GET is not served to strangers' ids either",
         &["request/get-refused"],
         &["ERR-05", "ERR-13", "REQ-02"],
@@ -45,6 +48,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "action-by-prefix",
         "an action is known by its beginning",
         &["request/unknown-action"],
         &["REQ-03"],
@@ -57,6 +61,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unknown-action-carried-out",
         "an unknown action is refused after it was done",
         &["request/unknown-action"],
         &["REQ-03"],
@@ -68,6 +73,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unknown-action-404",
         "an unknown action is not found",
         &["request/unknown-action"],
         &["REQ-03"],
@@ -79,6 +85,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "action-in-any-case",
         "the action is read without regard to case",
         &["request/miscased-action"],
         &[],
@@ -92,6 +99,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["REQ-04"]),
     fault(
+        "no-action-stops",
         "a request without an action is a stop",
         &["request/missing-action"],
         &["REQ-05"],
@@ -104,6 +112,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "todays-version-refused",
         "today's version is not served",
         &["stop/running"],
         &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
@@ -115,12 +124,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "any-version-served",
         "any version is served",
         &["request/unknown-version"],
         &["REQ-07"],
         |asked| asked.pass_changed(|params| set_param(params, "Version", "2016-11-15")),
     ),
     fault(
+        "unknown-version-invalid",
         "an unknown version is called invalid",
         &["request/unknown-version"],
         &["REQ-07"],
@@ -132,6 +143,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "empty-list-success",
         "a stop of nothing is a success",
         &["id/none"],
         &["REQ-08", "ERR-01"],
@@ -143,6 +155,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "empty-list-stops-all",
         "a stop that names nothing stops everything",
         &["id/none"],
         &["REQ-08", "ERR-01"],
@@ -155,6 +168,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "empty-list-refused-and-stops-all",
         "a stop that names nothing is refused after it stopped everything",
         &["id/none"],
         &["REQ-08"],
@@ -167,6 +181,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["SAF-02"]),
     fault(
+        "only-first-id",
         "only the first id is read",
         &["batch/two"],
         &["RSP-05", "REQ-09", "REQ-10"],
@@ -177,6 +192,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "index-of-one-digit",
         "an index has one digit",
         &["batch/ten"],
         &["RSP-05", "REQ-09", "REQ-10"],
@@ -189,6 +205,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "parameters-in-any-case",
         "names are read without regard to case",
         &["request/miscased-parameter"],
         &["REQ-12", "REQ-08", "ERR-01"],
@@ -206,6 +223,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unknown-parameters-ignored",
         "unknown parameters are ignored",
         &["request/unknown-parameter"],
         &["REQ-13"],
@@ -217,6 +235,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unknown-parameter-carried-out",
         "an unknown parameter is named after the stop",
         &["request/unknown-parameter"],
         &["REQ-13"],
@@ -228,6 +247,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unknown-parameter-invalid",
         "an unknown parameter is called invalid",
         &["request/unknown-parameter"],
         &["REQ-13"],
@@ -238,12 +258,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "client-token-taken",
         "ClientToken is taken",
         &["request/client-token"],
         &["IDM-10"],
         |asked| asked.stop_changed(|params| drop_param(params, "ClientToken")),
     ),
     fault(
+        "force-not-known",
         "Force is not known",
         &["force/running"],
         &["STT-01", "FRC-02", "REQ-15", "REQ-18"],
@@ -255,6 +277,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "hibernate-not-known",
         "Hibernate is not known",
         &["hibernate/configured", "hibernate/false"],
         &["STT-01", "HIB-01", "HIB-06", "REQ-16"],
@@ -270,6 +293,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "skip-os-shutdown-not-known",
         "SkipOsShutdown is not known",
         &["force/skip-os-shutdown"],
         &[],
@@ -286,6 +310,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["REQ-17"]),
     fault(
+        "booleans-are-digits",
         "booleans are written as digits",
         &["request/booleans"],
         &["FRC-01", "REQ-14", "REQ-18", "REQ-19", "STT-01"],
@@ -297,12 +322,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "boolean-true-by-presence",
         "a boolean is true because it is there",
         &["request/booleans"],
         &["REQ-14", "REQ-18", "REQ-19", "STT-01"],
         |asked| asked.stop_changed(|params| set_param(params, "DryRun", "true")),
     ),
     fault(
+        "force-false-refused",
         "a Force that is false is refused",
         &["request/booleans"],
         &["STT-01", "REQ-18", "REQ-19", "FRC-01"],
@@ -314,6 +341,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "charset-not-understood",
         "a charset beside the content type is not understood",
         &["request/charset"],
         &["STT-01", "REQ-21"],
@@ -334,6 +362,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "id-only-of-17-digits",
         "an id has seventeen digits or is malformed",
         &["id/unknown"],
         &["ERR-05", "REQ-22"],
@@ -345,15 +374,22 @@ pub(crate) const FAULTS: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault("ids are trimmed", &["id/padded"], &["REQ-23"], |asked| {
-        asked.stop_changed(|params| {
-            for (_, value) in params {
-                *value = value.trim().to_owned();
-            }
-        })
-    })
+    fault(
+        "ids-trimmed",
+        "ids are trimmed",
+        &["id/padded"],
+        &["REQ-23"],
+        |asked| {
+            asked.stop_changed(|params| {
+                for (_, value) in params {
+                    *value = value.trim().to_owned();
+                }
+            })
+        },
+    )
     .warns(&["REQ-26"]),
     fault(
+        "padded-id-stopped",
         "a padded id is refused after its instance was stopped",
         &["id/padded"],
         &["REQ-23"],
@@ -366,6 +402,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "parameters-in-fixed-order",
         "parameters are read in the order Action, Version, rest",
         &["request/parameter-order"],
         &["STT-01"],
@@ -383,6 +420,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["REQ-11"]),
     fault(
+        "percent-escapes-kept",
         "percent escapes are not undone",
         &["request/percent-encoding"],
         &["STT-01"],
@@ -395,6 +433,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["REQ-26"]),
     fault(
+        "fifty-ids-too-many",
         "fifty ids are too many",
         &["batch/hundred-unknown"],
         &[],
@@ -408,7 +447,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     .warns(&["REQ-24"]),
 ];
 
-fn everything(asked: &crate::mock::Asked<'_>) -> Vec<String> {
+fn everything(asked: &crate::selfcheck::emulator::Asked<'_>) -> Vec<String> {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "1000")]);
     String::from_utf8_lossy(&answer.body)
         .split("<instanceId>")
@@ -416,9 +455,4 @@ fn everything(asked: &crate::mock::Asked<'_>) -> Vec<String> {
         .filter_map(|rest| rest.split_once('<'))
         .map(|(id, _)| id.to_owned())
         .collect()
-}
-
-#[test]
-fn requests_that_are_read_wrongly_are_found() {
-    plant(FAULTS);
 }

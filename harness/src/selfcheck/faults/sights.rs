@@ -1,14 +1,15 @@
 //! What is seen of an instance after a stop: where it is, why, and what it kept.
 
-use crate::mock::{replace_between, state};
-use crate::{Fault, fault, plant};
+use crate::selfcheck::emulator::{replace_between, state};
+use crate::selfcheck::fault::{Fault, fault};
 
 const STOP: &[&str] = &["stop/running"];
 /// A minute, after which descriptions no longer lag.
 const LAG_MS: u64 = 60_000;
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     fault(
+        "stop-not-done",
         "a stop is answered and not done",
         STOP,
         &["VIS-01", "VIS-07", "STT-02"],
@@ -25,6 +26,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "stop-terminates",
         "a stop terminates",
         STOP,
         &["VIS-01", "VIS-07", "STT-02"],
@@ -43,6 +45,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "stopped-not-described",
         "an instance is not described once it is stopped",
         STOP,
         &["VIS-01", "VIS-07", "STT-02"],
@@ -62,46 +65,73 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     )
     .warns(&["SAF-02"]),
-    fault("a stopped instance starts again by itself", STOP, &[], |asked| {
-        let id = asked.recall("id").unwrap_or_default();
-        if !id.is_empty() && asked.state_of(&id) == "stopped" {
-            asked.secretly("StartInstances", [("InstanceId.1", id)]);
-        }
-        if asked.stops() {
-            asked.remember("id", asked.get("InstanceId.1").unwrap_or_default());
-        }
-        asked.pass()
-    })
+    fault(
+        "stopped-starts-by-itself",
+        "a stopped instance starts again by itself",
+        STOP,
+        &[],
+        |asked| {
+            let id = asked.recall("id").unwrap_or_default();
+            if !id.is_empty() && asked.state_of(&id) == "stopped" {
+                asked.secretly("StartInstances", [("InstanceId.1", id)]);
+            }
+            if asked.stops() {
+                asked.remember("id", asked.get("InstanceId.1").unwrap_or_default());
+            }
+            asked.pass()
+        },
+    )
     .warns(&["STT-03"]),
-    fault("a stop takes a quarter of an hour", STOP, &[], |asked| {
-        asked.described(|text| text.replace(&state("stopped"), &state("stopping")))
-    })
+    fault(
+        "stop-takes-15-minutes",
+        "a stop takes a quarter of an hour",
+        STOP,
+        &[],
+        |asked| asked.described(|text| text.replace(&state("stopped"), &state("stopping"))),
+    )
     .warns(&["VIS-10"]),
     fault(
+        "reason-empty",
         "the reason of a stop is empty",
         STOP,
         &["VIS-02", "VIS-05"],
         |asked| asked.described(|text| replace_between(&text, "<reason>", "</reason>", "<reason/>")),
     ),
-    fault("the reason has no time", STOP, &["VIS-02"], |asked| {
-        asked.described(|text| {
-            replace_between(&text, "<reason>", "</reason>", "<reason>User initiated</reason>")
-        })
-    }),
-    fault("the time of the reason is local", STOP, &[], |asked| {
-        asked.described(|text| text.replace("(2026-01-01 00:", "(2026-01-01 05:"))
-    })
-    .warns(&["VIS-03"]),
-    fault("there is no stateReason", STOP, &["VIS-04", "VIS-05"], |asked| {
-        asked.described(|text| replace_between(&text, "<stateReason>", "</stateReason>", ""))
-    }),
     fault(
+        "reason-without-time",
+        "the reason has no time",
+        STOP,
+        &["VIS-02"],
+        |asked| {
+            asked.described(|text| {
+                replace_between(&text, "<reason>", "</reason>", "<reason>User initiated</reason>")
+            })
+        },
+    ),
+    fault(
+        "reason-in-local-time",
+        "the time of the reason is local",
+        STOP,
+        &[],
+        |asked| asked.described(|text| text.replace("(2026-01-01 00:", "(2026-01-01 05:")),
+    )
+    .warns(&["VIS-03"]),
+    fault(
+        "no-state-reason",
+        "there is no stateReason",
+        STOP,
+        &["VIS-04", "VIS-05"],
+        |asked| asked.described(|text| replace_between(&text, "<stateReason>", "</stateReason>", "")),
+    ),
+    fault(
+        "state-reason-of-failed-launch",
         "the stateReason is that of a failed launch",
         STOP,
         &["VIS-04"],
         |asked| asked.described(|text| text.replace("Client.UserInitiatedShutdown", "Server.InternalError")),
     ),
     fault(
+        "reason-comes-late",
         "the reason comes when the instance has stopped",
         STOP,
         &["VIS-02", "VIS-04", "VIS-05"],
@@ -116,16 +146,23 @@ pub(crate) const FAULTS: &[Fault] = &[
             })
         },
     ),
-    fault("a running instance has a reason", STOP, &["VIS-06"], |asked| {
-        asked.described(|text| {
-            if text.contains(&state("running")) {
-                text.replace("<reason/>", "<reason>launched</reason>")
-            } else {
-                text
-            }
-        })
-    }),
     fault(
+        "running-with-reason",
+        "a running instance has a reason",
+        STOP,
+        &["VIS-06"],
+        |asked| {
+            asked.described(|text| {
+                if text.contains(&state("running")) {
+                    text.replace("<reason/>", "<reason>launched</reason>")
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
+        "reason-outlives-restart",
         "the reason of a stop outlives a restart",
         &["stop/then-start"],
         &[],
@@ -146,6 +183,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["VIS-06"]),
     fault(
+        "public-address-kept",
         "a stopped instance keeps its public address",
         &["stop/keeps-identity"],
         &["STT-11"],
@@ -159,6 +197,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "private-address-changes",
         "a stopped instance gets another private address",
         &["stop/keeps-identity"],
         &["STT-11"],
@@ -173,6 +212,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "stop-loses-volume",
         "a stop loses the volume",
         &["stop/keeps-identity"],
         &["STT-11"],
@@ -192,6 +232,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "descriptions-lag",
         "descriptions lag by two minutes",
         STOP,
         &["VIS-01", "VIS-07", "STT-02"],
@@ -216,8 +257,3 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
 ];
-
-#[test]
-fn descriptions_that_do_not_fit_the_answer_are_found() {
-    plant(FAULTS);
-}

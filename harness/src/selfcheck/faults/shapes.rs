@@ -1,9 +1,9 @@
 //! Answers that say the right thing in the wrong form.
 
-use stopcheck::wire::Response;
+use crate::wire::Response;
 
-use crate::mock::{code_of, replace_between, with_text};
-use crate::{Fault, fault, plant};
+use crate::selfcheck::emulator::{code_of, replace_between, with_text};
+use crate::selfcheck::fault::{Fault, fault};
 
 const STOP: &[&str] = &["stop/running"];
 const BATCH: &[&str] = &["batch/two"];
@@ -11,66 +11,100 @@ const REFUSALS: &[&str] = &["id/unknown", "stop/terminated"];
 
 const NAMESPACE: &str = " xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"";
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     // --- successes ---
-    fault("a success answers 202 Accepted", STOP, &["RSP-01"], |asked| {
-        asked.success(|response| response.status = 202)
-    }),
     fault(
+        "success-202",
+        "a success answers 202 Accepted",
+        STOP,
+        &["RSP-01"],
+        |asked| asked.success(|response| response.status = 202),
+    ),
+    fault(
+        "namespace-without-slash",
         "the namespace lacks its trailing slash",
         STOP,
         &["RSP-02"],
         |asked| asked.success_text(|text| text.replacen("2016-11-15/\"", "2016-11-15\"", 1)),
     ),
-    fault("the namespace is empty", STOP, &["RSP-02"], |asked| {
-        asked.success_text(|text| text.replacen(NAMESPACE, " xmlns=\"\"", 1))
-    }),
     fault(
+        "namespace-empty",
+        "the namespace is empty",
+        STOP,
+        &["RSP-02"],
+        |asked| asked.success_text(|text| text.replacen(NAMESPACE, " xmlns=\"\"", 1)),
+    ),
+    fault(
+        "namespace-another-version",
         "the namespace is that of another version",
         STOP,
         &["RSP-02"],
         |asked| asked.success_text(|text| text.replacen("2016-11-15/\"", "2014-10-01/\"", 1)),
     ),
     fault(
+        "root-called-result",
         "the answer is called StopInstancesResult",
         STOP,
         &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
         |asked| asked.success_text(|text| text.replace("StopInstancesResponse", "StopInstancesResult")),
     ),
     fault(
+        "success-no-body",
         "a success has no body",
         STOP,
         &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
         |asked| asked.success(|response| response.body.clear()),
     ),
     fault(
+        "success-json",
         "a success is JSON",
         STOP,
         &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
         |asked| asked.success_text(|_| "{\"StoppingInstances\": []}".to_owned()),
     ),
     fault(
+        "success-spells-request-id",
         "a success spells its request id as errors do",
         STOP,
         &["RSP-03"],
         |asked| asked.success_text(|text| text.replace("requestId>", "RequestID>")),
     ),
-    fault("a success has two request ids", STOP, &["RSP-03"], |asked| {
-        asked
-            .success_text(|text| text.replacen("<instancesSet>", "<requestId>1</requestId><instancesSet>", 1))
-    }),
-    fault("a success has an empty request id", STOP, &["RSP-03"], |asked| {
-        asked.success_text(|text| {
-            replace_between(&text, "<requestId>", "</requestId>", "<requestId></requestId>")
-        })
-    }),
-    fault("the request id is a number", STOP, &[], |asked| {
-        asked.success_text(|text| {
-            replace_between(&text, "<requestId>", "</requestId>", "<requestId>7</requestId>")
-        })
-    })
+    fault(
+        "success-two-request-ids",
+        "a success has two request ids",
+        STOP,
+        &["RSP-03"],
+        |asked| {
+            asked.success_text(|text| {
+                text.replacen("<instancesSet>", "<requestId>1</requestId><instancesSet>", 1)
+            })
+        },
+    ),
+    fault(
+        "success-empty-request-id",
+        "a success has an empty request id",
+        STOP,
+        &["RSP-03"],
+        |asked| {
+            asked.success_text(|text| {
+                replace_between(&text, "<requestId>", "</requestId>", "<requestId></requestId>")
+            })
+        },
+    ),
+    fault(
+        "request-id-a-number",
+        "the request id is a number",
+        STOP,
+        &[],
+        |asked| {
+            asked.success_text(|text| {
+                replace_between(&text, "<requestId>", "</requestId>", "<requestId>7</requestId>")
+            })
+        },
+    )
     .warns(&["RSP-04", "RSP-13"]),
     fault(
+        "one-request-id-for-all",
         "every success has the same request id",
         &["stop/twice-in-a-row"],
         &[],
@@ -86,11 +120,16 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     )
     .warns(&["RSP-04", "RSP-17"]),
-    fault("the header has no request id", STOP, &[], |asked| {
-        asked.success(|response| response.headers.remove("x-amzn-requestid"))
-    })
+    fault(
+        "no-request-id-header",
+        "the header has no request id",
+        STOP,
+        &[],
+        |asked| asked.success(|response| response.headers.remove("x-amzn-requestid")),
+    )
     .warns(&["RSP-13"]),
     fault(
+        "batch-tells-of-first",
         "only the first of two instances is told of",
         BATCH,
         &["RSP-05", "REQ-09", "REQ-10"],
@@ -102,6 +141,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "instances-told-twice",
         "each instance is told of twice",
         STOP,
         &["RSP-05", "REQ-01", "REQ-06", "AUT-03"],
@@ -117,6 +157,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "set-empty",
         "the set is empty",
         STOP,
         &["RSP-05", "REQ-01", "REQ-06", "AUT-03"],
@@ -126,63 +167,91 @@ pub(crate) const FAULTS: &[Fault] = &[
             })
         },
     ),
-    fault("there are two sets", STOP, &["RSP-05"], |asked| {
+    fault("two-sets", "there are two sets", STOP, &["RSP-05"], |asked| {
         asked.success_text(|text| text.replacen("<instancesSet>", "<instancesSet/><instancesSet>", 1))
     }),
     fault(
+        "item-of-a-stranger",
         "an item tells of an instance that nobody named",
         BATCH,
         &["RSP-05", "REQ-09", "REQ-10"],
         |asked| asked.success_text(|text| text.replacen("<instanceId>i-0", "<instanceId>i-1", 1)),
     ),
     fault(
+        "no-previous-state",
         "an item lacks previousState",
         STOP,
         &["RSP-06", "STT-01"],
         |asked| asked.success_text(|text| replace_between(&text, "<previousState>", "</previousState>", "")),
     )
     .warns(&["STT-13"]),
-    fault("items are called member", STOP, &["RSP-06"], |asked| {
-        asked.success_text(|text| text.replace("item>", "member>"))
-    }),
     fault(
+        "items-called-member",
+        "items are called member",
+        STOP,
+        &["RSP-06"],
+        |asked| asked.success_text(|text| text.replace("item>", "member>")),
+    ),
+    fault(
+        "state-called-instance-state",
         "the state is written as instanceState",
         STOP,
         &["RSP-06", "STT-01"],
         |asked| asked.success_text(|text| text.replace("currentState>", "instanceState>")),
     ),
     fault(
+        "state-name-no-code",
         "a state has a name and no code",
         STOP,
         &["RSP-06", "RSP-07"],
         |asked| asked.success_text(|text| text.replace("<code>64</code>", "")),
     ),
     fault(
+        "wrong-state-code",
         "a state carries the code of another",
         STOP,
         &["RSP-07"],
         |asked| asked.success_text(|text| text.replace("<code>64</code>", "<code>80</code>")),
     ),
-    fault("a success is application/xml", STOP, &["RSP-11"], |asked| {
-        asked.success(|response| {
-            response
-                .headers
-                .set("Content-Type", "application/xml;charset=UTF-8");
-        })
-    }),
-    fault("a success has no content type", STOP, &["RSP-11"], |asked| {
-        asked.success(|response| response.headers.remove("Content-Type"))
-    }),
-    fault("a success has no charset", STOP, &[], |asked| {
-        asked.success(|response| response.headers.set("Content-Type", "text/xml"))
-    })
+    fault(
+        "success-application-xml",
+        "a success is application/xml",
+        STOP,
+        &["RSP-11"],
+        |asked| {
+            asked.success(|response| {
+                response
+                    .headers
+                    .set("Content-Type", "application/xml;charset=UTF-8");
+            })
+        },
+    ),
+    fault(
+        "success-no-content-type",
+        "a success has no content type",
+        STOP,
+        &["RSP-11"],
+        |asked| asked.success(|response| response.headers.remove("Content-Type")),
+    ),
+    fault(
+        "success-no-charset",
+        "a success has no charset",
+        STOP,
+        &[],
+        |asked| asked.success(|response| response.headers.set("Content-Type", "text/xml")),
+    )
     .warns(&["RSP-11"]),
-    fault("a success has no XML declaration", STOP, &[], |asked| {
-        asked.success_text(|text| replace_between(&text, "<?xml", "?>", ""))
-    })
+    fault(
+        "success-no-xml-declaration",
+        "a success has no XML declaration",
+        STOP,
+        &[],
+        |asked| asked.success_text(|text| replace_between(&text, "<?xml", "?>", "")),
+    )
     .warns(&["RSP-12"]),
     // --- refusals ---
     fault(
+        "error-of-other-services",
         "an error is written as other services write it",
         REFUSALS,
         &["RSP-19"],
@@ -195,55 +264,79 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "error-spells-request-id",
         "an error spells its request id as successes do",
         REFUSALS,
         &["RSP-19"],
         |asked| asked.refusal_text(|text| text.replace("RequestID>", "requestId>")),
     ),
-    fault("an error has no request id", REFUSALS, &["RSP-19"], |asked| {
-        asked.refusal_text(|text| replace_between(&text, "<RequestID>", "</RequestID>", ""))
-    }),
     fault(
+        "error-no-request-id",
+        "an error has no request id",
+        REFUSALS,
+        &["RSP-19"],
+        |asked| asked.refusal_text(|text| replace_between(&text, "<RequestID>", "</RequestID>", "")),
+    ),
+    fault(
+        "error-in-namespace",
         "an error stands in the namespace of successes",
         REFUSALS,
         &["RSP-19"],
         |asked| asked.refusal_text(|text| text.replacen("<Response>", &format!("<Response{NAMESPACE}>"), 1)),
     ),
-    fault("an error has no message", REFUSALS, &["RSP-19"], |asked| {
-        asked.refusal_text(|text| replace_between(&text, "<Message>", "</Message>", ""))
-    }),
     fault(
+        "error-no-message",
+        "an error has no message",
+        REFUSALS,
+        &["RSP-19"],
+        |asked| asked.refusal_text(|text| replace_between(&text, "<Message>", "</Message>", "")),
+    ),
+    fault(
+        "error-page-html",
         "an error is a page of HTML",
         &["id/unknown"],
         &["RSP-19", "ERR-05"],
         |asked| asked.refusal_text(|_| "<html><body>Bad Request</body></html>".to_owned()),
     ),
     fault(
+        "error-json",
         "an error is JSON",
         &["id/unknown"],
         &["RSP-19", "ERR-05"],
         |asked| asked.refusal_text(|_| "{\"__type\": \"InvalidInstanceID.NotFound\"}".to_owned()),
     ),
-    fault("one error is told twice", REFUSALS, &["RSP-20"], |asked| {
-        asked.refusal_text(|text| {
-            text.replacen(
-                "</Errors>",
-                "<Error><Code>Other</Code><Message>m</Message></Error></Errors>",
-                1,
-            )
-        })
-    }),
     fault(
+        "error-told-twice",
+        "one error is told twice",
+        REFUSALS,
+        &["RSP-20"],
+        |asked| {
+            asked.refusal_text(|text| {
+                text.replacen(
+                    "</Errors>",
+                    "<Error><Code>Other</Code><Message>m</Message></Error></Errors>",
+                    1,
+                )
+            })
+        },
+    ),
+    fault(
+        "codes-with-prefix",
         "codes carry the prefix of the audit log",
         REFUSALS,
         &["RSP-20"],
         |asked| asked.refusal_text(|text| text.replacen("<Code>", "<Code>Client.", 1)),
     ),
-    fault("an error is text/html", REFUSALS, &[], |asked| {
-        asked.refusal(|response| response.headers.set("Content-Type", "text/html; charset=utf-8"))
-    })
+    fault(
+        "error-text-html",
+        "an error is text/html",
+        REFUSALS,
+        &[],
+        |asked| asked.refusal(|response| response.headers.set("Content-Type", "text/html; charset=utf-8")),
+    )
     .warns(&["RSP-21"]),
     fault(
+        "no-request-id-header-on-errors",
         "the header of an error has no request id",
         REFUSALS,
         &[],
@@ -251,6 +344,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["RSP-22"]),
     fault(
+        "echo-without-escapes",
         "text of the request is echoed without escapes",
         &["id/markup"],
         &[],
@@ -258,18 +352,21 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["RSP-23"]),
     fault(
+        "unknown-id-server-fault",
         "an unknown id is the server's fault",
         &["id/unknown"],
         &["RSP-25", "ERR-05", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 500),
     ),
     fault(
+        "refusal-with-instances",
         "a refusal lists the instances beside the error",
         REFUSALS,
         &["RSP-26"],
         |asked| asked.refusal_text(|text| text.replacen("</Errors>", "</Errors><instancesSet/>", 1)),
     ),
     fault(
+        "every-error-answered-200",
         "every error is answered with 200",
         REFUSALS,
         &["ERR-05", "ERR-09", "STT-07"],
@@ -277,6 +374,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ),
     // --- words ---
     fault(
+        "own-messages",
         "messages are the author's own",
         &["id/malformed", "id/unknown", "id/several-unknown"],
         &[],
@@ -284,6 +382,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["ERR-04", "ERR-06", "ERR-07"]),
     fault(
+        "own-messages-about-states",
         "messages about states are the author's own",
         &[
             "stop/terminated",
@@ -297,6 +396,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["ERR-10", "ERR-12", "DRY-03", "IST-03", "PRO-02"]),
     fault(
+        "own-messages-about-callers",
         "messages about callers are the author's own",
         &["auth/denied", "auth/unsigned"],
         &[],
@@ -304,6 +404,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["AUT-11", "AUT-02"]),
     fault(
+        "own-messages-about-requests",
         "messages about requests are the author's own",
         &[
             "request/unknown-action",
@@ -315,6 +416,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["REQ-03", "REQ-13", "REQ-07"]),
     fault(
+        "every-offender-named",
         "every offender is named",
         &["batch/two-terminated"],
         &[],
@@ -333,7 +435,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     .warns(&["IDM-07"]),
 ];
 
-fn other_words(asked: &crate::mock::Asked<'_>) -> Response {
+fn other_words(asked: &crate::selfcheck::emulator::Asked<'_>) -> Response {
     let response = asked.pass();
     if code_of(&response).is_none() {
         return response;
@@ -346,9 +448,4 @@ fn other_words(asked: &crate::mock::Asked<'_>) -> Response {
             "<Message>Something is wrong.</Message>",
         )
     })
-}
-
-#[test]
-fn answers_in_the_wrong_form_are_found() {
-    plant(FAULTS);
 }

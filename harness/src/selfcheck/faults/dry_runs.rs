@@ -1,16 +1,18 @@
 //! Dry runs that are none, and Force that does too much or too little.
 
-use crate::mock::{drop_param, state};
-use crate::{Fault, fault, plant};
+use crate::selfcheck::emulator::{drop_param, state};
+use crate::selfcheck::fault::{Fault, fault};
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     fault(
+        "dry-run-ignored",
         "DryRun is ignored",
         &["dry-run/valid"],
         &["DRY-04", "DRY-05"],
         |asked| asked.stop_changed(|params| drop_param(params, "DryRun")),
     ),
     fault(
+        "dry-run-stops",
         "a dry run answers as it should and stops",
         &["dry-run/valid"],
         &["DRY-04"],
@@ -22,6 +24,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "dry-run-stops-later",
         "a dry run stops a little later",
         &["dry-run/then-real"],
         &["DRY-04"],
@@ -36,18 +39,21 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "dry-run-answers-200",
         "a dry run answers 200 without a set",
         &["dry-run/valid"],
         &["DRY-05"],
         |asked| asked.instead("DryRunOperation", || asked.stopped(&[])),
     ),
     fault(
+        "dry-run-answers-400",
         "a dry run answers 400",
         &["dry-run/valid"],
         &["DRY-02"],
         |asked| asked.refusal(|response| response.status = 400),
     ),
     fault(
+        "dry-run-code-own",
         "a dry run has a code of its own",
         &["dry-run/valid"],
         &["DRY-01"],
@@ -58,6 +64,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "dry-run-blind-to-ids",
         "a dry run never looks at the ids",
         &["dry-run/malformed"],
         &[],
@@ -74,6 +81,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["DRY-08"]),
     fault(
+        "dry-run-of-unknown-succeeds",
         "a dry run of an unknown id succeeds",
         &["dry-run/unknown"],
         &["DRY-05", "ERR-05"],
@@ -81,6 +89,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["DRY-06"]),
     fault(
+        "dry-run-of-stopped-succeeds",
         "a dry run of what is stopped succeeds",
         &["dry-run/stopped-and-terminated"],
         &["DRY-05", "ERR-09", "STT-07"],
@@ -89,6 +98,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     .warns(&["DRY-07"]),
     // --- Force ---
     fault(
+        "force-is-instant",
         "a forced stop is over at once",
         &["force/running"],
         &["STT-01", "FRC-02", "REQ-15", "REQ-18"],
@@ -104,6 +114,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "force-refused-while-stopping",
         "Force finds what is stopping in the wrong state",
         &["force/stopping"],
         &["FRC-03"],
@@ -116,6 +127,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["STT-04"]),
     fault(
+        "force-without-effect-while-stopping",
         "Force does not reach what is stopping",
         &["force/stopping"],
         &["FRC-03"],
@@ -127,6 +139,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "force-stops-terminated",
         "Force reaches the terminated",
         &["force/terminated"],
         &["ERR-09", "STT-07", "FRC-04"],
@@ -142,6 +155,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "force-passes-protection",
         "Force passes by stop protection",
         &["force/protected"],
         &["PRO-01"],
@@ -158,6 +172,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["FRC-05"]),
     fault(
+        "force-default",
         "Force is the default",
         &["request/booleans"],
         &["STT-01", "FRC-01", "REQ-18", "REQ-19"],
@@ -173,8 +188,3 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
 ];
-
-#[test]
-fn dry_runs_and_forced_stops_that_do_the_wrong_thing_are_found() {
-    plant(FAULTS);
-}

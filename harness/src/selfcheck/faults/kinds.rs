@@ -1,17 +1,19 @@
 //! Instances that are not stopped like any other: Spot, instance store, hibernation, stop protection.
 
-use crate::mock::{Asked, drop_param, set_param};
-use crate::{Fault, fault, plant};
-use stopcheck::wire::Response;
+use crate::selfcheck::emulator::{Asked, drop_param, set_param};
+use crate::selfcheck::fault::{Fault, fault};
+use crate::wire::Response;
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     fault(
+        "one-time-spot-stops",
         "a one-time Spot Instance is stopped",
         &["spot/one-time"],
         &["SPT-01"],
         pretends_to_stop,
     ),
     fault(
+        "one-time-spot-wrong-state",
         "a one-time Spot Instance has the wrong state",
         &["spot/one-time"],
         &["SPT-01"],
@@ -22,12 +24,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "one-time-spot-conflict",
         "a one-time Spot Instance is a conflict",
         &["spot/one-time"],
         &["SPT-01", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 409),
     ),
     fault(
+        "no-spot-stops",
         "no Spot Instance is stopped",
         &["spot/persistent"],
         &["STT-01", "SPT-02"],
@@ -39,6 +43,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "spot-request-stays-active",
         "the Spot request stays active",
         &["spot/request-disabled"],
         &[],
@@ -51,6 +56,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["SPT-05"]),
     fault(
+        "spot-stops-in-2017",
         "a Spot Instance is stopped in 2017",
         &["spot/none-in-2017"],
         &["SPT-04"],
@@ -58,12 +64,14 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .in_2017(),
     fault(
+        "instance-store-stops",
         "an instance-store instance is stopped",
         &["instance-store/running"],
         &["IST-01"],
         pretends_to_stop,
     ),
     fault(
+        "instance-store-wrong-state",
         "an instance-store instance is in the wrong state",
         &["instance-store/running"],
         &["IST-02"],
@@ -74,12 +82,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "instance-store-forbidden",
         "an instance-store instance is forbidden",
         &["instance-store/running"],
         &["IST-02", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 403),
     ),
     fault(
+        "instance-store-refused-and-gone",
         "a refused instance-store instance is gone",
         &["instance-store/running"],
         &["IST-04"],
@@ -93,6 +103,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "no-hibernation",
         "hibernation is not there",
         &["hibernate/configured"],
         &["HIB-01", "REQ-16"],
@@ -104,6 +115,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "hibernation-fallback-told-as-hibernation",
         "a hibernation that fell back to a shutdown is told of as one",
         &["hibernate/configured"],
         &[],
@@ -116,6 +128,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["HIB-02"]),
     fault(
+        "hibernation-with-reason-from-within",
         "a hibernation has the reason of a shutdown from within",
         &["hibernate/configured"],
         &["HIB-02"],
@@ -129,12 +142,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unhibernatable-stops",
         "what cannot hibernate is stopped instead",
         &["hibernate/not-configured"],
         &["HIB-03"],
         |asked| asked.stop_changed(|params| drop_param(params, "Hibernate")),
     ),
     fault(
+        "unhibernatable-refused-and-stops",
         "what cannot hibernate is refused and stopped",
         &["hibernate/not-configured"],
         &["HIB-03"],
@@ -146,6 +161,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unhibernatable-as-unsupported",
         "what cannot hibernate is unsupported",
         &["hibernate/not-configured"],
         &["HIB-03"],
@@ -156,18 +172,21 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "hibernate-true-by-presence",
         "Hibernate is true because it is there",
         &["hibernate/false"],
         &["STT-01", "HIB-06", "REQ-16", "VIS-04"],
         |asked| asked.stop_changed(|params| set_param(params, "Hibernate", "true")),
     ),
     fault(
+        "protection-ignored",
         "stop protection is not looked at",
         &["protect/protected"],
         &["PRO-01"],
         pretends_to_stop,
     ),
     fault(
+        "protected-refused-and-stops",
         "a protected instance is refused and stopped",
         &["protect/protected"],
         &["PRO-01"],
@@ -186,6 +205,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "protected-as-unauthorized",
         "a protected instance is unauthorized",
         &["protect/protected"],
         &["PRO-01"],
@@ -200,12 +220,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "protected-as-forbidden",
         "a protected instance is forbidden",
         &["protect/protected"],
         &["PRO-01", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 403),
     ),
     fault(
+        "protection-for-ever",
         "stop protection is for ever",
         &["protect/then-unprotect"],
         &["STT-01", "PRO-03"],
@@ -221,6 +243,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "termination-protection-refuses-stop",
         "termination protection stands in the way of a stop",
         &["protect/termination-only"],
         &["STT-01", "PRO-04"],
@@ -249,9 +272,4 @@ fn pretends_to_stop(asked: &Asked<'_>) -> Response {
         return asked.stopped(&items);
     }
     response
-}
-
-#[test]
-fn instances_of_other_kinds_that_are_treated_like_any_are_found() {
-    plant(FAULTS);
 }

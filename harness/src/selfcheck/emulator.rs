@@ -1,87 +1,96 @@
 //! An emulator as somebody might write it: the reference, bent.
 //!
 //! A request comes in; the bend decides what the reference gets to see, what it does besides, and what becomes of its
-//! answer. Hidden requests are signed with the reference's own key, and nobody outside sees them.
+//! answer. Hidden requests come from the holder of the reference's first key, and nobody outside sees them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use stopcheck::call::{Auth, Call};
-use stopcheck::contract::Edition;
-use stopcheck::embedded::keyring;
-use stopcheck::endpoint::{Endpoint, Handler};
-use stopcheck::protocol::{self, Body, Target, form};
-use stopcheck::reference::{Config, Layout, Reference, Rules};
-use stopcheck::runner;
-use stopcheck::wire::{Request, Response};
+use crate::call::Call;
+use crate::contract::Edition;
+use crate::embedded;
+use crate::endpoint::{Endpoint, Handler};
+use crate::protocol::{self, Body, Target, form};
+use crate::reference::{Config, Layout, Reference};
+use crate::runner;
+use crate::wire::{Request, Response};
 
 /// What an emulator does with a request.
-pub(crate) type Bend = fn(&Asked<'_>) -> Response;
+pub type Bend = fn(&Asked<'_>) -> Response;
 
-/// The region of every run in these tests.
-pub(crate) const REGION: &str = "us-east-1";
+/// The region of every emulator.
+pub const REGION: &str = "us-east-1";
 
 /// An emulator: the reference and a memory of its own.
-pub(crate) struct Mock {
+pub struct Emulator {
     reference: Reference,
     memory: Mutex<BTreeMap<String, String>>,
 }
 
 /// A request at the door of an emulator.
-pub(crate) struct Asked<'a> {
-    mock: &'a Mock,
-    pub(crate) request: &'a Request,
+pub struct Asked<'a> {
+    emulator: &'a Emulator,
+    /// The request as it came.
+    pub request: &'a Request,
     /// The moment, in Unix milliseconds.
-    pub(crate) now_ms: u64,
+    pub now_ms: u64,
     /// The parameters but for those that sign, Action and Version included.
-    pub(crate) params: Vec<(String, String)>,
+    pub params: Vec<(String, String)>,
 }
 
 /// The endpoint of an emulator, a fresh one for each case.
-pub(crate) fn endpoint(edition: Edition, layout: Layout, bend: Bend) -> Endpoint {
+pub fn endpoint(edition: Edition, layout: Layout, bend: Bend) -> Endpoint {
     Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
-        let mock = Mock {
-            reference: Reference::new(Config {
-                seed: runner::seed_of(case),
-                region: REGION.to_owned(),
-                layout,
-                rules: match edition {
-                    Edition::October2017 => Rules::October2017,
-                    Edition::Current => Rules::Current,
-                },
-                ..Config::default()
-            }),
-            memory: Mutex::default(),
+        let config = Config {
+            seed: runner::seed_of(case),
+            region: REGION.to_owned(),
+            layout,
+            rules: embedded::rules(edition),
+            ..Config::default()
         };
-        Arc::new(move |request, now_ms| {
-            bend(&Asked {
-                mock: &mock,
-                request,
-                now_ms,
-                params: params_of(request),
-            })
-        })
+        handler(config, bend)
     }))
 }
 
+/// The reference itself, a fresh one for each case.
+pub fn pristine(edition: Edition, layout: Layout) -> Endpoint {
+    embedded::endpoint_in(REGION, edition, layout)
+}
+
+/// One emulator, which answers for as long as it is kept.
+pub fn handler(config: Config, bend: Bend) -> Handler {
+    let emulator = Emulator {
+        reference: Reference::new(config),
+        memory: Mutex::default(),
+    };
+    Arc::new(move |request, now_ms| {
+        bend(&Asked {
+            emulator: &emulator,
+            request,
+            now_ms,
+            params: params_of(request),
+        })
+    })
+}
+
 /// The reference as it is.
-pub(crate) fn straight(asked: &Asked<'_>) -> Response {
+pub fn straight(asked: &Asked<'_>) -> Response {
     asked.pass()
 }
 
 impl Asked<'_> {
     /// The action, empty if there is none.
-    pub(crate) fn action(&self) -> &str {
+    pub fn action(&self) -> &str {
         self.get("Action").unwrap_or_default()
     }
 
     /// Whether it is a call of the action under test.
-    pub(crate) fn stops(&self) -> bool {
+    pub fn stops(&self) -> bool {
         self.action() == "StopInstances"
     }
 
     /// The first value under this name.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.params
             .iter()
             .find(|(key, _)| key == name)
@@ -89,12 +98,12 @@ impl Asked<'_> {
     }
 
     /// Whether a parameter is `true`.
-    pub(crate) fn is_set(&self, name: &str) -> bool {
+    pub fn is_set(&self, name: &str) -> bool {
         self.get(name) == Some("true")
     }
 
     /// The instance ids named, in the order written.
-    pub(crate) fn ids(&self) -> Vec<String> {
+    pub fn ids(&self) -> Vec<String> {
         self.params
             .iter()
             .filter(|(name, _)| name.starts_with("InstanceId"))
@@ -103,20 +112,20 @@ impl Asked<'_> {
     }
 
     /// The reference's answer to the request as it came.
-    pub(crate) fn pass(&self) -> Response {
-        self.mock.reference.handle(self.request, self.now_ms)
+    pub fn pass(&self) -> Response {
+        self.emulator.reference.handle(self.request, self.now_ms)
     }
 
     /// The reference's answer to the same request with other parameters, from a caller it trusts.
-    pub(crate) fn pass_as(&self, params: Vec<(String, String)>) -> Response {
+    pub fn pass_as(&self, params: Vec<(String, String)>) -> Response {
         let mut call = Call::new("", params);
         call.action = None;
         call.form.version = None;
-        self.mock.trusted(&call, self.now_ms)
+        self.emulator.trusted(&call, self.now_ms)
     }
 
     /// The same, if the change changes anything; otherwise the request goes as it came.
-    pub(crate) fn pass_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
+    pub fn pass_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
         let mut params = self.params.clone();
         change(&mut params);
         if params == self.params {
@@ -127,7 +136,7 @@ impl Asked<'_> {
     }
 
     /// The status of the same request as a dry run.
-    pub(crate) fn status_as_dry_run(&self) -> u16 {
+    pub fn status_as_dry_run(&self) -> u16 {
         let mut params = self.params.clone();
         drop_param(&mut params, "DryRun");
         params.push(("DryRun".to_owned(), "true".to_owned()));
@@ -135,7 +144,7 @@ impl Asked<'_> {
     }
 
     /// The answer to a stop with other parameters; all else goes as it came.
-    pub(crate) fn stop_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
+    pub fn stop_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
         if self.stops() {
             self.pass_changed(change)
         } else {
@@ -144,12 +153,12 @@ impl Asked<'_> {
     }
 
     /// The answer, with its text changed.
-    pub(crate) fn pass_text(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn pass_text(&self, change: impl FnOnce(String) -> String) -> Response {
         with_text(self.pass(), change)
     }
 
     /// The answer to a stop, changed if it is a success.
-    pub(crate) fn success(&self, change: impl FnOnce(&mut Response)) -> Response {
+    pub fn success(&self, change: impl FnOnce(&mut Response)) -> Response {
         let mut response = self.pass();
         if self.stops() && response.status == 200 {
             change(&mut response);
@@ -158,12 +167,12 @@ impl Asked<'_> {
     }
 
     /// The text of the answer to a stop, changed if it is a success.
-    pub(crate) fn success_text(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn success_text(&self, change: impl FnOnce(String) -> String) -> Response {
         self.success(|response| *response = with_text(response.clone(), change))
     }
 
     /// The answer to a stop, changed if it is a refusal.
-    pub(crate) fn refusal(&self, change: impl FnOnce(&mut Response)) -> Response {
+    pub fn refusal(&self, change: impl FnOnce(&mut Response)) -> Response {
         let mut response = self.pass();
         if self.stops() && response.status != 200 {
             change(&mut response);
@@ -172,12 +181,12 @@ impl Asked<'_> {
     }
 
     /// The text of the answer to a stop, changed if it is a refusal.
-    pub(crate) fn refusal_text(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn refusal_text(&self, change: impl FnOnce(String) -> String) -> Response {
         self.refusal(|response| *response = with_text(response.clone(), change))
     }
 
     /// The answer, or another one to a stop that is refused with this code.
-    pub(crate) fn instead(&self, code: &str, answer: impl FnOnce() -> Response) -> Response {
+    pub fn instead(&self, code: &str, answer: impl FnOnce() -> Response) -> Response {
         let response = self.pass();
         if self.stops() && code_of(&response).as_deref() == Some(code) {
             answer()
@@ -187,7 +196,7 @@ impl Asked<'_> {
     }
 
     /// The text of a description of instances, changed.
-    pub(crate) fn described(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn described(&self, change: impl FnOnce(String) -> String) -> Response {
         let response = self.pass();
         if self.action() == "DescribeInstances" {
             with_text(response, change)
@@ -197,23 +206,23 @@ impl Asked<'_> {
     }
 
     /// Something the emulator asks of itself.
-    pub(crate) fn secretly<N: Into<String>, V: Into<String>>(
+    pub fn secretly<N: Into<String>, V: Into<String>>(
         &self,
         action: &str,
         params: impl IntoIterator<Item = (N, V)>,
     ) -> Response {
-        self.mock.trusted(&Call::new(action, params), self.now_ms)
+        self.emulator.trusted(&Call::new(action, params), self.now_ms)
     }
 
     /// Stops these instances, each by itself, without anybody being told.
-    pub(crate) fn stop_secretly(&self, ids: &[String]) {
+    pub fn stop_secretly(&self, ids: &[String]) {
         for id in ids {
             self.secretly("StopInstances", [("InstanceId.1", id.as_str())]);
         }
     }
 
     /// The state that an instance is in, empty if there is none.
-    pub(crate) fn state_of(&self, id: &str) -> String {
+    pub fn state_of(&self, id: &str) -> String {
         let answer = self.secretly("DescribeInstances", [("InstanceId.1", id)]);
         document(&answer)
             .map(|document| protocol::instances(document.root()))
@@ -222,7 +231,7 @@ impl Asked<'_> {
     }
 
     /// An error in the service's envelope.
-    pub(crate) fn refuse(&self, status: u16, code: &str, message: &str) -> Response {
+    pub fn refuse(&self, status: u16, code: &str, message: &str) -> Response {
         self.written(status, |id| {
             format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
@@ -232,7 +241,7 @@ impl Asked<'_> {
     }
 
     /// A success of a stop with these items: id, previous state, current state.
-    pub(crate) fn stopped(&self, items: &[(String, &str, &str)]) -> Response {
+    pub fn stopped(&self, items: &[(String, &str, &str)]) -> Response {
         let items: String = items
             .iter()
             .map(|(id, previous, current)| {
@@ -253,13 +262,13 @@ impl Asked<'_> {
     }
 
     /// What the emulator remembers under this name.
-    pub(crate) fn recall(&self, name: &str) -> Option<String> {
-        self.mock.memory().get(name).cloned()
+    pub fn recall(&self, name: &str) -> Option<String> {
+        self.emulator.memory().get(name).cloned()
     }
 
     /// Remembers something from one request to the next.
-    pub(crate) fn remember(&self, name: &str, value: &str) {
-        self.mock.memory().insert(name.to_owned(), value.to_owned());
+    pub fn remember(&self, name: &str, value: &str) {
+        self.emulator.memory().insert(name.to_owned(), value.to_owned());
     }
 
     /// A document with a request id and headers of its own.
@@ -272,7 +281,7 @@ impl Asked<'_> {
     }
 }
 
-impl Mock {
+impl Emulator {
     fn trusted(&self, call: &Call, now_ms: u64) -> Response {
         let target = Target {
             host: "localhost".to_owned(),
@@ -280,9 +289,7 @@ impl Mock {
             region: REGION.to_owned(),
         };
         let request = protocol::encode(call, &target);
-        let request = protocol::sign(request, Auth::Header, &keyring(), REGION, "ec2", now_ms)
-            .expect("the main key signs any request with a host");
-        self.reference.handle(&request, now_ms)
+        self.reference.handle_vouched(&request, now_ms)
     }
 
     fn memory(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -291,37 +298,32 @@ impl Mock {
 }
 
 /// The code of a refusal.
-pub(crate) fn code_of(response: &Response) -> Option<String> {
+pub fn code_of(response: &Response) -> Option<String> {
     let document = document(response)?;
-    protocol::errors(document.root())?
-        .errors
-        .into_iter()
-        .next()?
-        .code
-        .map(str::to_owned)
+    Some(protocol::first_error(document.root())?.code?.to_owned())
 }
 
 /// A response with another text.
-pub(crate) fn with_text(mut response: Response, change: impl FnOnce(String) -> String) -> Response {
+pub fn with_text(mut response: Response, change: impl FnOnce(String) -> String) -> Response {
     let text = String::from_utf8_lossy(&response.body).into_owned();
     response.body = change(text).into_bytes();
     response
 }
 
 /// Drops every parameter of this name.
-pub(crate) fn drop_param(params: &mut Vec<(String, String)>, name: &str) {
+pub fn drop_param(params: &mut Vec<(String, String)>, name: &str) {
     params.retain(|(key, _)| key != name);
 }
 
 /// Gives the first parameter of this name another value, if there is one.
-pub(crate) fn set_param(params: &mut [(String, String)], name: &str, value: &str) {
+pub fn set_param(params: &mut [(String, String)], name: &str, value: &str) {
     if let Some((_, old)) = params.iter_mut().find(|(key, _)| key == name) {
         value.clone_into(old);
     }
 }
 
 /// Text with everything from one mark to the next, both included, replaced wherever it stands.
-pub(crate) fn replace_between(text: &str, from: &str, to: &str, by: &str) -> String {
+pub fn replace_between(text: &str, from: &str, to: &str, by: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(from) {
@@ -337,7 +339,7 @@ pub(crate) fn replace_between(text: &str, from: &str, to: &str, by: &str) -> Str
 }
 
 /// A state as it is written.
-pub(crate) fn state(name: &str) -> String {
+pub fn state(name: &str) -> String {
     let code = match name {
         "pending" => 0,
         "running" => 16,

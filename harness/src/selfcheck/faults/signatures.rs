@@ -1,10 +1,10 @@
 //! Callers who are let in, or kept out, against the contract.
 
-use stopcheck::protocol::form;
-use stopcheck::wire::Response;
+use crate::protocol::form;
+use crate::wire::Response;
 
-use crate::mock::Asked;
-use crate::{Fault, fault, plant};
+use crate::selfcheck::emulator::Asked;
+use crate::selfcheck::fault::{Fault, fault};
 
 /// The beginning of the one access key that this family of faults is about.
 const UNKNOWN: &str = "AKIASTOPCHECKNOSUCH7";
@@ -12,14 +12,16 @@ const DENIED: &str = "AKIAEXAMPLEDENIED000";
 const SESSION: &str = "ASIAEXAMPLESESSION00";
 const EXPIRED: &str = "ASIAEXAMPLEEXPIRED00";
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     fault(
+        "signatures-not-read",
         "signatures are not looked at",
         &["auth/unsigned"],
         &["AUT-01"],
         trusting,
     ),
     fault(
+        "unsigned-stop-carried-out",
         "an unsigned stop is refused after it was done",
         &["auth/unsigned"],
         &["AUT-01"],
@@ -31,6 +33,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "own-words-for-unsigned",
         "an unsigned request is answered in the author's words",
         &["auth/unsigned"],
         &[],
@@ -42,6 +45,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["AUT-02"]),
     fault(
+        "no-header-signatures",
         "the Authorization header is not understood",
         &["stop/running"],
         &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
@@ -53,6 +57,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "no-query-signatures",
         "a signature in the query is not understood",
         &["auth/query"],
         &[],
@@ -65,18 +70,21 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["AUT-04"]),
     fault(
+        "any-access-key-known",
         "any access key is known",
         &["auth/unknown-key"],
         &["AUT-06"],
         trusting,
     ),
     fault(
+        "signatures-not-verified",
         "signatures are not verified",
         &["auth/wrong-signature"],
         &["AUT-07"],
         trusting,
     ),
     fault(
+        "wrong-signature-carried-out",
         "a wrong signature is found after the stop",
         &["auth/wrong-signature"],
         &["AUT-07"],
@@ -89,18 +97,21 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "signatures-never-age",
         "signatures never age",
         &["auth/stale-signature"],
         &["AUT-08"],
         trusting,
     ),
     fault(
+        "sessions-never-expire",
         "sessions never expire",
         &["auth/expired-session"],
         &["AUT-09"],
         trusting,
     ),
     fault(
+        "expired-session-as-unauthorized",
         "an expired session is unauthorized",
         &["auth/expired-session"],
         &["AUT-09"],
@@ -112,12 +123,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "permissions-ignored",
         "nobody's permission is asked",
         &["auth/denied"],
         &["AUT-10"],
         trusting,
     ),
     fault(
+        "unpermitted-stop-carried-out",
         "a caller without permission is refused after the stop",
         &["auth/denied"],
         &["AUT-10"],
@@ -129,6 +142,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "denied-as-access-denied",
         "a denied caller gets AccessDenied",
         &["auth/denied"],
         &["AUT-10"],
@@ -143,12 +157,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "denied-as-400",
         "a denied caller gets 400",
         &["auth/denied"],
         &["AUT-10"],
         |asked| asked.refusal(|response| response.status = 400),
     ),
     fault(
+        "dry-run-without-permission",
         "a dry run does not ask for permission",
         &["auth/denied"],
         &["AUT-10", "AUT-12"],
@@ -160,6 +176,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "no-temporary-credentials",
         "temporary credentials are not understood",
         &["auth/session"],
         &["STT-01", "AUT-14"],
@@ -192,9 +209,4 @@ fn trusting(asked: &Asked<'_>) -> Response {
 fn signed_with(asked: &Asked<'_>, key: &str) -> bool {
     let proof = asked.request.headers.get("authorization").unwrap_or_default();
     form::unescape(proof).contains(key)
-}
-
-#[test]
-fn callers_who_are_judged_wrongly_are_found() {
-    plant(FAULTS);
 }

@@ -1,18 +1,20 @@
 //! States that are read, moved or told wrongly, one instance at a time and several at once.
 
-use stopcheck::wire::Response;
+use crate::wire::Response;
 
-use crate::mock::{Asked, state};
-use crate::{Fault, fault, plant};
+use crate::selfcheck::emulator::{Asked, state};
+use crate::selfcheck::fault::{Fault, fault};
 
-pub(crate) const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     fault(
+        "stop-is-instant",
         "a stop is over at once",
         &["stop/running"],
         &["STT-01"],
         |asked| asked.success_text(|text| text.replace(&state("stopping"), &state("stopped"))),
     ),
     fault(
+        "previous-repeats-current",
         "previousState repeats currentState",
         &["stop/running"],
         &["STT-01"],
@@ -20,6 +22,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["STT-13"]),
     fault(
+        "running-cannot-stop",
         "a running instance cannot be stopped",
         &["stop/keeps-identity"],
         &["STT-01"],
@@ -31,6 +34,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "previous-always-running",
         "previousState is always running",
         &["stop/stopped", "stop/twice-in-a-row"],
         &[],
@@ -47,6 +51,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["STT-04", "STT-05", "STT-13"]),
     fault(
+        "stopped-stops-again",
         "a stopped instance goes through stopping again",
         &["stop/stopped"],
         &[],
@@ -61,6 +66,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["STT-05"]),
     fault(
+        "stop-of-stopped-refused",
         "stopping what is stopped is an error",
         &["stop/stopped"],
         &[],
@@ -73,6 +79,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["STT-05"]),
     fault(
+        "stop-of-stopping-refused",
         "stopping what is stopping is an error",
         &["stop/stopping"],
         &[],
@@ -85,6 +92,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["STT-04"]),
     fault(
+        "stop-of-stopped-new-reason",
         "a stop of what is stopped writes a new reason",
         &["stop/stopped"],
         &[],
@@ -106,20 +114,27 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     )
     .warns(&["IDM-02"]),
-    fault("a pending instance is stopped", &["stop/pending"], &[], |asked| {
-        let ids = asked.ids();
-        if asked.stops() && ids.iter().any(|id| asked.state_of(id) == "pending") {
-            let items: Vec<_> = ids.into_iter().map(|id| (id, "pending", "stopping")).collect();
-            asked.remember("stopped", "yes");
-            return asked.stopped(&items);
-        }
-        if asked.recall("stopped").is_some() {
-            return going_down(asked);
-        }
-        asked.pass()
-    })
+    fault(
+        "pending-stops",
+        "a pending instance is stopped",
+        &["stop/pending"],
+        &[],
+        |asked| {
+            let ids = asked.ids();
+            if asked.stops() && ids.iter().any(|id| asked.state_of(id) == "pending") {
+                let items: Vec<_> = ids.into_iter().map(|id| (id, "pending", "stopping")).collect();
+                asked.remember("stopped", "yes");
+                return asked.stopped(&items);
+            }
+            if asked.recall("stopped").is_some() {
+                return going_down(asked);
+            }
+            asked.pass()
+        },
+    )
     .warns(&["STT-08"]),
     fault(
+        "pending-refused-and-stops",
         "a pending instance is refused and stops all the same",
         &["stop/pending"],
         &["STT-08"],
@@ -134,12 +149,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "pending-as-conflict",
         "a pending instance is a conflict",
         &["stop/pending"],
         &["ERR-11", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 409),
     ),
     fault(
+        "shutting-down-stops",
         "an instance that is shutting down is stopped",
         &["stop/shutting-down"],
         &["ERR-09", "STT-06", "STT-07"],
@@ -155,6 +172,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "terminated-as-success",
         "a terminated instance is a success",
         &["stop/terminated"],
         &["ERR-09", "STT-07"],
@@ -170,6 +188,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "terminated-not-found",
         "a terminated instance is not found",
         &["stop/terminated"],
         &["ERR-09", "STT-07"],
@@ -184,6 +203,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "terminated-becomes-stopped",
         "a terminated instance comes back as stopped",
         &["stop/terminated"],
         &["STT-07"],
@@ -202,12 +222,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "terminated-as-conflict",
         "a terminated instance is a conflict",
         &["stop/terminated"],
         &["ERR-09", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 409),
     ),
     fault(
+        "stopped-cannot-start",
         "a stopped instance cannot be started",
         &["stop/then-start"],
         &["STT-10"],
@@ -219,13 +241,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "start-is-instant",
         "a start is over at once",
         &["stop/then-start"],
         &["STT-10"],
         |asked| {
             let response = asked.pass();
             if asked.action() == "StartInstances" {
-                return crate::mock::with_text(response, |text| {
+                return crate::selfcheck::emulator::with_text(response, |text| {
                     text.replace(&state("pending"), &state("running"))
                 });
             }
@@ -233,6 +256,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "stopped-cannot-terminate",
         "a stopped instance is not terminated",
         &["stop/then-terminate"],
         &["STT-12"],
@@ -244,6 +268,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "termination-ends-stopped",
         "a termination leads back to stopped",
         &["stop/then-terminate"],
         &["STT-12"],
@@ -251,6 +276,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ),
     // --- ids ---
     fault(
+        "empty-id-skipped",
         "an empty id is passed over",
         &["id/empty"],
         &["ERR-02"],
@@ -262,6 +288,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["IDM-05"]),
     fault(
+        "malformed-as-unknown",
         "a malformed id is unknown",
         &["id/malformed"],
         &["ERR-03"],
@@ -276,12 +303,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "malformed-as-success",
         "a malformed id is a success",
         &["id/malformed"],
         &["ERR-03"],
         |asked| asked.instead("InvalidInstanceID.Malformed", || asked.stopped(&[])),
     ),
     fault(
+        "unknown-as-malformed",
         "an unknown id is malformed",
         &["id/unknown"],
         &["ERR-05"],
@@ -292,24 +321,33 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "unknown-id-skipped",
         "an unknown id is passed over",
         &["id/unknown", "id/several-unknown"],
         &["ERR-05"],
         |asked| asked.instead("InvalidInstanceID.NotFound", || asked.stopped(&[])),
     ),
     fault(
+        "unknown-id-404",
         "an unknown id is 404",
         &["id/unknown"],
         &["ERR-05", "ERR-13"],
         |asked| asked.refusal(|response| response.status = 404),
     ),
-    fault("an id of six digits is malformed", &["id/border"], &[], |asked| {
-        asked.instead("InvalidInstanceID.NotFound", || {
-            asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id: \"i-ffffff\"")
-        })
-    })
+    fault(
+        "id-six-digits-malformed",
+        "an id of six digits is malformed",
+        &["id/border"],
+        &[],
+        |asked| {
+            asked.instead("InvalidInstanceID.NotFound", || {
+                asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id: \"i-ffffff\"")
+            })
+        },
+    )
     .warns(&["ERR-08"]),
     fault(
+        "existence-before-syntax",
         "existence is looked at before syntax",
         &["id/malformed-and-unknown"],
         &[],
@@ -326,12 +364,14 @@ pub(crate) const FAULTS: &[Fault] = &[
     .warns(&["ERR-14"]),
     // --- batches ---
     fault(
+        "refused-batch-half-stopped",
         "the good part of a batch is stopped although it is refused",
         &["batch/running-and-terminated"],
         &["IDM-03"],
         stops_the_rest,
     ),
     fault(
+        "batch-half-stopped",
         "the good part of a batch is stopped and told of",
         &["batch/running-and-terminated"],
         &["ERR-09", "STT-07", "IDM-03"],
@@ -349,12 +389,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "batch-stops-up-to-unknown",
         "a batch stops up to its unknown id",
         &["batch/running-and-unknown"],
         &["IDM-04"],
         stops_the_rest,
     ),
     fault(
+        "batch-skips-unknown",
         "unknown ids of a batch are passed over",
         &["batch/running-and-unknown"],
         &["ERR-05", "IDM-04"],
@@ -370,6 +412,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "batch-stops-up-to-malformed",
         "a batch stops up to its malformed id",
         &["batch/running-and-malformed"],
         &[],
@@ -377,6 +420,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     )
     .warns(&["IDM-05"]),
     fault(
+        "batch-stops-the-unprotected",
         "a batch stops its free part beside the protected one",
         &["batch/free-and-protected"],
         &["IDM-03"],
@@ -395,6 +439,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "every-stop-finds-running",
         "every one of many stops finds the instance running",
         &["batch/at-once"],
         &[],
@@ -430,9 +475,4 @@ fn stops_the_rest(asked: &Asked<'_>) -> Response {
         asked.stop_secretly(&asked.ids());
     }
     response
-}
-
-#[test]
-fn states_that_are_handled_wrongly_are_found() {
-    plant(FAULTS);
 }

@@ -1,0 +1,106 @@
+//! `stopcheck selfcheck`: is a red run possible?
+
+use std::fs;
+use std::path::Path;
+
+use similar::TextDiff;
+
+use super::args::SelfcheckArgs;
+use super::error::CliError;
+use crate::report::exit;
+use crate::selfcheck::{self, Effort, Fault};
+
+pub(super) async fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
+    let faults = chosen(&args.faults)?;
+    let effort = Effort {
+        scripts: args.scripts,
+        seed: args.seed,
+        until_found: false,
+    };
+    let whole = args.faults.is_empty();
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut proof = selfcheck::prove(faults, effort, at_once, whole).await;
+    if !whole {
+        // What a few faults do not trip says nothing.
+        proof.vacuous.clear();
+    }
+    let mut out = std::io::stdout().lock();
+    selfcheck::write(&proof, &mut out)?;
+    if let Some(path) = &args.json {
+        let file = fs::File::create(path).map_err(|source| file_error("write", path, source))?;
+        serde_json::to_writer_pretty(file, &proof)
+            .map_err(|error| file_error("write", path, error.into()))?;
+    }
+    let mut holds = proof.holds();
+    if let Some(path) = &args.golden {
+        holds &= is_as_reviewed(path, &selfcheck::matrix_as_text(&proof), args.bless, &mut out)?;
+    }
+    Ok(if holds { exit::CONFORMANT } else { exit::FINDINGS })
+}
+
+/// The faults of these names, or all.
+fn chosen(names: &[String]) -> Result<Vec<&'static Fault>, CliError> {
+    if names.is_empty() {
+        return Ok(selfcheck::all().collect());
+    }
+    names.iter().map(|name| named(name)).collect()
+}
+
+/// The fault of this name.
+pub(super) fn named(name: &str) -> Result<&'static Fault, CliError> {
+    selfcheck::named(name).ok_or_else(|| {
+        let near: Vec<&str> = selfcheck::all()
+            .map(|fault| fault.name)
+            .filter(|known| known.split('-').any(|word| word.len() > 3 && name.contains(word)))
+            .take(6)
+            .collect();
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("\n  perhaps one of: {}", near.join(", "))
+        };
+        CliError::Usage(format!(
+            "there is no fault called {name:?}{hint}\n  hint: stopcheck list --faults tells all of them"
+        ))
+    })
+}
+
+/// Compares the matrix with the one that was reviewed, or takes its place.
+fn is_as_reviewed(
+    path: &Path,
+    matrix: &str,
+    bless: bool,
+    out: &mut dyn std::io::Write,
+) -> Result<bool, CliError> {
+    if bless {
+        fs::write(path, matrix).map_err(|source| file_error("write", path, source))?;
+        writeln!(out, "wrote {}", path.display())?;
+        return Ok(true);
+    }
+    let reviewed = fs::read_to_string(path).map_err(|source| file_error("read", path, source))?;
+    if reviewed == matrix {
+        writeln!(out, "The matrix is as in {}.", path.display())?;
+        return Ok(true);
+    }
+    let diff = TextDiff::from_lines(reviewed.as_str(), matrix);
+    let name = path.display().to_string();
+    writeln!(out, "\nThe matrix is not as it was reviewed:")?;
+    write!(
+        out,
+        "{}",
+        diff.unified_diff().context_radius(0).header(&name, "this build")
+    )?;
+    writeln!(
+        out,
+        "\nIf that is meant, write it with --bless and review the change."
+    )?;
+    Ok(false)
+}
+
+fn file_error(doing: &'static str, path: &Path, source: std::io::Error) -> CliError {
+    CliError::File {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
+}

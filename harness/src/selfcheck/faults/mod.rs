@@ -1,0 +1,72 @@
+//! The catalogue of planted faults, by what they get wrong.
+
+use crate::selfcheck::fault::Fault;
+
+mod dry_runs;
+mod kinds;
+mod relations;
+mod requests;
+mod sequences;
+mod shapes;
+mod sights;
+mod signatures;
+mod states;
+
+/// A part of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Chapter {
+    /// What its faults get wrong.
+    pub about: &'static str,
+    /// The faults.
+    pub faults: &'static [Fault],
+}
+
+/// The catalogue.
+pub const CHAPTERS: &[Chapter] = &[
+    Chapter {
+        about: "answers in the wrong form",
+        faults: shapes::FAULTS,
+    },
+    Chapter {
+        about: "requests read wrongly",
+        faults: requests::FAULTS,
+    },
+    Chapter {
+        about: "callers judged wrongly",
+        faults: signatures::FAULTS,
+    },
+    Chapter {
+        about: "states handled wrongly",
+        faults: states::FAULTS,
+    },
+    Chapter {
+        about: "dry runs and forced stops",
+        faults: dry_runs::FAULTS,
+    },
+    Chapter {
+        about: "instances of other kinds",
+        faults: kinds::FAULTS,
+    },
+    Chapter {
+        about: "descriptions that do not fit",
+        faults: sights::FAULTS,
+    },
+    Chapter {
+        about: "calls that mean the same, answered differently",
+        faults: relations::FAULTS,
+    },
+    Chapter {
+        about: "sequences and sizes",
+        faults: sequences::FAULTS,
+    },
+];
+
+/// Every fault, in the order of the chapters.
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    CHAPTERS.iter().flat_map(|chapter| chapter.faults)
+}
+
+/// The fault of this name.
+pub fn named(name: &str) -> Option<&'static Fault> {
+    all().find(|fault| fault.name == name)
+}

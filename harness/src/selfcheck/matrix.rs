@@ -1,0 +1,72 @@
+//! The matrix: each fault, played through the phases.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::emulator;
+use super::fault::Fault;
+use super::trial::{self, Effort, Trial};
+use crate::contract::Contract;
+use crate::journal::Phase;
+use crate::reference::Layout;
+
+/// The phases that a fault is played through.
+pub const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase::Random];
+
+/// A fault and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The name of the fault.
+    pub fault: &'static str,
+    /// The clauses it violates, those that only warn included.
+    pub violates: Vec<&'static str>,
+    /// What each phase found.
+    pub trials: Vec<Trial>,
+    /// Whether it waits for a phase in which calls overlap.
+    pub waits: bool,
+}
+
+/// Plays one fault through the phases.
+pub async fn row(contract: &Arc<Contract>, fault: &Fault, effort: Effort) -> Row {
+    let mut trials = Vec::new();
+    for phase in PHASES {
+        let endpoint = emulator::endpoint(fault.edition, Layout::default(), fault.bend);
+        // Scripts are told once for each way to fail; one is enough.
+        let effort = Effort {
+            until_found: effort.until_found || phase == Phase::Random,
+            ..effort
+        };
+        trials.push(trial::play(contract, endpoint, phase, effort).await);
+    }
+    Row {
+        fault: fault.name,
+        violates: fault.violates().collect(),
+        trials,
+        waits: fault.is_concurrent,
+    }
+}
+
+impl Row {
+    /// Whether a phase found the fault: by a clause that it violates and that failed, or warned where none fails.
+    pub fn is_killed(&self) -> bool {
+        self.trials.iter().any(|trial| self.is_killed_in(trial))
+    }
+
+    /// Whether this phase found the fault.
+    pub fn is_killed_in(&self, trial: &Trial) -> bool {
+        self.violates
+            .iter()
+            .any(|clause| trial.failed.contains_key(*clause) || trial.warned.contains(*clause))
+    }
+
+    /// Clauses that failed besides those that it violates.
+    pub fn collateral(&self) -> BTreeSet<&str> {
+        let failed = self.trials.iter().flat_map(|trial| trial.failed.keys());
+        failed
+            .map(String::as_str)
+            .filter(|clause| !self.violates.contains(clause))
+            .collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! The proof for people, and the matrix as a text that is reviewed line by line.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use super::faults;
+use super::matrix::Row;
+use super::proof::{Baseline, Proof};
+use super::trial::Trial;
+use crate::journal::Phase;
+
+/// Writes what was proven, and what was not.
+pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    baseline(proof, out)?;
+    matrix(proof, out)?;
+    if proof.vacuous.is_empty() {
+        writeln!(
+            out,
+            "vacuity    each of {} clauses that decide is tripped by a fault",
+            proof.deciding
+        )?;
+    } else {
+        writeln!(
+            out,
+            "vacuity    {} of {} clauses that decide are tripped by no fault: {}",
+            proof.vacuous.len(),
+            proof.deciding,
+            proof.vacuous.join(", ")
+        )?;
+    }
+    ablation(proof, out)?;
+    let verdict = if proof.holds() {
+        "PROVEN: the reference is innocent, and every fault is found."
+    } else {
+        "NOT PROVEN: see above."
+    };
+    writeln!(out, "\n{verdict}")
+}
+
+fn baseline(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    let innocent = proof.baseline.iter().filter(|one| one.is_innocent()).count();
+    let cases: usize = all_trials(&proof.baseline).map(|trial| trial.cases).sum();
+    writeln!(
+        out,
+        "baseline   {innocent} of {} references (edition × layout) without a finding, in {cases} cases and scripts",
+        proof.baseline.len()
+    )?;
+    for one in proof.baseline.iter().filter(|one| !one.is_innocent()) {
+        let layout = if one.indented { "indented" } else { "compact" };
+        writeln!(out, "           {} {layout}:", one.edition.name())?;
+        for trial in &one.trials {
+            let failed: Vec<&str> = trial.failed.keys().map(String::as_str).collect();
+            let warned: Vec<&str> = trial.warned.iter().map(String::as_str).collect();
+            writeln!(
+                out,
+                "             {}: {} cases; failed [{}], warned [{}] {}",
+                trial.phase.name(),
+                trial.cases,
+                failed.join(" "),
+                warned.join(" "),
+                trial.trouble.as_deref().unwrap_or_default()
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn all_trials(baseline: &[Baseline]) -> impl Iterator<Item = &Trial> {
+    baseline.iter().flat_map(|one| &one.trials)
+}
+
+fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    let killed = proof.matrix.iter().filter(|row| row.is_killed()).count();
+    let waiting: Vec<&Row> = proof
+        .matrix
+        .iter()
+        .filter(|row| !row.is_killed() && row.waits)
+        .collect();
+    writeln!(
+        out,
+        "faults     {killed} of {} killed, {} wait for the concurrent phase",
+        proof.matrix.len(),
+        waiting.len()
+    )?;
+    let mut by_phase: BTreeMap<Phase, usize> = BTreeMap::new();
+    for row in &proof.matrix {
+        for trial in &row.trials {
+            *by_phase.entry(trial.phase).or_default() += usize::from(row.is_killed_in(trial));
+        }
+    }
+    let by_phase: Vec<String> = by_phase
+        .iter()
+        .map(|(phase, killed)| format!("{killed} by {}", phase.name()))
+        .collect();
+    writeln!(out, "           {}", by_phase.join(", "))?;
+    let mut collateral: Vec<(usize, &str)> = proof
+        .matrix
+        .iter()
+        .map(|row| (row.collateral().len(), row.fault))
+        .collect();
+    collateral.sort_unstable();
+    if let (Some((middle, _)), Some((most, fault))) =
+        (collateral.get(collateral.len() / 2), collateral.last())
+    {
+        writeln!(
+            out,
+            "           clauses that failed besides: median {middle}, most {most} ({fault})"
+        )?;
+    }
+    for row in proof.survivors() {
+        let what = faults::named(row.fault).map_or("", |fault| fault.what);
+        writeln!(out, "           SURVIVES {}: {what}", row.fault)?;
+    }
+    for row in waiting {
+        let what = faults::named(row.fault).map_or("", |fault| fault.what);
+        writeln!(out, "           waits    {}: {what}", row.fault)?;
+    }
+    for row in &proof.matrix {
+        for trial in &row.trials {
+            // An emulator that cannot even launch is found by that.
+            if let (Some(trouble), false) = (&trial.trouble, row.is_killed()) {
+                writeln!(out, "           {} {}: {trouble}", row.fault, trial.phase.name())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ablation(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    if proof.ablation.is_empty() {
+        return writeln!(out, "ablation   left out");
+    }
+    let noticed = proof.ablation.len() - proof.unnoticed().count();
+    let by_scripts = proof
+        .ablation
+        .iter()
+        .filter(|cut| cut.noticed_by == Some(Phase::Random))
+        .count();
+    let warned = proof
+        .ablation
+        .iter()
+        .filter(|cut| cut.noticed_by.is_some() && cut.only_warned)
+        .count();
+    writeln!(
+        out,
+        "ablation   {noticed} of {} cuts in the contract noticed, {by_scripts} of them by random scripts; {warned} by a \
+         warning only",
+        proof.ablation.len()
+    )?;
+    for cut in proof.unnoticed() {
+        writeln!(out, "           not noticed: {}", cut.what)?;
+    }
+    Ok(())
+}
+
+/// Writes every fault: its name, what is wrong, where it was seen, what it violates.
+pub fn write_catalogue(out: &mut dyn Write) -> io::Result<()> {
+    for chapter in faults::CHAPTERS {
+        writeln!(out, "{}", chapter.about)?;
+        for fault in chapter.faults {
+            let clauses: Vec<&str> = fault.violates().collect();
+            writeln!(out, "  {}", fault.name)?;
+            writeln!(out, "      {} ({})", fault.what, clauses.join(" "))?;
+            if let Some(seen) = fault.seen {
+                writeln!(out, "      seen in {seen}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The matrix, one line a fault: what it violates and what found it. Numbers that any change of a generator moves are
+/// left out, so that a kill that is lost is one line.
+pub fn matrix_as_text(proof: &Proof) -> String {
+    let mut text = String::from(
+        "# Each planted fault: the clauses that failed in each phase, those it violates first; after a bar, collateral.\n\
+         # `-` is a phase that did not find it. Written by `stopcheck selfcheck --golden FILE --bless`.\n",
+    );
+    for chapter in faults::CHAPTERS {
+        let rows = proof
+            .matrix
+            .iter()
+            .filter(|row| chapter.faults.iter().any(|fault| fault.name == row.fault));
+        text.push_str(&format!("\n## {}\n", chapter.about));
+        for row in rows {
+            text.push_str(row.fault);
+            text.push(':');
+            for trial in &row.trials {
+                text.push_str(&format!(" {} {};", trial.phase.name(), found_by(row, trial)));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn found_by(row: &Row, trial: &Trial) -> String {
+    let failed = |own: bool| {
+        trial
+            .failed
+            .keys()
+            .map(String::as_str)
+            .filter(move |clause| row.violates.contains(clause) == own)
+    };
+    let warned = trial
+        .warned
+        .iter()
+        .filter(|clause| row.violates.contains(&clause.as_str()))
+        .filter(|clause| !trial.failed.contains_key(*clause))
+        .map(|clause| format!("{clause}?"));
+    let own: Vec<String> = failed(true).map(str::to_owned).chain(warned).collect();
+    let own = if own.is_empty() {
+        "-".to_owned()
+    } else {
+        own.join(" ")
+    };
+    let besides: Vec<&str> = failed(false).collect();
+    if besides.is_empty() {
+        own
+    } else {
+        format!("{own} | {}", besides.join(" "))
+    }
+}

@@ -1,0 +1,196 @@
+//! One phase, played on one endpoint: what was found, and how soon.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+
+use crate::contract::Contract;
+use crate::embedded;
+use crate::endpoint::Endpoint;
+use crate::journal::{Event, Phase};
+use crate::plan::{self, Plan, Random, coverage};
+use crate::runner::{self, Options};
+use crate::verdict::{Outcome, Verdict};
+
+/// A stop is called stuck after ten minutes. The clock is virtual, so they cost nothing.
+const PATIENCE: Duration = Duration::from_secs(660);
+
+/// What a phase found in an emulator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// The phase.
+    pub phase: Phase,
+    /// The clauses that failed, each with the number of cases.
+    pub failed: BTreeMap<String, usize>,
+    /// The clauses that warned.
+    pub warned: BTreeSet<String>,
+    /// Cases that were judged, drafts included.
+    pub cases: usize,
+    /// Requests that were sent.
+    pub requests: usize,
+    /// Requests until the first case with a failure had ended, if there was one.
+    pub requests_to_find: Option<usize>,
+    /// The same in milliseconds.
+    #[serde(skip)]
+    pub time_to_find: Option<Duration>,
+    /// Why the phase came to no end, or a case could not be played.
+    pub trouble: Option<String>,
+}
+
+/// How much is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Random scripts.
+    pub scripts: u64,
+    /// The seed of the scripts.
+    pub seed: u64,
+    /// Whether a phase ends with the first failure that is told.
+    pub until_found: bool,
+}
+
+/// The cases of a phase.
+pub fn plan_of(contract: &Contract, phase: Phase, effort: Effort) -> Plan {
+    match phase {
+        Phase::Coverage => {
+            let mut plan = Plan::default();
+            plan.add(phase, coverage::cases(contract, coverage::LEAST), &[]);
+            plan
+        }
+        Phase::Random => Plan {
+            random: Some(Random {
+                scripts: effort.scripts,
+                max_time: None,
+                // The least form is of no interest here.
+                max_shrink_requests: 0,
+                only: None,
+            }),
+            ..Plan::default()
+        },
+        Phase::Scenarios | Phase::Wire | Phase::Replay => plan::generate(contract, &[]),
+    }
+}
+
+/// Plays a phase on an endpoint of this process.
+pub async fn play(contract: &Arc<Contract>, endpoint: Endpoint, phase: Phase, effort: Effort) -> Trial {
+    let options = Options {
+        endpoint,
+        seed: effort.seed,
+        settle_timeout: PATIENCE,
+        ..embedded::options(contract.edition)
+    };
+    let plan = plan_of(contract, phase, effort);
+    let (events, mut inbox) = mpsc::channel(256);
+    let (stop, interrupted) = watch::channel(false);
+    let runner = tokio::spawn(runner::run(
+        Arc::clone(contract),
+        plan,
+        options,
+        events,
+        interrupted,
+    ));
+    let mut watcher = Watcher::new(phase);
+    while let Some(event) = inbox.recv().await {
+        watcher.take(&event);
+        if effort.until_found && watcher.trial.requests_to_find.is_some() {
+            let _ = stop.send(true);
+        }
+    }
+    let trouble = match runner.await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    Trial {
+        trouble: trouble.or(watcher.trial.trouble),
+        ..watcher.trial
+    }
+}
+
+/// Reads the events of a run that plays one case at a time.
+struct Watcher {
+    trial: Trial,
+    begun: Instant,
+    /// Whether the case that is played counts.
+    counts: bool,
+    fails: BTreeSet<String>,
+}
+
+impl Watcher {
+    fn new(phase: Phase) -> Self {
+        Watcher {
+            trial: Trial {
+                phase,
+                failed: BTreeMap::new(),
+                warned: BTreeSet::new(),
+                cases: 0,
+                requests: 0,
+                requests_to_find: None,
+                time_to_find: None,
+                trouble: None,
+            },
+            begun: Instant::now(),
+            counts: true,
+            fails: BTreeSet::new(),
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::CaseStarted(started) => {
+                self.counts = !started.draft;
+                self.fails.clear();
+            }
+            Event::Exchanged(_) => self.trial.requests += 1,
+            Event::Explored(sum) => {
+                self.trial.cases += usize::try_from(sum.scripts).unwrap_or(usize::MAX);
+                self.trial.requests += sum.untold;
+            }
+            Event::Judged(judged) if self.counts => {
+                for finding in &judged.findings {
+                    let clause = finding.clause.to_string();
+                    match finding.verdict {
+                        Verdict::Fail => {
+                            self.fails.insert(clause);
+                        }
+                        Verdict::Warn => {
+                            self.trial.warned.insert(clause);
+                        }
+                        Verdict::Pass | Verdict::Inconclusive => {}
+                    }
+                }
+            }
+            Event::CaseEnded(ended) => self.end(&ended.case, &ended.outcome),
+            Event::RunStarted(_)
+            | Event::FixtureReady(_)
+            | Event::StepStarted(_)
+            | Event::Judged(_)
+            | Event::Wired(_)
+            | Event::Noted(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::RunEnded(_) => {}
+        }
+    }
+
+    fn end(&mut self, case: &str, outcome: &Outcome) {
+        let trial = &mut self.trial;
+        match outcome {
+            Outcome::Judged { .. } => trial.cases += 1,
+            Outcome::Unsupported { reason: why } | Outcome::Error { what: why } => {
+                if self.counts && trial.trouble.is_none() {
+                    trial.trouble = Some(format!("{case}: {why}"));
+                }
+            }
+        }
+        if !self.fails.is_empty() && trial.requests_to_find.is_none() {
+            trial.requests_to_find = Some(trial.requests);
+            trial.time_to_find = Some(self.begun.elapsed());
+        }
+        for clause in std::mem::take(&mut self.fails) {
+            *trial.failed.entry(clause).or_default() += 1;
+        }
+    }
+}
