@@ -25,9 +25,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => runtime().and_then(|runtime| runtime.block_on(run::run(*args))),
         Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::serve(args))),
-        Command::Selfcheck(args) => {
-            runtime().and_then(|runtime| runtime.block_on(selfcheck::selfcheck(&args)))
-        }
+        Command::Selfcheck(args) => selfcheck::selfcheck(&args),
         Command::List(args) => list::list(&args),
         Command::Explain(args) => list::explain(&args),
         Command::Judge(args) => judge::judge(&args),

@@ -10,7 +10,7 @@ use super::error::CliError;
 use crate::report::exit;
 use crate::selfcheck::{self, Effort, Fault};
 
-pub(super) async fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
+pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
     let faults = chosen(&args.faults)?;
     let effort = Effort {
         scripts: args.scripts,
@@ -19,7 +19,7 @@ pub(super) async fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
     };
     let whole = args.faults.is_empty();
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut proof = selfcheck::prove(faults, effort, at_once, whole).await;
+    let mut proof = selfcheck::prove(&faults, effort, at_once, whole)?;
     if !whole {
         // What a few faults do not trip says nothing.
         proof.vacuous.clear();

@@ -1,4 +1,4 @@
-//! Single cases, played at once and told to nobody: the way in for fuzzers and benchmarks.
+//! Single cases, played at once and told to nobody: the way in for fuzzers, benchmarks and the self-check.
 //!
 //! The judge and the images are kept from case to case; a service in this process is fresh for each of them.
 
@@ -30,6 +30,8 @@ pub struct Ended {
     pub findings: Vec<Finding>,
     /// How many steps were judged.
     pub steps: usize,
+    /// How many requests were sent, those that arrange included.
+    pub requests: usize,
 }
 
 impl Alone {
@@ -44,17 +46,27 @@ impl Alone {
 
     /// Plays a case as a search does.
     pub fn play(&self, case: &Scenario) -> Ended {
+        self.play_for(case, Phase::Random, true)
+    }
+
+    /// Plays a case as a run does that tells of it: with proofs, and with all the patience that there is.
+    pub fn play_with_care(&self, case: &Scenario, phase: Phase) -> Ended {
+        self.play_for(case, phase, false)
+    }
+
+    fn play_for(&self, case: &Scenario, phase: Phase, hasty: bool) -> Ended {
         let manner = Manner {
             teller: Teller::Silent,
             index: 0,
-            phase: Phase::Random,
-            hasty: true,
+            phase,
+            hasty,
         };
         let played = self.runtime.block_on(play::play(&self.shared, case, manner));
         Ended {
             outcome: played.outcome,
             findings: played.findings,
             steps: played.steps,
+            requests: played.requests,
         }
     }
 }

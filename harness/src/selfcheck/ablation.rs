@@ -1,23 +1,24 @@
 //! Ablation: one row of the contract is taken out or turned around at a time, and the pristine reference must then be
 //! found to deviate. A row that nobody misses is not looked at by any check.
 
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::emulator;
 use super::trial::{self, Effort, Trial};
-use crate::contract::{Contract, Demand};
+use crate::contract::{Contract, Demand, Refusal, RefusalAnswer, Transition};
 use crate::journal::Phase;
 use crate::reference::Layout;
 
 /// A contract without one of its rows.
 #[derive(Debug, Clone)]
-pub struct Cut {
+pub(super) struct Cut {
     /// What was done, in words.
-    pub what: String,
+    pub(super) what: String,
     /// What is left.
-    pub contract: Arc<Contract>,
+    pub(super) contract: Arc<Contract>,
 }
 
 /// A cut, and by what it was noticed.
@@ -33,8 +34,8 @@ pub struct Ablated {
     pub only_warned: bool,
 }
 
-/// Every cut of the tables of answers.
-pub fn cuts(contract: &Contract) -> Vec<Cut> {
+/// Every cut that a check could notice: rows by which nobody is accused only tolerate, and nobody misses them.
+pub(super) fn cuts(contract: &Contract) -> Vec<Cut> {
     let mut cuts = Vec::new();
     let mut cut = |what: String, change: &dyn Fn(&mut Contract)| {
         let mut left = contract.clone();
@@ -44,83 +45,91 @@ pub fn cuts(contract: &Contract) -> Vec<Cut> {
             contract: Arc::new(left),
         });
     };
-    for (at, row) in contract.transitions.iter().enumerate() {
-        let name = format!(
-            "{} of an instance that is {}",
-            row.action,
-            format!("{:?}", row.from).to_lowercase()
-        );
+    // A sister action may decline for reasons that the contract does not know, so a row of theirs is no promise.
+    let tested = |row: &&Transition| {
+        row.action == contract.action
+            && !row.clauses.is_empty()
+            && row.answers.iter().any(|answer| !answer.odd)
+    };
+    for row in contract.transitions.iter().filter(tested) {
+        let is_it = |other: &Transition| other.action == row.action && other.from == row.from;
+        let name = format!("stop of an instance that is {:?}", row.from).to_lowercase();
         cut(format!("{name}: no row"), &|left| {
-            left.transitions.remove(at);
+            left.transitions.retain(|row| !is_it(row));
         });
-        // The answer that is expected says the contrary: what was up goes nowhere, what was down is on its way.
         cut(format!("{name}: another current state"), &|left| {
-            if let Some(row) = left.transitions.get_mut(at) {
-                for answer in &mut row.answers {
-                    let other = if answer.current == "shutting-down" {
-                        "running"
-                    } else {
-                        "shutting-down"
-                    };
-                    other.clone_into(&mut answer.current);
-                }
+            for row in left.transitions.iter_mut().filter(|row| is_it(row)) {
+                row.answers
+                    .iter_mut()
+                    .for_each(|answer| "shutting-down".clone_into(&mut answer.current));
             }
         });
     }
-    for (at, row) in contract.refusals.iter().enumerate() {
+    let demanded = |row: &&Refusal| matches!(row.demand, Demand::Must | Demand::Should);
+    for row in contract.refusals.iter().filter(demanded) {
         let name = format!("refusal for {}", row.condition.word());
+        let of = |left: &mut Contract, change: &dyn Fn(&mut Vec<RefusalAnswer>)| {
+            let same = |other: &&mut Refusal| other.condition == row.condition && other.demand == row.demand;
+            for row in left.refusals.iter_mut().filter(same) {
+                change(&mut row.answers);
+            }
+        };
         cut(format!("{name}: no row"), &|left| {
-            left.refusals.remove(at);
+            left.refusals
+                .retain(|other| other.condition != row.condition || other.demand != row.demand);
         });
-        if row.demand != Demand::Odd && !row.answers.is_empty() {
+        if !row.clauses.code.is_empty() && !row.answers.is_empty() {
             cut(format!("{name}: another code"), &|left| {
-                if let Some(row) = left.refusals.get_mut(at) {
-                    for answer in &mut row.answers {
+                of(left, &|answers| {
+                    for answer in answers {
                         answer.code.push_str(".Ablated");
                         answer.message = None;
                     }
-                }
+                });
             });
+        }
+        if !row.clauses.status.is_empty() {
             cut(format!("{name}: another status"), &|left| {
-                if let Some(row) = left.refusals.get_mut(at) {
-                    for answer in &mut row.answers {
-                        answer.status = vec![418];
-                    }
-                }
+                of(left, &|answers| {
+                    answers.iter_mut().for_each(|answer| answer.status = vec![418]);
+                });
             });
         }
     }
     for (at, row) in contract.precedences.iter().enumerate() {
-        let what = format!(
-            "{} before {}: the other way round",
-            row.first.word(),
-            row.before.word()
-        );
-        cut(what, &|left| {
+        let (first, before) = (row.first.word(), row.before.word());
+        cut(format!("{first} before {before}: the other way round"), &|left| {
             if let Some(row) = left.precedences.get_mut(at) {
                 std::mem::swap(&mut row.first, &mut row.before);
             }
         });
     }
-    for (at, parameter) in contract.parameters.iter().enumerate() {
+    for parameter in &contract.parameters {
         cut(format!("parameter {}: unknown", parameter.name), &|left| {
-            left.parameters.remove(at);
+            left.parameters.retain(|other| other.name != parameter.name);
         });
     }
     cuts
 }
 
 /// Cuts that nobody can notice, with the reason.
-const IDLE: &[(&str, &str)] = &[];
+const IDLE: &[(&str, &str)] = &[
+    ("refusal for shutting-down: no row", ENDED),
+    ("refusal for shutting-down: another code", ENDED),
+    ("refusal for shutting-down: another status", ENDED),
+];
 
-/// Whether nobody can notice this cut.
-pub fn is_idle(what: &str) -> bool {
-    IDLE.iter().any(|(known, _)| *known == what)
+const ENDED: &str = "an instance that is shutting down may have ended when the call arrives, and then the row of the \
+                     terminated answers for it";
+
+/// Why nobody can notice this cut, if that is known.
+pub(super) fn idle(what: &str) -> Option<&'static str> {
+    IDLE.iter().find(|(known, _)| *known == what).map(|(_, why)| *why)
 }
 
 /// Whether the pristine reference is found to deviate from what is left: by random scripts, or else by named cases
 /// and by coverage.
-pub async fn ablate(cut: &Cut, effort: Effort) -> Ablated {
+pub(super) fn ablate(cut: &Cut, effort: Effort) -> io::Result<Ablated> {
     let mut ablated = Ablated {
         what: cut.what.clone(),
         noticed_by: None,
@@ -133,20 +142,18 @@ pub async fn ablate(cut: &Cut, effort: Effort) -> Ablated {
             ..effort
         };
         let pristine = emulator::pristine(cut.contract.edition, Layout::default());
-        let Trial { failed, warned, .. } = trial::play(&cut.contract, pristine, phase, effort).await;
-        if failed.is_empty() && (warned.is_empty() || ablated.only_warned) {
-            continue;
-        }
-        ablated.only_warned = failed.is_empty();
-        ablated.noticed_by = Some(phase);
-        ablated.clauses = if failed.is_empty() {
-            warned.into_iter().collect()
-        } else {
-            failed.into_keys().collect()
-        };
-        if !ablated.only_warned {
+        let Trial { failed, warned, .. } = trial::play(&cut.contract, pristine, phase, effort)?;
+        if !failed.is_empty() {
+            ablated.noticed_by = Some(phase);
+            ablated.clauses = failed.into_keys().collect();
+            ablated.only_warned = false;
             break;
         }
+        if !warned.is_empty() && ablated.noticed_by.is_none() {
+            ablated.noticed_by = Some(phase);
+            ablated.clauses = warned.into_iter().collect();
+            ablated.only_warned = true;
+        }
     }
-    ablated
+    Ok(ablated)
 }

@@ -4,6 +4,7 @@
 //! answer. Hidden requests come from the holder of the reference's first key, and nobody outside sees them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::call::Call;
@@ -25,6 +26,10 @@ pub const REGION: &str = "us-east-1";
 pub struct Emulator {
     reference: Reference,
     memory: Mutex<BTreeMap<String, String>>,
+    /// Stops that have come and are not answered yet.
+    under_way: AtomicUsize,
+    /// Requests that were answered.
+    served: AtomicUsize,
 }
 
 /// A request at the door of an emulator.
@@ -62,14 +67,22 @@ pub fn handler(config: Config, bend: Bend) -> Handler {
     let emulator = Emulator {
         reference: Reference::new(config),
         memory: Mutex::default(),
+        under_way: AtomicUsize::default(),
+        served: AtomicUsize::default(),
     };
     Arc::new(move |request, now_ms| {
-        bend(&Asked {
+        let asked = Asked {
             emulator: &emulator,
             request,
             now_ms,
             params: params_of(request),
-        })
+        };
+        let stops = usize::from(asked.stops());
+        emulator.under_way.fetch_add(stops, Ordering::SeqCst);
+        let answer = bend(&asked);
+        emulator.under_way.fetch_sub(stops, Ordering::SeqCst);
+        emulator.served.fetch_add(1, Ordering::Relaxed);
+        answer
     })
 }
 
@@ -87,6 +100,16 @@ impl Asked<'_> {
     /// Whether it is a call of the action under test.
     pub fn stops(&self) -> bool {
         self.action() == "StopInstances"
+    }
+
+    /// How many stops are under way, this one included.
+    pub fn under_way(&self) -> usize {
+        self.emulator.under_way.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were answered so far.
+    pub fn served(&self) -> usize {
+        self.emulator.served.load(Ordering::Relaxed)
     }
 
     /// The first value under this name.

@@ -1,6 +1,7 @@
 //! The matrix: each fault, played through the phases.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,7 +14,10 @@ use crate::journal::Phase;
 use crate::reference::Layout;
 
 /// The phases that a fault is played through.
-pub const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase::Random];
+pub(super) const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase::Random];
+
+/// So many times more scripts are played where nothing else found a fault.
+const PERSISTENCE: u64 = 8;
 
 /// A fault and what became of it.
 #[derive(Debug, Clone, Serialize)]
@@ -28,24 +32,36 @@ pub struct Row {
     pub waits: bool,
 }
 
-/// Plays one fault through the phases.
-pub async fn row(contract: &Arc<Contract>, fault: &Fault, effort: Effort) -> Row {
+/// Plays one fault through the phases. All named cases are played; of the many of coverage, as many as it takes.
+pub(super) fn row(contract: &Arc<Contract>, fault: &Fault, effort: Effort) -> io::Result<Row> {
     let mut trials = Vec::new();
-    for phase in PHASES {
+    // What needs calls that overlap is played by no phase yet.
+    for phase in PHASES.into_iter().filter(|_| !fault.is_concurrent) {
         let endpoint = emulator::endpoint(fault.edition, Layout::default(), fault.bend);
-        // Scripts are told once for each way to fail; one is enough.
         let effort = Effort {
-            until_found: effort.until_found || phase == Phase::Random,
+            until_found: effort.until_found || phase == Phase::Coverage,
             ..effort
         };
-        trials.push(trial::play(contract, endpoint, phase, effort).await);
+        trials.push(trial::play(contract, endpoint, phase, effort)?);
     }
-    Row {
+    let mut row = Row {
         fault: fault.name,
         violates: fault.violates().collect(),
         trials,
         waits: fault.is_concurrent,
+    };
+    if !row.is_killed() && !row.waits {
+        // What hides from all of that gets as many scripts as a search that is left alone would play.
+        let endpoint = emulator::endpoint(fault.edition, Layout::default(), fault.bend);
+        let effort = Effort {
+            scripts: effort.scripts.saturating_mul(PERSISTENCE),
+            ..effort
+        };
+        row.trials.pop();
+        row.trials
+            .push(trial::play(contract, endpoint, Phase::Random, effort)?);
     }
+    Ok(row)
 }
 
 impl Row {

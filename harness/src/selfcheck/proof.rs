@@ -2,12 +2,11 @@
 //! the contract is missed when it is gone.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{io, thread};
 
 use serde::Serialize;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::ablation::{self, Ablated};
 use super::emulator;
@@ -60,7 +59,9 @@ impl Proof {
 
     /// Rows of the contract that nobody missed.
     pub fn unnoticed(&self) -> impl Iterator<Item = &Ablated> {
-        self.ablation.iter().filter(|cut| cut.noticed_by.is_none())
+        self.ablation
+            .iter()
+            .filter(|cut| cut.noticed_by.is_none() && ablation::idle(&cut.what).is_none())
     }
 
     /// Whether the harness sees what it should see, and nothing else.
@@ -68,45 +69,37 @@ impl Proof {
         self.baseline.iter().all(Baseline::is_innocent)
             && self.survivors().next().is_none()
             && self.vacuous.is_empty()
-            && self.unnoticed().all(|cut| ablation::is_idle(&cut.what))
+            && self.unnoticed().next().is_none()
     }
 }
 
 /// Gives the proof for these faults, with so many things going on at once.
-pub async fn prove(faults: Vec<&'static Fault>, effort: Effort, at_once: usize, ablate: bool) -> Proof {
+pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, ablate: bool) -> io::Result<Proof> {
     let contracts = Contracts::read();
-    let gate = Arc::new(Semaphore::new(at_once.max(1)));
-    let wishes = [Edition::Current, Edition::October2017]
+    let references: Vec<(Edition, Layout)> = [Edition::Current, Edition::October2017]
         .into_iter()
-        .flat_map(|edition| [(edition, Layout::Compact), (edition, Layout::Indented)]);
-    let baseline = wishes.map(|(edition, layout)| {
-        let contract = contracts.of(edition);
-        async move { innocent(&contract, layout, effort).await }
-    });
-    let baseline = begin(&gate, baseline);
-    let rows = faults.into_iter().map(|fault| {
-        let contract = contracts.of(fault.edition);
-        async move { matrix::row(&contract, fault, effort).await }
-    });
-    let rows = begin(&gate, rows);
+        .flat_map(|edition| [(edition, Layout::Compact), (edition, Layout::Indented)])
+        .collect();
+    let baseline = all(&references, at_once, |(edition, layout)| {
+        innocent(contracts.of(*edition), *layout, effort)
+    })?;
+    let matrix = all(faults, at_once, |fault| {
+        matrix::row(contracts.of(fault.edition), fault, effort)
+    })?;
     let cuts = if ablate {
         ablation::cuts(&contracts.current)
     } else {
         Vec::new()
     };
-    let ablated = cuts
-        .into_iter()
-        .map(|cut| async move { ablation::ablate(&cut, effort).await });
-    let ablated = begin(&gate, ablated);
-    let (baseline, matrix, ablation) = (end(baseline).await, end(rows).await, end(ablated).await);
+    let ablation = all(&cuts, at_once, |cut| ablation::ablate(cut, effort))?;
     let (deciding, vacuous) = vacuity(&contracts, &matrix);
-    Proof {
+    Ok(Proof {
         baseline,
         matrix,
         vacuous,
         deciding,
         ablation,
-    }
+    })
 }
 
 /// The contract of each edition.
@@ -123,15 +116,15 @@ impl Contracts {
         }
     }
 
-    fn of(&self, edition: Edition) -> Arc<Contract> {
-        Arc::clone(match edition {
+    fn of(&self, edition: Edition) -> &Arc<Contract> {
+        match edition {
             Edition::Current => &self.current,
             Edition::October2017 => &self.october_2017,
-        })
+        }
     }
 }
 
-async fn innocent(contract: &Arc<Contract>, layout: Layout, effort: Effort) -> Baseline {
+fn innocent(contract: &Arc<Contract>, layout: Layout, effort: Effort) -> io::Result<Baseline> {
     let mut trials = Vec::new();
     for phase in matrix::PHASES {
         let pristine = emulator::pristine(contract.edition, layout);
@@ -140,13 +133,13 @@ async fn innocent(contract: &Arc<Contract>, layout: Layout, effort: Effort) -> B
             scripts: effort.scripts.saturating_mul(10),
             ..effort
         };
-        trials.push(trial::play(contract, pristine, phase, effort).await);
+        trials.push(trial::play(contract, pristine, phase, effort)?);
     }
-    Baseline {
+    Ok(Baseline {
         edition: contract.edition,
         indented: layout == Layout::Indented,
         trials,
-    }
+    })
 }
 
 /// How many clauses decide a run in one of the editions, and those of them that no fault made fail.
@@ -167,32 +160,31 @@ fn vacuity(contracts: &Contracts, matrix: &[Row]) -> (usize, Vec<String>) {
     (deciding.len(), vacuous.collect())
 }
 
-/// Begins all of it, as many at once as the gate lets through.
-fn begin<T: Send + 'static>(
-    gate: &Arc<Semaphore>,
-    deeds: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
-) -> JoinSet<(usize, T)> {
-    let mut tasks = JoinSet::new();
-    for (at, deed) in deeds.enumerate() {
-        let gate = Arc::clone(gate);
-        tasks.spawn(async move {
-            // The gate is never closed; if it were, the deed would be done at once.
-            let _pass = gate.acquire_owned().await;
-            (at, deed.await)
-        });
-    }
-    tasks
-}
-
-/// What came of it, in the order in which it was begun.
-async fn end<T: 'static>(mut tasks: JoinSet<(usize, T)>) -> Vec<T> {
-    let mut done = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        match ended {
-            Ok(one) => done.push(one),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+/// Does it for each, so many at once, and keeps the order.
+fn all<T: Sync, R: Send>(
+    things: &[T],
+    at_once: usize,
+    deed: impl Fn(&T) -> io::Result<R> + Sync,
+) -> io::Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, thing)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            things.get(at).map(|thing| (at, thing))
+        } {
+            done.push((at, deed(thing)));
         }
-    }
+        done
+    };
+    let mut done: Vec<(usize, io::Result<R>)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once.max(1)).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ended.flatten().collect()
+    });
     done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, one)| one).collect()
+    done.into_iter().map(|(_, result)| result).collect()
 }

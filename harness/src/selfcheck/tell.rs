@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use super::ablation;
 use super::faults;
 use super::matrix::Row;
 use super::proof::{Baseline, Proof};
@@ -28,7 +29,7 @@ pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
             proof.vacuous.join(", ")
         )?;
     }
-    ablation(proof, out)?;
+    cuts(proof, out)?;
     let verdict = if proof.holds() {
         "PROVEN: the reference is innocent, and every fault is found."
     } else {
@@ -126,11 +127,15 @@ fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn ablation(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+fn cuts(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     if proof.ablation.is_empty() {
         return writeln!(out, "ablation   left out");
     }
-    let noticed = proof.ablation.len() - proof.unnoticed().count();
+    let noticed = proof
+        .ablation
+        .iter()
+        .filter(|cut| cut.noticed_by.is_some())
+        .count();
     let by_scripts = proof
         .ablation
         .iter()
@@ -147,8 +152,11 @@ fn ablation(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
          warning only",
         proof.ablation.len()
     )?;
-    for cut in proof.unnoticed() {
-        writeln!(out, "           not noticed: {}", cut.what)?;
+    for cut in proof.ablation.iter().filter(|cut| cut.noticed_by.is_none()) {
+        match ablation::idle(&cut.what) {
+            None => writeln!(out, "           NOT NOTICED {}", cut.what)?,
+            Some(why) => writeln!(out, "           idle        {}: {why}", cut.what)?,
+        }
     }
     Ok(())
 }
@@ -180,6 +188,7 @@ pub fn matrix_as_text(proof: &Proof) -> String {
         let rows = proof
             .matrix
             .iter()
+            .filter(|row| !row.waits)
             .filter(|row| chapter.faults.iter().any(|fault| fault.name == row.fault));
         text.push_str(&format!("\n## {}\n", chapter.about));
         for row in rows {

@@ -1,18 +1,19 @@
 //! One phase, played on one endpoint: what was found, and how soon.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
-use crate::contract::Contract;
+use crate::contract::{Contract, Scenario};
 use crate::embedded;
 use crate::endpoint::Endpoint;
-use crate::journal::{Event, Phase};
-use crate::plan::{self, Plan, Random, coverage};
-use crate::runner::{self, Options};
+use crate::journal::{Event, Finding, Phase};
+use crate::plan::{Plan, Random, coverage};
+use crate::runner::{self, Alone, Options};
 use crate::verdict::{Outcome, Verdict};
 
 /// A stop is called stuck after ten minutes. The clock is virtual, so they cost nothing.
@@ -47,66 +48,99 @@ pub struct Effort {
     pub scripts: u64,
     /// The seed of the scripts.
     pub seed: u64,
-    /// Whether a phase ends with the first failure that is told.
+    /// Whether a phase ends with the first failure. Scripts always do: each way to fail would be told.
     pub until_found: bool,
 }
 
-/// The cases of a phase.
-pub fn plan_of(contract: &Contract, phase: Phase, effort: Effort) -> Plan {
-    match phase {
-        Phase::Coverage => {
-            let mut plan = Plan::default();
-            plan.add(phase, coverage::cases(contract, coverage::LEAST), &[]);
-            plan
-        }
-        Phase::Random => Plan {
-            random: Some(Random {
-                scripts: effort.scripts,
-                max_time: None,
-                // The least form is of no interest here.
-                max_shrink_requests: 0,
-                only: None,
-            }),
-            ..Plan::default()
-        },
-        Phase::Scenarios | Phase::Wire | Phase::Replay => plan::generate(contract, &[]),
-    }
-}
-
 /// Plays a phase on an endpoint of this process.
-pub async fn play(contract: &Arc<Contract>, endpoint: Endpoint, phase: Phase, effort: Effort) -> Trial {
+pub(super) fn play(
+    contract: &Arc<Contract>,
+    endpoint: Endpoint,
+    phase: Phase,
+    effort: Effort,
+) -> io::Result<Trial> {
     let options = Options {
         endpoint,
         seed: effort.seed,
         settle_timeout: PATIENCE,
         ..embedded::options(contract.edition)
     };
-    let plan = plan_of(contract, phase, effort);
-    let (events, mut inbox) = mpsc::channel(256);
-    let (stop, interrupted) = watch::channel(false);
-    let runner = tokio::spawn(runner::run(
-        Arc::clone(contract),
-        plan,
-        options,
-        events,
-        interrupted,
-    ));
-    let mut watcher = Watcher::new(phase);
-    while let Some(event) = inbox.recv().await {
-        watcher.take(&event);
-        if effort.until_found && watcher.trial.requests_to_find.is_some() {
-            let _ = stop.send(true);
+    match phase {
+        Phase::Coverage => play_cases(
+            contract,
+            options,
+            phase,
+            &coverage::cases(contract, coverage::LEAST),
+            effort,
+        ),
+        Phase::Random => play_scripts(contract, options, effort),
+        Phase::Scenarios | Phase::Wire | Phase::Replay => {
+            play_cases(contract, options, phase, &contract.scenarios, effort)
         }
     }
-    let trouble = match runner.await {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
-    Trial {
-        trouble: trouble.or(watcher.trial.trouble),
-        ..watcher.trial
+}
+
+/// Plays cases one after another, and tells nobody.
+fn play_cases(
+    contract: &Arc<Contract>,
+    options: Options,
+    phase: Phase,
+    cases: &[Scenario],
+    effort: Effort,
+) -> io::Result<Trial> {
+    let alone = Alone::new(Arc::clone(contract), options)?;
+    let mut watcher = Watcher::new(phase);
+    for case in cases {
+        let ended = alone.play_with_care(case, phase);
+        watcher.trial.requests += ended.requests;
+        watcher.see(&ended.findings);
+        watcher.end(&case.name, &ended.outcome);
+        if effort.until_found && watcher.trial.requests_to_find.is_some() {
+            break;
+        }
     }
+    Ok(watcher.trial)
+}
+
+/// Plays random scripts as a run does, until one is told or there are no more.
+fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> io::Result<Trial> {
+    let plan = Plan {
+        random: Some(Random {
+            scripts: effort.scripts,
+            max_time: None,
+            // The least form is of no interest here.
+            max_shrink_requests: 0,
+            only: None,
+        }),
+        ..Plan::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let (events, mut inbox) = mpsc::channel(256);
+        let (stop, interrupted) = watch::channel(false);
+        let runner = tokio::spawn(runner::run(
+            Arc::clone(contract),
+            plan,
+            options,
+            events,
+            interrupted,
+        ));
+        let mut watcher = Watcher::new(Phase::Random);
+        while let Some(event) = inbox.recv().await {
+            watcher.take(&event);
+            if watcher.trial.requests_to_find.is_some() {
+                let _ = stop.send(true);
+            }
+        }
+        match runner.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => watcher.trial.trouble = Some(error.to_string()),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+        Ok(watcher.trial)
+    })
 }
 
 /// Reads the events of a run that plays one case at a time.
@@ -148,20 +182,7 @@ impl Watcher {
                 self.trial.cases += usize::try_from(sum.scripts).unwrap_or(usize::MAX);
                 self.trial.requests += sum.untold;
             }
-            Event::Judged(judged) if self.counts => {
-                for finding in &judged.findings {
-                    let clause = finding.clause.to_string();
-                    match finding.verdict {
-                        Verdict::Fail => {
-                            self.fails.insert(clause);
-                        }
-                        Verdict::Warn => {
-                            self.trial.warned.insert(clause);
-                        }
-                        Verdict::Pass | Verdict::Inconclusive => {}
-                    }
-                }
-            }
+            Event::Judged(judged) if self.counts => self.see(&judged.findings),
             Event::CaseEnded(ended) => self.end(&ended.case, &ended.outcome),
             Event::RunStarted(_)
             | Event::FixtureReady(_)
@@ -172,6 +193,21 @@ impl Watcher {
             | Event::Recurred(_)
             | Event::Flaky(_)
             | Event::RunEnded(_) => {}
+        }
+    }
+
+    fn see(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            let clause = finding.clause.to_string();
+            match finding.verdict {
+                Verdict::Fail => {
+                    self.fails.insert(clause);
+                }
+                Verdict::Warn => {
+                    self.trial.warned.insert(clause);
+                }
+                Verdict::Pass | Verdict::Inconclusive => {}
+            }
         }
     }
 

@@ -10,7 +10,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["dry-run/valid"],
         &["DRY-04", "DRY-05"],
         |asked| asked.stop_changed(|params| drop_param(params, "DryRun")),
-    ),
+    )
+    .seen("MiniStack 1.5.33"),
     fault(
         "dry-run-stops",
         "a dry run answers as it should and stops",
@@ -22,7 +23,8 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             asked.pass()
         },
-    ),
+    )
+    .seen("MiniStack 1.5.33, fakecloud 0.51.0"),
     fault(
         "dry-run-stops-later",
         "a dry run stops a little later",
@@ -51,7 +53,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["dry-run/valid"],
         &["DRY-02"],
         |asked| asked.refusal(|response| response.status = 400),
-    ),
+    )
+    .seen("moto 2.2.6"),
     fault(
         "dry-run-code-own",
         "a dry run has a code of its own",
@@ -79,6 +82,7 @@ pub(super) const FAULTS: &[Fault] = &[
             asked.pass()
         },
     )
+    .seen("moto 5.2.5")
     .warns(&["DRY-08"]),
     fault(
         "dry-run-of-unknown-succeeds",
@@ -87,6 +91,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["DRY-05", "ERR-05"],
         |asked| asked.instead("InvalidInstanceID.NotFound", || asked.stopped(&[])),
     )
+    .seen("moto 5.2.5")
     .warns(&["DRY-06"]),
     fault(
         "dry-run-of-stopped-succeeds",

@@ -11,7 +11,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["spot/one-time"],
         &["SPT-01"],
         pretends_to_stop,
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "one-time-spot-wrong-state",
         "a one-time Spot Instance has the wrong state",
@@ -69,7 +70,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["instance-store/running"],
         &["IST-01"],
         pretends_to_stop,
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "instance-store-wrong-state",
         "an instance-store instance is in the wrong state",
@@ -147,7 +149,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["hibernate/not-configured"],
         &["HIB-03"],
         |asked| asked.stop_changed(|params| drop_param(params, "Hibernate")),
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "unhibernatable-refused-and-stops",
         "what cannot hibernate is refused and stopped",
@@ -184,7 +187,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["protect/protected"],
         &["PRO-01"],
         pretends_to_stop,
-    ),
+    )
+    .seen("moto 5.0.28"),
     fault(
         "protected-refused-and-stops",
         "a protected instance is refused and stopped",

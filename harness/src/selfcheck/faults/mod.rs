@@ -4,6 +4,7 @@ use crate::selfcheck::fault::Fault;
 
 mod dry_runs;
 mod kinds;
+mod overlaps;
 mod relations;
 mod requests;
 mod sequences;
@@ -58,6 +59,10 @@ pub const CHAPTERS: &[Chapter] = &[
     Chapter {
         about: "sequences and sizes",
         faults: sequences::FAULTS,
+    },
+    Chapter {
+        about: "calls that overlap, and very many of them",
+        faults: overlaps::FAULTS,
     },
 ];
 

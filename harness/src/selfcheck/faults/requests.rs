@@ -129,7 +129,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["request/unknown-version"],
         &["REQ-07"],
         |asked| asked.pass_changed(|params| set_param(params, "Version", "2016-11-15")),
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "unknown-version-invalid",
         "an unknown version is called invalid",
@@ -153,7 +154,8 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             asked.pass()
         },
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "empty-list-stops-all",
         "a stop that names nothing stops everything",
@@ -233,7 +235,8 @@ pub(super) const FAULTS: &[Fault] = &[
                 drop_param(params, "InstanceType");
             })
         },
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "unknown-parameter-carried-out",
         "an unknown parameter is named after the stop",

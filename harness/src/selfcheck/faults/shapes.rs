@@ -26,7 +26,8 @@ pub(super) const FAULTS: &[Fault] = &[
         STOP,
         &["RSP-02"],
         |asked| asked.success_text(|text| text.replacen("2016-11-15/\"", "2016-11-15\"", 1)),
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "namespace-empty",
         "the namespace is empty",
@@ -240,6 +241,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         |asked| asked.success(|response| response.headers.set("Content-Type", "text/xml")),
     )
+    .seen("moto 5.2.5")
     .warns(&["RSP-11"]),
     fault(
         "success-no-xml-declaration",
@@ -283,7 +285,8 @@ pub(super) const FAULTS: &[Fault] = &[
         REFUSALS,
         &["RSP-19"],
         |asked| asked.refusal_text(|text| text.replacen("<Response>", &format!("<Response{NAMESPACE}>"), 1)),
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "error-no-message",
         "an error has no message",
@@ -350,6 +353,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         |asked| asked.refusal_text(|text| text.replace("&lt;", "<").replace("&amp;", "&")),
     )
+    .seen("MiniStack 1.5.33")
     .warns(&["RSP-23"]),
     fault(
         "unknown-id-server-fault",

@@ -96,7 +96,8 @@ pub(super) const FAULTS: &[Fault] = &[
         STOP,
         &["VIS-02", "VIS-05"],
         |asked| asked.described(|text| replace_between(&text, "<reason>", "</reason>", "<reason/>")),
-    ),
+    )
+    .seen("MiniStack 1.5.33"),
     fault(
         "reason-without-time",
         "the reason has no time",
@@ -122,7 +123,8 @@ pub(super) const FAULTS: &[Fault] = &[
         STOP,
         &["VIS-04", "VIS-05"],
         |asked| asked.described(|text| replace_between(&text, "<stateReason>", "</stateReason>", "")),
-    ),
+    )
+    .seen("MiniStack 1.5.33"),
     fault(
         "state-reason-of-failed-launch",
         "the stateReason is that of a failed launch",
@@ -195,7 +197,8 @@ pub(super) const FAULTS: &[Fault] = &[
                 )
             })
         },
-    ),
+    )
+    .seen("MiniStack 1.5.33"),
     fault(
         "private-address-changes",
         "a stopped instance gets another private address",

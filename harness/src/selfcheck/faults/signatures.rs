@@ -19,7 +19,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["auth/unsigned"],
         &["AUT-01"],
         trusting,
-    ),
+    )
+    .seen("MiniStack 1.5.33"),
     fault(
         "unsigned-stop-carried-out",
         "an unsigned stop is refused after it was done",
@@ -75,14 +76,16 @@ pub(super) const FAULTS: &[Fault] = &[
         &["auth/unknown-key"],
         &["AUT-06"],
         trusting,
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "signatures-not-verified",
         "signatures are not verified",
         &["auth/wrong-signature"],
         &["AUT-07"],
         trusting,
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "wrong-signature-carried-out",
         "a wrong signature is found after the stop",
@@ -102,7 +105,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["auth/stale-signature"],
         &["AUT-08"],
         trusting,
-    ),
+    )
+    .seen("moto 5.2.5"),
     fault(
         "sessions-never-expire",
         "sessions never expire",

@@ -12,7 +12,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/running"],
         &["STT-01"],
         |asked| asked.success_text(|text| text.replace(&state("stopping"), &state("stopped"))),
-    ),
+    ).seen("MiniStack 1.5.33"),
     fault(
         "previous-repeats-current",
         "previousState repeats currentState",
@@ -48,7 +48,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 )
             })
         },
-    )
+    ).seen("moto 4.0.6")
     .warns(&["STT-04", "STT-05", "STT-13"]),
     fault(
         "stopped-stops-again",
@@ -63,7 +63,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             asked.pass()
         },
-    )
+    ).seen("moto 5.2.5")
     .warns(&["STT-05"]),
     fault(
         "stop-of-stopped-refused",
@@ -76,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             asked.pass()
         },
-    )
+    ).seen("cloudemu (issue 152)")
     .warns(&["STT-05"]),
     fault(
         "stop-of-stopping-refused",
@@ -220,7 +220,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 }
             })
         },
-    ),
+    ).seen("moto 5.2.5, MiniStack 1.5.33"),
     fault(
         "terminated-as-conflict",
         "a terminated instance is a conflict",
@@ -254,7 +254,7 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             response
         },
-    ),
+    ).seen("MiniStack 1.5.33"),
     fault(
         "stopped-cannot-terminate",
         "a stopped instance is not terminated",
@@ -301,7 +301,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 )
             })
         },
-    ),
+    ).seen("moto 5.2.5"),
     fault(
         "malformed-as-success",
         "a malformed id is a success",
@@ -326,7 +326,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["id/unknown", "id/several-unknown"],
         &["ERR-05"],
         |asked| asked.instead("InvalidInstanceID.NotFound", || asked.stopped(&[])),
-    ),
+    ).seen("MiniStack 1.2.19"),
     fault(
         "unknown-id-404",
         "an unknown id is 404",
@@ -410,7 +410,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 params.retain(|(name, value)| !name.starts_with("InstanceId.") || good.contains(value));
             })
         },
-    ),
+    ).seen("MiniStack 1.2.19"),
     fault(
         "batch-stops-up-to-malformed",
         "a batch stops up to its malformed id",
@@ -437,7 +437,7 @@ pub(super) const FAULTS: &[Fault] = &[
             )
         })
         },
-    ),
+    ).seen("moto 5.2.5"),
     fault(
         "every-stop-finds-running",
         "every one of many stops finds the instance running",
@@ -452,7 +452,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 )
             })
         },
-    )
+    ).seen("moto 4.0.6")
     .warns(&["IDM-01", "IDM-08", "IDM-09"]),
 ];
 
