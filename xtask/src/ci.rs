@@ -128,6 +128,17 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "selfcheck",
+        hint: "run `cargo run --release -- selfcheck --golden golden/kill-matrix.txt`; a change that is meant is written with --bless",
+        when: When::Always,
+        run: |workspace, _| {
+            let stopcheck = tools::stopcheck(workspace, None)?;
+            let mut run = workspace.command(stopcheck);
+            run.args(["selfcheck", "--golden", "golden/kill-matrix.txt"]);
+            all(&mut [run])
+        },
+    },
+    Step {
         name: "endpoint moto",
         hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
         when: When::Full,

@@ -313,7 +313,7 @@ pub(super) struct SelfcheckArgs {
     pub(super) json: Option<PathBuf>,
 
     /// Compare the matrix of faults with this file; a difference fails
-    #[arg(long, value_name = "FILE", conflicts_with = "faults")]
+    #[arg(long, value_name = "FILE")]
     pub(super) golden: Option<PathBuf>,
 
     /// Write the matrix to the file of --golden instead

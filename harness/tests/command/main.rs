@@ -12,5 +12,6 @@ mod journals;
 mod replay;
 mod runs;
 mod scenarios;
+mod selfcheck;
 mod servers;
 mod usage;
