@@ -19,10 +19,12 @@ use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, t
 use crate::report::text::shape;
 use crate::verdict::{Outcome, Verdict};
 
+mod causes;
 mod clauses;
 mod generated;
 mod parts;
 
+pub use causes::Cause;
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 
 use clauses::{Heading, Seen};

@@ -23,11 +23,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::contract::{Clause, Contract};
+use crate::contract::{Clause, ClauseId, Contract};
 use crate::report::exit;
 use crate::report::tally::{Case, Group, Policy, Status, Tally};
 use crate::report::text::{fold, one_line, plural, seconds, some_of, visible};
 use crate::verdict::{Outcome, Verdict};
+
+/// So many steps are told to begin with.
+const CAUSES_SHOWN: usize = 12;
 
 /// How the report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -451,7 +454,42 @@ impl Page<'_> {
                 "everything observed is allowed.".to_owned(),
             ),
         };
-        writeln!(out, "{}: {text}", self.paint(ink, word))
+        writeln!(out, "{}: {text}", self.paint(ink, word))?;
+        self.causes(deciding, out)
+    }
+
+    /// Where to begin, if one wrong answer violates several clauses.
+    fn causes(&self, deciding: impl Fn(Verdict) -> bool, out: &mut dyn Write) -> io::Result<()> {
+        let causes = self.tally.causes(deciding);
+        let clauses: usize = causes.iter().map(|cause| cause.clauses.len()).sum();
+        if causes.len() == clauses {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\n{} of the steps show all of them; what a step adds to those before it:",
+            causes.len()
+        )?;
+        for cause in causes.iter().take(CAUSES_SHOWN) {
+            let clauses: Vec<&str> = cause.clauses.iter().map(ClauseId::as_str).collect();
+            let text = format!(
+                "{}, step {}: {}",
+                visible(&cause.case),
+                cause.step,
+                clauses.join(" ")
+            );
+            for (at, line) in fold(&text, self.style.width.saturating_sub(6))
+                .into_iter()
+                .enumerate()
+            {
+                let indent = if at == 0 { "  " } else { "      " };
+                writeln!(out, "{indent}{line}")?;
+            }
+        }
+        if causes.len() > CAUSES_SHOWN {
+            writeln!(out, "  … and {} more", causes.len() - CAUSES_SHOWN)?;
+        }
+        Ok(())
     }
 
     /// The numbers that are not zero.
