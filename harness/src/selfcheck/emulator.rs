@@ -203,6 +203,45 @@ impl Asked<'_> {
         response
     }
 
+    /// The answer to a stop, changed if it is a refusal with this code.
+    pub fn refusal_as(&self, code: &str, change: impl FnOnce(&mut Response)) -> Response {
+        self.refusal(|response| {
+            if code_of(response).as_deref() == Some(code) {
+                change(response);
+            }
+        })
+    }
+
+    /// Whether it is a stop that is carried out, if the caller may.
+    pub fn would_stop(&self) -> bool {
+        self.stops() && !self.is_set("DryRun") && self.status_as_dry_run() == 412
+    }
+
+    /// Whether the description of one of the instances named holds this text.
+    pub fn is_described_with(&self, part: &str) -> bool {
+        self.ids().iter().any(|id| {
+            let answer = self.secretly("DescribeInstances", [("InstanceId.1", id.as_str())]);
+            String::from_utf8_lossy(&answer.body).contains(part)
+        })
+    }
+
+    /// Whether one of the instances named has this protection: `disableApiStop`, `disableApiTermination`.
+    pub fn is_protected_by(&self, attribute: &str) -> bool {
+        self.ids().iter().any(|id| {
+            let params = [("InstanceId", id.as_str()), ("Attribute", attribute)];
+            let answer = self.secretly("DescribeInstanceAttribute", params);
+            String::from_utf8_lossy(&answer.body).contains("<value>true</value>")
+        })
+    }
+
+    /// Sets the stop protection of the instances named, without anybody being told.
+    pub fn protect_secretly(&self, on: bool) {
+        for id in self.ids() {
+            let params = [("InstanceId", id), ("DisableApiStop.Value", on.to_string())];
+            self.secretly("ModifyInstanceAttribute", params);
+        }
+    }
+
     /// The text of the answer to a stop, changed if it is a refusal.
     pub fn refusal_text(&self, change: impl FnOnce(String) -> String) -> Response {
         self.refusal(|response| *response = with_text(response.clone(), change))

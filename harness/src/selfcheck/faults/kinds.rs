@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a one-time Spot Instance is a conflict",
         &["spot/one-time"],
         &["SPT-01", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 409),
+        |asked| asked.refusal_as("UnsupportedOperation", |response| response.status = 409),
     ),
     fault(
         "no-spot-stops",
@@ -37,7 +37,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["spot/persistent"],
         &["STT-01", "SPT-02"],
         |asked| {
-            if asked.stops() {
+            if asked.would_stop() && asked.is_described_with("<instanceLifecycle>spot</instanceLifecycle>") {
                 return asked.refuse(400, "UnsupportedOperation", "Spot Instances cannot be stopped.");
             }
             asked.pass()
@@ -157,10 +157,9 @@ pub(super) const FAULTS: &[Fault] = &[
         &["hibernate/not-configured"],
         &["HIB-03"],
         |asked| {
-            if asked.stops() {
+            asked.refusal_as("UnsupportedHibernationConfiguration", |_| {
                 asked.stop_secretly(&asked.ids());
-            }
-            asked.pass()
+            })
         },
     ),
     fault(
@@ -186,7 +185,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "stop protection is not looked at",
         &["protect/protected"],
         &["PRO-01"],
-        pretends_to_stop,
+        |asked| {
+            asked.instead("OperationNotPermitted", || {
+                asked.protect_secretly(false);
+                let answer = asked.pass();
+                asked.protect_secretly(true);
+                answer
+            })
+        },
     )
     .seen("moto 5.0.28"),
     fault(
@@ -195,16 +201,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &["protect/protected"],
         &["PRO-01"],
         |asked| {
-            if asked.stops() {
-                asked.remember("down", "yes");
-            }
-            let down = asked.recall("down").is_some();
-            asked.described(|text| {
-                if down {
-                    text.replace("<code>16</code><name>running", "<code>64</code><name>stopping")
-                } else {
-                    text
-                }
+            asked.refusal_as("OperationNotPermitted", |_| {
+                asked.protect_secretly(false);
+                asked.stop_secretly(&asked.ids());
+                asked.protect_secretly(true);
             })
         },
     ),
@@ -236,14 +236,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["protect/then-unprotect"],
         &["STT-01", "PRO-03"],
         |asked| {
-            if asked.stops() {
-                return asked.refuse(
-                400,
-                "OperationNotPermitted",
-                "The instance may not be stopped. Modify its 'disableApiStop' instance attribute and try again.",
-            );
+            let was_protected =
+                asked.action() == "ModifyInstanceAttribute" && asked.is_protected_by("disableApiStop");
+            let answer = asked.pass();
+            if was_protected {
+                asked.protect_secretly(true);
             }
-            asked.pass()
+            answer
         },
     ),
     fault(
@@ -252,28 +251,33 @@ pub(super) const FAULTS: &[Fault] = &[
         &["protect/termination-only"],
         &["STT-01", "PRO-04"],
         |asked| {
-            if asked.stops() {
+            if asked.would_stop() && asked.is_protected_by("disableApiTermination") {
                 return asked.refuse(
-                400,
-                "OperationNotPermitted",
-                "The instance may not be stopped. Modify its 'disableApiTermination' instance attribute and try again.",
-            );
+                    400,
+                    "OperationNotPermitted",
+                    "The instance may not be stopped. Modify its 'disableApiTermination' instance attribute and try again.",
+                );
             }
             asked.pass()
         },
     ),
 ];
 
-/// Answers every refusal of a stop as if the instance had been stopped.
+/// Answers as if instances had been stopped that cannot be.
 fn pretends_to_stop(asked: &Asked<'_>) -> Response {
-    let response = asked.pass();
-    if asked.stops() && response.status != 200 {
+    asked.instead("UnsupportedOperation", || {
+        if asked.is_set("DryRun") {
+            return asked.refuse(
+                412,
+                "DryRunOperation",
+                "Request would have succeeded, but DryRun flag is set.",
+            );
+        }
         let items: Vec<_> = asked
             .ids()
             .into_iter()
             .map(|id| (id, "running", "stopping"))
             .collect();
-        return asked.stopped(&items);
-    }
-    response
+        asked.stopped(&items)
+    })
 }

@@ -360,7 +360,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "an unknown id is the server's fault",
         &["id/unknown"],
         &["RSP-25", "ERR-05", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 500),
+        |asked| asked.refusal_as("InvalidInstanceID.NotFound", |response| response.status = 500),
     ),
     fault(
         "refusal-with-instances",

@@ -14,12 +14,9 @@ pub(super) const FAULTS: &[Fault] = &[
         STOP,
         &["VIS-01", "VIS-07", "STT-02"],
         |asked| {
-            if asked.stops() {
-                let items: Vec<_> = asked
-                    .ids()
-                    .into_iter()
-                    .map(|id| (id, "running", "stopping"))
-                    .collect();
+            let ids = asked.ids();
+            if asked.would_stop() && ids.iter().all(|id| asked.state_of(id) == "running") {
+                let items: Vec<_> = ids.into_iter().map(|id| (id, "running", "stopping")).collect();
                 return asked.stopped(&items);
             }
             asked.pass()
@@ -31,17 +28,11 @@ pub(super) const FAULTS: &[Fault] = &[
         STOP,
         &["VIS-01", "VIS-07", "STT-02"],
         |asked| {
-            if asked.stops() {
-                let items: Vec<_> = asked
-                    .ids()
-                    .into_iter()
-                    .map(|id| (id, "running", "stopping"))
-                    .collect();
-                let id = asked.ids().pop().unwrap_or_default();
-                asked.secretly("TerminateInstances", [("InstanceId.1", id)]);
-                return asked.stopped(&items);
-            }
-            asked.pass()
+            asked.success(|_| {
+                for id in asked.ids() {
+                    asked.secretly("TerminateInstances", [("InstanceId.1", id)]);
+                }
+            })
         },
     ),
     fault(

@@ -2,7 +2,7 @@
 
 use crate::wire::Response;
 
-use crate::selfcheck::emulator::{Asked, state};
+use crate::selfcheck::emulator::{Asked, code_of, state};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -27,7 +27,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/keeps-identity"],
         &["STT-01"],
         |asked| {
-            if asked.stops() {
+            if asked.would_stop() && asked.ids().iter().any(|id| asked.state_of(id) == "running") {
                 return asked.refuse(400, "IncorrectInstanceState", "It runs.");
             }
             asked.pass()
@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         |asked| {
             let ids = asked.ids();
-            if asked.stops() && ids.iter().any(|id| asked.state_of(id) == "stopped") {
+            if asked.would_stop() && ids.iter().all(|id| asked.state_of(id) == "stopped") {
                 let items: Vec<_> = ids.into_iter().map(|id| (id, "stopped", "stopping")).collect();
                 return asked.stopped(&items);
             }
@@ -139,7 +139,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/pending"],
         &["STT-08"],
         |asked| {
-            if asked.stops() {
+            let is_pending = asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "pending");
+            if is_pending && code_of(&asked.pass()).as_deref() == Some("IncorrectInstanceState") {
                 asked.remember("stopped", "yes");
             }
             if asked.recall("stopped").is_some() {
@@ -153,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a pending instance is a conflict",
         &["stop/pending"],
         &["ERR-11", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 409),
+        |asked| asked.refusal_as("IncorrectInstanceState", |response| response.status = 409),
     ),
     fault(
         "shutting-down-stops",
@@ -226,7 +227,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a terminated instance is a conflict",
         &["stop/terminated"],
         &["ERR-09", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 409),
+        |asked| asked.refusal_as("IncorrectInstanceState", |response| response.status = 409),
     ),
     fault(
         "stopped-cannot-start",
@@ -332,7 +333,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "an unknown id is 404",
         &["id/unknown"],
         &["ERR-05", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 404),
+        |asked| asked.refusal_as("InvalidInstanceID.NotFound", |response| response.status = 404),
     ),
     fault(
         "id-six-digits-malformed",
