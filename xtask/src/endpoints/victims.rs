@@ -35,7 +35,10 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
     let mut reports = BTreeMap::new();
     for (victim, cases) in table.victims() {
-        let mut run_args = vec!["--phase=scenarios".to_owned()];
+        // Old versions of moto load their tables with the first request; on a busy machine that takes its time.
+        let mut run_args = ["--phase=scenarios", "--request-timeout=60"]
+            .map(str::to_owned)
+            .to_vec();
         run_args.extend(cases.iter().map(|case| format!("--case={case}")));
         let play = Play {
             stopcheck: &stopcheck,
