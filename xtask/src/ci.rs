@@ -142,18 +142,7 @@ const STEPS: &[Step] = &[
         name: "endpoint moto",
         hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
         when: When::Full,
-        run: |workspace, _| {
-            let args = endpoints::Args {
-                endpoint: endpoints::Kind::Moto,
-                version: None,
-                port: None,
-                check: true,
-                bless: false,
-                stopcheck: None,
-                run_args: Vec::new(),
-            };
-            endpoints::run(&args, workspace)
-        },
+        run: |workspace, _| endpoints::check(endpoints::Kind::Moto, workspace),
     },
     Step {
         name: "clients",

@@ -9,6 +9,7 @@ mod clients;
 mod drift;
 mod endpoints;
 mod fuzz;
+mod mutants;
 mod shell;
 mod tidy;
 mod tools;
@@ -46,6 +47,8 @@ enum Task {
     SpecDrift(drift::Args),
     /// Lists, builds, runs and replays the fuzz targets.
     Fuzz(fuzz::Args),
+    /// Changes what reads and judges answers, and tells which changes no test notices.
+    Mutants(mutants::Args),
 }
 
 fn main() -> ExitCode {
@@ -69,5 +72,6 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<Outcome> {
         Task::Clients(args) => clients::run(&args, workspace),
         Task::SpecDrift(args) => drift::run(&args, workspace),
         Task::Fuzz(args) => fuzz::run(&args, workspace),
+        Task::Mutants(args) => mutants::run(&args, workspace),
     }
 }

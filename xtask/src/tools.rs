@@ -14,6 +14,7 @@ use crate::shell;
 use crate::workspace::Workspace;
 
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
+const CARGO_MUTANTS_VERSION: &str = "27.1.0";
 
 /// Whether a missing tool may be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +49,17 @@ pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     }
     ready_binary(workspace, "cargo-fuzz", "xtask/pins/cargo-fuzz.txt").or_else(|error| {
         println!("note: no ready binary of cargo-fuzz ({error:#}); building it from source");
-        let root = workspace.target("tools");
-        let mut cargo = workspace.cargo(&["install", "cargo-fuzz", "--locked", "--quiet", "--version"]);
-        cargo.arg(CARGO_FUZZ_VERSION).arg("--root").arg(&root);
-        shell::run(&mut cargo).context("could not install cargo-fuzz")?;
-        Ok(root.join("bin/cargo-fuzz"))
+        from_source(workspace, "cargo-fuzz", CARGO_FUZZ_VERSION)
     })
+}
+
+/// `cargo-mutants`, which has no ready binary: built from source once.
+pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(found) = on_path_or_installed(workspace, "cargo-mutants") {
+        return Ok(found);
+    }
+    println!("building cargo-mutants {CARGO_MUTANTS_VERSION}");
+    from_source(workspace, "cargo-mutants", CARGO_MUTANTS_VERSION)
 }
 
 /// A Python environment of its own under `target/venvs/NAME`; made once for each set of arguments and pins.
@@ -133,6 +139,14 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
 fn on_path_or_installed(workspace: &Workspace, program: &str) -> Option<PathBuf> {
     let installed = workspace.target("tools/bin").join(program);
     on_path(program).or_else(|| installed.is_file().then_some(installed))
+}
+
+fn from_source(workspace: &Workspace, program: &str, version: &str) -> Result<PathBuf> {
+    let root = workspace.target("tools");
+    let mut cargo = workspace.cargo(&["install", program, "--locked", "--quiet", "--version", version]);
+    cargo.arg("--root").arg(&root);
+    shell::run(&mut cargo).with_context(|| format!("could not install {program}"))?;
+    Ok(root.join("bin").join(program))
 }
 
 fn ready_binary(workspace: &Workspace, program: &str, pins: &str) -> Result<PathBuf> {

@@ -1,0 +1,372 @@
+//! Mutation of our own code: are the tests worth anything? Runs cargo-mutants over what reads and judges answers, as
+//! `.cargo/mutants.toml` says, and holds the survivors against `xtask/mutants-accepted.toml`.
+//!
+//! ```text
+//! survived  harness/src/contract/range.rs:48:102: replace < with <= in Range::holds_in
+//! 33 mutants: 25 caught, 3 survived (2 accepted), 1 timed out, 4 unviable; 86.2 % of the 29 viable were caught
+//! ```
+//!
+//! All of them take a night; `cargo xtask mutants -- --shard 0/50` is a sample. A mutant that makes the tests hang
+//! was noticed, but by the clock: it is counted apart and does not decide.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::shell::{self, Outcome};
+use crate::tools;
+use crate::workspace::Workspace;
+
+const ACCEPTED: &str = "xtask/mutants-accepted.toml";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// More arguments for cargo-mutants, for instance `--shard 0/50`, `--file GLOB` or `--jobs 2`.
+    #[arg(last = true)]
+    mutants: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    let text =
+        fs::read_to_string(workspace.path(ACCEPTED)).with_context(|| format!("could not read {ACCEPTED}"))?;
+    let accepted = Accepted::parse(&text).with_context(|| format!("could not read {ACCEPTED}"))?;
+    let folder = workspace.target("mutation");
+    let outcomes = folder.join("mutants.out/outcomes.json");
+    fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+    // What an earlier run wrote must not pass for this one's.
+    if outcomes.exists() {
+        fs::remove_file(&outcomes).with_context(|| format!("could not remove {}", outcomes.display()))?;
+    }
+    let mut command = workspace.command(tools::cargo_mutants(workspace)?);
+    command.args(["mutants", "--package", "stopcheck", "--output"]);
+    command.arg(&folder).args(&args.mutants);
+    let status = shell::status(&mut command)?;
+    match status.code() {
+        // All caught, some missed, some out of time.
+        Some(0 | 2 | 3) => {}
+        Some(4) => bail!("the tests fail without any mutant; see {}", folder.display()),
+        _ => bail!("`{}` ended with {status}", shell::line(&command)),
+    }
+    if !outcomes.exists() {
+        // `--list` and its like run nothing.
+        return Ok(Outcome::Good);
+    }
+    let text =
+        fs::read_to_string(&outcomes).with_context(|| format!("could not read {}", outcomes.display()))?;
+    let tally = Tally::read(&text, &accepted)
+        .with_context(|| format!("could not understand {}", outcomes.display()))?;
+    print!("{}", tally.describe());
+    Ok(Outcome::bad_if(!tally.survived.is_empty()))
+}
+
+/// A mutant wherever it stands in its file: lines move, and what is accepted stays so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    file: String,
+    mutant: String,
+}
+
+/// The survivors that may be.
+#[derive(Debug, Default)]
+struct Accepted(BTreeMap<Key, Permit>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Permit {
+    times: usize,
+    reason: String,
+}
+
+impl Accepted {
+    fn parse(text: &str) -> Result<Accepted> {
+        let file: AcceptedFile = toml::from_str(text)?;
+        let mut accepted = BTreeMap::new();
+        for line in file.accepted {
+            if line.reason.trim().is_empty() {
+                bail!("{:?} is accepted without a reason", line.mutant);
+            }
+            if line.times == 0 {
+                bail!("{:?} is accepted no times", line.mutant);
+            }
+            let key = Key {
+                file: line.file,
+                mutant: line.mutant,
+            };
+            let permit = Permit {
+                times: line.times,
+                reason: line.reason,
+            };
+            if let Some(before) = accepted.insert(key.clone(), permit) {
+                bail!("{:?} is listed twice, also for {:?}", key.mutant, before.reason);
+            }
+        }
+        Ok(Accepted(accepted))
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    caught: usize,
+    timed_out: Vec<String>,
+    unviable: usize,
+    /// With the reason of each.
+    accepted: Vec<(String, String)>,
+    survived: Vec<String>,
+    /// Accepted, and all that were tried have been caught.
+    caught_by_now: Vec<Key>,
+}
+
+impl Tally {
+    fn read(outcomes: &str, accepted: &Accepted) -> Result<Tally> {
+        let outcomes: Outcomes = serde_json::from_str(outcomes)?;
+        let mut tally = Tally::default();
+        let mut survivors: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut tried: Vec<Key> = Vec::new();
+        for outcome in outcomes.outcomes {
+            let Scenario::Mutant(mutant) = outcome.scenario else {
+                continue;
+            };
+            let key = mutant.key();
+            match outcome.summary.as_str() {
+                "CaughtMutant" => tally.caught += 1,
+                "Timeout" => tally.timed_out.push(mutant.name),
+                "Unviable" => {
+                    tally.unviable += 1;
+                    continue;
+                }
+                "MissedMutant" => {
+                    let times = survivors.entry(key.clone()).or_default();
+                    *times += 1;
+                    match accepted.0.get(&key) {
+                        Some(permit) if *times <= permit.times => {
+                            tally.accepted.push((mutant.name, permit.reason.clone()));
+                        }
+                        Some(_) | None => tally.survived.push(mutant.name),
+                    }
+                }
+                other => bail!("unknown outcome {other:?} of {}", mutant.name),
+            }
+            tried.push(key);
+        }
+        tally.caught_by_now = accepted
+            .0
+            .keys()
+            .filter(|key| tried.contains(key) && !survivors.contains_key(*key))
+            .cloned()
+            .collect();
+        Ok(tally)
+    }
+
+    /// A line for each that did not just get caught, and one that sums up.
+    fn describe(&self) -> String {
+        let mut text = String::new();
+        for name in &self.timed_out {
+            let _ = writeln!(text, "timed out {name}");
+        }
+        for (name, reason) in &self.accepted {
+            let _ = writeln!(text, "accepted  {name}  ({reason})");
+        }
+        for key in &self.caught_by_now {
+            let _ = writeln!(
+                text,
+                "note: {}: {} is accepted in {ACCEPTED}, and was caught",
+                key.file, key.mutant
+            );
+        }
+        for name in &self.survived {
+            let _ = writeln!(text, "survived  {name}");
+        }
+        let survived = self.survived.len() + self.accepted.len();
+        let viable = self.caught + survived + self.timed_out.len();
+        let _ = write!(
+            text,
+            "{} mutants: {} caught, {survived} survived ({} accepted), {} timed out, {} unviable",
+            viable + self.unviable,
+            self.caught,
+            self.accepted.len(),
+            self.timed_out.len(),
+            self.unviable,
+        );
+        // Whole tenths of a percent, rounded down: all caught is the only 100.
+        if let Some(tenths) = (self.caught * 1000).checked_div(viable) {
+            let _ = write!(
+                text,
+                "; {}.{} % of the {viable} viable were caught",
+                tenths / 10,
+                tenths % 10
+            );
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl Mutant {
+    /// Without the place: `FILE:LINE:COLUMN: what is changed`.
+    fn key(&self) -> Key {
+        let mutant = self
+            .name
+            .strip_prefix(&self.file)
+            .and_then(|rest| rest.split_once(": "))
+            .map_or(self.name.as_str(), |(_place, mutant)| mutant);
+        Key {
+            file: self.file.clone(),
+            mutant: mutant.to_owned(),
+        }
+    }
+}
+
+/// The list of accepted survivors as it stands on disk.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptedFile {
+    #[serde(default)]
+    accepted: Vec<AcceptedLine>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptedLine {
+    file: String,
+    mutant: String,
+    #[serde(default = "once")]
+    times: usize,
+    reason: String,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// What we read of cargo-mutants' `outcomes.json`.
+#[derive(Debug, Deserialize)]
+struct Outcomes {
+    outcomes: Vec<MutantOutcome>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MutantOutcome {
+    scenario: Scenario,
+    summary: String,
+}
+
+#[derive(Debug, Deserialize)]
+enum Scenario {
+    Baseline,
+    Mutant(Mutant),
+}
+
+#[derive(Debug, Deserialize)]
+struct Mutant {
+    name: String,
+    file: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LESS: &str = "replace < with <= in Range::holds_in";
+
+    fn outcomes(mutants: &[(&str, &str)]) -> String {
+        let mut all = vec![r#"{"scenario": "Baseline", "summary": "Success", "log_path": "x"}"#.to_owned()];
+        all.extend(mutants.iter().enumerate().map(|(line, (mutant, summary))| {
+            format!(
+                r#"{{"scenario": {{"Mutant": {{"name": "a/range.rs:{line}:9: {mutant}", "file": "a/range.rs",
+                "genre": "BinaryOperator"}}}}, "summary": "{summary}", "phase_results": []}}"#
+            )
+        }));
+        format!(r#"{{"outcomes": [{}], "total_mutants": 0}}"#, all.join(","))
+    }
+
+    fn accepted(times: usize) -> Accepted {
+        Accepted::parse(&format!(
+            "[[accepted]]\nfile = \"a/range.rs\"\nmutant = \"{LESS}\"\ntimes = {times}\nreason = \"equal there\"\n"
+        ))
+        .expect("it is a list")
+    }
+
+    fn tally(mutants: &[(&str, &str)], accepted: &Accepted) -> Tally {
+        Tally::read(&outcomes(mutants), accepted).expect("these are outcomes")
+    }
+
+    #[test]
+    fn a_run_is_summed_up_and_the_baseline_is_no_mutant() {
+        let tally = tally(
+            &[
+                ("replace a", "CaughtMutant"),
+                ("replace b", "CaughtMutant"),
+                ("replace c", "MissedMutant"),
+                (LESS, "MissedMutant"),
+                ("replace d", "Timeout"),
+                ("replace e", "Unviable"),
+            ],
+            &accepted(1),
+        );
+        assert_eq!(
+            tally.describe(),
+            "timed out a/range.rs:4:9: replace d\n\
+             accepted  a/range.rs:3:9: replace < with <= in Range::holds_in  (equal there)\n\
+             survived  a/range.rs:2:9: replace c\n\
+             6 mutants: 2 caught, 2 survived (1 accepted), 1 timed out, 1 unviable; 40.0 % of the 5 viable were caught\n"
+        );
+    }
+
+    #[test]
+    fn a_run_without_mutants_has_no_percentage() {
+        assert_eq!(
+            tally(&[], &Accepted::default()).describe(),
+            "0 mutants: 0 caught, 0 survived (0 accepted), 0 timed out, 0 unviable\n"
+        );
+    }
+
+    #[test]
+    fn more_survivors_of_a_name_than_are_accepted_have_survived() {
+        let both = [(LESS, "MissedMutant"), (LESS, "MissedMutant")];
+        assert!(tally(&both, &accepted(2)).survived.is_empty());
+        assert_eq!(
+            tally(&both, &accepted(1)).survived,
+            ["a/range.rs:1:9: replace < with <= in Range::holds_in"]
+        );
+    }
+
+    #[test]
+    fn an_accepted_mutant_that_is_caught_by_now_is_told() {
+        let caught = tally(&[(LESS, "CaughtMutant")], &accepted(1));
+        assert!(
+            caught.describe().starts_with("note: a/range.rs: replace <"),
+            "{}",
+            caught.describe()
+        );
+        assert_eq!(
+            tally(&[("replace a", "CaughtMutant")], &accepted(1)).caught_by_now,
+            []
+        );
+    }
+
+    #[test]
+    fn an_outcome_that_we_do_not_know_is_an_error() {
+        assert!(Tally::read(&outcomes(&[("replace a", "Shrugged")]), &Accepted::default()).is_err());
+    }
+
+    #[test]
+    fn nothing_is_accepted_without_a_reason_or_twice() {
+        let line = "[[accepted]]\nfile = \"a\"\nmutant = \"b\"\nreason = \"c\"\n";
+        assert!(Accepted::parse(line).is_ok());
+        assert!(Accepted::parse(&format!("{line}{line}")).is_err());
+        assert!(Accepted::parse(&line.replace("\"c\"", "\" \"")).is_err());
+        assert!(Accepted::parse(&format!("{line}times = 0\n")).is_err());
+    }
+
+    #[test]
+    fn the_list_of_accepted_survivors_reads_and_names_files_that_there_are() {
+        let workspace = Workspace::find().expect("we are in one");
+        let text = fs::read_to_string(workspace.path(ACCEPTED)).expect("it is there");
+        for key in Accepted::parse(&text).expect("it is a list").0.keys() {
+            assert!(workspace.path(&key.file).is_file(), "{}", key.file);
+        }
+    }
+}
