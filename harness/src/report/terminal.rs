@@ -472,19 +472,10 @@ impl Page<'_> {
         )?;
         for cause in causes.iter().take(CAUSES_SHOWN) {
             let clauses: Vec<&str> = cause.clauses.iter().map(ClauseId::as_str).collect();
-            let text = format!(
-                "{}, step {}: {}",
-                visible(&cause.case),
-                cause.step,
-                clauses.join(" ")
-            );
-            for (at, line) in fold(&text, self.style.width.saturating_sub(6))
-                .into_iter()
-                .enumerate()
-            {
-                let indent = if at == 0 { "  " } else { "      " };
-                writeln!(out, "{indent}{line}")?;
-            }
+            let (case, clauses) = (visible(&cause.case), clauses.join(" "));
+            let text = format!("{case}, step {}: {clauses}", cause.step);
+            let lines = fold(&text, self.style.width.saturating_sub(6));
+            writeln!(out, "  {}", lines.join("\n      "))?;
         }
         if causes.len() > CAUSES_SHOWN {
             writeln!(out, "  … and {} more", causes.len() - CAUSES_SHOWN)?;

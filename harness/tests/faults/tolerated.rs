@@ -14,7 +14,7 @@ use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
 use stopcheck::wire::Response;
 
-use stopcheck::selfcheck::emulator::{self as mock, Asked, code_of, replace_between, set_param, state};
+use stopcheck::selfcheck::emulator::{self as mock, Asked, Bend, code_of, replace_between, set_param, state};
 use stopcheck::selfcheck::{Fault, fault};
 
 use crate::{plant, play, play_plan};
@@ -22,9 +22,18 @@ use crate::{plant, play, play_plan};
 const STOP: &[&str] = &["stop/running"];
 const UNSIGNED: &[&str] = &["auth/unsigned"];
 
+/// An emulator that nobody can blame for these clauses.
+const fn tolerated(
+    what: &'static str,
+    cases: &'static [&'static str],
+    fails: &'static [&'static str],
+    bend: Bend,
+) -> Fault {
+    fault("tolerated", what, cases, fails, bend)
+}
+
 const TOLERATED: &[Fault] = &[
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-01: no ids is an invalid combination",
         &["id/none"],
         &[],
@@ -34,8 +43,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-02: an empty id is a missing parameter",
         &["id/empty"],
         &[],
@@ -49,8 +57,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: any odd index is read as an index",
         &["request/odd-index"],
         &[],
@@ -67,29 +74,25 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: an odd index is an unknown parameter",
         &["request/odd-index"],
         &[],
         |asked| odd_index(asked, "UnknownParameter"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: an odd index is a missing parameter",
         &["request/odd-index"],
         &[],
         |asked| odd_index(asked, "MissingParameter"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: an odd index is not found",
         &["request/odd-index"],
         &[],
         |asked| odd_index(asked, "InvalidInstanceID.NotFound"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: an id in upper case is that id",
         &["id/upper-case"],
         &[],
@@ -103,8 +106,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: an id in upper case is malformed",
         &["id/upper-case"],
         &[],
@@ -114,8 +116,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-03: a padded id is malformed",
         &["id/padded", "id/border"],
         &[],
@@ -125,8 +126,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-04: no version is today's",
         &["request/missing-version"],
         &[],
@@ -138,8 +138,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-04: no version is the oldest",
         &["request/missing-version"],
         &[],
@@ -151,8 +150,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-04: no version is none that exists",
         &["request/missing-version"],
         &[],
@@ -162,22 +160,19 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-04: no action is a missing parameter",
         &["request/missing-action"],
         &[],
         |asked| no_action(asked, "MissingParameter"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-04: no action is an invalid one",
         &["request/missing-action"],
         &[],
         |asked| no_action(asked, "InvalidAction"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-05: a dry run ends before anything is looked at",
         &["dry-run/*"],
         &[],
@@ -192,8 +187,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-05: a dry run ends after everything was looked at",
         &["dry-run/stopped-and-terminated"],
         &[],
@@ -205,8 +199,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-05: of two faults the state is named",
         &["id/malformed-and-unknown"],
         &[],
@@ -225,8 +218,7 @@ const TOLERATED: &[Fault] = &[
             }
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-05: of two faults the existence is named",
         &["id/malformed-and-unknown"],
         &[],
@@ -241,8 +233,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-06: a stopped instance is stopping again",
         &["stop/stopped", "batch/three-of-mixed-states"],
         &[],
@@ -254,8 +245,7 @@ const TOLERATED: &[Fault] = &[
         },
     )
     .warns(&["STT-05"]),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-06: a stopped instance is in the wrong state",
         &["stop/stopped", "batch/three-of-mixed-states"],
         &[],
@@ -268,22 +258,19 @@ const TOLERATED: &[Fault] = &[
         },
     )
     .warns(&["STT-05"]),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-07: an odd boolean is false",
         &["request/odd-booleans"],
         &[],
         |asked| odd_boolean(asked, "false"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-07: an odd boolean is true",
         &["request/odd-booleans"],
         &[],
         |asked| odd_boolean(asked, "true"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-08: no more than fifty ids",
         &["batch/hundred-unknown"],
         &[],
@@ -295,8 +282,7 @@ const TOLERATED: &[Fault] = &[
         },
     )
     .warns(&["REQ-24"]),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-09: an id given twice is answered twice",
         &["batch/repeated-id"],
         &[],
@@ -313,8 +299,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-09: an id given twice is refused",
         &["batch/repeated-id"],
         &[],
@@ -325,8 +310,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-10: an instance that restarts is refused",
         &["stop/restarting"],
         &[],
@@ -337,8 +321,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-11: Force and Hibernate do not go together",
         &["hibernate/and-force"],
         &[],
@@ -353,8 +336,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-11: Force and Hibernate are not supported together",
         &["hibernate/and-force"],
         &[],
@@ -369,8 +351,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-12: a cancelled Spot request is no hindrance",
         &["spot/cancelled"],
         &[],
@@ -383,8 +364,7 @@ const TOLERATED: &[Fault] = &[
             asked.pass()
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-12: a cancelled Spot request is in the wrong state",
         &["spot/cancelled"],
         &[],
@@ -394,8 +374,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-13: a Spot Instance of 2017 is in the wrong state",
         &["spot/none-in-2017"],
         &[],
@@ -406,71 +385,52 @@ const TOLERATED: &[Fault] = &[
         },
     )
     .in_2017(),
-    fault(
-        "tolerated",
-        "OQ-15: who does not sign lacks a token",
-        UNSIGNED,
-        &[],
-        |asked| stranger(asked, 403, "MissingAuthenticationToken"),
-    ),
-    fault(
-        "tolerated",
-        "OQ-15: who does not sign fails",
-        UNSIGNED,
-        &[],
-        |asked| stranger(asked, 401, "AuthFailure"),
-    ),
-    fault(
-        "tolerated",
-        "OQ-15: who does not sign is incomplete",
-        UNSIGNED,
-        &[],
-        |asked| stranger(asked, 400, "IncompleteSignature"),
-    ),
-    fault(
-        "tolerated",
+    tolerated("OQ-15: who does not sign lacks a token", UNSIGNED, &[], |asked| {
+        stranger(asked, 403, "MissingAuthenticationToken")
+    }),
+    tolerated("OQ-15: who does not sign fails", UNSIGNED, &[], |asked| {
+        stranger(asked, 401, "AuthFailure")
+    }),
+    tolerated("OQ-15: who does not sign is incomplete", UNSIGNED, &[], |asked| {
+        stranger(asked, 400, "IncompleteSignature")
+    }),
+    tolerated(
         "OQ-16: a wrong signature fails",
         &["auth/wrong-signature"],
         &[],
         |asked| stranger(asked, 401, "AuthFailure"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-16: a wrong signature does not match",
         &["auth/wrong-signature"],
         &[],
         |asked| stranger(asked, 403, "SignatureDoesNotMatch"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "R37: a stale signature fails",
         &["auth/stale-signature"],
         &[],
         |asked| stranger(asked, 401, "AuthFailure"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "AUT-06: an unknown key is an invalid token",
         &["auth/unknown-key"],
         &[],
         |asked| stranger(asked, 403, "InvalidClientTokenId"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-18: an unknown version is 404",
         &["request/unknown-version"],
         &[],
         |asked| asked.refusal(|response| response.status = 404),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-20: white space stands anywhere",
         &["stop/running", "batch/two"],
         &[],
         |asked| asked.success_text(|text| text.replace("><", ">\r\n\t<") + "\n\n"),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "OQ-21: descriptions lag by half a minute",
         &["stop/running", "stop/keeps-identity"],
         &[],
@@ -495,8 +455,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "purged: a terminated instance is gone for good",
         &["stop/terminated"],
         &[],
@@ -513,8 +472,7 @@ const TOLERATED: &[Fault] = &[
             }
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "HIB-04: every hibernation comes too soon",
         &["hibernate/configured"],
         &[],
@@ -527,15 +485,13 @@ const TOLERATED: &[Fault] = &[
         },
     ),
     // --- other years, and what Amazon says may change ---
-    fault(
-        "tolerated",
+    tolerated(
         "R14: an error has no headers but the date",
         &["dry-run/valid", "id/unknown"],
         &[],
         |asked| asked.refusal(|response| response.headers.0.retain(|(name, _)| name == "Date")),
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "R04: a success has the headers of 2016",
         &["stop/running"],
         &[],
@@ -548,8 +504,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "R30: the declaration has single quotes",
         &["stop/running", "id/unknown"],
         &[],
@@ -563,32 +518,19 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
-        "RSP-08: codes have a high byte",
-        STOP,
-        &[],
-        |asked| {
-            asked.success_text(|text| {
-                text.replace("<code>64<", "<code>320<")
-                    .replace("<code>16<", "<code>65296<")
-            })
-        },
-    ),
-    fault(
-        "tolerated",
-        "RSP-09: members come in another order",
-        STOP,
-        &[],
-        |asked| {
-            asked.success_text(|text| {
-                let (from, to) = (state("stopping"), "<name>stopping</name><code>64</code>");
-                text.replace(&from, to)
-            })
-        },
-    ),
-    fault(
-        "tolerated",
+    tolerated("RSP-08: codes have a high byte", STOP, &[], |asked| {
+        asked.success_text(|text| {
+            text.replace("<code>64<", "<code>320<")
+                .replace("<code>16<", "<code>65296<")
+        })
+    }),
+    tolerated("RSP-09: members come in another order", STOP, &[], |asked| {
+        asked.success_text(|text| {
+            let (from, to) = (state("stopping"), "<name>stopping</name><code>64</code>");
+            text.replace(&from, to)
+        })
+    }),
+    tolerated(
         "RSP-10: items come in another order",
         &["batch/two", "batch/ten"],
         &[],
@@ -602,8 +544,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "R49: the other words for a malformed id",
         &["id/malformed"],
         &[],
@@ -618,8 +559,7 @@ const TOLERATED: &[Fault] = &[
             })
         },
     ),
-    fault(
-        "tolerated",
+    tolerated(
         "R40: every third call is throttled once",
         &["stop/running", "dry-run/valid"],
         &[],
