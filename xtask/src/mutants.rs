@@ -6,7 +6,7 @@
 //! 33 mutants: 25 caught, 3 survived (2 accepted), 1 timed out, 4 unviable; 86.2 % of the 29 viable were caught
 //! ```
 //!
-//! All of them take a night; `cargo xtask mutants -- --shard 0/50` is a sample. A mutant that makes the tests hang
+//! All of them take many hours; `cargo xtask mutants -- --shard 0/100` is a sample. A mutant that makes the tests hang
 //! was noticed, but by the clock: it is counted apart and does not decide.
 
 use std::collections::BTreeMap;

@@ -313,6 +313,20 @@ mod tests {
     }
 
     #[test]
+    fn items_are_left_out_in_words_only_when_there_are_too_many() {
+        let shown = |count: usize| {
+            let ids: Vec<String> = (0..count).map(|number| format!("i-{number}")).collect();
+            let items: Vec<_> = ids
+                .iter()
+                .map(|id| (id.as_str(), "running", "stopping"))
+                .collect();
+            accepted(200, &items).in_words()
+        };
+        assert!(!shown(SHOWN).contains('…'));
+        assert!(shown(SHOWN + 1).ends_with(", …]"));
+    }
+
+    #[test]
     fn singles_are_one_batch_under_the_names_of_those_who_stand_for_them() {
         let (one, two) = (
             kept(accepted(200, &[("i-a", "running", "stopping")])),
