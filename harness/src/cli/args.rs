@@ -296,7 +296,7 @@ pub(super) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SelfcheckArgs {
-    /// Plant these faults only, and leave out the ablation of the contract
+    /// Plant these faults only, and leave out everything else
     #[arg(long = "fault", value_name = "NAME")]
     pub(super) faults: Vec<String>,
 

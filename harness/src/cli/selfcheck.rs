@@ -49,11 +49,16 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Fault>, CliError> {
 /// The fault of this name.
 pub(super) fn named(name: &str) -> Result<&'static Fault, CliError> {
     selfcheck::named(name).ok_or_else(|| {
-        let near: Vec<&str> = selfcheck::all()
-            .map(|fault| fault.name)
-            .filter(|known| known.split('-').any(|word| word.len() > 3 && name.contains(word)))
-            .take(6)
-            .collect();
+        let shared = |known: &str| {
+            let words = known.split('-');
+            words
+                .filter(|word| name.split('-').any(|one| one == *word))
+                .count()
+        };
+        let mut near: Vec<&str> = selfcheck::all().map(|fault| fault.name).collect();
+        near.retain(|known| shared(known) > 0);
+        near.sort_by_key(|known| std::cmp::Reverse((shared(known), known.starts_with(name))));
+        near.truncate(6);
         let hint = if near.is_empty() {
             String::new()
         } else {

@@ -73,20 +73,21 @@ impl Proof {
     }
 }
 
-/// Gives the proof for these faults, with so many things going on at once.
-pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, ablate: bool) -> io::Result<Proof> {
+/// Gives the proof for these faults, with so many things going on at once; without `whole` the matrix alone.
+pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, whole: bool) -> io::Result<Proof> {
     let contracts = Contracts::read();
-    let references: Vec<(Edition, Layout)> = [Edition::Current, Edition::October2017]
+    let mut references: Vec<(Edition, Layout)> = [Edition::Current, Edition::October2017]
         .into_iter()
         .flat_map(|edition| [(edition, Layout::Compact), (edition, Layout::Indented)])
         .collect();
+    references.retain(|_| whole);
     let baseline = all(&references, at_once, |(edition, layout)| {
         innocent(contracts.of(*edition), *layout, effort)
     })?;
     let matrix = all(faults, at_once, |fault| {
         matrix::row(contracts.of(fault.edition), fault, effort)
     })?;
-    let cuts = if ablate {
+    let cuts = if whole {
         ablation::cuts(&contracts.current)
     } else {
         Vec::new()

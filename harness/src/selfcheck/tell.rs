@@ -14,7 +14,9 @@ use crate::journal::Phase;
 pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     baseline(proof, out)?;
     matrix(proof, out)?;
-    if proof.vacuous.is_empty() {
+    if proof.baseline.is_empty() {
+        writeln!(out, "vacuity    left out: a few faults say nothing about it")?;
+    } else if proof.vacuous.is_empty() {
         writeln!(
             out,
             "vacuity    each of {} clauses that decide is tripped by a fault",
@@ -39,6 +41,9 @@ pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn baseline(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    if proof.baseline.is_empty() {
+        return writeln!(out, "baseline   left out");
+    }
     let innocent = proof.baseline.iter().filter(|one| one.is_innocent()).count();
     let cases: usize = all_trials(&proof.baseline).map(|trial| trial.cases).sum();
     writeln!(

@@ -7,7 +7,7 @@ fn a_fault_that_is_planted_is_found_and_told_by_name() {
     stopcheck("selfcheck --fault dry-run-stops --fault success-202 --scripts 2")
         .ended_with(0)
         .says(&[
-            "4 of 4 references",
+            "baseline   left out",
             "2 of 2 killed",
             "ablation   left out",
             "PROVEN",
