@@ -22,6 +22,10 @@ use crate::workspace::Workspace;
 
 const ACCEPTED: &str = "xtask/mutants-accepted.toml";
 
+/// A loop that a mutant keeps from ending may collect until the machine has no memory left: 8 GiB for each process are
+/// more than any compiler here needs.
+const LIMITED: &str = r#"ulimit -v 8388608 && exec "$0" "$@""#;
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// More arguments for cargo-mutants, for instance `--shard 0/50`, `--file GLOB` or `--jobs 2`.
@@ -40,7 +44,10 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     if outcomes.exists() {
         fs::remove_file(&outcomes).with_context(|| format!("could not remove {}", outcomes.display()))?;
     }
-    let mut command = workspace.command(tools::cargo_mutants(workspace)?);
+    let mut command = workspace.command("sh");
+    command
+        .args(["-c", LIMITED])
+        .arg(tools::cargo_mutants(workspace)?);
     command.args(["mutants", "--package", "stopcheck", "--output"]);
     command.arg(&folder).args(&args.mutants);
     let status = shell::status(&mut command)?;
