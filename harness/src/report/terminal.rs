@@ -465,11 +465,10 @@ impl Page<'_> {
         if causes.len() == clauses {
             return Ok(());
         }
-        writeln!(
-            out,
-            "\n{} of the steps show all of them; what a step adds to those before it:",
-            causes.len()
-        )?;
+        match causes.len() {
+            1 => writeln!(out, "\nOne step shows all of them:")?,
+            steps => writeln!(out, "\n{steps} steps show all of them; after each, what it adds:")?,
+        }
         for cause in causes.iter().take(CAUSES_SHOWN) {
             let clauses: Vec<&str> = cause.clauses.iter().map(ClauseId::as_str).collect();
             let (case, clauses) = (visible(&cause.case), clauses.join(" "));
