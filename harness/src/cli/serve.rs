@@ -1,6 +1,7 @@
 //! `stopcheck serve`: the reference on a port.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use super::args::ServeArgs;
 use super::error::CliError;
@@ -8,8 +9,8 @@ use super::keys::variable;
 use super::run::wait_for_signal;
 use super::selfcheck;
 use crate::embedded;
-use crate::endpoint;
-use crate::reference::{Config, Key, Layout, Throttle, keys};
+use crate::endpoint::{self, Handler};
+use crate::reference::{Config, Key, Layout, Reference, Throttle, keys};
 use crate::report::exit;
 use crate::selfcheck::emulator;
 
@@ -35,11 +36,13 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
         ..Config::default()
     };
     config.keys.extend(own_key());
-    let bend = match &args.fault {
-        Some(name) => selfcheck::named(name)?.bend,
-        None => emulator::straight,
+    let handler: Handler = match &args.fault {
+        Some(name) => emulator::handler(config, selfcheck::named(name)?.bend),
+        None => {
+            let reference = Reference::new(config);
+            Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+        }
     };
-    let handler = emulator::handler(config, bend);
     announce(&address, &args.region)?;
     endpoint::serve(listener, handler, wait_for_signal())
         .await

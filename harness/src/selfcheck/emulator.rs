@@ -249,12 +249,7 @@ impl Asked<'_> {
 
     /// The answer, or another one to a stop that is refused with this code.
     pub fn instead(&self, code: &str, answer: impl FnOnce() -> Response) -> Response {
-        let response = self.pass();
-        if self.stops() && code_of(&response).as_deref() == Some(code) {
-            answer()
-        } else {
-            response
-        }
+        self.refusal_as(code, |response| *response = answer())
     }
 
     /// The text of a description of instances, changed.

@@ -34,32 +34,24 @@ pub struct Row {
 
 /// Plays one fault through the phases. All named cases are played; of the many of coverage, as many as it takes.
 pub(super) fn row(contract: &Arc<Contract>, fault: &Fault, effort: Effort) -> io::Result<Row> {
-    let mut trials = Vec::new();
-    // What needs calls that overlap is played by no phase yet.
-    for phase in PHASES.into_iter().filter(|_| !fault.is_concurrent) {
-        let endpoint = emulator::endpoint(fault.edition, Layout::default(), fault.bend);
-        let effort = Effort {
-            until_found: effort.until_found || phase == Phase::Coverage,
-            ..effort
-        };
-        trials.push(trial::play(contract, endpoint, phase, effort)?);
-    }
     let mut row = Row {
         fault: fault.name,
         violates: fault.violates().collect(),
-        trials,
+        trials: Vec::new(),
         waits: fault.is_concurrent,
     };
-    if !row.is_killed() && !row.waits {
-        // What hides from all of that gets as many scripts as a search that is left alone would play.
+    // What needs calls that overlap is played by no phase yet.
+    for phase in PHASES.into_iter().filter(|_| !fault.is_concurrent) {
         let endpoint = emulator::endpoint(fault.edition, Layout::default(), fault.bend);
+        // Scripts come last. What hides from all named cases and from coverage gets as many of them as a search that
+        // is left alone would play.
+        let hides = phase == Phase::Random && !row.is_killed();
         let effort = Effort {
-            scripts: effort.scripts.saturating_mul(PERSISTENCE),
+            scripts: effort.scripts.saturating_mul(if hides { PERSISTENCE } else { 1 }),
+            until_found: effort.until_found || phase == Phase::Coverage,
             ..effort
         };
-        row.trials.pop();
-        row.trials
-            .push(trial::play(contract, endpoint, Phase::Random, effort)?);
+        row.trials.push(trial::play(contract, endpoint, phase, effort)?);
     }
     Ok(row)
 }
