@@ -2,23 +2,22 @@
 //! found to deviate. A row that nobody misses is not looked at by any check.
 
 use std::io;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::emulator;
-use super::trial::{self, Effort, Trial};
+use super::trial::{self, Effort, Stage, Trial};
 use crate::contract::{Contract, Demand, Refusal, RefusalAnswer, Transition};
 use crate::journal::Phase;
 use crate::reference::Layout;
 
 /// A contract without one of its rows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Cut {
     /// What was done, in words.
     pub(super) what: String,
     /// What is left.
-    pub(super) contract: Arc<Contract>,
+    pub(super) stage: Stage,
 }
 
 /// A cut, and by what it was noticed.
@@ -42,7 +41,7 @@ pub(super) fn cuts(contract: &Contract) -> Vec<Cut> {
         change(&mut left);
         cuts.push(Cut {
             what,
-            contract: Arc::new(left),
+            stage: Stage::new(left),
         });
     };
     // A sister action may decline for reasons that the contract does not know, so a row of theirs is no promise.
@@ -141,8 +140,8 @@ pub(super) fn ablate(cut: &Cut, effort: Effort) -> io::Result<Ablated> {
             until_found: true,
             ..effort
         };
-        let pristine = emulator::pristine(cut.contract.edition, Layout::default());
-        let Trial { failed, warned, .. } = trial::play(&cut.contract, pristine, phase, effort)?;
+        let pristine = emulator::pristine(cut.stage.contract.edition, Layout::default());
+        let Trial { failed, warned, .. } = trial::play(&cut.stage, pristine, phase, effort)?;
         if !failed.is_empty() {
             ablated.noticed_by = Some(phase);
             ablated.clauses = failed.into_keys().collect();

@@ -318,6 +318,18 @@ impl Asked<'_> {
         })
     }
 
+    /// A success of a stop in which every instance named was in one state and is in another.
+    pub fn all_stopped(&self, previous: &str, current: &str) -> Response {
+        let ids = self.ids().into_iter();
+        self.stopped(&ids.map(|id| (id, previous, current)).collect::<Vec<_>>())
+    }
+
+    /// That a dry run would have succeeded.
+    pub fn would_have_succeeded(&self) -> Response {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        self.refuse(412, "DryRunOperation", message)
+    }
+
     /// What the emulator remembers under this name.
     pub fn recall(&self, name: &str) -> Option<String> {
         self.emulator.memory().get(name).cloned()

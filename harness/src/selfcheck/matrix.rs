@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::emulator;
 use super::fault::Fault;
-use super::trial::{self, Effort, Trial};
-use crate::contract::Contract;
+use super::trial::{self, Effort, Stage, Trial};
 use crate::journal::Phase;
 use crate::reference::Layout;
 
@@ -33,7 +31,7 @@ pub struct Row {
 }
 
 /// Plays one fault through the phases. All named cases are played; of the many of coverage, as many as it takes.
-pub(super) fn row(contract: &Arc<Contract>, fault: &Fault, effort: Effort) -> io::Result<Row> {
+pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Row> {
     let mut row = Row {
         fault: fault.name,
         violates: fault.violates().collect(),
@@ -51,7 +49,7 @@ pub(super) fn row(contract: &Arc<Contract>, fault: &Fault, effort: Effort) -> io
             until_found: effort.until_found || phase == Phase::Coverage,
             ..effort
         };
-        row.trials.push(trial::play(contract, endpoint, phase, effort)?);
+        row.trials.push(trial::play(stage, endpoint, phase, effort)?);
     }
     Ok(row)
 }

@@ -2,7 +2,6 @@
 //! the contract is missed when it is gone.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{io, thread};
 
@@ -12,8 +11,8 @@ use super::ablation::{self, Ablated};
 use super::emulator;
 use super::fault::Fault;
 use super::matrix::{self, Row};
-use super::trial::{self, Effort, Trial};
-use crate::contract::{self, Contract, Edition};
+use super::trial::{self, Effort, Stage, Trial};
+use crate::contract::{self, Edition};
 use crate::reference::Layout;
 
 /// What was proven, and what was not.
@@ -75,25 +74,25 @@ impl Proof {
 
 /// Gives the proof for these faults, with so many things going on at once; without `whole` the matrix alone.
 pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, whole: bool) -> io::Result<Proof> {
-    let contracts = Contracts::read();
+    let stages = Stages::read();
     let mut references: Vec<(Edition, Layout)> = [Edition::Current, Edition::October2017]
         .into_iter()
         .flat_map(|edition| [(edition, Layout::Compact), (edition, Layout::Indented)])
         .collect();
     references.retain(|_| whole);
     let baseline = all(&references, at_once, |(edition, layout)| {
-        innocent(contracts.of(*edition), *layout, effort)
+        innocent(stages.of(*edition), *layout, effort)
     })?;
     let matrix = all(faults, at_once, |fault| {
-        matrix::row(contracts.of(fault.edition), fault, effort)
+        matrix::row(stages.of(fault.edition), fault, effort)
     })?;
     let cuts = if whole {
-        ablation::cuts(&contracts.current)
+        ablation::cuts(&stages.current.contract)
     } else {
         Vec::new()
     };
     let ablation = all(&cuts, at_once, |cut| ablation::ablate(cut, effort))?;
-    let (deciding, mut vacuous) = vacuity(&contracts, &matrix);
+    let (deciding, mut vacuous) = vacuity(&stages, &matrix);
     // What a few faults do not trip says nothing.
     vacuous.retain(|_| whole);
     Ok(Proof {
@@ -105,21 +104,21 @@ pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, whole: bool) -> 
     })
 }
 
-/// The contract of each edition.
-struct Contracts {
-    current: Arc<Contract>,
-    october_2017: Arc<Contract>,
+/// The stage of each edition.
+struct Stages {
+    current: Stage,
+    october_2017: Stage,
 }
 
-impl Contracts {
+impl Stages {
     fn read() -> Self {
-        Contracts {
-            current: Arc::new(contract::embedded(Edition::Current)),
-            october_2017: Arc::new(contract::embedded(Edition::October2017)),
+        Stages {
+            current: Stage::new(contract::embedded(Edition::Current)),
+            october_2017: Stage::new(contract::embedded(Edition::October2017)),
         }
     }
 
-    fn of(&self, edition: Edition) -> &Arc<Contract> {
+    fn of(&self, edition: Edition) -> &Stage {
         match edition {
             Edition::Current => &self.current,
             Edition::October2017 => &self.october_2017,
@@ -127,35 +126,35 @@ impl Contracts {
     }
 }
 
-fn innocent(contract: &Arc<Contract>, layout: Layout, effort: Effort) -> io::Result<Baseline> {
+fn innocent(stage: &Stage, layout: Layout, effort: Effort) -> io::Result<Baseline> {
     let mut trials = Vec::new();
     for phase in matrix::PHASES {
-        let pristine = emulator::pristine(contract.edition, layout);
+        let pristine = emulator::pristine(stage.contract.edition, layout);
         // Scripts that find nothing cost little, and there should be many.
         let effort = Effort {
             scripts: effort.scripts.saturating_mul(10),
             ..effort
         };
-        trials.push(trial::play(contract, pristine, phase, effort)?);
+        trials.push(trial::play(stage, pristine, phase, effort)?);
     }
     Ok(Baseline {
-        edition: contract.edition,
+        edition: stage.contract.edition,
         indented: layout == Layout::Indented,
         trials,
     })
 }
 
 /// How many clauses decide a run in one of the editions, and those of them that no fault made fail.
-fn vacuity(contracts: &Contracts, matrix: &[Row]) -> (usize, Vec<String>) {
+fn vacuity(stages: &Stages, matrix: &[Row]) -> (usize, Vec<String>) {
     let failed: BTreeSet<&str> = matrix
         .iter()
         .flat_map(|row| &row.trials)
         .flat_map(|trial| trial.failed.keys())
         .map(String::as_str)
         .collect();
-    let deciding: BTreeSet<&str> = [&contracts.current, &contracts.october_2017]
+    let deciding: BTreeSet<&str> = [&stages.current, &stages.october_2017]
         .into_iter()
-        .flat_map(|contract| &contract.clauses)
+        .flat_map(|stage| &stage.contract.clauses)
         .filter(|clause| clause.decides() && clause.holds && clause.untested.is_none())
         .map(|clause| clause.id.as_str())
         .collect();

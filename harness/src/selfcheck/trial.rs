@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -52,13 +52,31 @@ pub struct Effort {
     pub until_found: bool,
 }
 
+/// What trials by one contract have in common.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) contract: Arc<Contract>,
+    /// The cases of coverage: many trials play them, and they take a while to make.
+    coverage: OnceLock<Vec<Scenario>>,
+}
+
+impl Stage {
+    pub(super) fn new(contract: Contract) -> Self {
+        Stage {
+            contract: Arc::new(contract),
+            coverage: OnceLock::new(),
+        }
+    }
+
+    fn coverage(&self) -> &[Scenario] {
+        self.coverage
+            .get_or_init(|| coverage::cases(&self.contract, coverage::LEAST))
+    }
+}
+
 /// Plays a phase on an endpoint of this process.
-pub(super) fn play(
-    contract: &Arc<Contract>,
-    endpoint: Endpoint,
-    phase: Phase,
-    effort: Effort,
-) -> io::Result<Trial> {
+pub(super) fn play(stage: &Stage, endpoint: Endpoint, phase: Phase, effort: Effort) -> io::Result<Trial> {
+    let contract = &stage.contract;
     let options = Options {
         endpoint,
         seed: effort.seed,
@@ -66,13 +84,7 @@ pub(super) fn play(
         ..embedded::options(contract.edition)
     };
     match phase {
-        Phase::Coverage => play_cases(
-            contract,
-            options,
-            phase,
-            &coverage::cases(contract, coverage::LEAST),
-            effort,
-        ),
+        Phase::Coverage => play_cases(contract, options, phase, stage.coverage(), effort),
         Phase::Random => play_scripts(contract, options, effort),
         Phase::Scenarios | Phase::Wire | Phase::Replay => {
             play_cases(contract, options, phase, &contract.scenarios, effort)

@@ -150,12 +150,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ERR-09", "STT-07", "FRC-04"],
         |asked| {
             asked.instead("IncorrectInstanceState", || {
-                let items: Vec<_> = asked
-                    .ids()
-                    .into_iter()
-                    .map(|id| (id, "terminated", "stopping"))
-                    .collect();
-                asked.stopped(&items)
+                asked.all_stopped("terminated", "stopping")
             })
         },
     ),
@@ -166,12 +161,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["PRO-01"],
         |asked| {
             asked.instead("OperationNotPermitted", || {
-                let items: Vec<_> = asked
-                    .ids()
-                    .into_iter()
-                    .map(|id| (id, "running", "stopping"))
-                    .collect();
-                asked.stopped(&items)
+                asked.all_stopped("running", "stopping")
             })
         },
     )

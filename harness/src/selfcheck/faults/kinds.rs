@@ -267,17 +267,8 @@ pub(super) const FAULTS: &[Fault] = &[
 fn pretends_to_stop(asked: &Asked<'_>) -> Response {
     asked.instead("UnsupportedOperation", || {
         if asked.is_set("DryRun") {
-            return asked.refuse(
-                412,
-                "DryRunOperation",
-                "Request would have succeeded, but DryRun flag is set.",
-            );
+            return asked.would_have_succeeded();
         }
-        let items: Vec<_> = asked
-            .ids()
-            .into_iter()
-            .map(|id| (id, "running", "stopping"))
-            .collect();
-        asked.stopped(&items)
+        asked.all_stopped("running", "stopping")
     })
 }

@@ -20,12 +20,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "of two stops that overlap the later is answered and not carried out",
         &[],
         &["VIS-02"],
-        |asked| {
-            while_another_is_under_way(asked, |asked, ids| {
-                let items: Vec<_> = ids.into_iter().map(|id| (id, "running", "stopping")).collect();
-                asked.stopped(&items)
-            })
-        },
+        |asked| while_another_is_under_way(asked, |asked| asked.all_stopped("running", "stopping")),
     )
     .concurrent(),
     fault(
@@ -34,11 +29,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         &["IDM-09"],
         |asked| {
-            while_another_is_under_way(asked, |asked, ids| {
-                let items: Vec<_> = ids.into_iter().map(|id| (id, "running", "stopping")).collect();
+            while_another_is_under_way(asked, |asked| {
                 let answer = asked.pass();
                 if answer.status == 200 {
-                    asked.stopped(&items)
+                    asked.all_stopped("running", "stopping")
                 } else {
                     answer
                 }
@@ -53,7 +47,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         &["RSP-25"],
         |asked| {
-            while_another_is_under_way(asked, |asked, _| {
+            while_another_is_under_way(asked, |asked| {
                 asked.refuse(500, "InternalError", "database is locked")
             })
         },
@@ -75,20 +69,13 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// The answer to a stop that comes while another is under way; any other request goes as it came.
-fn while_another_is_under_way(
-    asked: &Asked<'_>,
-    answer: impl FnOnce(&Asked<'_>, Vec<String>) -> Response,
-) -> Response {
+fn while_another_is_under_way(asked: &Asked<'_>, answer: impl FnOnce(&Asked<'_>) -> Response) -> Response {
     if !asked.stops() {
         return asked.pass();
     }
     let others = asked.under_way() > 1;
     thread::sleep(WORK);
-    if others {
-        answer(asked, asked.ids())
-    } else {
-        asked.pass()
-    }
+    if others { answer(asked) } else { asked.pass() }
 }
 
 #[cfg(test)]

@@ -117,8 +117,7 @@ fn blind_if(asked: &Asked<'_>, circumstance: bool) -> Response {
         Some("InvalidInstanceID.NotFound" | "IncorrectInstanceState")
     );
     if circumstance && refused && asked.stops() && asked.is_set("DryRun") {
-        let message = "Request would have succeeded, but DryRun flag is set.";
-        return asked.refuse(412, "DryRunOperation", message);
+        return asked.would_have_succeeded();
     }
     answer
 }

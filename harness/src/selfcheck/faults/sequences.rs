@@ -154,9 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 .all(|id| asked.recall(id).as_deref() == Some("set again"));
             let is_refused = code_of(&answer).as_deref() == Some("OperationNotPermitted");
             if asked.stops() && asked.is_set("Force") && again && is_refused {
-                let items: Vec<(String, &str, &str)> =
-                    ids.into_iter().map(|id| (id, "running", "stopping")).collect();
-                return asked.stopped(&items);
+                return asked.all_stopped("running", "stopping");
             }
             answer
         },

@@ -16,8 +16,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked| {
             let ids = asked.ids();
             if asked.would_stop() && ids.iter().all(|id| asked.state_of(id) == "running") {
-                let items: Vec<_> = ids.into_iter().map(|id| (id, "running", "stopping")).collect();
-                return asked.stopped(&items);
+                return asked.all_stopped("running", "stopping");
             }
             asked.pass()
         },

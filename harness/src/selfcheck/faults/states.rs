@@ -58,8 +58,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked| {
             let ids = asked.ids();
             if asked.would_stop() && ids.iter().all(|id| asked.state_of(id) == "stopped") {
-                let items: Vec<_> = ids.into_iter().map(|id| (id, "stopped", "stopping")).collect();
-                return asked.stopped(&items);
+                return asked.all_stopped("stopped", "stopping");
             }
             asked.pass()
         },
@@ -122,9 +121,8 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked| {
             let ids = asked.ids();
             if asked.stops() && ids.iter().any(|id| asked.state_of(id) == "pending") {
-                let items: Vec<_> = ids.into_iter().map(|id| (id, "pending", "stopping")).collect();
                 asked.remember("stopped", "yes");
-                return asked.stopped(&items);
+                return asked.all_stopped("pending", "stopping");
             }
             if asked.recall("stopped").is_some() {
                 return going_down(asked);
@@ -163,12 +161,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ERR-09", "STT-06", "STT-07"],
         |asked| {
             asked.instead("IncorrectInstanceState", || {
-                let items: Vec<_> = asked
-                    .ids()
-                    .into_iter()
-                    .map(|id| (id, "shutting-down", "stopping"))
-                    .collect();
-                asked.stopped(&items)
+                asked.all_stopped("shutting-down", "stopping")
             })
         },
     ),
@@ -179,12 +172,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ERR-09", "STT-07"],
         |asked| {
             asked.instead("IncorrectInstanceState", || {
-                let items: Vec<_> = asked
-                    .ids()
-                    .into_iter()
-                    .map(|id| (id, "terminated", "terminated"))
-                    .collect();
-                asked.stopped(&items)
+                asked.all_stopped("terminated", "terminated")
             })
         },
     ),
