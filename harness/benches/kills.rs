@@ -27,7 +27,7 @@ fn main() {
     let mut rows: Vec<Row> = Vec::new();
     for seed in seeds {
         let effort = Effort {
-            scripts: 60,
+            scripts: 30,
             seed: *seed,
             until_found: true,
         };

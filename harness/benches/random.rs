@@ -64,7 +64,7 @@ fn told(what: &str, steps: usize, wall: Duration, user_ms: u64) {
 /// A script of the usual length, made and thrown away; how many steps it has.
 fn make(number: u64) -> usize {
     let mut random = bytes_from(number);
-    let steps = 16 + usize::from(random()) % 48;
+    let steps = 32 + usize::from(random()) % 96;
     Script::decode(&Script::bytes(steps, random), Features::ALL)
         .into_case("bench")
         .steps

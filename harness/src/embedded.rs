@@ -62,8 +62,8 @@ pub fn endpoint_in(region: &str, edition: Edition, layout: Layout) -> Endpoint {
         let trusting = Arc::clone(&reference);
         Service {
             handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
-            vouched: Some(Arc::new(move |request, now_ms| {
-                trusting.handle_vouched(request, now_ms)
+            vouched: Some(Arc::new(move |request, access_key, now_ms| {
+                trusting.handle_vouched(request, access_key, now_ms)
             })),
         }
     }))

@@ -14,7 +14,8 @@ use crate::call::Call;
 use crate::contract::{Check, Root, State};
 use crate::journal::Role;
 use crate::model::{Fleet, Id, States};
-use crate::protocol::reply::{self, Body, Instance, Reply};
+use crate::protocol::reply::{self, Instance, Reply};
+use crate::protocol::xml::Element;
 
 /// Descriptions may lag behind an accepted call for so long without a word (OQ-21).
 const LAG_MS: u64 = 60_000;
@@ -28,16 +29,22 @@ struct Look<'a> {
     instances: Vec<Instance>,
 }
 
+/// The root of an answer to DescribeInstances, if it is one.
+fn description(reply: &Reply) -> Option<Element<'_>> {
+    let is_one = |root: &Element<'_>| root.name() == "DescribeInstancesResponse";
+    (reply.status == 200).then(|| reply.root())?.filter(is_one)
+}
+
 /// The instances of an answer to DescribeInstances, if it is one.
 pub(super) fn described(reply: &Reply) -> Option<Vec<Instance>> {
-    match &reply.body {
-        Body::Document(document)
-            if reply.status == 200 && document.root().name() == "DescribeInstancesResponse" =>
-        {
-            Some(reply::instances(document.root()))
-        }
-        Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
-    }
+    description(reply).map(reply::instances)
+}
+
+/// The same, and of each its id and the states that its description may mean, nothing more.
+pub(super) fn sighted(reply: &Reply) -> Option<Vec<(&str, States)>> {
+    let named = |(id, state)| (id, States::named(state));
+    let sightings = reply::sightings(description(reply)?);
+    Some(sightings.into_iter().map(named).collect())
 }
 
 /// The states that a description may mean.
@@ -52,14 +59,14 @@ pub(super) fn states_of(instance: &Instance) -> States {
 /// Whether all of these instances were on their way down before a call, and none has arrived after it.
 pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Heard<'_>) -> bool {
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
-    let Some(instances) = proof.reply.and_then(described) else {
+    let Some(seen) = proof.reply.and_then(sighted) else {
         return false;
     };
     !ids.is_empty()
         && ids.iter().all(|id| {
             let was_down = before.get(id).is_some_and(|belief| belief.states.within(down));
-            let seen = instances.iter().find(|instance| *instance.id == **id);
-            was_down && seen.map(states_of) == Some(States::one(State::Stopping))
+            let seen = seen.iter().find(|(seen, _)| *seen == id.as_ref());
+            was_down && seen.is_some_and(|(_, states)| *states == States::one(State::Stopping))
         })
 }
 

@@ -26,6 +26,8 @@ mod wire;
 
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod tests;
 
 pub use again::Again;
 use answer::{Answered, Messages, Question};
@@ -316,18 +318,15 @@ impl CaseJudge {
     }
 
     fn all_described(&self, call: &Call, reply: &Reply, holds: impl Fn(States) -> bool) -> bool {
-        let Some(instances) = look::described(reply) else {
+        let Some(seen) = look::sighted(reply) else {
             return false;
         };
         let mut asked = self.fleet.iter().filter(|(id, _)| look::asks_for(call, id));
         asked.all(|(id, belief)| {
             let later = belief.states.later();
-            match instances.iter().find(|instance| *instance.id == **id) {
+            match seen.iter().find(|(seen, _)| *seen == id.as_ref()) {
                 None => later.contains(State::Gone),
-                Some(instance) => {
-                    let states = look::states_of(instance);
-                    !states.and(later).is_empty() && holds(states)
-                }
+                Some((_, states)) => !states.and(later).is_empty() && holds(*states),
             }
         })
     }

@@ -180,6 +180,9 @@ impl<'r> Sheet<'r> {
                 }
             }
         }
+        if self.found.is_empty() {
+            return (held, Vec::new());
+        }
         // In the alphabet, which is not the order of the vocabulary.
         let words: BTreeSet<&str> = self
             .circumstances

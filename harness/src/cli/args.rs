@@ -301,7 +301,7 @@ pub(super) struct SelfcheckArgs {
     pub(super) faults: Vec<String>,
 
     /// Random scripts that each fault is played with at most
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 30)]
     pub(super) scripts: u64,
 
     /// The seed of the random scripts

@@ -45,9 +45,9 @@ impl InProcess {
         (self.service.handler)(request, self.tick())
     }
 
-    pub(super) fn vouch(&self, request: &Request) -> Option<Response> {
+    pub(super) fn vouch(&self, request: &Request, access_key: &str) -> Option<Response> {
         let vouched = self.service.vouched.as_ref()?;
-        Some(vouched(request, self.tick()))
+        Some(vouched(request, access_key, self.tick()))
     }
 
     fn tick(&self) -> u64 {

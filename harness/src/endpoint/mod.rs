@@ -26,6 +26,9 @@ use crate::wire::{Request, Response};
 /// A service in this process: a request and the time in milliseconds come in, a response goes out.
 pub type Handler = Arc<dyn Fn(&Request, u64) -> Response + Send + Sync>;
 
+/// The same, told by which access key the request would have been signed.
+pub type Vouched = Arc<dyn Fn(&Request, &str, u64) -> Response + Send + Sync>;
+
 /// A service in this process, and whether it takes this process's word for who is asking.
 #[derive(Clone)]
 pub struct Service {
@@ -33,7 +36,7 @@ pub struct Service {
     pub handler: Handler,
     /// Answers requests that this process would have signed rightly, and did not: signing is most of what a call to
     /// a neighbour costs. None, if the service wants signatures from everybody.
-    pub vouched: Option<Handler>,
+    pub vouched: Option<Vouched>,
 }
 
 impl From<Handler> for Service {
@@ -94,11 +97,11 @@ impl Endpoint {
         }
     }
 
-    /// Hands over a request that is not signed and would have been rightly, where the service takes this process's
-    /// word for that. None, where it does not.
-    pub fn vouch(&self, request: &Request) -> Option<Response> {
+    /// Hands over a request that is not signed and would have been rightly, by the holder of this key, where the service
+    /// takes this process's word for that. None, where it does not.
+    pub fn vouch(&self, request: &Request, access_key: &str) -> Option<Response> {
         match self {
-            Endpoint::InProcess(service) => service.vouch(request),
+            Endpoint::InProcess(service) => service.vouch(request, access_key),
             Endpoint::Http(_) => None,
         }
     }

@@ -159,7 +159,10 @@ pub fn fill(template: &CallTemplate, names: &dyn Names) -> Call {
 }
 
 fn fill_text(text: &str, names: &dyn Names) -> String {
-    let mut filled = String::new();
+    if !text.contains('{') {
+        return text.to_owned();
+    }
+    let mut filled = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);

@@ -78,7 +78,7 @@ pub enum Feature {
 }
 
 /// The version of the decoder, in front of the bytes. Another meaning of the same bytes gets another number.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The bytes before the first step: the version and the mix.
 const HEAD: usize = 4;
@@ -87,7 +87,7 @@ const HEAD: usize = 4;
 pub const STEP_BYTES: usize = 7;
 
 /// The most steps that bytes are read for.
-const MOST_STEPS: usize = 64;
+const MOST_STEPS: usize = 128;
 
 /// The most instances of a script, and of one with a herd.
 const MOST_INSTANCES: usize = 3;
@@ -246,7 +246,7 @@ const DEEDS: [(Deed, Option<Feature>); 24] = [
     (Deed::Stop, None),
     (Deed::Stop, None),
     (Deed::Rest, None),
-    (Deed::Rest, None),
+    (Deed::Pass, None),
     (Deed::Pass, None),
     (Deed::Observe, None),
     (Deed::Launch, None),

@@ -24,7 +24,9 @@ pub const USER_AGENT: &str = concat!("stopcheck/", env!("CARGO_PKG_VERSION"));
 /// Writes a call as an unsigned request.
 pub fn encode(call: &Call, target: &Target) -> Request {
     let form = form::write(ordered(call), call.form.encoding);
-    let mut headers: Vec<(HeaderText, HeaderText)> = vec![("Host".into(), target.host.clone().into())];
+    // Room for those of a signature, too.
+    let mut headers: Vec<(HeaderText, HeaderText)> = Vec::with_capacity(8);
+    headers.push(("Host".into(), target.host.clone().into()));
     if let (Method::Post, Some(content_type)) = (call.form.method, &call.form.content_type) {
         headers.push(("Content-Type".into(), content_type.clone().into()));
     }

@@ -21,7 +21,7 @@ pub use reply::{Body, Reply, decode, decode_own};
 pub use sign::{Credentials, Keyring, SignError, sign};
 pub use views::{
     ErrorEntry, Errors, Image, Instance, SpotRequest, StateChange, StateChanges, StateValue, attribute_value,
-    errors, first_error, images, instance_statuses, instances, next_token, return_value, spot_requests,
-    state_changes,
+    errors, first_error, images, instance_statuses, instances, next_token, return_value, sightings,
+    spot_requests, state_changes,
 };
 pub use xml::{Declaration, Document, Element};

@@ -82,6 +82,23 @@ impl Keyring {
         }
     }
 
+    /// The credentials of a caller who is who they say they are, in the header, where all that a service learns of a
+    /// signature is that it is right.
+    pub fn honest(&self, auth: Auth) -> Option<&Credentials> {
+        match auth {
+            Auth::Header => Some(&self.main),
+            Auth::Session => self.session.as_ref(),
+            Auth::Denied => self.denied.as_ref(),
+            Auth::Query
+            | Auth::ExpiredSession
+            | Auth::Unsigned
+            | Auth::WrongSignature
+            | Auth::UnknownKey
+            | Auth::Stale
+            | Auth::Garbage => None,
+        }
+    }
+
     /// Every text that must never be written anywhere.
     pub fn secrets(&self) -> Vec<String> {
         let all = [

@@ -81,9 +81,12 @@ impl Reference {
     }
 
     /// The same for a request that needs no signature: whoever holds the reference in its own process says that the
-    /// holder of the first key sends it.
-    pub fn handle_vouched(&self, request: &Request, now_ms: u64) -> Response {
-        self.respond(request, self.config.keys.first(), now_ms)
+    /// holder of this key sends it. Of a key that is not known or has expired nobody can say that.
+    pub fn handle_vouched(&self, request: &Request, access_key: &str, now_ms: u64) -> Response {
+        let is_named = |key: &&Key| {
+            key.access_key == access_key && key.expires_at_ms.is_none_or(|expires| now_ms < expires)
+        };
+        self.respond(request, self.config.keys.iter().find(is_named), now_ms)
     }
 
     fn respond(&self, request: &Request, caller: Option<&Key>, now_ms: u64) -> Response {

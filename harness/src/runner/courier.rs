@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::teller::Teller;
 use super::{Shared, names};
-use crate::call::{Auth, Call};
+use crate::call::Call;
 use crate::check::Heard;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
@@ -158,8 +158,8 @@ impl Courier {
         let request = protocol::encode(call, &self.target);
         // What is silent and vouched for stays in this process: there is nothing to guard, and nothing to sign.
         if !self.teller.listens()
-            && call.form.auth == Auth::Header
-            && let Some(response) = self.endpoint.vouch(&request)
+            && let Some(caller) = shared.options.keys.honest(call.form.auth)
+            && let Some(response) = self.endpoint.vouch(&request, &caller.access_key)
         {
             let reply = protocol::decode_own(response);
             return Ok((Asked { role, reply, at_ms }, None));

@@ -22,7 +22,7 @@ use crate::plan::{Random, shrink};
 use crate::verdict::{Outcome, Verdict};
 
 /// The fewest and the most steps of a script.
-const STEPS: std::ops::Range<usize> = 16..64;
+const STEPS: std::ops::Range<usize> = 32..128;
 /// So many scripts are played in one go where nobody listens.
 const BATCH: u64 = 64;
 /// How often what was found must come again to be more than flaky.
@@ -242,7 +242,7 @@ impl Explorer<'_> {
             for (number, played, events) in batch.plays {
                 self.look_at(number, &played, events).await;
             }
-            if silent && self.sum.scripts >= 16 * BATCH {
+            if silent && self.sum.scripts >= 8 * BATCH {
                 self.tell_sum().await;
             }
         }

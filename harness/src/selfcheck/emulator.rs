@@ -12,7 +12,7 @@ use crate::contract::Edition;
 use crate::embedded;
 use crate::endpoint::{Endpoint, Handler};
 use crate::protocol::{self, Body, Target, form};
-use crate::reference::{Config, Layout, Reference};
+use crate::reference::{Config, Layout, Reference, keys};
 use crate::runner;
 use crate::wire::{Request, Response};
 
@@ -358,7 +358,8 @@ impl Emulator {
             region: REGION.to_owned(),
         };
         let request = protocol::encode(call, &target);
-        self.reference.handle_vouched(&request, now_ms)
+        self.reference
+            .handle_vouched(&request, keys::MAIN.access_key, now_ms)
     }
 
     fn memory(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

@@ -15,7 +15,7 @@ use crate::reference::Layout;
 pub(super) const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase::Random];
 
 /// So many times more scripts are played where nothing else found a fault.
-const PERSISTENCE: u64 = 8;
+const PERSISTENCE: u64 = 16;
 
 /// A fault and what became of it.
 #[derive(Debug, Clone, Serialize)]

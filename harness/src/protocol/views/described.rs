@@ -69,12 +69,25 @@ pub struct SpotRequest {
 
 /// All instances of a DescribeInstances answer, or of a RunInstances answer. Items without an id are passed over.
 pub fn instances(root: Element<'_>) -> Vec<Instance> {
+    listed(root).filter_map(read_instance).collect()
+}
+
+/// The items of all instances, of all reservations.
+fn listed(root: Element<'_>) -> impl Iterator<Item = Element<'_>> {
     let reservations =
         items(root, "reservationSet").flat_map(|reservation| items(reservation, "instancesSet"));
-    reservations
-        .chain(items(root, "instancesSet"))
-        .filter_map(read_instance)
-        .collect()
+    reservations.chain(items(root, "instancesSet"))
+}
+
+/// Ids and names of states alone, of the same instances: an instance has dozens of members, and most looks are for these
+/// two. A state without a name is an empty one.
+pub fn sightings<'a>(root: Element<'a>) -> Vec<(&'a str, &'a str)> {
+    let read = |item: Element<'a>| {
+        let id = item.child_text("instanceId").filter(|id| !id.is_empty())?;
+        let state = item.path_text(&["instanceState", "name"]);
+        Some((id, state.unwrap_or_default()))
+    };
+    listed(root).filter_map(read).collect()
 }
 
 /// The token of the next page.
@@ -249,6 +262,9 @@ mod tests {
             ..Instance::default()
         };
         assert_eq!(instances(described.root()), [expected]);
+        for document in [&described, &launched] {
+            assert_eq!(sightings(document.root()), [("i-0a", "stopped")]);
+        }
         assert_eq!(
             (
                 next_token(described.root()).as_deref(),
@@ -273,6 +289,7 @@ mod tests {
             ..Instance::default()
         };
         assert_eq!(instances(document.root()), [expected]);
+        assert_eq!(sightings(document.root()), [("i-1", "")]);
     }
 
     #[test]

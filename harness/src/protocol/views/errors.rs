@@ -59,6 +59,9 @@ fn entries(root: Element<'_>) -> Option<Vec<Element<'_>>> {
         .children_named("Errors")
         .flat_map(|errors| errors.children_named("Error"))
         .collect();
+    if root.name() == "Response" && !own_place.is_empty() {
+        return Some(own_place);
+    }
     let sister_place: Vec<Element<'_>> = match root.name() {
         "Error" => vec![root],
         _ => root.children_named("Error").collect(),

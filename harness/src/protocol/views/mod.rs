@@ -10,7 +10,7 @@ mod errors;
 pub use changes::{StateChange, StateChanges, StateValue, state_changes};
 pub use described::{
     Image, Instance, SpotRequest, attribute_value, images, instance_statuses, instances, next_token,
-    return_value, spot_requests,
+    return_value, sightings, spot_requests,
 };
 pub use errors::{ErrorEntry, Errors, errors, first_error};
 
