@@ -200,7 +200,7 @@ pub enum Intent {
     },
     /// Let time pass without looking.
     Pass {
-        /// Milliseconds, by the clock of the run.
+        /// Milliseconds, by the clock of the run: what was waited, which may be less than a script asked for.
         ms: u32,
     },
     /// Describe the fleet until nothing in it is on its way.

@@ -150,7 +150,7 @@ impl CaseJudge {
                 track.effects.clear();
                 track.stop = None;
                 track.last = None;
-                track.idle_stop = false;
+                track.idle_stop = None;
                 track.restarted = true;
             }
         }

@@ -21,6 +21,8 @@ use crate::protocol::xml::Element;
 const LAG_MS: u64 = 60_000;
 /// A stop that takes longer is called stuck by the user guide.
 const STUCK_MS: u64 = 600_000;
+/// The times in `reason` are told in whole seconds.
+const RESOLUTION_MS: u64 = 1_000;
 
 /// A description of the fleet, or of those of it that were asked for.
 struct Look<'a> {
@@ -179,7 +181,7 @@ impl CaseJudge {
         let judge = Arc::clone(&self.judge);
         let Some(track) = self.tracks.get(id) else { return };
         let Some(stop) = &track.stop else {
-            if track.idle_stop && reached {
+            if track.idle_stop.is_some() && reached {
                 sheet.held(judge.of(Check::OneTransition));
             }
             return;
@@ -320,19 +322,27 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
     if !states.within(down) || states.is_empty() {
         return;
     }
-    if track.idle_stop
+    if let Some(idle) = track.idle_stop
         && let Some(last) = &track.last
         && states == States::one(State::Stopped)
         && states_of(last) == states
     {
+        let before = last.reason.as_deref().unwrap_or("");
         let unchanged = last.reason == instance.reason && last.state_reason == instance.state_reason;
-        judge.note(sheet, Check::ReasonUnchanged, Weight::Full, unchanged, || {
-            let before = last.reason.as_deref().unwrap_or("");
-            (
-                format!("{id}: reason {} as before the call", quote(before)),
-                format!("{id}: reason {}", quote(reason)),
-            )
-        });
+        // Whether a time that is written anew is another one hangs on the second in which the endpoint was asked,
+        // unless the case waited for the next.
+        let by_chance = idle.passed_ms <= RESOLUTION_MS
+            && transition_time(before).is_some()
+            && transition_time(reason).is_some()
+            && last.state_reason == instance.state_reason;
+        if !by_chance {
+            judge.note(sheet, Check::ReasonUnchanged, Weight::Full, unchanged, || {
+                (
+                    format!("{id}: reason {} as before the call", quote(before)),
+                    format!("{id}: reason {}", quote(reason)),
+                )
+            });
+        }
     }
     let Some(stop) = &mut track.stop else { return };
     stop.seen_down = true;
@@ -449,6 +459,7 @@ fn keeps_identity(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &Track)
 fn remember(track: &mut Track, instance: &Instance) {
     track.first.get_or_insert_with(|| instance.clone());
     track.last = Some(instance.clone());
+    track.passed_ms = 0;
 }
 
 fn looks<'a>(heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {

@@ -114,8 +114,10 @@ struct Track {
     stop: Option<Stop>,
     /// Whether it was started again since it was arranged.
     restarted: bool,
-    /// Whether the last accepted stop found it stopped already.
-    idle_stop: bool,
+    /// The last accepted stop, if that found it stopped already.
+    idle_stop: Option<IdleStop>,
+    /// How long the case let time pass on purpose since it was described last, or stopped in vain, milliseconds.
+    passed_ms: u64,
     /// How it was described first.
     first: Option<Instance>,
     /// How it was described last.
@@ -129,6 +131,13 @@ struct Stop {
     date: Option<String>,
     manner: answer::Manner,
     seen_down: bool,
+}
+
+/// An accepted stop that had nothing to do.
+#[derive(Debug, Clone, Copy)]
+struct IdleStop {
+    /// How long the case let time pass on purpose before it, milliseconds.
+    passed_ms: u64,
 }
 
 /// What must be remembered across the answers of a case.
@@ -276,7 +285,12 @@ impl CaseJudge {
                 let ids = self.stopping();
                 self.settle(&mut sheet, &ids, "stopped", heard);
             }
-            Intent::Launch { .. } | Intent::Pass { .. } => {}
+            Intent::Launch { .. } => {}
+            Intent::Pass { ms } => {
+                for track in self.tracks.values_mut() {
+                    track.passed_ms += u64::from(*ms);
+                }
+            }
             // Those are the business of `judge_wire`.
             Intent::Wire(_) => {}
         }
@@ -493,17 +507,20 @@ impl CaseJudge {
                             manner,
                             seen_down: false,
                         });
-                        track.idle_stop = false;
+                        track.idle_stop = None;
                     }
-                    Some(answer::Move::Idle) => track.idle_stop = true,
+                    Some(answer::Move::Idle) => {
+                        let passed_ms = std::mem::take(&mut track.passed_ms);
+                        track.idle_stop = Some(IdleStop { passed_ms });
+                    }
                     Some(answer::Move::Up) => {
                         track.stop = None;
                         track.restarted = true;
-                        track.idle_stop = false;
+                        track.idle_stop = None;
                     }
                     Some(answer::Move::End) => {
                         track.stop = None;
-                        track.idle_stop = false;
+                        track.idle_stop = None;
                     }
                     None => {}
                 }

@@ -71,3 +71,92 @@ fn those_move_that_time_may_take_elsewhere() {
         assert_eq!(!case(state).moving().is_empty(), moves, "{state:?}");
     }
 }
+
+/// What the last look says of `reason-unchanged`, where a stopped instance is described, `ms` pass, it is stopped again,
+/// and described with another reason. None if it says nothing.
+fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
+    let mut case = case(State::Stopped);
+    let judge = Arc::clone(&case.judge);
+    let described = |reason: &str| {
+        let body = format!(
+            "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{A}</instanceId>\
+             <instanceState><code>80</code><name>stopped</name></instanceState><reason>{reason}</reason></item>\
+             </instancesSet></item></reservationSet></DescribeInstancesResponse>"
+        );
+        ok(&body)
+    };
+    let stopped = ok(&format!(
+        "<StopInstancesResponse><instancesSet><item><instanceId>{A}</instanceId>\
+         <currentState><code>80</code><name>stopped</name></currentState>\
+         <previousState><code>80</code><name>stopped</name></previousState></item></instancesSet></StopInstancesResponse>"
+    ));
+    let (describe, stop) = (
+        Call::new("DescribeInstances", [("InstanceId.1", A)]),
+        Call::new("StopInstances", [("InstanceId.1", A)]),
+    );
+    let (first, last) = (described(before), described(after));
+    let steps = [
+        (Intent::Observe, vec![(Role::Look, &describe, &first)]),
+        (Intent::Pass { ms }, vec![]),
+        (Intent::Call, vec![(Role::Act, &stop, &stopped)]),
+        (Intent::Observe, vec![(Role::Look, &describe, &last)]),
+    ];
+    let mut told = None;
+    for (number, (intent, heard)) in steps.into_iter().enumerate() {
+        let heard: Vec<Heard<'_>> = heard
+            .into_iter()
+            .map(|(role, call, reply)| Heard {
+                role,
+                call,
+                reply: Some(reply),
+                at_ms: 0,
+            })
+            .collect();
+        let started = StepStarted {
+            case: "case".to_owned(),
+            step: number + 1,
+            intent,
+            witness: Vec::new(),
+            control: false,
+            label: None,
+            same_as: None,
+        };
+        let judged = case.judge(&started, &heard);
+        let clause = judge
+            .contract
+            .clauses
+            .iter()
+            .find(|one| one.checks.contains(&Check::ReasonUnchanged));
+        let clause = &clause.expect("a clause is judged by it").id;
+        if judged.findings.iter().any(|finding| finding.clause == *clause) {
+            told = Some(false);
+        } else if judged.held.contains(clause) {
+            told = Some(true);
+        }
+    }
+    told
+}
+
+fn ok(body: &str) -> Reply {
+    decode(Response {
+        status: 200,
+        headers: Headers::default(),
+        body: body.as_bytes().to_vec(),
+    })
+}
+
+#[test]
+fn a_reason_that_is_written_anew_is_told_once_its_second_is_surely_another() {
+    let (first, next) = (
+        "User initiated (2026-01-01 00:00:00 GMT)",
+        "User initiated (2026-01-01 00:00:01 GMT)",
+    );
+    assert_eq!(on_a_reason_that_became(first, next, 1_001), Some(false));
+    assert_eq!(on_a_reason_that_became(first, first, 1_001), Some(true));
+    // Within a second it hangs on the endpoint's clock, either way.
+    assert_eq!(on_a_reason_that_became(first, next, 1_000), None);
+    assert_eq!(on_a_reason_that_became(first, first, 1_000), None);
+    // Another text is another text at any time.
+    assert_eq!(on_a_reason_that_became(first, "", 0), Some(false));
+    assert_eq!(on_a_reason_that_became("", "", 0), Some(true));
+}

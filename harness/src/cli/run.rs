@@ -26,7 +26,7 @@ use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
 
-/// How long a step of a case may let real time pass.
+/// How long a step of a script may let real time pass.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
 
 /// How many events may wait to be written before the run is held up.

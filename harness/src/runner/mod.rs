@@ -53,7 +53,7 @@ pub struct Options {
     pub settle_timeout: Duration,
     /// How long descriptions may lag behind what was answered.
     pub visibility_timeout: Duration,
-    /// The longest that a step which lets time pass may take by a real clock.
+    /// The longest that a step of a script which lets time pass may take by a real clock.
     pub longest_pass: Duration,
     /// Whether somebody wants every exchange; a journal does.
     pub record: bool,

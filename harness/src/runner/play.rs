@@ -12,7 +12,6 @@ use super::teller::Teller;
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, Heard};
 use crate::contract::{Act, CallTemplate, FixtureKind, SameAs, Scenario, State, Step};
-use crate::endpoint::Endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
 };
@@ -256,14 +255,20 @@ impl Player<'_> {
         Ok(Vec::new())
     }
 
-    /// Lets time pass. A virtual clock is moved; a real one is not waited for longer than the run allows.
+    /// How long a step that asks for so many milliseconds lasts. A virtual clock is moved; a case that somebody wrote
+    /// is given what it asks for; scripts, which ask for much, do not wait for a real clock longer than the run allows.
+    fn passing(&self, ms: u32) -> u32 {
+        let by_script = matches!(self.manner.phase, Phase::Random | Phase::Replay);
+        if !by_script || self.shared.options.endpoint.is_in_process() {
+            return ms;
+        }
+        let most = self.shared.options.longest_pass.as_millis();
+        ms.min(u32::try_from(most).unwrap_or(u32::MAX))
+    }
+
+    /// Lets time pass.
     async fn pass(&self, ms: u32) -> Exchanges {
-        let span = Duration::from_millis(u64::from(ms));
-        let most = match self.shared.options.endpoint {
-            Endpoint::InProcess(_) => span,
-            Endpoint::Http(_) => self.shared.options.longest_pass,
-        };
-        self.courier.pause(span.min(most)).await;
+        self.courier.pause(Duration::from_millis(u64::from(ms))).await;
         Vec::new()
     }
 
@@ -324,7 +329,9 @@ impl Player<'_> {
             },
             Act::Observe => Intent::Observe,
             Act::Launch(name, _) => Intent::Launch { name: name.clone() },
-            Act::Pass(ms) => Intent::Pass { ms: *ms },
+            Act::Pass(ms) => Intent::Pass {
+                ms: self.passing(*ms),
+            },
             Act::Rest => Intent::Rest,
         };
         let started = StepStarted {
@@ -345,7 +352,7 @@ impl Player<'_> {
             Act::Settle(..) => self.settle(number, &intent).await?,
             Act::Observe => self.observe(number).await?,
             Act::Launch(name, kind) => self.launch(number, name, *kind).await?,
-            Act::Pass(ms) => self.pass(*ms).await,
+            Act::Pass(ms) => self.pass(self.passing(*ms)).await,
             Act::Rest => self.rest(number).await?,
         };
         let heard: Vec<Heard<'_>> = exchanges.iter().map(|(call, asked)| asked.heard(call)).collect();
