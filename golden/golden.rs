@@ -54,8 +54,9 @@ fn cases_and_clauses_are_listed() {
 }
 
 #[test]
-fn a_clause_and_a_case_are_explained() {
+fn a_clause_a_source_and_a_case_are_explained() {
     is_as_reviewed("explain_clause", &told("explain DRY-04"));
+    is_as_reviewed("explain_source", &told("explain R28"));
     is_as_reviewed("explain_scenarios", &told("explain scenarios"));
     is_as_reviewed("explain_case", &told("explain batch/free-and-protected"));
 }

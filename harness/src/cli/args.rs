@@ -47,7 +47,7 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// List cases or clauses; nothing is sent
     List(ListArgs),
-    /// Explain a clause or a case: what it says, its sources, what checks it
+    /// Explain a clause, a case or a source: what it says, what checks it, what Amazon was recorded to answer
     Explain(ExplainArgs),
     /// Serve the reference on a port, for clients and for a look at it
     Serve(ServeArgs),
@@ -248,7 +248,7 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A clause (`DRY-04`), a case (`dry-run/valid`), or `scenarios`: the form of cases of your own
+    /// A clause (`DRY-04`), a case (`dry-run/valid`), a source (`R14`), or `scenarios`: the form of cases of your own
     pub(super) id: String,
 
     /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times

@@ -93,6 +93,13 @@ fn check_names(rows: &Rows, errors: &mut Vec<LoadError>) {
         ever,
         errors,
     );
+    no_two(
+        "recorded answer",
+        &rows.recorded,
+        |recorded| recorded.name.clone(),
+        ever,
+        errors,
+    );
     // What is answered may differ from time to time.
     no_two(
         "state code",
@@ -185,6 +192,11 @@ fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
         }
         uses.judge(row, errors);
     }
+    for row in &rows.recorded {
+        for mention in &row.mentions {
+            check_source(mention, row, &sources, &clauses, errors);
+        }
+    }
 }
 
 /// Where clauses are cited.
@@ -265,9 +277,9 @@ impl Uses {
 }
 
 /// A source may be free text, but what looks like a key must be one.
-fn check_source(
+fn check_source<T>(
     mention: &Mention,
-    row: &Row<Clause>,
+    row: &Row<T>,
     sources: &BTreeSet<&str>,
     clauses: &HashMap<&str, &Row<Clause>>,
     errors: &mut Vec<LoadError>,
@@ -357,6 +369,7 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
         parameters,
         states: values(rows.states, edition),
         sources: values(rows.sources, edition),
+        recorded: values(rows.recorded, edition),
         clauses,
         transitions,
         refusals,

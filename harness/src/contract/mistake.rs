@@ -114,6 +114,12 @@ pub enum Mistake {
         /// What a name must be.
         rule: &'static str,
     },
+    /// An instance of a recorded answer whose id is not told.
+    #[error("fixture {name:?} has no id in \"ids\"")]
+    NoRecordedId {
+        /// The short name of the instance.
+        name: String,
+    },
     /// A `{` without its `}`.
     #[error("{text:?} opens a reference and does not close it")]
     OpenReference {

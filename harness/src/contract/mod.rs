@@ -18,6 +18,7 @@ pub mod manual;
 mod mistake;
 mod pattern;
 mod range;
+mod recorded;
 mod rows;
 pub mod vocabulary;
 
@@ -26,6 +27,7 @@ pub use load::{embedded, extended, load};
 pub use manual::Key;
 pub use mistake::{LoadError, LoadErrors, Mistake};
 pub use pattern::Pattern;
+pub use recorded::{Framing, Grade, Recorded, RecordedFixture};
 pub use vocabulary::{Check, Condition, State};
 
 /// The contract of `StopInstances` as it holds in one edition.
@@ -51,6 +53,8 @@ pub struct Contract {
     pub scenarios: Vec<Scenario>,
     /// What the short source keys (`M`, `API`, `R14`) stand for.
     pub sources: Vec<Source>,
+    /// What the real service was recorded to answer, as far as it fits this edition.
+    pub recorded: Vec<Recorded>,
 }
 
 /// The address of a clause, for instance `DRY-04`. Cheap to clone.

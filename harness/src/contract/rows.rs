@@ -15,11 +15,12 @@ use super::range::{Month, Range};
 use super::vocabulary::{Check, Condition, State};
 use super::{
     Act, Aspects, CallTemplate, Clause, ClauseId, Confidence, Demand, FixtureKind, Level, Market, Parameter,
-    ParameterKind, Precedence, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode, Step, Transition,
-    TransitionAnswer,
+    ParameterKind, Precedence, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode, Step,
+    Transition, TransitionAnswer,
 };
 use crate::call::Form;
 
+mod recorded;
 mod scenario;
 mod values;
 
@@ -38,6 +39,7 @@ pub(super) struct Rows {
     pub(super) precedences: Vec<Row<Precedence>>,
     pub(super) scenarios: Vec<Row<Scenario>>,
     pub(super) sources: Vec<Row<Source>>,
+    pub(super) recorded: Vec<Row<Recorded>>,
 }
 
 /// One row.
@@ -108,6 +110,7 @@ pub(super) fn read(
         "precedence",
         "scenario",
         "source",
+        "recorded",
     ];
     const OWN: &[&str] = &["scenario"];
     let mut reader = Reader {
@@ -145,6 +148,7 @@ pub(super) fn read(
                 "refusal" => rows.refusals.push(reader.row(node, Reader::refusal)),
                 "precedence" => rows.precedences.push(reader.row(node, Reader::precedence)),
                 "scenario" => rows.scenarios.push(reader.row(node, Reader::scenario)),
+                "recorded" => rows.recorded.push(reader.row(node, Reader::recorded)),
                 _ => rows.sources.push(reader.row(node, Reader::source)),
             }
         }

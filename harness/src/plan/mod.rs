@@ -10,7 +10,7 @@ pub mod wire;
 use std::time::Duration;
 
 use crate::call::{Auth, Call};
-use crate::contract::{CallTemplate, Contract, Scenario};
+use crate::contract::{CallTemplate, Contract, Recorded, Scenario};
 use crate::journal::Phase;
 
 use wire::WireCase;
@@ -143,6 +143,16 @@ pub fn special_auth(case: &Scenario) -> impl Iterator<Item = Auth> {
 pub trait Names {
     /// The text for a name between braces.
     fn resolve(&self, name: &str) -> Option<String>;
+}
+
+/// A recorded call names its instances as the record does.
+impl Names for Recorded {
+    fn resolve(&self, name: &str) -> Option<String> {
+        let fixtures = self.fixtures.iter().map(|fixture| (&fixture.name, &fixture.id));
+        let decoys = self.decoys.iter().map(|(name, id)| (name, id));
+        let mut ids = fixtures.chain(decoys);
+        ids.find(|(known, _)| *known == name).map(|(_, id)| id.clone())
+    }
 }
 
 /// A template with its holes filled. A hole nobody knows stays as it is.

@@ -22,6 +22,7 @@ use crate::contract::{
     Scenario, Step, Transition,
 };
 use crate::plan::wire::{self, WireCase};
+use crate::report::recorded;
 use crate::report::text::{fold, some_of};
 
 /// A case of a plan, to be listed.
@@ -57,7 +58,7 @@ impl<'a> From<&'a WireCase> for Listed<'a> {
 
 /// Nothing has this id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("explain {asked}: no clause and no case has this name{}", hint(.close))]
+#[error("explain {asked}: no clause, no case and no source has this name{}", hint(.close))]
 pub struct UnknownId {
     /// What was asked for.
     pub asked: String,
@@ -121,7 +122,7 @@ fn consequence(clause: &Clause) -> &'static str {
     }
 }
 
-/// Explains the clause or the case of this name, in any spelling of it.
+/// Explains the clause, the case, the source or the recorded answer of this name, in any spelling of it.
 pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, UnknownId> {
     let name = name.trim();
     if let Some(clause) = contract
@@ -141,6 +142,9 @@ pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, 
     let (raw, _) = wire::generate(&[]);
     if let Some(case) = raw.iter().find(|case| case.name.eq_ignore_ascii_case(name)) {
         return Ok(explain_wire(contract, case, width));
+    }
+    if let Some(text) = recorded::explain(contract, name, width) {
+        return Ok(text);
     }
     Err(UnknownId {
         asked: name.to_owned(),
@@ -226,6 +230,10 @@ fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String 
             "source",
             title.map_or_else(|| key.clone(), |source| format!("{key}: {}", source.title)),
         ));
+    }
+    let answers: Vec<String> = recorded::of_sources(contract, &clause.sources).collect();
+    if !answers.is_empty() {
+        rows.push(("recorded", answers.join(", ")));
     }
     rows.extend(clause.note.iter().map(|note| ("note", note.clone())));
     rows.extend(clause.untested.iter().map(|reason| ("untested", reason.clone())));
@@ -389,7 +397,7 @@ pub(crate) fn step_in_words(step: &Step) -> String {
 }
 
 /// A call as it would stand in a query, unencoded, and what is special about how it travels.
-fn call_in_words(call: &CallTemplate) -> String {
+pub(super) fn call_in_words(call: &CallTemplate) -> String {
     let mut pairs: Vec<String> = Vec::new();
     pairs.extend(call.action.iter().map(|action| format!("Action={action}")));
     pairs.extend(call.params.iter().map(|(name, value)| format!("{name}={value}")));
@@ -462,7 +470,7 @@ fn paragraph(text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Rows of a label and a text; a label is not repeated.
-fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
+pub(super) fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
     const LABEL: usize = 12;
     let mut before = "";
     for (label, text) in rows {
@@ -474,11 +482,12 @@ fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
     }
 }
 
-/// The names of clauses and cases that are nearly the one asked for, the nearest first.
+/// The names of clauses, cases and sources that are nearly the one asked for, the nearest first.
 fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
     let clauses = contract.clauses.iter().map(|clause| clause.id.as_str());
     let cases = contract.scenarios.iter().map(|case| case.name.as_str());
-    close(clauses.chain(cases), asked)
+    let sources = contract.sources.iter().map(|source| source.key.as_str());
+    close(clauses.chain(cases).chain(sources), asked)
 }
 
 /// The names that are nearly the one asked for, the nearest first.
@@ -606,7 +615,7 @@ mod tests {
         let error = explain(&sample::contract(), "nothing like it", 70).expect_err("there is no such thing");
         assert_eq!(
             error.to_string(),
-            "explain nothing like it: no clause and no case has this name \
+            "explain nothing like it: no clause, no case and no source has this name \
              (see `stopcheck list` and `stopcheck list --clauses`)"
         );
     }

@@ -15,6 +15,7 @@ pub mod json;
 pub mod junit;
 pub mod list;
 pub mod progress;
+mod recorded;
 pub mod repeat;
 pub mod replay;
 #[cfg(test)]

@@ -114,6 +114,7 @@ pub(super) fn contract() -> Contract {
         clauses,
         parameters: Vec::new(),
         states: Vec::new(),
+        recorded: Vec::new(),
         transitions: Vec::new(),
         refusals: vec![Refusal {
             condition: Condition::DryRun,

@@ -4,6 +4,7 @@
 
 mod added;
 mod mistakes;
+mod recorded;
 
 use super::super::{Act, Check, Condition, Demand, Level, Market, Root, Scenario, State};
 use super::super::{Key, manual};

@@ -41,7 +41,7 @@ impl Reader<'_> {
         (scenario, self.range(&table))
     }
 
-    fn fixtures(&mut self, node: &Node) -> Vec<(String, FixtureKind)> {
+    pub(super) fn fixtures(&mut self, node: &Node) -> Vec<(String, FixtureKind)> {
         let Value::Table(entries) = &node.value else {
             self.wrong_type("fixtures", node, "a table");
             return Vec::new();
@@ -273,7 +273,7 @@ impl Reader<'_> {
         Act::Settle(names, state.unwrap_or(State::Stopped))
     }
 
-    fn call(&mut self, table: &Table<'_>, fixtures: &[String]) -> CallTemplate {
+    pub(super) fn call(&mut self, table: &Table<'_>, fixtures: &[String]) -> CallTemplate {
         let mut action = Some(self.filled(table, "call"));
         if let (Some(action), Some(node)) = (&action, table.get("call")) {
             self.may_be_called(node.line, action);
@@ -422,7 +422,7 @@ const CREATING: &[&str] = &[
     "run",
 ];
 
-fn is_decoy(name: &str) -> bool {
+pub(super) fn is_decoy(name: &str) -> bool {
     let numbered = name
         .strip_prefix("unknown")
         .is_some_and(|number| number.parse::<u16>().is_ok());

@@ -1,0 +1,139 @@
+//! The recorded answers of the specs files: the instances, the call, and what came back.
+
+use super::super::manual;
+use super::super::recorded::{Framing, Grade, RecordedFixture};
+use super::*;
+
+/// The keys of a row.
+const KEYS: &[&str] = &[
+    "name",
+    "source",
+    "grade",
+    "framing",
+    "when",
+    "note",
+    "since",
+    "until",
+    "fixtures",
+    "ids",
+    "call",
+    "status",
+    "headers",
+    "body",
+    "elsewhere",
+];
+
+/// Recorded answers.
+impl Reader<'_> {
+    pub(super) fn recorded(&mut self, node: &Node) -> (Recorded, Range) {
+        let table = self.table("recorded", node, KEYS);
+        let (fixtures, decoys) = self.recorded_ids(&table);
+        let names: Vec<String> = fixtures.iter().map(|fixture| fixture.name.clone()).collect();
+        let call = self.need(&table, "call").map(|node| {
+            // What makes a step of a call has no place here.
+            let of_a_step = ["together", "witness", "control", "label", "same-as"];
+            let keys = manual::CALL.iter().map(|key| key.name);
+            let keys: Vec<&str> = keys.filter(|key| !of_a_step.contains(key)).collect();
+            let table = self.table("call", node, &keys);
+            self.call(&table, &names)
+        });
+        let source = self.filled(&table, "source");
+        self.mentions.push(Mention {
+            line: table.get("source").map_or(table.line, |node| node.line),
+            kind: MentionKind::Source,
+            name: source.clone(),
+        });
+        let mut some = |key| table.get(key).map(|_| self.filled(&table, key));
+        let [when, note, elsewhere] = ["when", "note", "elsewhere"].map(&mut some);
+        let recorded = Recorded {
+            name: self.filled(&table, "name"),
+            source,
+            grade: self
+                .need(&table, "grade")
+                .and_then(|node| self.word("grade", node))
+                .unwrap_or(Grade::C),
+            framing: self
+                .need(&table, "framing")
+                .and_then(|node| self.word("framing", node))
+                .unwrap_or(Framing::Quoted),
+            when,
+            note,
+            fixtures,
+            decoys,
+            call: call.unwrap_or_else(|| CallTemplate {
+                action: None,
+                params: Vec::new(),
+                form: Form::default(),
+            }),
+            status: self
+                .need(&table, "status")
+                .and_then(|node| self.number("status", node, 100, 599))
+                .unwrap_or(200),
+            headers: table
+                .get("headers")
+                .map(|node| self.pairs("headers", node))
+                .unwrap_or_default(),
+            body: self.filled(&table, "body"),
+            elsewhere,
+        };
+        (recorded, self.range(&table))
+    }
+
+    /// The instances, each with the id that the record gives it, and the ids of none.
+    fn recorded_ids(&mut self, table: &Table<'_>) -> (Vec<RecordedFixture>, Vec<(String, String)>) {
+        let kinds = table
+            .get("fixtures")
+            .map(|node| self.fixtures(node))
+            .unwrap_or_default();
+        let ids = match table.get("ids") {
+            Some(Node {
+                value: Value::Table(ids),
+                ..
+            }) => ids.as_slice(),
+            Some(node) => {
+                self.wrong_type("ids", node, "a table");
+                &[]
+            }
+            None => &[],
+        };
+        let mut decoys = Vec::new();
+        for entry in ids {
+            if kinds.iter().any(|(name, _)| *name == entry.key) {
+                continue;
+            }
+            if !scenario::is_decoy(&entry.key) {
+                let known = kinds.iter().map(|(name, _)| name.as_str());
+                let known = known.chain(manual::DECOYS.iter().copied());
+                self.wrong(entry.line, Mistake::unknown_word("fixture", &entry.key, known));
+            }
+            let id = self.text("ids", &entry.node).unwrap_or_default();
+            decoys.push((entry.key.clone(), id.to_owned()));
+        }
+        let mut fixtures = Vec::new();
+        for (name, kind) in kinds {
+            let id = ids.iter().find(|entry| entry.key == name);
+            if id.is_none() {
+                self.wrong(table.line, Mistake::NoRecordedId { name: name.clone() });
+            }
+            let id = id.and_then(|entry| self.text("ids", &entry.node));
+            let id = id.unwrap_or_default().to_owned();
+            fixtures.push(RecordedFixture { name, kind, id });
+        }
+        (fixtures, decoys)
+    }
+
+    fn pairs(&mut self, key: &'static str, node: &Node) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        for node in self.list(key, node) {
+            if let Value::List(pair) = &node.value
+                && let [name, value] = pair.as_slice()
+                && let (Some(name), Some(value)) = (self.text(key, name), self.text(key, value))
+            {
+                pairs.push((name.to_owned(), value.to_owned()));
+            } else {
+                self.wrong_type(key, node, "a list of pairs of a name and a value");
+            }
+        }
+        pairs
+    }
+}
