@@ -14,6 +14,7 @@ pub mod form;
 pub mod json;
 pub mod junit;
 pub mod list;
+pub(crate) mod markup;
 pub mod progress;
 mod recorded;
 pub mod repeat;

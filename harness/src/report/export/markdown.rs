@@ -38,6 +38,7 @@ use std::fmt::Write as _;
 use super::Material;
 use crate::contract::{Act, Contract};
 use crate::report::list::{kind_in_words, step_in_words};
+use crate::report::markup::{block, code, plain};
 use crate::report::repeat::{Sent, repeat, telling, text_of};
 use crate::report::text::{one_line, visible};
 
@@ -144,44 +145,6 @@ fn again(material: &Material, out: &mut String) {
             }
         }
     }
-}
-
-/// Text in the middle of a sentence or a table: nothing of it is taken for markup.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    for c in one_line(text, SHOWN).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            // No issue shall call people together.
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Text as code in the middle of a sentence or a table.
-fn code(text: &str) -> String {
-    let text = one_line(text, SHOWN);
-    if text.contains(['`', '|']) {
-        return plain(&text);
-    }
-    format!("`{text}`")
-}
-
-/// Text as a block of code. Its fence is longer than any in it.
-fn block(language: &str, text: &str, out: &mut String) {
-    let mut fence = "```".to_owned();
-    while text.contains(&fence) {
-        fence.push('`');
-    }
-    let _ = writeln!(out, "{fence}{language}\n{text}\n{fence}");
 }
 
 #[cfg(test)]
