@@ -25,7 +25,7 @@ mod text;
 mod wire;
 
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 #[cfg(test)]
 mod tests;
 

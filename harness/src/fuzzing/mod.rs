@@ -1,131 +1,98 @@
 //! The bodies of the fuzz targets: bytes come in, and nothing may go wrong.
 //!
-//! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer.
+//! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer. The
+//! table [`TARGETS`] is the one list of them: the fuzz crate, the tests, `cargo xtask fuzz` and the replay on stable all
+//! go by it. What reads text takes the bytes as they are; what needs choices draws them from
+//! [`Bytes`](crate::plan::bytes::Bytes).
 
-use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
-
-use crate::contract::{self, Edition};
-use crate::embedded;
-use crate::plan::script::{Features, Script};
-use crate::protocol::{self, Body};
-use crate::report::list;
-use crate::runner::Alone;
-use crate::verdict::Outcome;
-use crate::wire::{Headers, Response};
-
-/// Reads the bytes as the body of an answer, and looks at it through every view there is.
-pub fn reply(data: &[u8]) {
-    let response = Response {
-        status: 200,
-        headers: Headers::default(),
-        body: data.to_vec(),
-    };
-    let reply = protocol::decode(response);
-    // What is read without the strict judge must be what he would pass.
-    if let Ok(text) = std::str::from_utf8(data)
-        && protocol::limits::within(text, &protocol::Limits::default()).is_ok()
-        && protocol::xml::read_plain(text).is_some()
-    {
-        assert_eq!(protocol::wellformed::judge(text), Ok(()));
-    }
-    let Body::Document(document) = &reply.body else {
-        return;
-    };
-    let root = document.root();
-    let changes = protocol::state_changes(root);
-    for state in changes
-        .items
-        .iter()
-        .flat_map(|item| [&item.current, &item.previous])
-        .flatten()
-    {
-        let _ = state.code_number();
-    }
-    let _ = protocol::errors(root);
-    let _ = protocol::instances(root);
-    let _ = protocol::images(root);
-    let _ = protocol::spot_requests(root);
-    let _ = protocol::instance_statuses(root);
-    let _ = protocol::next_token(root);
-    let _ = protocol::return_value(root);
-    let _ = protocol::attribute_value(root, "disableApiStop");
-}
-
-/// Plays the bytes as a script against the reference, which does nothing wrong. What is found is a mistake of the
-/// judge, of the reference, or of a script that asks what nobody can judge.
-pub fn script(data: &[u8]) {
-    static ALONE: OnceLock<Alone> = OnceLock::new();
-    let alone = ALONE.get_or_init(|| {
-        let contract = Arc::new(contract::embedded(Edition::Current));
-        Alone::new(contract, embedded::options(Edition::Current))
-            .expect("a runtime of one thread needs nothing but memory")
-    });
-    let case = Script::decode(data, Features::ALL).into_case("fuzz/script");
-    let ended = alone.play(&case);
-    // A script may ask for what the service does not have, such as stop protection of a Spot Instance; it ends there.
-    let is_ours = matches!(ended.outcome, Outcome::Error { .. });
-    if !is_ours && ended.findings.is_empty() {
-        return;
-    }
-    let mut told = format!("{:?}\n", ended.outcome);
-    for step in &case.steps {
-        let _ = writeln!(told, "  {}", list::step_in_words(step));
-    }
-    for finding in &ended.findings {
-        let _ = writeln!(
-            told,
-            "{} allowed {} observed {}",
-            finding.id, finding.allowed, finding.observed
-        );
-    }
-    assert!(!is_ours && ended.findings.is_empty(), "{told}");
-}
+pub mod answers;
+pub mod damage;
+pub mod files;
+pub mod judging;
+pub mod requests;
+mod tree;
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
+mod tests;
 
-    use super::*;
+/// One fuzz target.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, which is that of its folder of seeds and of its program.
+    pub name: &'static str,
+    /// What is done with an input. It panics if something does not hold.
+    pub body: fn(&[u8]),
+    /// What holds, whatever the input.
+    pub holds: &'static str,
+    /// Whether its input is text in which the words of EC2 are worth trying.
+    pub dictionary: bool,
+}
 
-    #[test]
-    fn every_seed_of_the_corpus_is_read() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/reply");
-        let seeds = fs::read_dir(&corpus).expect("the corpus is there");
-        let mut count = 0;
-        for seed in seeds {
-            let path = seed.expect("the folder can be listed").path();
-            reply(&fs::read(&path).expect("a seed can be read"));
-            count += 1;
-        }
-        assert!(count > 0, "{} is empty", corpus.display());
-    }
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "reply",
+        body: answers::reply,
+        holds: "any body of an answer ends in a value, and says the same in another layout",
+        dictionary: true,
+    },
+    Target {
+        name: "xml",
+        body: answers::xml,
+        holds: "our reader and the strict judge read the same document, and no limit is passed",
+        dictionary: true,
+    },
+    Target {
+        name: "form",
+        body: requests::form,
+        holds: "the client and the reference read exactly what the other wrote",
+        dictionary: true,
+    },
+    Target {
+        name: "request",
+        body: requests::request,
+        holds: "the reference answers any request in well-formed XML, and a refusal changes nothing",
+        dictionary: true,
+    },
+    Target {
+        name: "signature",
+        body: requests::signature,
+        holds: "what the client signs the reference believes, and nothing that was changed since",
+        dictionary: false,
+    },
+    Target {
+        name: "contract",
+        body: files::contract,
+        holds: "a file of a contract or of scenarios is read, or every mistake has a place in it",
+        dictionary: true,
+    },
+    Target {
+        name: "journal",
+        body: files::journal,
+        holds: "a line of a journal reads back as it was, and a recording is judged and told as often as one likes",
+        dictionary: true,
+    },
+    Target {
+        name: "script",
+        body: judging::script,
+        holds: "whatever script is played against the reference, nothing is found",
+        dictionary: false,
+    },
+    Target {
+        name: "judge",
+        body: judging::judge,
+        holds: "any exchange is judged, twice the same",
+        dictionary: false,
+    },
+    Target {
+        name: "damage",
+        body: damage::damage,
+        holds: "a right answer that was damaged is still right, or something is found",
+        dictionary: false,
+    },
+];
 
-    #[test]
-    fn every_script_of_the_corpus_is_played_and_nothing_is_found() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/script");
-        let seeds = fs::read_dir(&corpus).expect("the corpus is there");
-        let mut count = 0;
-        for seed in seeds {
-            let path = seed.expect("the folder can be listed").path();
-            script(&fs::read(&path).expect("a seed can be read"));
-            count += 1;
-        }
-        assert!(count > 0, "{} is empty", corpus.display());
-    }
-
-    #[test]
-    fn every_part_of_a_seed_is_read_too() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/reply");
-        let whole = fs::read(corpus.join("stop-412-dryrun-2017-07-15.xml")).expect("a seed can be read");
-        for end in 0..whole.len() {
-            reply(whole.get(..end).unwrap_or_default());
-            let mut changed = whole.clone();
-            if let Some(byte) = changed.get_mut(end) {
-                *byte ^= 0x20;
-            }
-            reply(&changed);
-        }
-    }
+/// The target of this name.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
 }

@@ -14,7 +14,7 @@ use crate::journal::{
 use crate::verdict::Verdict;
 use crate::wire::Headers;
 
-mod samples;
+pub(crate) mod samples;
 
 use samples::{R01_ID, R12_ID, Sample};
 

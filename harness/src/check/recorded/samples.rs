@@ -49,18 +49,18 @@ const HEADERS_OF_OLD_ERRORS: &[(&str, &str)] = &[
 ];
 
 /// An instance that a sample is about.
-pub(super) type Fixture = (&'static str, FixtureKind);
+pub(crate) type Fixture = (&'static str, FixtureKind);
 
 /// One recorded answer and the call it fits.
-pub(super) struct Sample {
-    pub(super) source: &'static str,
-    pub(super) fixtures: Vec<Fixture>,
-    pub(super) call: Call,
-    pub(super) status: u16,
-    pub(super) headers: &'static [(&'static str, &'static str)],
-    pub(super) body: String,
+pub(crate) struct Sample {
+    pub(crate) source: &'static str,
+    pub(crate) fixtures: Vec<Fixture>,
+    pub(crate) call: Call,
+    pub(crate) status: u16,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) body: String,
     /// Whether the edition of 2017 knows of it.
-    pub(super) in_2017: bool,
+    pub(crate) in_2017: bool,
 }
 
 fn running(id: &'static str) -> Fixture {
@@ -503,7 +503,7 @@ fn refusals_of_requests() -> Vec<Sample> {
 }
 
 /// All of them.
-pub(super) fn all() -> impl Iterator<Item = Sample> {
+pub(crate) fn all() -> impl Iterator<Item = Sample> {
     [successes(), refusals_of_stops(), refusals_of_requests()]
         .into_iter()
         .flatten()
