@@ -387,4 +387,4 @@ fn values<T>(rows: Vec<Row<T>>, edition: Edition) -> Vec<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

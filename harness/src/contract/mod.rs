@@ -23,6 +23,8 @@ mod rows;
 pub mod vocabulary;
 
 pub use embedded::EMBEDDED;
+#[cfg(test)]
+pub(crate) use load::tests::GOOD as SMALL;
 pub use load::{embedded, extended, load};
 pub use manual::Key;
 pub use mistake::{LoadError, LoadErrors, Mistake};

@@ -3,6 +3,7 @@
 //! Enters: a contract and a filter. Leaves: a [`Plan`], its cases in a stable order. Phases that generate cases add
 //! theirs here; the named scenarios come as they stand in the contract.
 
+pub mod bytes;
 pub mod script;
 pub mod shrink;
 pub mod wire;

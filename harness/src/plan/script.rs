@@ -8,10 +8,9 @@
 //! comes to places that one which does a little of everything never reaches (swarm testing, Groce et al. 2012).
 //! Instances are named by their place among those launched so far, so that later steps meet what earlier ones left.
 
-use arbitrary::{Arbitrary, Unstructured};
-
 use crate::call::{Auth, Encoding, Form, Method, Order};
 use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
+use crate::plan::bytes::{Bytes, pick};
 
 /// A sequence of steps that nobody thought of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,16 +151,10 @@ impl Feature {
     ];
 }
 
-impl<'a> Arbitrary<'a> for Script {
-    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(Script::read(u, Features::ALL))
-    }
-}
-
 impl Script {
     /// The script of these bytes, whatever they are, with no other features than these.
     pub fn decode(bytes: &[u8], allowed: Features) -> Script {
-        Script::read(&mut Unstructured::new(bytes), allowed)
+        Script::read(&mut Bytes::new(bytes), allowed)
     }
 
     /// The bytes of a script of so many steps, from a source of random bytes.
@@ -182,10 +175,9 @@ impl Script {
         }
     }
 
-    fn read(u: &mut Unstructured<'_>, allowed: Features) -> Script {
-        let mut bytes = Bytes(u);
-        let _version = bytes.next();
-        let mix = [bytes.next(), bytes.next(), bytes.next(), 0];
+    fn read(bytes: &mut Bytes<'_>, allowed: Features) -> Script {
+        let _version = bytes.byte();
+        let mix = [bytes.byte(), bytes.byte(), bytes.byte(), 0];
         let mut features = Features(u32::from_le_bytes(mix) & allowed.0);
         if !HERD_MIX.iter().all(|feature| features.has(*feature)) {
             features = features.without(Feature::Herd);
@@ -204,22 +196,13 @@ impl Script {
             writer.launch(0);
         }
         for _ in 0..MOST_STEPS {
-            if bytes.0.is_empty() {
+            if bytes.is_empty() {
                 break;
             }
-            let choices: [u8; STEP_BYTES] = std::array::from_fn(|_| bytes.next());
+            let choices: [u8; STEP_BYTES] = std::array::from_fn(|_| bytes.byte());
             writer.step(choices);
         }
         Script { steps: writer.steps }
-    }
-}
-
-/// Bytes that never end: zeros follow.
-struct Bytes<'b, 'a>(&'b mut Unstructured<'a>);
-
-impl Bytes<'_, '_> {
-    fn next(&mut self) -> u8 {
-        self.0.arbitrary().unwrap_or_default()
     }
 }
 
@@ -555,13 +538,6 @@ const BAD_IDS: [(Option<Feature>, &str); 20] = [
     (Some(Feature::BentIds), " {own}"),
     (Some(Feature::BentIds), "{own.upper}"),
 ];
-
-fn pick<T: Copy>(choices: &[T], choice: u8) -> T {
-    let at = usize::from(choice) % choices.len();
-    *choices
-        .get(at)
-        .expect("a remainder is a place, and no list of choices is empty")
-}
 
 fn rename_ids(call: &mut CallTemplate, name: impl Fn(usize) -> String) {
     let ids = call

@@ -3,17 +3,83 @@
 //! The fast reader beside it passes documents that are not XML, so its word counts only after this one's. This is
 //! the one file that speaks to roxmltree. The text must have passed the [limits](crate::protocol::limits) before.
 
-use roxmltree::{Document, ParsingOptions};
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// An element as the strict judge reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Again {
+    /// How many elements it stands in.
+    pub depth: usize,
+    /// The namespace it is in.
+    pub namespace: Option<String>,
+    /// The local name.
+    pub name: String,
+    /// Its own text, all pieces joined.
+    pub text: String,
+    /// Local names and values of its attributes, without the declarations of namespaces.
+    pub attributes: Vec<(String, String)>,
+}
 
 /// Whether a text is a well-formed document with namespaces, or the reason why not.
 pub fn judge(text: &str) -> Result<(), String> {
+    parse(text).map(|_| ())
+}
+
+/// All elements of a document in the order of their start tags: a second reading, to hold the first against.
+pub fn read_again(text: &str) -> Result<Vec<Again>, String> {
+    let document = parse(text)?;
+    let elements = document.descendants().filter(Node::is_element);
+    Ok(elements.map(again).collect())
+}
+
+fn parse(text: &str) -> Result<Document<'_>, String> {
     // A document type could bring entities, and no answer of EC2 has one.
     let options = ParsingOptions {
         allow_dtd: false,
         ..ParsingOptions::default()
     };
-    match Document::parse_with_options(text, options) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string()),
+    Document::parse_with_options(text, options).map_err(|error| error.to_string())
+}
+
+fn again(element: Node<'_, '_>) -> Again {
+    let name = element.tag_name();
+    let pieces = element.children().filter(Node::is_text);
+    let attributes = element.attributes();
+    Again {
+        depth: element.ancestors().skip(1).filter(Node::is_element).count(),
+        // A default namespace without a name is none.
+        namespace: name
+            .namespace()
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned),
+        name: name.name().to_owned(),
+        text: pieces.filter_map(|piece| piece.text()).collect(),
+        attributes: attributes
+            .map(|attribute| (attribute.name().to_owned(), attribute.value().to_owned()))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_read_again_with_everything_it_says() {
+        let read = read_again("<a xmlns:p='u' p:k='1'> x<p:b/>y<![CDATA[<]]>&amp;</a>").expect("it is XML");
+        let element = |depth, namespace: Option<&str>, name: &str, text: &str| Again {
+            depth,
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            text: text.to_owned(),
+            attributes: Vec::new(),
+        };
+        let root = Again {
+            attributes: vec![("k".to_owned(), "1".to_owned())],
+            ..element(0, None, "a", " xy<&")
+        };
+        assert_eq!(read, [root, element(1, Some("u"), "b", "")]);
+        assert!(read_again("<a><!DOCTYPE a></a>").is_err());
+        assert_eq!(judge("<a>"), read_again("<a>").map(|_| ()));
     }
 }

@@ -369,17 +369,18 @@ impl Tree {
     fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Span, String> {
         let document = &mut self.document;
         let first = document.attributes.len();
-        if start.attributes_raw().is_empty() {
-            let level = self.resolver.level().checked_add(1);
-            self.resolver.set_level(level.ok_or("it is nested too deeply")?);
-            return Ok(span(first, first));
-        }
-        self.resolver.push(start).map_err(|error| error.to_string())?;
+        let level = self.resolver.level().checked_add(1);
+        self.resolver.set_level(level.ok_or("it is nested too deeply")?);
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| error.to_string())?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| error.to_string())?;
+            // The name that is declared is what the value means: a reference in it stands for its character.
+            if let Some(prefix) = attribute.key.as_namespace_binding() {
+                let declared = self.resolver.add(prefix, Namespace(&value));
+                declared.map_err(|error| error.to_string())?;
+            }
             let pair = (document.add(attribute.key.0), document.add(&value));
             document.attributes.push(pair);
         }
@@ -542,6 +543,14 @@ mod tests {
         assert_eq!((element.name(), element.namespace()), ("a", Some("urn:p")));
         let spaces: Vec<_> = element.children_named("b").map(Element::namespace).collect();
         assert_eq!(spaces, [None, Some("urn:p")]);
+    }
+
+    #[test]
+    fn a_reference_in_the_name_of_a_namespace_stands_for_its_character() {
+        let document = document("<a xmlns='u&#58;x&amp;y' xmlns:p='u&#x3a;p'><p:b/></a>");
+        let root = document.root();
+        assert_eq!(root.namespace(), Some("u:x&y"));
+        assert_eq!(root.child("b").and_then(Element::namespace), Some("u:p"));
     }
 
     #[test]

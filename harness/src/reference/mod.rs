@@ -89,6 +89,23 @@ impl Reference {
         self.respond(request, self.config.keys.iter().find(is_named), now_ms)
     }
 
+    /// The access key of whoever signed this request, or the code of the refusal if nobody is believed to have.
+    pub fn admits(&self, request: &Request, now_ms: u64) -> Result<&str, &'static str> {
+        let form = Form::read(request);
+        match self.doorkeeper.admit(request, &form, &self.config, now_ms) {
+            Ok(key) => Ok(&key.access_key),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    /// All that exists in the account at this moment, in words that are the same as long as nothing changes.
+    pub fn state(&self, now_ms: u64) -> String {
+        self.world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .told(now_ms)
+    }
+
     fn respond(&self, request: &Request, caller: Option<&Key>, now_ms: u64) -> Response {
         let request_id = self.request_ids.next();
         let form = Form::read(request);
@@ -181,6 +198,15 @@ impl Reference {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// The parameters of a request as the reference reads them: decoded, in the order in which they came.
+pub fn parameters(request: &Request) -> Vec<(String, String)> {
+    let form = Form::read(request);
+    let pairs = form.pairs();
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// The action asked for, and the namespace to answer in.

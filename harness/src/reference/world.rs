@@ -91,6 +91,13 @@ impl World {
             .collect()
     }
 
+    /// Everything that is known now, in words.
+    pub(super) fn told(&mut self, now_ms: u64) -> String {
+        let known = self.all(now_ms);
+        let instances: Vec<&Instance> = known.iter().filter_map(|number| self.get(*number)).collect();
+        format!("{instances:?}\n{:?}\n{:?}", self.images, self.spot_requests)
+    }
+
     /// Takes a new instance in.
     pub(super) fn add(&mut self, instance: Instance) -> u64 {
         let number = self.next_number;

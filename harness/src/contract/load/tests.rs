@@ -12,7 +12,7 @@ use super::*;
 use crate::call::{Auth, Method};
 
 /// A small contract without mistakes.
-const GOOD: &str = r#"[action]
+pub(crate) const GOOD: &str = r#"[action]
 name = "StopInstances"
 
 [[parameter]]

@@ -1,0 +1,5 @@
+//! The client and the reference read exactly what the other wrote.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stopcheck::fuzzing::requests::form(data));

@@ -1,0 +1,5 @@
+//! A line of a journal reads back as it was, and a recording is judged and told as often as one likes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stopcheck::fuzzing::files::journal(data));

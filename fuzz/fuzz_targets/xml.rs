@@ -1,0 +1,5 @@
+//! Our reader and the strict judge read the same document, and no limit is passed.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stopcheck::fuzzing::answers::xml(data));

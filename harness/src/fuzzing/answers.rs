@@ -1,0 +1,247 @@
+//! Bodies of answers: any bytes, read in every way there is.
+
+use super::tree::{Layout, Part, Texts};
+use crate::protocol::wellformed::{self, Again};
+use crate::protocol::xml::{self, Document, Element};
+use crate::protocol::{self, Body, Limits, limits};
+use crate::wire::{Headers, Response};
+
+/// Reads the bytes as the body of an answer, looks at it through every view there is, and reads it again in other
+/// layouts.
+pub fn reply(data: &[u8]) {
+    let response = Response {
+        status: 200,
+        headers: Headers::default(),
+        body: data.to_vec(),
+    };
+    let own = protocol::decode_own(response.clone());
+    let reply = protocol::decode(response);
+    assert_eq!(reply.body, protocol::reply::read_body(data));
+    let Body::Document(document) = &reply.body else {
+        return;
+    };
+    // A service in this process is read without limits, and not otherwise.
+    assert_eq!(own.body, reply.body);
+    views(document.root());
+    let tree = Part::of(document);
+    // White space between elements joins a text that stands there too.
+    let layouts = layouts()
+        .into_iter()
+        .filter(|layout| !layout.indented || !tree.is_mixed());
+    for layout in layouts {
+        let text = tree.written(layout);
+        assert_eq!(wellformed::judge(&text), Ok(()), "{text}");
+        let again = xml::read(&text).map(|document| Part::of(&document));
+        assert_eq!(again.as_ref(), Ok(&tree), "{text}");
+    }
+}
+
+/// The two layouts of EC2, and two of everything else.
+fn layouts() -> [Layout; 4] {
+    [
+        Layout::default(),
+        Layout {
+            indented: true,
+            declared: true,
+            ..Layout::default()
+        },
+        Layout {
+            comments: true,
+            instructions: true,
+            long_empty: true,
+            declared: true,
+            texts: Texts::Data,
+            ..Layout::default()
+        },
+        Layout {
+            prefix: true,
+            apostrophes: true,
+            texts: Texts::References,
+            ..Layout::default()
+        },
+    ]
+}
+
+/// Looks at a document through every view.
+fn views(root: Element<'_>) {
+    let changes = protocol::state_changes(root);
+    for state in changes
+        .items
+        .iter()
+        .flat_map(|item| [&item.current, &item.previous])
+        .flatten()
+    {
+        let _ = state.code_number();
+    }
+    let errors = protocol::errors(root);
+    let first = errors.as_ref().and_then(|errors| errors.errors.first());
+    let alone = protocol::first_error(root);
+    // Both views of an error tell the same one.
+    assert_eq!(
+        first.map(|error| (error.code, error.message)),
+        alone.as_ref().map(|error| (error.code, error.message))
+    );
+    let instances = protocol::instances(root);
+    let sighted = protocol::sightings(root);
+    let named = |id: &str| sighted.iter().any(|(seen, _)| *seen == id);
+    assert!(instances.iter().all(|instance| named(&instance.id)));
+    let _ = protocol::images(root);
+    let _ = protocol::spot_requests(root);
+    let _ = protocol::instance_statuses(root);
+    let _ = protocol::next_token(root);
+    let _ = protocol::return_value(root);
+    let _ = protocol::attribute_value(root, "disableApiStop");
+}
+
+/// Reads the bytes as a document with both readers, and holds one against the other and both against the limits.
+pub fn xml(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if limits::within(text, &Limits::default()).is_err() {
+        return;
+    }
+    let strict = wellformed::read_again(text);
+    let ours = xml::read(text);
+    // What is read without the strict judge must be what he would pass, and is the same document.
+    let plain = xml::read_plain(text);
+    if let Some(plain) = &plain {
+        assert_eq!(ours.as_ref(), Ok(plain));
+        assert!(strict.is_ok(), "{strict:?}");
+    }
+    assert_eq!(
+        xml::read_plain_owned(text.to_owned()).ok().as_ref(),
+        plain.as_ref()
+    );
+    let (strict, ours) = match (strict, ours) {
+        (Ok(strict), Ok(ours)) => (strict, ours),
+        (Ok(_), Err(why)) => {
+            assert!(is_ours_to_refuse(&why), "only our reader refuses it: {why}");
+            return;
+        }
+        (Err(_), Ok(_) | Err(_)) => return,
+    };
+    assert_eq!(seen(&ours), without_blanks(strict));
+    limited(text, &ours);
+}
+
+/// Whether our reader refuses it on purpose: names of namespaces without end, and what is no XML although the judge
+/// does not mind.
+fn is_ours_to_refuse(why: &str) -> bool {
+    let reasons = [
+        "namespace name is longer",
+        "reserved name of the declaration",
+        "declaration says standalone",
+    ];
+    reasons.iter().any(|reason| why.contains(reason))
+}
+
+/// What our reader made of a document, in the words of the strict judge.
+fn seen(document: &Document) -> Vec<Again> {
+    let mut all = Vec::new();
+    let mut left = vec![(0, document.root())];
+    while let Some((depth, element)) = left.pop() {
+        let is_declaration = |name: &str| name == "xmlns" || name.starts_with("xmlns:");
+        let local = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
+        all.push(Again {
+            depth,
+            namespace: element.namespace().map(str::to_owned),
+            name: element.name().to_owned(),
+            text: element.text().to_owned(),
+            attributes: element
+                .attributes()
+                .filter(|(name, _)| !is_declaration(name))
+                .map(|(name, value)| (local(name), value.to_owned()))
+                .collect(),
+        });
+        let children: Vec<Element<'_>> = element.children().collect();
+        left.extend(children.into_iter().rev().map(|child| (depth + 1, child)));
+    }
+    all
+}
+
+/// White space that only sets elements apart is no text.
+fn without_blanks(mut elements: Vec<Again>) -> Vec<Again> {
+    let depths: Vec<usize> = elements.iter().map(|element| element.depth).collect();
+    for (element, next) in elements.iter_mut().zip(depths.iter().skip(1)) {
+        if *next > element.depth && element.text.trim().is_empty() {
+            element.text.clear();
+        }
+    }
+    elements
+}
+
+/// Each limit refuses a document that has one thing more than it allows.
+fn limited(text: &str, document: &Document) {
+    let size = Size::of(document);
+    let least = Limits {
+        bytes: text.len(),
+        depth: size.depth,
+        attributes: size.attributes,
+        namespaces: size.namespaces,
+        elements: size.elements,
+    };
+    let tighter = [
+        Limits {
+            bytes: least.bytes.saturating_sub(1),
+            ..Limits::default()
+        },
+        Limits {
+            depth: least.depth.saturating_sub(1),
+            ..Limits::default()
+        },
+        Limits {
+            elements: least.elements.saturating_sub(1),
+            ..Limits::default()
+        },
+    ];
+    for limits in tighter {
+        assert!(limits::within(text, &limits).is_err(), "{limits:?}");
+    }
+    let if_any = [
+        (
+            least.attributes,
+            Limits {
+                attributes: least.attributes.saturating_sub(1),
+                ..Limits::default()
+            },
+        ),
+        (
+            least.namespaces,
+            Limits {
+                namespaces: least.namespaces.saturating_sub(1),
+                ..Limits::default()
+            },
+        ),
+    ];
+    for (count, limits) in if_any {
+        assert!(count == 0 || limits::within(text, &limits).is_err(), "{limits:?}");
+    }
+}
+
+/// How much of everything a document has.
+#[derive(Default)]
+struct Size {
+    depth: usize,
+    attributes: usize,
+    namespaces: usize,
+    elements: usize,
+}
+
+impl Size {
+    fn of(document: &Document) -> Size {
+        let mut size = Size::default();
+        let mut left = vec![(1, 0, document.root())];
+        while let Some((depth, outer, element)) = left.pop() {
+            let names = || element.attributes().map(|(name, _)| name);
+            let declared = names().filter(|name| *name == "xmlns" || name.starts_with("xmlns:"));
+            let namespaces = outer + declared.count();
+            size.elements += 1;
+            size.depth = size.depth.max(depth);
+            size.attributes = size.attributes.max(names().count());
+            size.namespaces = size.namespaces.max(namespaces);
+            left.extend(element.children().map(|child| (depth + 1, namespaces, child)));
+        }
+        size
+    }
+}

@@ -1,0 +1,518 @@
+//! Damaged answers: a right answer of the reference, changed in one way that matters or in many that do not.
+//!
+//! The judge must find the first and must not mind the second. What matters is written here and nowhere else: this is a
+//! third opinion, beside the contract's and the reference's.
+
+use std::sync::{Arc, OnceLock};
+
+use super::judging::today;
+use super::tree::{Layout, Part, Texts};
+use crate::call::{Auth, Call};
+use crate::check::{CaseJudge, Heard};
+use crate::contract::{FixtureKind, State};
+use crate::journal::{Finding, FixtureReady, Intent, Role, StepStarted};
+use crate::plan::bytes::Bytes;
+use crate::protocol::{self, Body, Target};
+use crate::reference::{Config, Reference, keys};
+use crate::verdict::Verdict;
+use crate::wire::Response;
+
+/// A call, what it met, and the right answer to it.
+#[derive(Debug, Clone)]
+pub(super) struct Situation {
+    pub(super) fixtures: Vec<(String, State)>,
+    pub(super) call: Call,
+    pub(super) response: Response,
+}
+
+/// Damages a right answer as the bytes say, and has it judged.
+pub fn damage(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let all = situations();
+    let at = usize::from(bytes.byte()) % all.len();
+    let Some(situation) = all.get(at) else { return };
+    let reply = protocol::decode(situation.response.clone());
+    let Body::Document(document) = &reply.body else {
+        return;
+    };
+    let right = Part::of(document);
+    let mut tree = right.clone();
+    let mut response = situation.response.clone();
+    let harm = Harm::drawn(&mut bytes);
+    let hurt = harm.done_to(&mut tree, &mut response, &mut bytes);
+    let layout = drawn_layout(&mut bytes);
+    let text = tree.written(layout);
+    response.body = match harm {
+        Harm::Cut => cut(&text, bytes.number()),
+        Harm::Bit => bit(&text, bytes.number(), bytes.byte()),
+        Harm::None
+        | Harm::Removed
+        | Harm::Renamed
+        | Harm::Doubled
+        | Harm::Text
+        | Harm::Namespace
+        | Harm::Swapped
+        | Harm::Status
+        | Harm::Added => text.into_bytes(),
+    };
+    let findings = judged(situation, response.clone());
+    let told = || {
+        let body = String::from_utf8_lossy(&response.body).into_owned();
+        format!("{harm:?}\n{} {body}\n{findings:#?}", response.status)
+    };
+    match expected(harm, hurt, &right, &response) {
+        // That there is no declaration is a remark of its own.
+        Expected::Nothing if layout.declared => assert!(findings.is_empty(), "nothing is wrong: {}", told()),
+        Expected::Nothing | Expected::NoFailure => {
+            let fails = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+            assert!(!fails, "what any reader passes over fails: {}", told());
+        }
+        Expected::Something => assert!(!findings.is_empty(), "nothing is found: {}", told()),
+    }
+}
+
+/// What must come of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// The answer says what it said.
+    Nothing,
+    /// It says more, or in another order, than clients need.
+    NoFailure,
+    /// It is wrong.
+    Something,
+}
+
+/// What is done to an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    /// Only the layout is another.
+    None,
+    /// An element is gone.
+    Removed,
+    /// An element has another name.
+    Renamed,
+    /// An element is there twice.
+    Doubled,
+    /// A value is another.
+    Text,
+    /// The document is in another namespace.
+    Namespace,
+    /// Both states of an item have changed places.
+    Swapped,
+    /// The status is another.
+    Status,
+    /// An element that nobody knows was added.
+    Added,
+    /// The end is missing.
+    Cut,
+    /// One bit is another.
+    Bit,
+}
+
+impl Harm {
+    fn drawn(bytes: &mut Bytes<'_>) -> Harm {
+        bytes.pick(&[
+            Harm::None,
+            Harm::Removed,
+            Harm::Renamed,
+            Harm::Doubled,
+            Harm::Text,
+            Harm::Namespace,
+            Harm::Swapped,
+            Harm::Status,
+            Harm::Added,
+            Harm::Cut,
+            Harm::Bit,
+        ])
+    }
+
+    /// Does it to what it is done to before the answer is written down. Whether that made a difference that matters.
+    fn done_to(self, tree: &mut Part, response: &mut Response, bytes: &mut Bytes<'_>) -> bool {
+        match self {
+            Harm::None | Harm::Cut | Harm::Bit => false,
+            Harm::Removed => removed(tree, bytes).is_some(),
+            Harm::Renamed => renamed(tree, bytes),
+            Harm::Doubled => doubled(tree, bytes).is_some(),
+            Harm::Text => other_text(tree, bytes),
+            Harm::Namespace => {
+                let was = tree.namespace.clone();
+                let other = bytes.pick(&[
+                    Some("http://ec2.amazonaws.com/doc/2016-11-15"),
+                    Some("https://ec2.amazonaws.com/doc/2016-11-15/"),
+                    Some("urn:x"),
+                    None,
+                ]);
+                moved(tree, other);
+                tree.namespace != was
+            }
+            Harm::Swapped => swapped(tree, bytes),
+            Harm::Status => {
+                let was = response.status;
+                response.status = bytes.pick(&[500, 302, 200, 400, 404, 503, 412, 202]);
+                response.status != was
+            }
+            Harm::Added => {
+                added(tree, bytes);
+                false
+            }
+        }
+    }
+}
+
+fn expected(harm: Harm, hurt: bool, right: &Part, response: &Response) -> Expected {
+    match harm {
+        Harm::None => Expected::Nothing,
+        Harm::Added => Expected::NoFailure,
+        Harm::Removed
+        | Harm::Renamed
+        | Harm::Doubled
+        | Harm::Text
+        | Harm::Namespace
+        | Harm::Swapped
+        | Harm::Status => {
+            if hurt {
+                Expected::Something
+            } else {
+                Expected::NoFailure
+            }
+        }
+        Harm::Cut | Harm::Bit => {
+            let reply = protocol::decode(response.clone());
+            let Body::Document(document) = &reply.body else {
+                return Expected::Something;
+            };
+            let tree = Part::of(document);
+            if tree == *right {
+                Expected::Nothing
+            } else if without_free_text(&tree) == without_free_text(right) {
+                Expected::NoFailure
+            } else {
+                Expected::Something
+            }
+        }
+    }
+}
+
+/// Elements whose text is the endpoint's own business: an id of its own making, and words for people.
+const FREE: [&str; 3] = ["requestId", "RequestID", "Message"];
+
+fn without_free_text(part: &Part) -> Part {
+    let mut part = part.clone();
+    if FREE.contains(&part.name.as_str()) {
+        // That there is one is not.
+        part.text.truncate(usize::from(!part.text.trim().is_empty()));
+        part.text = part.text.chars().map(|_| 'x').collect();
+    }
+    part.parts = part.parts.iter().map(without_free_text).collect();
+    part
+}
+
+/// A place that is not the root, if there is one.
+fn drawn_place(tree: &Part, bytes: &mut Bytes<'_>) -> Option<Vec<usize>> {
+    let places = tree.places();
+    let inner = places.get(1..).unwrap_or_default();
+    let at = usize::from(bytes.byte()).checked_rem(inner.len())?;
+    inner.get(at).cloned()
+}
+
+fn removed(tree: &mut Part, bytes: &mut Bytes<'_>) -> Option<()> {
+    let place = drawn_place(tree, bytes)?;
+    let (at, parent) = place.split_last()?;
+    let parent = tree.at_mut(parent)?;
+    parent.parts.remove(*at);
+    Some(())
+}
+
+fn doubled(tree: &mut Part, bytes: &mut Bytes<'_>) -> Option<()> {
+    let place = drawn_place(tree, bytes)?;
+    let (at, parent) = place.split_last()?;
+    let parent = tree.at_mut(parent)?;
+    let twin = parent.parts.get(*at)?.clone();
+    parent.parts.insert(*at, twin);
+    Some(())
+}
+
+fn renamed(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
+    let places = tree.places();
+    let at = usize::from(bytes.byte()) % places.len();
+    let place = places.get(at).cloned().unwrap_or_default();
+    let Some(part) = tree.at_mut(&place) else {
+        return false;
+    };
+    match bytes.byte() % 3 {
+        0 => part.name.push('x'),
+        1 => part.name = part.name.to_ascii_uppercase() + "_",
+        _ => {
+            let mut letters = part.name.chars();
+            let first = letters.next().unwrap_or('x');
+            let other = if first.is_ascii_lowercase() {
+                first.to_ascii_uppercase()
+            } else {
+                first.to_ascii_lowercase()
+            };
+            part.name = std::iter::once(other).chain(letters).collect();
+        }
+    }
+    true
+}
+
+/// Gives a value another text; not one that is right by chance.
+fn other_text(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
+    let leaves: Vec<Vec<usize>> = tree
+        .places()
+        .into_iter()
+        .filter(|place| {
+            tree.clone()
+                .at_mut(place)
+                .is_some_and(|part| part.parts.is_empty() && !FREE.contains(&part.name.as_str()))
+        })
+        .collect();
+    let Some(at) = usize::from(bytes.byte()).checked_rem(leaves.len()) else {
+        return false;
+    };
+    let Some(part) = leaves.get(at).and_then(|place| tree.at_mut(place)) else {
+        return false;
+    };
+    let was = part.text.clone();
+    part.text = match bytes.byte() % 5 {
+        0 => String::new(),
+        1 => format!("{was}x"),
+        2 => was.chars().rev().collect(),
+        3 => "0".to_owned(),
+        _ => was.to_ascii_uppercase(),
+    };
+    part.text != was
+}
+
+fn moved(part: &mut Part, namespace: Option<&str>) {
+    part.namespace = namespace.map(str::to_owned);
+    for inner in &mut part.parts {
+        moved(inner, namespace);
+    }
+}
+
+fn swapped(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
+    let Some(set) = tree.parts.iter_mut().find(|part| part.name == "instancesSet") else {
+        return false;
+    };
+    let Some(at) = usize::from(bytes.byte()).checked_rem(set.parts.len()) else {
+        return false;
+    };
+    let Some(item) = set.parts.get_mut(at) else {
+        return false;
+    };
+    let was = item.parts.clone();
+    for part in &mut item.parts {
+        let other = match part.name.as_str() {
+            "currentState" => "previousState",
+            "previousState" => "currentState",
+            _ => continue,
+        };
+        part.name = other.to_owned();
+    }
+    let state = |parts: &[Part], name: &str| {
+        parts
+            .iter()
+            .find(|part| part.name == name)
+            .map(|part| part.parts.clone())
+    };
+    state(&item.parts, "currentState") != state(&was, "currentState")
+}
+
+fn added(tree: &mut Part, bytes: &mut Bytes<'_>) {
+    let places = tree.places();
+    let at = usize::from(bytes.byte()) % places.len();
+    let place = places.get(at).cloned().unwrap_or_default();
+    if let Some(part) = tree.at_mut(&place)
+        // Where a value is, an element is none.
+        && !part.parts.is_empty()
+        // A list has nothing but items.
+        && !["instancesSet", "Errors"].contains(&part.name.as_str())
+    {
+        let novelty = Part {
+            name: "novelty".to_owned(),
+            namespace: part.namespace.clone(),
+            text: "x".to_owned(),
+            parts: Vec::new(),
+        };
+        let at = usize::from(bytes.byte()) % (part.parts.len() + 1);
+        part.parts.insert(at, novelty);
+    }
+}
+
+fn drawn_layout(bytes: &mut Bytes<'_>) -> Layout {
+    let flags = bytes.byte();
+    let is = |bit: u8| flags & (1 << bit) != 0;
+    Layout {
+        indented: is(0),
+        comments: is(1),
+        instructions: is(2),
+        long_empty: is(3),
+        apostrophes: is(4),
+        prefix: is(5),
+        declared: !is(6),
+        texts: bytes.pick(&[Texts::Plain, Texts::References, Texts::Data]),
+    }
+}
+
+fn cut(text: &str, at: u16) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let end = usize::from(at) % bytes.len().max(1);
+    bytes.get(..end).unwrap_or_default().to_vec()
+}
+
+fn bit(text: &str, at: u16, which: u8) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    let at = usize::from(at) % bytes.len().max(1);
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1 << (which % 8);
+    }
+    bytes
+}
+
+/// What is found in an answer to the call of a situation.
+pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> {
+    let mut judge = CaseJudge::new(Arc::clone(today()), "fuzz");
+    for (name, (id, state)) in (0..).zip(&situation.fixtures) {
+        let name: u32 = name;
+        judge.fixture(&FixtureReady {
+            case: "fuzz".to_owned(),
+            name: name.to_string(),
+            id: id.clone(),
+            kind: FixtureKind {
+                state: *state,
+                ..FixtureKind::default()
+            },
+            spot_request: None,
+        });
+    }
+    let reply = protocol::decode(response);
+    let heard = Heard {
+        role: Role::Act,
+        call: &situation.call,
+        reply: Some(&reply),
+        at_ms: START_MS,
+    };
+    let step = StepStarted {
+        case: "fuzz".to_owned(),
+        step: 1,
+        intent: Intent::Call,
+        witness: Vec::new(),
+        control: false,
+        label: None,
+        same_as: None,
+    };
+    judge.judge(&step, &[heard]).findings
+}
+
+/// When every situation begins: 2026-01-01T00:00:00Z.
+const START_MS: u64 = 1_767_225_600_000;
+
+/// Every situation, made once.
+pub(super) fn situations() -> &'static [Situation] {
+    static SITUATIONS: OnceLock<Vec<Situation>> = OnceLock::new();
+    SITUATIONS.get_or_init(|| {
+        let running = |count| vec![State::Running; count];
+        let all = [State::Running, State::Stopped, State::Stopping];
+        vec![
+            met(&running(1), &[], |ids| stop(ids, &[])),
+            met(&running(3), &[], |ids| stop(ids, &[])),
+            met(&all, &[], |ids| stop(ids, &[])),
+            met(&[State::Stopped], &[], |ids| stop(ids, &[])),
+            met(&[State::Stopped], &[], |ids| stop(ids, &[("Force", "true")])),
+            met(&running(1), &[], |ids| stop(ids, &[("DryRun", "true")])),
+            met(&[State::Terminated], &[], |ids| stop(ids, &[])),
+            met(&[State::Pending], &[], |ids| stop(ids, &[])),
+            met(&running(1), &["i-0123456789abcdef0"], |ids| stop(ids, &[])),
+            met(&running(1), &["ma1"], |ids| stop(ids, &[])),
+            met(&running(1), &[], |ids| stop(ids, &[("Hibernate", "true")])),
+            met(&running(1), &[], |ids| stop(ids, &[("Bogus", "1")])),
+            met(&running(1), &[], |_| stop(&[], &[])),
+            met(&running(1), &[], |ids| {
+                let mut call = stop(ids, &[]);
+                call.form.auth = Auth::Unsigned;
+                call
+            }),
+            met(&running(1), &[], |ids| {
+                let mut call = stop(ids, &[]);
+                call.form.auth = Auth::Denied;
+                call
+            }),
+        ]
+    })
+}
+
+fn stop(ids: &[String], more: &[(&str, &str)]) -> Call {
+    named("StopInstances", ids, more)
+}
+
+fn named(action: &str, ids: &[String], more: &[(&str, &str)]) -> Call {
+    let ids = (1..)
+        .zip(ids)
+        .map(|(at, id): (u32, _)| (format!("InstanceId.{at}"), id.clone()));
+    let more = more
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Call::new(action, ids.chain(more))
+}
+
+/// Brings instances into these states, sends the call about them and the others, and takes the answer.
+fn met(states: &[State], others: &[&str], call: impl FnOnce(&[String]) -> Call) -> Situation {
+    let reference = Reference::new(Config::default());
+    let send = |call: &Call, now_ms| {
+        let target = Target {
+            host: "localhost".to_owned(),
+            path: "/".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let request = protocol::encode(call, &target);
+        match call.form.auth {
+            Auth::Unsigned => reference.handle(&request, now_ms),
+            Auth::Denied => reference.handle_vouched(&request, keys::DENIED.access_key, now_ms),
+            Auth::Header
+            | Auth::Query
+            | Auth::WrongSignature
+            | Auth::UnknownKey
+            | Auth::Stale
+            | Auth::Garbage
+            | Auth::Session
+            | Auth::ExpiredSession => reference.handle_vouched(&request, keys::MAIN.access_key, now_ms),
+        }
+    };
+    // States that last are come to first; those on their way are left for the last moment.
+    let (early, late) = (START_MS - 60_000, START_MS - 1_000);
+    let mut fixtures = Vec::new();
+    for state in states {
+        let launched_at = if *state == State::Pending { late } else { early };
+        let launch = Call::new(
+            "RunInstances",
+            [
+                ("ImageId", "ami-0eb50000000000001"),
+                ("MinCount", "1"),
+                ("MaxCount", "1"),
+                ("InstanceType", "t3.micro"),
+            ],
+        );
+        let reply = protocol::decode(send(&launch, launched_at));
+        let launched = reply.root().map(protocol::instances).unwrap_or_default();
+        fixtures.extend(launched.into_iter().map(|instance| (instance.id, *state)));
+    }
+    for (id, state) in &fixtures {
+        let (action, at) = match state {
+            State::Stopped => ("StopInstances", early + 10_000),
+            State::Stopping => ("StopInstances", late),
+            State::ShuttingDown | State::Terminated => ("TerminateInstances", early + 10_000),
+            State::Pending | State::Restarting | State::Running | State::Gone => continue,
+        };
+        send(&named(action, std::slice::from_ref(id), &[]), at);
+    }
+    let others = others.iter().map(|id| (*id).to_owned());
+    let ids: Vec<String> = fixtures.iter().map(|(id, _)| id.clone()).chain(others).collect();
+    let call = call(&ids);
+    let response = send(&call, START_MS);
+    Situation {
+        fixtures,
+        call,
+        response,
+    }
+}

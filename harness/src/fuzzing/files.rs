@@ -1,0 +1,141 @@
+//! Files: contracts, scenarios, journals. All of them are text that people and programs write.
+
+use super::judging::today;
+use crate::check::{Again, Fingerprint, Judge};
+use crate::contract::{self, Confidence, Contract, Edition, LoadErrors, Scenario};
+use crate::journal::Event;
+use crate::protocol::wellformed;
+use crate::report::export::scenario;
+use crate::report::{Policy, ReportKind, Style, Tally, write_report};
+
+/// What an input is called.
+const FILE: &str = "input.toml";
+
+/// Reads the bytes as a file of a contract, or as one of added scenarios if there is nothing else in it.
+pub fn contract(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.contains("[[scenario]]") && !text.contains("[action]") {
+        match added(text) {
+            Ok(scenarios) => scenarios.iter().for_each(written_down),
+            Err(errors) => placed(&errors, text),
+        }
+        return;
+    }
+    for edition in [Edition::Current, Edition::October2017] {
+        match contract::load(&[(FILE, text)], edition) {
+            Ok(contract) => judgeable(contract),
+            Err(errors) => placed(&errors, text),
+        }
+    }
+}
+
+/// The scenarios of a file beside those of the contract.
+fn added(text: &str) -> Result<Vec<Scenario>, LoadErrors> {
+    let own = today().contract().scenarios.len();
+    let file = (FILE.to_owned(), text.to_owned());
+    contract::extended(&[file], Edition::Current).map(|mut all| all.scenarios.split_off(own))
+}
+
+/// What was read can be written down and read again.
+fn written_down(case: &Scenario) {
+    let text = scenario::write(case);
+    match added(&text) {
+        Ok(again) => assert_eq!(again.as_slice(), std::slice::from_ref(case), "{text}"),
+        Err(errors) => assert!(errors.0.is_empty(), "{errors}\n{text}"),
+    }
+}
+
+/// Every mistake has a place in the file, and says something.
+fn placed(errors: &LoadErrors, text: &str) {
+    assert!(!errors.0.is_empty(), "refused without a mistake");
+    let lines = text.split('\n').count();
+    for error in &errors.0 {
+        assert_eq!(error.file, FILE, "{error}");
+        assert!((1..=lines).contains(&error.line), "{error}, of {lines}");
+        assert!(!error.mistake.to_string().is_empty(), "{error:?}");
+    }
+}
+
+/// A contract in hand is a checked contract: whatever it refers to is there.
+fn judgeable(contract: Contract) {
+    let rows = contract.refusals.iter();
+    let cited = rows.flat_map(|row| {
+        let aspects = &row.clauses;
+        [&aspects.refused, &aspects.status, &aspects.code, &aspects.effect]
+    });
+    let transitions = contract.transitions.iter().map(|row| &row.clauses);
+    for id in cited.chain(transitions).flatten() {
+        assert!(contract.clause(id).is_some_and(|clause| clause.holds), "{id}");
+    }
+    assert!(!contract.action.is_empty());
+    let _ = Judge::new(contract.into(), Confidence::default());
+}
+
+/// The most lines of a journal that are read.
+const MOST_LINES: usize = 128;
+
+/// Reads the bytes as a journal, judges it again and writes every report of it.
+pub fn journal(data: &[u8]) {
+    let mut again = Again::new(today().clone());
+    let mut events = Vec::new();
+    for line in data.split(|byte| *byte == b'\n').take(MOST_LINES) {
+        let Ok(line) = std::str::from_utf8(line) else {
+            continue;
+        };
+        let Ok(event) = Event::from_line(line) else {
+            continue;
+        };
+        match Event::from_line(&event.to_line()) {
+            Ok(read) => assert_eq!(read, event, "{line}"),
+            Err(error) => assert!(line.is_empty(), "{error}: {line}"),
+        }
+        events.extend(again.take(event));
+    }
+    // What was judged once is judged the same again.
+    let mut thrice = Again::new(today().clone());
+    for event in &events {
+        assert_eq!(thrice.take(event.clone()).as_ref(), Some(event));
+    }
+    let mut has_findings = false;
+    for event in &events {
+        if let Event::Judged(judged) = event {
+            for finding in &judged.findings {
+                has_findings = true;
+                let print = Fingerprint::of(finding);
+                assert!(print.covers(&print) && print.is_akin(&print), "{finding:?}");
+            }
+        }
+    }
+    // Reports cost a hundred times what reading does, and those without findings are alike.
+    if has_findings || matches!(events.last(), Some(Event::RunEnded(_))) {
+        reported(&events);
+    }
+}
+
+/// Writes every report, and holds each to its form: nothing that an endpoint says may break it.
+fn reported(events: &[Event]) {
+    let contract = today().contract();
+    let mut tally = Tally::new(contract);
+    for event in events {
+        tally.take(event);
+    }
+    let written = |kind| {
+        let mut out = Vec::new();
+        let done = write_report(kind, &tally, contract, Policy::default(), &mut out);
+        assert!(done.is_ok(), "memory takes everything");
+        String::from_utf8(out).expect("reports are UTF-8")
+    };
+    let terminal = written(ReportKind::Terminal(Style {
+        color: false,
+        width: 100,
+        verbose: true,
+    }));
+    let obeyed = |character: char| character.is_control() && character != '\n';
+    assert!(!terminal.contains(obeyed), "{terminal:?}");
+    let junit = written(ReportKind::Junit);
+    assert_eq!(wellformed::judge(&junit), Ok(()), "{junit}");
+    let json: Result<serde_json::Value, _> = serde_json::from_str(&written(ReportKind::Json));
+    assert!(json.is_ok(), "{json:?}");
+}

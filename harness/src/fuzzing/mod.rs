@@ -1,0 +1,98 @@
+//! The bodies of the fuzz targets: bytes come in, and nothing may go wrong.
+//!
+//! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer. The
+//! table [`TARGETS`] is the one list of them: the fuzz crate, the tests, `cargo xtask fuzz` and the replay on stable all
+//! go by it. What reads text takes the bytes as they are; what needs choices draws them from
+//! [`Bytes`](crate::plan::bytes::Bytes).
+
+pub mod answers;
+pub mod damage;
+pub mod files;
+pub mod judging;
+pub mod requests;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+/// One fuzz target.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, which is that of its folder of seeds and of its program.
+    pub name: &'static str,
+    /// What is done with an input. It panics if something does not hold.
+    pub body: fn(&[u8]),
+    /// What holds, whatever the input.
+    pub holds: &'static str,
+    /// Whether its input is text in which the words of EC2 are worth trying.
+    pub dictionary: bool,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "reply",
+        body: answers::reply,
+        holds: "any body of an answer ends in a value, and says the same in another layout",
+        dictionary: true,
+    },
+    Target {
+        name: "xml",
+        body: answers::xml,
+        holds: "our reader and the strict judge read the same document, and no limit is passed",
+        dictionary: true,
+    },
+    Target {
+        name: "form",
+        body: requests::form,
+        holds: "the client and the reference read exactly what the other wrote",
+        dictionary: true,
+    },
+    Target {
+        name: "request",
+        body: requests::request,
+        holds: "the reference answers any request in well-formed XML, and a refusal changes nothing",
+        dictionary: true,
+    },
+    Target {
+        name: "signature",
+        body: requests::signature,
+        holds: "what the client signs the reference believes, and nothing that was changed since",
+        dictionary: false,
+    },
+    Target {
+        name: "contract",
+        body: files::contract,
+        holds: "a file of a contract or of scenarios is read, or every mistake has a place in it",
+        dictionary: true,
+    },
+    Target {
+        name: "journal",
+        body: files::journal,
+        holds: "a line of a journal reads back as it was, and a recording is judged and told as often as one likes",
+        dictionary: true,
+    },
+    Target {
+        name: "script",
+        body: judging::script,
+        holds: "whatever script is played against the reference, nothing is found",
+        dictionary: false,
+    },
+    Target {
+        name: "judge",
+        body: judging::judge,
+        holds: "any exchange is judged, twice the same",
+        dictionary: false,
+    },
+    Target {
+        name: "damage",
+        body: damage::damage,
+        holds: "a right answer that was damaged is still right, or something is found",
+        dictionary: false,
+    },
+];
+
+/// The target of this name.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}

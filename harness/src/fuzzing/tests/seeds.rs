@@ -1,0 +1,166 @@
+//! The seeds of the corpora: made of what the house has, so that nobody writes them by hand.
+//!
+//! Recorded answers of AWS, answers and journals of the reference and of its planted faults, the specs, the small contract
+//! of the loader's tests. `cargo xtask fuzz seed` writes them; a test holds the files to what is made here. Each is small:
+//! a fuzzer gets further with many short inputs than with a few long ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use super::{files, folder};
+use crate::fuzzing::{TARGETS, damage};
+use crate::protocol::Target;
+
+mod answers;
+mod contracts;
+mod journals;
+mod requests;
+
+/// Inputs and their names.
+type Made = Vec<(String, Vec<u8>)>;
+
+/// One seed.
+struct Seed {
+    target: &'static str,
+    name: String,
+    data: Vec<u8>,
+}
+
+/// Every seed that is made.
+fn all() -> Vec<Seed> {
+    let mut all = Vec::new();
+    let mut add = |target: &'static str, made: Made| {
+        let mut seen = BTreeSet::new();
+        let mut names: BTreeMap<String, u32> = BTreeMap::new();
+        for (name, data) in made {
+            // What was made twice is worth one file.
+            if seen.insert(data.clone()) {
+                let name = file_name(&name);
+                let count = names.entry(name.clone()).or_default();
+                *count += 1;
+                let name = match count {
+                    1 => name,
+                    count => format!("{name}-{count}"),
+                };
+                all.push(Seed { target, name, data });
+            }
+        }
+    };
+    add("reply", answers::answers());
+    add("xml", answers::documents());
+    add("form", requests::forms());
+    add("request", requests::requests());
+    add("signature", requests::signatures());
+    add("contract", contracts::contracts());
+    add("journal", journals::journals());
+    add("judge", exchanges());
+    add("damage", damages());
+    all
+}
+
+/// The beginning of every file that is made here, so that those of the fuzzer are left alone.
+const MADE: &str = "made-";
+
+fn file_name(name: &str) -> String {
+    let plain = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let mut file = MADE.to_owned();
+    for letter in name.chars().map(plain) {
+        if letter != '-' || !file.ends_with('-') {
+            file.push(letter);
+        }
+    }
+    file.trim_end_matches('-').to_owned()
+}
+
+fn text(name: impl Into<String>, text: impl Into<String>) -> (String, Vec<u8>) {
+    (name.into(), text.into().into_bytes())
+}
+
+fn target() -> Target {
+    Target {
+        host: "localhost:5000".to_owned(),
+        path: "/".to_owned(),
+        region: "us-east-1".to_owned(),
+    }
+}
+
+/// Random exchanges: every byte is a choice.
+fn exchanges() -> Made {
+    (0..24_u32)
+        .map(|seed| {
+            let mut state = seed.wrapping_mul(2_654_435_761);
+            let bytes = (0..160).map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_be_bytes()[0]
+            });
+            (format!("{seed}"), bytes.collect())
+        })
+        .collect()
+}
+
+/// Every harm to a few situations each, and every situation.
+fn damages() -> Made {
+    let situations = damage::situations().len();
+    (0..44_u8)
+        .map(|at| {
+            let situation = usize::from(at) % situations;
+            let spread = |by: u8| at.wrapping_mul(by);
+            let first = u8::try_from(situation).unwrap_or_default();
+            let bytes = [first, at % 11, spread(5), spread(3), spread(7), at, at];
+            (format!("{at}"), bytes.to_vec())
+        })
+        .collect()
+}
+
+/// The variable that has the corpora written instead of compared.
+const WRITE: &str = "STOPCHECK_WRITE_SEEDS";
+
+#[test]
+fn the_corpora_hold_every_seed_as_it_is_made() {
+    let seeds = all();
+    if std::env::var_os(WRITE).is_some() {
+        write(&seeds);
+    }
+    for target in TARGETS {
+        let made: BTreeMap<&str, &[u8]> = seeds
+            .iter()
+            .filter(|seed| seed.target == target.name)
+            .map(|seed| (seed.name.as_str(), seed.data.as_slice()))
+            .collect();
+        let there = files(&folder("corpus").join(target.name));
+        let there: BTreeMap<&str, &[u8]> = there
+            .iter()
+            .filter(|(name, _)| name.starts_with(MADE))
+            .map(|(name, data)| (name.as_str(), data.as_slice()))
+            .collect();
+        let names = made.keys().chain(there.keys());
+        let differ: BTreeSet<&&str> = names.filter(|name| made.get(*name) != there.get(*name)).collect();
+        assert!(
+            differ.is_empty(),
+            "fuzz/corpus/{}: {differ:?} are not as they are made; run `cargo xtask fuzz seed`",
+            target.name
+        );
+    }
+}
+
+fn write(seeds: &[Seed]) {
+    for target in TARGETS {
+        let folder = folder("corpus").join(target.name);
+        fs::create_dir_all(&folder).expect("the folder can be made");
+        for (name, _) in files(&folder) {
+            if name.starts_with(MADE) {
+                fs::remove_file(folder.join(name)).expect("a seed can be removed");
+            }
+        }
+    }
+    for seed in seeds {
+        let path = folder("corpus").join(seed.target).join(&seed.name);
+        fs::write(&path, &seed.data).expect("a seed can be written");
+    }
+}

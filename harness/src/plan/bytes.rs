@@ -1,0 +1,96 @@
+//! A source of choices: bytes that never end, whoever they come from.
+//!
+//! A seed, a corpus or libFuzzer gives the bytes; scripts and the bodies of the fuzz targets draw from them. A zero byte
+//! is the simplest choice everywhere, and bytes that have run out read as zeros, so that less input always means a
+//! simpler value. This is the one file that speaks to `arbitrary`.
+
+use arbitrary::Unstructured;
+
+/// Bytes to draw choices from.
+#[derive(Debug)]
+pub struct Bytes<'a>(Unstructured<'a>);
+
+impl<'a> Bytes<'a> {
+    /// A source of these bytes, and then of zeros.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Bytes(Unstructured::new(bytes))
+    }
+
+    /// Whether nothing but zeros is left.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
+        self.0.arbitrary().unwrap_or_default()
+    }
+
+    /// The next byte as a yes or no; a zero is a no.
+    pub fn flag(&mut self) -> bool {
+        self.byte() % 2 == 1
+    }
+
+    /// The next two bytes as a number, the more significant one first.
+    pub fn number(&mut self) -> u16 {
+        u16::from_be_bytes([self.byte(), self.byte()])
+    }
+
+    /// One of these, by the next byte.
+    ///
+    /// # Panics
+    ///
+    /// If there is nothing to choose from.
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        pick(choices, self.byte())
+    }
+
+    /// Text of up to so many bytes, its length in front. What is no UTF-8 is replaced.
+    pub fn text(&mut self, most: u8) -> String {
+        let length = usize::from(self.byte().min(most)).min(self.0.len());
+        String::from_utf8_lossy(self.0.bytes(length).unwrap_or_default()).into_owned()
+    }
+
+    /// All that is left.
+    pub fn rest(mut self) -> &'a [u8] {
+        let left = self.0.len();
+        self.0.bytes(left).unwrap_or_default()
+    }
+}
+
+/// One of these, whichever byte chooses.
+///
+/// # Panics
+///
+/// If there is nothing to choose from.
+pub(super) fn pick<T: Copy>(choices: &[T], choice: u8) -> T {
+    let at = usize::from(choice) % choices.len();
+    *choices
+        .get(at)
+        .expect("a remainder is a place, and no list of choices is empty")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_have_run_out_are_zeros_and_the_first_choice() {
+        let mut bytes = Bytes::new(&[5, 0, 1, 2, b'x', b'y']);
+        assert_eq!((bytes.pick(&['a', 'b', 'c']), bytes.number()), ('c', 1));
+        assert_eq!(bytes.text(9), "xy");
+        assert!(bytes.is_empty());
+        assert_eq!(
+            (bytes.byte(), bytes.flag(), bytes.pick(&['a', 'b'])),
+            (0, false, 'a')
+        );
+        assert_eq!((bytes.text(9).as_str(), bytes.rest()), ("", &[][..]));
+    }
+
+    #[test]
+    fn text_is_no_longer_than_it_may_be_and_the_rest_follows_it() {
+        let mut bytes = Bytes::new(&[200, b'a', 0xff, b'c', b'd']);
+        assert_eq!(bytes.text(2), "a\u{fffd}");
+        assert_eq!(bytes.rest(), b"cd");
+    }
+}
