@@ -332,8 +332,8 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
         // Whether a time that is written anew is another one hangs on the second in which the endpoint was asked,
         // unless the case waited for the next.
         let by_chance = idle.passed_ms <= RESOLUTION_MS
-            && transition_time(before).is_some()
-            && transition_time(reason).is_some()
+            && reason.contains(|c: char| c.is_ascii_digit())
+            && without_digits(reason).eq(without_digits(before))
             && last.state_reason == instance.state_reason;
         if !by_chance {
             judge.note(sheet, Check::ReasonUnchanged, Weight::Full, unchanged, || {
@@ -454,6 +454,11 @@ fn keeps_identity(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &Track)
             )
         },
     );
+}
+
+/// A text in which all times are the same, however they are written.
+fn without_digits(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !c.is_ascii_digit())
 }
 
 fn remember(track: &mut Track, instance: &Instance) {

@@ -156,6 +156,11 @@ fn a_reason_that_is_written_anew_is_told_once_its_second_is_surely_another() {
     // Within a second it hangs on the endpoint's clock, either way.
     assert_eq!(on_a_reason_that_became(first, next, 1_000), None);
     assert_eq!(on_a_reason_that_became(first, first, 1_000), None);
+    // However the time is written.
+    let utc = |second| format!("User initiated (2026-01-01 00:00:0{second} UTC)");
+    assert_eq!(on_a_reason_that_became(&utc(0), &utc(1), 1_000), None);
+    assert_eq!(on_a_reason_that_became(&utc(0), &utc(1), 1_001), Some(false));
+    assert_eq!(on_a_reason_that_became(&utc(0), next, 0), Some(false));
     // Another text is another text at any time.
     assert_eq!(on_a_reason_that_became(first, "", 0), Some(false));
     assert_eq!(on_a_reason_that_became("", "", 0), Some(true));
