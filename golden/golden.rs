@@ -1,16 +1,22 @@
-//! What people see of the command, held against reviewed snapshots: helps, lists, explanations, reports.
+//! What people see of the command, held against reviewed snapshots: helps, lists, explanations, reports; and what the
+//! reference answers, held against its goldens, which the command records.
 //!
-//! The snapshots are beside this file. A change of one is a change of the interface: `cargo insta review` shows it.
-//! Everything here is the same on every machine: the reference has a clock of its own, and no terminal is there.
+//! The snapshots and goldens are beside this file, and this file is here so that `cargo insta` sees them. A change of
+//! one is a change of the interface: `cargo insta review` shows it. Everything here is the same on every machine: the
+//! reference has a clock of its own, and no terminal is there.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stopcheck::call::Auth;
-use stopcheck::contract::{self, Edition};
+use stopcheck::contract::{self, Contract, Edition};
 use stopcheck::embedded;
 use stopcheck::endpoint::{Endpoint, Handler};
+use stopcheck::golden::{self, Keeper, Store};
+use stopcheck::journal::Event;
 use stopcheck::protocol;
 use stopcheck::reference::{Config, Reference};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
@@ -97,36 +103,54 @@ fn a_reference_that_is_deaf_to_dry_run_is_reported() {
     is_as_reviewed("run_deaf_to_dry_run", &report);
 }
 
+#[test]
+fn the_reference_answers_as_it_was_reviewed() {
+    for (edition, set) in [
+        (Edition::Current, "reference"),
+        (Edition::October2017, "reference-2017-10"),
+    ] {
+        let contract = Arc::new(contract::embedded(edition));
+        let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden");
+        let store = Store::new(&goldens, set).expect("the name is a plain one");
+        let mut keeper = Keeper::default();
+        let mut recordings = Vec::new();
+        let options = Options {
+            workers: 4,
+            record: true,
+            ..embedded::options(edition)
+        };
+        play(&contract, options, |event| recordings.extend(keeper.take(event)));
+        let mut recorded = BTreeSet::new();
+        for recording in recordings {
+            let said = recording
+                .text
+                .expect("every case of the reference is played to its end");
+            let golden = store.read(&recording.case).expect("goldens can be read");
+            // What has no golden is recorded by `stopcheck run --golden record`.
+            let reviewed = golden
+                .map(|golden| golden::normal(&golden.text))
+                .unwrap_or_default();
+            let differs = golden::diff::unified(&reviewed, &said, "reviewed", "now");
+            assert_eq!(reviewed, said, "{set}: {}\n{differs}", recording.case);
+            recorded.insert(recording.case);
+        }
+        let reviewed = store.reviewed().expect("the folder can be listed");
+        assert_eq!(
+            reviewed,
+            recorded.into_iter().collect::<Vec<_>>(),
+            "{set} has a golden for each case and no other"
+        );
+    }
+}
+
 /// A reference with something changed about it.
 type Changed = Arc<dyn Fn(&Reference, &Request, u64) -> Response + Send + Sync>;
 
 /// The terminal report of a run of all cases.
 fn report_of(changed: Changed) -> String {
     let contract = Arc::new(contract::embedded(Edition::Current));
-    let plan = stopcheck::plan::generate(&contract, &[]);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime can be built");
-    let tally = runtime.block_on(async {
-        let (events, mut inbox) = mpsc::channel(64);
-        let (_stop, interrupted) = watch::channel(false);
-        let run = tokio::spawn(runner::run(
-            Arc::clone(&contract),
-            plan,
-            options(changed),
-            events,
-            interrupted,
-        ));
-        let mut tally = Tally::new(&contract);
-        while let Some(event) = inbox.recv().await {
-            tally.take(&event);
-        }
-        run.await
-            .expect("the runner does not panic")
-            .expect("the reference answers");
-        tally
-    });
+    let mut tally = Tally::new(&contract);
+    play(&contract, options(changed), |event| tally.take(event));
     let style = Style {
         color: false,
         width: 120,
@@ -142,6 +166,32 @@ fn report_of(changed: Changed) -> String {
     )
     .expect("a vector takes everything");
     String::from_utf8(out).expect("reports are text")
+}
+
+/// Plays all named cases.
+fn play(contract: &Arc<Contract>, options: Options, mut take: impl FnMut(&Event)) {
+    let plan = stopcheck::plan::generate(contract, &[]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    runtime.block_on(async {
+        let (events, mut inbox) = mpsc::channel(64);
+        let (_stop, interrupted) = watch::channel(false);
+        let run = tokio::spawn(runner::run(
+            Arc::clone(contract),
+            plan,
+            options,
+            events,
+            interrupted,
+        ));
+        while let Some(event) = inbox.recv().await {
+            take(&event);
+        }
+        run.await
+            .expect("the runner does not panic")
+            .expect("the reference answers");
+    });
 }
 
 fn options(changed: Changed) -> Options {

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod embedded;
 pub mod endpoint;
 pub mod fuzzing;
+pub mod golden;
 pub mod journal;
 pub mod model;
 pub mod plan;

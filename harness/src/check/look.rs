@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use jiff::civil::DateTime;
-use jiff::fmt::rfc2822;
-
 use super::answer::{Answered, Manner};
+use super::moment::{http_date, transition_time};
 use super::sheet::{Sheet, Weight};
 use super::text::quote;
 use super::{CaseJudge, Heard, Judge, Track};
@@ -517,46 +515,4 @@ fn state_word(instance: &Instance) -> String {
 
 fn code_of(state_reason: Option<&(String, String)>) -> String {
     state_reason.map_or_else(|| "absent".to_owned(), |(code, _)| quote(code))
-}
-
-/// The time in `User initiated (2017-05-20 19:44:54 GMT)`.
-fn transition_time(reason: &str) -> Option<DateTime> {
-    let text = reason.strip_prefix("User initiated (")?.strip_suffix(" GMT)")?;
-    // The parser is more lenient than the recorded form.
-    if text.len() != "2017-05-20 19:44:54".len() || text.as_bytes().get(10) != Some(&b' ') {
-        return None;
-    }
-    DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()
-}
-
-fn http_date(text: &str) -> Option<DateTime> {
-    rfc2822::parse(text)
-        .ok()
-        .map(|zoned| zoned.with_time_zone(jiff::tz::TimeZone::UTC).datetime())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_of_a_reason_is_read_in_the_recorded_form_only() {
-        assert!(transition_time("User initiated (2017-05-20 19:44:54 GMT)").is_some());
-        for wrong in [
-            "",
-            "User initiated",
-            "User initiated (2017-05-20T19:44:54 GMT)",
-            "User initiated (2017-05-20 19:44:54 UTC)",
-            "User initiated (2017-13-20 19:44:54 GMT)",
-            "user initiated (2017-05-20 19:44:54 GMT)",
-        ] {
-            assert!(transition_time(wrong).is_none(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_http_date_is_read_as_universal_time() {
-        let date = http_date("Sat, 15 Jul 2017 14:02:41 GMT").expect("a date in RFC 9110's form");
-        assert_eq!(date, jiff::civil::date(2017, 7, 15).at(14, 2, 41, 0));
-    }
 }

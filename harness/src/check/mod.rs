@@ -18,6 +18,7 @@ mod answer;
 mod ask;
 mod fingerprint;
 mod look;
+pub mod moment;
 mod relation;
 mod shape;
 mod sheet;

@@ -24,7 +24,7 @@ Begin with:
 
 Exit codes:
   0    conformant
-  1    findings that decide
+  1    findings that decide, or goldens that changed
   2    usage, configuration, or an endpoint that cannot be reached: no verdicts
   3    an error of stopcheck's own, or cases that could not be finished
   4    nothing was tested
@@ -119,7 +119,27 @@ pub(super) struct RunArgs {
     pub(super) journal: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(super) goldens: GoldenArgs,
+
+    #[command(flatten)]
     pub(super) reports: ReportArgs,
+}
+
+/// What is done with goldens, and where they are.
+#[derive(Debug, Args)]
+pub(super) struct GoldenArgs {
+    /// What is done with goldens, the reviewed answers of the named cases [default: check on the reference, off
+    /// elsewhere unless a set is named]
+    #[arg(long, value_name = "MODE", value_enum, help_heading = "Goldens")]
+    pub(super) golden: Option<GoldenArg>,
+
+    /// The set of goldens, one for each endpoint, for instance moto-5.2.5 [default: that of the reference]
+    #[arg(long, value_name = "NAME", help_heading = "Goldens")]
+    pub(super) golden_set: Option<String>,
+
+    /// The folder of all sets [default: the nearest folder `golden` that has the set, here or above]
+    #[arg(long, value_name = "DIR", help_heading = "Goldens")]
+    pub(super) golden_dir: Option<PathBuf>,
 }
 
 /// Who is asked, as whom, how patiently, and what may be launched there.
@@ -422,6 +442,16 @@ pub(super) enum ConfidenceArg {
     Inferred,
     Documented,
     Recorded,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum GoldenArg {
+    /// Compare; a difference ends the run with exit code 1
+    Check,
+    /// Write what differs, or was never seen, for cargo insta review
+    Record,
+    /// Nothing
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

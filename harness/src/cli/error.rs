@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::endpoint::EndpointError;
+use crate::golden::StoreError;
 use crate::journal::LineError;
 use crate::report::exit;
 use crate::runner::PreflightError;
@@ -32,6 +33,8 @@ pub(super) enum CliError {
     },
     #[error("could not read {}: {why}", path.display())]
     NoRun { path: PathBuf, why: &'static str },
+    #[error("{0}")]
+    Golden(#[from] StoreError),
     #[error("could not listen on {address}: {source}")]
     Listen { address: String, source: std::io::Error },
     #[error("could not serve: {0}")]
@@ -53,6 +56,7 @@ impl CliError {
             | CliError::File { .. }
             | CliError::Journal { .. }
             | CliError::NoRun { .. }
+            | CliError::Golden(_)
             | CliError::Listen { .. } => exit::USAGE,
             CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => exit::INTERNAL,
         }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod args;
 mod error;
+mod goldens;
 mod judge;
 mod keys;
 mod list;

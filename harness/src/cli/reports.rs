@@ -5,8 +5,10 @@ use std::io::{BufWriter, IsTerminal as _, Write as _};
 
 use super::args::{ColorArg, FileReport, ReportArgs};
 use super::error::CliError;
+use super::goldens::Finished;
 use super::keys::variable;
 use crate::contract::Contract;
+use crate::golden::tell::Look;
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// Writes all reports, and returns the exit code of the run.
@@ -14,11 +16,7 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
     let policy = Policy { strict: args.strict };
     let stdout = std::io::stdout();
     let style = Style {
-        color: match args.color {
-            ColorArg::Auto => stdout.is_terminal() && variable("NO_COLOR").is_none(),
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-        },
+        color: is_colored(args),
         width: width(),
         verbose: args.verbose,
     };
@@ -45,6 +43,26 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
             .map_err(failed)?;
     }
     Ok(tally.exit_code(policy))
+}
+
+/// Tells below the report what came of the goldens.
+pub(super) fn with_goldens(args: &ReportArgs, goldens: &Finished) -> Result<(), CliError> {
+    let look = Look {
+        color: is_colored(args),
+        verbose: args.verbose,
+    };
+    match goldens.tell(look) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn is_colored(args: &ReportArgs) -> bool {
+    match args.color {
+        ColorArg::Auto => std::io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+    }
 }
 
 /// The columns of the terminal, as far as the environment tells.

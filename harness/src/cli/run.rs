@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::{EndpointArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
+use super::goldens::Goldens;
 use super::keys::{self, variable};
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
@@ -57,6 +58,8 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             url(&args.endpoint).unwrap_or_default()
         )));
     }
+    let mut goldens = Goldens::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
+    let plays_named_cases = plan.cases.iter().any(|planned| planned.phase == Phase::Scenarios);
     let mut options = options(&args.endpoint, &wish)?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
@@ -94,6 +97,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         }
         progress.take(&event);
         tally.take(&event);
+        goldens.take(&event);
     }
     drop(progress);
     signals.abort();
@@ -111,7 +115,11 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             source,
         })?;
     }
-    reports::write(&args.reports, &tally, &contract)
+    let code = reports::write(&args.reports, &tally, &contract)?;
+    let mut goldens = goldens.finish(&contract, plays_named_cases);
+    reports::with_goldens(&args.reports, &goldens)?;
+    goldens.errors()?;
+    Ok(goldens.exit_code(code))
 }
 
 /// What is played: the phases that were asked for, or all. Real AWS costs money, so there only the named cases are

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use similar::TextDiff;
-
 use super::args::SelfcheckArgs;
 use super::error::CliError;
+use crate::golden::diff;
 use crate::report::exit;
 use crate::selfcheck::{self, Effort, Fault};
 
@@ -83,14 +82,9 @@ fn is_as_reviewed(
         writeln!(out, "The matrix is as in {}.", path.display())?;
         return Ok(true);
     }
-    let diff = TextDiff::from_lines(reviewed.as_str(), matrix);
     let name = path.display().to_string();
     writeln!(out, "\nThe matrix is not as it was reviewed:")?;
-    write!(
-        out,
-        "{}",
-        diff.unified_diff().context_radius(0).header(&name, "this build")
-    )?;
+    write!(out, "{}", diff::unified(&reviewed, matrix, &name, "this build"))?;
     writeln!(
         out,
         "\nIf that is meant, write it with --bless and review the change."

@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod damage;
 pub mod files;
+pub mod goldens;
 pub mod judging;
 pub mod requests;
 mod tree;
@@ -89,6 +90,12 @@ pub const TARGETS: &[Target] = &[
         body: damage::damage,
         holds: "a right answer that was damaged is still right, or something is found",
         dictionary: false,
+    },
+    Target {
+        name: "golden",
+        body: goldens::golden,
+        holds: "a transcript stays as it is, whoever wrote it and whatever an endpoint answered",
+        dictionary: true,
     },
 ];
 

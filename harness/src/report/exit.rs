@@ -6,7 +6,7 @@
 /// Everything that was judged is allowed, or known to deviate.
 pub const CONFORMANT: u8 = 0;
 
-/// There are findings that decide the run, or a known deviation no longer deviates.
+/// There are findings that decide the run, a golden changed, or a known deviation no longer deviates.
 pub const FINDINGS: u8 = 1;
 
 /// Wrong usage, wrong configuration, or an endpoint that cannot be reached: there are no verdicts.

@@ -6,6 +6,7 @@
 
 mod child;
 mod endpoints;
+mod goldens;
 mod hostile;
 mod interrupt;
 mod journals;

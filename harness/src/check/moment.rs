@@ -1,0 +1,62 @@
+//! Moments in the spellings that are read and written here: the one file of the harness that speaks with `jiff`.
+
+use jiff::civil::DateTime;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
+
+/// The time in `User initiated (2017-05-20 19:44:54 GMT)`.
+pub(super) fn transition_time(reason: &str) -> Option<DateTime> {
+    let text = reason.strip_prefix("User initiated (")?.strip_suffix(" GMT)")?;
+    // The parser is more lenient than the recorded form.
+    if text.len() != "2017-05-20 19:44:54".len() || text.as_bytes().get(10) != Some(&b' ') {
+        return None;
+    }
+    DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()
+}
+
+/// The time in a `Date` header.
+pub(super) fn http_date(text: &str) -> Option<DateTime> {
+    rfc2822::parse(text)
+        .ok()
+        .map(|zoned| zoned.with_time_zone(TimeZone::UTC).datetime())
+}
+
+/// The day of a moment, as `2017-05-20`. Moments beyond what a calendar holds have none.
+pub fn day(unix_ms: u64) -> Option<String> {
+    let ms = i64::try_from(unix_ms).ok()?;
+    let moment = jiff::Timestamp::from_millisecond(ms).ok()?;
+    Some(moment.to_zoned(TimeZone::UTC).date().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_reason_is_read_in_the_recorded_form_only() {
+        assert!(transition_time("User initiated (2017-05-20 19:44:54 GMT)").is_some());
+        for wrong in [
+            "",
+            "User initiated",
+            "User initiated (2017-05-20T19:44:54 GMT)",
+            "User initiated (2017-05-20 19:44:54 UTC)",
+            "User initiated (2017-13-20 19:44:54 GMT)",
+            "user initiated (2017-05-20 19:44:54 GMT)",
+        ] {
+            assert!(transition_time(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_http_date_is_read_as_universal_time() {
+        let date = http_date("Sat, 15 Jul 2017 14:02:41 GMT").expect("a date in RFC 9110's form");
+        assert_eq!(date, jiff::civil::date(2017, 7, 15).at(14, 2, 41, 0));
+    }
+
+    #[test]
+    fn a_moment_has_a_day_unless_no_calendar_holds_it() {
+        assert_eq!(day(0).as_deref(), Some("1970-01-01"));
+        assert_eq!(day(1_500_127_361_999).as_deref(), Some("2017-07-15"));
+        assert_eq!(day(u64::MAX), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! The goldens of a run: which set, where, and what is done with it.
+//!
+//! The embedded reference is compared with its set wherever that can be found; everything else only when a set is named.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::args::{GoldenArg, GoldenArgs};
+use super::error::CliError;
+use super::keys::variable;
+use crate::check::moment;
+use crate::contract::{Contract, Edition};
+use crate::golden::tell::{self, Look};
+use crate::golden::{GoldenMode, Keeper, Review, Reviewer, Settings, Store};
+use crate::journal::Event;
+use crate::report::exit;
+
+/// The folder of all sets, in a checkout.
+const FOLDER: &str = "golden";
+
+/// What a run does with goldens.
+#[derive(Debug)]
+pub(super) enum Goldens {
+    /// Nothing.
+    Off,
+    /// Nothing, for there are none where they would be looked for.
+    Absent(String),
+    /// They are compared, or recorded.
+    On(Box<On>),
+}
+
+#[derive(Debug)]
+pub(super) struct On {
+    keeper: Keeper,
+    reviewer: Reviewer,
+}
+
+impl Goldens {
+    /// What was asked for, for an endpoint; none is the embedded reference.
+    pub(super) fn of(args: &GoldenArgs, url: Option<&str>, edition: Edition) -> Result<Goldens, CliError> {
+        let named = args.golden_set.is_some() || args.golden_dir.is_some();
+        let mode = match (args.golden, url) {
+            (Some(asked), _) => asked.into(),
+            (None, None) => GoldenMode::Check,
+            (None, Some(_)) if named => GoldenMode::Check,
+            (None, Some(_)) => GoldenMode::Off,
+        };
+        if mode == GoldenMode::Off {
+            return Ok(Goldens::Off);
+        }
+        let set = match (&args.golden_set, url) {
+            (Some(set), _) => set.clone(),
+            (None, None) => reference_set(edition).to_owned(),
+            (None, Some(url)) => {
+                return Err(CliError::Usage(format!(
+                    "the goldens of {url} need a name\n  hint: --golden-set NAME, for instance moto-5.2.5"
+                )));
+            }
+        };
+        let folder = match &args.golden_dir {
+            Some(folder) => folder.clone(),
+            None => found(&set, mode),
+        };
+        let store = Store::new(&folder, &set)?;
+        if mode == GoldenMode::Check && !store.folder().is_dir() {
+            let told = format!("no goldens of the set {set} in {}", folder.display());
+            // Nobody asked for them.
+            if args.golden.is_none() && !named {
+                return Ok(Goldens::Absent(set));
+            }
+            return Err(CliError::Usage(format!(
+                "there are {told}\n  hint: --golden record makes them"
+            )));
+        }
+        let settings = Settings {
+            mode,
+            set,
+            store,
+            writes: !in_continuous_integration(),
+            edition: edition.name().to_owned(),
+            endpoint: url.unwrap_or("reference").to_owned(),
+            day: today(),
+        };
+        Ok(Goldens::On(Box::new(On {
+            keeper: Keeper::default(),
+            reviewer: Reviewer::new(settings),
+        })))
+    }
+
+    /// Takes the next event of the run.
+    pub(super) fn take(&mut self, event: &Event) {
+        if let Goldens::On(on) = self
+            && let Some(recording) = on.keeper.take(event)
+        {
+            on.reviewer.take(recording);
+        }
+    }
+
+    /// What came of it, if anything was compared.
+    pub(super) fn finish(self, contract: &Contract, plays_named_cases: bool) -> Finished {
+        match self {
+            Goldens::On(on) if plays_named_cases => {
+                let plan: BTreeSet<&str> = contract.scenarios.iter().map(|case| case.name.as_str()).collect();
+                Finished::Reviewed(Box::new(on.reviewer.finish(&plan)))
+            }
+            Goldens::Absent(set) if plays_named_cases => Finished::Absent(set),
+            Goldens::On(_) | Goldens::Absent(_) | Goldens::Off => Finished::Off,
+        }
+    }
+}
+
+/// What came of the goldens of a run.
+#[derive(Debug)]
+pub(super) enum Finished {
+    /// Nothing was looked at.
+    Off,
+    /// There are none.
+    Absent(String),
+    /// They were compared.
+    Reviewed(Box<Review>),
+}
+
+impl Finished {
+    /// Tells it, below the report.
+    pub(super) fn tell(&self, look: Look) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match self {
+            Finished::Off => Ok(()),
+            Finished::Absent(set) => writeln!(
+                out,
+                "\nNo goldens were found: there is no {FOLDER}/{set} here or above, so nothing was compared."
+            ),
+            Finished::Reviewed(review) => {
+                writeln!(out)?;
+                tell::write(review, look, &mut out)
+            }
+        }
+    }
+
+    /// The exit code of the run, with what the goldens say.
+    pub(super) fn exit_code(&self, code: u8) -> u8 {
+        match self {
+            Finished::Reviewed(review)
+                if review.has_changes() && !review.recorded && code != exit::INTERRUPTED =>
+            {
+                exit::FINDINGS
+            }
+            Finished::Off | Finished::Absent(_) | Finished::Reviewed(_) => code,
+        }
+    }
+
+    /// The first mistake with a file: what could not be compared must not look as if it had been.
+    pub(super) fn errors(&mut self) -> Result<(), CliError> {
+        match self {
+            Finished::Reviewed(review) if !review.errors.is_empty() => {
+                Err(review.errors.swap_remove(0).into())
+            }
+            Finished::Off | Finished::Absent(_) | Finished::Reviewed(_) => Ok(()),
+        }
+    }
+}
+
+/// The reference is two endpoints: today's service, and that of 2017.
+fn reference_set(edition: Edition) -> &'static str {
+    match edition {
+        Edition::Current => "reference",
+        Edition::October2017 => "reference-2017-10",
+    }
+}
+
+/// The nearest folder of goldens that has the set; to record a new one, the nearest at all.
+fn found(set: &str, mode: GoldenMode) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let folders = || here.ancestors().map(|folder| folder.join(FOLDER));
+    let has_set = folders().find(|folder| folder.join(set).is_dir());
+    let any = || folders().find(|folder| mode == GoldenMode::Record && folder.is_dir());
+    has_set
+        .or_else(any)
+        .unwrap_or_else(|| Path::new(FOLDER).to_owned())
+}
+
+/// As insta sees it.
+fn in_continuous_integration() -> bool {
+    variable("CI").is_some_and(|value| !matches!(value.as_str(), "false" | "0" | "n/a"))
+}
+
+fn today() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    moment::day(ms).unwrap_or_default()
+}
+
+impl From<GoldenArg> for GoldenMode {
+    fn from(asked: GoldenArg) -> Self {
+        match asked {
+            GoldenArg::Check => GoldenMode::Check,
+            GoldenArg::Record => GoldenMode::Record,
+            GoldenArg::Off => GoldenMode::Off,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Goldens: a text in the form of a transcript stays as it is, whoever wrote it and whatever an endpoint answered.
+
+use crate::call::Call;
+use crate::golden::{Keeper, normal};
+use crate::journal::{
+    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Intent, Phase, RequestRecord, Role, StepStarted,
+};
+use crate::verdict::{Outcome, Verdict};
+use crate::wire::Headers;
+
+/// Reads the bytes as a transcript, and as the answer of an endpoint of which a transcript is made.
+pub fn golden(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    stays(&normal(&text));
+    stays(&transcript_of(&text));
+}
+
+fn stays(once: &str) {
+    assert_eq!(normal(once), once, "a transcript does not stay as it is");
+}
+
+/// The transcript of a case in which an endpoint answered this twice to the same call at once, and once to a look.
+fn transcript_of(body: &str) -> String {
+    let case = "fuzz/golden".to_owned();
+    let exchanged = |role, action: &str| {
+        // The head of the answer varies with the body, for want of other bytes.
+        let field = body.lines().next().unwrap_or_default();
+        let headers = [("X-Amzn-RequestId", field), ("Content-Type", field)];
+        Event::Exchanged(Box::new(Exchanged {
+            case: case.clone(),
+            step: 1,
+            role,
+            call: Call::new(action, [("InstanceId.1", field)]),
+            request: RequestRecord {
+                method: "POST".to_owned(),
+                target: format!("/?Action={action}"),
+                headers: Headers::default(),
+                body: Bytes::Text(body.to_owned()),
+            },
+            answer: Answer::Response {
+                status: 200,
+                headers: headers
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into_iter()
+                    .collect(),
+                body: Bytes::Text(body.to_owned()),
+            },
+            at_ms: 0,
+            took_ms: 0,
+        }))
+    };
+    let events = [
+        Event::CaseStarted(CaseStarted {
+            case: case.clone(),
+            index: 0,
+            phase: Phase::Scenarios,
+            draft: false,
+            purpose: String::new(),
+            clauses: Vec::new(),
+            scenario: None,
+        }),
+        Event::StepStarted(StepStarted {
+            case: case.clone(),
+            step: 1,
+            intent: Intent::Together,
+            witness: Vec::new(),
+            control: false,
+            label: None,
+            same_as: None,
+        }),
+        exchanged(Role::Act, "StopInstances"),
+        exchanged(Role::Act, "StopInstances"),
+        exchanged(Role::Look, "DescribeInstances"),
+        Event::CaseEnded(CaseEnded {
+            case: case.clone(),
+            outcome: Outcome::Judged {
+                verdict: Verdict::Pass,
+            },
+        }),
+    ];
+    let mut keeper = Keeper::default();
+    let recording = events.iter().find_map(|event| keeper.take(event));
+    recording
+        .and_then(|recording| recording.text.ok())
+        .expect("a case that ended has a transcript")
+}

@@ -1,0 +1,122 @@
+//! What differs between two texts, line by line and within a line: the one file that speaks with `similar`.
+
+use similar::{Algorithm, ChangeTag, DiffOp, DiffTag, TextDiff};
+
+/// A stretch of lines that differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hunk {
+    /// The number of its first line in the old text, from 0.
+    pub at: usize,
+    /// Lines before it that are the same, as context.
+    pub before: Vec<String>,
+    /// What differs: lines that are gone, then lines that came.
+    pub lines: Vec<Changed>,
+}
+
+/// A line that is in one of the texts only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Whether it is in the new text.
+    pub came: bool,
+    /// Its text in pieces; those that are marked are what makes the difference.
+    pub pieces: Vec<(bool, String)>,
+}
+
+impl Changed {
+    /// The whole line.
+    pub fn text(&self) -> String {
+        self.pieces.iter().map(|(_, text)| text.as_str()).collect()
+    }
+}
+
+/// Every stretch in which the texts differ, with so many lines of context.
+pub fn hunks(old: &str, new: &str, context: usize) -> Vec<Hunk> {
+    let diff = TextDiff::configure()
+        .algorithm(Algorithm::Patience)
+        .diff_lines(old, new);
+    let lines: Vec<&str> = old.lines().collect();
+    diff.ops()
+        .iter()
+        .filter(|op| op.tag() != DiffTag::Equal)
+        .map(|op| {
+            let at = op.old_range().start;
+            let before = lines.get(at.saturating_sub(context)..at).unwrap_or_default();
+            Hunk {
+                at,
+                before: before.iter().map(|line| (*line).to_owned()).collect(),
+                lines: changed(&diff, op),
+            }
+        })
+        .collect()
+}
+
+fn changed<'d>(diff: &'d TextDiff<'d, 'd, 'd, str>, op: &DiffOp) -> Vec<Changed> {
+    diff.iter_inline_changes(op)
+        .map(|change| {
+            let mut pieces: Vec<(bool, String)> = change
+                .iter_strings_lossy()
+                .map(|(marked, text)| (marked, text.into_owned()))
+                .collect();
+            if let Some((_, last)) = pieces.last_mut() {
+                last.truncate(last.trim_end_matches('\n').len());
+            }
+            Changed {
+                came: change.tag() == ChangeTag::Insert,
+                pieces,
+            }
+        })
+        .collect()
+}
+
+/// The difference as a unified diff without context.
+pub fn unified(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(0)
+        .header(old_name, new_name)
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_line_is_told_with_what_is_before_it_and_the_words_that_differ() {
+        let hunks = hunks("a\nb\n<code>16</code>\nd\n", "a\nb\n<code>80</code>\nd\ne\n", 1);
+        let [first, second] = hunks.as_slice() else {
+            unreachable!("two places differ: {hunks:?}")
+        };
+        assert_eq!(
+            (first.at, first.before.as_slice()),
+            (2, ["b".to_owned()].as_slice())
+        );
+        let told: Vec<(bool, String)> = first.lines.iter().map(|line| (line.came, line.text())).collect();
+        assert_eq!(
+            told,
+            [
+                (false, "<code>16</code>".to_owned()),
+                (true, "<code>80</code>".to_owned())
+            ]
+        );
+        let marked: Vec<&str> = first
+            .lines
+            .iter()
+            .flat_map(|line| &line.pieces)
+            .filter(|(marked, _)| *marked)
+            .map(|(_, text)| text.as_str())
+            .collect();
+        assert_eq!(marked, ["16", "80"]);
+        assert_eq!(second.lines.iter().map(Changed::text).collect::<Vec<_>>(), ["e"]);
+    }
+
+    #[test]
+    fn equal_texts_do_not_differ() {
+        assert_eq!(hunks("a\n", "a\n", 3), []);
+        assert_eq!(unified("a\n", "a\n", "x", "y"), "");
+        assert_eq!(
+            unified("a\n", "b\n", "x", "y"),
+            "--- x\n+++ y\n@@ -1 +1 @@\n-a\n+b\n"
+        );
+    }
+}

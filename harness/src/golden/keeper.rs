@@ -1,0 +1,128 @@
+//! From the events of a run to a recording of each of its named cases.
+//!
+//! Cases may be interleaved, as they are with several workers; each is kept only until it has ended.
+
+use std::collections::HashMap;
+
+use super::transcript::Draft;
+use crate::contract::ClauseId;
+use crate::journal::{Answer, CaseStarted, Event, Finding, Judged, Phase};
+use crate::verdict::{Outcome, Verdict};
+
+/// Takes the events of a run, and gives a recording at the end of each named case.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    open: HashMap<String, Open>,
+}
+
+/// What was said in a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The name of the case.
+    pub case: String,
+    /// What it shows.
+    pub purpose: String,
+    /// The clauses it is there for.
+    pub clauses: Vec<ClauseId>,
+    /// The clauses that were violated, each with the step that showed it.
+    pub violated: Vec<(usize, ClauseId)>,
+    /// The clauses that were looked at, each with the step.
+    pub judged: Vec<(usize, ClauseId)>,
+    /// What the endpoint calls itself, if it does.
+    pub server: Option<String>,
+    /// The transcript, or why there is none: a case that we could not finish says nothing about the endpoint.
+    pub text: Result<String, String>,
+}
+
+#[derive(Debug)]
+struct Open {
+    head: CaseStarted,
+    draft: Draft,
+    violated: Vec<(usize, ClauseId)>,
+    judged: Vec<(usize, ClauseId)>,
+    server: Option<String>,
+}
+
+impl Keeper {
+    /// Takes the next event. A case that ends with it is given back.
+    pub fn take(&mut self, event: &Event) -> Option<Recording> {
+        if let Event::CaseStarted(head) = event {
+            // Only these are the same in every run.
+            if head.phase == Phase::Scenarios && !head.draft {
+                let open = Open {
+                    head: head.clone(),
+                    draft: Draft::default(),
+                    violated: Vec::new(),
+                    judged: Vec::new(),
+                    server: None,
+                };
+                self.open.insert(head.case.clone(), open);
+            }
+            return None;
+        }
+        let open = self.open.get_mut(event.case()?)?;
+        match event {
+            Event::FixtureReady(ready) => open.draft.fixture(ready),
+            Event::StepStarted(step) => open.draft.step(step.step, &step.intent),
+            Event::Exchanged(exchanged) => {
+                open.draft.exchange(exchanged);
+                if let (None, Answer::Response { headers, .. }) = (&open.server, &exchanged.answer) {
+                    open.server = headers.get("server").map(str::to_owned);
+                }
+            }
+            Event::Judged(judged) => open.judge(judged),
+            Event::CaseEnded(ended) => {
+                let open = self.open.remove(&ended.case)?;
+                return Some(open.end(&ended.outcome));
+            }
+            Event::RunStarted(_)
+            | Event::CaseStarted(_)
+            | Event::Wired(_)
+            | Event::Noted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::RunEnded(_) => {}
+        }
+        None
+    }
+}
+
+impl Open {
+    fn judge(&mut self, judged: &Judged) {
+        let violates = |finding: &&Finding| matches!(finding.verdict, Verdict::Warn | Verdict::Fail);
+        let violated = judged
+            .findings
+            .iter()
+            .filter(violates)
+            .map(|finding| &finding.clause);
+        self.violated
+            .extend(violated.map(|clause| (judged.step, clause.clone())));
+        let found = judged.findings.iter().map(|finding| &finding.clause);
+        let looked_at = judged.held.iter().chain(found);
+        self.judged
+            .extend(looked_at.map(|clause| (judged.step, clause.clone())));
+    }
+
+    fn end(mut self, outcome: &Outcome) -> Recording {
+        let text = match outcome {
+            Outcome::Judged { .. } => Ok(self.draft.finish()),
+            Outcome::Unsupported { reason } => {
+                self.draft.unsupported(reason);
+                Ok(self.draft.finish())
+            }
+            Outcome::Error { what } => Err(what.clone()),
+        };
+        self.violated.sort_unstable();
+        self.violated.dedup();
+        Recording {
+            case: self.head.case,
+            purpose: self.head.purpose,
+            clauses: self.head.clauses,
+            violated: self.violated,
+            judged: self.judged,
+            server: self.server,
+            text,
+        }
+    }
+}

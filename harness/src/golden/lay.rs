@@ -1,0 +1,255 @@
+//! A document laid out in the one way in which two documents that say the same look the same.
+//!
+//! One element a line, two spaces deeper than its parent, and small ones whole on their line; attributes and members in the order of their names, for a
+//! reader must not depend on any other; items of lists by the instances they speak of. Runs of white space are one
+//! space, comments are gone, prefixes are resolved. Of a described instance only that is kept which a stop may change
+//! or the contract speaks of: the rest is other features' business, and would bury the little that matters here.
+
+use super::names::{self, CLOSING, Names, OPENING};
+use crate::protocol::{Document, Element};
+
+/// What is kept of a described instance, beside the ids of its volumes.
+const OF_AN_INSTANCE: &[&str] = &[
+    "dnsName",
+    "hibernationOptions",
+    "instanceId",
+    "instanceLifecycle",
+    "instanceState",
+    "ipAddress",
+    "privateDnsName",
+    "privateIpAddress",
+    "reason",
+    "rootDeviceType",
+    "spotInstanceRequestId",
+    "stateReason",
+];
+
+/// So many members without members of their own stand on the line of their parent.
+const LEAVES_ON_A_LINE: usize = 2;
+
+/// Where a document comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// An endpoint, which knows no names.
+    Endpoint,
+    /// A transcript, where names stand between [`OPENING`] and [`CLOSING`].
+    Transcript,
+}
+
+/// The lines of a document, with names for what varies.
+pub(super) fn lay(document: &Document, origin: Origin, names: &mut Names) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(declaration) = &document.declaration {
+        let encoding = declaration.encoding.as_deref();
+        let encoding = encoding.map_or(String::new(), |encoding| format!(" encoding=\"{encoding}\""));
+        lines.push(format!("<?xml version=\"{}\"{encoding}?>", declaration.version));
+    }
+    let mut page = Page {
+        origin,
+        naming: Naming::Numbered(names),
+    };
+    let root = document.root();
+    let place = match root.name() {
+        "DescribeInstancesResponse" => Place::Description,
+        _ => Place::Anywhere,
+    };
+    lines.extend(page.element(root, None, place));
+    lines
+}
+
+/// How many characters of a document stand for the beginning of a name.
+pub(super) fn openings(document: &Document) -> usize {
+    fn of(element: Element<'_>) -> usize {
+        let texts = std::iter::once(element.text()).chain(element.attributes().map(|(_, value)| value));
+        let own: usize = texts.map(|text| text.matches(OPENING).count()).sum();
+        own + element.children().map(of).sum::<usize>()
+    }
+    of(document.root())
+}
+
+struct Page<'n> {
+    origin: Origin,
+    naming: Naming<'n>,
+}
+
+enum Naming<'n> {
+    /// Every name has its number.
+    Numbered(&'n mut Names),
+    /// Names are reduced to their kind, for texts that are compared.
+    Masked,
+}
+
+/// Where an element stands, as far as that decides which of its members are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    Description,
+    Reservations,
+    Reservation,
+    Instances,
+    Instance,
+    Devices,
+    Device,
+    Volume,
+}
+
+impl Place {
+    /// The place of a member; none for one that is not kept.
+    fn of(self, member: &str) -> Option<Place> {
+        match (self, member) {
+            (Place::Description, "reservationSet") => Some(Place::Reservations),
+            (Place::Reservations, "item") => Some(Place::Reservation),
+            (Place::Reservation, "instancesSet") => Some(Place::Instances),
+            (Place::Instances, "item") => Some(Place::Instance),
+            (Place::Instance, "blockDeviceMapping") => Some(Place::Devices),
+            (Place::Devices, "item") => Some(Place::Device),
+            (Place::Device, "ebs") => Some(Place::Volume),
+            (Place::Volume, "volumeId") => Some(Place::Anywhere),
+            (Place::Instance, member) => OF_AN_INSTANCE.contains(&member).then_some(Place::Anywhere),
+            (Place::Description | Place::Reservation | Place::Device | Place::Volume, _) => None,
+            (Place::Anywhere | Place::Reservations | Place::Instances | Place::Devices, _) => {
+                Some(Place::Anywhere)
+            }
+        }
+    }
+}
+
+impl Page<'_> {
+    /// The lines of an element.
+    fn element(&mut self, element: Element<'_>, around: Option<&str>, place: Place) -> Vec<String> {
+        let name = element.name();
+        let tag = self.open_tag(element, around);
+        let members = self.members(element, place);
+        let text = self.text(element.text());
+        let text = match is_request_id(name) && members.is_empty() {
+            true => self.request_id(&text),
+            false => self.named(&text),
+        };
+        if members.is_empty() {
+            return vec![match text.as_str() {
+                "" => format!("<{tag}/>"),
+                text => format!("<{tag}>{text}</{name}>"),
+            }];
+        }
+        let leaves = members
+            .iter()
+            .filter(|(member, _)| member.children().next().is_none())
+            .count();
+        let is_small = leaves == members.len() && leaves <= LEAVES_ON_A_LINE || members.len() == 1;
+        let laid: Vec<Vec<String>> = members
+            .into_iter()
+            .map(|(member, place)| self.element(member, element.namespace(), place))
+            .collect();
+        if is_small && laid.iter().all(|lines| lines.len() == 1) {
+            let inside: String = laid.into_iter().flatten().collect();
+            return vec![format!("<{tag}>{text}{inside}</{name}>")];
+        }
+        let mut lines = vec![format!("<{tag}>{text}")];
+        lines.extend(laid.into_iter().flatten().map(|line| format!("  {line}")));
+        lines.push(format!("</{name}>"));
+        lines
+    }
+
+    /// What stands between the brackets of a start tag.
+    fn open_tag(&mut self, element: Element<'_>, around: Option<&str>) -> String {
+        let mut tag = element.name().to_owned();
+        if element.namespace() != around {
+            let namespace = self.text(element.namespace().unwrap_or_default());
+            tag.push_str(&format!(" xmlns=\"{namespace}\""));
+        }
+        let mut attributes: Vec<(&str, &str)> = element
+            .attributes()
+            .filter(|(name, _)| *name != "xmlns")
+            .collect();
+        attributes.sort_unstable();
+        for (name, value) in attributes {
+            let value = self.text(value);
+            let value = self.named(&value);
+            tag.push_str(&format!(" {name}=\"{value}\""));
+        }
+        tag
+    }
+
+    /// The members that are kept, in their order.
+    fn members<'d>(&self, element: Element<'d>, place: Place) -> Vec<(Element<'d>, Place)> {
+        let mut members: Vec<(Element<'d>, Place)> = element
+            .children()
+            .filter_map(|member| Some((member, place.of(member.name())?)))
+            .collect();
+        members.sort_by_cached_key(|(member, place)| {
+            let is_item = member.name() == "item";
+            let told = match is_item {
+                true => self.masked(*member, *place),
+                false => Vec::new(),
+            };
+            let first = is_item.then(|| self.first_instance(*member)).flatten();
+            (member.name(), first.unwrap_or(usize::MAX), told)
+        });
+        members
+    }
+
+    /// An element as it is whichever ids it has.
+    fn masked(&self, element: Element<'_>, place: Place) -> Vec<String> {
+        let mut page = Page {
+            origin: self.origin,
+            naming: Naming::Masked,
+        };
+        page.element(element, element.namespace(), place)
+    }
+
+    /// The lowest number among the instances that an element speaks of.
+    fn first_instance(&self, element: Element<'_>) -> Option<usize> {
+        let Naming::Numbered(names) = &self.naming else {
+            return None;
+        };
+        let own = names.first_instance(&self.text(element.text()));
+        let below = element
+            .children()
+            .filter_map(|member| self.first_instance(member));
+        own.into_iter().chain(below).min()
+    }
+
+    /// A text as it is written: white space in runs of one, and nothing in it that reads as a tag or acts on a terminal.
+    fn text(&self, text: &str) -> String {
+        let words = text
+            .split([' ', '\t', '\n', '\r'])
+            .filter(|word| !word.is_empty());
+        let mut out = String::with_capacity(text.len());
+        for (at, word) in words.enumerate() {
+            if at > 0 {
+                out.push(' ');
+            }
+            for c in word.chars() {
+                match c {
+                    '&' => out.push_str("&amp;"),
+                    '<' => out.push_str("&lt;"),
+                    '>' => out.push_str("&gt;"),
+                    '"' => out.push_str("&quot;"),
+                    OPENING | CLOSING if self.origin == Origin::Endpoint => out.push('\u{fffd}'),
+                    c if names::is_unseen(c) => out.push_str(&format!("&#x{:x};", u32::from(c))),
+                    c => out.push(c),
+                }
+            }
+        }
+        out
+    }
+
+    fn named(&mut self, text: &str) -> String {
+        match &mut self.naming {
+            Naming::Numbered(names) => names.named(text).into_owned(),
+            Naming::Masked => names::masked(text).into_owned(),
+        }
+    }
+
+    fn request_id(&mut self, text: &str) -> String {
+        match &mut self.naming {
+            Naming::Numbered(names) => names.request(text).into_owned(),
+            Naming::Masked => names::masked_request(text).to_owned(),
+        }
+    }
+}
+
+/// The element has one of several spellings.
+fn is_request_id(name: &str) -> bool {
+    name.eq_ignore_ascii_case("requestid")
+}

@@ -1,0 +1,246 @@
+//! Recordings against goldens: what is as it was reviewed, what changed, what nobody has seen yet.
+//!
+//! Recordings enter one by one and are compared at once; kept is only what changed. Mistakes on the way (a file that
+//! cannot be read) are collected, for a run is not given up for one of them.
+
+use std::collections::BTreeSet;
+
+use super::diff::{self, Hunk};
+use super::keeper::Recording;
+use super::store::{About, Store, StoreError};
+use super::transcript::normal;
+use super::{GoldenMode, causes};
+use crate::contract::ClauseId;
+
+/// So many lines of context are kept of a difference.
+const CONTEXT: usize = 2;
+
+/// How goldens are reviewed.
+#[derive(Debug)]
+pub struct Settings {
+    /// What is done.
+    pub mode: GoldenMode,
+    /// The name of the set.
+    pub set: String,
+    /// The set.
+    pub store: Store,
+    /// Whether files may be written; in continuous integration none are.
+    pub writes: bool,
+    /// The edition that is judged by.
+    pub edition: String,
+    /// The endpoint.
+    pub endpoint: String,
+    /// The day of the recording.
+    pub day: String,
+}
+
+/// Compares recordings with goldens.
+#[derive(Debug)]
+pub struct Reviewer {
+    settings: Settings,
+    review: Review,
+}
+
+/// What came of a comparison.
+#[derive(Debug, Default)]
+pub struct Review {
+    /// The name of the set.
+    pub set: String,
+    /// Whether it was recorded.
+    pub recorded: bool,
+    /// How many goldens are as they were reviewed.
+    pub same: usize,
+    /// Those that are not, by the name of their case.
+    pub changed: Vec<Change>,
+    /// Cases without a golden.
+    pub fresh: Vec<String>,
+    /// Cases that could not be compared, each with the reason: they were not finished.
+    pub uncompared: Vec<(String, String)>,
+    /// Goldens that belong to no case.
+    pub orphans: Vec<String>,
+    /// Cases of which something waits to be reviewed.
+    pub pending: Vec<String>,
+    /// Those of them that were written by this run.
+    pub written: usize,
+    /// How many would have been written if files were written here.
+    pub held_back: usize,
+    /// What went wrong with files.
+    pub errors: Vec<StoreError>,
+}
+
+/// A golden that is not as it was reviewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The case.
+    pub case: String,
+    /// What differs.
+    pub places: Vec<Place>,
+    /// The clauses that are violated now and were not, with the step.
+    pub broken: Vec<(usize, ClauseId)>,
+    /// The clauses that were violated and are not any more, with the step.
+    pub fixed: Vec<(usize, ClauseId)>,
+    /// Clauses of the case that were looked at, with the step.
+    pub touched: Vec<(usize, ClauseId)>,
+}
+
+/// A difference, and the step that it is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The number of the step, 0 before the first.
+    pub step: usize,
+    /// The head of the step.
+    pub heading: String,
+    /// What differs.
+    pub hunk: Hunk,
+}
+
+impl Reviewer {
+    /// A reviewer of nothing yet.
+    pub fn new(settings: Settings) -> Reviewer {
+        let review = Review {
+            set: settings.set.clone(),
+            recorded: settings.mode == GoldenMode::Record,
+            ..Review::default()
+        };
+        Reviewer { settings, review }
+    }
+
+    /// Compares what was recorded of a case.
+    pub fn take(&mut self, recording: Recording) {
+        if let Err(error) = self.compare(recording) {
+            self.review.errors.push(error);
+        }
+    }
+
+    /// What came of it. `plan` are the names of all cases that there are, played or not.
+    pub fn finish(mut self, plan: &BTreeSet<&str>) -> Review {
+        let store = &self.settings.store;
+        match store.reviewed() {
+            Ok(mut names) => {
+                names.retain(|name| !plan.contains(name.as_str()));
+                self.review.orphans = names;
+            }
+            Err(error) => self.review.errors.push(error),
+        }
+        match store.pending() {
+            Ok(names) => self.review.pending = names,
+            Err(error) => self.review.errors.push(error),
+        }
+        self.review
+            .changed
+            .sort_by(|one, other| one.case.cmp(&other.case));
+        self.review.fresh.sort_unstable();
+        self.review.uncompared.sort_unstable();
+        self.review
+    }
+
+    fn compare(&mut self, recording: Recording) -> Result<(), StoreError> {
+        let text = match &recording.text {
+            Ok(text) => text.as_str(),
+            Err(why) => {
+                self.review.uncompared.push((recording.case, why.clone()));
+                return Ok(());
+            }
+        };
+        match self.settings.store.read(&recording.case)? {
+            None => self.review.fresh.push(recording.case.clone()),
+            Some(golden) => {
+                let reviewed = match golden.text.trim_end() == text.trim_end() {
+                    true => text.to_owned(),
+                    false => normal(&golden.text),
+                };
+                if reviewed == text {
+                    self.review.same += 1;
+                    return Ok(());
+                }
+                let change = change(&reviewed, text, &golden.violated, &recording);
+                self.review.changed.push(change);
+            }
+        }
+        self.record(text, &recording)
+    }
+
+    /// Writes what was recorded, unless it waits already.
+    fn record(&mut self, text: &str, recording: &Recording) -> Result<(), StoreError> {
+        let Settings { mode, store, .. } = &self.settings;
+        if *mode != GoldenMode::Record {
+            return Ok(());
+        }
+        if !self.settings.writes {
+            self.review.held_back += 1;
+            return Ok(());
+        }
+        // A file that cannot be read is no reason not to write a better one.
+        if let Ok(Some(waiting)) = store.read_pending(&recording.case)
+            && normal(&waiting.text) == text
+        {
+            return Ok(());
+        }
+        let about = About {
+            purpose: &recording.purpose,
+            clauses: &recording.clauses,
+            violated: &recording.violated,
+            edition: &self.settings.edition,
+            endpoint: &self.settings.endpoint,
+            server: recording.server.as_deref(),
+            day: &self.settings.day,
+        };
+        store.write_pending(&recording.case, text, &about)?;
+        self.review.written += 1;
+        Ok(())
+    }
+}
+
+impl Review {
+    /// Whether something that was reviewed is not so any more.
+    pub fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// The changes by what caused them.
+    pub fn causes(&self) -> Vec<causes::Cause<'_>> {
+        causes::of(&self.changed)
+    }
+
+    /// How many goldens were compared.
+    pub fn compared(&self) -> usize {
+        self.same + self.changed.len()
+    }
+}
+
+fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording: &Recording) -> Change {
+    let lines: Vec<&str> = reviewed.lines().collect();
+    let places = diff::hunks(reviewed, text, CONTEXT).into_iter().map(|hunk| {
+        let above = lines
+            .get(..hunk.at.saturating_add(1).min(lines.len()))
+            .unwrap_or_default();
+        let heading = above.iter().rev().find_map(|line| Some((line, step_of(line)?)));
+        let (heading, step) = heading.map_or(("", 0), |(heading, step)| (*heading, step));
+        Place {
+            step,
+            heading: heading.to_owned(),
+            hunk,
+        }
+    });
+    let without = |these: &[(usize, ClauseId)], those: &[(usize, ClauseId)]| -> Vec<(usize, ClauseId)> {
+        these.iter().filter(|one| !those.contains(one)).cloned().collect()
+    };
+    // A clause that nobody looked at this time is not mended.
+    let judged: BTreeSet<&(usize, ClauseId)> = recording.judged.iter().collect();
+    let mut fixed = without(violated, &recording.violated);
+    fixed.retain(|one| judged.contains(one));
+    let mut touched = recording.judged.clone();
+    touched.retain(|(_, clause)| recording.clauses.contains(clause));
+    Change {
+        case: recording.case.clone(),
+        places: places.collect(),
+        broken: without(&recording.violated, violated),
+        fixed,
+        touched,
+    }
+}
+
+/// The number of a step, if the line is the head of one.
+fn step_of(line: &str) -> Option<usize> {
+    line.strip_prefix("step ")?.split_once(':')?.0.parse().ok()
+}

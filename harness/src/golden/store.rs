@@ -1,0 +1,269 @@
+//! Goldens on disk, in the format of insta: the one file that speaks with it.
+//!
+//! A set of goldens is a folder, a case a `.snap` file in it, and what was recorded and not yet reviewed a `.snap.new`
+//! file beside that. `cargo insta review`, `accept`, `reject` and `pending-snapshots` work on these files. Nothing is
+//! ever deleted here, and a golden itself is never written: only a person who accepts does that.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use insta::internals::{Content, SnapshotContents};
+
+use crate::contract::ClauseId;
+
+const REVIEWED: &str = ".snap";
+const PENDING: &str = ".snap.new";
+
+/// The goldens of one endpoint.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// A reviewed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Golden {
+    /// The transcript.
+    pub text: String,
+    /// The clauses that were violated when it was recorded, each with the step that showed it.
+    pub violated: Vec<(usize, ClauseId)>,
+}
+
+/// What a reviewer is told beside the transcript.
+#[derive(Debug, Clone)]
+pub struct About<'a> {
+    /// What the case shows.
+    pub purpose: &'a str,
+    /// The clauses it is there for.
+    pub clauses: &'a [ClauseId],
+    /// The clauses that were violated, each with the step that showed it.
+    pub violated: &'a [(usize, ClauseId)],
+    /// The edition that was judged by.
+    pub edition: &'a str,
+    /// The endpoint.
+    pub endpoint: &'a str,
+    /// What the endpoint calls itself.
+    pub server: Option<&'a str>,
+    /// The day of the recording.
+    pub day: &'a str,
+}
+
+/// Why a golden could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The name of a set is the name of a folder.
+    #[error(
+        "{0:?} is no name for a set of goldens: letters, digits, `.`, `-` and `_` are, for instance moto-5.2.5"
+    )]
+    Name(String),
+    /// A file or folder.
+    #[error("could not {doing} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What came of it.
+        source: io::Error,
+    },
+    /// A file that is no snapshot.
+    #[error("could not read {}: it is no snapshot of insta's: {why}\n  hint: record it again with --golden record", path.display())]
+    NoSnapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Store {
+    /// The set of this name below a folder.
+    pub fn new(goldens: &Path, set: &str) -> Result<Store, StoreError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        if set.is_empty() || set.starts_with('.') || !set.bytes().all(is_plain) {
+            return Err(StoreError::Name(set.to_owned()));
+        }
+        Ok(Store {
+            folder: goldens.join(set),
+        })
+    }
+
+    /// Where the set is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the golden of a case is, or would be.
+    pub fn path(&self, case: &str) -> PathBuf {
+        self.file(case, REVIEWED)
+    }
+
+    /// The golden of a case, if there is one.
+    pub fn read(&self, case: &str) -> Result<Option<Golden>, StoreError> {
+        read(&self.path(case))
+    }
+
+    /// What was recorded of a case and is not reviewed, if there is any.
+    pub fn read_pending(&self, case: &str) -> Result<Option<Golden>, StoreError> {
+        read(&self.file(case, PENDING))
+    }
+
+    /// Writes what was recorded of a case, to be reviewed.
+    pub fn write_pending(&self, case: &str, text: &str, about: &About<'_>) -> Result<(), StoreError> {
+        let path = self.file(case, PENDING);
+        let failed = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::File { doing, path, source }
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed("make", folder))?;
+        }
+        fs::write(&path, format!("{}{text}", front(about))).map_err(failed("write", &path))
+    }
+
+    /// The names of all cases that have a golden, sorted.
+    pub fn reviewed(&self) -> Result<Vec<String>, StoreError> {
+        self.names(REVIEWED)
+    }
+
+    /// The names of all cases of which something waits to be reviewed, sorted.
+    pub fn pending(&self) -> Result<Vec<String>, StoreError> {
+        self.names(PENDING)
+    }
+
+    fn file(&self, case: &str, ending: &str) -> PathBuf {
+        let mut name = String::with_capacity(case.len() + ending.len());
+        for (at, part) in case.split('/').enumerate() {
+            if at > 0 {
+                name.push('/');
+            }
+            for (at, byte) in part.bytes().enumerate() {
+                match byte {
+                    b'.' if at == 0 => name.push_str("%2e"),
+                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => {
+                        name.push(char::from(byte));
+                    }
+                    byte => _ = write!(name, "%{byte:02x}"),
+                }
+            }
+        }
+        name.push_str(ending);
+        self.folder.join(name)
+    }
+
+    fn names(&self, ending: &str) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        let mut folders = vec![self.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            let failed = |source| StoreError::File {
+                doing: "list",
+                path: folder.clone(),
+                source,
+            };
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                let path = entry.path();
+                if entry.file_type().map_err(failed)?.is_dir() {
+                    folders.push(path);
+                } else if let Ok(below) = path.strip_prefix(&self.folder)
+                    && let Some(name) = below.to_string_lossy().strip_suffix(ending)
+                {
+                    names.push(name.replace('\\', "/"));
+                }
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Golden>, StoreError> {
+    let failed = |source| StoreError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let no_snapshot = |why: String| StoreError::NoSnapshot {
+        path: path.to_owned(),
+        why,
+    };
+    match fs::read(path) {
+        // insta would take any other text for one of an old format, and complain by itself.
+        Ok(bytes) if !bytes.starts_with(b"---\n") => {
+            return Err(no_snapshot("its first line is not `---`".to_owned()));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    let snapshot = insta::Snapshot::from_file(path).map_err(|error| no_snapshot(error.to_string()))?;
+    let SnapshotContents::Text(text) = snapshot.contents() else {
+        return Err(no_snapshot("it holds no text".to_owned()));
+    };
+    Ok(Some(Golden {
+        text: text.to_string(),
+        violated: snapshot
+            .metadata()
+            .private_info()
+            .map(violated)
+            .unwrap_or_default(),
+    }))
+}
+
+/// The violated clauses in the information of a snapshot: `RSP-17: "1, 3"`.
+fn violated(info: &Content) -> Vec<(usize, ClauseId)> {
+    let entries = |content: &Content| match content.resolve_inner() {
+        Content::Map(entries) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let mut violated = Vec::new();
+    for (key, value) in entries(info) {
+        if key.as_str() != Some("violated") {
+            continue;
+        }
+        for (clause, steps) in entries(&value) {
+            let (Some(clause), Some(steps)) = (clause.as_str(), steps.as_str()) else {
+                continue;
+            };
+            let steps = steps.split(',').filter_map(|step| step.trim().parse().ok());
+            violated.extend(steps.map(|step| (step, ClauseId::from(clause))));
+        }
+    }
+    violated.sort_unstable();
+    violated
+}
+
+/// What stands before the text of a snapshot. Every string is written as JSON, which is YAML too.
+fn front(about: &About<'_>) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut front = format!("---\ndescription: {}\ninfo:\n", quoted(about.purpose));
+    let mut line = |name: &str, value: &str| _ = writeln!(front, "  {name}: {}", quoted(value));
+    let clauses: Vec<&str> = about.clauses.iter().map(ClauseId::as_str).collect();
+    line("clauses", &clauses.join(" "));
+    line("edition", about.edition);
+    line("endpoint", about.endpoint);
+    if let Some(server) = about.server {
+        line("server", server);
+    }
+    line("recorded", about.day);
+    let mut by_clause: BTreeMap<&ClauseId, Vec<String>> = BTreeMap::new();
+    for (step, clause) in about.violated {
+        by_clause.entry(clause).or_default().push(step.to_string());
+    }
+    if !by_clause.is_empty() {
+        front.push_str("  violated:\n");
+    }
+    for (clause, steps) in by_clause {
+        _ = writeln!(front, "    {}: {}", clause.as_str(), quoted(&steps.join(", ")));
+    }
+    front.push_str("---\n");
+    front
+}

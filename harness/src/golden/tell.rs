@@ -1,0 +1,250 @@
+//! A review for a person at a terminal.
+//!
+//! ```text
+//! CHANGED: 12 of 98 goldens are not as reviewed (set moto-5.2.5), for 2 causes.
+//!
+//! 1. BROKEN: RSP-17, STT-05, in 10 goldens, 14 places
+//!      stop/stopped, step 2: call
+//!         <instanceId><instance:1></instanceId>
+//!      -  <previousState><code>80</code><name>stopped</name></previousState>
+//!      +  <previousState><code>16</code><name>running</name></previousState>
+//!      in batch/at-once, batch/three-of-mixed-states (+8 more)
+//! ```
+
+use std::io::{self, Write};
+
+use super::causes::{Cause, Turn};
+use super::diff::Changed;
+use super::review::Review;
+
+/// How a review looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Whether colours are used.
+    pub color: bool,
+    /// Whether everything is shown.
+    pub verbose: bool,
+}
+
+/// So many causes are shown in full; the others are counted.
+const CAUSES_SHOWN: usize = 12;
+/// So many lines of one cause are shown; more are folded.
+const LINES_SHOWN: usize = 10;
+/// So many names of a list are shown.
+const NAMES_SHOWN: usize = 5;
+/// A line is cut here.
+const WIDTH_SHOWN: usize = 240;
+
+/// Writes the review.
+pub fn write(review: &Review, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let page = Page { review, look };
+    page.changes(out)?;
+    page.rest(out)
+}
+
+struct Page<'r> {
+    review: &'r Review,
+    look: Look,
+}
+
+impl Page<'_> {
+    fn changes(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Review { set, changed, .. } = self.review;
+        let compared = self.review.compared();
+        if changed.is_empty() {
+            if compared > 0 {
+                writeln!(out, "{} as reviewed (set {set}).", plural(compared, "golden"))?;
+            }
+            return Ok(());
+        }
+        let causes = self.review.causes();
+        writeln!(
+            out,
+            "{}: {} of {} {} not as reviewed (set {set}), for {}.",
+            self.paint("1;31", "CHANGED"),
+            changed.len(),
+            plural(compared, "golden"),
+            if changed.len() == 1 { "is" } else { "are" },
+            plural(causes.len(), "cause"),
+        )?;
+        let shown = if self.look.verbose {
+            usize::MAX
+        } else {
+            CAUSES_SHOWN
+        };
+        for (at, cause) in causes.iter().take(shown).enumerate() {
+            writeln!(out)?;
+            self.cause(at + 1, cause, out)?;
+        }
+        if causes.len() > shown {
+            writeln!(
+                out,
+                "\n… and {} more; --verbose shows them",
+                plural(causes.len() - shown, "cause")
+            )?;
+        }
+        writeln!(out)
+    }
+
+    fn cause(&self, number: usize, cause: &Cause<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let clauses: Vec<&str> = cause.clauses.iter().map(|clause| clause.as_str()).collect();
+        let clauses = match cause.turn {
+            Turn::Neither => self.some_of(&clauses),
+            Turn::Broken | Turn::Mixed | Turn::Fixed => clauses.join(", "),
+        };
+        let turn = match (cause.turn, clauses.as_str()) {
+            (Turn::Broken, clauses) => format!("{}: {clauses}", self.paint("1;31", "BROKEN")),
+            (Turn::Fixed, clauses) => format!("{}: {clauses}", self.paint("32", "FIXED")),
+            (Turn::Mixed, clauses) => format!("{}: {clauses}", self.paint("33", "FIXED AND BROKEN")),
+            (Turn::Neither, "") => self.paint("33", "DIFFERENT"),
+            (Turn::Neither, clauses) => format!(
+                "{}, where these are looked at: {clauses}",
+                self.paint("33", "DIFFERENT")
+            ),
+        };
+        let goldens = plural(cause.cases.len(), "golden");
+        let places = if cause.places > cause.cases.len() {
+            format!(", {}", plural(cause.places, "place"))
+        } else {
+            String::new()
+        };
+        writeln!(out, "{number}. {turn}, in {goldens}{places}")?;
+        let heading = match cause.place.heading.as_str() {
+            "" => "before the first step",
+            heading => heading,
+        };
+        writeln!(out, "     {}, {heading}", cause.case)?;
+        // A part of a stretch stands by itself; what is before the stretch may not be what is before the part.
+        if cause.lines.len() == cause.place.hunk.lines.len() {
+            for line in &cause.place.hunk.before {
+                writeln!(out, "     {}", self.paint("2", &format!("   {}", cut(line))))?;
+            }
+        }
+        let shown = if self.look.verbose {
+            usize::MAX
+        } else {
+            LINES_SHOWN
+        };
+        for line in cause.lines.iter().take(shown) {
+            writeln!(out, "     {}", self.line(line))?;
+        }
+        if cause.lines.len() > shown {
+            writeln!(out, "     … {} more lines", cause.lines.len() - shown)?;
+        }
+        if cause.cases.len() > 1 {
+            writeln!(out, "     in {}", self.some_of(&cause.cases))?;
+        }
+        Ok(())
+    }
+
+    /// A line that is gone or came, its words that make the difference marked.
+    fn line(&self, line: &Changed) -> String {
+        let (mark, ink, strong) = if line.came {
+            ("+", "32", "1;32")
+        } else {
+            ("-", "31", "1;31")
+        };
+        if !self.look.color {
+            return format!("{mark}  {}", cut(&line.text()));
+        }
+        let pieces: String = line
+            .pieces
+            .iter()
+            .map(|(marked, text)| self.paint(if *marked { strong } else { ink }, text))
+            .collect();
+        format!("{}{pieces}", self.paint(ink, &format!("{mark}  ")))
+    }
+
+    fn rest(&self, out: &mut dyn Write) -> io::Result<()> {
+        let review = self.review;
+        if !review.fresh.is_empty() {
+            let names = self.some_of(&review.fresh);
+            let cases = plural(review.fresh.len(), "case");
+            let verb = if review.fresh.len() == 1 { "has" } else { "have" };
+            writeln!(out, "{cases} {verb} no golden in the set {}: {names}", review.set)?;
+        }
+        if !review.uncompared.is_empty() {
+            let names: Vec<&str> = review.uncompared.iter().map(|(case, _)| case.as_str()).collect();
+            let cases = plural(names.len(), "case");
+            writeln!(
+                out,
+                "{cases} could not be compared, for they were not finished: {}",
+                self.some_of(&names)
+            )?;
+        }
+        if !review.orphans.is_empty() {
+            let goldens = plural(review.orphans.len(), "golden");
+            let verb = if review.orphans.len() == 1 {
+                "belongs"
+            } else {
+                "belong"
+            };
+            let names = self.some_of(&review.orphans);
+            writeln!(
+                out,
+                "{goldens} of the set {} {verb} to no case: {names}",
+                review.set
+            )?;
+        }
+        if review.held_back > 0 {
+            let recordings = plural(review.held_back, "recording");
+            writeln!(
+                out,
+                "{recordings} not written: in continuous integration (CI is set) nothing is."
+            )?;
+        }
+        if !review.pending.is_empty() {
+            let recordings = plural(review.pending.len(), "recording");
+            let verb = if review.pending.len() == 1 {
+                "waits"
+            } else {
+                "wait"
+            };
+            writeln!(
+                out,
+                "{recordings} {verb} to be reviewed ({} new): cargo insta review, accept or reject",
+                review.written
+            )?;
+        } else if review.has_changes() && review.held_back == 0 {
+            writeln!(
+                out,
+                "To review them, run it again with --golden record, then: cargo insta review"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn some_of(&self, names: &[impl AsRef<str>]) -> String {
+        let shown = if self.look.verbose {
+            usize::MAX
+        } else {
+            NAMES_SHOWN
+        };
+        let first: Vec<&str> = names.iter().take(shown).map(AsRef::as_ref).collect();
+        match names.len() - first.len() {
+            0 => first.join(", "),
+            more => format!("{} (+{more} more)", first.join(", ")),
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        match self.look.color && !text.is_empty() {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(WIDTH_SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
