@@ -9,6 +9,7 @@ mod clients;
 mod drift;
 mod endpoints;
 mod fuzz;
+mod golden;
 mod mutants;
 mod shell;
 mod tidy;
@@ -47,6 +48,8 @@ enum Task {
     SpecDrift(drift::Args),
     /// Lists, builds, runs and replays the fuzz targets.
     Fuzz(fuzz::Args),
+    /// Reviews, accepts or rejects what was recorded: `cargo insta`, installed pinned.
+    Golden(golden::Args),
     /// Changes what reads and judges answers, and tells which changes no test notices.
     Mutants(mutants::Args),
 }
@@ -72,6 +75,7 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<Outcome> {
         Task::Clients(args) => clients::run(&args, workspace),
         Task::SpecDrift(args) => drift::run(&args, workspace),
         Task::Fuzz(args) => fuzz::run(&args, workspace),
+        Task::Golden(args) => golden::run(&args, workspace),
         Task::Mutants(args) => mutants::run(&args, workspace),
     }
 }

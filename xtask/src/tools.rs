@@ -15,6 +15,8 @@ use crate::workspace::Workspace;
 
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const CARGO_MUTANTS_VERSION: &str = "27.1.0";
+/// As insta itself: the two read and write the same files.
+const CARGO_INSTA_VERSION: &str = "1.49.0";
 
 /// Whether a missing tool may be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,15 @@ pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     }
     println!("building cargo-mutants {CARGO_MUTANTS_VERSION}");
     from_source(workspace, "cargo-mutants", CARGO_MUTANTS_VERSION)
+}
+
+/// `cargo-insta`, which has no ready binary: built from source once.
+pub(crate) fn cargo_insta(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(found) = on_path_or_installed(workspace, "cargo-insta") {
+        return Ok(found);
+    }
+    println!("building cargo-insta {CARGO_INSTA_VERSION}");
+    from_source(workspace, "cargo-insta", CARGO_INSTA_VERSION)
 }
 
 /// A Python environment of its own under `target/venvs/NAME`; made once for each set of arguments and pins.

@@ -1,0 +1,29 @@
+//! The review of goldens and snapshots: `cargo insta` at the version of the library, with the arguments passed on.
+
+use anyhow::{Context, Result};
+
+use crate::shell::{self, Outcome};
+use crate::tools;
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What cargo insta is told: review, accept, reject, pending-snapshots …
+    #[arg(
+        value_name = "ARGUMENT",
+        default_value = "review",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    arguments: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    let mut insta = workspace.command(tools::cargo_insta(workspace)?);
+    // A reviewer answers by keys, so the terminal is passed on.
+    let status = insta
+        .args(&args.arguments)
+        .status()
+        .with_context(|| format!("could not start `{}`", shell::line(&insta)))?;
+    Ok(Outcome::bad_if(!status.success()))
+}
