@@ -67,7 +67,7 @@ macro_rules! replayed {
 mod every_input_of {
     use super::*;
 
-    replayed!(reply xml form request signature contract journal script judge damage);
+    replayed!(reply xml form request signature contract journal report script judge damage);
 }
 
 #[test]
