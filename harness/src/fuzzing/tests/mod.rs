@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod made;
 mod seeds;
 
 /// A folder of the fuzz crate.
