@@ -1,4 +1,4 @@
-//! A line of a journal reads back as it was, and a recording is judged and told as often as one likes.
+//! A line of a journal reads back as it was, and a recording is judged the same as often as one likes.
 
 #![no_main]
 

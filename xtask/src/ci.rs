@@ -95,6 +95,12 @@ const STEPS: &[Step] = &[
         run: |workspace, _| all(&mut [workspace.cargo(&["test", "--workspace", "--locked"])]),
     },
     Step {
+        name: "fuzz replay",
+        hint: "an input that once failed fails again; replay it with `cargo xtask fuzz replay TARGET FILE`",
+        when: When::Always,
+        run: |workspace, _| fuzz::replay_all(workspace),
+    },
+    Step {
         name: "fuzz build",
         hint: "run `cargo build` in fuzz/",
         when: When::Quick,
@@ -112,9 +118,15 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz smoke",
-        hint: "replay the input with `cargo xtask fuzz replay`, make it a named case, add it to the corpus",
+        hint: "make the crash a regression test with `cargo xtask fuzz promote`, and mend what it shows",
         when: When::Full,
         run: |workspace, _| fuzz::smoke(workspace, fuzz::SMOKE_SECONDS),
+    },
+    Step {
+        name: "fuzz oss",
+        hint: "run `cargo xtask fuzz oss`: what .clusterfuzzlite/build.sh leaves must run on its own",
+        when: When::Full,
+        run: |workspace, _| fuzz::build_as_elsewhere(workspace),
     },
     Step {
         name: "reference",

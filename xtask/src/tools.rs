@@ -55,6 +55,30 @@ pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     })
 }
 
+/// The folder of `llvm-cov` and `llvm-profdata` of the release of LLVM that the compiler is made with.
+pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
+    let mut ask = workspace.command("rustc");
+    let libraries = shell::capture(ask.args(["--print", "target-libdir"]))?;
+    let own = Path::new(libraries.trim()).with_file_name("bin");
+    if own.join("llvm-cov").is_file() {
+        return Ok(own);
+    }
+    // Where rustup's component is not to be had, a package has the same tools.
+    let pins = workspace.path("xtask/pins/llvm-tools.txt");
+    let pins_arg = pins.to_string_lossy().into_owned();
+    let args = [
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--requirement",
+        &pins_arg,
+    ];
+    let folder = venv(workspace, "llvm-tools", &args, Some(&pins))?;
+    let mut find = workspace.command(folder.join("bin/python"));
+    find.args(["-c", "import llvm; print(list(llvm.__path__)[0])"]);
+    let package = shell::capture(&mut find)?;
+    Ok(Path::new(package.trim()).join("bin"))
+}
+
 /// `cargo-mutants`, which has no ready binary: built from source once.
 pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = on_path_or_installed(workspace, "cargo-mutants") {

@@ -132,6 +132,7 @@ fn is_ours_to_refuse(why: &str) -> bool {
         "namespace name is longer",
         "reserved name of the declaration",
         "declaration says standalone",
+        "unknown namespace prefix \"\"",
     ];
     reasons.iter().any(|reason| why.contains(reason))
 }

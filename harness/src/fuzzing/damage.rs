@@ -203,6 +203,10 @@ fn without_free_text(part: &Part) -> Part {
         part.text.truncate(usize::from(!part.text.trim().is_empty()));
         part.text = part.text.chars().map(|_| 'x').collect();
     }
+    // Text beside elements is passed over by any reader.
+    if !part.parts.is_empty() {
+        part.text.clear();
+    }
     part.parts = part.parts.iter().map(without_free_text).collect();
     part
 }

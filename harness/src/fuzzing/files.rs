@@ -3,9 +3,9 @@
 use super::judging::today;
 use crate::check::{Again, Fingerprint, Judge};
 use crate::contract::{self, Confidence, Contract, Edition, LoadErrors, Scenario};
-use crate::journal::Event;
+use crate::journal::{Event, Finding};
 use crate::protocol::wellformed;
-use crate::report::export::scenario;
+use crate::report::export::{ExportKind, Material, export, scenario};
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// What an input is called.
@@ -76,18 +76,13 @@ fn judgeable(contract: Contract) {
 /// The most lines of a journal that are read.
 const MOST_LINES: usize = 128;
 
-/// Reads the bytes as a journal, judges it again and writes every report of it.
+/// Reads the bytes as a journal and judges it again.
 pub fn journal(data: &[u8]) {
     let mut again = Again::new(today().clone());
     let mut events = Vec::new();
-    for line in data.split(|byte| *byte == b'\n').take(MOST_LINES) {
-        let Ok(line) = std::str::from_utf8(line) else {
-            continue;
-        };
-        let Ok(event) = Event::from_line(line) else {
-            continue;
-        };
-        match Event::from_line(&event.to_line()) {
+    for event in read(data) {
+        let line = event.to_line();
+        match Event::from_line(&line) {
             Ok(read) => assert_eq!(read, event, "{line}"),
             Err(error) => assert!(line.is_empty(), "{error}: {line}"),
         }
@@ -98,23 +93,54 @@ pub fn journal(data: &[u8]) {
     for event in &events {
         assert_eq!(thrice.take(event.clone()).as_ref(), Some(event));
     }
-    let mut has_findings = false;
-    for event in &events {
-        if let Event::Judged(judged) = event {
-            for finding in &judged.findings {
-                has_findings = true;
-                let print = Fingerprint::of(finding);
-                assert!(print.covers(&print) && print.is_akin(&print), "{finding:?}");
-            }
-        }
-    }
-    // Reports cost a hundred times what reading does, and those without findings are alike.
-    if has_findings || matches!(events.last(), Some(Event::RunEnded(_))) {
-        reported(&events);
+    for finding in findings(&events) {
+        let print = Fingerprint::of(finding);
+        assert!(print.covers(&print) && print.is_akin(&print), "{finding:?}");
     }
 }
 
-/// Writes every report, and holds each to its form: nothing that an endpoint says may break it.
+/// The events of a journal; lines that are none are passed over.
+fn read(data: &[u8]) -> impl Iterator<Item = Event> {
+    let lines = data.split(|byte| *byte == b'\n').take(MOST_LINES);
+    lines.filter_map(|line| Event::from_line(std::str::from_utf8(line).ok()?).ok())
+}
+
+fn findings(events: &[Event]) -> impl Iterator<Item = &Finding> {
+    let judged = events.iter().filter_map(|event| match event {
+        Event::Judged(judged) => Some(&judged.findings),
+        Event::RunStarted(_)
+        | Event::CaseStarted(_)
+        | Event::FixtureReady(_)
+        | Event::StepStarted(_)
+        | Event::Exchanged(_)
+        | Event::Wired(_)
+        | Event::CaseEnded(_)
+        | Event::Noted(_)
+        | Event::Explored(_)
+        | Event::Recurred(_)
+        | Event::Flaky(_)
+        | Event::RunEnded(_) => None,
+    });
+    judged.flatten()
+}
+
+/// Reads the bytes as a journal and writes every report of it: nothing that stands in a journal may break the form of one.
+pub fn report(data: &[u8]) {
+    let events: Vec<Event> = read(data).collect();
+    if events.is_empty() {
+        // There is one report of nothing, and it takes its time.
+        return;
+    }
+    reported(&events);
+    written_for_others(&events);
+}
+
+/// Whether a terminal would obey a character, or a reader take it for the end of a comment.
+fn is_obeyed(character: char) -> bool {
+    character.is_control() && character != '\n'
+}
+
+/// Writes every report, and holds each to its form.
 fn reported(events: &[Event]) {
     let contract = today().contract();
     let mut tally = Tally::new(contract);
@@ -132,10 +158,36 @@ fn reported(events: &[Event]) {
         width: 100,
         verbose: true,
     }));
-    let obeyed = |character: char| character.is_control() && character != '\n';
-    assert!(!terminal.contains(obeyed), "{terminal:?}");
+    assert!(!terminal.contains(is_obeyed), "{terminal:?}");
     let junit = written(ReportKind::Junit);
     assert_eq!(wellformed::judge(&junit), Ok(()), "{junit}");
     let json: Result<serde_json::Value, _> = serde_json::from_str(&written(ReportKind::Json));
     assert!(json.is_ok(), "{json:?}");
+}
+
+/// Writes the first finding down in the forms that quote what an endpoint said.
+fn written_for_others(events: &[Event]) {
+    let run = events.iter().find_map(|event| match event {
+        Event::RunStarted(run) => Some(run),
+        _ => None,
+    });
+    let case = events.iter().find_map(|event| match event {
+        Event::CaseStarted(started) => started.scenario.as_deref(),
+        _ => None,
+    });
+    let (Some(run), Some(case), Some(finding)) = (run, case, findings(events).next()) else {
+        return;
+    };
+    let material = Material::new(
+        "run.ndjson".to_owned(),
+        run.clone(),
+        case.clone(),
+        finding.clone(),
+        events,
+    );
+    for kind in [ExportKind::Markdown, ExportKind::Boto3] {
+        if let Ok(text) = export(kind, &material, today().contract()) {
+            assert!(!text.contains(is_obeyed), "{text:?}");
+        }
+    }
 }

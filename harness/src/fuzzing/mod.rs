@@ -70,7 +70,13 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "journal",
         body: files::journal,
-        holds: "a line of a journal reads back as it was, and a recording is judged and told as often as one likes",
+        holds: "a line of a journal reads back as it was, and a recording is judged the same as often as one likes",
+        dictionary: true,
+    },
+    Target {
+        name: "report",
+        body: files::report,
+        holds: "whatever a journal says, every report of it keeps its form and holds nothing that a terminal obeys",
         dictionary: true,
     },
     Target {

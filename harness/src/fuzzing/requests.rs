@@ -365,10 +365,25 @@ fn means_the_same(one: &Request, other: &Request) -> bool {
         ];
         let headers = fields.map(|name| request.headers.get(name).map(str::to_owned));
         let query = sorted(read(request.query()));
+        let (path, is_folder) = tidied(request.path());
+        let path: Vec<String> = path.into_iter().map(str::to_owned).collect();
         (
-            (request.method.clone(), request.path().to_owned()),
+            (request.method.clone(), path, is_folder),
             (query, headers, request.body.clone()),
         )
     };
     said(one) == said(other)
+}
+
+/// A path without the parts that lead nowhere: it is signed so.
+fn tidied(path: &str) -> (Vec<&str>, bool) {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    (parts, path.ends_with('/'))
 }

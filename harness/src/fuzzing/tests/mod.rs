@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod made;
 mod seeds;
 
 /// A folder of the fuzz crate.
@@ -67,7 +68,7 @@ macro_rules! replayed {
 mod every_input_of {
     use super::*;
 
-    replayed!(reply xml form request signature contract journal script judge damage golden);
+    replayed!(reply xml form request signature contract journal report script judge damage golden);
 }
 
 #[test]

@@ -1,0 +1,359 @@
+//! The fuzz targets: listed, built, run for long or for a moment, replayed, and what they find kept.
+//!
+//! Runs on stable without a sanitizer: what is fuzzed is safe Rust, and that is five times faster. Findings of the
+//! fuzzer land in `fuzz/artifacts`, new inputs in `target/fuzz-corpus`; the committed inputs are only read, but by
+//! `seed`, `keep` and `promote`. The library has the table of targets; its example `fuzz` tells it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, Outcome};
+use crate::workspace::Workspace;
+
+mod coverage;
+mod engine;
+mod oss;
+mod promote;
+
+use engine::{Engine, Sanitizer};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// The targets, and what holds in each whatever the input.
+    List,
+    /// Builds every target.
+    Build {
+        /// What is watched besides.
+        #[arg(long, value_enum, default_value_t)]
+        sanitizer: Sanitizer,
+    },
+    /// Runs one target until it finds something or the time is over.
+    Run {
+        /// The target.
+        target: String,
+        /// For how long: seconds, or a number with s, m or h; without it until interrupted.
+        #[arg(long, value_parser = seconds)]
+        time: Option<u64>,
+        /// What is watched besides.
+        #[arg(long, value_enum, default_value_t)]
+        sanitizer: Sanitizer,
+        /// More arguments for libFuzzer.
+        #[arg(last = true)]
+        libfuzzer: Vec<String>,
+    },
+    /// Runs every target for a moment.
+    Smoke {
+        /// How long each: seconds, or a number with s, m or h.
+        #[arg(long, value_parser = seconds, default_value_t = SMOKE_SECONDS)]
+        time: u64,
+        /// What is watched besides.
+        #[arg(long, value_enum, default_value_t)]
+        sanitizer: Sanitizer,
+    },
+    /// Runs inputs through a target without a fuzzer; without any, all that are committed, of all targets.
+    Replay {
+        /// The target.
+        target: Option<String>,
+        /// Files, for instance from `fuzz/artifacts`.
+        inputs: Vec<PathBuf>,
+    },
+    /// Writes the seeds and the dictionary anew, from recorded answers, specs, journals and faults.
+    Seed,
+    /// Throws away what the fuzzer found of a target and reaches nothing that the rest does not.
+    Cmin {
+        /// The target.
+        target: String,
+    },
+    /// Commits of what the fuzzer found of a target the inputs that reach code which no committed input does.
+    Keep {
+        /// The target.
+        target: String,
+    },
+    /// Makes an input that fails as short as it will be.
+    Tmin {
+        /// The target.
+        target: String,
+        /// The input.
+        input: PathBuf,
+        /// For how long at the most: seconds, or a number with s, m or h.
+        #[arg(long, value_parser = seconds, default_value_t = 60)]
+        time: u64,
+    },
+    /// Makes a crash a regression test: shortened, named, and replayed from then on.
+    Promote(promote::Args),
+    /// How much of each module the committed inputs reach, by lines.
+    Coverage(coverage::Args),
+    /// Builds as ClusterFuzzLite and OSS-Fuzz do, and looks at what came of it.
+    Oss,
+}
+
+/// How long a target runs in CI.
+pub(crate) const SMOKE_SECONDS: u64 = 8;
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    match &args.action {
+        Action::List => {
+            for target in targets(workspace)? {
+                println!("{:10} {}", target.name, target.holds);
+            }
+            Ok(Outcome::Good)
+        }
+        Action::Build { sanitizer } => Engine::build(workspace, *sanitizer).map(|_| Outcome::Good),
+        Action::Run {
+            target,
+            time,
+            sanitizer,
+            libfuzzer,
+        } => {
+            let target = find(workspace, target)?;
+            let engine = Engine::build(workspace, *sanitizer)?;
+            let mut options: Vec<String> = time
+                .iter()
+                .map(|time| format!("-max_total_time={time}"))
+                .collect();
+            options.extend(libfuzzer.iter().cloned());
+            let run = engine.fuzz(&target, &options, engine::Output::Shown)?;
+            println!("{}", run.line());
+            Ok(run.outcome())
+        }
+        Action::Smoke { time, sanitizer } => smoke_with(workspace, *time, *sanitizer),
+        Action::Replay { target, inputs } => match target {
+            None => replay_all(workspace),
+            Some(target) => {
+                let target = find(workspace, target)?;
+                let inputs = if inputs.is_empty() {
+                    committed(workspace, &target)?
+                } else {
+                    inputs.clone()
+                };
+                replay(workspace, &target, &inputs)
+            }
+        },
+        Action::Seed => seed(workspace),
+        Action::Cmin { target } => {
+            let target = find(workspace, target)?;
+            Engine::build(workspace, Sanitizer::None)?.distil(&target)?;
+            Ok(Outcome::Good)
+        }
+        Action::Keep { target } => {
+            let target = find(workspace, target)?;
+            Engine::build(workspace, Sanitizer::None)?.keep(&target)?;
+            Ok(Outcome::Good)
+        }
+        Action::Tmin { target, input, time } => {
+            let target = find(workspace, target)?;
+            let engine = Engine::build(workspace, Sanitizer::None)?;
+            let shortest = workspace.target("fuzz-tmin").join(&target.name);
+            let before = size(input)?;
+            engine.shorten(&target, input, &shortest, *time)?;
+            println!(
+                "{} bytes of {before} are left: {}",
+                size(&shortest)?,
+                shortest.display()
+            );
+            Ok(Outcome::Good)
+        }
+        Action::Promote(args) => promote::run(args, workspace),
+        Action::Coverage(args) => coverage::run(args, workspace),
+        Action::Oss => oss::run(workspace),
+    }
+}
+
+/// Builds every target as ClusterFuzzLite and OSS-Fuzz do.
+pub(crate) fn build_as_elsewhere(workspace: &Workspace) -> Result<Outcome> {
+    oss::run(workspace)
+}
+
+/// Runs every target for so long.
+pub(crate) fn smoke(workspace: &Workspace, seconds: u64) -> Result<Outcome> {
+    smoke_with(workspace, seconds, Sanitizer::None)
+}
+
+fn smoke_with(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<Outcome> {
+    let targets = targets(workspace)?;
+    let engine = Engine::build(workspace, sanitizer)?;
+    // A fixed seed: what fails here fails at the desk.
+    let options = [format!("-max_total_time={seconds}"), "-seed=1337".to_owned()];
+    let mut outcome = Outcome::Good;
+    for target in &targets {
+        let run = engine.fuzz(target, &options, engine::Output::Kept)?;
+        println!("{}", run.line());
+        if run.outcome() == Outcome::Bad {
+            println!("{}", run.complaint());
+            outcome = Outcome::Bad;
+        }
+    }
+    Ok(outcome)
+}
+
+/// A target, as the library tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    name: String,
+    /// Whether its input is text in which the words of EC2 are worth trying.
+    dictionary: bool,
+    holds: String,
+}
+
+/// Every target.
+fn targets(workspace: &Workspace) -> Result<Vec<Target>> {
+    let mut list = example(workspace);
+    list.arg("list");
+    let text = shell::capture(&mut list).context("could not ask the library for its targets")?;
+    text.lines().map(read_target).collect()
+}
+
+fn read_target(line: &str) -> Result<Target> {
+    match line.split('\t').collect::<Vec<_>>().as_slice() {
+        [name, input, holds] => Ok(Target {
+            name: (*name).to_owned(),
+            dictionary: *input == "words",
+            holds: (*holds).to_owned(),
+        }),
+        _ => bail!("the example `fuzz` told a target that cannot be read: {line:?}"),
+    }
+}
+
+fn find(workspace: &Workspace, name: &str) -> Result<Target> {
+    let found = targets(workspace)?.into_iter().find(|target| target.name == name);
+    found.with_context(|| format!("there is no target {name:?}; see `cargo xtask fuzz list`"))
+}
+
+fn example(workspace: &Workspace) -> std::process::Command {
+    workspace.cargo(&[
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "stopcheck",
+        "--example",
+        "fuzz",
+        "--",
+    ])
+}
+
+/// Every committed input of every target.
+pub(crate) fn replay_all(workspace: &Workspace) -> Result<Outcome> {
+    let mut outcome = Outcome::Good;
+    for target in targets(workspace)? {
+        if replay(workspace, &target, &committed(workspace, &target)?)? == Outcome::Bad {
+            outcome = Outcome::Bad;
+        }
+    }
+    Ok(outcome)
+}
+
+fn replay(workspace: &Workspace, target: &Target, inputs: &[PathBuf]) -> Result<Outcome> {
+    let mut command = example(workspace);
+    command.args(["replay", &target.name]).args(inputs);
+    Ok(Outcome::bad_if(!shell::status(&mut command)?.success()))
+}
+
+/// The inputs of a target that are part of the work tree: seeds, and past crashes.
+fn committed(workspace: &Workspace, target: &Target) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for folder in folders(workspace, target) {
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))?;
+        for entry in entries {
+            all.push(
+                entry
+                    .with_context(|| format!("could not list {}", folder.display()))?
+                    .path(),
+            );
+        }
+    }
+    all.sort();
+    if all.is_empty() {
+        bail!("{} has no inputs; run `cargo xtask fuzz seed`", target.name);
+    }
+    Ok(all)
+}
+
+/// The folders of committed inputs of a target, of those that are there.
+fn folders(workspace: &Workspace, target: &Target) -> Vec<PathBuf> {
+    ["fuzz/corpus", "fuzz/regressions"]
+        .into_iter()
+        .map(|folder| workspace.path(folder).join(&target.name))
+        .filter(|folder| folder.is_dir())
+        .collect()
+}
+
+/// The tests that hold seeds and dictionary to what they are made of write them if they are told to.
+fn seed(workspace: &Workspace) -> Result<Outcome> {
+    let mut write = workspace.cargo(&[
+        "test",
+        "--quiet",
+        "--locked",
+        "--package",
+        "stopcheck",
+        "--lib",
+        "fuzzing::tests::made",
+    ]);
+    write.env("STOPCHECK_WRITE_SEEDS", "1");
+    shell::run(&mut write)?;
+    let mut status = workspace.command("git");
+    status.args(["status", "--short", "--", "fuzz"]);
+    let changed = shell::capture(&mut status)?;
+    if changed.is_empty() {
+        println!("every seed is as it was");
+    } else {
+        print!("{changed}");
+    }
+    Ok(Outcome::Good)
+}
+
+fn size(path: &Path) -> Result<u64> {
+    let data = fs::metadata(path).with_context(|| format!("could not read {}", path.display()))?;
+    Ok(data.len())
+}
+
+/// A length of time on the command line.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(digits) => (digits, text.chars().next_back()),
+        None => (text, None),
+    };
+    let factor = match unit {
+        Some('h') => 3600,
+        Some('m') => 60,
+        Some(_) | None => 1,
+    };
+    let count: u64 = digits
+        .parse()
+        .map_err(|_| format!("{text:?} is no time; write 90, 90s, 5m or 1h"))?;
+    count
+        .checked_mul(factor)
+        .ok_or_else(|| format!("{text:?} is longer than anybody can wait"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_number_with_or_without_a_unit() {
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(
+            (seconds("5m"), seconds("1h"), seconds("7s")),
+            (Ok(300), Ok(3600), Ok(7))
+        );
+        assert!(seconds("m").is_err() && seconds("1d").is_err() && seconds("99999999999999999999h").is_err());
+        assert!(seconds("9999999999999999999h").is_err());
+    }
+
+    #[test]
+    fn a_target_is_a_line_of_three_parts() {
+        let target = read_target("xml\twords\tboth read the same").expect("it has three parts");
+        assert!(target.dictionary && target.name == "xml" && target.holds == "both read the same");
+        assert!(read_target("xml words").is_err());
+    }
+}
