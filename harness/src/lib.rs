@@ -7,6 +7,7 @@
 pub mod call;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod contract;
 pub mod embedded;
 pub mod endpoint;

@@ -112,29 +112,32 @@ fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
                 at_ms: 0,
             })
             .collect();
-        let started = StepStarted {
-            case: "case".to_owned(),
-            step: number + 1,
-            intent,
-            witness: Vec::new(),
-            control: false,
-            label: None,
-            same_as: None,
-        };
-        let judged = case.judge(&started, &heard);
-        let clause = judge
-            .contract
-            .clauses
-            .iter()
-            .find(|one| one.checks.contains(&Check::ReasonUnchanged));
-        let clause = &clause.expect("a clause is judged by it").id;
-        if judged.findings.iter().any(|finding| finding.clause == *clause) {
-            told = Some(false);
-        } else if judged.held.contains(clause) {
-            told = Some(true);
-        }
+        let judged = case.judge(&started(number + 1, intent), &heard);
+        told = told_of(&judge, Check::ReasonUnchanged, &judged).or(told);
     }
     told
+}
+
+fn started(step: usize, intent: Intent) -> StepStarted {
+    StepStarted {
+        case: "case".to_owned(),
+        step,
+        intent,
+        witness: Vec::new(),
+        control: false,
+        label: None,
+        same_as: None,
+    }
+}
+
+/// Whether a check held in a step; none if it was not looked at.
+fn told_of(judge: &Judge, check: Check, judged: &Judged) -> Option<bool> {
+    let clause = judge.contract.clauses_of(check).next();
+    let clause = &clause.expect("a clause is judged by it").id;
+    if judged.findings.iter().any(|finding| finding.clause == *clause) {
+        return Some(false);
+    }
+    judged.held.contains(clause).then_some(true)
 }
 
 fn ok(body: &str) -> Reply {
@@ -164,4 +167,40 @@ fn a_reason_that_is_written_anew_is_told_once_its_second_is_surely_another() {
     // Another text is another text at any time.
     assert_eq!(on_a_reason_that_became(first, "", 0), Some(false));
     assert_eq!(on_a_reason_that_became("", "", 0), Some(true));
+}
+
+/// The verdict about the clauses of a check on two stops at once, of which the second answered with this status.
+fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
+    let mut case = case(State::Running);
+    let judge = Arc::clone(&case.judge);
+    let stop = Call::new("StopInstances", [("InstanceId.1", A)]);
+    let body = format!(
+        "<StopInstancesResponse><instancesSet><item><instanceId>{A}</instanceId>\
+         <currentState><code>64</code><name>stopping</name></currentState>\
+         <previousState><code>16</code><name>running</name></previousState></item></instancesSet></StopInstancesResponse>"
+    );
+    let replies = [200, status].map(|status| {
+        decode(Response {
+            status,
+            headers: Headers::default(),
+            body: body.clone().into_bytes(),
+        })
+    });
+    let heard: Vec<Heard<'_>> = replies
+        .iter()
+        .map(|reply| Heard {
+            role: Role::Act,
+            call: &stop,
+            reply: Some(reply),
+            at_ms: 0,
+        })
+        .collect();
+    let judged = case.judge(&started(1, Intent::Together), &heard);
+    told_of(&judge, check, &judged)
+}
+
+#[test]
+fn only_an_accepted_stop_can_be_the_second_to_find_an_instance_running() {
+    assert_eq!(of_two_at_once(Check::OneTransition, 200), Some(false));
+    assert_eq!(of_two_at_once(Check::OneTransition, 500), Some(true));
 }

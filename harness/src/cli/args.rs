@@ -49,6 +49,8 @@ pub(super) enum Command {
     List(ListArgs),
     /// Explain a clause, a case or a source: what it says, what checks it, what Amazon was recorded to answer
     Explain(ExplainArgs),
+    /// Lay endpoints, journals and goldens side by side, or tell what moved since an earlier run
+    Compare(Box<CompareArgs>),
     /// Serve the reference on a port, for clients and for a look at it
     Serve(ServeArgs),
     /// Prove that a red run is possible: plant faults in the reference and find each of them
@@ -143,7 +145,7 @@ pub(super) struct GoldenArgs {
 }
 
 /// Who is asked, as whom, how patiently, and what may be launched there.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct EndpointArgs {
     /// The endpoint; without it, and without AWS_ENDPOINT_URL_EC2 and AWS_ENDPOINT_URL, the embedded reference
     #[arg(long, value_name = "URL")]
@@ -233,6 +235,86 @@ pub(super) struct ReportArgs {
     /// Show no progress
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A subject is `reference`, a URL, a journal, or golden:SET; NAME=SUBJECT gives it a name:
+  stopcheck compare reference moto=http://127.0.0.1:5000 ministack=http://127.0.0.1:4566 --html side-by-side.html
+  stopcheck compare golden:moto-5.2.5 http://127.0.0.1:5000
+  stopcheck compare today.ndjson --since yesterday.ndjson
+
+Exit codes:
+  0    judged alike, or nothing that decides is broken
+  1    judged differently, or something that decides is broken
+  2    usage, configuration, or an endpoint that cannot be reached
+  3    an error of stopcheck's own
+  130  interrupted")]
+pub(super) struct CompareArgs {
+    /// Who is compared; live endpoints are played one after the other
+    #[arg(value_name = "SUBJECT", required = true)]
+    pub(super) subjects: Vec<String>,
+
+    /// An earlier journal of the same endpoint: what is broken, fixed, flaky since; given several times, oldest first,
+    /// what they do not agree about is flaky
+    #[arg(long, value_name = "JOURNAL")]
+    pub(super) since: Vec<PathBuf>,
+
+    /// The state of Amazon's documentation to judge by; journals are judged again
+    #[arg(long, value_name = "EDITION", value_enum, default_value = "current")]
+    pub(super) edition: EditionArg,
+
+    /// The phases to compare: scenarios or coverage; others are not the same from run to run [default: scenarios]
+    #[arg(long, value_name = "PHASE", value_parser = comparable)]
+    pub(super) phase: Vec<PhaseArg>,
+
+    /// Only the cases whose name matches; `*` stands for any text; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(super) case: Vec<String>,
+
+    /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(super) scenarios: Vec<PathBuf>,
+
+    /// The seed of ids that nobody owns
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SEED)]
+    pub(super) seed: u64,
+
+    /// How many cases are played at once [default: 1 on the reference, 4 over HTTP]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) workers: Option<u16>,
+
+    /// Write the comparison as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+
+    /// Write the comparison as one page of HTML
+    #[arg(long, value_name = "FILE", conflicts_with = "since")]
+    pub(super) html: Option<PathBuf>,
+
+    /// The folder of all sets of goldens [default: the nearest folder `golden` that has the set, here or above]
+    #[arg(long, value_name = "DIR")]
+    pub(super) golden_dir: Option<PathBuf>,
+
+    /// Show all cases, and what was answered where it differs
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+
+    /// Show no progress
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) endpoint: EndpointArgs,
+}
+
+/// A phase whose cases are the same from run to run.
+fn comparable(text: &str) -> Result<PhaseArg, String> {
+    match text {
+        "scenarios" => Ok(PhaseArg::Scenarios),
+        "coverage" => Ok(PhaseArg::Coverage),
+        _ => Err("scenarios or coverage is needed: other cases differ from run to run".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

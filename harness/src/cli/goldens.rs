@@ -65,14 +65,11 @@ impl Goldens {
         };
         let store = Store::new(&folder, &set)?;
         if mode == GoldenMode::Check && !store.folder().is_dir() {
-            let told = format!("no goldens of the set {set} in {}", folder.display());
             // Nobody asked for them.
             if args.golden.is_none() && !named {
                 return Ok(Goldens::Absent(set));
             }
-            return Err(CliError::Usage(format!(
-                "there are {told}\n  hint: --golden record makes them"
-            )));
+            return Err(none_in(&folder, &set));
         }
         let settings = Settings {
             mode,
@@ -168,6 +165,23 @@ fn reference_set(edition: Edition) -> &'static str {
         Edition::Current => "reference",
         Edition::October2017 => "reference-2017-10",
     }
+}
+
+/// A set that is there.
+pub(super) fn reviewed(folder: Option<&Path>, set: &str) -> Result<Store, CliError> {
+    let folder = folder.map_or_else(|| found(set, GoldenMode::Check), Path::to_owned);
+    let store = Store::new(&folder, set)?;
+    if !store.folder().is_dir() {
+        return Err(none_in(&folder, set));
+    }
+    Ok(store)
+}
+
+fn none_in(folder: &Path, set: &str) -> CliError {
+    CliError::Usage(format!(
+        "there are no goldens of the set {set} in {}\n  hint: stopcheck run --golden record makes them",
+        folder.display()
+    ))
 }
 
 /// The nearest folder of goldens that has the set; to record a new one, the nearest at all.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod args;
+mod compare;
 mod error;
 mod goldens;
 mod judge;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Selfcheck(args) => selfcheck::selfcheck(&args),
         Command::List(args) => list::list(&args),
         Command::Explain(args) => list::explain(&args),
+        Command::Compare(args) => runtime().and_then(|runtime| runtime.block_on(compare::compare(&args))),
         Command::Judge(args) => judge::judge(&args),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
     };

@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "a test that fails says what it saw")]
 
 mod child;
+mod compare;
 mod endpoints;
 mod goldens;
 mod hostile;

@@ -21,7 +21,7 @@ const STAIRCASE: &[Step] = &[
     Step::Apart(&["runner"]),
     Step::Apart(&["embedded"]),
     Step::Apart(&["selfcheck", "fuzzing"]),
-    Step::Apart(&["replay"]),
+    Step::Apart(&["replay", "compare"]),
     Step::Apart(&["config"]),
     Step::Apart(&["cli"]),
 ];

@@ -1,0 +1,374 @@
+//! `stopcheck compare`: endpoints, journals and goldens side by side, or a run and what was before it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::args::{CompareArgs, EndpointArgs, PhaseArg};
+use super::error::CliError;
+use super::judge::Events;
+use super::{goldens, reports, run, scenarios};
+use crate::check::{Again, Judge};
+use crate::compare::terminal::Look;
+use crate::compare::{self, Account, Agreement, Comparison, Recorder, Since, Told};
+use crate::contract::{Confidence, Contract, Edition};
+use crate::embedded;
+use crate::journal::Phase;
+use crate::plan::{Plan, coverage};
+use crate::report::exit;
+use crate::report::progress::Progress;
+use crate::runner::{self, Options};
+
+/// How many events may wait to be looked at before a run is held up.
+const QUEUE: usize = 1024;
+
+pub(super) async fn compare(args: &CompareArgs) -> Result<u8, CliError> {
+    let subjects: Vec<Subject> = args.subjects.iter().map(|text| Subject::of(text)).collect();
+    if args.since.is_empty() && subjects.len() < 2 {
+        return Err(CliError::Usage(
+            "one subject cannot be compared with itself\n  hint: name two or more, or --since an earlier journal"
+                .to_owned(),
+        ));
+    }
+    if !args.since.is_empty() && subjects.len() != 1 {
+        return Err(CliError::Usage(
+            "--since tells what moved in the runs of one endpoint: name one subject".to_owned(),
+        ));
+    }
+    if args.endpoint.endpoint_url.is_some() {
+        return Err(CliError::Usage(
+            "endpoints are compared as subjects: leave out --endpoint-url, and name the URL alone".to_owned(),
+        ));
+    }
+    let edition = Edition::from(args.edition);
+    let contract = scenarios::contract_with(&args.scenarios, edition)?;
+    let plan = plan_of(args, &contract);
+    if plan.is_empty() {
+        return Err(CliError::Usage(format!(
+            "no case matches {}\n  hint: stopcheck list shows the names",
+            args.case.join(" or ")
+        )));
+    }
+    // All that can be read is read before anybody is asked.
+    let before = args.since.iter().map(|path| {
+        let name = path.display().to_string();
+        journal(&name, path, &contract).map(|account| only(account, &plan))
+    });
+    let before = before.collect::<Result<Vec<_>, _>>()?;
+    let mut accounts = Vec::new();
+    for subject in &subjects {
+        accounts.push(match &subject.kind {
+            Kind::Journal(path) => Some(journal(&subject.name, path, &contract)?),
+            Kind::Goldens(set) => Some(golden_set(args, &subject.name, set, &contract)?),
+            Kind::Reference | Kind::Url(_) => None,
+        });
+    }
+    let (stop, interrupted) = watch::channel(false);
+    let signals = tokio::spawn(run::listen(stop));
+    for (subject, account) in subjects.iter().zip(&mut accounts) {
+        if account.is_none() {
+            let options = options(args, subject, edition)?;
+            let played = live(
+                args,
+                subject,
+                options,
+                &contract,
+                plan.clone(),
+                interrupted.clone(),
+            );
+            *account = Some(played.await?);
+        }
+    }
+    signals.abort();
+    if *interrupted.borrow() {
+        return Ok(exit::INTERRUPTED);
+    }
+    let accounts: Vec<Account> = accounts
+        .into_iter()
+        .flatten()
+        .map(|one| only(one, &plan))
+        .collect();
+    if args.since.is_empty() {
+        side_by_side(args, accounts, &contract)
+    } else {
+        moved(args, &before, accounts)
+    }
+}
+
+/// Tells how several subjects compare.
+fn side_by_side(args: &CompareArgs, accounts: Vec<Account>, contract: &Contract) -> Result<u8, CliError> {
+    let comparison = Comparison::of(accounts, contract);
+    if comparison.rows.is_empty() {
+        return Err(CliError::Usage(
+            "no subject has played any of the cases\n  hint: journals of --phase coverage are compared with \
+             --phase coverage"
+                .to_owned(),
+        ));
+    }
+    if let Some(path) = &args.markdown {
+        to_file(path, |out| compare::markdown::comparison(&comparison, out))?;
+    }
+    if let Some(path) = &args.html {
+        let edition = contract.edition.name();
+        to_file(path, |out| compare::page::comparison(&comparison, edition, out))?;
+    }
+    told(|out| compare::terminal::comparison(&comparison, look(args), out))?;
+    let apart = comparison.count(Agreement::JudgedApart) + comparison.count(Agreement::Missing);
+    Ok(if apart > 0 {
+        exit::FINDINGS
+    } else {
+        exit::CONFORMANT
+    })
+}
+
+/// Tells what moved since earlier runs.
+fn moved(args: &CompareArgs, before: &[Account], accounts: Vec<Account>) -> Result<u8, CliError> {
+    let Some(now) = accounts.first() else {
+        return Ok(exit::NOTHING_TESTED);
+    };
+    let since = Since::of(before, now);
+    if let Some(path) = &args.markdown {
+        to_file(path, |out| compare::markdown::since(&since, out))?;
+    }
+    told(|out| compare::terminal::since(&since, look(args), out))?;
+    Ok(if since.is_worse() {
+        exit::FINDINGS
+    } else {
+        exit::CONFORMANT
+    })
+}
+
+/// Who is compared.
+struct Subject {
+    name: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Reference,
+    Url(String),
+    Journal(PathBuf),
+    Goldens(String),
+}
+
+impl Subject {
+    /// `NAME=SUBJECT`, or a subject that is called by what it is.
+    fn of(text: &str) -> Subject {
+        let is_name = |name: &str| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
+            !name.is_empty() && name.chars().all(plain)
+        };
+        let (name, what) = match text.split_once('=') {
+            Some((name, what)) if is_name(name) => (Some(name.to_owned()), what),
+            _ => (None, text),
+        };
+        let kind = if what == "reference" {
+            Kind::Reference
+        } else if what.starts_with("http://") || what.starts_with("https://") {
+            Kind::Url(what.to_owned())
+        } else if let Some(set) = what.strip_prefix("golden:") {
+            Kind::Goldens(set.to_owned())
+        } else {
+            Kind::Journal(PathBuf::from(what))
+        };
+        let name = name.unwrap_or_else(|| match &kind {
+            Kind::Reference => "reference".to_owned(),
+            Kind::Url(url) => {
+                let host = url.split("://").nth(1).unwrap_or(url);
+                // Whatever stands before an `@` is nobody's business.
+                let host = host.split('/').next().unwrap_or(host);
+                host.rsplit('@').next().unwrap_or(host).to_owned()
+            }
+            Kind::Journal(path) => path
+                .file_stem()
+                .map_or_else(|| what.to_owned(), |stem| stem.to_string_lossy().into_owned()),
+            Kind::Goldens(set) => set.clone(),
+        });
+        Subject { name, kind }
+    }
+
+    fn origin(&self) -> String {
+        match &self.kind {
+            Kind::Reference => "the embedded reference".to_owned(),
+            Kind::Url(url) => match url.split_once('@') {
+                // A URL with a password in it is refused later, and is not shown even then.
+                Some((_, host)) => host.to_owned(),
+                None => url.clone(),
+            },
+            Kind::Journal(path) => path.display().to_string(),
+            Kind::Goldens(set) => format!("goldens {set}"),
+        }
+    }
+}
+
+fn plan_of(args: &CompareArgs, contract: &Contract) -> Plan {
+    let mut plan = Plan::default();
+    let plays = |phase| match args.phase.as_slice() {
+        [] => phase == PhaseArg::Scenarios,
+        asked => asked.contains(&phase),
+    };
+    if plays(PhaseArg::Scenarios) {
+        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
+    }
+    if plays(PhaseArg::Coverage) {
+        plan.add(
+            Phase::Coverage,
+            coverage::cases(contract, coverage::LEAST),
+            &args.case,
+        );
+    }
+    plan
+}
+
+/// An account without the cases that are not compared.
+fn only(mut account: Account, plan: &Plan) -> Account {
+    let planned: BTreeSet<&str> = plan.cases.iter().map(|one| one.case.name.as_str()).collect();
+    account.cases.retain(|name, _| planned.contains(name.as_str()));
+    account
+}
+
+/// What a journal tells, judged by the contract of this comparison.
+fn journal(name: &str, path: &Path, contract: &Arc<Contract>) -> Result<Account, CliError> {
+    let mut events = Events::open(path)?;
+    let head = events.head()?;
+    let mut again = Again::new(Arc::new(Judge::new(Arc::clone(contract), head.min_confidence)));
+    let origin = format!("{} of {}", path.display(), head.endpoint);
+    let mut recorder = Recorder::new(name, &origin);
+    while let Some(event) = events.next()? {
+        if let Some(event) = again.take(event) {
+            recorder.take(&event);
+        }
+    }
+    Ok(recorder.finish())
+}
+
+/// What a set of goldens tells.
+fn golden_set(args: &CompareArgs, name: &str, set: &str, contract: &Contract) -> Result<Account, CliError> {
+    let store = goldens::reviewed(args.golden_dir.as_deref(), set)?;
+    let mut account = Recorder::new(name, &store.folder().display().to_string()).finish();
+    for case in store.reviewed()? {
+        if let Some(golden) = store.read(&case)? {
+            let violated: Vec<_> = golden.violated.into_iter().map(|(_, clause)| clause).collect();
+            let told = Told::of_golden(contract, &case, golden.text, &violated);
+            account.cases.insert(case, told);
+        }
+    }
+    Ok(account)
+}
+
+fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Options, CliError> {
+    let url = match &subject.kind {
+        Kind::Url(url) => url.clone(),
+        Kind::Reference | Kind::Journal(_) | Kind::Goldens(_) => {
+            // The environment may name a server; who says `reference` means the reference.
+            return Ok(Options {
+                record: true,
+                ..embedded::options(edition)
+            });
+        }
+    };
+    let endpoint = EndpointArgs {
+        endpoint_url: Some(url),
+        ..args.endpoint.clone()
+    };
+    let wish = run::Wish {
+        edition,
+        min_confidence: Confidence::default(),
+        seed: args.seed,
+        workers: args.workers.map(usize::from),
+        record: true,
+    };
+    run::options(&endpoint, &wish)
+}
+
+/// Plays the plan at an endpoint.
+async fn live(
+    args: &CompareArgs,
+    subject: &Subject,
+    options: Options,
+    contract: &Arc<Contract>,
+    plan: Plan,
+    interrupted: watch::Receiver<bool>,
+) -> Result<Account, CliError> {
+    let (events, mut inbox) = mpsc::channel(QUEUE);
+    let runner = tokio::spawn(runner::run(
+        Arc::clone(contract),
+        plan,
+        options,
+        events,
+        interrupted,
+    ));
+    let mut recorder = Recorder::new(&subject.name, &subject.origin());
+    let mut progress = Progress::stderr(!args.quiet);
+    while let Some(event) = inbox.recv().await {
+        progress.take(&event);
+        recorder.take(&event);
+    }
+    drop(progress);
+    match runner.await {
+        Ok(outcome) => outcome?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    Ok(recorder.finish())
+}
+
+fn look(args: &CompareArgs) -> Look {
+    Look {
+        width: reports::width(),
+        verbose: args.verbose,
+    }
+}
+
+/// A reader that closes our output early, as `head` does, is no error.
+fn told(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), CliError> {
+    let stdout = std::io::stdout();
+    let mut out = BufWriter::new(stdout.lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn to_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), CliError> {
+    let failed = |source| CliError::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+    write(&mut file).and_then(|()| file.flush()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_what_it_looks_like_and_may_have_a_name() {
+        for (text, name, origin) in [
+            ("reference", "reference", "the embedded reference"),
+            ("http://127.0.0.1:5000", "127.0.0.1:5000", "http://127.0.0.1:5000"),
+            (
+                "moto=http://127.0.0.1:5000/x=y",
+                "moto",
+                "http://127.0.0.1:5000/x=y",
+            ),
+            ("http://h/?a=b", "h", "http://h/?a=b"),
+            ("runs/old.ndjson", "old", "runs/old.ndjson"),
+            ("last week=runs/old.ndjson", "last week", "runs/old.ndjson"),
+            ("golden:moto-5.2.5", "moto-5.2.5", "goldens moto-5.2.5"),
+            ("http://me:secret@h/", "h", "h/"),
+        ] {
+            let subject = Subject::of(text);
+            assert_eq!(
+                (subject.name.as_str(), subject.origin().as_str()),
+                (name, origin),
+                "{text}"
+            );
+        }
+    }
+}

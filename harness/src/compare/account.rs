@@ -1,0 +1,199 @@
+//! What one subject has to say, case by case: the events of a run enter, live or from a journal, or a set of goldens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::contract::{ClauseId, Contract};
+use crate::golden::Keeper;
+use crate::journal::{Answer, Event, Finding, Phase};
+use crate::verdict::{Outcome, Verdict};
+
+/// Everything that is compared of one subject.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// What it is called here.
+    pub name: String,
+    /// Where it is from: a URL, `reference`, a file, a set of goldens.
+    pub origin: String,
+    /// What the endpoint calls itself, if it does.
+    pub server: Option<String>,
+    /// What was told of each case.
+    pub cases: BTreeMap<String, Told>,
+}
+
+/// What a subject made of one case.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The position of the case in its plan.
+    pub index: usize,
+    /// What it shows.
+    pub purpose: String,
+    /// The clauses it is there for.
+    pub clauses: Vec<ClauseId>,
+    /// What became of it.
+    pub fate: Fate,
+    /// The clauses with a finding, each with the worst verdict.
+    pub findings: BTreeMap<ClauseId, Verdict>,
+    /// The clauses that were looked at and held.
+    pub held: BTreeSet<ClauseId>,
+    /// The findings that did not come every time.
+    pub flaky: BTreeSet<ClauseId>,
+    /// The transcript, if the case is one of those that have one.
+    pub text: Option<String>,
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It was played and judged.
+    Judged,
+    /// The subject lacks what it needs.
+    Unsupported(String),
+    /// We failed.
+    Error(String),
+}
+
+/// Makes an account of the events of a run.
+#[derive(Debug)]
+pub struct Recorder {
+    account: Account,
+    keeper: Keeper,
+    open: BTreeMap<String, Told>,
+}
+
+impl Recorder {
+    /// An account of nothing yet.
+    pub fn new(name: &str, origin: &str) -> Self {
+        Recorder {
+            account: Account {
+                name: name.to_owned(),
+                origin: origin.to_owned(),
+                server: None,
+                cases: BTreeMap::new(),
+            },
+            keeper: Keeper::default(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next event.
+    pub fn take(&mut self, event: &Event) {
+        let recording = self.keeper.take(event);
+        match event {
+            Event::CaseStarted(started) => {
+                // Attempts are no cases, and what a seed came upon elsewhere cannot be compared by its number.
+                let compared = matches!(started.phase, Phase::Scenarios | Phase::Coverage);
+                if compared && !started.draft {
+                    let told = Told {
+                        index: started.index,
+                        purpose: started.purpose.clone(),
+                        clauses: started.clauses.clone(),
+                        fate: Fate::Judged,
+                        findings: BTreeMap::new(),
+                        held: BTreeSet::new(),
+                        flaky: BTreeSet::new(),
+                        text: None,
+                    };
+                    self.open.insert(started.case.clone(), told);
+                }
+            }
+            Event::Exchanged(exchanged) => {
+                if let (None, Answer::Response { headers, .. }) = (&self.account.server, &exchanged.answer) {
+                    self.account.server = headers.get("server").map(str::to_owned);
+                }
+            }
+            Event::Judged(judged) => {
+                if let Some(told) = self.open.get_mut(&judged.case) {
+                    told.held.extend(judged.held.iter().cloned());
+                    for finding in &judged.findings {
+                        told.note(finding);
+                    }
+                }
+            }
+            Event::Flaky(flaky) => {
+                if let Some(told) = self.account.cases.get_mut(&flaky.case) {
+                    told.flaky.insert(flaky.clause.clone());
+                }
+            }
+            Event::CaseEnded(ended) => {
+                if let Some(mut told) = self.open.remove(&ended.case) {
+                    told.fate = match &ended.outcome {
+                        Outcome::Judged { .. } => Fate::Judged,
+                        Outcome::Unsupported { reason } => Fate::Unsupported(reason.clone()),
+                        Outcome::Error { what } => Fate::Error(what.clone()),
+                    };
+                    told.text = recording.and_then(|recording| recording.text.ok());
+                    self.account.cases.insert(ended.case.clone(), told);
+                }
+            }
+            Event::RunStarted(_)
+            | Event::FixtureReady(_)
+            | Event::StepStarted(_)
+            | Event::Wired(_)
+            | Event::Noted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::RunEnded(_) => {}
+        }
+    }
+
+    /// The account of everything that has ended.
+    pub fn finish(self) -> Account {
+        self.account
+    }
+}
+
+impl Told {
+    fn note(&mut self, finding: &Finding) {
+        let worst = self
+            .findings
+            .entry(finding.clause.clone())
+            .or_insert(finding.verdict);
+        *worst = (*worst).max(finding.verdict);
+    }
+
+    /// What a golden tells of a case of the contract: its text, and the clauses that were violated.
+    pub fn of_golden(contract: &Contract, case: &str, text: String, violated: &[ClauseId]) -> Told {
+        let planned = contract.scenarios.iter().position(|one| one.name == case);
+        let scenario = planned.and_then(|index| contract.scenarios.get(index));
+        let verdict = |clause: &ClauseId| {
+            let decides = contract.clause(clause).is_some_and(|clause| clause.decides());
+            if decides { Verdict::Fail } else { Verdict::Warn }
+        };
+        Told {
+            index: planned.unwrap_or(usize::MAX),
+            purpose: scenario.map_or_else(String::new, |one| one.purpose.clone()),
+            clauses: scenario.map_or_else(Vec::new, |one| one.clauses.clone()),
+            fate: Fate::Judged,
+            findings: violated
+                .iter()
+                .map(|clause| (clause.clone(), verdict(clause)))
+                .collect(),
+            held: BTreeSet::new(),
+            flaky: BTreeSet::new(),
+            text: Some(text),
+        }
+    }
+
+    /// The worst verdict about the subject; none if nothing was concluded.
+    pub fn verdict(&self) -> Option<Verdict> {
+        (self.fate == Fate::Judged).then(|| {
+            let all = self.findings.values().copied();
+            all.max().unwrap_or(Verdict::Pass)
+        })
+    }
+
+    /// Whether the verdicts are those of another, whatever was answered.
+    pub(super) fn is_judged_as(&self, other: &Told) -> bool {
+        let is_same = match (&self.fate, &other.fate) {
+            (Fate::Judged, Fate::Judged) => true,
+            (Fate::Unsupported(_), Fate::Unsupported(_)) | (Fate::Error(_), Fate::Error(_)) => true,
+            (Fate::Judged | Fate::Unsupported(_) | Fate::Error(_), _) => false,
+        };
+        is_same && self.findings == other.findings
+    }
+
+    /// Whether all that is known of both is the same.
+    pub(super) fn is_told_as(&self, other: &Told) -> bool {
+        self.is_judged_as(other) && self.text == other.text
+    }
+}

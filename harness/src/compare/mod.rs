@@ -1,0 +1,253 @@
+//! Endpoints side by side: who answers a case otherwise, and which clause that touches; and two runs of one endpoint:
+//! what is fixed, what is broken.
+//!
+//! An [`Account`] for each subject enters, made of a run, a journal or a set of goldens. A [`Comparison`] leaves, a row for
+//! each case, or a [`Since`]; text for a terminal, Markdown and HTML are pure views of them. Nothing here asks anybody.
+
+use std::collections::BTreeSet;
+
+use crate::contract::{ClauseId, Contract};
+use crate::verdict::Verdict;
+
+mod account;
+pub mod markdown;
+pub mod page;
+mod since;
+pub mod terminal;
+
+pub use account::{Account, Fate, Recorder, Told};
+pub use since::{Moved, Since, Turn};
+
+/// Several subjects, case by case.
+#[derive(Debug)]
+pub struct Comparison {
+    /// The subjects, in the order in which they were named.
+    pub accounts: Vec<Account>,
+    /// The cases, in the order of the plan.
+    pub rows: Vec<Row>,
+    /// The clauses about which the subjects differ, in the order of the contract.
+    pub clauses: Vec<ClauseRow>,
+}
+
+/// One case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub case: String,
+    /// What it shows.
+    pub purpose: String,
+    /// For each subject, which group of those that answer the same it belongs to, from 0; none where it was not played.
+    pub groups: Vec<Option<usize>>,
+    /// How far they agree.
+    pub agreement: Agreement,
+    /// The only one that differs from all others, which agree with each other: first of all in what is judged.
+    pub odd: Option<usize>,
+}
+
+/// How far subjects agree about a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Agreement {
+    /// The same was answered and judged.
+    Alike,
+    /// Not the same was answered, but nothing else is allowed or forbidden of it.
+    JudgedAlike,
+    /// The verdicts differ.
+    JudgedApart,
+    /// Not all have played it.
+    Missing,
+}
+
+/// What the cases together say of a clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClauseRow {
+    /// The clause.
+    pub id: ClauseId,
+    /// The sentence.
+    pub statement: String,
+    /// What each subject makes of it.
+    pub standings: Vec<Standing>,
+}
+
+/// What a subject makes of a clause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing that was played says.
+    Unseen,
+    /// It held wherever it was looked at.
+    Held,
+    /// It was violated, or it could not be told, in so many cases; the verdict is the worst.
+    Found(Verdict, usize),
+}
+
+impl Comparison {
+    /// Lays accounts side by side.
+    pub fn of(accounts: Vec<Account>, contract: &Contract) -> Comparison {
+        let mut names: Vec<(usize, &str)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for account in &accounts {
+            for (name, told) in &account.cases {
+                if seen.insert(name.as_str()) {
+                    names.push((told.index, name));
+                }
+            }
+        }
+        names.sort_unstable();
+        let rows = names.iter().map(|(_, name)| row(&accounts, name)).collect();
+        let clauses = contract.clauses.iter().map(|clause| ClauseRow {
+            id: clause.id.clone(),
+            statement: clause.statement.clone(),
+            standings: accounts
+                .iter()
+                .map(|account| account.standing(&clause.id))
+                .collect(),
+        });
+        let clauses = clauses.filter(ClauseRow::differs).collect();
+        Comparison {
+            rows,
+            clauses,
+            accounts,
+        }
+    }
+
+    /// How many cases there are of which the subjects agree so far.
+    pub fn count(&self, agreement: Agreement) -> usize {
+        self.rows.iter().filter(|row| row.agreement == agreement).count()
+    }
+
+    /// How often each subject is the odd one out.
+    pub fn odd(&self) -> Vec<usize> {
+        let times = |at: usize| self.rows.iter().filter(|row| row.odd == Some(at)).count();
+        (0..self.accounts.len()).map(times).collect()
+    }
+
+    /// What a subject told of a case.
+    pub fn told(&self, subject: usize, case: &str) -> Option<&Told> {
+        self.accounts.get(subject)?.cases.get(case)
+    }
+
+    /// The texts of a case that differ: the first of each group with what the first subject of all has.
+    pub fn texts(&self, row: &Row) -> Vec<(usize, &str)> {
+        let mut shown: Vec<usize> = Vec::new();
+        let mut texts = Vec::new();
+        for (subject, group) in row.groups.iter().enumerate() {
+            let Some(group) = group else { continue };
+            if shown.contains(group) {
+                continue;
+            }
+            shown.push(*group);
+            let text = self
+                .told(subject, &row.case)
+                .and_then(|told| told.text.as_deref());
+            texts.extend(text.map(|text| (subject, text)));
+        }
+        texts
+    }
+}
+
+fn row(accounts: &[Account], case: &str) -> Row {
+    let told: Vec<Option<&Told>> = accounts.iter().map(|account| account.cases.get(case)).collect();
+    let groups = grouped(&told, Told::is_told_as);
+    let verdicts = grouped(&told, Told::is_judged_as);
+    let count = |groups: &[Option<usize>]| groups.iter().flatten().collect::<BTreeSet<_>>().len();
+    let agreement = if told.iter().any(Option::is_none) {
+        Agreement::Missing
+    } else if count(&verdicts) > 1 {
+        Agreement::JudgedApart
+    } else if count(&groups) > 1 {
+        Agreement::JudgedAlike
+    } else {
+        Agreement::Alike
+    };
+    let odd = match agreement {
+        Agreement::JudgedApart => odd_one(&verdicts),
+        Agreement::JudgedAlike => odd_one(&groups),
+        Agreement::Alike | Agreement::Missing => None,
+    };
+    Row {
+        case: case.to_owned(),
+        purpose: told
+            .iter()
+            .flatten()
+            .next()
+            .map_or_else(String::new, |told| told.purpose.clone()),
+        groups,
+        agreement,
+        odd,
+    }
+}
+
+/// To which group each belongs, of those that are the same; groups are numbered as they come.
+fn grouped(told: &[Option<&Told>], same: fn(&Told, &Told) -> bool) -> Vec<Option<usize>> {
+    let mut firsts: Vec<&Told> = Vec::new();
+    let mut groups = Vec::new();
+    for one in told {
+        let group = one.map(|told| {
+            let known = firsts.iter().position(|first| same(first, told));
+            known.unwrap_or_else(|| {
+                firsts.push(told);
+                firsts.len() - 1
+            })
+        });
+        groups.push(group);
+    }
+    groups
+}
+
+/// The only one that is alone in its group, where all others are in one.
+fn odd_one(groups: &[Option<usize>]) -> Option<usize> {
+    if groups.len() < 3 {
+        return None;
+    }
+    (0..groups.len()).find(|&at| {
+        let mut others = groups
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != at)
+            .map(|(_, group)| group);
+        let Some(first) = others.next() else { return false };
+        groups.get(at) != Some(first) && others.all(|group| group == first)
+    })
+}
+
+impl Account {
+    /// What all of its cases say of a clause.
+    pub fn standing(&self, clause: &ClauseId) -> Standing {
+        let verdicts: Vec<Verdict> = self
+            .cases
+            .values()
+            .filter_map(|told| told.findings.get(clause).copied())
+            .collect();
+        if let Some(worst) = verdicts.iter().max() {
+            return Standing::Found(*worst, verdicts.iter().filter(|one| *one == worst).count());
+        }
+        let held = self.cases.values().any(|told| told.held.contains(clause));
+        if held { Standing::Held } else { Standing::Unseen }
+    }
+}
+
+impl ClauseRow {
+    /// Whether the verdicts of two subjects about it differ. What one has not seen is no difference.
+    fn differs(&self) -> bool {
+        let verdicts: BTreeSet<Option<Verdict>> = self
+            .standings
+            .iter()
+            .filter_map(|standing| match standing {
+                Standing::Unseen => None,
+                Standing::Held => Some(None),
+                Standing::Found(verdict, _) => Some(Some(*verdict)),
+            })
+            .collect();
+        verdicts.len() > 1
+    }
+}
+
+/// `A`, `B`, …, and numbers once the letters are used up: what a subject is called in a table.
+pub(crate) fn letter(at: usize) -> String {
+    u8::try_from(at)
+        .ok()
+        .filter(|at| *at < 26)
+        .map_or_else(|| (at + 1).to_string(), |at| char::from(b'A' + at).to_string())
+}
+
+#[cfg(test)]
+mod tests;

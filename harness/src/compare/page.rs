@@ -1,0 +1,200 @@
+//! A comparison as one page of HTML that needs nothing beside it. The one file that speaks with minijinja, which escapes
+//! whatever an endpoint answered.
+
+use std::io::{self, Write};
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use super::terminal::{odd_in_words, standing_in_words, summary, told_in_words};
+use super::{Agreement, Comparison, Row, Standing, letter};
+use crate::golden::diff;
+use crate::report::text::visible;
+use crate::verdict::Verdict;
+
+const TEMPLATE: &str = include_str!("page.html");
+
+/// So many lines of a difference are shown before it is cut.
+const LINES: usize = 400;
+
+#[derive(Serialize)]
+struct Page {
+    summary: String,
+    odd: String,
+    version: &'static str,
+    edition: &'static str,
+    alike: usize,
+    subjects: Vec<Subject>,
+    apart: Vec<Case>,
+    others: Vec<Case>,
+    clauses: Vec<ClauseOfPage>,
+}
+
+#[derive(Serialize)]
+struct Subject {
+    letter: String,
+    name: String,
+    origin: String,
+    server: String,
+    cases: usize,
+}
+
+#[derive(Serialize)]
+struct Case {
+    case: String,
+    purpose: String,
+    cells: Vec<Cell>,
+    diffs: Vec<Diff>,
+}
+
+#[derive(Serialize)]
+struct ClauseOfPage {
+    id: String,
+    statement: String,
+    cells: Vec<Cell>,
+}
+
+#[derive(Serialize)]
+struct Cell {
+    class: &'static str,
+    text: String,
+    odd: bool,
+}
+
+#[derive(Serialize)]
+struct Diff {
+    old: String,
+    new: String,
+    lines: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    class: &'static str,
+    text: String,
+}
+
+/// Writes the page.
+pub fn comparison(comparison: &Comparison, edition: &'static str, out: &mut dyn Write) -> io::Result<()> {
+    let of = |agreements: &[Agreement]| {
+        let rows = comparison.rows.iter();
+        let rows = rows.filter(|row| agreements.contains(&row.agreement));
+        rows.map(|row| case(comparison, row)).collect()
+    };
+    let page = Page {
+        summary: summary(comparison),
+        odd: odd_in_words(comparison),
+        version: env!("CARGO_PKG_VERSION"),
+        edition,
+        alike: comparison.count(Agreement::Alike),
+        subjects: subjects(comparison),
+        apart: of(&[Agreement::JudgedApart, Agreement::Missing]),
+        others: of(&[Agreement::JudgedAlike]),
+        clauses: clauses(comparison),
+    };
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let text = environment
+        .render_str(TEMPLATE, Serde(page))
+        .map_err(io::Error::other)?;
+    out.write_all(text.as_bytes())
+}
+
+fn subjects(comparison: &Comparison) -> Vec<Subject> {
+    let accounts = comparison.accounts.iter().enumerate();
+    let subject = |(at, account): (usize, &super::Account)| Subject {
+        letter: letter(at),
+        name: visible(&account.name),
+        origin: visible(&account.origin),
+        server: account.server.as_deref().map_or_else(String::new, visible),
+        cases: account.cases.len(),
+    };
+    accounts.map(subject).collect()
+}
+
+fn case(comparison: &Comparison, row: &Row) -> Case {
+    let cell = |at: usize| {
+        let told = comparison.told(at, &row.case);
+        let class = match told.map(super::Told::verdict) {
+            Some(Some(verdict)) => class_of(verdict),
+            Some(None) | None => "none",
+        };
+        Cell {
+            class,
+            text: told.map_or_else(|| "-".to_owned(), told_in_words),
+            odd: row.odd == Some(at),
+        }
+    };
+    Case {
+        case: visible(&row.case),
+        purpose: visible(&row.purpose),
+        cells: (0..comparison.accounts.len()).map(cell).collect(),
+        diffs: diffs(comparison, row),
+    }
+}
+
+/// What was answered, where it differs from the first.
+fn diffs(comparison: &Comparison, row: &Row) -> Vec<Diff> {
+    let texts = comparison.texts(row);
+    let Some(((first, base), others)) = texts.split_first() else {
+        return Vec::new();
+    };
+    let mut diffs = Vec::new();
+    for (other, text) in others {
+        let (old, new) = (letter(*first), letter(*other));
+        let told = diff::unified(base, text, &old, &new);
+        let all = told.lines().count();
+        let mut lines: Vec<Line> = told
+            .lines()
+            .skip(2)
+            .take(LINES)
+            .map(|line| Line {
+                class: match line.chars().next() {
+                    Some('-') => "gone",
+                    Some('+') => "came",
+                    _ => "",
+                },
+                text: visible(line),
+            })
+            .collect();
+        if all > LINES + 2 {
+            lines.push(Line {
+                class: "",
+                text: format!("… {} more lines", all - LINES - 2),
+            });
+        }
+        if !lines.is_empty() {
+            diffs.push(Diff { old, new, lines });
+        }
+    }
+    diffs
+}
+
+fn clauses(comparison: &Comparison) -> Vec<ClauseOfPage> {
+    let cell = |standing: &Standing| Cell {
+        class: match standing {
+            Standing::Unseen => "none",
+            Standing::Held => "held",
+            Standing::Found(verdict, _) => class_of(*verdict),
+        },
+        text: standing_in_words(*standing),
+        odd: false,
+    };
+    let rows = comparison.clauses.iter().map(|row| ClauseOfPage {
+        id: row.id.to_string(),
+        statement: row.statement.clone(),
+        cells: row.standings.iter().map(cell).collect(),
+    });
+    rows.collect()
+}
+
+fn class_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Warn => "warn",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Fail => "fail",
+    }
+}
