@@ -204,3 +204,31 @@ fn only_an_accepted_stop_can_be_the_second_to_find_an_instance_running() {
     assert_eq!(of_two_at_once(Check::OneTransition, 200), Some(false));
     assert_eq!(of_two_at_once(Check::OneTransition, 500), Some(true));
 }
+
+/// Whether a start that tells this move is found fault with, of an instance that was arranged so.
+fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
+    let mut case = case(arranged);
+    let start = Call::new("StartInstances", [("InstanceId.1", A)]);
+    let reply = ok(&format!(
+        "<StartInstancesResponse><instancesSet><item><instanceId>{A}</instanceId>\
+         <currentState><code>0</code><name>{current}</name></currentState>\
+         <previousState><code>0</code><name>{previous}</name></previousState></item></instancesSet></StartInstancesResponse>"
+    ));
+    let heard = [Heard {
+        role: Role::Act,
+        call: &start,
+        reply: Some(&reply),
+        at_ms: 0,
+    }];
+    let judged = case.judge(&started(1, Intent::Call), &heard);
+    let tells = format!("{previous} → {current}");
+    judged.findings.iter().any(|finding| finding.observed.contains(&tells))
+}
+
+#[test]
+fn what_a_start_does_from_a_state_that_the_contract_leaves_open_is_no_fault() {
+    assert!(!start_is_faulted(State::Stopped, "stopped", "pending"));
+    assert!(!start_is_faulted(State::Stopping, "stopping", "pending"));
+    // It was not there: the answer is wrong, whatever is open.
+    assert!(start_is_faulted(State::Running, "stopping", "pending"));
+}

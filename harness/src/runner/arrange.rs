@@ -133,11 +133,15 @@ impl Arranger {
             }
             Endpoint::Http(_) => {
                 let mut tasks = tokio::task::JoinSet::new();
+                let all = launched.len();
                 for (at, mut one) in launched.into_iter().enumerate() {
-                    let arranger = self.clone();
+                    let arranger = Arranger {
+                        courier: self.courier.beside(all),
+                        ..self.clone()
+                    };
                     tasks.spawn(async move {
                         let result = arranger.bring(&mut one).await;
-                        (at, one, result)
+                        (at, one, result, arranger.courier)
                     });
                 }
                 let mut ended = Vec::new();
@@ -148,7 +152,10 @@ impl Arranger {
                     }
                 }
                 ended.sort_by_key(|(at, ..)| *at);
-                brought.extend(ended.into_iter().map(|(_, one, result)| (one, result)));
+                for (_, one, result, courier) in ended {
+                    self.courier.tell_of(&courier).await;
+                    brought.push((one, result));
+                }
             }
         }
         brought

@@ -86,6 +86,21 @@ impl Courier {
         }
     }
 
+    /// The same courier, one of so many at the same time, whose events wait for [`Courier::tell_of`].
+    pub(super) fn beside(&self, all: usize) -> Courier {
+        Courier {
+            teller: self.teller.beside(all),
+            ..self.clone()
+        }
+    }
+
+    /// Tells what another one kept.
+    pub(super) async fn tell_of(&self, other: &Courier) {
+        for event in other.teller.take() {
+            self.teller.tell(event).await;
+        }
+    }
+
     /// How many requests were sent.
     pub(super) fn sent(&self) -> usize {
         self.count.load(Ordering::Relaxed)

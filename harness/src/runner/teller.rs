@@ -11,6 +11,8 @@ use crate::journal::{Answer, Bytes, Event, Exchanged};
 
 /// How much of the answers of one case is kept until the case is told, in bytes.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
+/// The same for one of many instances that are arranged at the same time: hundreds of descriptions.
+const LEAST_SHARE: usize = 1024 * 1024;
 
 /// Takes the events of one case.
 #[derive(Debug, Clone)]
@@ -24,16 +26,31 @@ pub(super) enum Teller {
 }
 
 /// Events that wait to be told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Kept {
     events: Vec<Event>,
     bytes: usize,
+    most: usize,
 }
 
 impl Teller {
     /// A buffer.
     pub(super) fn kept() -> Self {
-        Teller::Kept(Arc::default())
+        Teller::holding(MOST_KEPT)
+    }
+
+    fn holding(most: usize) -> Self {
+        let (events, bytes) = (Vec::new(), 0);
+        Teller::Kept(Arc::new(Mutex::new(Kept { events, bytes, most })))
+    }
+
+    /// A buffer for one of so many that tell at the same time. What they told is told here, one after the other, once
+    /// all have ended: so the order does not hang on who was answered first.
+    pub(super) fn beside(&self, all: usize) -> Self {
+        match self {
+            Teller::Live(_) | Teller::Kept(_) => Teller::holding((MOST_KEPT / all.max(1)).max(LEAST_SHARE)),
+            Teller::Silent => Teller::Silent,
+        }
     }
 
     /// Whether an event that is told goes anywhere.
@@ -57,7 +74,10 @@ impl Teller {
     /// Whether more is kept than a case may need. An endpoint that answers in megabytes ends the case.
     pub(super) fn is_full(&self) -> bool {
         match self {
-            Teller::Kept(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).bytes > MOST_KEPT,
+            Teller::Kept(kept) => {
+                let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.bytes > kept.most
+            }
             Teller::Live(_) | Teller::Silent => false,
         }
     }
