@@ -19,11 +19,11 @@ pub struct Cause<'r> {
     pub case: &'r str,
     /// The first place.
     pub place: &'r Place,
-    /// The lines of it that are this change.
-    pub lines: Vec<&'r Changed>,
+    /// What differs by it, each part where it was first seen.
+    pub parts: Vec<Vec<&'r Changed>>,
     /// The cases, each once, sorted.
     pub cases: Vec<&'r str>,
-    /// In how many places.
+    /// In how many steps.
     pub places: usize,
 }
 
@@ -40,23 +40,44 @@ pub enum Turn {
     Fixed,
 }
 
+/// A clause is told with a cause if they were seen in the same steps, or nearly; at least with the one that is most
+/// like it, but not if that is little.
+const NEARLY: f64 = 0.6;
+const LITTLE: f64 = 0.25;
+
+/// Changes that were seen in the same steps, or nearly all of them, have one cause.
+const TOGETHER: f64 = 0.9;
+
 /// All causes: what is broken first, then by the number of places.
 pub fn of(changes: &[Change]) -> Vec<Cause<'_>> {
     let mut by_lines: BTreeMap<Vec<String>, Vec<Seen<'_>>> = BTreeMap::new();
     for change in changes {
         for place in &change.places {
-            for lines in parts(&place.hunk) {
-                let seen = Seen { change, place, lines };
+            for (order, lines) in parts(&place.hunk).into_iter().enumerate() {
+                let seen = Seen {
+                    change,
+                    place,
+                    order,
+                    lines,
+                };
                 by_lines.entry(key(&seen.lines)).or_default().push(seen);
             }
         }
     }
-    let mut causes: Vec<Cause<'_>> = by_lines.values().filter_map(|seen| cause(seen)).collect();
+    let groups = together(by_lines.into_values().collect());
+    let steps: Vec<Steps<'_>> = groups.iter().map(|group| group.steps.clone()).collect();
+    let broken = by_cause(changes, &steps, |change| &change.broken);
+    let fixed = by_cause(changes, &steps, |change| &change.fixed);
+    let told = groups.iter().zip(broken).zip(fixed);
+    let mut causes: Vec<Cause<'_>> = told
+        .filter_map(|((group, broken), fixed)| cause(group, broken, fixed))
+        .collect();
     causes.sort_by(|one, other| {
         let order = |cause: &Cause<'_>| (cause.turn, std::cmp::Reverse(cause.places));
         order(one)
             .cmp(&order(other))
             .then_with(|| one.case.cmp(other.case))
+            .then_with(|| one.place.hunk.at.cmp(&other.place.hunk.at))
     });
     causes
 }
@@ -65,77 +86,175 @@ pub fn of(changes: &[Change]) -> Vec<Cause<'_>> {
 struct Seen<'r> {
     change: &'r Change,
     place: &'r Place,
+    /// Its place among the parts of the hunk.
+    order: usize,
     lines: Vec<&'r Changed>,
 }
 
-fn cause<'r>(seen: &[Seen<'r>]) -> Option<Cause<'r>> {
-    let first = seen.first()?;
-    let broken = clauses(seen, |change| &change.broken);
-    let fixed = clauses(seen, |change| &change.fixed);
+/// Steps of cases.
+type Steps<'r> = BTreeSet<(&'r str, usize)>;
+
+fn steps_of<'r>(seen: &[Seen<'r>]) -> Steps<'r> {
+    seen.iter()
+        .map(|seen| (seen.change.case.as_str(), seen.place.step))
+        .collect()
+}
+
+/// Changes that go together.
+struct Group<'r> {
+    steps: Steps<'r>,
+    parts: Vec<Vec<Seen<'r>>>,
+}
+
+/// The changes in groups, those that were seen most first.
+fn together(mut parts: Vec<Vec<Seen<'_>>>) -> Vec<Group<'_>> {
+    parts.sort_by_key(|seen| std::cmp::Reverse(seen.len()));
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for seen in parts {
+        let steps = steps_of(&seen);
+        match groups
+            .iter_mut()
+            .find(|group| likeness(&group.steps, &steps) >= TOGETHER)
+        {
+            Some(group) => group.parts.push(seen),
+            None => groups.push(Group {
+                steps,
+                parts: vec![seen],
+            }),
+        }
+    }
+    for group in &mut groups {
+        // As they stand in a transcript.
+        group
+            .parts
+            .sort_by_key(|seen| seen.first().map(|first| (first.place.hunk.at, first.order)));
+    }
+    groups
+}
+
+/// The clauses of each cause: those that turned in the steps where the cause was seen and hardly anywhere else. A step
+/// may show several changes, and a clause that turned in half of the run is no news of a change that was seen twice.
+fn by_cause<'r>(
+    changes: &'r [Change],
+    causes: &[Steps<'r>],
+    turned: impl Fn(&'r Change) -> &'r Vec<(usize, ClauseId)>,
+) -> Vec<BTreeSet<&'r ClauseId>> {
+    let mut by_clause: BTreeMap<&ClauseId, Steps<'r>> = BTreeMap::new();
+    for change in changes {
+        for (step, clause) in turned(change) {
+            by_clause.entry(clause).or_default().insert((&change.case, *step));
+        }
+    }
+    let mut told = vec![BTreeSet::new(); causes.len()];
+    for (clause, steps) in &by_clause {
+        let likeness: Vec<f64> = causes.iter().map(|cause| likeness(cause, steps)).collect();
+        let most = likeness.iter().copied().fold(0.0, f64::max);
+        for (told, likeness) in told.iter_mut().zip(&likeness) {
+            if *likeness >= NEARLY || most >= LITTLE && *likeness >= most {
+                told.insert(*clause);
+            }
+        }
+    }
+    told
+}
+
+/// How much two sets have in common: 1 for all, 0 for nothing.
+#[expect(clippy::cast_precision_loss, reason = "there are not that many steps")]
+fn likeness(one: &Steps<'_>, other: &Steps<'_>) -> f64 {
+    let both = one.intersection(other).count();
+    both as f64 / (one.len() + other.len() - both).max(1) as f64
+}
+
+fn cause<'r>(
+    group: &Group<'r>,
+    broken: BTreeSet<&'r ClauseId>,
+    fixed: BTreeSet<&'r ClauseId>,
+) -> Option<Cause<'r>> {
+    let first = group.parts.first()?.first()?;
     let (turn, clauses) = match (broken.is_empty(), fixed.is_empty()) {
         (false, true) => (Turn::Broken, broken),
         (true, false) => (Turn::Fixed, fixed),
         (false, false) => (Turn::Mixed, broken.union(&fixed).copied().collect()),
-        (true, true) => (Turn::Neither, clauses(seen, |change| &change.touched)),
+        (true, true) => (Turn::Neither, touched(group)),
     };
-    let cases: BTreeSet<&str> = seen.iter().map(|seen| seen.change.case.as_str()).collect();
+    let seen = || group.parts.iter().flatten();
+    let cases: BTreeSet<&str> = seen().map(|seen| seen.change.case.as_str()).collect();
+    let places: BTreeSet<(&str, usize)> = seen()
+        .map(|seen| (seen.change.case.as_str(), seen.place.step))
+        .collect();
     Some(Cause {
         turn,
         clauses: clauses.into_iter().collect(),
         case: &first.change.case,
         place: first.place,
-        lines: first.lines.clone(),
+        parts: group
+            .parts
+            .iter()
+            .filter_map(|seen| Some(seen.first()?.lines.clone()))
+            .collect(),
         cases: cases.into_iter().collect(),
-        places: seen.len(),
+        places: places.len(),
     })
 }
 
-/// The clauses of most of the steps where it was seen. A step may show several changes; what is of another seldom goes
-/// along with this one.
-fn clauses<'r>(
-    seen: &[Seen<'r>],
-    of: impl Fn(&'r Change) -> &'r Vec<(usize, ClauseId)>,
-) -> BTreeSet<&'r ClauseId> {
-    let steps: BTreeSet<(&str, usize)> = seen
-        .iter()
-        .map(|seen| (seen.change.case.as_str(), seen.place.step))
-        .collect();
-    let mut counts: BTreeMap<&'r ClauseId, usize> = BTreeMap::new();
-    let mut counted = BTreeSet::new();
-    for seen in seen {
-        if !counted.insert((seen.change.case.as_str(), seen.place.step)) {
-            continue;
-        }
-        let here = of(seen.change)
+/// The clauses that were looked at in all of the steps.
+fn touched<'r>(group: &Group<'r>) -> BTreeSet<&'r ClauseId> {
+    let mut common: Option<BTreeSet<&ClauseId>> = None;
+    for seen in group.parts.iter().flatten() {
+        let here = seen
+            .change
+            .touched
             .iter()
             .filter(|(step, _)| *step == seen.place.step);
-        for (_, clause) in here {
-            *counts.entry(clause).or_default() += 1;
-        }
+        let here: BTreeSet<&ClauseId> = here.map(|(_, clause)| clause).collect();
+        common = Some(match common {
+            Some(common) => common.intersection(&here).copied().collect(),
+            None => here,
+        });
     }
-    counts
-        .into_iter()
-        .filter(|(_, count)| count * 2 > steps.len())
-        .map(|(clause, _)| clause)
-        .collect()
+    common.unwrap_or_default()
 }
 
-/// A hunk line by line where its lines stand against each other one by one, else whole.
+/// A hunk in its parts: lines that stand for each other go together, and what has no counterpart stays with its
+/// neighbours. An answer of another status is another answer, and one part.
 fn parts(hunk: &Hunk) -> Vec<Vec<&Changed>> {
     let (came, gone): (Vec<&Changed>, Vec<&Changed>) = hunk.lines.iter().partition(|line| line.came);
-    let is_paired = came.len() == gone.len()
-        && gone
-            .iter()
-            .zip(&came)
-            .all(|(gone, came)| lead(gone) == lead(came));
-    match is_paired {
-        true => gone
-            .into_iter()
-            .zip(came)
-            .map(|(gone, came)| vec![gone, came])
-            .collect(),
-        false => vec![hunk.lines.iter().collect()],
+    if hunk.lines.iter().any(is_status) {
+        return vec![hunk.lines.iter().collect()];
     }
+    let mut parts = Vec::new();
+    let mut alone: (Vec<&Changed>, Vec<&Changed>) = Default::default();
+    let mut left = came.as_slice();
+    for gone in gone {
+        let Some(at) = left.iter().position(|came| lead(came) == lead(gone)) else {
+            alone.0.push(gone);
+            continue;
+        };
+        let (before, rest) = left.split_at(at);
+        alone.1.extend(before);
+        end_part(&mut alone, &mut parts);
+        if let Some((came, rest)) = rest.split_first() {
+            parts.push(vec![gone, came]);
+            left = rest;
+        }
+    }
+    alone.1.extend(left);
+    end_part(&mut alone, &mut parts);
+    parts
+}
+
+fn end_part<'r>(alone: &mut (Vec<&'r Changed>, Vec<&'r Changed>), parts: &mut Vec<Vec<&'r Changed>>) {
+    let (gone, came) = std::mem::take(alone);
+    if !gone.is_empty() || !came.is_empty() {
+        parts.push(gone.into_iter().chain(came).collect());
+    }
+}
+
+/// Whether a line holds the status of an answer.
+fn is_status(line: &Changed) -> bool {
+    let text = line.text();
+    text.strip_prefix("< ")
+        .is_some_and(|rest| rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// What a line begins with: a tag, the name of a header, of a parameter.

@@ -50,6 +50,13 @@ pub fn hunks(old: &str, new: &str, context: usize) -> Vec<Hunk> {
         .collect()
 }
 
+/// The numbers of the lines, old and new, that are the same, in order.
+pub(super) fn same_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+    let ops = similar::capture_diff_slices(Algorithm::Patience, old, new);
+    let equal = ops.iter().filter(|op| op.tag() == DiffTag::Equal);
+    equal.flat_map(|op| op.old_range().zip(op.new_range())).collect()
+}
+
 fn changed<'d>(diff: &'d TextDiff<'d, 'd, 'd, str>, op: &DiffOp) -> Vec<Changed> {
     diff.iter_inline_changes(op)
         .map(|change| {

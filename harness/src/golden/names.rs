@@ -5,7 +5,7 @@
 //! names already keeps them, so that a reviewed transcript goes through here unchanged.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Ids by their prefix, and what they are called. Longer prefixes come before those that they begin with.
 const KINDS: &[(&str, &str)] = &[
@@ -117,6 +117,72 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
         Found::Time => TIME.to_owned(),
         Found::Id(kind, _) => format!("<{kind}>"),
     })
+}
+
+/// The new text with the names that the old one has for the same things. A name is a number in an order of appearance,
+/// so that something new in front would have every later name differ.
+pub(super) fn aligned(
+    old: &str,
+    new: &str,
+    same_lines: impl Fn(&[&str], &[&str]) -> Vec<(usize, usize)>,
+) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let mask =
+        |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| masked(line).into_owned()).collect() };
+    let (masked_old, masked_new) = (mask(&old), mask(&new));
+    let mut renamed: HashMap<(&'static str, String), String> = HashMap::new();
+    let mut taken: HashSet<(&'static str, String)> = HashSet::new();
+    for (there, here) in same_lines(&as_strs(&masked_old), &as_strs(&masked_new)) {
+        let (Some(there), Some(here)) = (old.get(there), new.get(here)) else {
+            continue;
+        };
+        for (there, here) in ids(there).into_iter().zip(ids(here)) {
+            if !renamed.contains_key(&here) && taken.insert(there.clone()) {
+                renamed.insert(here, there.1);
+            }
+        }
+    }
+    let mut fresh: HashMap<&'static str, usize> = HashMap::new();
+    let mut text = String::new();
+    for line in new {
+        let line = replace(line, |found| match found {
+            Found::Time => TIME.to_owned(),
+            Found::Id(kind, id) => {
+                let key = key(kind, id);
+                let number = renamed.entry(key.clone()).or_insert_with(|| {
+                    // A number that no name of the old text has.
+                    let next = fresh.entry(key.0).or_default();
+                    loop {
+                        *next += 1;
+                        let number = format!(":{next}");
+                        if taken.insert((key.0, number.clone())) {
+                            break number;
+                        }
+                    }
+                });
+                format!("<{kind}{number}>")
+            }
+        });
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+fn as_strs(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
+}
+
+/// The ids in a text, in order.
+fn ids(text: &str) -> Vec<(&'static str, String)> {
+    let mut ids = Vec::new();
+    let _ = replace(text, |found| {
+        if let Found::Id(kind, id) = found {
+            ids.push(key(kind, id));
+        }
+        String::new()
+    });
+    ids
 }
 
 /// The same for the name of a request id, of whatever shape.
@@ -406,6 +472,39 @@ mod tests {
         assert_eq!(named(text), text);
         // Numbers follow the order in which names appear.
         assert_eq!(named("<instance:7> <instance:2>"), "<instance:1> <instance:2>");
+    }
+
+    #[test]
+    fn something_new_in_front_does_not_rename_what_follows() {
+        let lines = |old: &[&str], new: &[&str]| {
+            let mut from = 0;
+            let mut pairs = Vec::new();
+            for (at, line) in old.iter().enumerate() {
+                if let Some(there) = new.iter().skip(from).position(|new| new == line) {
+                    pairs.push((at, from + there));
+                    from += there + 1;
+                }
+            }
+            pairs
+        };
+        let old = "a <request:1>\nb <request:2>\nc <request:1>\n";
+        assert_eq!(
+            aligned(old, "b <request:1>\nc <request:2>\n", lines),
+            "b <request:2>\nc <request:1>\n"
+        );
+        assert_eq!(
+            aligned(
+                old,
+                "new <request:1>\na <request:2>\nb <request:3>\nc <request:2>\n",
+                lines
+            ),
+            "new <request:3>\na <request:1>\nb <request:2>\nc <request:1>\n"
+        );
+        // What was two is one: that is a difference.
+        assert_eq!(
+            aligned(old, "a <request:1>\nb <request:1>\nc <request:1>\n", lines),
+            "a <request:1>\nb <request:1>\nc <request:1>\n"
+        );
     }
 
     #[test]

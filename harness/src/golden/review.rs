@@ -9,7 +9,7 @@ use super::diff::{self, Hunk};
 use super::keeper::Recording;
 use super::store::{About, Store, StoreError};
 use super::transcript::normal;
-use super::{GoldenMode, causes};
+use super::{GoldenMode, causes, names};
 use crate::contract::ClauseId;
 
 /// So many lines of context are kept of a difference.
@@ -209,19 +209,7 @@ impl Review {
 }
 
 fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording: &Recording) -> Change {
-    let lines: Vec<&str> = reviewed.lines().collect();
-    let places = diff::hunks(reviewed, text, CONTEXT).into_iter().map(|hunk| {
-        let above = lines
-            .get(..hunk.at.saturating_add(1).min(lines.len()))
-            .unwrap_or_default();
-        let heading = above.iter().rev().find_map(|line| Some((line, step_of(line)?)));
-        let (heading, step) = heading.map_or(("", 0), |(heading, step)| (*heading, step));
-        Place {
-            step,
-            heading: heading.to_owned(),
-            hunk,
-        }
-    });
+    let text = names::aligned(reviewed, text, diff::same_lines);
     let without = |these: &[(usize, ClauseId)], those: &[(usize, ClauseId)]| -> Vec<(usize, ClauseId)> {
         these.iter().filter(|one| !those.contains(one)).cloned().collect()
     };
@@ -233,11 +221,67 @@ fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording:
     touched.retain(|(_, clause)| recording.clauses.contains(clause));
     Change {
         case: recording.case.clone(),
-        places: places.collect(),
+        places: places(reviewed, &text),
         broken: without(&recording.violated, violated),
         fixed,
         touched,
     }
+}
+
+/// Where the texts differ. Where their steps are the same, each is compared with itself alone: what is much like the
+/// next step would else be taken for it.
+fn places(reviewed: &str, text: &str) -> Vec<Place> {
+    let (old, new) = (sections(reviewed), sections(text));
+    let heads =
+        |sections: &[Section]| -> Vec<String> { sections.iter().map(|one| one.heading.clone()).collect() };
+    if heads(&old) == heads(&new) {
+        let pairs = old.iter().zip(&new);
+        return pairs
+            .flat_map(|(old, new)| places_in(&old.text, &new.text))
+            .collect();
+    }
+    places_in(reviewed, text)
+}
+
+fn places_in(old: &str, new: &str) -> Vec<Place> {
+    let lines: Vec<&str> = old.lines().collect();
+    let hunks = diff::hunks(old, new, CONTEXT).into_iter();
+    let place = |hunk: Hunk| {
+        let above = lines.get(..hunk.at.saturating_add(1).min(lines.len()));
+        let above = above.unwrap_or_default().iter().rev();
+        let heading = above.copied().find_map(|line| Some((line, step_of(line)?)));
+        let (heading, step) = heading.unwrap_or(("", 0));
+        Place {
+            step,
+            heading: heading.to_owned(),
+            hunk,
+        }
+    };
+    hunks.map(place).collect()
+}
+
+/// A transcript from one head of a step to the next.
+#[derive(Debug, Default)]
+struct Section {
+    heading: String,
+    text: String,
+}
+
+fn sections(text: &str) -> Vec<Section> {
+    let mut sections = vec![Section::default()];
+    for line in text.lines() {
+        if step_of(line).is_some() {
+            sections.push(Section {
+                heading: line.to_owned(),
+                text: String::new(),
+            });
+        }
+        if let Some(section) = sections.last_mut() {
+            section.text.push_str(line);
+            section.text.push('\n');
+        }
+    }
+    sections
 }
 
 /// The number of a step, if the line is the head of one.

@@ -3,7 +3,7 @@
 //! ```text
 //! CHANGED: 12 of 98 goldens are not as reviewed (set moto-5.2.5), for 2 causes.
 //!
-//! 1. BROKEN: RSP-17, STT-05, in 10 goldens, 14 places
+//! 1. BROKEN: RSP-17, STT-05, in 10 goldens, 14 steps
 //!      stop/stopped, step 2: call
 //!         <instanceId><instance:1></instanceId>
 //!      -  <previousState><code>80</code><name>stopped</name></previousState>
@@ -104,7 +104,7 @@ impl Page<'_> {
         };
         let goldens = plural(cause.cases.len(), "golden");
         let places = if cause.places > cause.cases.len() {
-            format!(", {}", plural(cause.places, "place"))
+            format!(", {}", plural(cause.places, "step"))
         } else {
             String::new()
         };
@@ -114,22 +114,30 @@ impl Page<'_> {
             heading => heading,
         };
         writeln!(out, "     {}, {heading}", cause.case)?;
-        // A part of a stretch stands by itself; what is before the stretch may not be what is before the part.
-        if cause.lines.len() == cause.place.hunk.lines.len() {
+        let [part] = cause.parts.as_slice() else {
+            return self.parts(cause, out);
+        };
+        // A part of a stretch stands by itself: what is before the stretch may not be what is before the part.
+        if part.len() == cause.place.hunk.lines.len() {
             for line in &cause.place.hunk.before {
                 writeln!(out, "     {}", self.paint("2", &format!("   {}", cut(line))))?;
             }
         }
+        self.parts(cause, out)
+    }
+
+    fn parts(&self, cause: &Cause<'_>, out: &mut dyn Write) -> io::Result<()> {
         let shown = if self.look.verbose {
             usize::MAX
         } else {
             LINES_SHOWN
         };
-        for line in cause.lines.iter().take(shown) {
+        let lines: usize = cause.parts.iter().map(Vec::len).sum();
+        for line in cause.parts.iter().flatten().take(shown) {
             writeln!(out, "     {}", self.line(line))?;
         }
-        if cause.lines.len() > shown {
-            writeln!(out, "     … {} more lines", cause.lines.len() - shown)?;
+        if lines > shown {
+            writeln!(out, "     … {} more lines", lines - shown)?;
         }
         if cause.cases.len() > 1 {
             writeln!(out, "     in {}", self.some_of(&cause.cases))?;
