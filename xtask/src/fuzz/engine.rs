@@ -54,10 +54,15 @@ pub(super) struct Run {
 }
 
 impl<'w> Engine<'w> {
-    /// Builds every target, with the toolchain that can.
-    pub(super) fn build(workspace: &'w Workspace, sanitizer: Sanitizer) -> Result<Engine<'w>> {
+    /// Builds every target, or one of them, with the toolchain that can.
+    pub(super) fn build(
+        workspace: &'w Workspace,
+        sanitizer: Sanitizer,
+        only: Option<&Target>,
+    ) -> Result<Engine<'w>> {
         let mut build = workspace.command(tools::cargo_fuzz(workspace)?);
         build.args(["fuzz", "build"]);
+        build.args(only.iter().map(|target| &target.name));
         match sanitizer {
             Sanitizer::None => build.arg("--sanitizer=none"),
             Sanitizer::Address => {

@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
             }
             Ok(Outcome::Good)
         }
-        Action::Build { sanitizer } => Engine::build(workspace, *sanitizer).map(|_| Outcome::Good),
+        Action::Build { sanitizer } => Engine::build(workspace, *sanitizer, None).map(|_| Outcome::Good),
         Action::Run {
             target,
             time,
@@ -114,7 +114,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
             libfuzzer,
         } => {
             let target = find(workspace, target)?;
-            let engine = Engine::build(workspace, *sanitizer)?;
+            let engine = Engine::build(workspace, *sanitizer, Some(&target))?;
             let mut options: Vec<String> = time
                 .iter()
                 .map(|time| format!("-max_total_time={time}"))
@@ -140,17 +140,17 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         Action::Seed => seed(workspace),
         Action::Cmin { target } => {
             let target = find(workspace, target)?;
-            Engine::build(workspace, Sanitizer::None)?.distil(&target)?;
+            Engine::build(workspace, Sanitizer::None, Some(&target))?.distil(&target)?;
             Ok(Outcome::Good)
         }
         Action::Keep { target } => {
             let target = find(workspace, target)?;
-            Engine::build(workspace, Sanitizer::None)?.keep(&target)?;
+            Engine::build(workspace, Sanitizer::None, Some(&target))?.keep(&target)?;
             Ok(Outcome::Good)
         }
         Action::Tmin { target, input, time } => {
             let target = find(workspace, target)?;
-            let engine = Engine::build(workspace, Sanitizer::None)?;
+            let engine = Engine::build(workspace, Sanitizer::None, Some(&target))?;
             let shortest = workspace.target("fuzz-tmin").join(&target.name);
             let before = size(input)?;
             engine.shorten(&target, input, &shortest, *time)?;
@@ -179,7 +179,7 @@ pub(crate) fn smoke(workspace: &Workspace, seconds: u64) -> Result<Outcome> {
 
 fn smoke_with(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<Outcome> {
     let targets = targets(workspace)?;
-    let engine = Engine::build(workspace, sanitizer)?;
+    let engine = Engine::build(workspace, sanitizer, None)?;
     // A fixed seed: what fails here fails at the desk.
     let options = [format!("-max_total_time={seconds}"), "-seed=1337".to_owned()];
     let mut outcome = Outcome::Good;

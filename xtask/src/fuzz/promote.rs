@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         .with_context(|| format!("could not find {}", args.crash.display()))?;
     let folder = crash.parent().and_then(Path::file_name).unwrap_or_default();
     let target = find(workspace, &folder.to_string_lossy())?;
-    let engine = Engine::build(workspace, Sanitizer::None)?;
+    let engine = Engine::build(workspace, Sanitizer::None, Some(&target))?;
     let short = workspace.target("fuzz-tmin").join(&target.name);
     engine.shorten(&target, &crash, &short, args.time)?;
     let what = complaint(workspace, &target.name, &short)?;
