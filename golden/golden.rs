@@ -48,7 +48,16 @@ fn is_as_reviewed(name: &str, text: &str) {
 #[test]
 fn every_command_tells_what_it_takes() {
     is_as_reviewed("help", &told("--help"));
-    for command in ["run", "list", "explain", "serve", "judge", "replay", "compare", "selfcheck"] {
+    for command in [
+        "run",
+        "list",
+        "explain",
+        "serve",
+        "judge",
+        "replay",
+        "compare",
+        "selfcheck",
+    ] {
         is_as_reviewed(&format!("help_{command}"), &told(&format!("{command} --help")));
     }
 }

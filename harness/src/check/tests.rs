@@ -222,7 +222,10 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
     }];
     let judged = case.judge(&started(1, Intent::Call), &heard);
     let tells = format!("{previous} → {current}");
-    judged.findings.iter().any(|finding| finding.observed.contains(&tells))
+    judged
+        .findings
+        .iter()
+        .any(|finding| finding.observed.contains(&tells))
 }
 
 #[test]

@@ -249,6 +249,7 @@ Exit codes:
   1    judged differently, or something that decides is broken
   2    usage, configuration, or an endpoint that cannot be reached
   3    an error of stopcheck's own
+  4    no case was judged at two of them
   130  interrupted")]
 pub(super) struct CompareArgs {
     /// Who is compared; live endpoints are played one after the other

@@ -117,9 +117,10 @@ fn side_by_side(args: &CompareArgs, accounts: Vec<Account>, contract: &Contract)
         to_file(path, |out| compare::page::comparison(&comparison, edition, out))?;
     }
     told(|out| compare::terminal::comparison(&comparison, look(args), out))?;
-    let apart = comparison.count(Agreement::JudgedApart) + comparison.count(Agreement::Missing);
-    Ok(if apart > 0 {
+    Ok(if comparison.count(Agreement::JudgedApart) > 0 {
         exit::FINDINGS
+    } else if comparison.compared() == 0 {
+        exit::NOTHING_TESTED
     } else {
         exit::CONFORMANT
     })

@@ -184,12 +184,16 @@ impl Told {
 
     /// Whether the verdicts are those of another, whatever was answered.
     pub(super) fn is_judged_as(&self, other: &Told) -> bool {
-        let is_same = match (&self.fate, &other.fate) {
-            (Fate::Judged, Fate::Judged) => true,
-            (Fate::Unsupported(_), Fate::Unsupported(_)) | (Fate::Error(_), Fate::Error(_)) => true,
+        self.is_as_far_as(other) && self.findings == other.findings
+    }
+
+    fn is_as_far_as(&self, other: &Told) -> bool {
+        match (&self.fate, &other.fate) {
+            (Fate::Judged, Fate::Judged)
+            | (Fate::Unsupported(_), Fate::Unsupported(_))
+            | (Fate::Error(_), Fate::Error(_)) => true,
             (Fate::Judged | Fate::Unsupported(_) | Fate::Error(_), _) => false,
-        };
-        is_same && self.findings == other.findings
+        }
     }
 
     /// Whether all that is known of both is the same.

@@ -42,7 +42,7 @@ pub fn comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
         let mut cells = vec![code(&row.case)];
         for at in 0..comparison.accounts.len() {
             let told = comparison.told(at, &row.case);
-            cells.push(told.map_or_else(|| "-".to_owned(), told_in_words));
+            cells.push(told.map_or_else(|| "-".to_owned(), |told| told_in_words(comparison, at, told)));
         }
         cells.push(row.odd.map_or_else(String::new, letter));
         writeln!(out, "| {} |", cells.join(" | "))?;

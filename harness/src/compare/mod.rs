@@ -4,7 +4,7 @@
 //! An [`Account`] for each subject enters, made of a run, a journal or a set of goldens. A [`Comparison`] leaves, a row for
 //! each case, or a [`Since`]; text for a terminal, Markdown and HTML are pure views of them. Nothing here asks anybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ClauseId, Contract};
 use crate::verdict::Verdict;
@@ -27,6 +27,8 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// The clauses about which the subjects differ, in the order of the contract.
     pub clauses: Vec<ClauseRow>,
+    /// For each subject, in how many cases a clause has a finding.
+    spread: Vec<BTreeMap<ClauseId, usize>>,
 }
 
 /// One case.
@@ -51,9 +53,9 @@ pub enum Agreement {
     Alike,
     /// Not the same was answered, but nothing else is allowed or forbidden of it.
     JudgedAlike,
-    /// The verdicts differ.
+    /// Of those that were judged, the verdicts differ.
     JudgedApart,
-    /// Not all have played it.
+    /// Not all have played it to its end, and those that have are judged alike.
     Missing,
 }
 
@@ -105,6 +107,7 @@ impl Comparison {
         Comparison {
             rows,
             clauses,
+            spread: accounts.iter().map(spread).collect(),
             accounts,
         }
     }
@@ -118,6 +121,32 @@ impl Comparison {
     pub fn odd(&self) -> Vec<usize> {
         let times = |at: usize| self.rows.iter().filter(|row| row.odd == Some(at)).count();
         (0..self.accounts.len()).map(times).collect()
+    }
+
+    /// How many cases could be compared: two subjects at least were judged by them.
+    pub fn compared(&self) -> usize {
+        let judged = |row: &&Row| {
+            let told = self
+                .accounts
+                .iter()
+                .filter_map(|account| account.cases.get(&row.case));
+            told.filter(|told| told.fate == Fate::Judged).count() > 1
+        };
+        self.rows.iter().filter(judged).count()
+    }
+
+    /// The clauses with the worst verdict about a subject in a case, those first that are found in the fewest of its
+    /// other cases: they tell most about this one.
+    pub fn guilty<'t>(&self, subject: usize, told: &'t Told) -> Vec<&'t ClauseId> {
+        let worst = told.verdict();
+        let found = told
+            .findings
+            .iter()
+            .filter(|(_, verdict)| Some(**verdict) == worst);
+        let mut guilty: Vec<&'t ClauseId> = found.map(|(clause, _)| clause).collect();
+        let spread = self.spread.get(subject);
+        guilty.sort_by_key(|clause| spread.and_then(|spread| spread.get(*clause)).copied());
+        guilty
     }
 
     /// What a subject told of a case.
@@ -144,15 +173,27 @@ impl Comparison {
     }
 }
 
+fn spread(account: &Account) -> BTreeMap<ClauseId, usize> {
+    let mut spread = BTreeMap::new();
+    for clause in account.cases.values().flat_map(|told| told.findings.keys()) {
+        *spread.entry(clause.clone()).or_default() += 1;
+    }
+    spread
+}
+
 fn row(accounts: &[Account], case: &str) -> Row {
     let told: Vec<Option<&Told>> = accounts.iter().map(|account| account.cases.get(case)).collect();
     let groups = grouped(&told, Told::is_told_as);
-    let verdicts = grouped(&told, Told::is_judged_as);
+    // Who cannot play a case is not told apart from who does.
+    let judged = told
+        .iter()
+        .map(|one| one.filter(|told| told.fate == Fate::Judged));
+    let verdicts = grouped(&judged.collect::<Vec<_>>(), Told::is_judged_as);
     let count = |groups: &[Option<usize>]| groups.iter().flatten().collect::<BTreeSet<_>>().len();
-    let agreement = if told.iter().any(Option::is_none) {
-        Agreement::Missing
-    } else if count(&verdicts) > 1 {
+    let agreement = if count(&verdicts) > 1 {
         Agreement::JudgedApart
+    } else if verdicts.iter().any(Option::is_none) {
+        Agreement::Missing
     } else if count(&groups) > 1 {
         Agreement::JudgedAlike
     } else {
@@ -195,7 +236,7 @@ fn grouped(told: &[Option<&Told>], same: fn(&Told, &Told) -> bool) -> Vec<Option
 
 /// The only one that is alone in its group, where all others are in one.
 fn odd_one(groups: &[Option<usize>]) -> Option<usize> {
-    if groups.len() < 3 {
+    if groups.len() < 3 || groups.iter().any(Option::is_none) {
         return None;
     }
     (0..groups.len()).find(|&at| {

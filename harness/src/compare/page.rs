@@ -89,8 +89,8 @@ pub fn comparison(comparison: &Comparison, edition: &'static str, out: &mut dyn 
         edition,
         alike: comparison.count(Agreement::Alike),
         subjects: subjects(comparison),
-        apart: of(&[Agreement::JudgedApart, Agreement::Missing]),
-        others: of(&[Agreement::JudgedAlike]),
+        apart: of(&[Agreement::JudgedApart]),
+        others: of(&[Agreement::JudgedAlike, Agreement::Missing]),
         clauses: clauses(comparison),
     };
     let mut environment = Environment::new();
@@ -123,7 +123,7 @@ fn case(comparison: &Comparison, row: &Row) -> Case {
         };
         Cell {
             class,
-            text: told.map_or_else(|| "-".to_owned(), told_in_words),
+            text: told.map_or_else(|| "-".to_owned(), |told| told_in_words(comparison, at, told)),
             odd: row.odd == Some(at),
         }
     };

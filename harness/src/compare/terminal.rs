@@ -58,8 +58,8 @@ pub fn comparison(comparison: &Comparison, look: Look, out: &mut dyn Write) -> i
         writeln!(out)?;
     }
     let shown = comparison.rows.iter().filter(|row| match row.agreement {
-        Agreement::JudgedApart | Agreement::Missing => true,
-        Agreement::JudgedAlike | Agreement::Alike => look.verbose,
+        Agreement::JudgedApart => true,
+        Agreement::Missing | Agreement::JudgedAlike | Agreement::Alike => look.verbose,
     });
     let table: Vec<Vec<String>> = shown.map(|row| cells(comparison, row)).collect();
     if !table.is_empty() {
@@ -145,14 +145,14 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
     let mut cells = vec![row.case.clone()];
     for at in 0..comparison.accounts.len() {
         let told = comparison.told(at, &row.case);
-        cells.push(told.map_or_else(|| "-".to_owned(), told_in_words));
+        cells.push(told.map_or_else(|| "-".to_owned(), |told| told_in_words(comparison, at, told)));
     }
     cells.push(row.odd.map_or_else(String::new, letter));
     cells
 }
 
 /// What a subject made of a case, in a cell.
-pub(super) fn told_in_words(told: &Told) -> String {
+pub(super) fn told_in_words(comparison: &Comparison, subject: usize, told: &Told) -> String {
     match &told.fate {
         Fate::Unsupported(_) => return "unsupported".to_owned(),
         Fate::Error(_) => return "error".to_owned(),
@@ -170,16 +170,11 @@ pub(super) fn told_in_words(told: &Told) -> String {
         Verdict::Warn => "warn",
         Verdict::Pass => "pass",
     };
-    let guilty: Vec<String> = told
-        .findings
-        .iter()
-        .filter(|(_, verdict)| **verdict == worst)
-        .map(|(clause, _)| clause.to_string())
-        .collect();
-    let mut text = format!(
-        "{word} {}",
-        guilty.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(" ")
-    );
+    let guilty = comparison.guilty(subject, told);
+    let mut text = word.to_owned();
+    for clause in guilty.iter().take(SHOWN) {
+        text.push_str(&format!(" {clause}"));
+    }
     if guilty.len() > SHOWN {
         text.push_str(&format!(" +{}", guilty.len() - SHOWN));
     }
@@ -202,7 +197,7 @@ pub(super) fn summary(comparison: &Comparison) -> String {
         (Agreement::Alike, "alike"),
         (Agreement::JudgedAlike, "answered differently, judged alike"),
         (Agreement::JudgedApart, "judged differently"),
-        (Agreement::Missing, "not played by all"),
+        (Agreement::Missing, "not played by all, else alike"),
     ] {
         let count = comparison.count(agreement);
         if count > 0 {

@@ -242,3 +242,48 @@ fn what_a_stranger_answered_does_no_harm_to_any_reader() {
         "{outside}"
     );
 }
+
+#[test]
+fn who_cannot_play_a_case_is_not_told_apart_from_who_does() {
+    let unsupported = |name: &str| {
+        let mut account = account(name, &[("a/b", &[])]);
+        for told in account.cases.values_mut() {
+            told.fate = Fate::Unsupported("no Spot Instances".to_owned());
+        }
+        account
+    };
+    let plain = |clauses: &[&str]| account("x", &[("a/b", clauses)]);
+    let first = |accounts: Vec<Account>| {
+        let comparison = compared(accounts);
+        let row = comparison.rows.first().map(|row| (row.agreement, row.odd));
+        (row, comparison.compared())
+    };
+    assert_eq!(
+        first(vec![plain(&[]), plain(&[]), unsupported("z")]),
+        (Some((Agreement::Missing, None)), 1)
+    );
+    // The others differ, whatever the third would do.
+    assert_eq!(
+        first(vec![plain(&["STT-07"]), plain(&[]), unsupported("z")]),
+        (Some((Agreement::JudgedApart, None)), 1)
+    );
+    assert_eq!(
+        first(vec![plain(&["STT-07"]), unsupported("y")]),
+        (Some((Agreement::Missing, None)), 0)
+    );
+}
+
+#[test]
+fn of_the_clauses_of_a_case_those_come_first_that_are_rare() {
+    let one = account(
+        "x",
+        &[
+            ("a/b", &["RSP-02", "STT-07", "!ERR-09"]),
+            ("c/d", &["RSP-02"]),
+            ("e/f", &["RSP-02"]),
+        ],
+    );
+    let comparison = compared(vec![one.clone(), account("y", &[("a/b", &[])])]);
+    let told = one.cases.get("a/b").expect("the case was told");
+    assert_eq!(comparison.guilty(0, told), [&"STT-07".into(), &"RSP-02".into()]);
+}
