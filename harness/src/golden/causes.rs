@@ -40,6 +40,25 @@ pub enum Turn {
     Fixed,
 }
 
+impl Turn {
+    /// The word of machine-readable reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Turn::Broken => "broken",
+            Turn::Mixed => "fixed-and-broken",
+            Turn::Neither => "different",
+            Turn::Fixed => "fixed",
+        }
+    }
+}
+
+impl Cause<'_> {
+    /// What differs, line by line.
+    pub fn diff(&self) -> String {
+        self.parts.iter().flatten().map(|line| line.marked()).collect()
+    }
+}
+
 /// A clause is told with a cause if they were seen in the same steps, or nearly; at least with the one that is most
 /// like it, but not if that is little.
 const NEARLY: f64 = 0.6;
