@@ -30,7 +30,7 @@ pub struct Cause<'r> {
 /// What a change is to the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
-    /// Clauses are violated that were not.
+    /// Clauses are violated that were not: they are broken now, or nobody came to look at them before.
     Broken,
     /// Both that and the next.
     Mixed,
@@ -44,8 +44,8 @@ impl Turn {
     /// The word of machine-readable reports.
     pub fn name(self) -> &'static str {
         match self {
-            Turn::Broken => "broken",
-            Turn::Mixed => "fixed-and-broken",
+            Turn::Broken => "newly-violated",
+            Turn::Mixed => "fixed-and-newly-violated",
             Turn::Neither => "different",
             Turn::Fixed => "fixed",
         }

@@ -43,8 +43,8 @@ pub fn write(review: &Review, contract: &Contract, day: &str, out: &mut dyn Writ
     }
     for (turn, title) in [
         (Turn::Fixed, "Fixed"),
-        (Turn::Broken, "Broken"),
-        (Turn::Mixed, "Fixed and broken"),
+        (Turn::Broken, "Newly violated"),
+        (Turn::Mixed, "Fixed, with other clauses newly violated"),
         (
             Turn::Neither,
             "Changed, and the contract says nothing else of it than before",

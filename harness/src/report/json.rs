@@ -17,7 +17,7 @@
 //!   "cases": [{"name": "dry-run/valid", "outcome": "judged", "verdict": "fail", "clauses": ["DRY-04"], "…": 0}],
 //!   "notes": [],
 //!   "goldens": {"set": "moto-5.2.5", "recorded": false, "same": 97, "changed": [{"case": "stop/stopped", "diff": "…"}],
-//!               "causes": [{"turn": "broken", "clauses": ["STT-05"], "cases": ["stop/stopped"], "…": 0}],
+//!               "causes": [{"turn": "newly-violated", "clauses": ["STT-05"], "cases": ["stop/stopped"], "…": 0}],
 //!               "new": [], "orphans": []}
 //! }
 //! ```

@@ -232,7 +232,7 @@ fn a_changed_endpoint_is_told_by_cause_with_the_clauses_that_it_breaks_and_mends
         .ended_with(1)
         .says(&[
             "CHANGED: 2 of 3 goldens are not as reviewed (set mine), for 1 cause.",
-            "1. BROKEN: DRY-01, in 2 goldens",
+            "1. NEWLY VIOLATED: DRY-01, in 2 goldens",
             "<Code>DryRunOperator</Code>",
             "in dry-run/batch-and-force, dry-run/valid",
             "run it again with --golden record, then: cargo insta review",

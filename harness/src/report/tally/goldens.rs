@@ -33,7 +33,7 @@ pub struct ChangedGolden {
 /// Changes that go together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GoldenCause {
-    /// `broken`, `fixed`, `fixed-and-broken` or `different`.
+    /// `newly-violated`, `fixed`, `fixed-and-newly-violated` or `different`.
     pub turn: &'static str,
     /// The clauses that turned; with `different` those that were looked at there.
     pub clauses: Vec<String>,
