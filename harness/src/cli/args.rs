@@ -142,6 +142,10 @@ pub(super) struct GoldenArgs {
     /// The folder of all sets [default: the nearest folder `golden` that has the set, here or above]
     #[arg(long, value_name = "DIR", help_heading = "Goldens")]
     pub(super) golden_dir: Option<PathBuf>,
+
+    /// Write what changed as a changelog in Markdown
+    #[arg(long, value_name = "FILE", help_heading = "Goldens")]
+    pub(super) golden_changelog: Option<PathBuf>,
 }
 
 /// Who is asked, as whom, how patiently, and what may be launched there.

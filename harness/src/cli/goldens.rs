@@ -12,17 +12,18 @@ use super::error::CliError;
 use super::keys::variable;
 use crate::check::moment;
 use crate::contract::{Contract, Edition};
+use crate::golden::changelog;
 use crate::golden::tell::{self, Look};
 use crate::golden::{GoldenMode, Keeper, Review, Reviewer, Settings, Store};
 use crate::journal::Event;
-use crate::report::exit;
+use crate::report::tally::{ChangedGolden, GoldenCause, Goldens};
 
 /// The folder of all sets, in a checkout.
 const FOLDER: &str = "golden";
 
 /// What a run does with goldens.
 #[derive(Debug)]
-pub(super) enum Goldens {
+pub(super) enum Comparison {
     /// Nothing.
     Off,
     /// Nothing, for there are none where they would be looked for.
@@ -37,18 +38,24 @@ pub(super) struct On {
     reviewer: Reviewer,
 }
 
-impl Goldens {
+impl Comparison {
     /// What was asked for, for an endpoint; none is the embedded reference.
-    pub(super) fn of(args: &GoldenArgs, url: Option<&str>, edition: Edition) -> Result<Goldens, CliError> {
-        let named = args.golden_set.is_some() || args.golden_dir.is_some();
+    pub(super) fn of(args: &GoldenArgs, url: Option<&str>, edition: Edition) -> Result<Comparison, CliError> {
+        let named = args.golden_set.is_some() || args.golden_dir.is_some() || args.golden_changelog.is_some();
         let mode = match (args.golden, url) {
             (Some(asked), _) => asked.into(),
             (None, None) => GoldenMode::Check,
-            (None, Some(_)) if named => GoldenMode::Check,
+            (None, Some(_)) if args.golden_set.is_some() => GoldenMode::Check,
             (None, Some(_)) => GoldenMode::Off,
         };
         if mode == GoldenMode::Off {
-            return Ok(Goldens::Off);
+            if args.golden_changelog.is_some() {
+                return Err(CliError::Usage(
+                    "a changelog is made of goldens, and none are compared\n  hint: name a set with --golden-set NAME"
+                        .to_owned(),
+                ));
+            }
+            return Ok(Comparison::Off);
         }
         let set = match (&args.golden_set, url) {
             (Some(set), _) => set.clone(),
@@ -67,7 +74,7 @@ impl Goldens {
         if mode == GoldenMode::Check && !store.folder().is_dir() {
             // Nobody asked for them.
             if args.golden.is_none() && !named {
-                return Ok(Goldens::Absent(set));
+                return Ok(Comparison::Absent(set));
             }
             return Err(none_in(&folder, &set));
         }
@@ -80,7 +87,7 @@ impl Goldens {
             endpoint: url.unwrap_or("reference").to_owned(),
             day: today(),
         };
-        Ok(Goldens::On(Box::new(On {
+        Ok(Comparison::On(Box::new(On {
             keeper: Keeper::default(),
             reviewer: Reviewer::new(settings),
         })))
@@ -88,7 +95,7 @@ impl Goldens {
 
     /// Takes the next event of the run.
     pub(super) fn take(&mut self, event: &Event) {
-        if let Goldens::On(on) = self
+        if let Comparison::On(on) = self
             && let Some(recording) = on.keeper.take(event)
         {
             on.reviewer.take(recording);
@@ -98,12 +105,12 @@ impl Goldens {
     /// What came of it, if anything was compared.
     pub(super) fn finish(self, contract: &Contract, plays_named_cases: bool) -> Finished {
         match self {
-            Goldens::On(on) if plays_named_cases => {
+            Comparison::On(on) if plays_named_cases => {
                 let plan: BTreeSet<&str> = contract.scenarios.iter().map(|case| case.name.as_str()).collect();
                 Finished::Reviewed(Box::new(on.reviewer.finish(&plan)))
             }
-            Goldens::Absent(set) if plays_named_cases => Finished::Absent(set),
-            Goldens::On(_) | Goldens::Absent(_) | Goldens::Off => Finished::Off,
+            Comparison::Absent(set) if plays_named_cases => Finished::Absent(set),
+            Comparison::On(_) | Comparison::Absent(_) | Comparison::Off => Finished::Off,
         }
     }
 }
@@ -136,16 +143,51 @@ impl Finished {
         }
     }
 
-    /// The exit code of the run, with what the goldens say.
-    pub(super) fn exit_code(&self, code: u8) -> u8 {
-        match self {
-            Finished::Reviewed(review)
-                if review.has_changes() && !review.recorded && code != exit::INTERRUPTED =>
-            {
-                exit::FINDINGS
-            }
-            Finished::Off | Finished::Absent(_) | Finished::Reviewed(_) => code,
-        }
+    /// What reports tell of it.
+    pub(super) fn reported(&self) -> Option<Goldens> {
+        let Finished::Reviewed(review) = self else {
+            return None;
+        };
+        let causes = review.causes();
+        Some(Goldens {
+            set: review.set.clone(),
+            recorded: review.recorded,
+            same: review.same,
+            changed: review
+                .changed
+                .iter()
+                .map(|change| ChangedGolden {
+                    case: change.case.clone(),
+                    diff: change.diff(),
+                })
+                .collect(),
+            causes: causes
+                .iter()
+                .map(|cause| GoldenCause {
+                    turn: cause.turn.name(),
+                    clauses: cause.clauses.iter().map(ToString::to_string).collect(),
+                    cases: cause.cases.iter().map(|&case| case.to_owned()).collect(),
+                    steps: cause.places,
+                    diff: cause.diff(),
+                })
+                .collect(),
+            new: review.fresh.clone(),
+            orphans: review.orphans.clone(),
+        })
+    }
+
+    /// Writes the changes as a changelog.
+    pub(super) fn write_changelog(&self, path: &Path, contract: &Contract) -> Result<(), CliError> {
+        let Finished::Reviewed(review) = self else {
+            return Ok(());
+        };
+        let mut text = Vec::new();
+        changelog::write(review, contract, &today(), &mut text)?;
+        std::fs::write(path, text).map_err(|source| CliError::File {
+            doing: "write",
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// The first mistake with a file: what could not be compared must not look as if it had been.

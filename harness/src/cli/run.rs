@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::{EndpointArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
-use super::goldens::Goldens;
+use super::goldens::Comparison;
 use super::keys::{self, variable};
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
@@ -58,7 +58,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             url(&args.endpoint).unwrap_or_default()
         )));
     }
-    let mut goldens = Goldens::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
+    let mut goldens = Comparison::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
     let plays_named_cases = plan.cases.iter().any(|planned| planned.phase == Phase::Scenarios);
     let mut options = options(&args.endpoint, &wish)?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
@@ -115,11 +115,17 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             source,
         })?;
     }
-    let code = reports::write(&args.reports, &tally, &contract)?;
     let mut goldens = goldens.finish(&contract, plays_named_cases);
+    if let Some(reported) = goldens.reported() {
+        tally.set_goldens(reported);
+    }
+    let code = reports::write(&args.reports, &tally, &contract)?;
     reports::with_goldens(&args.reports, &goldens)?;
+    if let Some(path) = &args.goldens.golden_changelog {
+        goldens.write_changelog(path, &contract)?;
+    }
     goldens.errors()?;
-    Ok(goldens.exit_code(code))
+    Ok(code)
 }
 
 /// What is played: the phases that were asked for, or all. Real AWS costs money, so there only the named cases are

@@ -30,7 +30,7 @@ pub struct Cause<'r> {
 /// What a change is to the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
-    /// Clauses are violated that were not.
+    /// Clauses are violated that were not: they are broken now, or nobody came to look at them before.
     Broken,
     /// Both that and the next.
     Mixed,
@@ -38,6 +38,25 @@ pub enum Turn {
     Neither,
     /// Clauses are no longer violated.
     Fixed,
+}
+
+impl Turn {
+    /// The word of machine-readable reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Turn::Broken => "newly-violated",
+            Turn::Mixed => "fixed-and-newly-violated",
+            Turn::Neither => "different",
+            Turn::Fixed => "fixed",
+        }
+    }
+}
+
+impl Cause<'_> {
+    /// What differs, line by line.
+    pub fn diff(&self) -> String {
+        self.parts.iter().flatten().map(|line| line.marked()).collect()
+    }
 }
 
 /// A clause is told with a cause if they were seen in the same steps, or nearly; at least with the one that is most

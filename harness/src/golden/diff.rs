@@ -27,6 +27,11 @@ impl Changed {
     pub fn text(&self) -> String {
         self.pieces.iter().map(|(_, text)| text.as_str()).collect()
     }
+
+    /// The whole line behind `-` or `+`, with its end.
+    pub fn marked(&self) -> String {
+        format!("{}{}\n", if self.came { '+' } else { '-' }, self.text())
+    }
 }
 
 /// Every stretch in which the texts differ, with so many lines of context.

@@ -6,6 +6,7 @@
 //! removed before there are events.
 
 pub mod causes;
+pub mod changelog;
 pub mod diff;
 mod keeper;
 mod lay;

@@ -208,6 +208,22 @@ impl Review {
     }
 }
 
+impl Change {
+    /// What differs, line by line, each stretch below the head of its step.
+    pub fn diff(&self) -> String {
+        let mut text = String::new();
+        let mut heading = None;
+        for place in &self.places {
+            if heading != Some(&place.heading) {
+                heading = Some(&place.heading);
+                text.push_str(&format!(" {}\n", place.heading));
+            }
+            text.extend(place.hunk.lines.iter().map(diff::Changed::marked));
+        }
+        text
+    }
+}
+
 fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording: &Recording) -> Change {
     let text = names::aligned(reviewed, text, diff::same_lines);
     let without = |these: &[(usize, ClauseId)], those: &[(usize, ClauseId)]| -> Vec<(usize, ClauseId)> {

@@ -3,7 +3,7 @@
 //! ```text
 //! CHANGED: 12 of 98 goldens are not as reviewed (set moto-5.2.5), for 2 causes.
 //!
-//! 1. BROKEN: RSP-17, STT-05, in 10 goldens, 14 steps
+//! 1. NEWLY VIOLATED: RSP-17, STT-05, in 10 goldens, 14 steps
 //!      stop/stopped, step 2: call
 //!         <instanceId><instance:1></instanceId>
 //!      -  <previousState><code>80</code><name>stopped</name></previousState>
@@ -93,9 +93,9 @@ impl Page<'_> {
             Turn::Broken | Turn::Mixed | Turn::Fixed => clauses.join(", "),
         };
         let turn = match (cause.turn, clauses.as_str()) {
-            (Turn::Broken, clauses) => format!("{}: {clauses}", self.paint("1;31", "BROKEN")),
+            (Turn::Broken, clauses) => format!("{}: {clauses}", self.paint("1;31", "NEWLY VIOLATED")),
             (Turn::Fixed, clauses) => format!("{}: {clauses}", self.paint("32", "FIXED")),
-            (Turn::Mixed, clauses) => format!("{}: {clauses}", self.paint("33", "FIXED AND BROKEN")),
+            (Turn::Mixed, clauses) => format!("{}: {clauses}", self.paint("33", "FIXED AND NEWLY VIOLATED")),
             (Turn::Neither, "") => self.paint("33", "DIFFERENT"),
             (Turn::Neither, clauses) => format!(
                 "{}, where these are looked at: {clauses}",

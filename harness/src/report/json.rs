@@ -15,12 +15,15 @@
 //!   "findings": [{"id": "dry-run/valid#1/DRY-04", "clause": "DRY-04", "verdict": "fail", "case": "dry-run/valid",
 //!                 "step": 1, "allowed": "…", "observed": "…", "repeat": "stopcheck run …", "curl": "…"}],
 //!   "cases": [{"name": "dry-run/valid", "outcome": "judged", "verdict": "fail", "clauses": ["DRY-04"], "…": 0}],
-//!   "notes": []
+//!   "notes": [],
+//!   "goldens": {"set": "moto-5.2.5", "recorded": false, "same": 97, "changed": [{"case": "stop/stopped", "diff": "…"}],
+//!               "causes": [{"turn": "newly-violated", "clauses": ["STT-05"], "cases": ["stop/stopped"], "…": 0}],
+//!               "new": [], "orphans": []}
 //! }
 //! ```
 //!
 //! A clause's `status` is `held`, `found`, `unreached`, `untested` or `not-in-edition`; a case's `outcome` is
-//! `judged`, `unsupported`, `error` or `unfinished`. `curl` and `aws` are there for the first findings of a kind.
+//! `judged`, `unsupported`, `error` or `unfinished`. `goldens` is there if some were compared, `curl` and `aws` are there for the first findings of a kind.
 
 use std::io::{self, Write};
 
@@ -28,7 +31,7 @@ use serde::Serialize;
 
 use crate::contract::{ClauseId, Contract};
 use crate::journal::Noted;
-use crate::report::tally::{ByVerdict, Case, Found, Policy, Status, Tally};
+use crate::report::tally::{ByVerdict, Case, Found, Goldens, Policy, Status, Tally};
 use crate::verdict::Outcome;
 
 /// The version of the format. It changes when a reader of the old one would misread the new one.
@@ -52,6 +55,7 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
             .collect(),
         cases: tally.cases().map(case_line).collect(),
         notes: tally.notes(),
+        goldens: tally.goldens(),
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
     writeln!(out)
@@ -70,6 +74,8 @@ struct Report<'a> {
     findings: Vec<FindingLine<'a>>,
     cases: Vec<CaseLine<'a>>,
     notes: &'a [Noted],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goldens: Option<&'a Goldens>,
 }
 
 #[derive(Serialize)]

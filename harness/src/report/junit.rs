@@ -13,7 +13,7 @@
 //!
 //! One suite for each first segment of a case's name, in the order of the plan. A finding that decides the run is
 //! a `failure`; a harness error is an `error`; a case that could not be played or told is `skipped` with the reason;
-//! warnings stand in `system-out`. Times are by the clock of the run.
+//! warnings stand in `system-out`. Goldens that changed are failures in a suite of their own, `golden`. Times are by the clock of the run.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::contract::Contract;
-use crate::report::tally::{Case, Found, Policy, Tally};
+use crate::report::tally::{Case, Found, Goldens, Policy, Tally};
 use crate::verdict::{Outcome, Verdict};
 
 /// Writes the report.
@@ -48,6 +48,9 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
         suite.set_time(Duration::from_millis(took_ms));
         report.add_test_suite(suite);
     }
+    if let Some(goldens) = tally.goldens().filter(|goldens| goldens.decide()) {
+        report.add_test_suite(changed_goldens(goldens, tally));
+    }
     report.serialize(out).map_err(io::Error::other)
 }
 
@@ -63,6 +66,23 @@ fn suite(segment: &str, tally: &Tally) -> TestSuite {
         ] {
             suite.add_property(Property::new(name, clean(value)));
         }
+    }
+    suite
+}
+
+/// Goldens that changed, each a failure of its own beside its case.
+fn changed_goldens(goldens: &Goldens, tally: &Tally) -> TestSuite {
+    let mut suite = suite("golden", tally);
+    for changed in &goldens.changed {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        let message = format!("not as reviewed in the set {}", goldens.set);
+        status
+            .set_message(clean(&message))
+            .set_type("golden")
+            .set_description(clean(&format!("\n{}", changed.diff)));
+        let mut test_case = TestCase::new(clean(&format!("golden/{}", changed.case)), status);
+        test_case.set_classname("stopcheck.golden");
+        suite.add_test_case(test_case);
     }
     suite
 }

@@ -22,9 +22,11 @@ use crate::verdict::{Outcome, Verdict};
 mod causes;
 mod clauses;
 mod generated;
+mod goldens;
 mod parts;
 
 pub use causes::Cause;
+pub use goldens::{ChangedGolden, GoldenCause, Goldens};
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 
 use clauses::{Heading, Seen};
@@ -57,6 +59,7 @@ pub struct Tally {
     requests: u64,
     clock: Clock,
     ended: Option<bool>,
+    goldens: Option<Goldens>,
     texts: HashSet<Arc<str>>,
     lists: HashSet<Arc<[ClauseId]>>,
 }
@@ -144,6 +147,7 @@ impl Tally {
             requests: 0,
             clock: Clock::default(),
             ended: None,
+            goldens: None,
             texts: HashSet::new(),
             lists: HashSet::new(),
         }
@@ -365,8 +369,27 @@ impl Tally {
             .collect()
     }
 
-    /// The exit code that the stream amounts to.
+    /// Takes in what the goldens came to. They are compared beside the stream.
+    pub fn set_goldens(&mut self, goldens: Goldens) {
+        self.goldens = Some(goldens);
+    }
+
+    /// What the goldens came to, if any were compared.
+    pub fn goldens(&self) -> Option<&Goldens> {
+        self.goldens.as_ref()
+    }
+
+    /// The exit code of the run: what the stream amounts to, unless goldens that changed decide it.
     pub fn exit_code(&self, policy: Policy) -> u8 {
+        match self.verdict_code(policy) {
+            exit::INTERRUPTED => exit::INTERRUPTED,
+            _ if self.goldens.as_ref().is_some_and(Goldens::decide) => exit::FINDINGS,
+            code => code,
+        }
+    }
+
+    /// The exit code that the stream amounts to, goldens aside.
+    pub fn verdict_code(&self, policy: Policy) -> u8 {
         let counts = self.counts();
         if self.interrupted() {
             exit::INTERRUPTED

@@ -403,7 +403,7 @@ impl Page<'_> {
 
     /// What all of it comes to.
     fn sentence(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
-        let code = self.tally.exit_code(self.policy);
+        let code = self.tally.verdict_code(self.policy);
         let counts = self.tally.counts();
         let deciding = |verdict| verdict == Verdict::Fail || (self.policy.strict && verdict == Verdict::Warn);
         let (word, ink, text) = match code {

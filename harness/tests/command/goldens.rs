@@ -232,7 +232,7 @@ fn a_changed_endpoint_is_told_by_cause_with_the_clauses_that_it_breaks_and_mends
         .ended_with(1)
         .says(&[
             "CHANGED: 2 of 3 goldens are not as reviewed (set mine), for 1 cause.",
-            "1. BROKEN: DRY-01, in 2 goldens",
+            "1. NEWLY VIOLATED: DRY-01, in 2 goldens",
             "<Code>DryRunOperator</Code>",
             "in dry-run/batch-and-force, dry-run/valid",
             "run it again with --golden record, then: cargo insta review",
@@ -247,6 +247,72 @@ fn a_changed_endpoint_is_told_by_cause_with_the_clauses_that_it_breaks_and_mends
     run(&format!("{cases} --endpoint-url {right}"), scratch.path())
         .ended_with(1)
         .says(&["1. FIXED: DRY-01, in 2 goldens"]);
+}
+
+#[test]
+fn what_changed_is_in_the_reports_and_in_a_changelog() {
+    let scratch = accepted("--case stop/running --case dry-run/valid");
+    edit(
+        scratch.path(),
+        "stop/running",
+        "<code>64</code>",
+        "<code>80</code>",
+    );
+    let at = |name: &str| scratch.path().join(name);
+    let mut command = prepared("--case stop/running --case dry-run/valid", scratch.path());
+    for (kind, file) in [("json", "report.json"), ("junit", "report.xml")] {
+        command
+            .arg("--report")
+            .arg(format!("{kind}={}", at(file).display()));
+    }
+    command.arg("--golden-changelog").arg(at("changes.md"));
+    finish(command).ended_with(1);
+
+    let report: serde_json::Value = serde_json::from_str(&text_of(&at("report.json"))).expect("it is JSON");
+    assert_eq!(report.pointer("/summary/exit_code"), Some(&1.into()));
+    assert_eq!(report.pointer("/goldens/same"), Some(&1.into()));
+    assert_eq!(
+        report.pointer("/goldens/changed/0/case"),
+        Some(&"stop/running".into())
+    );
+    assert_eq!(
+        report.pointer("/goldens/causes/0/turn"),
+        Some(&"different".into())
+    );
+    let diff = report
+        .pointer("/goldens/changed/0/diff")
+        .and_then(|diff| diff.as_str());
+    let diff = diff.expect("there is a diff");
+    assert!(
+        diff.starts_with(" step 1: call\n-") && diff.contains("<code>80</code>"),
+        "{diff}"
+    );
+
+    let suite = text_of(&at("report.xml"));
+    assert!(
+        suite.contains("<testcase name=\"golden/stop/running\""),
+        "{suite}"
+    );
+    assert!(!suite.contains("golden/dry-run/valid"), "{suite}");
+
+    let changelog = text_of(&at("changes.md"));
+    for text in [
+        "## Against the goldens of mine (",
+        "1 of 2 named cases are answered otherwise, for 1 cause.",
+        "for instance `stop/running` (step 1: call):",
+        "  ```diff\n  -",
+    ] {
+        assert!(changelog.contains(text), "{text:?} is missing in:\n{changelog}");
+    }
+
+    // What is only recorded decides nothing, in the reports neither.
+    let mut command = prepared("--case stop/running --golden record", scratch.path());
+    command
+        .arg("--report")
+        .arg(format!("json={}", at("report.json").display()));
+    finish(command).ended_with(0);
+    let report: serde_json::Value = serde_json::from_str(&text_of(&at("report.json"))).expect("it is JSON");
+    assert_eq!(report.pointer("/summary/exit_code"), Some(&0.into()));
 }
 
 #[test]
@@ -275,6 +341,7 @@ fn a_set_needs_a_name_that_can_be_one() {
     };
     told("--endpoint-url http://127.0.0.1:1 --golden record")
         .complains_of(&["need a name", "--golden-set NAME"]);
+    told("--endpoint-url http://127.0.0.1:1 --golden-changelog x.md").complains_of(&["none are compared"]);
     told("--golden record --golden-set ../up").complains_of(&["is no name for a set of goldens"]);
     assert_eq!(fs::read_dir(scratch.path()).expect("it is there").count(), 0);
 }
