@@ -131,7 +131,7 @@ fn is_ours_to_refuse(why: &str) -> bool {
     let reasons = [
         "namespace name is longer",
         "reserved name of the declaration",
-        "declaration says standalone",
+        "its declaration is none",
         "unknown namespace prefix \"\"",
         "cannot be bound to",
     ];

@@ -50,6 +50,7 @@ fn written_down(case: &Scenario) {
 /// Every mistake has a place in the file, and says something.
 fn placed(errors: &LoadErrors, text: &str) {
     assert!(!errors.0.is_empty(), "refused without a mistake");
+    assert!(errors.to_string().lines().count() >= errors.0.len(), "{errors}");
     let lines = text.split('\n').count();
     for error in &errors.0 {
         assert_eq!(error.file, FILE, "{error}");
@@ -83,7 +84,19 @@ pub fn journal(data: &[u8]) {
     for event in read(data) {
         let line = event.to_line();
         match Event::from_line(&line) {
-            Ok(read) => assert_eq!(read, event, "{line}"),
+            Ok(read) => {
+                assert_eq!(read, event, "{line}");
+                // Whatever belongs to a case names it.
+                if let Event::CaseStarted(started) = &event {
+                    let phase = serde_json::to_value(started.phase).ok();
+                    assert_eq!(
+                        phase.as_ref().and_then(|word| word.as_str()),
+                        Some(started.phase.name())
+                    );
+                }
+                let is_named = event.case().is_none_or(|case| line.contains(&quoted(case)));
+                assert!(is_named, "{line}");
+            }
             Err(error) => assert!(line.is_empty(), "{error}: {line}"),
         }
         events.extend(again.take(event));
@@ -99,6 +112,11 @@ pub fn journal(data: &[u8]) {
     }
 }
 
+/// A text as it stands in a line of JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// The events of a journal; lines that are none are passed over.
 fn read(data: &[u8]) -> impl Iterator<Item = Event> {
     let lines = data.split(|byte| *byte == b'\n').take(MOST_LINES);
@@ -106,20 +124,12 @@ fn read(data: &[u8]) -> impl Iterator<Item = Event> {
 }
 
 fn findings(events: &[Event]) -> impl Iterator<Item = &Finding> {
-    let judged = events.iter().filter_map(|event| match event {
-        Event::Judged(judged) => Some(&judged.findings),
-        Event::RunStarted(_)
-        | Event::CaseStarted(_)
-        | Event::FixtureReady(_)
-        | Event::StepStarted(_)
-        | Event::Exchanged(_)
-        | Event::Wired(_)
-        | Event::CaseEnded(_)
-        | Event::Noted(_)
-        | Event::Explored(_)
-        | Event::Recurred(_)
-        | Event::Flaky(_)
-        | Event::RunEnded(_) => None,
+    let judged = events.iter().filter_map(|event| {
+        if let Event::Judged(judged) = event {
+            Some(&judged.findings)
+        } else {
+            None
+        }
     });
     judged.flatten()
 }
@@ -167,13 +177,19 @@ fn reported(events: &[Event]) {
 
 /// Writes the first finding down in the forms that quote what an endpoint said.
 fn written_for_others(events: &[Event]) {
-    let run = events.iter().find_map(|event| match event {
-        Event::RunStarted(run) => Some(run),
-        _ => None,
+    let run = events.iter().find_map(|event| {
+        if let Event::RunStarted(run) = event {
+            Some(run)
+        } else {
+            None
+        }
     });
-    let case = events.iter().find_map(|event| match event {
-        Event::CaseStarted(started) => started.scenario.as_deref(),
-        _ => None,
+    let case = events.iter().find_map(|event| {
+        if let Event::CaseStarted(started) = event {
+            started.scenario.as_deref()
+        } else {
+            None
+        }
     });
     let (Some(run), Some(case), Some(finding)) = (run, case, findings(events).next()) else {
         return;

@@ -228,12 +228,47 @@ pub fn signature(data: &[u8]) {
         return;
     }
     assert_eq!(admitted, expected, "{signed:?}");
+    recorded(&signed, keyring);
     let changed = changed(&signed, &mut bytes);
     if means_the_same(&signed, &changed) {
         return;
     }
     assert!(reference.admits(&changed, now_ms).is_err(), "{changed:?}");
     claimed(reference, &plain, bytes.rest(), now_ms);
+}
+
+/// Records the exchange with an endpoint that repeats all it was sent, in several spellings: no secret is written.
+fn recorded(signed: &Request, keyring: &Keyring) {
+    let secrets = keyring.secrets();
+    let mut body = signed.body.clone();
+    let mut headers = signed.headers.clone();
+    for (name, value) in &signed.headers.0 {
+        body.extend(format!("\n{name}: {value}\n").into_bytes());
+    }
+    let echoed = secrets.join(" ") + &signed.target;
+    body.extend(write([("all", &echoed)], Encoding::EveryByte).into_bytes());
+    body.extend(format!("{echoed:?}").into_bytes());
+    headers.set("x-echo", echoed);
+    let response = Response {
+        status: 400,
+        headers,
+        body,
+    };
+    let (record, answer) = protocol::capture(signed, Ok(&response), &secrets);
+    let raw = protocol::capture_raw(
+        &response.body,
+        std::slice::from_ref(&response),
+        &response.body,
+        std::slice::from_ref(signed),
+        &secrets,
+    );
+    let revived = protocol::revive(&answer);
+    assert_eq!(revived.as_ref().map(|revived| revived.status), Some(400));
+    let revived = revived.map(|response| String::from_utf8_lossy(&response.body).into_owned());
+    let written = format!("{record:?}{answer:?}{raw:?}{revived:?}");
+    for secret in &secrets {
+        assert!(!written.contains(secret), "{secret} is in {written}");
+    }
 }
 
 /// Shows a request whose header is whatever the bytes say.

@@ -230,7 +230,11 @@ pub fn read(text: &str) -> Result<Document, String> {
                 let mut buffer = [0; 4];
                 tree.text(character(&reference)?.encode_utf8(&mut buffer))?;
             }
-            Event::Decl(decl) => tree.document.declaration = Some(read_declaration(&decl)?),
+            Event::Decl(decl) => {
+                let declaration = read_declaration(&decl);
+                let declaration = declaration.map_err(|why| format!("its declaration is none: {why}"))?;
+                tree.document.declaration = Some(declaration);
+            }
             Event::DocType(_) => return Err("it has a document type declaration".to_owned()),
             // Neither quick-xml nor the strict judge minds this one.
             Event::PI(instruction) if instruction.target().eq_ignore_ascii_case("xml") => {
@@ -495,7 +499,7 @@ fn read_declaration(decl: &BytesDecl<'_>) -> Result<Declaration, String> {
     match decl.standalone() {
         None => {}
         Some(Ok(answer)) if answer == "yes" || answer == "no" => {}
-        Some(Ok(answer)) => return Err(format!("its declaration says standalone={answer:?}")),
+        Some(Ok(answer)) => return Err(format!("it says standalone={answer:?}")),
         Some(Err(error)) => return Err(error.to_string()),
     }
     Ok(Declaration { version, encoding })

@@ -55,37 +55,76 @@ pub(super) fn contracts() -> Made {
             all.push(text(format!("{file} {at}"), added));
         }
     }
-    for (name, scenario) in [
-        ("no steps", "steps = []"),
+    all.push(text("wrong steps", wrong_steps()));
+    for (name, case) in [
         (
-            "odd step",
-            "steps = [{ call = \"StopInstances\", ids = [\"{b}\", 7], dry-run = \"maybe\", novelty = 1 }]",
+            "bad name",
+            "name = \"Mine//Odd\"\npurpose = \"\"\nfixtures = 7\nsteps = []\nsince = \"2022-1\"\n",
         ),
         (
-            "two acts",
-            "steps = [{ call = \"StopInstances\", observe = true, settle = \"a\" }]",
+            "all types",
+            "name = 1.5\npurpose = 2022-01-01\nclauses = [true, [1], { a = 1 }]\nfixtures = { a = 3 }\nsteps = 99999999999999999999\n",
         ),
         (
-            "odd form",
-            "steps = [{ call = \"StopInstances\", ids = [\"{a}\"], method = \"PUT\", auth = \"x\", order = 3 }]",
+            "empty range",
+            "name = \"a\"\npurpose = \"a\"\nfixtures = {}\nsteps = [{ rest = true }]\nsince = \"2022-05\"\nuntil = \"2021-13\"\n",
         ),
         (
-            "odd label",
-            "steps = [{ call = \"StopInstances\", ids = [\"{a}\"], same-as = \"nothing\", label = \"\" }]",
-        ),
-        (
-            "launch",
-            "steps = [{ launch = \"b\", kind = \"spot\" }, { pass = -1 }, { rest = true }]",
+            "backwards",
+            "name = \"a\"\npurpose = \"a\"\nfixtures = {}\nsteps = [{ rest = true }]\nsince = \"2022-05\"\nuntil = \"2021-12\"\n",
         ),
     ] {
-        let head = "[[scenario]]\nname = \"mine/odd\"\npurpose = \"x\"\nclauses = [\"STT-01\", \"X-1\"]\n";
-        all.push(text(
-            name,
-            format!("{head}fixtures = {{ a = \"running\" }}\n{scenario}\n"),
-        ));
+        all.push(text(name, format!("[[scenario]]\n{case}")));
     }
+    let tables = "[[clause]]\nid = \"X-1\"\n[[novelty]]\na = 1\n[[scenario]]\nname = \"a\"\n";
+    all.push(text("other tables", tables));
+    let no_action = small.replacen("[action]\nname = \"StopInstances\"", "", 1);
+    all.push(text("no action", format!("{no_action}\n[novelty]\na = 1\n")));
+    all.push(text(
+        "two actions",
+        format!("{small}\n[[state]]\ncode = 300\nname = \"running\"\n"),
+    ));
+    let with = |more: &str| format!("{small}\n{more}");
+    let source = "[[clause]]\nid = \"Z-1\"\ngroup = \"g\"\nlevel = \"must\"\nconfidence = \"inferred\"\n\
+                  statement = \"s\"\nsources = [\"NOSUCH\"]\nuntested = \"x\"\nchecks = [\"success-status\"]\n";
+    all.push(text("no such source", with(source)));
+    let pattern = "[[refusal]]\ncondition = \"dry-run\"\ndemand = \"must\"\n\
+                   answers = [{ code = \"A\", status = [412, 99], message = \"(\" }, {}]\nclauses = { refused = [\"RSP-01\"] }\n";
+    all.push(text("bad pattern", with(pattern)));
+    let bound = "[[scenario]]\nname = \"mine/bound\"\npurpose = \"x\"\nclauses = [\"STT-01\"]\nfixtures = { a = \"running\" }\n\
+                 steps = [{ call = \"StopInstances\", ids = [\"{a}\"], witness = [\"RSP-17\", \"SPT-04\"] }]\n";
+    all.push(text("undecidable", bound));
     all.push(text("no toml", "[[scenario]]\nname = \n"));
     all
+}
+
+/// Every mistake that a step can have, in one case.
+fn wrong_steps() -> String {
+    let steps = [
+        r#"{ call = "RunInstances", ids = ["{a}", "{b}", "{a.spot}", "{a.novelty}", "{open", 7, "{unknown1..3}", "x..y"] }"#,
+        r#"{ call = "StopInstances", ids = "{a}", dry-run = true, force = "{b}", params = [["a", "b"], ["c"], "d"] }"#,
+        r#"{ call = "StopInstances", params = [["Action", "CreateTags"]], together = 1, novelty = 1 }"#,
+        r#"{ call = "StopInstances", ids = ["{a}"], omit = ["action", "version", "content-type", "novelty"] }"#,
+        r#"{ call = "StopInstances", form = { method = "PUT", order = 3, encoding = "x", auth = "y", version = "1999-01-01", content-type = "a/b", novelty = 1 } }"#,
+        r#"{ call = "StopInstances", form = 7, label = "l", witness = ["STT-01", "X-1"], control = "maybe" }"#,
+        r#"{ call = "StopInstances", label = "l", same-as = { labels = ["l", "nothing", 3], instances = { a = "b", c = 4 }, clauses = ["X-1"] } }"#,
+        r#"{ call = "StopInstances", same-as = { labels = ["l"], instances = 3 } }"#,
+        r#"{ call = "StopInstances", together = 2, label = "m" }"#,
+        r#"{ settle = ["a", "z", 4], state = "nonsense" }"#,
+        r#"{ settle = "a" }"#,
+        r#"{ launch = "a" }"#,
+        r#"{ launch = "UNKNOWN", kind = { state = "running", market = "one-time-spot", root = "tape", stop-protected = 3, hibernation = true } }"#,
+        r#"{ pass = -1 }"#,
+        r#"{ observe = false }"#,
+        r#"{ observe = true, rest = true }"#,
+        r#"{}"#,
+        r#""rest""#,
+    ];
+    format!(
+        "[[scenario]]\nname = \"mine/wrong\"\npurpose = \"x\\u0007\\U0001F600\"\nclauses = [\"STT-01\"]\n\
+         fixtures = {{ a = \"running\", unknown = \"stopped\", B = \"x\" }}\nsteps = [\n{}\n]\n",
+        steps.join(",\n")
+    )
 }
 
 fn with_value(line: &str, value: &str) -> String {
