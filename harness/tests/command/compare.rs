@@ -91,7 +91,7 @@ fn the_odd_one_out_is_named_and_shown() {
     );
     let html = text_of(&at.join("c.html"));
     assert!(
-        html.contains("fail odd") && html.contains("&lt;Code&gt;DryRunOperator&lt;&#x2f;Code&gt;"),
+        html.contains("cell fail odd") && html.contains("&lt;Code&gt;DryRunOperator&lt;&#x2f;Code&gt;"),
         "{html}"
     );
 }
