@@ -23,7 +23,8 @@
 //! ```
 //!
 //! A clause's `status` is `held`, `found`, `unreached`, `untested` or `not-in-edition`; a case's `outcome` is
-//! `judged`, `unsupported`, `error` or `unfinished`. `goldens` is there if some were compared, `curl` and `aws` are there for the first findings of a kind.
+//! `judged`, `unsupported`, `error` or `unfinished`. `curl` and `aws` are there for the first findings of a kind,
+//! `goldens` if some were compared.
 
 use std::io::{self, Write};
 
