@@ -33,6 +33,9 @@ pub struct Told {
     pub fate: Fate,
     /// The clauses with a finding, each with the worst verdict.
     pub findings: BTreeMap<ClauseId, Verdict>,
+    /// Whether that is all that was concluded. A golden tells which clauses were violated, and neither how badly nor what
+    /// could not be told.
+    pub is_whole: bool,
     /// The clauses that were looked at and held.
     pub held: BTreeSet<ClauseId>,
     /// The findings that did not come every time.
@@ -89,6 +92,7 @@ impl Recorder {
                         clauses: started.clauses.clone(),
                         fate: Fate::Judged,
                         findings: BTreeMap::new(),
+                        is_whole: true,
                         held: BTreeSet::new(),
                         flaky: BTreeSet::new(),
                         text: None,
@@ -155,10 +159,6 @@ impl Told {
     pub fn of_golden(contract: &Contract, case: &str, text: String, violated: &[ClauseId]) -> Told {
         let planned = contract.scenarios.iter().position(|one| one.name == case);
         let scenario = planned.and_then(|index| contract.scenarios.get(index));
-        let verdict = |clause: &ClauseId| {
-            let decides = contract.clause(clause).is_some_and(|clause| clause.decides());
-            if decides { Verdict::Fail } else { Verdict::Warn }
-        };
         Told {
             index: planned.unwrap_or(usize::MAX),
             purpose: scenario.map_or_else(String::new, |one| one.purpose.clone()),
@@ -166,8 +166,9 @@ impl Told {
             fate: Fate::Judged,
             findings: violated
                 .iter()
-                .map(|clause| (clause.clone(), verdict(clause)))
+                .map(|clause| (clause.clone(), Verdict::Fail))
                 .collect(),
+            is_whole: false,
             held: BTreeSet::new(),
             flaky: BTreeSet::new(),
             text: Some(text),
@@ -184,7 +185,20 @@ impl Told {
 
     /// Whether the verdicts are those of another, whatever was answered.
     pub(super) fn is_judged_as(&self, other: &Told) -> bool {
-        self.is_as_far_as(other) && self.findings == other.findings
+        let is_same = if self.is_whole && other.is_whole {
+            self.findings == other.findings
+        } else {
+            self.violated().eq(other.violated())
+        };
+        is_same && self.is_as_far_as(other)
+    }
+
+    fn violated(&self) -> impl Iterator<Item = &ClauseId> {
+        let violated = |verdict: &Verdict| matches!(verdict, Verdict::Warn | Verdict::Fail);
+        self.findings
+            .iter()
+            .filter(move |(_, verdict)| violated(verdict))
+            .map(|(clause, _)| clause)
     }
 
     fn is_as_far_as(&self, other: &Told) -> bool {

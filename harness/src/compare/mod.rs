@@ -79,6 +79,8 @@ pub enum Standing {
     Held,
     /// It was violated, or it could not be told, in so many cases; the verdict is the worst.
     Found(Verdict, usize),
+    /// It was violated in so many cases; how badly is not known.
+    Violated(usize),
 }
 
 impl Comparison {
@@ -253,13 +255,18 @@ fn odd_one(groups: &[Option<usize>]) -> Option<usize> {
 impl Account {
     /// What all of its cases say of a clause.
     pub fn standing(&self, clause: &ClauseId) -> Standing {
-        let verdicts: Vec<Verdict> = self
+        let found: Vec<(Verdict, bool)> = self
             .cases
             .values()
-            .filter_map(|told| told.findings.get(clause).copied())
+            .filter_map(|told| Some((*told.findings.get(clause)?, told.is_whole)))
             .collect();
-        if let Some(worst) = verdicts.iter().max() {
-            return Standing::Found(*worst, verdicts.iter().filter(|one| *one == worst).count());
+        if let Some((worst, is_whole)) = found.iter().copied().max() {
+            let times = found.iter().filter(|(verdict, _)| *verdict == worst).count();
+            return if is_whole {
+                Standing::Found(worst, times)
+            } else {
+                Standing::Violated(times)
+            };
         }
         let held = self.cases.values().any(|told| told.held.contains(clause));
         if held { Standing::Held } else { Standing::Unseen }
@@ -267,18 +274,32 @@ impl Account {
 }
 
 impl ClauseRow {
-    /// Whether the verdicts of two subjects about it differ. What one has not seen is no difference.
+    /// Whether the verdicts of two subjects about it differ.
     fn differs(&self) -> bool {
-        let verdicts: BTreeSet<Option<Verdict>> = self
-            .standings
-            .iter()
-            .filter_map(|standing| match standing {
-                Standing::Unseen => None,
-                Standing::Held => Some(None),
-                Standing::Found(verdict, _) => Some(Some(*verdict)),
-            })
-            .collect();
-        verdicts.len() > 1
+        let mut rest = self.standings.as_slice();
+        while let Some((first, others)) = rest.split_first() {
+            if others.iter().any(|other| !first.is_like(*other)) {
+                return true;
+            }
+            rest = others;
+        }
+        false
+    }
+}
+
+impl Standing {
+    /// Whether another says nothing else. What one has not seen is no difference.
+    fn is_like(self, other: Standing) -> bool {
+        match (self, other) {
+            (Standing::Unseen, _) | (_, Standing::Unseen) => true,
+            (Standing::Held, Standing::Held) | (Standing::Violated(_), Standing::Violated(_)) => true,
+            (Standing::Found(one, _), Standing::Found(other, _)) => one == other,
+            (Standing::Violated(_), Standing::Found(verdict, _))
+            | (Standing::Found(verdict, _), Standing::Violated(_)) => {
+                matches!(verdict, Verdict::Warn | Verdict::Fail)
+            }
+            (Standing::Held, _) | (_, Standing::Held) => false,
+        }
     }
 }
 

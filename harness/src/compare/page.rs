@@ -177,6 +177,7 @@ fn clauses(comparison: &Comparison) -> Vec<ClauseOfPage> {
         class: match standing {
             Standing::Unseen => "none",
             Standing::Held => "held",
+            Standing::Violated(_) => class_of(Verdict::Fail),
             Standing::Found(verdict, _) => class_of(*verdict),
         },
         text: standing_in_words(*standing),

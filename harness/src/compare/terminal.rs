@@ -165,6 +165,7 @@ pub(super) fn told_in_words(comparison: &Comparison, subject: usize, told: &Told
         return "pass".to_owned();
     }
     let word = match worst {
+        Verdict::Fail if !told.is_whole => "violates",
         Verdict::Fail => "FAIL",
         Verdict::Inconclusive => "?",
         Verdict::Warn => "warn",
@@ -186,6 +187,7 @@ pub(super) fn standing_in_words(standing: Standing) -> String {
     match standing {
         Standing::Unseen => "-".to_owned(),
         Standing::Held => "held".to_owned(),
+        Standing::Violated(times) => format!("violated ×{times}"),
         Standing::Found(verdict, times) => format!("{} ×{times}", verdict.word()),
     }
 }

@@ -287,3 +287,44 @@ fn of_the_clauses_of_a_case_those_come_first_that_are_rare() {
     let told = one.cases.get("a/b").expect("the case was told");
     assert_eq!(comparison.guilty(0, told), [&"STT-07".into(), &"RSP-02".into()]);
 }
+
+#[test]
+fn a_golden_is_compared_by_what_was_violated() {
+    let contract = embedded(Edition::Current);
+    let golden = |violated: &[&str]| {
+        let violated: Vec<ClauseId> = violated.iter().map(|id| (*id).into()).collect();
+        let mut account = account("golden", &[]);
+        let told = Told::of_golden(&contract, "stop/running", "< 200\n".to_owned(), &violated);
+        account.cases.insert("stop/running".to_owned(), told);
+        account
+    };
+    let live = |clauses: &[&str]| {
+        with_text(
+            account("live", &[("stop/running", clauses)]),
+            "stop/running",
+            "< 200\n",
+        )
+    };
+    let first = |one: Account, other: Account| {
+        let comparison = compared(vec![one, other]);
+        (
+            comparison.rows.first().map(|row| row.agreement),
+            comparison.clauses.len(),
+        )
+    };
+    // How badly is not known.
+    for clauses in [["STT-07"], ["!STT-07"]] {
+        assert_eq!(
+            first(golden(&["STT-07"]), live(&clauses)),
+            (Some(Agreement::Alike), 0)
+        );
+    }
+    assert_eq!(
+        first(golden(&[]), live(&["!STT-07"])).0,
+        Some(Agreement::JudgedApart)
+    );
+    assert_eq!(
+        first(golden(&["RSP-01"]), live(&[])),
+        (Some(Agreement::JudgedApart), 1)
+    );
+}
