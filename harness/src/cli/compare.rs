@@ -17,6 +17,7 @@ use crate::compare::terminal::Look;
 use crate::compare::{self, Account, Agreement, Comparison, Recorder, Since, Told};
 use crate::contract::{Confidence, Contract, Edition};
 use crate::embedded;
+use crate::golden::normal;
 use crate::journal::Phase;
 use crate::plan::{Plan, coverage};
 use crate::report::exit;
@@ -254,7 +255,7 @@ fn golden_set(args: &CompareArgs, name: &str, set: &str, contract: &Contract) ->
     for case in store.reviewed()? {
         if let Some(golden) = store.read(&case)? {
             let violated: Vec<_> = golden.violated.into_iter().map(|(_, clause)| clause).collect();
-            let told = Told::of_golden(contract, &case, golden.text, &violated);
+            let told = Told::of_golden(contract, &case, normal(&golden.text), &violated);
             account.cases.insert(case, told);
         }
     }

@@ -97,6 +97,19 @@ fn the_odd_one_out_is_named_and_shown() {
 }
 
 #[test]
+fn the_reference_is_as_its_goldens_say() {
+    let goldens = concat!(env!("CARGO_MANIFEST_DIR"), "/../golden");
+    let scratch = scratch();
+    let told = compared(
+        &format!("golden:reference reference --case stop/* --golden-dir {goldens}"),
+        scratch.path(),
+    )
+    .ended_with(0)
+    .says(&[" alike"]);
+    assert!(!told.stdout.contains("differently"), "{}", told.stdout);
+}
+
+#[test]
 fn what_moved_since_an_earlier_run_is_told() {
     let scratch = scratch();
     let at = scratch.path();
