@@ -22,7 +22,7 @@ use stopcheck::reference::{Config, Reference};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
 use stopcheck::runner::{self, Options};
 use stopcheck::wire::{Request, Response};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// The whole output of the command, and its exit code if that is not 0.
 fn told(words: &str) -> String {
@@ -185,20 +185,9 @@ fn play(contract: &Arc<Contract>, options: Options, mut take: impl FnMut(&Event)
         .build()
         .expect("a runtime can be built");
     runtime.block_on(async {
-        let (events, mut inbox) = mpsc::channel(64);
         let (_stop, interrupted) = watch::channel(false);
-        let run = tokio::spawn(runner::run(
-            Arc::clone(contract),
-            plan,
-            options,
-            events,
-            interrupted,
-        ));
-        while let Some(event) = inbox.recv().await {
-            take(&event);
-        }
-        run.await
-            .expect("the runner does not panic")
+        runner::run_with(contract, plan, options, interrupted, |event| take(&event))
+            .await
             .expect("the reference answers");
     });
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::check::Fingerprint;
 use crate::contract::{self, Contract, Edition, Scenario};
@@ -13,9 +13,6 @@ use crate::journal::{Event, Finding, Phase};
 use crate::plan::{Plan, Planned};
 use crate::runner::{self, Options, PreflightError};
 use crate::verdict::{Outcome, Verdict};
-
-/// How many events may wait to be taken.
-const QUEUE: usize = 256;
 
 /// One time that a case was played.
 #[derive(Debug, Clone, Default)]
@@ -62,16 +59,8 @@ pub async fn play(
         }],
         ..Plan::default()
     };
-    let (events, mut inbox) = mpsc::channel(QUEUE);
-    let runner = tokio::spawn(runner::run(
-        Arc::clone(contract),
-        plan,
-        options,
-        events,
-        interrupted,
-    ));
     let mut attempt = Attempt::default();
-    while let Some(event) = inbox.recv().await {
+    let take = |event: Event| {
         match &event {
             Event::Judged(judged) => attempt.findings.extend(judged.findings.iter().cloned()),
             Event::CaseEnded(ended) => attempt.outcome = Some(ended.outcome.clone()),
@@ -88,11 +77,9 @@ pub async fn play(
             | Event::RunEnded(_) => {}
         }
         attempt.events.push(event);
-    }
-    match runner.await {
-        Ok(outcome) => outcome.map(|()| attempt),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    };
+    runner::run_with(contract, plan, options, interrupted, take).await?;
+    Ok(attempt)
 }
 
 /// The first finding of an attempt that is the wanted one, or one that is it in another size.

@@ -9,7 +9,7 @@ use stopcheck::embedded;
 use stopcheck::journal::{Answer, Bytes, Event, Phase, Role};
 use stopcheck::plan::{Names as _, Plan, Planned};
 use stopcheck::runner::{self, Options};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// A status and a body in which the reference's ids are those of the record.
 type Told = (u16, String);
@@ -51,25 +51,13 @@ fn played(contract: &Arc<contract::Contract>) -> BTreeMap<String, Told> {
         .enable_all()
         .build()
         .expect("a runtime can be built");
-    let events = runtime.block_on(async {
-        let (events, mut inbox) = mpsc::channel(64);
-        let (_stop, interrupted) = watch::channel(false);
-        let run = tokio::spawn(runner::run(
-            Arc::clone(contract),
-            plan,
-            options,
-            events,
-            interrupted,
-        ));
-        let mut told = Vec::new();
-        while let Some(event) = inbox.recv().await {
-            told.push(event);
-        }
-        run.await
-            .expect("the runner does not panic")
-            .expect("the reference answers");
-        told
-    });
+    let mut events = Vec::new();
+    runtime
+        .block_on(async {
+            let (_stop, interrupted) = watch::channel(false);
+            runner::run_with(contract, plan, options, interrupted, |event| events.push(event)).await
+        })
+        .expect("the reference answers");
     let mut answers = BTreeMap::new();
     for event in events {
         let Event::Exchanged(exchanged) = event else {

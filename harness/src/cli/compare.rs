@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::args::{CompareArgs, EndpointArgs, PhaseArg};
 use super::error::CliError;
@@ -23,9 +23,6 @@ use crate::plan::{Plan, coverage};
 use crate::report::exit;
 use crate::report::progress::Progress;
 use crate::runner::{self, Options};
-
-/// How many events may wait to be looked at before a run is held up.
-const QUEUE: usize = 1024;
 
 pub(super) async fn compare(args: &CompareArgs) -> Result<u8, CliError> {
     let subjects: Vec<Subject> = args.subjects.iter().map(|text| Subject::of(text)).collect();
@@ -96,7 +93,7 @@ pub(super) async fn compare(args: &CompareArgs) -> Result<u8, CliError> {
     if args.since.is_empty() {
         side_by_side(args, accounts, &contract)
     } else {
-        moved(args, &before, accounts)
+        moved(args, &before, &accounts)
     }
 }
 
@@ -128,7 +125,7 @@ fn side_by_side(args: &CompareArgs, accounts: Vec<Account>, contract: &Contract)
 }
 
 /// Tells what moved since earlier runs.
-fn moved(args: &CompareArgs, before: &[Account], accounts: Vec<Account>) -> Result<u8, CliError> {
+fn moved(args: &CompareArgs, before: &[Account], accounts: &[Account]) -> Result<u8, CliError> {
     let Some(now) = accounts.first() else {
         return Ok(exit::NOTHING_TESTED);
     };
@@ -296,25 +293,14 @@ async fn live(
     plan: Plan,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Account, CliError> {
-    let (events, mut inbox) = mpsc::channel(QUEUE);
-    let runner = tokio::spawn(runner::run(
-        Arc::clone(contract),
-        plan,
-        options,
-        events,
-        interrupted,
-    ));
     let mut recorder = Recorder::new(&subject.name, &subject.origin());
     let mut progress = Progress::stderr(!args.quiet);
-    while let Some(event) = inbox.recv().await {
+    let take = |event| {
         progress.take(&event);
         recorder.take(&event);
-    }
-    drop(progress);
-    match runner.await {
-        Ok(outcome) => outcome?,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
+    runner::run_with(contract, plan, options, interrupted, take).await?;
+    drop(progress);
     Ok(recorder.finish())
 }
 

@@ -110,6 +110,28 @@ struct Shared {
     proven: OnceLock<Vec<FixtureKind>>,
 }
 
+/// How many events may wait to be looked at before a run is held up.
+const QUEUE: usize = 1024;
+
+/// Plays a plan beside whoever takes its events, one after the other; the same as [`run`] otherwise.
+pub async fn run_with(
+    contract: &Arc<Contract>,
+    plan: Plan,
+    options: Options,
+    interrupted: watch::Receiver<bool>,
+    mut take: impl FnMut(Event),
+) -> Result<(), PreflightError> {
+    let (events, mut inbox) = mpsc::channel(QUEUE);
+    let runner = tokio::spawn(run(Arc::clone(contract), plan, options, events, interrupted));
+    while let Some(event) = inbox.recv().await {
+        take(event);
+    }
+    match runner.await {
+        Ok(outcome) => outcome,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 /// Plays a plan. The events end with [`Event::RunEnded`]; the error is the reason why no case was played at all.
 pub async fn run(
     contract: Arc<Contract>,

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::contract::{Contract, Scenario};
 use crate::embedded;
@@ -130,26 +130,16 @@ fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> i
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let (events, mut inbox) = mpsc::channel(256);
         let (stop, interrupted) = watch::channel(false);
-        let runner = tokio::spawn(runner::run(
-            Arc::clone(contract),
-            plan,
-            options,
-            events,
-            interrupted,
-        ));
         let mut watcher = Watcher::new(Phase::Random);
-        while let Some(event) = inbox.recv().await {
+        let take = |event| {
             watcher.take(&event);
             if watcher.trial.requests_to_find.is_some() {
                 let _ = stop.send(true);
             }
-        }
-        match runner.await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => watcher.trial.trouble = Some(error.to_string()),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        if let Err(error) = runner::run_with(contract, plan, options, interrupted, take).await {
+            watcher.trial.trouble = Some(error.to_string());
         }
         Ok(watcher.trial)
     })

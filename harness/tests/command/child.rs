@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use stopcheck::reference::keys;
+
 /// Long enough for a busy machine; a command that needs it all is stuck.
 pub(crate) const SOON: Duration = Duration::from_secs(120);
 
@@ -80,6 +82,16 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = 
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    command
+}
+
+/// The command with these words as arguments, in which `@` stands for the scratch folder, and the reference's main key.
+pub(crate) fn within(words: &str, scratch: &Path) -> Command {
+    let scratch = scratch.to_str().expect("scratch folders have plain names");
+    let mut command = command(words.split(' ').map(|word| word.replace('@', scratch)));
+    command
+        .env("AWS_ACCESS_KEY_ID", keys::MAIN.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", keys::MAIN.secret);
     command
 }
 

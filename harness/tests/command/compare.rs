@@ -1,14 +1,12 @@
 //! Endpoints side by side, and runs of one endpoint: what is told, and the exit code.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use stopcheck::endpoint::Handler;
-use stopcheck::reference::keys;
 use tokio::sync::Notify;
 
-use crate::child::{Finished, command, finish, text_of};
+use crate::child::{Finished, finish, text_of, within};
 use crate::servers::{action, quick_reference, serving};
 
 /// A reference in whose answers to StopInstances one text is another.
@@ -23,16 +21,6 @@ fn bent(from: &'static str, to: &'static str) -> String {
         answer
     });
     serving(bent, Arc::new(Notify::new()))
-}
-
-/// The command with `@` standing for the scratch folder, in the environment of the reference's main key.
-fn within(words: &str, scratch: &Path) -> Command {
-    let scratch = scratch.to_str().expect("scratch folders have plain names");
-    let mut command = command(words.split(' ').map(|word| word.replace('@', scratch)));
-    command
-        .env("AWS_ACCESS_KEY_ID", keys::MAIN.access_key)
-        .env("AWS_SECRET_ACCESS_KEY", keys::MAIN.secret);
-    command
 }
 
 #[track_caller]

@@ -1,7 +1,6 @@
 //! Findings of a journal: played again where they are and where they are not, and written down.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +8,7 @@ use stopcheck::endpoint::Handler;
 use stopcheck::reference::keys;
 use tokio::sync::Notify;
 
-use crate::child::{Finished, command, finish, text_of};
+use crate::child::{Finished, finish, text_of, within};
 use crate::servers::{action, answering, quick_reference, serving, xml};
 
 /// The case that shows the fault below, and the clause that it violates.
@@ -32,17 +31,6 @@ fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String 
     serving(bent, Arc::new(Notify::new()))
 }
 
-/// The command with `@` standing for the scratch folder, in the environment of the reference's main key.
-fn within(words: &str, scratch: &Path) -> Command {
-    let scratch = scratch.to_str().expect("scratch folders have plain names");
-    let mut command = command(words.split(' ').map(|word| word.replace('@', scratch)));
-    command
-        .env("AWS_ACCESS_KEY_ID", keys::MAIN.access_key)
-        .env("AWS_SECRET_ACCESS_KEY", keys::MAIN.secret);
-    command
-}
-
-/// A folder with the journal of a run against this endpoint.
 #[track_caller]
 fn recorded(url: &str) -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");

@@ -22,7 +22,7 @@ use stopcheck::plan::{self, Plan};
 use stopcheck::reference::Layout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use stopcheck::selfcheck::{self, Fault, emulator as mock};
 
@@ -81,39 +81,34 @@ pub(crate) fn play_plan(
         .build()
         .expect("a runtime of one thread needs nothing but memory");
     runtime.block_on(async {
-        let (events, mut inbox) = mpsc::channel(256);
         let (_stop, interrupted) = watch::channel(false);
-        let runner = tokio::spawn(runner::run(contract, plan, options, events, interrupted));
         let mut run = Run {
             findings: Vec::new(),
             unjudged: Vec::new(),
             judged: 0,
             answers: Vec::new(),
         };
-        while let Some(event) = inbox.recv().await {
-            match event {
-                Event::Judged(judged) => run.findings.extend(judged.findings),
-                Event::CaseEnded(ended) => match ended.outcome {
-                    Outcome::Judged { .. } => run.judged += 1,
-                    Outcome::Unsupported { reason } => run.unjudged.push((ended.case, reason)),
-                    Outcome::Error { what } => run.unjudged.push((ended.case, what)),
-                },
-                Event::Exchanged(exchanged) => run.answers.extend(without_id(&exchanged)),
-                Event::RunStarted(_)
-                | Event::CaseStarted(_)
-                | Event::FixtureReady(_)
-                | Event::StepStarted(_)
-                | Event::Wired(_)
-                | Event::Noted(_)
-                | Event::Explored(_)
-                | Event::Recurred(_)
-                | Event::Flaky(_)
-                | Event::RunEnded(_) => {}
-            }
-        }
-        runner
+        let take = |event| match event {
+            Event::Judged(judged) => run.findings.extend(judged.findings),
+            Event::CaseEnded(ended) => match ended.outcome {
+                Outcome::Judged { .. } => run.judged += 1,
+                Outcome::Unsupported { reason } => run.unjudged.push((ended.case, reason)),
+                Outcome::Error { what } => run.unjudged.push((ended.case, what)),
+            },
+            Event::Exchanged(exchanged) => run.answers.extend(without_id(&exchanged)),
+            Event::RunStarted(_)
+            | Event::CaseStarted(_)
+            | Event::FixtureReady(_)
+            | Event::StepStarted(_)
+            | Event::Wired(_)
+            | Event::Noted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::RunEnded(_) => {}
+        };
+        runner::run_with(&contract, plan, options, interrupted, take)
             .await
-            .expect("the runner does not panic")
             .expect("the reference passes the preflight");
         run
     })
