@@ -297,3 +297,133 @@ fn key(lines: &[&Changed]) -> Vec<String> {
         None => lines.iter().map(told).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::diff;
+
+    /// A step of a case that was answered by the one, is answered by the other, and in which these clauses turned.
+    fn change(
+        case: &str,
+        steps: &[(usize, &str, &str)],
+        broken: &[(usize, &str)],
+        fixed: &[(usize, &str)],
+    ) -> Change {
+        let clauses = |turned: &[(usize, &str)]| -> Vec<(usize, ClauseId)> {
+            turned
+                .iter()
+                .map(|(step, clause)| (*step, ClauseId::from(*clause)))
+                .collect()
+        };
+        let place = |(step, old, new): &(usize, &str, &str)| {
+            let hunks = diff::hunks(old, new, 2).into_iter();
+            let step = *step;
+            hunks.map(move |hunk| Place {
+                step,
+                heading: format!("step {step}: call"),
+                hunk,
+            })
+        };
+        Change {
+            case: case.to_owned(),
+            places: steps.iter().flat_map(place).collect(),
+            broken: clauses(broken),
+            fixed: clauses(fixed),
+            touched: clauses(&[(1, "RSP-01")]),
+        }
+    }
+
+    /// Cause by cause: what became of the contract, the clauses, in how many cases and steps.
+    fn told(changes: &[Change]) -> Vec<String> {
+        let told = |cause: &Cause<'_>| {
+            let clauses: Vec<&str> = cause.clauses.iter().map(|clause| clause.as_str()).collect();
+            let (turn, clauses) = (cause.turn.name(), clauses.join(" "));
+            format!("{turn} {clauses} {} {}", cause.cases.len(), cause.places)
+        };
+        of(changes).iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_same_change_of_many_goldens_is_one_cause_whatever_the_ids() {
+        let changes: Vec<Change> = (1..=200)
+            .map(|number| {
+                let old = format!("<instanceId><instance:{number}></instanceId>\n<s>stopped</s>\n");
+                let new = old.replace("stopped", "running");
+                change(
+                    &format!("case/{number}"),
+                    &[(1, &old, &new)],
+                    &[(1, "STT-05")],
+                    &[],
+                )
+            })
+            .collect();
+        assert_eq!(told(&changes), ["newly-violated STT-05 200 200"]);
+    }
+
+    #[test]
+    fn changes_of_the_same_steps_are_told_together_and_others_apart() {
+        let both = (
+            "<state>running</state>\n<ip>1</ip>\n",
+            "<state>stopped</state>\n<ip>2</ip>\n",
+        );
+        let one = ("<code>16</code>\n", "<code>80</code>\n");
+        let changes = [
+            change("a", &[(1, both.0, both.1)], &[(1, "DRY-04")], &[]),
+            change(
+                "b",
+                &[(1, both.0, both.1), (2, one.0, one.1)],
+                &[(1, "DRY-04")],
+                &[(2, "STT-13")],
+            ),
+        ];
+        assert_eq!(told(&changes), ["newly-violated DRY-04 2 2", "fixed STT-13 1 1"]);
+    }
+
+    #[test]
+    fn a_clause_is_told_with_the_change_of_its_own_steps_not_with_what_changed_everywhere() {
+        let header = ("< content-type: text/xml\n", "< content-type: text/html\n");
+        let both = (
+            "< content-type: text/xml\n<b>1</b>\n<s>stopped</s>\n",
+            "< content-type: text/html\n<b>1</b>\n<s>running</s>\n",
+        );
+        let mut changes: Vec<Change> = (0..9)
+            .map(|number| {
+                change(
+                    &format!("case/{number}"),
+                    &[(1, header.0, header.1)],
+                    &[(1, "RSP-11")],
+                    &[],
+                )
+            })
+            .collect();
+        changes.push(change(
+            "rare",
+            &[(1, both.0, both.1)],
+            &[(1, "RSP-11"), (1, "STT-05")],
+            &[],
+        ));
+        assert_eq!(
+            told(&changes),
+            ["newly-violated RSP-11 10 10", "newly-violated STT-05 1 1"]
+        );
+    }
+
+    #[test]
+    fn a_change_that_turned_no_clause_names_those_that_were_looked_at() {
+        let changes = [change("a", &[(1, "<m>one</m>\n", "<m>two</m>\n")], &[], &[])];
+        assert_eq!(told(&changes), ["different RSP-01 1 1"]);
+    }
+
+    #[test]
+    fn an_answer_of_another_status_is_one_part_however_alike_its_lines() {
+        let [hunk] = diff::hunks("< 400\n<Code>A</Code>\n", "< 200\n<Code>B</Code>\n", 0)
+            .try_into()
+            .expect("the lines stand together");
+        assert_eq!(parts(&hunk).len(), 1);
+        let [hunk] = diff::hunks("<a>1</a>\n<b>1</b>\n<gone/>\n", "<a>2</a>\n<b>2</b>\n", 0)
+            .try_into()
+            .expect("the lines stand together");
+        assert_eq!(parts(&hunk).iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
+    }
+}

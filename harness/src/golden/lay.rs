@@ -5,6 +5,8 @@
 //! space, comments are gone, prefixes are resolved. Of a described instance only that is kept which a stop may change
 //! or the contract speaks of: the rest is other features' business, and would bury the little that matters here.
 
+use std::cmp::Ordering;
+
 use super::names::{self, CLOSING, Names, OPENING};
 use crate::protocol::{Document, Element};
 
@@ -23,6 +25,9 @@ const OF_AN_INSTANCE: &[&str] = &[
     "spotInstanceRequestId",
     "stateReason",
 ];
+
+/// What the items of lists are called.
+const ITEM: &str = "item";
 
 /// So many members without members of their own stand on the line of their parent.
 const LEAVES_ON_A_LINE: usize = 2;
@@ -119,7 +124,7 @@ impl Page<'_> {
     fn element(&mut self, element: Element<'_>, around: Option<&str>, place: Place) -> Vec<String> {
         let name = element.name();
         let tag = self.open_tag(element, around);
-        let members = self.members(element, place);
+        let members = members(element, place);
         let text = self.text(element.text());
         let text = match is_request_id(name) && members.is_empty() {
             true => self.request_id(&text),
@@ -136,10 +141,7 @@ impl Page<'_> {
             .filter(|(member, _)| member.children().next().is_none())
             .count();
         let is_small = leaves == members.len() && leaves <= LEAVES_ON_A_LINE || members.len() == 1;
-        let laid: Vec<Vec<String>> = members
-            .into_iter()
-            .map(|(member, place)| self.element(member, element.namespace(), place))
-            .collect();
+        let laid = self.laid(members, element.namespace());
         if is_small && laid.iter().all(|lines| lines.len() == 1) {
             let inside: String = laid.into_iter().flatten().collect();
             return vec![format!("<{tag}>{text}{inside}</{name}>")];
@@ -170,22 +172,34 @@ impl Page<'_> {
         tag
     }
 
-    /// The members that are kept, in their order.
-    fn members<'d>(&self, element: Element<'d>, place: Place) -> Vec<(Element<'d>, Place)> {
-        let mut members: Vec<(Element<'d>, Place)> = element
-            .children()
-            .filter_map(|member| Some((member, place.of(member.name())?)))
-            .collect();
+    /// The lines of members, in their order: by name, and items by the instances they speak of and then by what they
+    /// say, whichever ids they have.
+    fn laid(&mut self, mut members: Vec<(Element<'_>, Place)>, around: Option<&str>) -> Vec<Vec<String>> {
+        if let Naming::Masked = self.naming {
+            // Each is laid once, and sorted then: an item is laid for its own place in each list that it is in.
+            let mut laid: Vec<(&str, Vec<String>)> = members
+                .into_iter()
+                .map(|(member, place)| (member.name(), self.element(member, around, place)))
+                .collect();
+            laid.sort_by(|one, other| {
+                let by_name = one.0.cmp(other.0);
+                by_name.then_with(|| match one.0 {
+                    ITEM => one.1.cmp(&other.1),
+                    _ => Ordering::Equal,
+                })
+            });
+            return laid.into_iter().map(|(_, lines)| lines).collect();
+        }
         members.sort_by_cached_key(|(member, place)| {
-            let is_item = member.name() == "item";
-            let told = match is_item {
-                true => self.masked(*member, *place),
-                false => Vec::new(),
-            };
+            let is_item = member.name() == ITEM;
             let first = is_item.then(|| self.first_instance(*member)).flatten();
-            (member.name(), first.unwrap_or(usize::MAX), told)
+            let said = is_item.then(|| self.masked(*member, *place));
+            (member.name(), first.unwrap_or(usize::MAX), said)
         });
+        let members = members.into_iter();
         members
+            .map(|(member, place)| self.element(member, around, place))
+            .collect()
     }
 
     /// An element as it is whichever ids it has.
@@ -247,6 +261,14 @@ impl Page<'_> {
             Naming::Masked => names::masked_request(text).to_owned(),
         }
     }
+}
+
+/// The members that are kept.
+fn members(element: Element<'_>, place: Place) -> Vec<(Element<'_>, Place)> {
+    element
+        .children()
+        .filter_map(|member| Some((member, place.of(member.name())?)))
+        .collect()
 }
 
 /// The element has one of several spellings.

@@ -140,6 +140,10 @@ impl Store {
             if at > 0 {
                 name.push('/');
             }
+            if part.is_empty() {
+                // Two slashes in a row, or one at the beginning, would mean another folder.
+                name.push('%');
+            }
             for (at, byte) in part.bytes().enumerate() {
                 match byte {
                     b'.' if at == 0 => name.push_str("%2e"),
@@ -266,4 +270,89 @@ fn front(about: &About<'_>) -> String {
     }
     front.push_str("---\n");
     front
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clause(id: &str) -> ClauseId {
+        ClauseId::from(id)
+    }
+
+    fn scratch() -> (tempfile::TempDir, Store) {
+        let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
+        let store = Store::new(scratch.path(), "mine").expect("the name is a plain one");
+        (scratch, store)
+    }
+
+    fn write(store: &Store, case: &str, text: &str, violated: &[(usize, ClauseId)]) {
+        let about = About {
+            purpose: "What it shows: \"quoted\", 'quoted', # and a \\.",
+            clauses: &[clause("DRY-04"), clause("DRY-05")],
+            violated,
+            edition: "current",
+            endpoint: "http://127.0.0.1:5000",
+            server: Some("Werkzeug/3.1.3: - {x}"),
+            day: "2026-11-28",
+        };
+        store
+            .write_pending(case, text, &about)
+            .expect("it can be written");
+    }
+
+    #[test]
+    fn what_is_written_is_read_by_insta_with_what_a_reviewer_is_told() {
+        let (_scratch, store) = scratch();
+        let violated = [
+            (1, clause("RSP-17")),
+            (2, clause("DRY-04")),
+            (12, clause("RSP-17")),
+        ];
+        let text = "step 1: call\n> POST /\n---\n< 200\n\n  indented\n";
+        write(&store, "dry-run/valid", text, &violated);
+        let golden = store.read_pending("dry-run/valid").expect("insta reads it");
+        let golden = golden.expect("it is there");
+        assert_eq!(golden.text.trim_end(), text.trim_end());
+        assert_eq!(golden.violated, violated);
+
+        let path = store.path("dry-run/valid").with_extension("snap.new");
+        let snapshot = insta::Snapshot::from_file(&path).expect("insta reads it");
+        let purpose = "What it shows: \"quoted\", 'quoted', # and a \\.";
+        assert_eq!(snapshot.metadata().description(), Some(purpose));
+    }
+
+    #[test]
+    fn only_a_person_who_accepts_makes_a_golden() {
+        let (_scratch, store) = scratch();
+        assert_eq!(
+            store.reviewed().expect("no folder is no goldens"),
+            Vec::<String>::new()
+        );
+        write(&store, "a/b/c", "x\n", &[]);
+        write(&store, "d", "x\n", &[]);
+        assert_eq!(store.pending().expect("the folder can be listed"), ["a/b/c", "d"]);
+        assert_eq!(store.read("d").expect("there is none"), None);
+        fs::rename(store.path("d").with_extension("snap.new"), store.path("d")).expect("it can be renamed");
+        assert_eq!(store.reviewed().expect("the folder can be listed"), ["d"]);
+        assert_eq!(
+            store.read("d").expect("it is one").map(|golden| golden.violated),
+            Some(Vec::new())
+        );
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let (scratch, store) = scratch();
+        for case in ["../up", "/etc/x", "a/../../b", "a b\\c", ".hidden"] {
+            let path = store.path(case);
+            assert!(path.starts_with(store.folder()), "{}", path.display());
+            let below = path.strip_prefix(store.folder()).expect("it is below");
+            let is_plain = |part: &std::ffi::OsStr| !part.to_string_lossy().starts_with('.');
+            assert!(below.iter().all(is_plain), "{}", below.display());
+        }
+        for set in ["", ".", "..", "a/b", "a b", ".x"] {
+            assert!(Store::new(scratch.path(), set).is_err(), "{set:?}");
+        }
+    }
 }

@@ -140,6 +140,22 @@ fn a_name_that_an_endpoint_made_up_is_none_of_ours() {
 }
 
 #[test]
+fn lists_in_lists_cost_no_more_the_deeper_they_are() {
+    // Laid anew for every list around it, an item would be laid more often than there is time.
+    let deep = format!("{}{}", "<item>".repeat(60), "</item>".repeat(60));
+    assert_eq!(
+        normal(&deep),
+        format!("{}<item/>{}\n", "<item>".repeat(59), "</item>".repeat(59))
+    );
+    let wide = format!(
+        "{}<a/><b/>{}",
+        "<item><x/><item/>".repeat(60),
+        "</item>".repeat(60)
+    );
+    fuzzing::golden(wide.as_bytes());
+}
+
+#[test]
 fn a_body_that_is_no_document_is_kept_line_by_line() {
     let told = normal("step 1: call\n> POST /\n< 500\n<!doctype html>\n<html lang=en>\n");
     assert_eq!(
