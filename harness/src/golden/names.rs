@@ -243,30 +243,37 @@ fn replace(text: &str, mut with: impl FnMut(Found<'_>) -> String) -> Cow<'_, str
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
-    let mut changed = false;
-    let mut rest = text;
-    let mut before = ' ';
-    while let Some(c) = rest.chars().next() {
+    let (mut copied, mut next, mut before) = (0, 0, ' ');
+    for (at, c) in text.char_indices() {
+        if at < next {
+            continue;
+        }
         let at_edge = !before.is_ascii_alphanumeric() || !c.is_ascii_alphanumeric();
-        match at_edge.then(|| find(rest, before)).flatten() {
-            Some((found, after)) => {
-                out.push_str(&with(found));
-                changed = true;
-                before = '>';
-                rest = after;
-            }
-            None => {
-                out.push(c);
-                before = c;
-                rest = rest.strip_prefix(c).unwrap_or_default();
-            }
+        before = c;
+        if !at_edge || !may_begin(c) {
+            continue;
+        }
+        let (earlier, rest) = text.split_at(at);
+        let last = earlier.chars().next_back().unwrap_or(' ');
+        if let Some((found, after)) = find(rest, last) {
+            out.push_str(text.get(copied..at).unwrap_or_default());
+            out.push_str(&with(found));
+            next = text.len() - after.len();
+            copied = next;
+            before = '>';
         }
     }
-    if changed {
-        Cow::Owned(out)
-    } else {
-        Cow::Borrowed(text)
+    if copied == 0 {
+        return Cow::Borrowed(text);
     }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Whether something that varies may begin with this: an id by its prefix or in hexadecimal, a number, a day of the
+/// week, a name.
+fn may_begin(c: char) -> bool {
+    c.is_ascii_hexdigit() || matches!(c, '<' | OPENING | 'i' | 'r' | 's' | 'v' | 'M' | 'T' | 'W' | 'S')
 }
 
 /// What varies at the beginning of a text, and what follows it.
