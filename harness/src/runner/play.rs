@@ -304,6 +304,7 @@ impl Player<'_> {
             courier: self.courier.clone(),
             case: self.case.name.clone(),
             step,
+            trusting: self.manner.hasty || self.shared.options.endpoint.is_in_process(),
         }
     }
 

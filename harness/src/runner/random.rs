@@ -351,31 +351,27 @@ impl Explorer<'_> {
         let first = lead.clone();
         last = last.min(least.steps.len());
         self.shrink(&mut least, last, &mut lead).await;
-        let purpose = format!(
-            "Found by {} with seed {}, shrunk from {} steps to {}.",
-            script_name(number),
-            self.shared.options.seed,
-            whole.steps.len(),
-            least.steps.len()
-        );
-        let name = if lead.clause() == first.clause() {
-            least.name.clone()
-        } else {
-            self.name_for(number, &lead)
-        };
-        let least = Scenario {
-            name,
-            clauses: vec![lead.clause().clone()],
-            purpose,
-            ..least
-        };
-        // The verdict is given with patience: what was only a description that lagged is none.
-        let (played, events) = self.play(&least, Care::Verdict).await;
-        if shows(&played, &lead).is_none() {
+        // The verdict is given with patience: what was only a description that lagged is none, and what followed from a
+        // hasty look may turn out to follow from something else.
+        let mut turned = false;
+        let (least, played, events) = loop {
+            let told = self.in_least_form(number, &whole, &least, &first, &lead);
+            let (played, events) = self.play(&told, Care::Verdict).await;
+            if shows(&played, &lead).is_some() {
+                break (told, played, events);
+            }
             self.tell(events, true).await;
-            let all = REPEATS + 2;
-            return self.tell_flaky(&whole, number, &lead, REPEATS + 1, all).await;
-        }
+            let (old, new) = self.sort(&played.findings);
+            match (new.into_iter().next(), old.is_empty()) {
+                (Some(cause), _) if !turned => lead = cause,
+                (None, false) => return self.explain(&lead, &old),
+                (Some(_) | None, _) => {
+                    let all = REPEATS + 2;
+                    return self.tell_flaky(&whole, number, &lead, REPEATS + 1, all).await;
+                }
+            }
+            turned = true;
+        };
         // What comes by the way must come again, too.
         let (again, more) = self.play(&least, Care::Verdict).await;
         self.tell(events, false).await;
@@ -390,6 +386,35 @@ impl Explorer<'_> {
         self.take_note(&least.name, &lead, &played.findings);
         if let (None, Some(place)) = (self.place_of(&first), self.place_of(&lead)) {
             self.explain(&first, &[place]);
+        }
+    }
+
+    /// A lead as the case that tells it.
+    fn in_least_form(
+        &mut self,
+        number: u64,
+        whole: &Scenario,
+        least: &Scenario,
+        first: &Fingerprint,
+        lead: &Fingerprint,
+    ) -> Scenario {
+        let purpose = format!(
+            "Found by {} with seed {}, shrunk from {} steps to {}.",
+            script_name(number),
+            self.shared.options.seed,
+            whole.steps.len(),
+            least.steps.len()
+        );
+        let name = if lead.clause() == first.clause() {
+            least.name.clone()
+        } else {
+            self.name_for(number, lead)
+        };
+        Scenario {
+            name,
+            clauses: vec![lead.clause().clone()],
+            purpose,
+            ..least.clone()
         }
     }
 

@@ -301,6 +301,7 @@ impl Player<'_> {
             courier: self.courier.clone(),
             case: self.case.name.to_owned(),
             step: 0,
+            trusting: false,
         }
     }
 
