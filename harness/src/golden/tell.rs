@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use super::causes::{Cause, Turn};
 use super::diff::Changed;
 use super::review::Review;
+use super::transcript::plain;
 
 /// How a review looks.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +177,7 @@ impl Page<'_> {
             let cases = plural(names.len(), "case");
             writeln!(
                 out,
-                "{cases} could not be compared, for they were not finished: {}",
+                "{cases} cut short and not compared: {}",
                 self.some_of(&names)
             )?;
         }
@@ -228,7 +229,9 @@ impl Page<'_> {
         } else {
             NAMES_SHOWN
         };
-        let first: Vec<&str> = names.iter().take(shown).map(AsRef::as_ref).collect();
+        // A name of a file may hold anything.
+        let first = names.iter().take(shown).map(|name| plain(name.as_ref()));
+        let first: Vec<String> = first.collect();
         match names.len() - first.len() {
             0 => first.join(", "),
             more => format!("{} (+{more} more)", first.join(", ")),
@@ -254,5 +257,91 @@ fn plural(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::ClauseId;
+    use crate::golden::diff;
+    use crate::golden::review::{Change, Place};
+
+    const PLAIN: Look = Look {
+        color: false,
+        verbose: false,
+    };
+
+    fn told(review: &Review, look: Look) -> String {
+        let mut out = Vec::new();
+        write(review, look, &mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("it is text")
+    }
+
+    fn changed() -> Review {
+        let (old, new) = (
+            "<a>\n  <state>stopped</state>\n",
+            "<a>\n  <state>running</state>\n",
+        );
+        let change = |case: &str| Change {
+            case: case.to_owned(),
+            places: diff::hunks(old, new, 2)
+                .into_iter()
+                .map(|hunk| Place {
+                    step: 2,
+                    heading: "step 2: call".to_owned(),
+                    hunk,
+                })
+                .collect(),
+            broken: vec![(2, ClauseId::from("STT-05"))],
+            fixed: Vec::new(),
+            touched: Vec::new(),
+        };
+        Review {
+            set: "mine".to_owned(),
+            same: 3,
+            changed: vec![change("stop/stopped"), change("batch/two")],
+            fresh: vec!["new/case".to_owned()],
+            orphans: vec!["gone/\u{1b}[2Jcase".to_owned()],
+            uncompared: vec![("stop/cut-short".to_owned(), "could not connect".to_owned())],
+            ..Review::default()
+        }
+    }
+
+    #[test]
+    fn changes_are_told_by_cause_and_then_what_else_there_is() {
+        insta::assert_snapshot!(told(&changed(), PLAIN), @r"
+        CHANGED: 2 of 5 goldens are not as reviewed (set mine), for 1 cause.
+
+        1. NEWLY VIOLATED: STT-05, in 2 goldens
+             stop/stopped, step 2: call
+                <a>
+             -    <state>stopped</state>
+             +    <state>running</state>
+             in batch/two, stop/stopped
+
+        1 case has no golden in the set mine: new/case
+        1 case cut short and not compared: stop/cut-short
+        1 golden of the set mine belongs to no case: gone/\u{1b}[2Jcase
+        To review them, run it again with --golden record, then: cargo insta review
+        ");
+    }
+
+    #[test]
+    fn nothing_is_told_of_nothing_and_one_line_when_all_is_well() {
+        assert_eq!(told(&Review::default(), PLAIN), "");
+        let review = Review {
+            set: "mine".to_owned(),
+            same: 2,
+            ..Review::default()
+        };
+        assert_eq!(told(&review, PLAIN), "2 goldens as reviewed (set mine).\n");
+    }
+
+    #[test]
+    fn with_colours_the_words_that_differ_are_marked() {
+        let coloured = told(&changed(), Look { color: true, ..PLAIN });
+        assert!(coloured.contains("\x1b[1;31mstopped\x1b[0m"), "{coloured:?}");
+        assert!(coloured.contains("\x1b[1;32mrunning\x1b[0m"), "{coloured:?}");
     }
 }

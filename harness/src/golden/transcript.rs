@@ -423,7 +423,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The text on one line, with what is not plainly visible written out.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
