@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::sheet::{Sheet, Weight};
-use super::text::{one_line, quote};
+use super::text::{few, one_line, quote};
 use super::{Judge, Seen};
 use crate::call::{API_VERSION, Call};
 use crate::contract::Check;
@@ -52,26 +52,27 @@ pub(super) fn success(
             format!("{} instancesSet elements", changes.sets),
         )
     });
-    let odd: Vec<String> = changes.items.iter().filter_map(item_oddity).collect();
-    judge.note(sheet, Check::ItemMembers, FULL, odd.is_empty(), || {
+    let mut odd = changes.items.iter().filter_map(item_oddity).peekable();
+    judge.note(sheet, Check::ItemMembers, FULL, odd.peek().is_none(), || {
         (
             "items of instanceId, currentState{code, name} and previousState{code, name}",
-            odd.join(", "),
+            few(odd),
         )
     });
     let states = changes
         .items
         .iter()
         .flat_map(|item| [&item.current, &item.previous]);
-    let wrong: Vec<String> = states
+    let mut wrong = states
         .flatten()
         .filter(|state| !code_fits(judge, state))
         .map(|state| format!("code {} with name {}", text_of(state.code), text_of(state.name)))
-        .collect();
-    judge.note(sheet, Check::CodeMatchesName, FULL, wrong.is_empty(), || {
+        .peekable();
+    let fits = wrong.peek().is_none();
+    judge.note(sheet, Check::CodeMatchesName, FULL, fits, || {
         (
             "0 pending, 16 running, 32 shutting-down, 48 terminated, 64 stopping, 80 stopped (low byte)",
-            wrong.join(", "),
+            few(wrong),
         )
     });
     let header = reply.headers.get("content-type");
@@ -323,11 +324,7 @@ fn quote_all(texts: &[&str]) -> String {
     if texts.is_empty() {
         return "absent".to_owned();
     }
-    texts
-        .iter()
-        .map(|text| quote(text))
-        .collect::<Vec<_>>()
-        .join(", ")
+    few(texts.iter().map(|text| quote(text)))
 }
 
 #[cfg(test)]

@@ -23,6 +23,16 @@ pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", one_line(text, 200))
 }
 
+/// The most texts of one list that stand in a finding.
+const FEW: usize = 12;
+
+/// The first of these texts, and whether there are more: an answer may give reason for a hundred thousand of them.
+pub(super) fn few(mut texts: impl Iterator<Item = String>) -> String {
+    let first: Vec<String> = texts.by_ref().take(FEW).collect();
+    let more = if texts.next().is_some() { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +42,13 @@ mod tests {
         assert_eq!(one_line("a\u{1b}[31mb\n", 20), "a\\u{1b}[31mb\\n");
         assert_eq!(one_line("aaaa", 4), "aaaa");
         assert_eq!(one_line("aaaaa", 4), "aaaa…");
+    }
+
+    #[test]
+    fn of_many_texts_a_dozen_are_told() {
+        let texts = |count: usize| few((0..count).map(|at| at.to_string()));
+        assert_eq!(texts(12), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11");
+        assert_eq!(texts(13), texts(12) + ", …");
+        assert_eq!(texts(0), "");
     }
 }

@@ -165,6 +165,6 @@ fn large_answers_do_not_pile_up() {
     run.arg("--journal").arg(scratch.path().join("run.ndjson"));
     let run = start(run).finish(Duration::from_secs(120)).ended_with(1);
     // Several copies of one answer are in hand at once, but never several answers.
-    assert!(run.peak_kib < 300 << 10, "{} KiB at its peak", run.peak_kib);
+    assert!(run.peak_kib < 150 << 10, "{} KiB at its peak", run.peak_kib);
     println!("large answers: {} KiB at the peak", run.peak_kib);
 }

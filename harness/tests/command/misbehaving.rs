@@ -1,0 +1,484 @@
+//! One endpoint that misbehaves, in every way there is: in HTTP, in XML, in what it says.
+//!
+//! A front stands before the reference. Whatever is asked it passes on, but a stop that is meant it answers by the
+//! misbehaviour of the test. One case of each run meets it, and another does not: the first must end in a finding or in an
+//! error that names the fault, soon and in bounded memory, and the second must pass as if nothing had happened.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use stopcheck::endpoint::Handler;
+use stopcheck::protocol::wellformed;
+use stopcheck::wire::{Headers, Request, Response};
+
+use crate::child::{Finished, SOON, finish, start, text_of};
+use crate::servers::{action, against, quick_reference};
+
+/// How the case that meets the misbehaviour ends.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    /// As if it had not been there.
+    Well,
+    /// With a warning.
+    Warned,
+    /// With a finding that fails it.
+    Found,
+    /// With an error of transport, in these words.
+    Errored(&'static str),
+}
+
+impl Ends {
+    /// How long an answer is waited for, in seconds: what is about time should not take any, all else should have it.
+    fn patience(self) -> u32 {
+        match self {
+            Ends::Errored(TIMED_OUT) => 1,
+            Ends::Well | Ends::Warned | Ends::Found | Ends::Errored(_) => 60,
+        }
+    }
+}
+
+const TIMED_OUT: &str = "timed out after 1 s";
+
+/// No misbehaviour may cost more than this.
+const MOST_KIB: u64 = 150 << 10;
+
+/// What the front does with the connection on which a stop was asked for; the right answer is in its hand.
+type Behaviour = fn(&mut TcpStream, &Response);
+
+/// One test for each misbehaviour, so that they run side by side.
+macro_rules! misbehaviours {
+    ($($name:ident: $ends:expr, $behaviour:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                meets($behaviour, $ends);
+            }
+        )*
+    };
+}
+
+misbehaviours! {
+    nothing_wrong: Ends::Well, |stream, right| answer(stream, "200 OK", right, &right.body);
+
+    // HTTP.
+    never_answers: Ends::Errored(TIMED_OUT), |stream, _| until_closed(stream);
+    one_byte_a_second: Ends::Errored(TIMED_OUT), |stream, right| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len());
+        for byte in head.bytes().chain(right.body.iter().copied()) {
+            if stream.write_all(&[byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_secs(1));
+        }
+    };
+    body_without_end: Ends::Errored("larger than 16 MiB"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n");
+        endless(stream, &b"<item/>".repeat(10_000));
+    };
+    chunks_without_end: Ends::Errored("larger than 16 MiB"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        endless(stream, format!("8000\r\n{}\r\n", "x".repeat(0x8000)).as_bytes());
+    };
+    headers_without_end: Ends::Errored("could not"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        endless(stream, &b"X-More: and more\r\n".repeat(1_000));
+    };
+    one_header_without_end: Ends::Errored("could not"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX-Long: ");
+        endless(stream, &b"and more ".repeat(10_000));
+    };
+    a_status_line_without_end: Ends::Errored("could not"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 ");
+        endless(stream, &b"OK ".repeat(10_000));
+    };
+    informed_without_end: Ends::Errored(TIMED_OUT), |stream, _| {
+        endless(stream, &b"HTTP/1.1 102 Processing\r\nX-Progress: some\r\n\r\n".repeat(1_000));
+    };
+    told_to_continue: Ends::Well, |stream, right| {
+        let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+        answer(stream, "200 OK", right, &right.body);
+    };
+    longer_than_it_is: Ends::Errored("could not"), |stream, right| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len() + 10);
+        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+        close(stream);
+    };
+    shorter_than_it_is: Ends::Found, |stream, right| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len() - 10);
+        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+    };
+    two_lengths: Ends::Errored("could not"), |stream, right| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n";
+        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+    };
+    a_length_beyond_all_numbers: Ends::Errored("could not"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx");
+    };
+    a_chunk_beyond_all_numbers: Ends::Errored("could not"), |stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nx\r\n");
+    };
+    closed_without_a_word: Ends::Errored("could not"), |stream, _| close(stream);
+    reset_half_way: Ends::Errored("could not"), |stream, right| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len());
+        let half = right.body.get(..right.body.len() / 2).unwrap_or_default();
+        let _ = stream.write_all(&[head.as_bytes(), half].concat());
+        reset(stream);
+    };
+    no_http: Ends::Errored("could not"), |stream, _| {
+        let _ = stream.write_all(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03 SSH-2.0\r\n\r\n");
+    };
+    redirected_to_itself: Ends::Found, |stream, _| {
+        let head = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes());
+    };
+    a_status_of_its_own: Ends::Found, |stream, right| answer(stream, "999 Whatever", right, &right.body);
+    packed_though_nobody_asked: Ends::Found, |stream, _| packed(stream, &bomb());
+    two_answers_at_once: Ends::Well, |stream, right| {
+        // What comes unasked belongs to no request, and must not be taken for the answer to the next one.
+        answer(stream, "200 OK", right, &right.body);
+        answer(stream, "500 Mine", right, b"<a/>");
+    };
+
+    // XML.
+    nested_without_end: Ends::Found, |stream, right| answer(stream, "200 OK", right, &b"<a>".repeat(5_000_000));
+    nested_and_closed: Ends::Found, |stream, right| {
+        answer(stream, "200 OK", right, &[b"<a>".repeat(1_000_000), b"</a>".repeat(1_000_000)].concat());
+    };
+    entities_without_end: Ends::Found, |stream, right| {
+        let mut bomb = String::from("<!DOCTYPE a [<!ENTITY e0 \"lol\">");
+        for at in 1..30 {
+            bomb += &format!("<!ENTITY e{at} \"{}\">", format!("&e{};", at - 1).repeat(10));
+        }
+        answer(stream, "200 OK", right, format!("{bomb}]><a>&e29;</a>").as_bytes());
+    };
+    an_entity_from_elsewhere: Ends::Found, |stream, right| {
+        let body = "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><a>&e;</a>";
+        answer(stream, "200 OK", right, body.as_bytes());
+    };
+    a_million_items: Ends::Found, |stream, right| {
+        let item = "<item></item>".repeat(1_000_000);
+        answer(stream, "200 OK", right, &changed(right, "</instancesSet>", &format!("{item}</instancesSet>")));
+    };
+    as_many_items_as_are_read: Ends::Found, |stream, right| {
+        let item = "<item><instanceId>i-0</instanceId></item>".repeat(120_000);
+        answer(stream, "200 OK", right, &changed(right, "</instancesSet>", &format!("{item}</instancesSet>")));
+    };
+    a_million_attributes: Ends::Found, |stream, right| {
+        let attributes: String = (0..1_000_000).map(|at| format!(" a{at}=''")).collect();
+        answer(stream, "200 OK", right, format!("<a{attributes}/>").as_bytes());
+    };
+    a_million_namespaces: Ends::Found, |stream, right| {
+        let spaces: String = (0..500_000).map(|at| format!(" xmlns:a{at}='u'")).collect();
+        answer(stream, "200 OK", right, format!("<a{spaces}/>").as_bytes());
+    };
+    an_attribute_twice: Ends::Found, |stream, right| {
+        answer(stream, "200 OK", right, &changed(right, "<instancesSet>", "<instancesSet a='1' a='2'>"));
+    };
+    one_text_of_megabytes: Ends::Warned, |stream, right| {
+        let long = format!("<requestId>{}", "x".repeat(15 << 20));
+        answer(stream, "200 OK", right, &changed(right, "<requestId>", &long));
+    };
+    no_utf_8: Ends::Found, |stream, right| {
+        let mut body = changed(right, "<instancesSet>", "<instancesSet>\u{e9}");
+        body.retain(|byte| *byte != 0xc3);
+        answer(stream, "200 OK", right, &body);
+    };
+    a_byte_order_mark: Ends::Well, |stream, right| {
+        answer(stream, "200 OK", right, &[b"\xef\xbb\xbf", right.body.as_slice()].concat());
+    };
+    utf_16: Ends::Found, |stream, right| {
+        let text = String::from_utf8_lossy(&right.body).into_owned();
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        let body: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+        answer(stream, "200 OK", right, &body);
+    };
+    zeros: Ends::Found, |stream, right| answer(stream, "200 OK", right, &[0; 100_000]);
+    huge_numbers: Ends::Found, |stream, right| {
+        answer(stream, "200 OK", right, &changed(right, "<code>64</code>", &format!("<code>{}</code>", "9".repeat(10_000))));
+    };
+    a_number_below_zero: Ends::Found, |stream, right| {
+        answer(stream, "200 OK", right, &changed(right, "<code>64</code>", "<code>-18446744073709551552</code>"));
+    };
+
+    // What would do something to whoever reads the report.
+    orders_for_a_terminal: Ends::Found, |stream, right| {
+        // What no XML can hold, in an answer that is none, and what XML can.
+        answer(stream, "400 Bad Request", right, b"\x1b]0;owned\x07\x1b[31m\x9b31m\x08\x08\r\n<script>alert(1)</script>");
+    };
+    orders_in_an_error: Ends::Found, |stream, right| {
+        let message = "\u{9b}31m\u{202e}\u{85}\u{9d}0;owned &lt;script&gt;alert(1)&lt;/script&gt; ]]&gt; | `x` [a](javascript:b)";
+        let body = format!(
+            "<Response><Errors><Error><Code>Odd{message}</Code><Message>{message}</Message></Error></Errors>\
+             <RequestID>{message}</RequestID></Response>"
+        );
+        answer(stream, "400 Bad Request", right, body.as_bytes());
+    };
+    orders_in_a_header: Ends::Found, |stream, right| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/<script>\u{9b}31m\r\nContent-Length: {}\r\n\r\n",
+            right.body.len()
+        );
+        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+    };
+    orders_in_a_state: Ends::Found, |stream, right| {
+        answer(stream, "200 OK", right, &changed(right, "<name>stopping</name>", "<name>\u{9b}2J<![CDATA[<img src=x>]]></name>"));
+    };
+}
+
+/// Runs one case that meets the misbehaviour and one that does not.
+#[track_caller]
+fn meets(behaviour: Behaviour, ends: Ends) {
+    let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
+    let file = |name: &str| scratch.path().join(name);
+    let url = front(behaviour);
+    let mut run = against(
+        &url,
+        &format!(
+            "--request-timeout {} --workers 1 --phase scenarios --case stop/running --case dry-run/valid",
+            ends.patience()
+        ),
+    );
+    run.arg("--journal").arg(file("run.ndjson"));
+    for (kind, name) in [("junit", "run.xml"), ("json", "run.json")] {
+        run.arg("--report")
+            .arg(format!("{kind}={}", file(name).display()));
+    }
+    let run = start(run).finish(SOON);
+    let told = || format!("{ends:?}: {:?}\n{}\n{}", run.code, run.stdout, run.stderr);
+    assert!(!run.stderr.contains("panicked"), "{}", told());
+    let other = "2 cases: 2 passed";
+    let (code, says) = match ends {
+        Ends::Well => (0, other),
+        Ends::Warned => (0, "2 cases: 1 passed · 1 warned"),
+        Ends::Found => (1, "2 cases: 1 passed"),
+        Ends::Errored(words) => {
+            assert!(run.stdout.contains(words), "{words:?} is not told: {}", told());
+            (3, "2 cases: 1 passed")
+        }
+    };
+    assert_eq!(run.code, Some(code), "{}", told());
+    assert!(run.stdout.contains(says), "{}", told());
+    assert!(run.took < Duration::from_secs(60), "{:?}", run.took);
+    assert!(run.peak_kib < MOST_KIB, "{} KiB at its peak", run.peak_kib);
+    println!("{} KiB at the peak, {:?}", run.peak_kib, run.took);
+    harmless(&run, &file("run.xml"), &file("run.json"), &file("run.ndjson"));
+}
+
+/// Nothing in what is written does anything to whoever looks at it.
+#[track_caller]
+fn harmless(run: &Finished, junit: &Path, json: &Path, journal: &Path) {
+    let obeyed = |character: char| character.is_control() && character != '\n';
+    for (name, text) in [("the terminal", &run.stdout), ("the complaints", &run.stderr)] {
+        assert!(!text.contains(obeyed), "{name}: {text:?}");
+    }
+    let junit = text_of(junit);
+    assert_eq!(wellformed::judge(&junit), Ok(()));
+    assert!(!junit.contains("<script") && !junit.contains("<img"), "{junit}");
+    let report: Result<serde_json::Value, _> = serde_json::from_str(&text_of(json));
+    assert!(report.is_ok(), "{report:?}");
+    for line in text_of(journal).lines() {
+        // Exchanges are kept byte for byte; JSON has a spelling for what a terminal obeys first of all.
+        assert!(!line.contains('\u{1b}'), "{line}");
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+}
+
+/// The reference behind a front that misbehaves on stops that are meant.
+fn front(behaviour: Behaviour) -> String {
+    let reference = quick_reference(None);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let reference = Arc::clone(&reference);
+            thread::spawn(move || serve(&mut stream, &reference, behaviour));
+        }
+    });
+    url
+}
+
+/// Answers the requests of one connection, as long as there are any.
+fn serve(stream: &mut TcpStream, reference: &Handler, behaviour: Behaviour) {
+    while let Some(request) = received(stream) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let response = reference(&request, u64::try_from(now.as_millis()).unwrap_or_default());
+        let body = String::from_utf8_lossy(&request.body);
+        if action(&request) == "StopInstances" && !body.contains("DryRun=true") {
+            behaviour(stream, &response);
+            continue;
+        }
+        answer(
+            stream,
+            &format!("{} Status", response.status),
+            &response,
+            &response.body,
+        );
+    }
+}
+
+/// The next request, if there is a whole one.
+fn received(stream: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 8 << 10];
+    loop {
+        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(end) = head {
+            let text = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
+            let mut lines = text.lines();
+            let mut words = lines.next()?.split(' ');
+            let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+            let headers: Headers = lines
+                .filter_map(|line| line.split_once(':'))
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect();
+            let length = headers
+                .get("content-length")
+                .and_then(|length| length.parse().ok())
+                .unwrap_or(0);
+            if let Some(body) = bytes.get(end + 4..end + 4 + length) {
+                return Some(Request {
+                    method,
+                    target,
+                    headers,
+                    body: body.to_vec(),
+                });
+            }
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(read) => bytes.extend(buffer.get(..read)?),
+        }
+    }
+}
+
+/// Answers as the reference would, but with this status and this body.
+fn answer(stream: &mut TcpStream, status: &str, right: &Response, body: &[u8]) {
+    let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in &right.headers.0 {
+        head += &format!("{name}: {value}\r\n");
+    }
+    let _ = stream.write_all(&[head.as_bytes(), b"\r\n", body].concat());
+}
+
+fn packed(stream: &mut TcpStream, body: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(&[head.as_bytes(), body].concat());
+}
+
+/// The right answer with one part of it replaced.
+fn changed(right: &Response, from: &str, to: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&right.body).into_owned();
+    assert!(text.contains(from), "{from} is in {text}");
+    text.replacen(from, to, 1).into_bytes()
+}
+
+/// Writes the same again and again, as long as anybody reads it.
+fn endless(stream: &mut TcpStream, block: &[u8]) {
+    while stream.write_all(block).is_ok() {}
+}
+
+/// Holds the connection until the other side gives it up.
+fn until_closed(stream: &mut TcpStream) {
+    while stream.read(&mut [0; 1 << 10]).is_ok_and(|read| read > 0) {}
+}
+
+/// Ends the connection in good order.
+fn close(stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+/// Ends the connection as a crash does.
+fn reset(stream: &TcpStream) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be built");
+    let _entered = runtime.enter();
+    let twin = stream.try_clone().expect("a socket can be cloned");
+    twin.set_nonblocking(true).expect("a socket can");
+    let twin = tokio::net::TcpStream::from_std(twin).expect("it is a socket");
+    let _ = twin.set_zero_linger();
+    // Nothing more is read, so the front lets go of it.
+    let _ = stream.shutdown(Shutdown::Read);
+}
+
+/// Two hundred mebibytes of zeros, packed in little more than one: what unpacks it has used more than is allowed.
+fn bomb() -> Vec<u8> {
+    let mut bits = Bits::default();
+    bits.bytes.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    // The last block, with the codes that need no table.
+    bits.push(0b1, 1);
+    bits.push(0b01, 2);
+    // A zero, and then as often as it takes: the last byte, 258 times.
+    bits.push_code(0b0011_0000, 8);
+    for _ in 0..(200 << 20) / 258 {
+        bits.push_code(0b1100_0101, 8);
+        bits.push_code(0, 5);
+    }
+    bits.push_code(0, 7);
+    bits.bytes.push(bits.last);
+    bits.bytes.extend([0; 8]);
+    bits.bytes
+}
+
+/// Bits in the order of deflate.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    last: u8,
+    filled: u8,
+}
+
+impl Bits {
+    /// Numbers begin with their lowest bit.
+    fn push(&mut self, bits: u8, count: u8) {
+        for at in 0..count {
+            self.last |= (bits >> at & 1) << self.filled;
+            self.filled += 1;
+            if self.filled == 8 {
+                self.bytes.push(self.last);
+                (self.last, self.filled) = (0, 0);
+            }
+        }
+    }
+
+    /// Codes begin with their highest bit.
+    fn push_code(&mut self, code: u8, count: u8) {
+        for at in (0..count).rev() {
+            self.push(code >> at & 1, 1);
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_trusts_ends_the_run_before_it_begins() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let made = made.expect("a certificate can be made");
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key);
+    let config = Arc::new(config.expect("the certificate fits the key"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let port = listener.local_addr().expect("it is bound").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let Ok(mut session) = rustls::ServerConnection::new(Arc::clone(&config)) else {
+                return;
+            };
+            // It ends with the alert of a client that does not believe us.
+            let _ = session.complete_io(&mut stream);
+        }
+    });
+    let run = finish(against(&format!("https://localhost:{port}"), ""));
+    let run = run.ended_with(2).complains_of(&["agree on TLS", "certificate"]);
+    assert!(run.took < Duration::from_secs(20), "{:?}", run.took);
+}
