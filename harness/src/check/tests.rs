@@ -233,5 +233,5 @@ fn what_a_start_does_from_a_state_that_the_contract_leaves_open_is_no_fault() {
     assert!(!start_is_faulted(State::Stopped, "stopped", "pending"));
     assert!(!start_is_faulted(State::Stopping, "stopping", "pending"));
     // It was not there: the answer is wrong, whatever is open.
-    assert!(start_is_faulted(State::Running, "stopping", "pending"));
+    assert!(start_is_faulted(State::Stopped, "running", "pending"));
 }
