@@ -97,10 +97,9 @@ pub fn request(data: &[u8]) {
         let request = parsed(message, &known);
         // First as it is, which most often nobody believes; then as if the holder of a key had sent it.
         let unbelieved = answered(&reference, &request, None, now_ms);
-        let key = if message.len() % 7 == 6 {
-            keys::DENIED
-        } else {
-            keys::MAIN
+        let key = match request.headers.get("X-Caller") {
+            Some("denied") => keys::DENIED,
+            Some(_) | None => keys::MAIN,
         };
         let believed = answered(&reference, &request, Some(key.access_key), now_ms);
         assert!(unbelieved.status != 500 && believed.status != 500);
@@ -159,7 +158,7 @@ fn messages(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A request as it would travel: a request line, headers, an empty line, the body. `{0}`, `{1}` and `{2}` stand for the
-/// instances that are there from the beginning. What is missing is as in a plain POST.
+/// instances that are there from the beginning. `X-Caller: denied` has it sent by who may only read. What is missing is as in a plain POST.
 fn parsed(message: &[u8], known: &[String]) -> Request {
     let end = message.windows(2).position(|window| window == b"\n\n");
     let (head, body) = match end {

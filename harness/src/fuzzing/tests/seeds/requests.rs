@@ -99,6 +99,8 @@ pub(super) fn requests() -> Made {
         stop("&InstanceId.1={0}&InstanceId.2={1}"),
         stop("&InstanceId.1={0}&InstanceId.2=i-0123456789abcdef0"),
     ];
+    let denied = stop("&InstanceId.1={0}").replacen("Host:", "X-Caller: denied\nHost:", 1);
+    all.push(text("denied", denied));
     all.push(text("batches refused", refused.join("\n%\n")));
     all.push(text(
         "get",
