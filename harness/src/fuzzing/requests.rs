@@ -158,7 +158,8 @@ fn messages(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A request as it would travel: a request line, headers, an empty line, the body. `{0}`, `{1}` and `{2}` stand for the
-/// instances that are there from the beginning. `X-Caller: denied` has it sent by who may only read. What is missing is as in a plain POST.
+/// instances that are there from the beginning, and `X-Caller: denied` has it sent by who may only read. What is missing
+/// is as in a plain POST.
 fn parsed(message: &[u8], known: &[String]) -> Request {
     let end = message.windows(2).position(|window| window == b"\n\n");
     let (head, body) = match end {
