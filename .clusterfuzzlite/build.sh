@@ -3,7 +3,8 @@
 #
 # ClusterFuzzLite and OSS-Fuzz call it with SRC, OUT, WORK and SANITIZER; `cargo xtask fuzz oss` does the same in a scratch
 # folder.
-cd "$SRC/stopcheck"
+# Not by way of a link: cargo would take it for another project and build all of it anew.
+cd -P "$SRC/stopcheck"
 
 case "$SANITIZER" in
   # Coverage and others are the business of the image's own cargo.

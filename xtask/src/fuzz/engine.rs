@@ -63,6 +63,12 @@ impl<'w> Engine<'w> {
         let mut build = workspace.command(tools::cargo_fuzz(workspace)?);
         build.args(["fuzz", "build"]);
         build.args(only.iter().map(|target| &target.name));
+        let folder = workspace.path(match sanitizer {
+            Sanitizer::None => "fuzz/target",
+            Sanitizer::Address => "fuzz/target/address",
+        });
+        // Told, so that a target folder of the reader's own does not have them elsewhere.
+        build.arg("--target-dir").arg(&folder);
         match sanitizer {
             Sanitizer::None => build.arg("--sanitizer=none"),
             Sanitizer::Address => {
@@ -74,19 +80,14 @@ impl<'w> Engine<'w> {
                 }
                 build
                     .env("RUSTUP_TOOLCHAIN", toolchain.name)
-                    .args(["--sanitizer=address", "--target-dir"])
-                    .arg(workspace.path("fuzz/target/address"))
+                    .arg("--sanitizer=address")
             }
         };
         shell::run(&mut build)?;
-        let folder = match sanitizer {
-            Sanitizer::None => "fuzz/target",
-            Sanitizer::Address => "fuzz/target/address",
-        };
         let host = host(workspace)?;
         Ok(Engine {
             workspace,
-            programs: workspace.path(folder).join(host).join("release"),
+            programs: folder.join(host).join("release"),
             sanitizer,
         })
     }

@@ -34,6 +34,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<Outcome> {
     let mut build = workspace.command("bash");
     build
         .args(["-eu", ".clusterfuzzlite/build.sh"])
+        // There is no such folder where the script runs.
+        .env_remove("CARGO_TARGET_DIR")
         .env("SRC", &src)
         .env("OUT", &out)
         .env("WORK", &work)

@@ -92,6 +92,16 @@ pub(super) fn requests() -> Made {
         stop(""),
     ];
     all.push(text("a life", series.join("\n%\n")));
+    let refused = [
+        post("Action=TerminateInstances&Version=2016-11-15&InstanceId.1={2}"),
+        stop("&InstanceId.1={0}&InstanceId.2={2}"),
+        post("Action=ModifyInstanceAttribute&Version=2016-11-15&InstanceId={1}&DisableApiStop.Value=true"),
+        stop("&InstanceId.1={0}&InstanceId.2={1}"),
+        stop("&InstanceId.1={0}&InstanceId.2=i-0123456789abcdef0"),
+    ];
+    let denied = stop("&InstanceId.1={0}").replacen("Host:", "X-Caller: denied\nHost:", 1);
+    all.push(text("denied", denied));
+    all.push(text("batches refused", refused.join("\n%\n")));
     all.push(text(
         "get",
         "GET /?Action=StopInstances&Version=2016-11-15&InstanceId.1={0}\nHost: localhost\n\n",
