@@ -139,6 +139,8 @@ fn is_ours_to_refuse(why: &str) -> bool {
         "its declaration is none",
         "unknown namespace prefix \"\"",
         "`</:",
+        // Nothing may be there twice, and the judge says so of all but declarations behind a prefix.
+        "duplicated attribute",
         "cannot be bound to",
     ];
     reasons.iter().any(|reason| why.contains(reason))
