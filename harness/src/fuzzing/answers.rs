@@ -139,6 +139,8 @@ fn is_ours_to_refuse(why: &str) -> bool {
         "its declaration is none",
         "unknown namespace prefix \"\"",
         "`</:",
+        // Half of a pair is no character.
+        "is not a valid codepoint",
         // Nothing may be there twice, and the judge says so of all but declarations behind a prefix.
         "duplicated attribute",
         "cannot be bound to",
