@@ -92,7 +92,13 @@ const STEPS: &[Step] = &[
         name: "tests",
         hint: "run `cargo test --workspace`; snapshots are reviewed with `cargo insta review`",
         when: When::Always,
-        run: |workspace, _| all(&mut [workspace.cargo(&["test", "--workspace", "--locked"])]),
+        run: |workspace, _| {
+            let mut tests = workspace.cargo(&["test", "--workspace", "--locked"]);
+            // Many of them wait for a server that is slow on purpose: others can use the cores meanwhile.
+            let cores = std::thread::available_parallelism().map_or(2, usize::from);
+            tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
+            all(&mut [tests])
+        },
     },
     Step {
         name: "fuzz replay",

@@ -96,7 +96,7 @@ enum Action {
 }
 
 /// How long a target runs in CI.
-pub(crate) const SMOKE_SECONDS: u64 = 8;
+pub(crate) const SMOKE_SECONDS: u64 = 5;
 
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     match &args.action {
