@@ -1,7 +1,6 @@
 //! `stopcheck compare`: endpoints, journals and goldens side by side, or a run and what was before it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -108,11 +107,11 @@ fn side_by_side(args: &CompareArgs, accounts: Vec<Account>, contract: &Contract)
         ));
     }
     if let Some(path) = &args.markdown {
-        to_file(path, |out| compare::markdown::comparison(&comparison, out))?;
+        reports::to_file(path, |out| compare::markdown::comparison(&comparison, out))?;
     }
     if let Some(path) = &args.html {
         let edition = contract.edition.name();
-        to_file(path, |out| compare::page::comparison(&comparison, edition, out))?;
+        reports::to_file(path, |out| compare::page::comparison(&comparison, edition, out))?;
     }
     told(|out| compare::terminal::comparison(&comparison, look(args), out))?;
     Ok(if comparison.count(Agreement::JudgedApart) > 0 {
@@ -131,7 +130,7 @@ fn moved(args: &CompareArgs, before: &[Account], accounts: &[Account]) -> Result
     };
     let since = Since::of(before, now);
     if let Some(path) = &args.markdown {
-        to_file(path, |out| compare::markdown::since(&since, out))?;
+        reports::to_file(path, |out| compare::markdown::since(&since, out))?;
     }
     told(|out| compare::terminal::since(&since, look(args), out))?;
     Ok(if since.is_worse() {
@@ -311,24 +310,9 @@ fn look(args: &CompareArgs) -> Look {
     }
 }
 
-/// A reader that closes our output early, as `head` does, is no error.
 fn told(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), CliError> {
-    let stdout = std::io::stdout();
-    let mut out = BufWriter::new(stdout.lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn to_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), CliError> {
-    let failed = |source| CliError::File {
-        doing: "write",
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
-    write(&mut file).and_then(|()| file.flush()).map_err(failed)
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    reports::unless_closed(write(&mut out).and_then(|()| out.flush()))
 }
 
 #[cfg(test)]

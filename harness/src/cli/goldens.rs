@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::args::{GoldenArg, GoldenArgs};
 use super::error::CliError;
 use super::keys::variable;
+use super::reports;
 use crate::check::moment;
 use crate::contract::{Contract, Edition};
 use crate::golden::changelog;
@@ -66,18 +67,14 @@ impl Comparison {
                 )));
             }
         };
-        let folder = match &args.golden_dir {
-            Some(folder) => folder.clone(),
-            None => found(&set, mode),
-        };
-        let store = Store::new(&folder, &set)?;
-        if mode == GoldenMode::Check && !store.folder().is_dir() {
+        let store = set_in(args.golden_dir.as_deref(), &set, mode)?;
+        let Some(store) = store else {
             // Nobody asked for them.
             if args.golden.is_none() && !named {
                 return Ok(Comparison::Absent(set));
             }
-            return Err(none_in(&folder, &set));
-        }
+            return Err(none_of(args.golden_dir.as_deref(), &set));
+        };
         let settings = Settings {
             mode,
             set,
@@ -181,13 +178,7 @@ impl Finished {
         let Finished::Reviewed(review) = self else {
             return Ok(());
         };
-        let mut text = Vec::new();
-        changelog::write(review, contract, &today(), &mut text)?;
-        std::fs::write(path, text).map_err(|source| CliError::File {
-            doing: "write",
-            path: path.to_owned(),
-            source,
-        })
+        reports::to_file(path, |out| changelog::write(review, contract, &today(), out))
     }
 
     /// The first mistake with a file: what could not be compared must not look as if it had been.
@@ -211,15 +202,19 @@ fn reference_set(edition: Edition) -> &'static str {
 
 /// A set that is there.
 pub(super) fn reviewed(folder: Option<&Path>, set: &str) -> Result<Store, CliError> {
-    let folder = folder.map_or_else(|| found(set, GoldenMode::Check), Path::to_owned);
-    let store = Store::new(&folder, set)?;
-    if !store.folder().is_dir() {
-        return Err(none_in(&folder, set));
-    }
-    Ok(store)
+    set_in(folder, set, GoldenMode::Check)?.ok_or_else(|| none_of(folder, set))
 }
 
-fn none_in(folder: &Path, set: &str) -> CliError {
+/// A set in a folder, or in the nearest that has it. None if it would be compared with and is not there.
+fn set_in(folder: Option<&Path>, set: &str, mode: GoldenMode) -> Result<Option<Store>, CliError> {
+    let folder = folder.map_or_else(|| found(set, mode), Path::to_owned);
+    let store = Store::new(&folder, set)?;
+    let is_there = mode != GoldenMode::Check || store.folder().is_dir();
+    Ok(is_there.then_some(store))
+}
+
+fn none_of(folder: Option<&Path>, set: &str) -> CliError {
+    let folder = folder.map_or_else(|| found(set, GoldenMode::Check), Path::to_owned);
     CliError::Usage(format!(
         "there are no goldens of the set {set} in {}\n  hint: stopcheck run --golden record makes them",
         folder.display()

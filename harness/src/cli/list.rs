@@ -7,7 +7,7 @@ use std::path::Path;
 use super::args::{ExplainArgs, ListArgs};
 use super::error::CliError;
 use super::judge::Events;
-use super::reports::width;
+use super::reports::{unless_closed, width};
 use super::run::contract_of;
 use super::scenarios::contract_with;
 use crate::contract::{Contract, Edition};
@@ -115,11 +115,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<u8, CliError> {
     told(io::stdout().lock().write_all(text.as_bytes()))
 }
 
-/// A reader that closes our output early, as `head` does, is no error.
 fn told(written: io::Result<()>) -> Result<u8, CliError> {
-    match written {
-        Ok(()) => Ok(exit::CONFORMANT),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit::CONFORMANT),
-        Err(error) => Err(error.into()),
-    }
+    unless_closed(written)?;
+    Ok(exit::CONFORMANT)
 }

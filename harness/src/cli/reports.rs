@@ -1,7 +1,8 @@
 //! The reports of a run: one for the terminal, others into files.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
 
 use super::args::{ColorArg, FileReport, ReportArgs};
 use super::error::CliError;
@@ -14,7 +15,7 @@ use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 /// Writes all reports, and returns the exit code of the run.
 pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Result<u8, CliError> {
     let policy = Policy { strict: args.strict };
-    let stdout = std::io::stdout();
+    let stdout = io::stdout();
     let style = Style {
         color: is_colored(args),
         width: width(),
@@ -23,24 +24,15 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
     let mut out = BufWriter::new(stdout.lock());
     let written = write_report(ReportKind::Terminal(style), tally, contract, policy, &mut out)
         .and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
+    unless_closed(written)?;
     for report in &args.reports {
-        let failed = |source| CliError::File {
-            doing: "write",
-            path: report.path.clone(),
-            source,
-        };
         let kind = match report.kind {
             FileReport::Junit => ReportKind::Junit,
             FileReport::Json => ReportKind::Json,
         };
-        let mut file = BufWriter::new(File::create(&report.path).map_err(failed)?);
-        write_report(kind, tally, contract, policy, &mut file)
-            .and_then(|()| file.flush())
-            .map_err(failed)?;
+        to_file(&report.path, |out| {
+            write_report(kind, tally, contract, policy, out)
+        })?;
     }
     Ok(tally.exit_code(policy))
 }
@@ -51,15 +43,34 @@ pub(super) fn with_goldens(args: &ReportArgs, goldens: &Finished) -> Result<(), 
         color: is_colored(args),
         verbose: args.verbose,
     };
-    match goldens.tell(look) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+    unless_closed(goldens.tell(look))
+}
+
+/// A reader that closes our output early, as `head` does, is no error.
+pub(super) fn unless_closed(written: io::Result<()>) -> Result<(), CliError> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
+/// Writes a file.
+pub(super) fn to_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), CliError> {
+    let failed = |source| CliError::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+    write(&mut file).and_then(|()| file.flush()).map_err(failed)
+}
+
 fn is_colored(args: &ReportArgs) -> bool {
     match args.color {
-        ColorArg::Auto => std::io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
+        ColorArg::Auto => io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
         ColorArg::Always => true,
         ColorArg::Never => false,
     }

@@ -1,6 +1,7 @@
 //! What one subject has to say, case by case: the events of a run enter, live or from a journal, or a set of goldens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 
 use crate::contract::{ClauseId, Contract};
 use crate::golden::Keeper;
@@ -27,8 +28,6 @@ pub struct Told {
     pub index: usize,
     /// What it shows.
     pub purpose: String,
-    /// The clauses it is there for.
-    pub clauses: Vec<ClauseId>,
     /// What became of it.
     pub fate: Fate,
     /// The clauses with a finding, each with the worst verdict.
@@ -89,7 +88,6 @@ impl Recorder {
                     let told = Told {
                         index: started.index,
                         purpose: started.purpose.clone(),
-                        clauses: started.clauses.clone(),
                         fate: Fate::Judged,
                         findings: BTreeMap::new(),
                         is_whole: true,
@@ -162,7 +160,6 @@ impl Told {
         Told {
             index: planned.unwrap_or(usize::MAX),
             purpose: scenario.map_or_else(String::new, |one| one.purpose.clone()),
-            clauses: scenario.map_or_else(Vec::new, |one| one.clauses.clone()),
             fate: Fate::Judged,
             findings: violated
                 .iter()
@@ -190,7 +187,7 @@ impl Told {
         } else {
             self.violated().eq(other.violated())
         };
-        is_same && self.is_as_far_as(other)
+        is_same && discriminant(&self.fate) == discriminant(&other.fate)
     }
 
     fn violated(&self) -> impl Iterator<Item = &ClauseId> {
@@ -199,15 +196,6 @@ impl Told {
             .iter()
             .filter(move |(_, verdict)| violated(verdict))
             .map(|(clause, _)| clause)
-    }
-
-    fn is_as_far_as(&self, other: &Told) -> bool {
-        match (&self.fate, &other.fate) {
-            (Fate::Judged, Fate::Judged)
-            | (Fate::Unsupported(_), Fate::Unsupported(_))
-            | (Fate::Error(_), Fate::Error(_)) => true,
-            (Fate::Judged | Fate::Unsupported(_) | Fate::Error(_), _) => false,
-        }
     }
 
     /// Whether all that is known of both is the same.

@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::terminal::{odd_in_words, standing_in_words, summary, told_in_words};
+use super::terminal::{odd_in_words, standing_in_words, summary};
 use super::{Agreement, Comparison, Since, Turn, letter};
-use crate::golden::diff;
 use crate::report::markup::{block, code, plain};
-use crate::report::text::visible;
 
 /// So many lines of a difference are written before it is cut.
 const LINES: usize = 200;
@@ -41,8 +39,7 @@ pub fn comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
     for row in comparison.rows.iter().filter(|row| shown(row.agreement)) {
         let mut cells = vec![code(&row.case)];
         for at in 0..comparison.accounts.len() {
-            let told = comparison.told(at, &row.case);
-            cells.push(told.map_or_else(|| "-".to_owned(), |told| told_in_words(comparison, at, told)));
+            cells.push(comparison.cell(at, &row.case));
         }
         cells.push(row.odd.map_or_else(String::new, letter));
         writeln!(out, "| {} |", cells.join(" | "))?;
@@ -62,28 +59,14 @@ pub fn comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
     }
     writeln!(out, "\n## What was answered")?;
     for row in &comparison.rows {
-        let texts = comparison.texts(row);
-        let Some(((first, base), others)) = texts.split_first() else {
-            continue;
-        };
-        for (other, text) in others {
-            let diff = diff::unified(base, text, &letter(*first), &letter(*other));
-            if diff.is_empty() {
-                continue;
-            }
+        for difference in comparison.differences(row, LINES) {
             let (case, purpose) = (plain(&row.case), plain(&row.purpose));
             writeln!(
                 out,
                 "\n<details><summary><code>{case}</code>: {purpose}</summary>\n"
             )?;
-            let mut lines: Vec<String> = diff.lines().map(visible).collect();
-            if lines.len() > LINES {
-                let more = lines.len() - LINES;
-                lines.truncate(LINES);
-                lines.push(format!("… {more} more lines"));
-            }
             let mut text = String::new();
-            block("diff", &lines.join("\n"), &mut text);
+            block("diff", &difference.lines.join("\n"), &mut text);
             writeln!(out, "{text}\n</details>")?;
         }
     }

@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ClauseId, Contract};
+use crate::golden::diff;
+use crate::report::text::visible;
 use crate::verdict::Verdict;
 
 mod account;
@@ -156,6 +158,39 @@ impl Comparison {
         self.accounts.get(subject)?.cases.get(case)
     }
 
+    /// What was answered to a case, where it differs: the first of each group beside the first of all, as a unified diff of
+    /// harmless lines, no more than `most` of them.
+    fn differences(&self, row: &Row, most: usize) -> Vec<Difference> {
+        let texts = self.texts(row);
+        let Some(((first, base), others)) = texts.split_first() else {
+            return Vec::new();
+        };
+        let difference = |(other, text): &(usize, &str)| {
+            let (old, new) = (letter(*first), letter(*other));
+            let mut lines: Vec<String> = diff::unified(base, text, &old, &new)
+                .lines()
+                .map(visible)
+                .collect();
+            if lines.len() > most {
+                let more = lines.len() - most;
+                lines.truncate(most);
+                lines.push(format!("… {more} more lines"));
+            }
+            Difference { old, new, lines }
+        };
+        let differences = others.iter().map(difference);
+        differences.filter(|one| !one.lines.is_empty()).collect()
+    }
+
+    /// What a subject made of a case, in a cell.
+    fn cell(&self, subject: usize, case: &str) -> String {
+        let told = self.told(subject, case);
+        told.map_or_else(
+            || "-".to_owned(),
+            |told| terminal::told_in_words(self, subject, told),
+        )
+    }
+
     /// The texts of a case that differ: the first of each group with what the first subject of all has.
     pub fn texts(&self, row: &Row) -> Vec<(usize, &str)> {
         let mut shown: Vec<usize> = Vec::new();
@@ -173,6 +208,13 @@ impl Comparison {
         }
         texts
     }
+}
+
+/// What two subjects answered differently.
+struct Difference {
+    old: String,
+    new: String,
+    lines: Vec<String>,
 }
 
 fn spread(account: &Account) -> BTreeMap<ClauseId, usize> {

@@ -7,9 +7,8 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use super::terminal::{odd_in_words, standing_in_words, summary, told_in_words};
+use super::terminal::{odd_in_words, standing_in_words, summary};
 use super::{Agreement, Comparison, Row, Standing, letter};
-use crate::golden::diff;
 use crate::report::text::visible;
 use crate::verdict::Verdict;
 
@@ -123,7 +122,7 @@ fn case(comparison: &Comparison, row: &Row) -> Case {
         };
         Cell {
             class,
-            text: told.map_or_else(|| "-".to_owned(), |told| told_in_words(comparison, at, told)),
+            text: comparison.cell(at, &row.case),
             odd: row.odd == Some(at),
         }
     };
@@ -135,41 +134,24 @@ fn case(comparison: &Comparison, row: &Row) -> Case {
     }
 }
 
-/// What was answered, where it differs from the first.
+/// What was answered, where it differs from the first; the names in the head of a diff are told above it.
 fn diffs(comparison: &Comparison, row: &Row) -> Vec<Diff> {
-    let texts = comparison.texts(row);
-    let Some(((first, base), others)) = texts.split_first() else {
-        return Vec::new();
+    let line = |text: String| Line {
+        class: match text.chars().next() {
+            Some('-') => "gone",
+            Some('+') => "came",
+            _ => "",
+        },
+        text,
     };
-    let mut diffs = Vec::new();
-    for (other, text) in others {
-        let (old, new) = (letter(*first), letter(*other));
-        let told = diff::unified(base, text, &old, &new);
-        let all = told.lines().count();
-        let mut lines: Vec<Line> = told
-            .lines()
-            .skip(2)
-            .take(LINES)
-            .map(|line| Line {
-                class: match line.chars().next() {
-                    Some('-') => "gone",
-                    Some('+') => "came",
-                    _ => "",
-                },
-                text: visible(line),
-            })
-            .collect();
-        if all > LINES + 2 {
-            lines.push(Line {
-                class: "",
-                text: format!("… {} more lines", all - LINES - 2),
-            });
-        }
-        if !lines.is_empty() {
-            diffs.push(Diff { old, new, lines });
-        }
-    }
-    diffs
+    let differences = comparison.differences(row, LINES).into_iter();
+    differences
+        .map(|one| Diff {
+            old: one.old,
+            new: one.new,
+            lines: one.lines.into_iter().skip(2).map(line).collect(),
+        })
+        .collect()
 }
 
 fn clauses(comparison: &Comparison) -> Vec<ClauseOfPage> {

@@ -19,7 +19,6 @@
 use std::io::{self, Write};
 
 use super::{Agreement, Comparison, Fate, Row, Since, Standing, Told, Turn, letter};
-use crate::golden::diff;
 use crate::report::text::{fold, one_line, visible};
 use crate::verdict::Verdict;
 
@@ -144,8 +143,7 @@ pub fn since(since: &Since, look: Look, out: &mut dyn Write) -> io::Result<()> {
 fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
     let mut cells = vec![row.case.clone()];
     for at in 0..comparison.accounts.len() {
-        let told = comparison.told(at, &row.case);
-        cells.push(told.map_or_else(|| "-".to_owned(), |told| told_in_words(comparison, at, told)));
+        cells.push(comparison.cell(at, &row.case));
     }
     cells.push(row.odd.map_or_else(String::new, letter));
     cells
@@ -229,34 +227,20 @@ pub(super) fn odd_in_words(comparison: &Comparison) -> String {
 
 /// What was answered, where it differs: the first of each group beside the first of all.
 fn differences(comparison: &Comparison, row: &Row, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    let texts = comparison.texts(row);
-    let Some(((first, base), others)) = texts.split_first() else {
-        return Ok(());
-    };
-    for (other, text) in others {
-        let (old, new) = (letter(*first), letter(*other));
-        let diff = diff::unified(base, text, &old, &new);
-        if diff.is_empty() {
-            continue;
-        }
+    for difference in comparison.differences(row, LINES) {
         writeln!(out, "\n{}: {}", row.case, row.purpose)?;
-        let lines: Vec<&str> = diff.lines().collect();
-        for line in lines.iter().take(LINES) {
-            writeln!(out, "  {}", one_line_kept(line, look.width))?;
-        }
-        if lines.len() > LINES {
-            writeln!(out, "  … {} more lines", lines.len() - LINES)?;
+        for line in &difference.lines {
+            writeln!(out, "  {}", cut(line, look.width))?;
         }
     }
     Ok(())
 }
 
-/// A line as it is laid out, harmless and cut at the width.
-fn one_line_kept(line: &str, width: usize) -> String {
-    let line = visible(line);
+/// A line as it is laid out, cut at the width.
+fn cut(line: &str, width: usize) -> String {
     let width = width.saturating_sub(3);
     if line.chars().count() <= width {
-        return line;
+        return line.to_owned();
     }
     let mut cut: String = line.chars().take(width).collect();
     cut.push('…');
