@@ -67,5 +67,6 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     recorded!("R44"),
     recorded!("R45"),
     recorded!("R46"),
+    recorded!("R48"),
     recorded!("R49"),
 ];

@@ -442,7 +442,7 @@ fn every_record_of_the_wire_and_of_an_sdk_is_there() {
     assert_eq!(
         of_grade(Grade::B),
         [
-            "R02", "R03", "R04", "R05", "R06", "R08", "R09", "R10", "R11", "R12", "R15"
+            "R02", "R03", "R04", "R05", "R06", "R08", "R09", "R10", "R11", "R12", "R15", "R48"
         ]
     );
 }
