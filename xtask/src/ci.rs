@@ -1,14 +1,14 @@
 //! What green means: every step in order, each with its duration, until the first that fails.
 //!
 //! The cheap and telling steps come first. Every step is a command that a person can type, or a task of this
-//! program; a failure says which.
+//! program; a failure says which. What takes hours is for the night (`nightly`).
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::shell::{self, Outcome};
+use crate::steps::{self, Step};
 use crate::workspace::Workspace;
 use crate::{clients, endpoints, fuzz, tidy, tools};
 
@@ -17,14 +17,6 @@ pub(crate) struct Args {
     /// Leaves out what needs the network or much time: tools that are absent, fuzzing, real endpoints and clients.
     #[arg(long)]
     quick: bool,
-}
-
-struct Step {
-    name: &'static str,
-    /// What to do when it fails.
-    hint: &'static str,
-    when: When,
-    run: fn(&Workspace, Pace) -> Result<Outcome>,
 }
 
 /// When a step is part of the run.
@@ -44,169 +36,177 @@ enum Pace {
     Quick,
 }
 
-const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        hint: "run `cargo fmt --all`, and in fuzz/ too",
-        when: When::Always,
-        run: |workspace, _| {
-            all(&mut [
-                workspace.cargo(&["fmt", "--all", "--check"]),
-                workspace.cargo(&["fmt", "--all", "--check", "--manifest-path", "fuzz/Cargo.toml"]),
-            ])
+const STEPS: &[(When, Step<Pace>)] = &[
+    (
+        When::Always,
+        Step {
+            name: "format",
+            hint: "run `cargo fmt --all`, and in fuzz/ too",
+            run: |workspace, _| {
+                all(&mut [
+                    workspace.cargo(&["fmt", "--all", "--check"]),
+                    workspace.cargo(&["fmt", "--all", "--check", "--manifest-path", "fuzz/Cargo.toml"]),
+                ])
+            },
         },
-    },
-    Step {
-        name: "clippy",
-        hint: "run `cargo clippy --workspace --all-targets`; a lint that must stay gets #[expect] with a reason",
-        when: When::Always,
-        run: |workspace, _| {
-            let lint = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
-            let mut house = workspace.cargo(&["clippy", "--workspace"]);
-            house.args(lint);
-            let mut fuzz = workspace.cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml"]);
-            shared_target(workspace, &mut fuzz).args(lint);
-            all(&mut [house, fuzz])
+    ),
+    (
+        When::Always,
+        Step {
+            name: "clippy",
+            hint: "run `cargo clippy --workspace --all-targets`; a lint that must stay gets #[expect] with a reason",
+            run: |workspace, _| {
+                let lint = ["--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+                let mut house = workspace.cargo(&["clippy", "--workspace"]);
+                house.args(lint);
+                let mut fuzz = workspace.cargo(&["clippy", "--manifest-path", "fuzz/Cargo.toml"]);
+                shared_target(workspace, &mut fuzz).args(lint);
+                all(&mut [house, fuzz])
+            },
         },
-    },
-    Step {
-        name: "rustdoc",
-        hint: "run `cargo doc --workspace --no-deps`",
-        when: When::Always,
-        run: |workspace, _| {
-            let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
-            doc.env("RUSTDOCFLAGS", "-D warnings");
-            all(&mut [doc])
+    ),
+    (
+        When::Always,
+        Step {
+            name: "rustdoc",
+            hint: "run `cargo doc --workspace --no-deps`",
+            run: |workspace, _| {
+                let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+                doc.env("RUSTDOCFLAGS", "-D warnings");
+                all(&mut [doc])
+            },
         },
-    },
-    Step {
-        name: "tidy",
-        hint: "each line above names the file and the rule; run `cargo xtask tidy`",
-        when: When::Always,
-        run: |workspace, pace| {
-            let offline = pace == Pace::Quick;
-            tidy::run(&tidy::Args { offline }, workspace)
+    ),
+    (
+        When::Always,
+        Step {
+            name: "tidy",
+            hint: "each line above names the file and the rule; run `cargo xtask tidy`",
+            run: |workspace, pace| {
+                let offline = *pace == Pace::Quick;
+                tidy::run(&tidy::Args { offline }, workspace)
+            },
         },
-    },
-    Step {
-        name: "tests",
-        hint: "run `cargo test --workspace`; snapshots are reviewed with `cargo insta review`",
-        when: When::Always,
-        run: |workspace, _| {
-            let mut tests = workspace.cargo(&["test", "--workspace", "--locked"]);
-            // Many of them wait for a server that is slow on purpose: others can use the cores meanwhile.
-            let cores = std::thread::available_parallelism().map_or(2, usize::from);
-            tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
-            all(&mut [tests])
+    ),
+    (
+        When::Always,
+        Step {
+            name: "tests",
+            hint: "run `cargo test --workspace`; snapshots are reviewed with `cargo insta review`",
+            run: |workspace, _| {
+                let mut tests = workspace.cargo(&["test", "--workspace", "--locked"]);
+                // Many of them wait for a server that is slow on purpose: others can use the cores meanwhile.
+                let cores = std::thread::available_parallelism().map_or(2, usize::from);
+                tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
+                all(&mut [tests])
+            },
         },
-    },
-    Step {
-        name: "fuzz replay",
-        hint: "an input that once failed fails again; replay it with `cargo xtask fuzz replay TARGET FILE`",
-        when: When::Always,
-        run: |workspace, _| fuzz::replay_all(workspace),
-    },
-    Step {
-        name: "fuzz build",
-        hint: "run `cargo build` in fuzz/",
-        when: When::Quick,
-        run: |workspace, _| {
-            let mut build = workspace.cargo(&[
-                "build",
-                "--locked",
-                "--quiet",
-                "--manifest-path",
-                "fuzz/Cargo.toml",
-            ]);
-            shared_target(workspace, &mut build);
-            all(&mut [build])
+    ),
+    (
+        When::Always,
+        Step {
+            name: "fuzz replay",
+            hint: "an input that once failed fails again; replay it with `cargo xtask fuzz replay TARGET FILE`",
+            run: |workspace, _| fuzz::replay_all(workspace),
         },
-    },
-    Step {
-        name: "fuzz smoke",
-        hint: "make the crash a regression test with `cargo xtask fuzz promote`, and mend what it shows",
-        when: When::Full,
-        run: |workspace, _| fuzz::smoke(workspace, fuzz::SMOKE_SECONDS),
-    },
-    Step {
-        name: "fuzz oss",
-        hint: "run `cargo xtask fuzz oss`: what .clusterfuzzlite/build.sh leaves must run on its own",
-        when: When::Full,
-        run: |workspace, _| fuzz::build_as_elsewhere(workspace),
-    },
-    Step {
-        name: "reference",
-        hint: "run `cargo run --release -- run`: the embedded reference must be without findings",
-        when: When::Always,
-        run: |workspace, _| {
-            let stopcheck = tools::stopcheck(workspace, None)?;
-            let mut run = workspace.command(stopcheck);
-            run.arg("run");
-            all(&mut [run])
+    ),
+    (
+        When::Quick,
+        Step {
+            name: "fuzz build",
+            hint: "run `cargo build` in fuzz/",
+            run: |workspace, _| {
+                let mut build = workspace.cargo(&[
+                    "build",
+                    "--locked",
+                    "--quiet",
+                    "--manifest-path",
+                    "fuzz/Cargo.toml",
+                ]);
+                shared_target(workspace, &mut build);
+                all(&mut [build])
+            },
         },
-    },
-    Step {
-        name: "selfcheck",
-        hint: "run `cargo run --release -- selfcheck --golden golden/kill-matrix.txt`; a change that is meant is written with --bless",
-        when: When::Always,
-        run: |workspace, _| {
-            let stopcheck = tools::stopcheck(workspace, None)?;
-            let mut run = workspace.command(stopcheck);
-            run.args(["selfcheck", "--golden", "golden/kill-matrix.txt"]);
-            all(&mut [run])
+    ),
+    (
+        When::Full,
+        Step {
+            name: "fuzz smoke",
+            hint: "make the crash a regression test with `cargo xtask fuzz promote`, and mend what it shows",
+            run: |workspace, _| fuzz::smoke(workspace, fuzz::SMOKE_SECONDS, fuzz::Sanitizer::None),
         },
-    },
-    Step {
-        name: "endpoint moto",
-        hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
-        when: When::Full,
-        run: |workspace, _| endpoints::check(endpoints::Kind::Moto, workspace),
-    },
-    Step {
-        name: "clients",
-        hint: "run `cargo xtask clients` with the name of the client",
-        when: When::Full,
-        run: |workspace, _| {
-            let args = clients::Args {
-                clients: Vec::new(),
-                stopcheck: None,
-                endpoint_url: None,
-                terraform_mirror: None,
-            };
-            clients::run(&args, workspace)
+    ),
+    (
+        When::Full,
+        Step {
+            name: "fuzz oss",
+            hint: "run `cargo xtask fuzz oss`: what .clusterfuzzlite/build.sh leaves must run on its own",
+            run: |workspace, _| fuzz::build_as_elsewhere(workspace),
         },
-    },
+    ),
+    (
+        When::Always,
+        Step {
+            name: "reference",
+            hint: "run `cargo run --release -- run`: the embedded reference must be without findings",
+            run: |workspace, _| {
+                let stopcheck = tools::stopcheck(workspace, None)?;
+                let mut run = workspace.command(stopcheck);
+                run.arg("run");
+                all(&mut [run])
+            },
+        },
+    ),
+    (
+        When::Always,
+        Step {
+            name: "selfcheck",
+            hint: "run `cargo run --release -- selfcheck --golden golden/kill-matrix.txt`; a change that is meant is written with --bless",
+            run: |workspace, _| {
+                let stopcheck = tools::stopcheck(workspace, None)?;
+                let mut run = workspace.command(stopcheck);
+                run.args(["selfcheck", "--golden", "golden/kill-matrix.txt"]);
+                all(&mut [run])
+            },
+        },
+    ),
+    (
+        When::Full,
+        Step {
+            name: "endpoint moto",
+            hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
+            run: |workspace, _| endpoints::check(endpoints::Kind::Moto, workspace),
+        },
+    ),
+    (
+        When::Full,
+        Step {
+            name: "clients",
+            hint: "run `cargo xtask clients` with the name of the client",
+            run: |workspace, _| {
+                let args = clients::Args {
+                    clients: Vec::new(),
+                    stopcheck: None,
+                    endpoint_url: None,
+                    terraform_mirror: None,
+                };
+                clients::run(&args, workspace)
+            },
+        },
+    ),
 ];
 
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let pace = if args.quick { Pace::Quick } else { Pace::Full };
-    let begin = Instant::now();
-    let steps: Vec<&Step> = STEPS.iter().filter(|step| is_part(step.when, pace)).collect();
-    for (index, step) in steps.iter().enumerate() {
-        println!("==> {}/{} {}", index + 1, steps.len(), step.name);
-        let start = Instant::now();
-        let result = (step.run)(workspace, pace);
-        let seconds = seconds(start.elapsed());
-        match result {
-            Ok(Outcome::Good) => println!("==> {} ok, {seconds}", step.name),
-            Ok(Outcome::Bad) => return Ok(failed(step, &seconds)),
-            Err(error) => {
-                println!("{error:#}");
-                return Ok(failed(step, &seconds));
-            }
-        }
-    }
-    println!("==> green, {}", seconds(begin.elapsed()));
-    if pace == Pace::Quick {
+    let steps = STEPS
+        .iter()
+        .filter(|(when, _)| is_part(*when, pace))
+        .map(|(_, step)| step);
+    let outcome = steps::until_one_fails(&steps.collect::<Vec<_>>(), workspace, &pace);
+    if outcome == Outcome::Good && pace == Pace::Quick {
         println!("    (quick: without fuzzing, real endpoints and clients)");
     }
-    Ok(Outcome::Good)
-}
-
-fn failed(step: &Step, seconds: &str) -> Outcome {
-    println!("==> {} FAILED, {seconds}", step.name);
-    println!("    {}", step.hint);
-    Outcome::Bad
+    Ok(outcome)
 }
 
 fn is_part(when: When, pace: Pace) -> bool {
@@ -230,10 +230,6 @@ fn shared_target<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut
     command.arg("--target-dir").arg(workspace.target(""))
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,8 +239,8 @@ mod tests {
         let names = |pace| -> Vec<&str> {
             STEPS
                 .iter()
-                .filter(|step| is_part(step.when, pace))
-                .map(|step| step.name)
+                .filter(|(when, _)| is_part(*when, pace))
+                .map(|(_, step)| step.name)
                 .collect()
         };
         assert!(names(Pace::Quick).contains(&"fuzz build") && !names(Pace::Quick).contains(&"clients"));

@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 
 const SPEC: &str = "specs/stop_instances.toml";
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// The version of botocore; by default the newest.
     #[arg(long)]

@@ -11,7 +11,9 @@ mod endpoints;
 mod fuzz;
 mod golden;
 mod mutants;
+mod nightly;
 mod shell;
+mod steps;
 mod tidy;
 mod tools;
 mod workspace;
@@ -52,6 +54,8 @@ enum Task {
     Golden(golden::Args),
     /// Changes what reads and judges answers, and tells which changes no test notices.
     Mutants(mutants::Args),
+    /// What takes hours: longer fuzzing, older emulators with known bugs, drift, a part of the mutants.
+    Nightly(nightly::Args),
 }
 
 fn main() -> ExitCode {
@@ -77,5 +81,6 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<Outcome> {
         Task::Fuzz(args) => fuzz::run(&args, workspace),
         Task::Golden(args) => golden::run(&args, workspace),
         Task::Mutants(args) => mutants::run(&args, workspace),
+        Task::Nightly(args) => nightly::run(&args, workspace),
     }
 }

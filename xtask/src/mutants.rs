@@ -6,10 +6,12 @@
 //! 33 mutants: 25 caught, 3 survived (2 accepted), 1 timed out, 4 unviable; 86.2 % of the 29 viable were caught
 //! ```
 //!
-//! All of them take many hours; `cargo xtask mutants -- --shard 0/100` is a sample. A mutant that makes the tests hang
-//! was noticed, but by the clock: it is counted apart and does not decide.
+//! Each mutant meets the unit tests of what is mutated first, which takes ten seconds; who survives them meets all the
+//! tests that judge, planted faults and goldens among them. All of them take hours; `cargo xtask mutants --shard 0/100`
+//! is a sample. A mutant that makes the tests hang was noticed, but by the clock: it is counted apart and does not
+//! decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -26,47 +28,123 @@ const ACCEPTED: &str = "xtask/mutants-accepted.toml";
 /// more than any compiler here needs.
 const LIMITED: &str = r#"ulimit -v 8388608 && exec "$0" "$@""#;
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// More arguments for cargo-mutants, for instance `--shard 0/50`, `--file GLOB` or `--jobs 2`.
+    /// A part of all, for instance 0/50: a sample of every file.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+    /// Only mutants whose names match, for instance `harness/src/(check|model)/`; may be given more than once.
+    #[arg(long, value_name = "REGEX")]
+    re: Vec<String>,
+    /// More arguments for cargo-mutants, for instance `--jobs 2`, `--timeout 30` or `--list`.
     #[arg(last = true)]
     mutants: Vec<String>,
 }
+
+impl Args {
+    /// For one part of all.
+    pub(crate) fn of_shard(shard: &str) -> Args {
+        Args {
+            shard: Some(shard.to_owned()),
+            ..Args::default()
+        }
+    }
+}
+
+/// Which tests a mutant meets.
+struct Pass {
+    name: &'static str,
+    /// For cargo, when it builds and when it tests.
+    targets: &'static [&'static str],
+    /// For the programs that test.
+    tests: &'static [&'static str],
+}
+
+/// The unit tests of what is mutated: they notice most, in seconds.
+const UNITS: Pass = Pass {
+    name: "units",
+    targets: &["--lib"],
+    tests: &["check::", "contract::", "model::", "protocol::"],
+};
+
+/// All tests that judge. Those of the command start processes, and judge with the same mind; the hunt through thousands
+/// of scripts takes longer than all the others together.
+const ALL: Pass = Pass {
+    name: "all",
+    targets: &[
+        "--lib", "--test", "faults", "--test", "golden", "--test", "recorded",
+    ],
+    tests: &["--skip", "random::faults_of_sequences_are_found"],
+};
 
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let text =
         fs::read_to_string(workspace.path(ACCEPTED)).with_context(|| format!("could not read {ACCEPTED}"))?;
     let accepted = Accepted::parse(&text).with_context(|| format!("could not read {ACCEPTED}"))?;
-    let folder = workspace.target("mutation");
-    let outcomes = folder.join("mutants.out/outcomes.json");
-    fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-    // What an earlier run wrote must not pass for this one's.
-    if outcomes.exists() {
-        fs::remove_file(&outcomes).with_context(|| format!("could not remove {}", outcomes.display()))?;
-    }
-    let mut command = workspace.command("sh");
-    command
-        .args(["-c", LIMITED])
-        .arg(tools::cargo_mutants(workspace)?);
-    command.args(["mutants", "--package", "stopcheck", "--output"]);
-    command.arg(&folder).args(&args.mutants);
-    let status = shell::status(&mut command)?;
-    match status.code() {
-        // All caught, some missed, some out of time.
-        Some(0 | 2 | 3) => {}
-        Some(4) => bail!("the tests fail without any mutant; see {}", folder.display()),
-        _ => bail!("`{}` ended with {status}", shell::line(&command)),
-    }
-    if !outcomes.exists() {
+    let mut chosen: Vec<String> = args.re.iter().map(|re| format!("--re={re}")).collect();
+    chosen.extend(args.shard.iter().map(|shard| format!("--shard={shard}")));
+    let Some(first) = UNITS.run(&chosen, args, workspace)? else {
         // `--list` and its like run nothing.
         return Ok(Outcome::Good);
-    }
-    let text =
-        fs::read_to_string(&outcomes).with_context(|| format!("could not read {}", outcomes.display()))?;
-    let tally = Tally::read(&text, &accepted)
-        .with_context(|| format!("could not understand {}", outcomes.display()))?;
+    };
+    let missed: Vec<String> = first.missed().map(exactly).collect();
+    let second = if missed.is_empty() {
+        None
+    } else {
+        ALL.run(&missed, args, workspace)?
+    };
+    let tally = Tally::of(first.and_then(second), &accepted)?;
     print!("{}", tally.describe());
     Ok(Outcome::bad_if(!tally.survived.is_empty()))
+}
+
+impl Pass {
+    /// Has the chosen mutants meet these tests, if any is run.
+    fn run(&self, chosen: &[String], args: &Args, workspace: &Workspace) -> Result<Option<Outcomes>> {
+        let folder = workspace.target("mutation").join(self.name);
+        let outcomes = folder.join("mutants.out/outcomes.json");
+        fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+        // What an earlier run wrote must not pass for this one's.
+        if outcomes.exists() {
+            fs::remove_file(&outcomes).with_context(|| format!("could not remove {}", outcomes.display()))?;
+        }
+        let mut command = workspace.command("sh");
+        command
+            .args(["-c", LIMITED])
+            .arg(tools::cargo_mutants(workspace)?);
+        command.args(["mutants", "--package", "stopcheck", "--output"]);
+        command.arg(&folder).args(chosen);
+        command.args(self.targets.iter().map(|target| format!("--cargo-arg={target}")));
+        command.args(&args.mutants).arg("--").arg("--").args(self.tests);
+        let status = shell::status(&mut command)?;
+        match status.code() {
+            // All caught, some missed, some out of time.
+            Some(0 | 2 | 3) => {}
+            Some(4) => bail!("the tests fail without any mutant; see {}", folder.display()),
+            _ => bail!("`{}` ended with {status}", shell::line(&command)),
+        }
+        if !outcomes.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&outcomes)
+            .with_context(|| format!("could not read {}", outcomes.display()))?;
+        let read = serde_json::from_str(&text)
+            .with_context(|| format!("could not understand {}", outcomes.display()))?;
+        Ok(Some(read))
+    }
+}
+
+/// The mutant of this name, for cargo-mutants, and no other.
+fn exactly(name: &str) -> String {
+    let mut pattern = String::from("--re=^");
+    for letter in name.chars() {
+        if letter.is_ascii_punctuation() {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('$');
+    pattern
 }
 
 /// A mutant wherever it stands in its file: lines move, and what is accepted stays so.
@@ -127,8 +205,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn read(outcomes: &str, accepted: &Accepted) -> Result<Tally> {
-        let outcomes: Outcomes = serde_json::from_str(outcomes)?;
+    fn of(outcomes: Outcomes, accepted: &Accepted) -> Result<Tally> {
         let mut tally = Tally::default();
         let mut survivors: BTreeMap<Key, usize> = BTreeMap::new();
         let mut tried: Vec<Key> = Vec::new();
@@ -144,7 +221,7 @@ impl Tally {
                     tally.unviable += 1;
                     continue;
                 }
-                "MissedMutant" => {
+                MISSED => {
                     let times = survivors.entry(key.clone()).or_default();
                     *times += 1;
                     match accepted.0.get(&key) {
@@ -248,16 +325,46 @@ fn once() -> usize {
     1
 }
 
+/// How cargo-mutants tells that no test failed.
+const MISSED: &str = "MissedMutant";
+
 /// What we read of cargo-mutants' `outcomes.json`.
 #[derive(Debug, Deserialize)]
 struct Outcomes {
     outcomes: Vec<MutantOutcome>,
 }
 
+impl Outcomes {
+    /// Who was not noticed.
+    fn missed(&self) -> impl Iterator<Item = &str> {
+        let missed = self.outcomes.iter().filter(|outcome| outcome.summary == MISSED);
+        missed.filter_map(MutantOutcome::mutant)
+    }
+
+    /// Of this pass and a later one, which knows better of whom it tried.
+    fn and_then(mut self, later: Option<Outcomes>) -> Outcomes {
+        let later = later.map_or_else(Vec::new, |later| later.outcomes);
+        let again: BTreeSet<&str> = later.iter().filter_map(MutantOutcome::mutant).collect();
+        self.outcomes
+            .retain(|outcome| outcome.mutant().is_none_or(|mutant| !again.contains(mutant)));
+        self.outcomes.extend(later);
+        self
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct MutantOutcome {
     scenario: Scenario,
     summary: String,
+}
+
+impl MutantOutcome {
+    fn mutant(&self) -> Option<&str> {
+        match &self.scenario {
+            Scenario::Mutant(mutant) => Some(&mutant.name),
+            Scenario::Baseline => None,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -278,7 +385,7 @@ mod tests {
 
     const LESS: &str = "replace < with <= in Range::holds_in";
 
-    fn outcomes(mutants: &[(&str, &str)]) -> String {
+    fn outcomes(mutants: &[(&str, &str)]) -> Outcomes {
         let mut all = vec![r#"{"scenario": "Baseline", "summary": "Success", "log_path": "x"}"#.to_owned()];
         all.extend(mutants.iter().enumerate().map(|(line, (mutant, summary))| {
             format!(
@@ -286,7 +393,8 @@ mod tests {
                 "genre": "BinaryOperator"}}}}, "summary": "{summary}", "phase_results": []}}"#
             )
         }));
-        format!(r#"{{"outcomes": [{}], "total_mutants": 0}}"#, all.join(","))
+        let text = format!(r#"{{"outcomes": [{}], "total_mutants": 0}}"#, all.join(","));
+        serde_json::from_str(&text).expect("these are outcomes")
     }
 
     fn accepted(times: usize) -> Accepted {
@@ -297,7 +405,7 @@ mod tests {
     }
 
     fn tally(mutants: &[(&str, &str)], accepted: &Accepted) -> Tally {
-        Tally::read(&outcomes(mutants), accepted).expect("these are outcomes")
+        Tally::of(outcomes(mutants), accepted).expect("the outcomes are known")
     }
 
     #[test]
@@ -320,6 +428,35 @@ mod tests {
              survived  a/range.rs:2:9: replace c\n\
              6 mutants: 2 caught, 2 survived (1 accepted), 1 timed out, 1 unviable; 40.0 % of the 5 viable were caught\n"
         );
+    }
+
+    #[test]
+    fn who_survives_the_units_is_judged_by_all_tests() {
+        let first = outcomes(&[
+            ("replace a", "CaughtMutant"),
+            (LESS, MISSED),
+            ("replace c", MISSED),
+        ]);
+        let missed: Vec<&str> = first.missed().collect();
+        assert_eq!(
+            missed,
+            [
+                "a/range.rs:1:9: replace < with <= in Range::holds_in",
+                "a/range.rs:2:9: replace c"
+            ]
+        );
+        assert_eq!(
+            exactly("a/range.rs:1:9: replace < with <="),
+            r"--re=^a\/range\.rs\:1\:9\: replace \< with \<\=$"
+        );
+        let second = outcomes(&[
+            ("none", "Unviable"),
+            (LESS, "CaughtMutant"),
+            ("replace c", MISSED),
+        ]);
+        let tally =
+            Tally::of(first.and_then(Some(second)), &Accepted::default()).expect("the outcomes are known");
+        assert_eq!((tally.caught, tally.unviable, tally.survived.len()), (2, 1, 1));
     }
 
     #[test]
@@ -356,7 +493,7 @@ mod tests {
 
     #[test]
     fn an_outcome_that_we_do_not_know_is_an_error() {
-        assert!(Tally::read(&outcomes(&[("replace a", "Shrugged")]), &Accepted::default()).is_err());
+        assert!(Tally::of(outcomes(&[("replace a", "Shrugged")]), &Accepted::default()).is_err());
     }
 
     #[test]

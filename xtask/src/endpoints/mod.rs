@@ -75,6 +75,11 @@ pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<Outcome> {
     judge(kind, &args, workspace)
 }
 
+/// Shows that known bugs are found in the versions that had them, and not in those that have them mended.
+pub(crate) fn victims(workspace: &Workspace) -> Result<Outcome> {
+    victims::run(&victims::Args::default(), workspace)
+}
+
 fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<Outcome> {
     let version = args.version.as_deref().unwrap_or(kind.version());
     let list = workspace.path(&format!("xtask/expected/{}-{version}.toml", kind.name()));

@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 
 const TABLE: &str = "xtask/victims.toml";
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct Args {
     /// This `stopcheck` instead of a release build of the work tree.
     #[arg(long)]

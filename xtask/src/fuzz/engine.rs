@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 
 /// What is watched besides panics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Sanitizer {
+pub(crate) enum Sanitizer {
     /// Nothing: what is fuzzed is safe Rust.
     #[default]
     None,

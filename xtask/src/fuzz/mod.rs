@@ -17,7 +17,8 @@ mod engine;
 mod oss;
 mod promote;
 
-use engine::{Engine, Sanitizer};
+use engine::Engine;
+pub(crate) use engine::Sanitizer;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -124,7 +125,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
             println!("{}", run.line());
             Ok(run.outcome())
         }
-        Action::Smoke { time, sanitizer } => smoke_with(workspace, *time, *sanitizer),
+        Action::Smoke { time, sanitizer } => smoke(workspace, *time, *sanitizer),
         Action::Replay { target, inputs } => match target {
             None => replay_all(workspace),
             Some(target) => {
@@ -173,11 +174,7 @@ pub(crate) fn build_as_elsewhere(workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// Runs every target for so long.
-pub(crate) fn smoke(workspace: &Workspace, seconds: u64) -> Result<Outcome> {
-    smoke_with(workspace, seconds, Sanitizer::None)
-}
-
-fn smoke_with(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<Outcome> {
+pub(crate) fn smoke(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<Outcome> {
     let targets = targets(workspace)?;
     let engine = Engine::build(workspace, sanitizer, None)?;
     // A fixed seed: what fails here fails at the desk.
@@ -317,7 +314,7 @@ fn size(path: &Path) -> Result<u64> {
 }
 
 /// A length of time on the command line.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.strip_suffix(['s', 'm', 'h']) {
         Some(digits) => (digits, text.chars().next_back()),
         None => (text, None),

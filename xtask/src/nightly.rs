@@ -1,0 +1,53 @@
+//! What takes too long for every change, for a scheduler to call at night: longer fuzzing, with and without a sanitizer,
+//! known bugs in older versions of real emulators, what AWS publishes today, and a part of the mutants.
+//!
+//! All steps run, whatever comes of each.
+
+use anyhow::Result;
+
+use crate::shell::Outcome;
+use crate::steps::{self, Step};
+use crate::workspace::Workspace;
+use crate::{drift, endpoints, fuzz, mutants};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which part of all mutants is tried this night, so that in N nights all are.
+    #[arg(long, value_name = "K/N", default_value = "0/30")]
+    shard: String,
+    /// How long each target is fuzzed, with the sanitizer and without: seconds, or a number with s, m or h.
+    #[arg(long, value_parser = fuzz::seconds, default_value = "5m")]
+    fuzz_time: u64,
+}
+
+const STEPS: &[&Step<Args>] = &[
+    &Step {
+        name: "fuzz",
+        hint: "make the crash a regression test with `cargo xtask fuzz promote`, and mend what it shows",
+        run: |workspace, args| fuzz::smoke(workspace, args.fuzz_time, fuzz::Sanitizer::None),
+    },
+    &Step {
+        name: "fuzz with the address sanitizer",
+        hint: "it needs a toolchain that has the sanitizer: `rustup toolchain install nightly`",
+        run: |workspace, args| fuzz::smoke(workspace, args.fuzz_time, fuzz::Sanitizer::Address),
+    },
+    &Step {
+        name: "victims",
+        hint: "a bug that is known is not found any more, or is found where it was mended: `cargo xtask endpoints victims`",
+        run: |workspace, _| endpoints::victims(workspace),
+    },
+    &Step {
+        name: "spec-drift",
+        hint: "AWS publishes another model than the contract was made of: `cargo xtask spec-drift`",
+        run: |workspace, _| drift::run(&drift::Args::default(), workspace),
+    },
+    &Step {
+        name: "mutants",
+        hint: "kill the survivors with tests, or give a reason in xtask/mutants-accepted.toml",
+        run: |workspace, args| mutants::run(&mutants::Args::of_shard(&args.shard), workspace),
+    },
+];
+
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+    Ok(steps::each(STEPS, workspace, args))
+}
