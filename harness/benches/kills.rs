@@ -31,7 +31,8 @@ fn main() {
             seed: *seed,
             until_found: true,
         };
-        let proof = selfcheck::prove(&faults, effort, 1, false).expect("a runtime of one thread can be had");
+        let proof =
+            selfcheck::prove(&faults, effort, 1, false, &|_| ()).expect("a runtime of one thread can be had");
         rows.extend(proof.matrix);
     }
     println!(

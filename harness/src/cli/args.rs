@@ -426,6 +426,10 @@ pub(super) struct SelfcheckArgs {
     /// Write the matrix to the file of --golden instead
     #[arg(long, requires = "golden")]
     pub(super) bless: bool,
+
+    /// Show no progress
+    #[arg(short, long)]
+    pub(super) quiet: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use super::args::SelfcheckArgs;
 use super::error::CliError;
+use super::reports::to_file;
 use crate::golden::diff;
 use crate::report::exit;
+use crate::report::progress::Count;
 use crate::selfcheck::{self, Effort, Fault};
 
 pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
@@ -18,13 +20,15 @@ pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
     };
     let whole = args.faults.is_empty();
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let proof = selfcheck::prove(&faults, effort, at_once, whole)?;
+    let proof = {
+        let count = Count::stderr(!args.quiet);
+        let watch = |stand: selfcheck::Stand| count.show(&stand.part.to_string(), stand.done, stand.of);
+        selfcheck::prove(&faults, effort, at_once, whole, &watch)?
+    };
     let mut out = std::io::stdout().lock();
     selfcheck::write(&proof, &mut out)?;
     if let Some(path) = &args.json {
-        let file = fs::File::create(path).map_err(|source| file_error("write", path, source))?;
-        serde_json::to_writer_pretty(file, &proof)
-            .map_err(|error| file_error("write", path, error.into()))?;
+        to_file(path, |out| Ok(serde_json::to_writer_pretty(out, &proof)?))?;
     }
     let mut holds = proof.holds();
     if let Some(path) = &args.golden {
@@ -73,11 +77,15 @@ fn is_as_reviewed(
     out: &mut dyn std::io::Write,
 ) -> Result<bool, CliError> {
     if bless {
-        fs::write(path, matrix).map_err(|source| file_error("write", path, source))?;
+        to_file(path, |file| file.write_all(matrix.as_bytes()))?;
         writeln!(out, "wrote {}", path.display())?;
         return Ok(true);
     }
-    let reviewed = fs::read_to_string(path).map_err(|source| file_error("read", path, source))?;
+    let reviewed = fs::read_to_string(path).map_err(|source| CliError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
     if reviewed == matrix {
         writeln!(out, "The matrix is as in {}.", path.display())?;
         return Ok(true);
@@ -90,12 +98,4 @@ fn is_as_reviewed(
         "\nIf that is meant, write it with --bless and review the change."
     )?;
     Ok(false)
-}
-
-fn file_error(doing: &'static str, path: &Path, source: std::io::Error) -> CliError {
-    CliError::File {
-        doing,
-        path: path.to_owned(),
-        source,
-    }
 }

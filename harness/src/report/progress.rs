@@ -15,6 +15,9 @@ use crate::journal::Event;
 use crate::report::text::{one_line, plural};
 use crate::verdict::Verdict;
 
+/// How a bar is drawn.
+const CHARACTERS: &str = "━━─";
+
 /// A bar that follows a run.
 #[derive(Debug)]
 pub struct Progress {
@@ -26,13 +29,8 @@ pub struct Progress {
 impl Progress {
     /// A bar on standard error, drawn only if `wished` and standard error is a terminal.
     pub fn stderr(wished: bool) -> Self {
-        let target = if wished {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
         Progress {
-            bar: ProgressBar::with_draw_target(None, target),
+            bar: bar(wished),
             findings: 0,
             scripts: 0,
         }
@@ -44,7 +42,7 @@ impl Progress {
             Event::RunStarted(run) => {
                 let style = ProgressStyle::with_template("{bar:24} {pos:>5}/{len}  {prefix}  {wide_msg}")
                     .expect("the template is well-formed, a test shows it");
-                self.bar.set_style(style.progress_chars("━━─"));
+                self.bar.set_style(style.progress_chars(CHARACTERS));
                 self.bar.set_length(u64::try_from(run.cases).unwrap_or(u64::MAX));
                 self.show_findings();
             }
@@ -102,6 +100,45 @@ impl Drop for Progress {
     }
 }
 
+/// A bar that counts, for what is no run.
+#[derive(Debug)]
+pub struct Count {
+    bar: ProgressBar,
+}
+
+impl Count {
+    /// A bar on standard error, drawn only if `wished` and standard error is a terminal.
+    pub fn stderr(wished: bool) -> Self {
+        let bar = bar(wished);
+        let style = ProgressStyle::with_template("{bar:24} {pos:>5}/{len}  {msg}")
+            .expect("the template is well-formed, a test shows it");
+        bar.set_style(style.progress_chars(CHARACTERS));
+        Count { bar }
+    }
+
+    /// So many are done of what is going on.
+    pub fn show(&self, what: &str, done: usize, of: usize) {
+        self.bar.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+        self.bar.set_message(what.to_owned());
+        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn bar(wished: bool) -> ProgressBar {
+    let target = if wished {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    ProgressBar::with_draw_target(None, target)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +189,13 @@ mod tests {
             .println(&mut out, "a line")
             .expect("a vector takes everything");
         assert_eq!(out, b"a line\n");
+    }
+
+    #[test]
+    fn a_count_stands_where_it_was_put() {
+        let count = Count::stderr(false);
+        count.show("faults", 3, 20);
+        assert_eq!((count.bar.position(), count.bar.length()), (3, Some(20)));
+        assert_eq!(count.bar.message(), "faults");
     }
 }

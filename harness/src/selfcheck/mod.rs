@@ -13,6 +13,6 @@ pub use ablation::Ablated;
 pub use fault::{Fault, fault};
 pub use faults::{CHAPTERS, Chapter, all, named};
 pub use matrix::Row;
-pub use proof::{Baseline, Proof, prove};
+pub use proof::{Baseline, Part, Proof, Stand, prove};
 pub use tell::{matrix_as_text, write, write_catalogue};
 pub use trial::{Effort, Trial};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{io, thread};
+use std::{fmt, io, thread};
 
 use serde::Serialize;
 
@@ -72,18 +72,61 @@ impl Proof {
     }
 }
 
-/// Gives the proof for these faults, with so many things going on at once; without `whole` the matrix alone.
-pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, whole: bool) -> io::Result<Proof> {
+/// How far a proof has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    /// What is going on.
+    pub part: Part,
+    /// How many of its trials are over.
+    pub done: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// What a proof consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The pristine reference is played.
+    Baseline,
+    /// Faults are planted.
+    Faults,
+    /// Rows of the contract are taken out.
+    Ablation,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Baseline => "baseline",
+            Part::Faults => "faults",
+            Part::Ablation => "ablation",
+        })
+    }
+}
+
+/// Gives the proof for these faults, with so many things going on at once; without `whole` the matrix alone. Whoever
+/// watches is told after each trial how far it has come, from any thread.
+pub fn prove(
+    faults: &[&Fault],
+    effort: Effort,
+    at_once: usize,
+    whole: bool,
+    watch: &(dyn Fn(Stand) + Sync),
+) -> io::Result<Proof> {
+    let at_once = AtOnce {
+        count: at_once,
+        watch,
+    };
     let stages = Stages::read();
     let mut references: Vec<(Edition, Layout)> = [Edition::Current, Edition::October2017]
         .into_iter()
         .flat_map(|edition| [(edition, Layout::Compact), (edition, Layout::Indented)])
         .collect();
     references.retain(|_| whole);
-    let baseline = all(&references, at_once, |(edition, layout)| {
+    let baseline = at_once.all(Part::Baseline, &references, |(edition, layout)| {
         innocent(stages.of(*edition), *layout, effort)
     })?;
-    let matrix = all(faults, at_once, |fault| {
+    let matrix = at_once.all(Part::Faults, faults, |fault| {
         matrix::row(stages.of(fault.edition), fault, effort)
     })?;
     let cuts = if whole {
@@ -91,7 +134,7 @@ pub fn prove(faults: &[&Fault], effort: Effort, at_once: usize, whole: bool) -> 
     } else {
         Vec::new()
     };
-    let ablation = all(&cuts, at_once, |cut| ablation::ablate(cut, effort))?;
+    let ablation = at_once.all(Part::Ablation, &cuts, |cut| ablation::ablate(cut, effort))?;
     let (deciding, mut vacuous) = vacuity(&stages, &matrix);
     // What a few faults do not trip says nothing.
     vacuous.retain(|_| whole);
@@ -162,31 +205,74 @@ fn vacuity(stages: &Stages, matrix: &[Row]) -> (usize, Vec<String>) {
     (deciding.len(), vacuous.collect())
 }
 
-/// Does it for each, so many at once, and keeps the order.
-fn all<T: Sync, R: Send>(
-    things: &[T],
-    at_once: usize,
-    deed: impl Fn(&T) -> io::Result<R> + Sync,
-) -> io::Result<Vec<R>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((at, thing)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            things.get(at).map(|thing| (at, thing))
-        } {
-            done.push((at, deed(thing)));
-        }
-        done
-    };
-    let mut done: Vec<(usize, io::Result<R>)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once.max(1)).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|worker| match worker.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
+/// So many trials are played at a time, under the eyes of who watches.
+#[derive(Clone, Copy)]
+struct AtOnce<'a> {
+    count: usize,
+    watch: &'a (dyn Fn(Stand) + Sync),
+}
+
+impl AtOnce<'_> {
+    /// Does it for each, and keeps the order.
+    fn all<T: Sync, R: Send>(
+        self,
+        part: Part,
+        things: &[T],
+        deed: impl Fn(&T) -> io::Result<R> + Sync,
+    ) -> io::Result<Vec<R>> {
+        let next = AtomicUsize::new(0);
+        let over = AtomicUsize::new(0);
+        let work = || {
+            let mut results = Vec::new();
+            while let Some((at, thing)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                things.get(at).map(|thing| (at, thing))
+            } {
+                results.push((at, deed(thing)));
+                (self.watch)(Stand {
+                    part,
+                    done: over.fetch_add(1, Ordering::Relaxed) + 1,
+                    of: things.len(),
+                });
+            }
+            results
+        };
+        let mut results: Vec<(usize, io::Result<R>)> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.count.max(1)).map(|_| scope.spawn(work)).collect();
+            let ended = workers.into_iter().map(|worker| match worker.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            ended.flatten().collect()
         });
-        ended.flatten().collect()
-    });
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+        results.sort_by_key(|(at, _)| *at);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn whoever_watches_is_told_of_every_trial_and_the_order_is_kept() {
+        let stands = Mutex::new(Vec::new());
+        let watch = |stand: Stand| stands.lock().expect("nobody panics").push(stand);
+        let at_once = AtOnce {
+            count: 3,
+            watch: &watch,
+        };
+        let numbers: Vec<usize> = (0..20).collect();
+        let doubled = at_once.all(Part::Faults, &numbers, |number| Ok(number * 2));
+        assert_eq!(
+            doubled.expect("nothing fails"),
+            numbers.iter().map(|number| number * 2).collect::<Vec<_>>()
+        );
+        let mut stands = stands.into_inner().expect("nobody panics");
+        stands.sort_by_key(|stand| stand.done);
+        let told: Vec<(usize, usize)> = stands.iter().map(|stand| (stand.done, stand.of)).collect();
+        assert_eq!(told, (1..=20).map(|done| (done, 20)).collect::<Vec<_>>());
+    }
 }
