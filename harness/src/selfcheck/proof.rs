@@ -105,7 +105,7 @@ impl fmt::Display for Part {
 }
 
 /// Gives the proof for these faults, with so many things going on at once; without `whole` the matrix alone. Whoever
-/// watches is told after each trial how far it has come, from any thread.
+/// watches is told before the first trial and after each how far it has come, from any thread.
 pub fn prove(
     faults: &[&Fault],
     effort: Effort,
@@ -222,6 +222,14 @@ impl AtOnce<'_> {
     ) -> io::Result<Vec<R>> {
         let next = AtomicUsize::new(0);
         let over = AtomicUsize::new(0);
+        let tell = |done| {
+            (self.watch)(Stand {
+                part,
+                done,
+                of: things.len(),
+            });
+        };
+        tell(0);
         let work = || {
             let mut results = Vec::new();
             while let Some((at, thing)) = {
@@ -229,11 +237,7 @@ impl AtOnce<'_> {
                 things.get(at).map(|thing| (at, thing))
             } {
                 results.push((at, deed(thing)));
-                (self.watch)(Stand {
-                    part,
-                    done: over.fetch_add(1, Ordering::Relaxed) + 1,
-                    of: things.len(),
-                });
+                tell(over.fetch_add(1, Ordering::Relaxed) + 1);
             }
             results
         };
@@ -273,6 +277,6 @@ mod tests {
         let mut stands = stands.into_inner().expect("nobody panics");
         stands.sort_by_key(|stand| stand.done);
         let told: Vec<(usize, usize)> = stands.iter().map(|stand| (stand.done, stand.of)).collect();
-        assert_eq!(told, (1..=20).map(|done| (done, 20)).collect::<Vec<_>>());
+        assert_eq!(told, (0..=20).map(|done| (done, 20)).collect::<Vec<_>>());
     }
 }
