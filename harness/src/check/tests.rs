@@ -1,25 +1,39 @@
 use super::*;
-use crate::contract::{Edition, FixtureKind, embedded};
+use crate::contract::{Edition, FixtureKind, Market, embedded};
 use crate::protocol::decode;
 use crate::wire::{Headers, Response};
+
+mod ask;
+mod fleet;
+mod verdicts;
 
 const A: &str = "i-0cfb1e75e74229968";
 
 /// A case with one instance in this state.
 fn case(state: State) -> CaseJudge {
+    case_of(FixtureKind {
+        state,
+        ..FixtureKind::default()
+    })
+}
+
+/// A case with one instance of this kind.
+fn case_of(kind: FixtureKind) -> CaseJudge {
     let contract = Arc::new(embedded(Edition::Current));
     let mut case = CaseJudge::new(Arc::new(Judge::new(contract, Confidence::default())), "case");
+    add(&mut case, A, kind);
+    case
+}
+
+/// One instance more.
+fn add(case: &mut CaseJudge, id: &str, kind: FixtureKind) {
     case.fixture(&FixtureReady {
         case: "case".to_owned(),
         name: "a".to_owned(),
-        id: A.to_owned(),
-        kind: FixtureKind {
-            state,
-            ..FixtureKind::default()
-        },
+        id: id.to_owned(),
+        kind,
         spot_request: None,
     });
-    case
 }
 
 fn answer(status: u16, root: &str) -> Reply {

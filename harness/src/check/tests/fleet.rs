@@ -1,0 +1,120 @@
+//! What a case tells whoever plays it: whether a description fits, who is at rest, and what may still come.
+
+use super::*;
+
+const B: &str = "i-0cfb1e75e74229969";
+
+/// A description of these instances.
+fn described(instances: &[(&str, State)]) -> Reply {
+    let items: String = instances
+        .iter()
+        .map(|(id, state)| {
+            let name = state.wire_name().expect("it can be seen");
+            format!(
+                "<item><instanceId>{id}</instanceId><instanceState><name>{name}</name></instanceState></item>"
+            )
+        })
+        .collect();
+    ok(&format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet>{items}</instancesSet></item></reservationSet>\
+         </DescribeInstancesResponse>"
+    ))
+}
+
+fn of(ids: &[&str]) -> Call {
+    let named = ids
+        .iter()
+        .enumerate()
+        .map(|(index, id)| (format!("InstanceId.{}", index + 1), (*id).to_owned()));
+    Call::new("DescribeInstances", named)
+}
+
+#[test]
+fn a_description_fits_while_each_that_was_asked_for_is_where_time_may_have_taken_it() {
+    let table = [
+        (State::Running, State::Running, true),
+        (State::Running, State::Stopped, false),
+        (State::Stopping, State::Stopping, true),
+        (State::Stopping, State::Stopped, true),
+        (State::Stopping, State::Running, false),
+        (State::Stopped, State::Stopping, false),
+    ];
+    for (believed, seen, fits) in table {
+        assert_eq!(
+            case(believed).fits(&of(&[A]), &described(&[(A, seen)])),
+            fits,
+            "{believed:?} {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn only_what_is_still_is_at_rest() {
+    for (seen, rests) in [(State::Stopping, false), (State::Stopped, true)] {
+        let reply = described(&[(A, seen)]);
+        assert_eq!(
+            case(State::Stopping).at_rest(&of(&[A]), &reply),
+            rests,
+            "{seen:?}"
+        );
+    }
+}
+
+#[test]
+fn who_is_missing_fits_if_it_may_be_gone_or_was_not_asked_for() {
+    let nobody = described(&[]);
+    assert!(!case(State::Running).fits(&of(&[A]), &nobody));
+    assert!(!case(State::Running).fits(&of(&[]), &nobody), "all are asked for");
+    assert!(case(State::Terminated).fits(&of(&[A]), &nobody));
+    assert!(case(State::Running).fits(&of(&[B]), &nobody));
+    // Of two, both must be there.
+    let mut case = case(State::Running);
+    let stopped = FixtureKind {
+        state: State::Stopped,
+        ..FixtureKind::default()
+    };
+    add(&mut case, B, stopped);
+    let both = [(A, State::Running), (B, State::Stopped)];
+    assert!(case.fits(&of(&[]), &described(&both)));
+    assert!(!case.fits(&of(&[]), &described(&both[..1])));
+    assert!(!case.fits(&of(&[]), &described(&both[1..])));
+    // Another's description is not one's own.
+    assert!(!case.fits(&of(&[]), &described(&[(A, State::Stopped), (B, State::Running)])));
+}
+
+#[test]
+fn what_is_no_description_fits_nothing() {
+    assert!(!case(State::Running).fits(&of(&[A]), &answer(500, "Response")));
+    assert!(!case(State::Running).at_rest(&of(&[A]), &ok("<html/>")));
+}
+
+#[test]
+fn only_who_was_told_to_stop_is_waited_for() {
+    for (state, waits) in [
+        (State::Running, false),
+        (State::Stopping, true),
+        (State::Stopped, true),
+        (State::ShuttingDown, false),
+        (State::Pending, false),
+    ] {
+        let ids = case(state).stopping();
+        let expected: &[&str] = if waits { &[A] } else { &[] };
+        assert_eq!(ids, expected, "{state:?}");
+    }
+}
+
+#[test]
+fn a_state_may_be_reached_that_lies_ahead() {
+    let table = [
+        (State::Pending, "running", true),
+        (State::Stopping, "stopped", true),
+        (State::Stopping, "running", false),
+        (State::Stopped, "running", false),
+        (State::Running, "running", true),
+        (State::Running, "a state", false),
+    ];
+    for (state, name, may) in table {
+        assert_eq!(case(state).may_reach(A, name), may, "{state:?} {name}");
+    }
+    assert!(!case(State::Running).may_reach(B, "running"), "nobody knows it");
+}
