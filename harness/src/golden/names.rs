@@ -34,6 +34,9 @@ pub(super) const OPENING: char = '\u{e000}';
 /// See [`OPENING`].
 pub(super) const CLOSING: char = '\u{e001}';
 
+/// No name has more characters. Looking further for its end would cost more the longer the text is.
+const LONGEST_NAME: usize = 24;
+
 /// Gives names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
@@ -292,7 +295,12 @@ fn placeholder(text: &str) -> Option<(Found<'_>, &str)> {
         Some(rest) => (rest, '>'),
         None => (text.strip_prefix(OPENING)?, CLOSING),
     };
-    let (inside, after) = rest.split_once(closing)?;
+    let (end, _) = rest
+        .char_indices()
+        .take(LONGEST_NAME)
+        .find(|(_, c)| *c == closing)?;
+    let (inside, after) = rest.split_at(end);
+    let after = after.strip_prefix(closing)?;
     if inside == "time" {
         return Some((Found::Time, after));
     }
@@ -422,6 +430,17 @@ mod tests {
             named("'i-0ABCDEF0' 'i-0abcdef0'"),
             "'<INSTANCE:1>' '<instance:1>'"
         );
+    }
+
+    #[test]
+    fn the_longest_name_is_one_and_a_text_without_its_end_costs_no_more() {
+        let longest = "<spot-request:123456789>";
+        assert_eq!(longest.len(), LONGEST_NAME);
+        assert_eq!(masked(longest), "<spot-request>");
+        // If each of these were followed to the end of the text, this would take minutes.
+        let open = "<".repeat(2 << 20);
+        assert_eq!(masked(&open), open);
+        assert_eq!(without_names(&open), open);
     }
 
     #[test]
