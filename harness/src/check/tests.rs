@@ -5,6 +5,7 @@ use crate::wire::{Headers, Response};
 
 mod ask;
 mod fleet;
+mod steps;
 mod verdicts;
 
 const A: &str = "i-0cfb1e75e74229968";

@@ -1,0 +1,82 @@
+//! What a step tells the steps after it: the plain form of a call, and who of several at once was first.
+
+use super::*;
+use crate::verdict::Verdict;
+
+/// A success in which `a` moves so.
+fn moves(previous: &str, current: &str) -> Reply {
+    ok(&format!(
+        "<StopInstancesResponse><instancesSet><item><instanceId>{A}</instanceId>\
+         <currentState><name>{current}</name></currentState>\
+         <previousState><name>{previous}</name></previousState></item></instancesSet></StopInstancesResponse>"
+    ))
+}
+
+fn stop() -> Call {
+    Call::new("StopInstances", [("InstanceId.1", A)])
+}
+
+fn acts<'a>(call: &'a Call, replies: &'a [Reply]) -> Vec<Heard<'a>> {
+    let heard = |reply| Heard {
+        role: Role::Act,
+        call,
+        reply: Some(reply),
+        at_ms: 0,
+    };
+    replies.iter().map(heard).collect()
+}
+
+/// Whether a clause that only a variation can show holds, where the plain form was answered so, and the variation so.
+fn variation(plain: &Reply, varied: Reply) -> Option<bool> {
+    let clause = "FRC-01";
+    let mut case = case(State::Running);
+    let control = StepStarted {
+        control: true,
+        ..started(1, Intent::Call)
+    };
+    let stop = stop();
+    case.judge(&control, &acts(&stop, std::slice::from_ref(plain)));
+    let witness = StepStarted {
+        witness: vec![clause.into()],
+        ..started(2, Intent::Call)
+    };
+    let judged = case.judge(&witness, &acts(&stop, &[varied]));
+    if let Some(finding) = judged
+        .findings
+        .iter()
+        .find(|finding| finding.clause.as_str() == clause)
+    {
+        return (finding.verdict != Verdict::Inconclusive).then_some(false);
+    }
+    judged
+        .held
+        .iter()
+        .any(|held| held.as_str() == clause)
+        .then_some(true)
+}
+
+#[test]
+fn a_variation_is_held_against_the_plain_form() {
+    let right = || moves("running", "stopping");
+    let again = || moves("stopping", "stopping");
+    let misstated = || moves("running", "asleep");
+    let wrong = || answer(500, "Response");
+    assert_eq!(variation(&right(), again()), Some(true));
+    assert_eq!(variation(&right(), wrong()), Some(false));
+    // Other states are the variation's doing only if the plain form told the right ones.
+    assert_eq!(variation(&right(), misstated()), Some(false));
+    assert_eq!(variation(&misstated(), misstated()), Some(true));
+    // Nobody can tell what a variation of a call does that is not answered.
+    assert_eq!(variation(&wrong(), right()), None);
+}
+
+#[test]
+fn of_stops_at_once_the_one_that_found_it_running_was_first_in_whatever_order_they_are_told() {
+    let (first, second) = (|| moves("running", "stopping"), || moves("stopping", "stopping"));
+    for replies in [[first(), second()], [second(), first()]] {
+        let mut case = case(State::Running);
+        case.judge(&started(1, Intent::Together), &acts(&stop(), &replies));
+        let track = case.tracks.get(A).expect("it is there");
+        assert!(track.stop.is_some() && track.idle_stop.is_some());
+    }
+}
