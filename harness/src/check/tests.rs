@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::contract::{Edition, FixtureKind, Market, embedded};
 use crate::protocol::decode;
@@ -7,8 +9,15 @@ mod ask;
 mod fleet;
 mod steps;
 mod verdicts;
+mod wires;
 
 const A: &str = "i-0cfb1e75e74229968";
+
+/// Reading the contract takes longer than any of the tests.
+static JUDGE: LazyLock<Arc<Judge>> = LazyLock::new(|| {
+    let contract = Arc::new(embedded(Edition::Current));
+    Arc::new(Judge::new(contract, Confidence::default()))
+});
 
 /// A case with one instance in this state.
 fn case(state: State) -> CaseJudge {
@@ -20,8 +29,7 @@ fn case(state: State) -> CaseJudge {
 
 /// A case with one instance of this kind.
 fn case_of(kind: FixtureKind) -> CaseJudge {
-    let contract = Arc::new(embedded(Edition::Current));
-    let mut case = CaseJudge::new(Arc::new(Judge::new(contract, Confidence::default())), "case");
+    let mut case = CaseJudge::new(Arc::clone(&JUDGE), "case");
     add(&mut case, A, kind);
     case
 }

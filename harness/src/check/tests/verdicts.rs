@@ -276,7 +276,7 @@ fn replies(action: &str) -> Vec<(String, Reply)> {
 }
 
 /// What is said of a step, in a line.
-fn said(judged: &Judged) -> String {
+pub(super) fn said(judged: &Judged) -> String {
     if judged.findings.is_empty() {
         return format!("nothing ({} held)", judged.held.len());
     }
@@ -299,10 +299,15 @@ fn said(judged: &Judged) -> String {
 }
 
 /// The lines of a table, in which answers of which the same is said share one.
-struct Table(String);
+#[derive(Default)]
+pub(super) struct Table(String);
 
 impl Table {
-    fn rows(&mut self, title: &str, rows: impl Iterator<Item = (String, String)>) {
+    pub(super) fn text(self) -> String {
+        self.0
+    }
+
+    pub(super) fn rows(&mut self, title: &str, rows: impl Iterator<Item = (String, String)>) {
         let mut said: Vec<(String, Vec<String>)> = Vec::new();
         for (name, verdict) in rows {
             match said.iter_mut().find(|(known, _)| *known == verdict) {
@@ -317,7 +322,7 @@ impl Table {
     }
 }
 
-fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Heard<'a> {
+pub(super) fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Heard<'a> {
     Heard {
         role,
         call,
@@ -326,31 +331,20 @@ fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Heard<'a> {
     }
 }
 
-/// Cases of one kind of instance `a`, and a stopped `b`.
-struct Cases(Arc<Judge>);
-
-impl Cases {
-    fn new() -> Cases {
-        let contract = Arc::new(embedded(Edition::Current));
-        Cases(Arc::new(Judge::new(contract, Confidence::default())))
-    }
-
-    fn begin(&self, kind: FixtureKind) -> CaseJudge {
-        let mut case = CaseJudge::new(Arc::clone(&self.0), "case");
-        add(&mut case, A, kind);
-        let stopped = FixtureKind {
-            state: State::Stopped,
-            ..FixtureKind::default()
-        };
-        add(&mut case, B, stopped);
-        case
-    }
+/// A case with one kind of instance `a`, and a stopped `b`.
+fn begin(kind: FixtureKind) -> CaseJudge {
+    let mut case = case_of(kind);
+    let stopped = FixtureKind {
+        state: State::Stopped,
+        ..FixtureKind::default()
+    };
+    add(&mut case, B, stopped);
+    case
 }
 
 #[test]
 fn what_is_said_of_an_answer() {
-    let cases = Cases::new();
-    let mut table = Table(String::new());
+    let mut table = Table::default();
     for (kind_name, kind) in kinds() {
         for (call_name, call) in calls() {
             // All calls of who may be stopped and of who may not, one call of all others.
@@ -359,19 +353,18 @@ fn what_is_said_of_an_answer() {
             }
             let action = call.action.as_deref().unwrap_or_default();
             let rows = replies(action).into_iter().map(|(name, reply)| {
-                let mut case = cases.begin(kind);
+                let mut case = begin(kind);
                 let judged = case.judge(&started(1, Intent::Call), &[heard(Role::Act, &call, &reply)]);
                 (name, said(&judged))
             });
             table.rows(&format!("{kind_name} · {call_name}"), rows);
         }
     }
-    insta::assert_snapshot!(table.0);
+    insta::assert_snapshot!(table.text());
 }
 
 #[test]
 fn what_is_said_of_a_description_after_an_answer() {
-    let cases = Cases::new();
     let stop = Call::new("StopInstances", [("InstanceId.1", A)]);
     let look = Call::new("DescribeInstances", [("InstanceId.1", A), ("InstanceId.2", B)]);
     let answers = [
@@ -416,7 +409,7 @@ fn what_is_said_of_a_description_after_an_answer() {
              launch</message></stateReason>",
         ),
     ];
-    let mut table = Table(String::new());
+    let mut table = Table::default();
     for (kind_name, kind) in kinds() {
         for (answer_name, answer) in &answers {
             let mut rows = Vec::new();
@@ -434,7 +427,7 @@ fn what_is_said_of_a_description_after_an_answer() {
                         item(A, state, reason, state_reason),
                         item(B, "stopped", "", ""),
                     ));
-                    let mut case = cases.begin(kind);
+                    let mut case = begin(kind);
                     let acted = [heard(Role::Act, &stop, answer), heard(Role::Look, &look, &seen)];
                     let proven = said(&case.judge(&started(1, Intent::Call), &acted));
                     let observed =
@@ -448,5 +441,5 @@ fn what_is_said_of_a_description_after_an_answer() {
             table.rows(&format!("{kind_name} · {answer_name}"), rows.into_iter());
         }
     }
-    insta::assert_snapshot!(table.0);
+    insta::assert_snapshot!(table.text());
 }

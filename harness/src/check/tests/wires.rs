@@ -1,0 +1,237 @@
+//! The table of verdicts about bytes on a raw socket: what HTTP demands, what came, and what is said of it.
+
+use super::verdicts::{Table, heard, said};
+use super::*;
+use crate::call::Method;
+use crate::journal::{Aim, Answer, Bytes, Demand, Ending, Fault, Wired};
+
+fn call() -> Call {
+    let mut call = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);
+    call.form.method = Method::Post;
+    call
+}
+
+const DEMANDS: &[(&str, Demand)] = &[
+    ("plain", Demand::Plain),
+    ("same", Demand::Same),
+    ("answered", Demand::Answered),
+    ("refused", Demand::Refused),
+    ("ended", Demand::Ended),
+    ("dropped", Demand::Dropped),
+    ("in turn", Demand::InTurn),
+];
+
+const FAULTS: &[(&str, Fault)] = &[
+    ("", Fault::None),
+    (", a faulty request", Fault::Request),
+    (", faulty HTTP", Fault::Http),
+];
+
+fn response(status: u16, body: &str) -> Answer {
+    Answer::Response {
+        status,
+        headers: Headers::default(),
+        body: Bytes::Text(body.to_owned()),
+    }
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    response(
+        status,
+        &format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>"),
+    )
+}
+
+/// What may come, with a name each.
+fn outcomes() -> Vec<(&'static str, Vec<Answer>, Ending)> {
+    let dry = || error(412, "DryRunOperation");
+    let described = || response(200, "<DescribeInstancesResponse/>");
+    let stopped = || response(200, "<StopInstancesResponse/>");
+    vec![
+        ("412 DryRunOperation", vec![dry()], Ending::Answered),
+        ("200 with a stop", vec![stopped()], Ending::Answered),
+        ("400 without a body", vec![response(400, "")], Ending::Answered),
+        (
+            "400 and a page that is no XML",
+            vec![response(400, "no")],
+            Ending::Closed,
+        ),
+        (
+            "400 InvalidAction",
+            vec![error(400, "InvalidAction")],
+            Ending::Answered,
+        ),
+        ("417", vec![response(417, "")], Ending::Answered),
+        ("429", vec![response(429, "")], Ending::Answered),
+        (
+            "500 InternalError",
+            vec![error(500, "InternalError")],
+            Ending::Answered,
+        ),
+        (
+            "503 Unavailable",
+            vec![error(503, "Unavailable")],
+            Ending::Answered,
+        ),
+        ("503 of its own", vec![error(503, "Tired")], Ending::Answered),
+        ("two", vec![described(), stopped()], Ending::Answered),
+        (
+            "two the other way round",
+            vec![stopped(), described()],
+            Ending::Answered,
+        ),
+        ("the first and the end", vec![described()], Ending::Closed),
+        ("the first and silence", vec![described()], Ending::Silent),
+        (
+            "two, the second overloaded",
+            vec![described(), error(503, "Throttling")],
+            Ending::Answered,
+        ),
+        ("nothing, closed", vec![], Ending::Closed),
+        ("nothing, reset", vec![], Ending::Reset),
+        ("nothing, silent", vec![], Ending::Silent),
+        ("nothing, no HTTP", vec![], Ending::NoHttp),
+    ]
+}
+
+fn wired(answers: Vec<Answer>, ending: Ending) -> Wired {
+    Wired {
+        case: "case".to_owned(),
+        step: 1,
+        call: call(),
+        sent: Bytes::Text(String::new()),
+        sent_length: 0,
+        answers,
+        rest: Bytes::Text(String::new()),
+        ending,
+        at_ms: 0,
+        took_ms: 0,
+    }
+}
+
+/// A description of `a` in this state; without a name, one that tells nothing.
+fn fleet(state: Option<&str>) -> Reply {
+    match state {
+        Some(state) => ok(&format!(
+            "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{A}</instanceId>\
+             <instanceState><name>{state}</name></instanceState></item></instancesSet></item></reservationSet>\
+             </DescribeInstancesResponse>"
+        )),
+        None => answer(500, "html"),
+    }
+}
+
+/// What is said of a step, after a plain form that was answered so and after which the instance was so.
+fn judged(plain: &(Vec<Answer>, &str), aim: Aim, wired: &Wired, seen: Option<&str>) -> String {
+    let mut case = case(State::Running);
+    let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
+    let mut step = |number, aim: Aim, wired: &Wired, seen: Option<&str>| {
+        let fleet = fleet(seen);
+        let looks = [heard(Role::Look, &describe, &fleet)];
+        let step = started(number, Intent::Wire(aim));
+        case.judge_wire(&step, std::slice::from_ref(wired), &looks)
+    };
+    let (answers, after) = plain;
+    step(
+        1,
+        aim_of(Demand::Plain),
+        &self::wired(answers.clone(), Ending::Answered),
+        Some(after),
+    );
+    said(&step(2, aim, wired, seen))
+}
+
+fn aim_of(demand: Demand) -> Aim {
+    Aim {
+        demand,
+        fault: Fault::None,
+        also: Vec::new(),
+        roots: Vec::new(),
+        should: false,
+    }
+}
+
+#[test]
+fn what_is_said_of_bytes_on_a_socket() {
+    let mut table = Table::default();
+    let plains = [
+        ("412", (vec![error(412, "DryRunOperation")], "running")),
+        ("nothing", (vec![], "running")),
+        ("429", (vec![response(429, "")], "running")),
+        (
+            "200 and a stop",
+            (vec![response(200, "<StopInstancesResponse/>")], "stopping"),
+        ),
+    ];
+    for (demand_name, demand) in DEMANDS {
+        for (fault_name, fault) in FAULTS {
+            for (should_name, should) in [("", false), (", only SHOULD", true)] {
+                let aim = Aim {
+                    fault: *fault,
+                    also: vec![417],
+                    roots: vec![
+                        "DescribeInstancesResponse".to_owned(),
+                        "StopInstancesResponse".to_owned(),
+                    ],
+                    should,
+                    ..aim_of(*demand)
+                };
+                for (plain_name, plain) in &plains {
+                    // What hangs on the plain form is shown where it may.
+                    if *plain_name != "412" && (should || *fault != Fault::None) {
+                        continue;
+                    }
+                    let rows = outcomes().into_iter().map(|(name, answers, ending)| {
+                        let wired = wired(answers, ending);
+                        (name.to_owned(), judged(plain, aim.clone(), &wired, Some(plain.1)))
+                    });
+                    let title =
+                        format!("{demand_name}{fault_name}{should_name} · the plain form: {plain_name}");
+                    table.rows(&title, rows);
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(table.text());
+}
+
+#[test]
+fn what_is_said_of_the_fleet_after_bytes_on_a_socket() {
+    let mut table = Table::default();
+    for (demand_name, demand) in DEMANDS {
+        for roots in [vec![], vec!["StopInstancesResponse".to_owned()]] {
+            for (answer_name, answer) in [
+                ("a stop", response(200, "<StopInstancesResponse/>")),
+                ("a refusal", error(400, "InvalidAction")),
+            ] {
+                for plain_after in ["running", "stopped"] {
+                    let plain = (vec![error(412, "DryRunOperation")], plain_after);
+                    let states = [
+                        Some("running"),
+                        Some("stopping"),
+                        Some("stopped"),
+                        Some("terminated"),
+                        None,
+                    ];
+                    let rows = states.into_iter().map(|seen| {
+                        let aim = Aim {
+                            roots: roots.clone(),
+                            ..aim_of(*demand)
+                        };
+                        let wired = wired(vec![answer.clone()], Ending::Answered);
+                        let name = seen.unwrap_or("not described").to_owned();
+                        (name, judged(&plain, aim, &wired, seen))
+                    });
+                    let waits = if roots.is_empty() {
+                        ""
+                    } else {
+                        ", of which one stops"
+                    };
+                    let title = format!("{demand_name}{waits} · {answer_name} · {plain_after} before");
+                    table.rows(&title, rows);
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(table.text());
+}
