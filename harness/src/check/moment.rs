@@ -39,6 +39,7 @@ mod tests {
             "",
             "User initiated",
             "User initiated (2017-05-20T19:44:54 GMT)",
+            "User initiated (2017-05-20 9:44:54 GMT)",
             "User initiated (2017-05-20 19:44:54 UTC)",
             "User initiated (2017-13-20 19:44:54 GMT)",
             "user initiated (2017-05-20 19:44:54 GMT)",

@@ -5,9 +5,11 @@ use crate::contract::{Edition, FixtureKind, Market, embedded};
 use crate::protocol::decode;
 use crate::wire::{Headers, Response};
 
+mod again;
 mod ask;
 mod fleet;
 mod steps;
+mod stops;
 mod verdicts;
 mod wires;
 
