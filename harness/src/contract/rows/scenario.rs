@@ -284,10 +284,11 @@ impl Reader<'_> {
             .map(|node| self.list("ids", node))
             .unwrap_or_default();
         for node in ids {
-            let values = match &node.value {
-                Value::Text(text) if text.contains("..") => spread(text),
-                _ => self.holed("ids", node, fixtures).into_iter().collect(),
+            let range = match &node.value {
+                Value::Text(text) => spread(text),
+                _ => None,
             };
+            let values = range.unwrap_or_else(|| self.holed("ids", node, fixtures).into_iter().collect());
             for value in values {
                 params.push((format!("InstanceId.{}", params.len() + 1), value));
             }
@@ -435,17 +436,13 @@ fn is_part(name: &str, fixtures: &[String]) -> bool {
         .is_some_and(|(fixture, part)| fixtures.iter().any(|known| known == fixture) && PARTS.contains(&part))
 }
 
-/// `{unknown1..100}` written out; any other text as it is.
-fn spread(text: &str) -> Vec<String> {
-    let numbers = text
-        .strip_prefix("{unknown")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .and_then(|range| range.split_once(".."))
-        .and_then(|(first, last)| Some(first.parse::<u16>().ok()?..=last.parse::<u16>().ok()?));
-    match numbers {
-        Some(numbers) => numbers.map(|number| format!("{{unknown{number}}}")).collect(),
-        None => vec![text.to_owned()],
-    }
+/// `{unknown1..100}` written out; nothing of any other text, nor of a range that holds nothing.
+fn spread(text: &str) -> Option<Vec<String>> {
+    let range = text.strip_prefix("{unknown")?.strip_suffix('}')?;
+    let (first, last) = range.split_once("..")?;
+    let numbers = first.parse::<u16>().ok()?..=last.parse::<u16>().ok()?;
+    let ids: Vec<String> = numbers.map(|number| format!("{{unknown{number}}}")).collect();
+    (!ids.is_empty()).then_some(ids)
 }
 
 /// A part of a call that can be left out.

@@ -370,6 +370,19 @@ fn references_name_a_fixture_or_a_decoy() {
         "ids = [\"{a}\"]",
         "ids = [\"{a.spot}\", \"{a.upper}\", \"{unknown1..100}\"]",
     );
+    // A range is one from end to end, and holds something.
+    for wrong in ["unknown1..1O0", "unknown2..1", "unknown1.."] {
+        mistake_here(
+            "ids = [\"{a}\"]",
+            &format!("ids = [\"{{{wrong}}}\"]"),
+            &format!("unknown fixture \"{wrong}\""),
+        );
+    }
+    mistake_here(
+        "ids = [\"{a}\"]",
+        "ids = [\"{unknown1..2}x\"]",
+        "unknown fixture \"unknown1..2\"",
+    );
     no_mistake("\"{unknown2}\"", "\" {unknown9}{unknown}%20\"");
     mistake_here(
         "\"{unknown2}\"",
