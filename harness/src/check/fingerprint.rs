@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn how_it_was_seen_makes_no_difference_and_what_stands_behind_it_does() {
+        let one = of(
+            "STT-02",
+            "i-0a: running (DescribeInstances (again) after 5 s) still",
+        );
+        assert_eq!(one, of("STT-02", "i-0b: running still"));
+        assert_ne!(one, of("STT-02", "i-0a: running (DescribeInstances) at last"));
+    }
+
+    #[test]
     fn another_clause_status_state_or_code_is_another_finding() {
         let one = of("STT-07", "200 [i-0a: terminated → stopping]");
         for other in [

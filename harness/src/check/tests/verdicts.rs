@@ -126,7 +126,7 @@ fn state_element(element: &str, name: &str) -> String {
 }
 
 /// A success as the service writes it.
-fn success(status: u16, action: &str, items: &[Item<'_>]) -> Reply {
+pub(super) fn success(status: u16, action: &str, items: &[Item<'_>]) -> Reply {
     let items: String = items
         .iter()
         .map(|(id, previous, current)| {
@@ -150,7 +150,7 @@ fn success(status: u16, action: &str, items: &[Item<'_>]) -> Reply {
 const REQUEST: &str = "01234567-89ab-4cde-8f01-23456789abcd";
 
 /// A refusal as the service writes it.
-fn refusal(status: u16, code: &str, message: &str) -> Reply {
+pub(super) fn refusal(status: u16, code: &str, message: &str) -> Reply {
     written(
         status,
         "text/xml;charset=UTF-8",
