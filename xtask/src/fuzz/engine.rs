@@ -173,14 +173,15 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// Commits what reaches code that no committed input does; how often it is reached does not count.
+    /// Commits what reaches code that no committed input does, as few inputs as will do; how often it is reached does not
+    /// count.
     pub(super) fn keep(&self, target: &Target) -> Result<()> {
         let corpus = self.workspace.path("fuzz/corpus").join(&target.name);
         let before = count(&corpus)?;
         let mut merge = self.program(target);
         merge
             .args([
-                "-merge=1",
+                "-set_cover_merge=1",
                 "-use_counters=0",
                 "-use_value_profile=0",
                 "-max_len=4096",

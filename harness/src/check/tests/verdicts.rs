@@ -302,6 +302,28 @@ pub(super) fn said(judged: &Judged) -> String {
 #[derive(Default)]
 pub(super) struct Table(String);
 
+/// What was allowed and what was observed, in the words of the first finding of each clause and verdict.
+#[derive(Default)]
+struct Words(BTreeMap<String, String>);
+
+impl Words {
+    fn note(&mut self, judged: &Judged) {
+        for finding in &judged.findings {
+            let (clause, verdict) = (finding.clause.as_str(), finding.verdict);
+            self.0
+                .entry(format!("{clause} {verdict:?}"))
+                .or_insert_with(|| format!("{} | {}", finding.allowed, finding.observed));
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0
+            .iter()
+            .map(|(finding, words)| format!("{finding}: {words}\n"))
+            .collect()
+    }
+}
+
 impl Table {
     pub(super) fn text(self) -> String {
         self.0
@@ -345,6 +367,7 @@ fn begin(kind: FixtureKind) -> CaseJudge {
 #[test]
 fn what_is_said_of_an_answer() {
     let mut table = Table::default();
+    let mut words = Words::default();
     for (kind_name, kind) in kinds() {
         for (call_name, call) in calls() {
             // All calls of who may be stopped and of who may not, one call of all others.
@@ -355,12 +378,13 @@ fn what_is_said_of_an_answer() {
             let rows = replies(action).into_iter().map(|(name, reply)| {
                 let mut case = begin(kind);
                 let judged = case.judge(&started(1, Intent::Call), &[heard(Role::Act, &call, &reply)]);
+                words.note(&judged);
                 (name, said(&judged))
             });
             table.rows(&format!("{kind_name} · {call_name}"), rows);
         }
     }
-    insta::assert_snapshot!(table.text());
+    insta::assert_snapshot!(table.text() + "in words\n" + &words.text());
 }
 
 #[test]
@@ -410,6 +434,7 @@ fn what_is_said_of_a_description_after_an_answer() {
         ),
     ];
     let mut table = Table::default();
+    let mut words = Words::default();
     for (kind_name, kind) in kinds() {
         for (answer_name, answer) in &answers {
             let mut rows = Vec::new();
@@ -429,17 +454,19 @@ fn what_is_said_of_a_description_after_an_answer() {
                     ));
                     let mut case = begin(kind);
                     let acted = [heard(Role::Act, &stop, answer), heard(Role::Look, &look, &seen)];
-                    let proven = said(&case.judge(&started(1, Intent::Call), &acted));
+                    let proven = case.judge(&started(1, Intent::Call), &acted);
                     let observed =
                         case.judge(&started(2, Intent::Observe), &[heard(Role::Look, &look, &seen)]);
+                    words.note(&proven);
+                    words.note(&observed);
                     rows.push((
                         format!("{state}{by}"),
-                        format!("{proven}; then {}", said(&observed)),
+                        format!("{}; then {}", said(&proven), said(&observed)),
                     ));
                 }
             }
             table.rows(&format!("{kind_name} · {answer_name}"), rows.into_iter());
         }
     }
-    insta::assert_snapshot!(table.text());
+    insta::assert_snapshot!(table.text() + "in words\n" + &words.text());
 }
