@@ -1,5 +1,7 @@
 //! What was allowed and what came, for people.
 
+use std::collections::BTreeSet;
+
 use super::Question;
 use super::refusal::certain;
 use crate::check::text::one_line;
@@ -29,7 +31,8 @@ pub(super) fn refusals_in_words(expectation: &Expectation<'_>) -> String {
             format!("{} {}", status.join("/"), answer.code)
         })
         .collect();
-    words.dedup();
+    let mut told = BTreeSet::new();
+    words.retain(|word| told.insert(word.clone()));
     format!("a refusal: {}", words.join(" or "))
 }
 
