@@ -137,6 +137,9 @@ mod tests {
         );
         assert_eq!(one, of("STT-02", "i-0b: running still"));
         assert_ne!(one, of("STT-02", "i-0a: running (DescribeInstances) at last"));
+        // What a broken id leaves behind is no word, and a status is one.
+        assert_eq!(of("A", "400 12 2017 x9"), of("A", "400"));
+        assert_ne!(of("A", "400"), of("A", "412"));
     }
 
     #[test]

@@ -454,7 +454,12 @@ fn what_is_said_of_a_description_after_an_answer() {
                     ));
                     let mut case = begin(kind);
                     let acted = [heard(Role::Act, &stop, answer), heard(Role::Look, &look, &seen)];
-                    let proven = case.judge(&started(1, Intent::Call), &acted);
+                    // Whether it shows a variation of a call hangs on the description, too.
+                    let step = StepStarted {
+                        witness: vec!["FRC-01".into()],
+                        ..started(1, Intent::Call)
+                    };
+                    let proven = case.judge(&step, &acted);
                     let observed =
                         case.judge(&started(2, Intent::Observe), &[heard(Role::Look, &look, &seen)]);
                     words.note(&proven);
