@@ -277,6 +277,7 @@ impl Item {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Headers, Response};
 
     fn accepted(status: u16, items: &[(&str, &str, &str)]) -> Told {
         let item = |(id, previous, current): &(&str, &str, &str)| Item {
@@ -310,6 +311,31 @@ mod tests {
     fn renames(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         let owned = |(here, there): &(&str, &str)| ((*here).to_owned(), (*there).to_owned());
         pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn what_was_told_is_read_from_the_status_and_the_root() {
+        let told = |status, body: &str| {
+            let reply = reply::decode(Response {
+                status,
+                headers: Headers::default(),
+                body: body.as_bytes().to_vec(),
+            });
+            Told::of("StopInstances", &reply).in_words()
+        };
+        let items = "<instancesSet><item><instanceId>i-1</instanceId></item></instancesSet>";
+        let stopped = format!("<StopInstancesResponse>{items}</StopInstancesResponse>");
+        let started = format!("<StartInstancesResponse>{items}</StartInstancesResponse>");
+        let error =
+            |code: &str| format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>");
+        assert!(told(200, &stopped).starts_with("200 [i-1: "));
+        assert!(told(299, &stopped).starts_with("299 [i-1: "));
+        assert_eq!(told(200, &started), "200 <StartInstancesResponse>");
+        assert_eq!(told(200, ""), "200 without a document");
+        assert_eq!(told(300, &stopped), "300 without an error code");
+        assert_eq!(told(400, &error("InvalidAction")), "400 InvalidAction");
+        assert_eq!(told(499, &error("")), "499 without an error code");
+        assert_eq!(told(500, &error("InternalError")), "no answer");
     }
 
     #[test]

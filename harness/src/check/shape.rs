@@ -330,6 +330,8 @@ fn quote_all(texts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reply;
+    use crate::wire::{Headers, Response};
 
     #[test]
     fn a_media_type_is_read_without_regard_to_case_and_space() {
@@ -343,6 +345,19 @@ mod tests {
         for (header, is_xml, is_utf8) in table {
             let media = media_type(header);
             assert_eq!((media.is_xml, media.is_utf8), (is_xml, is_utf8), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn an_element_is_held_at_any_depth() {
+        let reply = reply::decode(Response {
+            status: 200,
+            headers: Headers::default(),
+            body: b"<a><b/><c><d/></c></a>".to_vec(),
+        });
+        let root = reply.root().expect("it is a document");
+        for (name, held) in [("b", true), ("d", true), ("a", false), ("e", false)] {
+            assert_eq!(holds(root, name), held, "{name}");
         }
     }
 

@@ -475,3 +475,41 @@ fn what_is_said_of_a_description_after_an_answer() {
     }
     insta::assert_snapshot!(table.text() + "in words\n" + &words.text());
 }
+
+#[test]
+fn what_is_said_of_whom_a_refusal_names() {
+    let mut table = Table::default();
+    let stop = Call::new("StopInstances", [("InstanceId.1", A), ("InstanceId.2", B)]);
+    let stop = &stop;
+    for (kind_name, kind) in kinds() {
+        let rows = ["", A, B, "both"].into_iter().flat_map(|named| {
+            let codes = [
+                "IncorrectInstanceState",
+                "OperationNotPermitted",
+                "UnsupportedOperation",
+            ];
+            codes.into_iter().map(move |code| {
+                let ids = if named == "both" {
+                    format!("{A}, {B}")
+                } else {
+                    named.to_owned()
+                };
+                let message =
+                    format!("This instance '{ids}' is not in a state from which it can be stopped.");
+                let reply = refusal(400, code, &message);
+                let mut case = case_of(kind);
+                add(&mut case, B, kind);
+                let judged = case.judge(&started(1, Intent::Call), &[heard(Role::Act, stop, &reply)]);
+                let name = match named {
+                    A => "of a",
+                    B => "of b",
+                    "" => "of nobody",
+                    _ => "of both",
+                };
+                (format!("{code} {name}"), said(&judged))
+            })
+        });
+        table.rows(kind_name, rows);
+    }
+    insta::assert_snapshot!(table.text());
+}
