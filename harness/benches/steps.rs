@@ -228,6 +228,7 @@ impl Bench {
                 hibernation: false,
             },
             spot_request: None,
+            at_ms: 0,
         });
         judge
     }
@@ -260,5 +261,6 @@ fn hear(role: Role, (call, reply): &(Call, Reply)) -> Heard<'_> {
         call,
         reply: Some(reply),
         at_ms: LATER_MS,
+        answered_ms: LATER_MS,
     }
 }

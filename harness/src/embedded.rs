@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::contract::{Confidence, Edition};
 use crate::endpoint::{Endpoint, Service};
+use crate::model::ReadLag;
 use crate::protocol::{Credentials, Keyring};
 use crate::reference::keys::{self, WellKnown};
 use crate::reference::{Config, Layout, Reference, Rules};
@@ -24,7 +25,7 @@ pub fn options(edition: Edition) -> Options {
         seed: 0,
         workers: 1,
         settle_timeout: Duration::from_secs(120),
-        visibility_timeout: Duration::from_secs(60),
+        read_lag: ReadLag::default(),
         longest_pass: Duration::from_millis(50),
         record: false,
         max_requests: usize::MAX,

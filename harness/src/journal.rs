@@ -76,6 +76,9 @@ pub struct RunStarted {
     /// The number of cases left out by a filter.
     #[serde(default)]
     pub left_out: usize,
+    /// How long reads were taken to lag behind what was answered, milliseconds.
+    #[serde(default = "read_lag_of_old")]
+    pub read_lag_ms: u64,
     /// When it began, milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
 }
@@ -151,6 +154,14 @@ pub struct FixtureReady {
     /// The Spot request that launched it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_request: Option<String>,
+    /// When it was there, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    #[serde(default)]
+    pub at_ms: u64,
+}
+
+/// What was waited for at most when journals did not say how long.
+fn read_lag_of_old() -> u64 {
+    60_000
 }
 
 /// What a step was meant to do.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CaseJudge, Heard, Judge};
+use crate::model::ReadLag;
 use crate::journal::{CaseEnded, Event, Exchanged, Intent, Judged, StepStarted, Wired};
 use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Reply};
@@ -16,6 +17,8 @@ use crate::verdict::{Outcome, Verdict};
 #[derive(Debug)]
 pub struct Again {
     judge: Arc<Judge>,
+    /// The lag of reads that the run of the journal allowed.
+    read_lag: ReadLag,
     open: BTreeMap<String, OpenCase>,
 }
 
@@ -32,6 +35,7 @@ impl Again {
     /// Begins with a contract.
     pub fn new(judge: Arc<Judge>) -> Self {
         Again {
+            read_lag: judge.read_lag,
             judge,
             open: BTreeMap::new(),
         }
@@ -42,7 +46,7 @@ impl Again {
         match &event {
             Event::CaseStarted(started) => {
                 let open = OpenCase {
-                    judge: CaseJudge::new(Arc::clone(&self.judge), &started.case),
+                    judge: CaseJudge::new(Arc::clone(&self.judge), &started.case).with_read_lag(self.read_lag),
                     step: None,
                     exchanges: Vec::new(),
                     wired: Vec::new(),
@@ -111,8 +115,8 @@ impl Again {
                     outcome,
                 }));
             }
-            Event::RunStarted(_)
-            | Event::Explored(_)
+            Event::RunStarted(started) => self.read_lag = ReadLag::from_ms(started.read_lag_ms),
+            Event::Explored(_)
             | Event::Recurred(_)
             | Event::Flaky(_)
             | Event::Noted(_)

@@ -42,9 +42,9 @@ impl CaseJudge {
         };
         match action {
             "DescribeInstanceStatus" => self.status(sheet, act, root),
-            "DescribeSpotInstanceRequests" => self.spot_request(sheet, root),
+            "DescribeSpotInstanceRequests" => self.spot_request(sheet, act, root),
             "ModifyInstanceAttribute" => self.modified(act),
-            "CancelSpotInstanceRequests" => self.cancelled(),
+            "CancelSpotInstanceRequests" => self.cancelled(act),
             "RebootInstances" => self.rebooted(act),
             _ => {}
         }
@@ -80,29 +80,59 @@ impl CaseJudge {
         }
     }
 
-    fn spot_request(&self, sheet: &mut Sheet<'_>, root: Element<'_>) {
+    fn spot_request(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: Element<'_>) {
         for request in reply::spot_requests(root) {
-            let stopped = request
-                .instance_id
-                .as_ref()
-                .and_then(|id| self.fleet.get(id.as_str()))
-                .is_none_or(|belief| belief.states == States::one(State::Stopped));
-            if !stopped {
+            let Some(fits) = self.is_disabled(&request) else {
+                continue;
+            };
+            let observed = || {
+                let (state, status) = (request.state.as_deref(), request.status_code.as_deref());
+                let quoted = |text: Option<&str>| quote(text.unwrap_or_default());
+                format!("state {}, status {}", quoted(state), quoted(status))
+            };
+            let allowed = "state disabled, status instance-stopped-by-user";
+            if !fits && self.request_may_lag(&request, act.at_ms) {
+                let clauses = self.judge.of(Check::SpotRequestDisabled);
+                let why = format!("{}, but it may lag behind the instance", observed());
+                sheet.unknown(clauses, allowed, &why);
                 continue;
             }
-            let (state, status) = (
-                request.state.unwrap_or_default(),
-                request.status_code.unwrap_or_default(),
-            );
-            let fits = state == "disabled" && status == "instance-stopped-by-user";
             self.judge
                 .note(sheet, Check::SpotRequestDisabled, Weight::Full, fits, || {
-                    (
-                        "state disabled, status instance-stopped-by-user",
-                        format!("state {}, status {}", quote(&state), quote(&status)),
-                    )
+                    (allowed, observed())
                 });
         }
+    }
+
+    /// Whether the request of a stopped instance is disabled; nothing of the request of another one.
+    fn is_disabled(&self, request: &reply::SpotRequest) -> Option<bool> {
+        let belief = request.instance_id.as_ref().map(|id| self.fleet.get(id.as_str()));
+        let stopped = belief
+            .flatten()
+            .is_none_or(|belief| belief.states == States::one(State::Stopped));
+        let is = |text: &Option<String>, word: &str| text.as_deref() == Some(word);
+        stopped.then(|| {
+            is(&request.state, "disabled") && is(&request.status_code, "instance-stopped-by-user")
+        })
+    }
+
+    /// Whether a request may not show yet that its instance has stopped.
+    fn request_may_lag(&self, request: &reply::SpotRequest, sent_ms: u64) -> bool {
+        let track = request.instance_id.as_ref().map(|id| self.tracks.get(id.as_str()));
+        let arrived_ms = track.flatten().and_then(|track| track.arrived_ms);
+        self.may_be_stale(sent_ms)
+            || arrived_ms.is_some_and(|arrived_ms| self.read_lag.covers(arrived_ms, sent_ms))
+    }
+
+    /// Whether a description of Spot requests shows what time may mend.
+    pub(super) fn shows_late_request(&self, reply: &Reply, sent_ms: u64) -> bool {
+        let root = match &reply.body {
+            Body::Document(document) if reply.status == 200 => document.root(),
+            Body::Document(_) | Body::Empty | Body::Unreadable { .. } => return false,
+        };
+        reply::spot_requests(root).iter().any(|request| {
+            self.is_disabled(request) == Some(false) && self.request_may_lag(request, sent_ms)
+        })
     }
 
     /// Which protections an instance has from now on.
@@ -121,6 +151,9 @@ impl CaseJudge {
         };
         if let Some(value) = attribute("DisableApiStop") {
             belief.kind.stop_protected = value == "true";
+            if let Some(track) = call.param("InstanceId").and_then(|id| self.tracks.get_mut(id)) {
+                track.protection_changed_ms = Some(act.answered_ms);
+            }
         }
         if let Some(value) = attribute("DisableApiTermination") {
             belief.kind.termination_protected = value == "true";
@@ -133,6 +166,9 @@ impl CaseJudge {
         let up: States = [State::Pending, State::Restarting, State::Running]
             .into_iter()
             .collect();
+        let dead: States = [State::ShuttingDown, State::Terminated, State::Gone]
+            .into_iter()
+            .collect();
         for (_, id) in act
             .call
             .params
@@ -142,7 +178,8 @@ impl CaseJudge {
             let Some(belief) = self.fleet.get_mut(id.as_str()) else {
                 continue;
             };
-            if belief.states.later() == running {
+            // The reboot of a terminated instance is accepted by EC2, and does not bring it back.
+            if belief.states.later() == running || belief.states.within(dead) {
                 continue;
             }
             belief.states = belief.states.later().or(up);
@@ -156,10 +193,22 @@ impl CaseJudge {
         }
     }
 
-    /// The cases cancel the requests of all their Spot Instances or of none.
-    fn cancelled(&mut self) {
-        for belief in self.fleet.values_mut() {
-            belief.spot_cancelled = belief.is_spot();
+    /// The cases cancel the requests of all their Spot Instances or of none. Documented: cancelling the `disabled`
+    /// request of a stopped instance terminates the instance.
+    fn cancelled(&mut self, act: &Heard<'_>) {
+        let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+        for (belief, track) in self.fleet.values_mut().zip(self.tracks.values_mut()) {
+            if !belief.is_spot() {
+                continue;
+            }
+            belief.spot_cancelled = true;
+            track.cancelled_ms = Some(act.answered_ms);
+            if !belief.states.later().and(down).is_empty() {
+                belief.states = belief.states.later().or(States::one(State::ShuttingDown));
+                track.stop = None;
+                track.last = None;
+                track.effects.clear();
+            }
         }
     }
 }

@@ -1,22 +1,24 @@
 //! Descriptions of the fleet against what is believed of it: the proof after a refusal, the wait after a stop, and
 //! the last look of a case.
+//!
+//! No first description decides. One that shows a state that cannot be is not judged as long as it may be stale
+//! ([`ReadLag`](crate::model::ReadLag)); one that shows a possible state shows all of the instance at that moment, and
+//! what deviates in it has to be seen in one more description.
 
 use std::sync::Arc;
 
 use super::answer::{Answered, Manner};
 use super::moment::{http_date, transition_time};
-use super::sheet::{Sheet, Weight};
+use super::sheet::{Place, Sheet, Weight};
 use super::text::quote;
-use super::{CaseJudge, Heard, Judge, Track};
+use super::{CaseJudge, Heard, Judge, Question, Seen, Track};
 use crate::call::Call;
-use crate::contract::{Check, Root, State};
+use crate::contract::{Check, ClauseId, Edition, Root, State};
 use crate::journal::Role;
-use crate::model::{Fleet, Id, States};
+use crate::model::{Fleet, Id, ReadLag, States};
 use crate::protocol::reply::{self, Instance, Reply};
 use crate::protocol::xml::Element;
 
-/// Descriptions may lag behind an accepted call for so long without a word (OQ-21).
-const LAG_MS: u64 = 60_000;
 /// A stop that takes longer is called stuck by the user guide.
 const STUCK_MS: u64 = 600_000;
 /// The times in `reason` are told in whole seconds.
@@ -27,6 +29,57 @@ struct Look<'a> {
     at_ms: u64,
     call: &'a Call,
     instances: Vec<Instance>,
+}
+
+/// What one description of the fleet is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// It shows what may be.
+    Consistent,
+    /// It shows something that has to be confirmed by one more.
+    Unconfirmed,
+    /// It shows a state that cannot be, or none at all, but may be stale. With the clauses that would be violated.
+    MayBeStale(Vec<ClauseId>),
+    /// It shows a state that cannot be, and is too late to be stale.
+    Inconsistent,
+}
+
+/// Something about a described instance that should not be.
+struct Oddity {
+    check: Check,
+    weight: Weight,
+    allowed: String,
+    observed: String,
+}
+
+/// What the checks say of one described instance.
+#[derive(Default)]
+struct Examined {
+    held: Vec<Check>,
+    odd: Vec<Oddity>,
+}
+
+impl Examined {
+    /// Records the result of a check. What was allowed and what was observed is put in words only if it deviates.
+    fn note<A: Into<String>, O: Into<String>>(
+        &mut self,
+        check: Check,
+        weight: Weight,
+        fits: bool,
+        words: impl FnOnce() -> (A, O),
+    ) {
+        if fits {
+            self.held.push(check);
+            return;
+        }
+        let (allowed, observed) = words();
+        self.odd.push(Oddity {
+            check,
+            weight,
+            allowed: allowed.into(),
+            observed: observed.into(),
+        });
+    }
 }
 
 /// The root of an answer to DescribeInstances, if it is one.
@@ -71,8 +124,69 @@ pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Heard<'_>) -> b
 }
 
 impl CaseJudge {
-    /// The proof that a refused call, or one that should have been refused, changed nothing. `before` tells where each
-    /// instance of the fleet may have been as the call was sent.
+    /// What a description that was sent at this moment is worth. `act` is the call of the same step that it follows.
+    pub fn sight(&self, call: &Call, reply: &Reply, sent_ms: u64, act: Option<&Heard<'_>>) -> Sight {
+        let may_be_stale = self.may_be_stale(sent_ms)
+            || act.is_some_and(|act| self.read_lag.covers(act.answered_ms, sent_ms));
+        let Some(instances) = described(reply) else {
+            return match may_be_stale {
+                true => Sight::MayBeStale(Vec::new()),
+                false => Sight::Inconsistent,
+            };
+        };
+        let mut sight = Sight::Consistent;
+        let mut at_stake = Vec::new();
+        for ((id, belief), track) in self.fleet.iter().zip(self.tracks.values()) {
+            if !asks_for(call, id) {
+                continue;
+            }
+            let instance = instances.iter().find(|instance| *instance.id == **id);
+            let states = instance.map_or(States::one(State::Gone), states_of);
+            if states.and(belief.states.later()).is_empty() {
+                if !may_be_stale {
+                    return Sight::Inconsistent;
+                }
+                at_stake.extend(clauses_at_stake(&self.judge, track, states));
+                continue;
+            }
+            let is_new = |oddity: &Oddity| !track.odd.contains(&oddity.check);
+            if let Some(instance) = instance
+                && states.and(track.past.shown(self.read_lag, sent_ms)).is_empty()
+                && self.read_lag != ReadLag::NONE
+                && examine(&self.judge, id, track, instance).odd.iter().any(is_new)
+            {
+                sight = Sight::Unconfirmed;
+            }
+        }
+        if at_stake.is_empty() {
+            return sight;
+        }
+        if let Some(effects) = act.and_then(|act| self.effects_of(act)) {
+            at_stake.extend(effects);
+        }
+        let mut clauses = self.judge.roll.ids(at_stake);
+        clauses.sort_unstable();
+        clauses.dedup();
+        Sight::MayBeStale(clauses)
+    }
+
+    /// The clauses that forbid a call to change anything, now that it was answered.
+    fn effects_of(&self, act: &Heard<'_>) -> Option<Vec<Place>> {
+        let action = self.judge.tested_action(act.call)?;
+        let question = Question {
+            judge: &self.judge,
+            fleet: &self.fleet,
+            action,
+            call: act.call,
+            may_be_unseen: false,
+        };
+        let mut sheet = Sheet::new(&self.judge.roll);
+        let answered = question.judge(&mut sheet, &mut Seen::default(), act.reply?);
+        Some(answered.effects.into_iter().flat_map(|(_, clauses)| clauses).collect())
+    }
+
+    /// The proof that a refused call, or one that should have been refused, changed nothing. `before` are the states in
+    /// which each instance of the fleet may have been as the call was sent.
     pub(super) fn prove(
         &mut self,
         sheet: &mut Sheet<'_>,
@@ -81,6 +195,8 @@ impl CaseJudge {
         proof: &Heard<'_>,
     ) {
         let judge = Arc::clone(&self.judge);
+        let may_be_stale = self.may_be_stale(proof.at_ms);
+        let lag = self.read_lag;
         let instances = proof.reply.and_then(described);
         // Both are in the order of the fleet.
         for ((id, clauses), before) in answered.effects.iter().zip(before) {
@@ -90,15 +206,26 @@ impl CaseJudge {
                 sheet.unknown(clauses, &allowed(), why);
                 continue;
             };
+            let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) else {
+                continue;
+            };
             let later = before.later();
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
-            if fit.is_empty() {
-                let observed = format!(
-                    "{} (DescribeInstances after the call)",
-                    instance.map_or("not described".into(), state_word)
-                );
+            let seen = || instance.map_or("not described".into(), state_word);
+            if !fit.is_empty() {
+                sheet.held(clauses);
+                sheet.held(judge.of(Check::ControlUnchanged));
+                if states.and(track.past.shown(lag, proof.at_ms)).is_empty() {
+                    belief.states = fit;
+                }
+            } else if may_be_stale {
+                let why = format!("{}, but descriptions may lag", seen());
+                sheet.unknown(clauses, &allowed(), &why);
+                belief.states = later.or(states);
+            } else {
+                let observed = format!("{} (DescribeInstances after the call)", seen());
                 let allowed = allowed();
                 sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 // A refusal that no clause binds must not change even what it names.
@@ -106,21 +233,18 @@ impl CaseJudge {
                     let clauses = judge.of(Check::ControlUnchanged);
                     sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 }
-            } else {
-                sheet.held(clauses);
-                sheet.held(judge.of(Check::ControlUnchanged));
-            }
-            if let Some(belief) = self.fleet.get_mut(id) {
-                belief.states = if fit.is_empty() { states } else { fit };
+                belief.states = states;
+                // The deviation is told; what follows from it is not told again.
+                track.effects.clear();
             }
             if let (Some(clauses), Some(instance)) = (answered.purged.get(id.as_ref()), instance) {
                 let allowed = format!("{id} is unknown only once it is no longer described");
                 let observed = format!("not found, and described as {}", state_word(instance));
-                sheet.deviates(clauses, Weight::Full, &allowed, &observed);
-            }
-            if let (true, Some(track)) = (fit.is_empty(), self.tracks.get_mut(id)) {
-                // The deviation is told; what follows from it is not told again.
-                track.effects.clear();
+                if may_be_stale {
+                    sheet.unknown(clauses, &allowed, &format!("{observed}, but descriptions may lag"));
+                } else {
+                    sheet.deviates(clauses, Weight::Full, &allowed, &observed);
+                }
             }
         }
         if answered.effects.is_empty()
@@ -138,16 +262,18 @@ impl CaseJudge {
 
     /// The fleet was described, again and again until it fitted or time was up. The last description counts.
     pub(super) fn observe(&mut self, sheet: &mut Sheet<'_>, heard: &[Heard<'_>]) {
-        let Some(look) = last_look(heard) else {
+        let looks: Vec<Look<'_>> = looks(heard).collect();
+        if looks.is_empty() {
             let judge = Arc::clone(&self.judge);
             sheet.unknown(
                 judge.of(Check::VisibleAfterStop),
                 "a description of the fleet",
                 "none could be had",
             );
-            return;
-        };
-        self.see(sheet, &look, true);
+        }
+        for (at, look) in looks.iter().enumerate() {
+            self.see(sheet, look, at + 1 == looks.len());
+        }
     }
 
     /// The instances were waited for.
@@ -178,6 +304,9 @@ impl CaseJudge {
     fn judge_stop(&mut self, sheet: &mut Sheet<'_>, id: &str, seen: States, reached: bool, at_ms: u64) {
         let judge = Arc::clone(&self.judge);
         let Some(track) = self.tracks.get(id) else { return };
+        if track.idle_stop.is_some() && reached {
+            sheet.held(judge.of(Check::EndsStopped));
+        }
         let Some(stop) = &track.stop else {
             if track.idle_stop.is_some() && reached {
                 sheet.held(judge.of(Check::OneTransition));
@@ -202,7 +331,6 @@ impl CaseJudge {
                     format!("stopped after {seconds} s"),
                 )
             });
-            keeps_identity(&judge, sheet, id, track);
         } else if seen == States::one(State::Stopping) {
             let why = format!("still stopping {} s after the call", took_ms / 1000);
             sheet.unknown(judge.of(Check::Settles), "stopped", &why);
@@ -217,9 +345,10 @@ impl CaseJudge {
         }
     }
 
-    /// Takes a description in, and judges whatever it shows.
+    /// Takes a description in, and judges what it shows. A state that cannot be counts in the last one only.
     fn see(&mut self, sheet: &mut Sheet<'_>, look: &Look<'_>, last: bool) {
         let judge = Arc::clone(&self.judge);
+        let may_be_stale = self.may_be_stale(look.at_ms);
         for (id, belief) in &mut self.fleet {
             if !asks_for(look.call, id) {
                 continue;
@@ -232,67 +361,91 @@ impl CaseJudge {
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
             if !fit.is_empty() {
-                belief.states = fit;
                 sheet.held(judge.of(Check::ControlUnchanged));
+                if !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty() {
+                    // It may show what was before as well as what is now, so nothing follows from it.
+                    continue;
+                }
+                if belief.states != fit || track.arrived_ms.is_none() {
+                    track.arrived_ms = Some(look.at_ms);
+                    track.past.leave(later.without(fit.later()), look.at_ms);
+                    belief.states = fit;
+                }
                 if let Some(instance) = instance {
-                    reasons(&judge, sheet, id, track, instance);
+                    let found = examine(&judge, id, track, instance);
+                    confirm(&judge, sheet, track, found, self.read_lag);
                     remember(track, instance);
                 }
                 continue;
             }
             let down_before = track.stop.as_ref().is_some_and(|stop| stop.seen_down);
-            if !last && !down_before {
+            if !last && (!down_before || may_be_stale) {
                 continue;
             }
             let allowed = format!("{id}: {later}");
             let observed = format!("{id}: {}", instance.map_or("not described".into(), state_word));
-            mismatch(&judge, sheet, track, states, look.at_ms, &allowed, &observed);
-            belief.states = states;
+            let clauses = clauses_at_stake(&judge, track, states);
+            if may_be_stale {
+                sheet.unknown(&clauses, &allowed, &format!("{observed}, but descriptions may lag"));
+                belief.states = later.or(states);
+            } else {
+                sheet.deviates(&clauses, Weight::Full, &allowed, &observed);
+                belief.states = states;
+            }
         }
     }
 }
 
-/// A description that cannot be: which clauses does it violate?
-fn mismatch(
-    judge: &Judge,
-    sheet: &mut Sheet<'_>,
-    track: &Track,
-    states: States,
-    at_ms: u64,
-    allowed: &str,
-    observed: &str,
-) {
-    let mut deviates = |clauses| sheet.deviates(clauses, Weight::Full, allowed, observed);
-    if !track.effects.is_empty() {
-        deviates(&track.effects);
-        deviates(judge.of(Check::ControlUnchanged));
-        return;
-    }
-    let Some(stop) = &track.stop else {
-        deviates(&track.reasons);
-        deviates(judge.of(Check::ControlUnchanged));
-        return;
-    };
+/// The clauses that an instance violates if it is in these states, which it cannot be in.
+fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<Place> {
     let up: States = [State::Pending, State::Restarting, State::Running]
         .into_iter()
         .collect();
-    if states.within(up) && stop.seen_down {
-        deviates(judge.of(Check::StaysStopped));
-    } else if states.within(up) && at_ms.saturating_sub(stop.at_ms) < LAG_MS {
-        sheet.unknown(
-            judge.of(Check::VisibleAfterStop),
-            allowed,
-            &format!("{observed}, but descriptions may lag for a minute"),
-        );
-    } else {
-        for check in [Check::VisibleAfterStop, Check::Waiter, Check::Settles] {
-            deviates(judge.of(check));
+    let mut clauses = Vec::new();
+    if !track.effects.is_empty() {
+        clauses.extend_from_slice(&track.effects);
+        clauses.extend_from_slice(judge.of(Check::ControlUnchanged));
+        return clauses;
+    }
+    if track.idle_stop.is_some() && states.within(up) {
+        clauses.extend_from_slice(judge.of(Check::EndsStopped));
+    }
+    let checks: &[Check] = match &track.stop {
+        None => {
+            clauses.extend_from_slice(&track.reasons);
+            &[Check::ControlUnchanged]
+        }
+        Some(stop) if stop.seen_down && states.within(up) => &[Check::StaysStopped],
+        Some(_) => &[Check::VisibleAfterStop, Check::Waiter, Check::Settles],
+    };
+    for check in checks {
+        clauses.extend_from_slice(judge.of(*check));
+    }
+    clauses
+}
+
+/// Writes down what the checks say of a described instance. What deviates for the first time is only noted.
+fn confirm(judge: &Judge, sheet: &mut Sheet<'_>, track: &mut Track, found: Examined, lag: ReadLag) {
+    for check in found.held {
+        if track.odd.remove(&check) {
+            sheet.clear_unknown(judge.of(check));
+        }
+        sheet.held(judge.of(check));
+    }
+    for oddity in found.odd {
+        let clauses = judge.of(oddity.check);
+        if lag == ReadLag::NONE || !track.odd.insert(oddity.check) {
+            sheet.deviates(clauses, oddity.weight, &oddity.allowed, &oddity.observed);
+        } else {
+            let why = format!("{}, seen once", oddity.observed);
+            sheet.unknown(clauses, &oddity.allowed, &why);
         }
     }
 }
 
-/// `reason` and `stateReason` of one description.
-fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, instance: &Instance) {
+/// What the checks say of an instance that is described in a state it may be in.
+fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instance) -> Examined {
+    let mut found = Examined::default();
     let states = states_of(instance);
     let reason = instance.reason.as_deref().unwrap_or("");
     let state_reason = instance.state_reason.as_ref();
@@ -304,21 +457,15 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
         )
     };
     if states == States::one(State::Running) {
-        // After a restart the empty reason is inferred, not recorded.
-        let weight = if track.restarted {
-            Weight::Advisory
-        } else {
-            Weight::Full
-        };
         let fits = reason.is_empty() && state_reason.is_none_or(|(code, _)| code.is_empty());
-        judge.note(sheet, Check::RunningWithoutReason, weight, fits, || {
+        found.note(Check::RunningWithoutReason, Weight::Full, fits, || {
             ("an empty reason and no stateReason while running", both())
         });
-        return;
+        return found;
     }
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     if !states.within(down) || states.is_empty() {
-        return;
+        return found;
     }
     if let Some(idle) = track.idle_stop
         && let Some(last) = &track.last
@@ -334,7 +481,7 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
             && without_digits(reason).eq(without_digits(before))
             && last.state_reason == instance.state_reason;
         if !by_chance {
-            judge.note(sheet, Check::ReasonUnchanged, Weight::Full, unchanged, || {
+            found.note(Check::ReasonUnchanged, Weight::Full, unchanged, || {
                 (
                     format!("{id}: reason {} as before the call", quote(before)),
                     format!("{id}: reason {}", quote(reason)),
@@ -342,9 +489,8 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
             });
         }
     }
-    let Some(stop) = &mut track.stop else { return };
-    stop.seen_down = true;
-    sheet.held(judge.of(Check::VisibleAfterStop));
+    let Some(stop) = &track.stop else { return found };
+    found.held.push(Check::VisibleAfterStop);
     let time = transition_time(reason);
     let observed = || format!("{id}: reason {}", quote(reason));
     // The kind of the reason is a fact; how its time is written is a text, and texts only warn.
@@ -353,18 +499,38 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
     } else {
         Weight::Full
     };
-    judge.note(sheet, Check::TransitionReason, wording, time.is_some(), || {
+    found.note(Check::TransitionReason, wording, time.is_some(), || {
         ("reason \"User initiated (YYYY-MM-DD hh:mm:ss GMT)\"", observed())
     });
     if let (Some(time), Some(answered)) = (time, stop.date.as_deref().and_then(http_date)) {
         let apart = time.duration_since(answered).as_secs().unsigned_abs();
-        judge.note(sheet, Check::ReasonTime, Weight::Full, apart <= 5, || {
+        found.note(Check::ReasonTime, Weight::Full, apart <= 5, || {
             (
                 "a time in the reason within seconds of the Date header of the answer",
                 format!("{}, {apart} s apart", observed()),
             )
         });
     }
+    if states == States::one(State::Stopping) {
+        let there = !reason.is_empty() && state_reason.is_some();
+        found.note(Check::ReasonWhileStopping, Weight::Full, there, || {
+            ("reason and stateReason while stopping", both())
+        });
+    }
+    state_reason_fits(&mut found, id, stop.manner, state_reason);
+    if states == States::one(State::Stopped) {
+        keeps_identity(judge.contract.edition, &mut found, id, track, instance);
+    }
+    found
+}
+
+/// `stateReason` after a stop of this manner.
+fn state_reason_fits(
+    found: &mut Examined,
+    id: &str,
+    manner: Manner,
+    state_reason: Option<&(String, String)>,
+) {
     let shutdown = (
         Check::StateReason,
         "Client.UserInitiatedShutdown",
@@ -375,56 +541,47 @@ fn reasons(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &mut Track, in
         "Client.UserInitiatedHibernate",
         "Client.UserInitiatedHibernate: User initiated hibernate",
     );
-    let (check, code, message) = match stop.manner {
+    let (check, code, message) = match manner {
         Manner::Shutdown => shutdown,
         Manner::Hibernate => hibernate,
         Manner::Unknown => return,
     };
     let seen = state_reason.map(|(seen, _)| seen.as_str());
     // A hibernation that fails at run time becomes a plain shutdown, as documented; how that is told is not recorded.
-    let fallen_back = stop.manner == Manner::Hibernate && seen == Some(shutdown.1);
+    let fallen_back = manner == Manner::Hibernate && seen == Some(shutdown.1);
     let weight = if seen == Some(code) || fallen_back {
         Weight::Advisory
     } else {
         Weight::Full
     };
     let fits = state_reason.is_some_and(|(seen, text)| seen == code && text == message);
-    judge.note(sheet, check, weight, fits, || {
+    found.note(check, weight, fits, || {
         let seen = state_reason.map_or_else(String::new, |(_, text)| quote(text));
         (
             format!("stateReason {code} \"{message}\""),
             format!("{id}: stateReason {} {seen}", code_of(state_reason)),
         )
     });
-    if states == States::one(State::Stopping) {
-        let there = !reason.is_empty() && state_reason.is_some();
-        judge.note(sheet, Check::ReasonWhileStopping, Weight::Full, there, || {
-            ("reason and stateReason while stopping", both())
-        });
-    }
 }
 
 /// What a stop must leave as it was, and what it must take away.
-fn keeps_identity(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &Track) {
-    let (Some(first), Some(last)) = (&track.first, &track.last) else {
-        return;
-    };
+fn keeps_identity(edition: Edition, found: &mut Examined, id: &str, track: &Track, last: &Instance) {
+    let Some(first) = &track.first else { return };
     if first.root_device_type.as_deref() == Some(root_word(Root::InstanceStore)) {
         return;
     }
     let mut changed = Vec::new();
-    if first.private_ip.is_some() && first.private_ip != last.private_ip {
+    // On EC2-Classic, which had no networks of its customers, a stop released the private address too.
+    let keeps_address = edition == Edition::Current || first.vpc_id.is_some();
+    if keeps_address && first.private_ip.is_some() && first.private_ip != last.private_ip {
         changed.push(format!(
             "private address {} became {}",
             quote(first.private_ip.as_deref().unwrap_or("")),
             quote(last.private_ip.as_deref().unwrap_or(""))
         ));
     }
-    if first
-        .volume_ids
-        .iter()
-        .any(|volume| !last.volume_ids.contains(volume))
-    {
+    let lost = |before: &[String], after: &[String]| before.iter().any(|one| !after.contains(one));
+    if lost(&first.volume_ids, &last.volume_ids) {
         changed.push(format!(
             "volumes {:?} became {:?}",
             first.volume_ids, last.volume_ids
@@ -440,18 +597,19 @@ fn keeps_identity(judge: &Judge, sheet: &mut Sheet<'_>, id: &str, track: &Track)
             quote(last.public_ip.as_deref().unwrap_or(""))
         ));
     }
-    judge.note(
-        sheet,
-        Check::KeepsIdentity,
-        Weight::Full,
-        changed.is_empty(),
-        || {
-            (
-                "volumes and private address kept, public address released",
-                format!("{id}: {}", changed.join(", ")),
-            )
-        },
-    );
+    found.note(Check::KeepsIdentity, Weight::Full, changed.is_empty(), || {
+        (
+            "volumes and private address kept, public address released",
+            format!("{id}: {}", changed.join(", ")),
+        )
+    });
+    let (before, after) = (&first.interface_ids, &last.interface_ids);
+    found.note(Check::KeepsInterfaces, Weight::Full, !lost(before, after), || {
+        (
+            "the network interfaces kept",
+            format!("{id}: network interfaces {before:?} became {after:?}"),
+        )
+    });
 }
 
 /// A text in which all times are the same, however they are written.
@@ -461,8 +619,17 @@ fn without_digits(text: &str) -> impl Iterator<Item = char> {
 
 fn remember(track: &mut Track, instance: &Instance) {
     track.first.get_or_insert_with(|| instance.clone());
-    track.last = Some(instance.clone());
+    // What a reason is compared with stays until one more description has confirmed that it changed.
+    if !track.odd.contains(&Check::ReasonUnchanged) {
+        track.last = Some(instance.clone());
+    }
     track.passed_ms = 0;
+    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+    if let Some(stop) = &mut track.stop
+        && states_of(instance).within(down)
+    {
+        stop.seen_down = true;
+    }
 }
 
 fn looks<'a>(heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {
@@ -476,10 +643,6 @@ fn looks<'a>(heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {
                 instances: described(one.reply?)?,
             })
         })
-}
-
-fn last_look<'a>(heard: &'a [Heard<'_>]) -> Option<Look<'a>> {
-    looks(heard).last()
 }
 
 /// Whether a description was asked for this instance: a call that names some asks for no other.

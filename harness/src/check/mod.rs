@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::call::Call;
 use crate::contract::{Check, Confidence, Contract, Refusal, State};
 use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
-use crate::model::{self, Belief, Fleet, Id, States};
+use crate::model::{self, Belief, Fleet, Id, Past, ReadLag, States, Unseen};
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 
 mod again;
@@ -20,6 +20,7 @@ mod fingerprint;
 mod look;
 pub mod moment;
 mod relation;
+mod retry;
 mod shape;
 mod sheet;
 mod text;
@@ -33,6 +34,8 @@ mod tests;
 pub use again::Again;
 use answer::{Answered, Messages, Question};
 pub use fingerprint::Fingerprint;
+pub use look::Sight;
+pub use retry::{Retry, RetryReason};
 use sheet::{Place, Roll, Sheet, Weight};
 
 /// The contract, indexed for judging. One for a run.
@@ -50,6 +53,8 @@ pub struct Judge {
     precedences: Vec<Vec<Place>>,
     /// The name of the root element of the action under test.
     root: String,
+    /// How long reads may lag behind what was answered.
+    read_lag: ReadLag,
 }
 
 /// The clauses of a refusal, by the aspect that deviates, as in [`Aspects`](crate::contract::Aspects).
@@ -78,6 +83,8 @@ pub struct Heard<'a> {
     pub reply: Option<&'a Reply>,
     /// When it was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
+    /// When the answer came, by the same clock.
+    pub answered_ms: u64,
 }
 
 /// The state of judging one case.
@@ -94,6 +101,9 @@ pub struct CaseJudge {
     /// The answers of this case that later ones are compared with, by label.
     kept: BTreeMap<String, relation::Kept>,
     blocked: Option<String>,
+    read_lag: ReadLag,
+    /// When the last call that may have changed something was answered, or the last instance was there.
+    changed_ms: Option<u64>,
 }
 
 /// How the plain form of what a later step varies was answered.
@@ -123,6 +133,16 @@ struct Track {
     first: Option<Instance>,
     /// How it was described last.
     last: Option<Instance>,
+    /// The states it was in before, which descriptions may still show.
+    past: Past,
+    /// What its last description showed that should not be, and that one more has to confirm.
+    odd: BTreeSet<Check>,
+    /// When a change of its stop protection was answered.
+    protection_changed_ms: Option<u64>,
+    /// When the cancellation of its Spot request was answered.
+    cancelled_ms: Option<u64>,
+    /// When it was first seen in the state that it is in.
+    arrived_ms: Option<u64>,
 }
 
 /// An accepted stop.
@@ -172,7 +192,14 @@ impl Judge {
             transitions,
             precedences,
             root,
+            read_lag: ReadLag::default(),
         }
+    }
+
+    /// The same judge for an endpoint whose reads may lag for so long.
+    #[must_use]
+    pub fn with_read_lag(self, read_lag: ReadLag) -> Self {
+        Judge { read_lag, ..self }
     }
 
     /// The contract.
@@ -247,6 +274,7 @@ impl<'a> Heard<'a> {
             call: &exchanged.call,
             reply,
             at_ms: exchanged.at_ms,
+            answered_ms: exchanged.at_ms.saturating_add(exchanged.took_ms),
         }
     }
 }
@@ -255,6 +283,8 @@ impl CaseJudge {
     /// Begins a case.
     pub fn new(judge: Arc<Judge>, case: &str) -> Self {
         CaseJudge {
+            read_lag: judge.read_lag,
+            changed_ms: None,
             judge,
             case: case.to_owned(),
             fleet: Fleet::new(),
@@ -267,11 +297,31 @@ impl CaseJudge {
         }
     }
 
+    /// The same case with another lag of reads.
+    #[must_use]
+    pub fn with_read_lag(self, read_lag: ReadLag) -> Self {
+        CaseJudge { read_lag, ..self }
+    }
+
     /// An instance is there, and was described as wished.
     pub fn fixture(&mut self, ready: &FixtureReady) {
         let id = Id::from(ready.id.as_str());
         self.fleet.insert(Arc::clone(&id), Belief::of(ready.kind));
-        self.tracks.insert(id, Track::default());
+        let mut track = Track::default();
+        track.past.leave(before(ready.kind.state), ready.at_ms);
+        self.tracks.insert(id, track);
+        self.changed(ready.at_ms);
+    }
+
+    /// Something may have changed, and the answer that says so came at this moment.
+    fn changed(&mut self, at_ms: u64) {
+        self.changed_ms = self.changed_ms.max(Some(at_ms));
+    }
+
+    /// Whether a read that was sent at this moment may not see yet what was answered before it.
+    fn may_be_stale(&self, sent_ms: u64) -> bool {
+        self.changed_ms
+            .is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
     }
 
     /// Judges a step. Call it once for each step, in order.
@@ -321,13 +371,8 @@ impl CaseJudge {
         !own || !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
     }
 
-    /// Whether those of the fleet that a call asked for are described as they may be. If not, it is worth asking
-    /// again: descriptions may lag.
-    pub fn fits(&self, call: &Call, reply: &Reply) -> bool {
-        self.all_described(call, reply, |_| true)
-    }
-
-    /// The same, and none of them is on its way to another state.
+    /// Whether those of the fleet that a call asked for are described as they may be, and none of them is on its way
+    /// to another state.
     pub fn at_rest(&self, call: &Call, reply: &Reply) -> bool {
         self.all_described(call, reply, |states| states.within(States::still()))
     }
@@ -344,6 +389,18 @@ impl CaseJudge {
                 Some((_, states)) => !states.and(later).is_empty() && holds(*states),
             }
         })
+    }
+
+    /// Records which changes a call that is sent at this moment may not see yet.
+    fn mark_unseen(&mut self, sent_ms: u64) {
+        let lag = self.read_lag;
+        let may_miss = |changed_ms: Option<u64>| changed_ms.is_some_and(|at_ms| lag.covers(at_ms, sent_ms));
+        for (belief, track) in self.fleet.values_mut().zip(self.tracks.values()) {
+            belief.unseen = Unseen {
+                protection: may_miss(track.protection_changed_ms),
+                cancellation: may_miss(track.cancelled_ms),
+            };
+        }
     }
 
     /// The instances that may be on their way to another state.
@@ -376,6 +433,8 @@ impl CaseJudge {
 
     fn acts(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, heard: &[Heard<'_>]) {
         let judge = Arc::clone(&self.judge);
+        let sent_ms = heard.iter().filter(|one| one.role == Role::Act).map(|one| one.at_ms);
+        self.mark_unseen(sent_ms.min().unwrap_or_default());
         let mut acts: Vec<&Heard<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
         let together = step.intent == Intent::Together;
         if together {
@@ -393,6 +452,9 @@ impl CaseJudge {
         let Some(action) = judge.tested_action(first.call) else {
             for act in acts {
                 self.ask(sheet, act);
+                if !is_read(act.call) {
+                    self.changed(act.answered_ms);
+                }
             }
             if let Some(same_as) = &step.same_as {
                 let why = "answers of this action are not compared";
@@ -417,6 +479,7 @@ impl CaseJudge {
                 fleet,
                 action,
                 call: act.call,
+                may_be_unseen: self.may_be_stale(act.at_ms),
             };
             answers.push((act, question.judge(sheet, &mut self.seen, reply), reply));
         }
@@ -452,6 +515,9 @@ impl CaseJudge {
             None => Vec::new(),
         };
         self.apply(&answers);
+        for (act, ..) in &answers {
+            self.changed(act.answered_ms);
+        }
         self.witness(sheet, step, &told);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
             self.prove(sheet, &before, answered, proof);
@@ -487,12 +553,13 @@ impl CaseJudge {
     fn apply(&mut self, answers: &[(&Heard<'_>, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
             for (id, moved) in &answered.moved {
-                if let Some(belief) = self.fleet.get_mut(id) {
-                    belief.states = moved.states;
-                }
-                let Some(track) = self.tracks.get_mut(id) else {
+                let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) else {
                     continue;
                 };
+                let left = belief.states.later().without(moved.states.later());
+                track.past.leave(left, act.answered_ms);
+                track.odd.clear();
+                belief.states = moved.states;
                 track.reasons.clone_from(&moved.reasons);
                 // An instance that an accepted call moves is bound by that call, not by an earlier refusal.
                 track.effects.clear();
@@ -571,6 +638,26 @@ impl CaseJudge {
             });
         }
     }
+}
+
+/// The states that an instance was in before it came to this one, as fixtures are arranged.
+fn before(state: State) -> States {
+    let states: &[State] = match state {
+        State::Pending => &[State::Gone],
+        State::Running => &[State::Gone, State::Pending],
+        State::Stopping => &[State::Running],
+        State::Stopped => &[State::Running, State::Stopping],
+        State::Restarting => &[State::Stopping, State::Stopped],
+        State::ShuttingDown => &[State::Running],
+        State::Terminated | State::Gone => &[State::Running, State::ShuttingDown],
+    };
+    states.iter().copied().collect()
+}
+
+/// Whether a call only reads.
+fn is_read(call: &Call) -> bool {
+    let action = call.action.as_deref().unwrap_or_default();
+    action.starts_with("Describe") || action.starts_with("Get")
 }
 
 /// What the answers of a step tell, allowed and observed, of the first for which it holds.

@@ -113,9 +113,28 @@ pub(super) fn success(
     unique(judge, sheet, seen, id);
 }
 
-/// Judges the shape of an answer that refuses. `echoes` tells whether the request held text that XML must escape.
-pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply: &Reply, echoes: bool) {
+/// What is known of the form of a refusal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ErrorForm {
+    /// Whether the request held text that XML must escape.
+    pub(super) echoes: bool,
+    /// Whether the real service was seen to answer such a request in a form that is not its own.
+    pub(super) any: bool,
+}
+
+/// Judges the shape of an answer that refuses.
+pub(super) fn error(
+    judge: &Judge,
+    sheet: &mut Sheet<'_>,
+    seen: &mut Seen,
+    reply: &Reply,
+    ErrorForm { echoes, any }: ErrorForm,
+) {
     const FULL: Weight = Weight::Full;
+    let enveloped = match any {
+        true => Weight::Advisory,
+        false => FULL,
+    };
     let document = match &reply.body {
         Body::Document(document) => document,
         Body::Empty | Body::Unreadable { .. } => {
@@ -125,7 +144,7 @@ pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply
             } else {
                 (Check::ErrorEnvelope, ENVELOPE)
             };
-            judge.note(sheet, check, FULL, false, || {
+            judge.note(sheet, check, enveloped, false, || {
                 (allowed, body_in_words(&reply.body))
             });
             return;
@@ -135,12 +154,12 @@ pub(super) fn error(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, reply
         sheet.held(judge.of(Check::WellFormedEcho));
     }
     let Some(errors) = reply::errors(document.root()) else {
-        judge.note(sheet, Check::ErrorEnvelope, FULL, false, || {
+        judge.note(sheet, Check::ErrorEnvelope, enveloped, false, || {
             (ENVELOPE, body_in_words(&reply.body))
         });
         return;
     };
-    envelope(judge, sheet, &errors);
+    envelope(judge, sheet, &errors, enveloped);
     let header = reply.headers.get("content-type");
     let media = media_type(header);
     let fits = media.is_xml && media.is_utf8;
@@ -168,7 +187,7 @@ pub(super) fn body_in_words(body: &Body) -> String {
     }
 }
 
-fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>) {
+fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>, weight: Weight) {
     let mut oddities: Vec<Cow<'_, str>> = errors.oddities.iter().map(Cow::from).collect();
     if !matches!(errors.request_ids.as_slice(), [id] if !id.is_empty()) {
         oddities.push(format!("RequestID: {}", quote_all(&errors.request_ids)).into());
@@ -183,7 +202,7 @@ fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>) {
     judge.note(
         sheet,
         Check::ErrorEnvelope,
-        Weight::Full,
+        weight,
         oddities.is_empty(),
         || (ENVELOPE, one_line(&oddities.join(", "), 300)),
     );
@@ -192,13 +211,12 @@ fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>) {
         .iter()
         .filter_map(|error| error.code)
         .any(|code| code.starts_with("Client.") || code.starts_with("Server."));
-    let bare = errors.errors.len() == 1 && !prefixed;
-    judge.note(sheet, Check::BareErrorCode, Weight::Full, bare, || {
-        let more = if prefixed { ", a prefixed code" } else { "" };
-        (
-            "exactly one Error with a bare code",
-            format!("{} Error elements{more}", errors.errors.len()),
-        )
+    let count = errors.errors.len();
+    judge.note(sheet, Check::OneError, weight, count == 1, || {
+        ("exactly one Error", format!("{count} Error elements"))
+    });
+    judge.note(sheet, Check::BareErrorCode, Weight::Full, !prefixed, || {
+        ("a code without Client. or Server.", "a prefixed code")
     });
 }
 

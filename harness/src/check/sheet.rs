@@ -84,6 +84,16 @@ impl Roll {
         ids.iter().filter_map(|id| self.places.get(id).copied()).collect()
     }
 
+    /// The ids of the clauses at these places.
+    pub(super) fn ids(&self, places: impl IntoIterator<Item = Place>) -> Vec<ClauseId> {
+        places
+            .into_iter()
+            .map(|place| self.line(place))
+            .filter(|line| line.holds && line.full != Verdict::Pass)
+            .map(|line| line.id.clone())
+            .collect()
+    }
+
     fn line(&self, place: Place) -> &Line {
         self.lines.get(place.0).expect("a place is one of this roll")
     }
@@ -135,6 +145,16 @@ impl<'r> Sheet<'r> {
             // A clause of level MAY has nothing to tell.
             if self.roll.line(*place).full != Verdict::Pass {
                 self.find(*place, Verdict::Inconclusive, allowed, why);
+            }
+        }
+    }
+
+    /// What could not be told of these clauses is known by now.
+    pub(super) fn clear_unknown(&mut self, places: &[Place]) {
+        for place in places {
+            let unknown = |found: &Found| found.verdict == Verdict::Inconclusive;
+            if self.found.get(place).is_some_and(unknown) {
+                self.found.remove(place);
             }
         }
     }
@@ -240,6 +260,7 @@ mod tests {
             note: None,
             checks: Vec::new(),
             untested: None,
+            confirmed: None,
         }
     }
 
@@ -255,9 +276,9 @@ mod tests {
             ),
             (
                 Level::Must,
-                Confidence::DocumentedSibling,
+                Confidence::Sibling,
                 Weight::Full,
-                Verdict::Fail,
+                Verdict::Warn,
             ),
             (Level::Must, Confidence::Recorded, Weight::Advisory, Verdict::Warn),
             (Level::Must, Confidence::Inferred, Weight::Full, Verdict::Warn),
@@ -285,7 +306,7 @@ mod tests {
     }
 
     fn roll(clauses: &[Clause]) -> Roll {
-        Roll::new(clauses, Confidence::DocumentedSibling)
+        Roll::new(clauses, Confidence::default())
     }
 
     #[test]

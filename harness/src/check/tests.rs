@@ -19,7 +19,8 @@ const A: &str = "i-0cfb1e75e74229968";
 /// Reading the contract takes longer than any of the tests.
 static JUDGE: LazyLock<Arc<Judge>> = LazyLock::new(|| {
     let contract = Arc::new(embedded(Edition::Current));
-    Arc::new(Judge::new(contract, Confidence::default()))
+    // The first look decides here; what waiting changes has tests of its own.
+    Arc::new(Judge::new(contract, Confidence::default()).with_read_lag(ReadLag::NONE))
 });
 
 /// A case with one instance in this state.
@@ -45,6 +46,7 @@ fn add(case: &mut CaseJudge, id: &str, kind: FixtureKind) {
         id: id.to_owned(),
         kind,
         spot_request: None,
+        at_ms: 0,
     });
 }
 
@@ -136,6 +138,7 @@ fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
                 call,
                 reply: Some(reply),
                 at_ms: 0,
+                answered_ms: 0,
             })
             .collect();
         let judged = case.judge(&started(number + 1, intent), &heard);
@@ -219,6 +222,7 @@ fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
             call: &stop,
             reply: Some(reply),
             at_ms: 0,
+            answered_ms: 0,
         })
         .collect();
     let judged = case.judge(&started(1, Intent::Together), &heard);
@@ -245,6 +249,7 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
         call: &start,
         reply: Some(&reply),
         at_ms: 0,
+        answered_ms: 0,
     }];
     let judged = case.judge(&started(1, Intent::Call), &heard);
     let tells = format!("{previous} → {current}");

@@ -175,9 +175,10 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub(super) settle_timeout: Duration,
 
-    /// How long descriptions may lag behind an answer, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(super) visibility_timeout: Duration,
+    /// How long reads may lag behind an answer, in seconds: until then what deviates in a description is no finding
+    /// [default: 5, on real AWS 300]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) read_lag: Option<Duration>,
 
     /// The most requests to send; clean-up is not counted [default: 100000 over HTTP, no limit on the reference]
     #[arg(long, value_name = "N")]

@@ -18,6 +18,7 @@ use crate::contract::{Confidence, Contract, Edition};
 use crate::embedded;
 use crate::golden::normal;
 use crate::journal::Phase;
+use crate::model::ReadLag;
 use crate::plan::{Plan, coverage};
 use crate::report::exit;
 use crate::report::progress::Progress;
@@ -233,7 +234,9 @@ fn only(mut account: Account, plan: &Plan) -> Account {
 fn journal(name: &str, path: &Path, contract: &Arc<Contract>) -> Result<Account, CliError> {
     let mut events = Events::open(path)?;
     let head = events.head()?;
-    let mut again = Again::new(Arc::new(Judge::new(Arc::clone(contract), head.min_confidence)));
+    let judge = Judge::new(Arc::clone(contract), head.min_confidence);
+    let judge = judge.with_read_lag(ReadLag::from_ms(head.read_lag_ms));
+    let mut again = Again::new(Arc::new(judge));
     let origin = format!("{} of {}", path.display(), head.endpoint);
     let mut recorder = Recorder::new(name, &origin);
     while let Some(event) = events.next()? {

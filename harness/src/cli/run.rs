@@ -19,6 +19,7 @@ use crate::contract::{self, Contract, Edition};
 use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
+use crate::model::ReadLag;
 use crate::plan::{self, Plan, Random, coverage};
 use crate::protocol::Keyring;
 use crate::reference::{Config, Delays, Reference};
@@ -241,7 +242,7 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
         seed: wish.seed,
         workers,
         settle_timeout: args.settle_timeout,
-        visibility_timeout: args.visibility_timeout,
+        read_lag: read_lag(args, url.as_deref()),
         longest_pass: LONGEST_PASS,
         record: wish.record,
         max_requests: args
@@ -260,6 +261,15 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
             time_limit: args.request_timeout,
         },
     })
+}
+
+/// How long reads may lag: what was asked for, or what fits the kind of endpoint.
+fn read_lag(args: &EndpointArgs, url: Option<&str>) -> ReadLag {
+    let usual = match url.is_some_and(looks_like_aws) {
+        true => ReadLag::AWS,
+        false => ReadLag::USUAL,
+    };
+    args.read_lag.map_or(usual, ReadLag::from)
 }
 
 pub(super) fn min_confidence(args: &ReportArgs) -> contract::Confidence {

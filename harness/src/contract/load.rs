@@ -374,6 +374,7 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
         transitions,
         refusals,
         precedences,
+        passing: values(rows.passing, edition),
         scenarios,
     }
 }

@@ -227,17 +227,20 @@ pub const REFERENCES: &[Key] = &[
     key("{a.upper}", "its id in upper case"),
     key(
         "{unknown}",
-        "a well-formed id that nobody owns; {unknown2}, {unknown3} … are others",
+        "an id of eight digits that nobody owns; {unknown2}, {unknown3} … are others",
     ),
     key("{unknown1..100}", "in `ids` alone: a hundred of them"),
-    key("{short}", "one in the old form of eight digits"),
+    key(
+        "{long}",
+        "one of seventeen digits, which EC2 may call malformed; {long2}, {long3} … are others",
+    ),
 ];
 
 /// The parts of an instance that a reference may name.
 pub(super) const PARTS: &[&str] = &["spot", "upper"];
 
-/// The references that name no instance; `unknown` may be followed by a number.
-pub(super) const DECOYS: &[&str] = &["short", "unknown", "unknown2"];
+/// The references that name no instance; a number may follow.
+pub(super) const DECOYS: &[&str] = &["long", "unknown", "unknown2"];
 
 /// A file of scenarios in full.
 pub const EXAMPLE: &str = r#"# Two instances are stopped, one by POST and one by GET; a dry run before that changes nothing.
@@ -262,7 +265,7 @@ clauses = []
 fixtures = { a = { market = "persistent-spot" } }
 since = "2020-02"
 steps = [
-  { call = "StopInstances", ids = ["{unknown}", "{unknown2}", "{short}"] },
+  { call = "StopInstances", ids = ["{unknown}", "{unknown2}", "{long}"] },
   { call = "StopInstances", ids = ["{a.upper}"], force = "true" },
   { call = "StopInstances", ids = ["{a}"], omit = ["version"], params = [["Bogus", "1"]] },
   { call = "DescribeSpotInstanceRequests", params = [["SpotInstanceRequestId.1", "{a.spot}"]] },

@@ -51,6 +51,8 @@ pub struct Contract {
     pub refusals: Vec<Refusal>,
     /// Which of two reasons to refuse a call is expected to be named.
     pub precedences: Vec<Precedence>,
+    /// Which refusals of sister actions pass by themselves.
+    pub passing: Vec<Passing>,
     /// The named cases that apply in this edition.
     pub scenarios: Vec<Scenario>,
     /// What the short source keys (`M`, `API`, `R14`) stand for.
@@ -87,6 +89,8 @@ pub struct Clause {
     pub level: Level,
     /// How well it is known.
     pub confidence: Confidence,
+    /// The month of the newest evidence for it, `2026-09`; none for what is only reasoned.
+    pub confirmed: Option<String>,
     /// Whether it holds in the edition of the contract.
     pub holds: bool,
     /// The range of editions in which it holds, as written in the specs, for people.
@@ -122,16 +126,16 @@ pub enum Level {
 /// The default is the least with which a clause decides a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confidence {
+    /// Documented or recorded for another action only: a hint, which never decides a run.
+    #[serde(rename = "sibling")]
+    Sibling,
     /// Sources disagree.
     #[serde(rename = "contradicted")]
     Contradicted,
     /// Reasoned from other facts; never decides a run by default.
     #[serde(rename = "inferred")]
     Inferred,
-    /// Documented for a sister action.
     #[default]
-    #[serde(rename = "documented (sibling)")]
-    DocumentedSibling,
     /// In Amazon's documentation or official model.
     #[serde(rename = "documented")]
     Documented,
@@ -212,6 +216,9 @@ pub struct Refusal {
     pub answers: Vec<RefusalAnswer>,
     /// Conditions that no longer count when this one holds: they are examined later by the service.
     pub masks: Vec<Condition>,
+    /// Whether the real service was seen to refuse such a call without an answer in its own form: another status, and a
+    /// body that is no error document, then warn at most.
+    pub any_form: bool,
     /// The clauses violated, by what deviates.
     pub clauses: Aspects,
 }
@@ -270,6 +277,15 @@ pub struct Precedence {
     pub before: Condition,
     /// The clauses that say so.
     pub clauses: Vec<ClauseId>,
+}
+
+/// Refusals of a sister action that pass by themselves, whatever the instance is.
+#[derive(Debug, Clone)]
+pub struct Passing {
+    /// The action.
+    pub action: String,
+    /// Their codes.
+    pub codes: Vec<String>,
 }
 
 /// A named case.
@@ -376,8 +392,8 @@ pub struct SameAs {
 }
 
 /// What a step does. Text may hold `{a}` for the id of fixture `a`, `{a.spot}` for its Spot request, `{a.upper}` for
-/// its id in upper case, `{unknown}`, `{unknown2}` … for well-formed ids that nobody owns, and `{short}` for one of
-/// the old short form.
+/// its id in upper case, `{unknown}`, `{unknown2}` … for ids of eight digits that nobody owns, and `{long}` for one of
+/// seventeen digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
@@ -435,6 +451,13 @@ impl Contract {
     pub fn source(&self, text: &str) -> Option<&Source> {
         let find = |key: &str| self.sources.iter().find(|source| source.key == key);
         find(text).or_else(|| find(text.split(' ').next().unwrap_or_default()))
+    }
+
+    /// Whether an action may answer this code for a while, whatever the instance is.
+    pub fn passes_by_itself(&self, action: &str, code: &str) -> bool {
+        self.passing
+            .iter()
+            .any(|row| row.action == action && row.codes.iter().any(|known| known == code))
     }
 
     /// The clauses that hold in this edition and are judged by this check.
@@ -542,7 +565,7 @@ impl Confidence {
         match self {
             Confidence::Contradicted => "contradicted",
             Confidence::Inferred => "inferred",
-            Confidence::DocumentedSibling => "documented (sibling)",
+            Confidence::Sibling => "sibling",
             Confidence::Documented => "documented",
             Confidence::Recorded => "recorded",
             Confidence::DocumentedAndRecorded => "documented+recorded",

@@ -15,7 +15,7 @@ use super::range::{Month, Range};
 use super::vocabulary::{Check, Condition, State};
 use super::{
     Act, Aspects, CallTemplate, Clause, ClauseId, Confidence, Demand, FixtureKind, Level, Market, Parameter,
-    ParameterKind, Precedence, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode, Step,
+    ParameterKind, Passing, Precedence, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode, Step,
     Transition, TransitionAnswer,
 };
 use crate::call::Form;
@@ -37,6 +37,7 @@ pub(super) struct Rows {
     pub(super) transitions: Vec<Row<Transition>>,
     pub(super) refusals: Vec<Row<Refusal>>,
     pub(super) precedences: Vec<Row<Precedence>>,
+    pub(super) passing: Vec<Row<Passing>>,
     pub(super) scenarios: Vec<Row<Scenario>>,
     pub(super) sources: Vec<Row<Source>>,
     pub(super) recorded: Vec<Row<Recorded>>,
@@ -108,6 +109,7 @@ pub(super) fn read(
         "transition",
         "refusal",
         "precedence",
+        "passing",
         "scenario",
         "source",
         "recorded",
@@ -147,6 +149,7 @@ pub(super) fn read(
                 "transition" => rows.transitions.push(reader.row(node, Reader::transition)),
                 "refusal" => rows.refusals.push(reader.row(node, Reader::refusal)),
                 "precedence" => rows.precedences.push(reader.row(node, Reader::precedence)),
+                "passing" => rows.passing.push(reader.row(node, Reader::passing)),
                 "scenario" => rows.scenarios.push(reader.row(node, Reader::scenario)),
                 "recorded" => rows.recorded.push(reader.row(node, Reader::recorded)),
                 _ => rows.sources.push(reader.row(node, Reader::source)),
@@ -275,6 +278,7 @@ impl Reader<'_> {
                 "group",
                 "level",
                 "confidence",
+                "confirmed",
                 "since",
                 "until",
                 "statement",
@@ -296,6 +300,10 @@ impl Reader<'_> {
                 .need(&table, "confidence")
                 .and_then(|node| self.word("confidence", node))
                 .unwrap_or(Confidence::Contradicted),
+            confirmed: table
+                .get("confirmed")
+                .and_then(|node| self.month("confirmed", node))
+                .map(|month| month.to_string()),
             // Whether it holds depends on the edition, which a row does not know.
             holds: false,
             range: range.to_string(),
@@ -360,6 +368,7 @@ impl Reader<'_> {
                 "until",
                 "answers",
                 "masks",
+                "any-form",
                 "clauses",
             ],
         );
@@ -386,6 +395,9 @@ impl Reader<'_> {
                 .get("masks")
                 .map(|node| self.vocabulary("masks", "condition", node, Condition::ALL, Condition::word))
                 .unwrap_or_default(),
+            any_form: table
+                .get("any-form")
+                .is_some_and(|node| self.truth("any-form", node)),
             // A refusal that is only tolerated may concern no clause.
             clauses: table
                 .get("clauses")
@@ -414,6 +426,19 @@ impl Reader<'_> {
             clauses,
         };
         (precedence, self.range(&table))
+    }
+
+    fn passing(&mut self, node: &Node) -> (Passing, Range) {
+        let table = self.table("passing", node, &["action", "codes", "since", "until"]);
+        let codes = self.need_some(&table, "codes");
+        let passing = Passing {
+            action: self.filled(&table, "action"),
+            codes: codes
+                .iter()
+                .filter_map(|node| self.text("codes", node).map(str::to_owned))
+                .collect(),
+        };
+        (passing, self.range(&table))
     }
 
     fn refusal_answer(&mut self, node: &Node) -> RefusalAnswer {

@@ -122,23 +122,27 @@ vocabulary! {
         OddIndex = "odd-index",
         /// No instance id at all.
         NoIds = "no-ids",
-        /// An instance id that is the empty string.
+        /// The only instance id is the empty string.
         EmptyId = "empty-id",
         /// An id that is clearly not of the form `i-…`.
         MalformedId = "malformed-id",
-        /// An id with too few digits, on the undocumented border between malformed and unknown, as `i-ffffff`.
-        DoubtfulId = "doubtful-id",
-        /// An id that begins like one and has digits that none has, or too many.
-        UnlikelyId = "unlikely-id",
+        /// An empty instance id beside others.
+        EmptyMember = "empty-member",
+        /// An id that begins like one and cannot be one: 9 to 16 or more than 17 hexadecimal digits, no digit at all,
+        /// another character, or `I-` for `i-`.
+        ImpossibleId = "impossible-id",
+        /// A long id of 17 digits that the endpoint is not known to have issued, or an id that nobody owns with white
+        /// space around it. EC2 calls some of these malformed and others unknown, and no rule for which is known.
+        UnissuedId = "unissued-id",
         /// A value that is very long, or holds characters beyond printable ASCII.
         OddValue = "odd-value",
         /// An existing id with white space around it.
         PaddedId = "padded-id",
         /// An existing id in another case.
         CasedId = "cased-id",
-        /// Exactly one well-formed id that nobody owns.
+        /// Exactly one id of 1 to 8 digits that nobody owns.
         UnknownId = "unknown-id",
-        /// Two or more well-formed ids that nobody owns.
+        /// Two or more ids of 1 to 8 digits that nobody owns.
         UnknownIds = "unknown-ids",
         /// The same id twice.
         RepeatedId = "repeated-id",
@@ -150,8 +154,8 @@ vocabulary! {
         SkipOsShutdown = "skip-os-shutdown",
         /// `Force` and `Hibernate` together.
         ForceAndHibernate = "force-and-hibernate",
-        /// `SkipOsShutdown` together with `Force` or `Hibernate`.
-        SkipAndOther = "skip-and-other",
+        /// `SkipOsShutdown` and `Hibernate` together.
+        SkipAndHibernate = "skip-and-hibernate",
         /// An instance that has never been running.
         NeverRan = "never-ran",
         /// An instance that is pending after a restart.
@@ -214,7 +218,9 @@ vocabulary! {
         RequestIdsDiffer = "request-ids-differ",
         /// The error envelope.
         ErrorEnvelope = "error-envelope",
-        /// One `Error`, and a bare code.
+        /// Exactly one `Error`.
+        OneError = "one-error",
+        /// A code without a prefix.
         BareErrorCode = "bare-error-code",
         /// The media type of an error.
         ErrorContentType = "error-content-type",
@@ -252,6 +258,8 @@ vocabulary! {
         StopTime = "stop-time",
         /// Id, volumes and private address are kept, the public address is released.
         KeepsIdentity = "keeps-identity",
+        /// A stop leaves the network interfaces of an instance where they are.
+        KeepsInterfaces = "keeps-interfaces",
         /// `DescribeInstanceStatus` leaves a stopped instance out unless asked.
         StatusHidesStopped = "status-hides-stopped",
         /// The Spot request of a stopped instance is disabled.
@@ -262,6 +270,8 @@ vocabulary! {
         NamesOneOffender = "names-one-offender",
         /// Concurrent or repeated stops end in one state, and each instance made one transition.
         OneTransition = "one-transition",
+        /// After repeated stops an instance is stopped.
+        EndsStopped = "ends-stopped",
         /// No refused call, and no case, changed an instance it did not mean.
         ControlUnchanged = "control-unchanged",
         /// A complete request is answered.

@@ -391,6 +391,7 @@ pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> 
                 ..FixtureKind::default()
             },
             spot_request: None,
+            at_ms: START_MS,
         });
     }
     let reply = protocol::decode(response);
@@ -399,6 +400,7 @@ pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> 
         call: &situation.call,
         reply: Some(&reply),
         at_ms: START_MS,
+        answered_ms: START_MS,
     };
     let step = StepStarted {
         case: "fuzz".to_owned(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Heard, Judge};
+use crate::check::{CaseJudge, Heard, Judge, Sight};
 use crate::contract::{self, Confidence, Edition, FixtureKind, Market, Root, SameAs, State};
 use crate::embedded;
 use crate::journal::{FixtureReady, Intent, Judged, Role, StepStarted};
@@ -86,6 +86,7 @@ fn judged(data: &[u8]) -> Vec<Judged> {
             id: (*id).to_owned(),
             kind: drawn_kind(&mut bytes),
             spot_request: None,
+            at_ms: 0,
         });
     }
     let steps = 1 + bytes.byte() % MOST_STEPS;
@@ -117,6 +118,7 @@ fn judged(data: &[u8]) -> Vec<Judged> {
                 call,
                 reply: reply.as_ref(),
                 at_ms: 1_000 * (u64::from(number) * 10 + at),
+                answered_ms: 1_000 * (u64::from(number) * 10 + at) + 1,
             })
             .collect();
         all.push(judge.judge(&step, &heard));
@@ -129,8 +131,11 @@ fn asked_on_the_way(judge: &CaseJudge, exchanges: &[(Role, Call, Option<Reply>)]
     for (_, call, reply) in exchanges {
         let Some(reply) = reply else { continue };
         let _ = judge.wants_proof(call, reply);
+        let sight = judge.sight(call, reply, u64::MAX, None);
         // What is at rest fits.
-        assert!(judge.fits(call, reply) || !judge.at_rest(call, reply));
+        let fits = matches!(sight, Sight::Consistent | Sight::Unconfirmed);
+        assert!(fits || !judge.at_rest(call, reply));
+        let _ = judge.retry(call, reply, 0);
     }
     let _ = judge.moving();
     let _ = judge.blocked();

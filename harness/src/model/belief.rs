@@ -22,6 +22,17 @@ pub struct Belief {
     pub kind: FixtureKind,
     /// Whether its Spot request was cancelled.
     pub spot_cancelled: bool,
+    /// Which changes of it a call that is sent now may not see yet.
+    pub unseen: Unseen,
+}
+
+/// Changes of an instance that were answered, and that calls may not see yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// Its stop protection was set or lifted.
+    pub protection: bool,
+    /// Its Spot request was cancelled.
+    pub cancellation: bool,
 }
 
 /// A set of states.
@@ -35,6 +46,7 @@ impl Belief {
             states: States::one(kind.state),
             kind,
             spot_cancelled: false,
+            unseen: Unseen::default(),
         }
     }
 
@@ -89,6 +101,12 @@ impl States {
     #[must_use]
     pub fn and(self, other: States) -> States {
         States(self.0 & other.0)
+    }
+
+    /// The states in this one and not in the other.
+    #[must_use]
+    pub fn without(self, other: States) -> States {
+        States(self.0 & !other.0)
     }
 
     /// The states in either.

@@ -94,19 +94,24 @@ pub fn expect<'a>(
     let sister = action != contract.action;
     let mut foreign = sister && !reading.conditions.is_empty();
     let mut items = BTreeMap::new();
-    for id in &reading.ids {
-        let Some((id, belief)) = fleet
-            .get_key_value(*id)
-            .or_else(|| fleet.get_key_value(id.to_ascii_lowercase().as_str()))
-        else {
+    for written in &reading.ids {
+        let exact = fleet.get_key_value(*written);
+        let nearly = || {
+            fleet
+                .get_key_value(written.to_ascii_lowercase().as_str())
+                .or_else(|| fleet.get_key_value(written.trim()))
+        };
+        let Some((id, belief)) = exact.or_else(nearly) else {
             continue;
         };
+        // Whether an id that is not written exactly names the instance at all is not known.
+        let named = exact.is_some() && !odd_index;
         // Only the action under test has refusals that depend on an instance; its siblings have rows of transitions.
         if sister {
             foreign |= may_decline(contract, action, belief);
         } else {
             for (condition, certain) in conditions_of(belief, reading) {
-                add(&mut circumstances, condition, certain && !odd_index, id);
+                add(&mut circumstances, condition, certain && named, id);
             }
         }
         items.insert(
@@ -119,9 +124,14 @@ pub fn expect<'a>(
     }
     let refusals = activate(contract, &circumstances);
     let acceptance = acceptance_of(&refusals);
-    let loose = [Condition::OddIndex, Condition::CasedId, Condition::RepeatedId]
-        .into_iter()
-        .any(|condition| reading.is(condition));
+    let loose = [
+        Condition::OddIndex,
+        Condition::CasedId,
+        Condition::PaddedId,
+        Condition::RepeatedId,
+    ]
+    .into_iter()
+    .any(|condition| reading.is(condition));
     Expectation {
         circumstances,
         refusals,
@@ -138,8 +148,9 @@ fn is_of_an_id(condition: Condition) -> bool {
         condition,
         Condition::EmptyId
             | Condition::MalformedId
-            | Condition::DoubtfulId
-            | Condition::UnlikelyId
+            | Condition::EmptyMember
+            | Condition::ImpossibleId
+            | Condition::UnissuedId
             | Condition::PaddedId
             | Condition::CasedId
             | Condition::UnknownId
@@ -203,38 +214,61 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
             *certain |= matches!(*condition, Condition::ShuttingDown | Condition::Terminated);
         }
     }
+    // User guide: an instance can be force-stopped while it is pending; what else Force may not bring about is known.
+    if reading.force != Switch::Off {
+        for (condition, certain) in &mut conditions {
+            *certain &= *condition != Condition::NeverRan;
+        }
+    }
     // With any other state the service may name that one first, or do nothing at all (OQ-14).
     let running = states == States::one(State::Running);
     // OQ-11: what Hibernate means beside these, nobody recorded.
     let plainly = reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off;
+    let unseen = belief.unseen;
+    // Each with whether it may hold, and whether that is certain of a running instance.
     let kinds = [
-        (Condition::InstanceStore, belief.kind.root == Root::InstanceStore),
-        (Condition::StopProtected, belief.kind.stop_protected),
-        (Condition::OneTimeSpot, belief.kind.market == Market::OneTimeSpot),
+        (
+            Condition::InstanceStore,
+            belief.kind.root == Root::InstanceStore,
+            true,
+        ),
+        (
+            Condition::StopProtected,
+            belief.kind.stop_protected || unseen.protection,
+            !unseen.protection,
+        ),
+        (
+            Condition::OneTimeSpot,
+            belief.kind.market == Market::OneTimeSpot,
+            true,
+        ),
         (
             Condition::PersistentSpot,
             belief.kind.market == Market::PersistentSpot,
+            true,
         ),
-        (Condition::CancelledSpot, belief.spot_cancelled),
+        (
+            Condition::CancelledSpot,
+            belief.spot_cancelled,
+            !unseen.cancellation,
+        ),
         (
             Condition::NotHibernatable,
             reading.hibernate == Switch::On && !belief.kind.hibernation,
+            plainly,
         ),
+        // How long an instance must have run is not documented, so it is never certain that it is too soon.
         (
             Condition::HibernateTooSoon,
             reading.hibernate != Switch::Off && belief.kind.hibernation,
+            false,
         ),
     ];
     conditions.extend(
         kinds
             .into_iter()
-            .filter(|(_, holds)| *holds)
-            // How long an instance must have run is not documented, so nobody can tell that it is too soon.
-            .map(|(condition, _)| {
-                let told = condition != Condition::HibernateTooSoon
-                    && (plainly || condition != Condition::NotHibernatable);
-                (condition, running && told)
-            }),
+            .filter(|(_, holds, _)| *holds)
+            .map(|(condition, _, certain)| (condition, running && certain)),
     );
     conditions
 }

@@ -7,7 +7,9 @@
 pub mod belief;
 pub mod expect;
 pub mod read;
+mod read_lag;
 
-pub use belief::{Belief, Fleet, Id, States};
+pub use belief::{Belief, Fleet, Id, States, Unseen};
 pub use expect::{Acceptance, Active, Expectation, ItemRule, expect};
 pub use read::{IdShape, Reading, Switch, read};
+pub use read_lag::{Past, ReadLag};

@@ -42,20 +42,20 @@ pub enum Switch {
 /// What an id looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdShape {
-    /// `i-` and 8 or 17 lower-case hexadecimal digits.
-    WellFormed,
+    /// `i-` and 1 to 8 hexadecimal digits in either case. EC2 called each of them unknown, never malformed (captures
+    /// of September 2026, R27, R28).
+    Short,
+    /// `i-` and 17 hexadecimal digits in either case, the form of the ids issued today. EC2 decodes them: those that
+    /// it cannot have issued are malformed.
+    Long,
     /// The empty string.
     Empty,
     /// Clearly not of the form `i-…`.
     Malformed,
-    /// On the border that no document draws: `i-` and fewer than eight hexadecimal digits.
-    Doubtful,
-    /// `i-` and anything else.
-    Unlikely,
-    /// Well formed but for white space around it.
+    /// `i-` and anything else, or `I-`.
+    Impossible,
+    /// Short or long, with white space around it.
     Padded,
-    /// Well formed but for the case of its letters.
-    Cased,
 }
 
 /// Actions that a harness uses beside the one under test; calling them is never an unknown action.
@@ -96,9 +96,8 @@ pub fn read<'a>(contract: &Contract, fleet: &Fleet, call: &'a Call) -> Reading<'
             reading.force == Switch::On && reading.hibernate == Switch::On,
         ),
         (
-            Condition::SkipAndOther,
-            reading.skip_os_shutdown == Switch::On
-                && (reading.force == Switch::On || reading.hibernate == Switch::On),
+            Condition::SkipAndHibernate,
+            reading.skip_os_shutdown == Switch::On && reading.hibernate == Switch::On,
         ),
         (Condition::DryRun, reading.dry_run == Switch::On),
     ];
@@ -115,34 +114,33 @@ pub fn shape_of(id: &str) -> IdShape {
     if id.is_empty() {
         return IdShape::Empty;
     }
-    if is_well_formed(id) {
-        return IdShape::WellFormed;
+    if let Some(shape) = issuable(id) {
+        return shape;
     }
-    if is_well_formed(id.trim()) {
+    let trimmed = id.trim();
+    if issuable(trimmed).is_some() {
         return IdShape::Padded;
     }
-    if is_well_formed(&id.to_ascii_lowercase()) {
-        return IdShape::Cased;
-    }
-    let plain = id.trim().to_ascii_lowercase();
-    match plain.strip_prefix("i-") {
-        None => IdShape::Malformed,
-        Some(digits) if is_short_hex(digits) => IdShape::Doubtful,
-        Some(_) => IdShape::Unlikely,
+    let prefix = trimmed.get(..2).unwrap_or_default();
+    if prefix.eq_ignore_ascii_case("i-") {
+        IdShape::Impossible
+    } else {
+        IdShape::Malformed
     }
 }
 
-fn is_well_formed(id: &str) -> bool {
-    id.strip_prefix("i-").is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17)
-            && digits
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
-}
-
-fn is_short_hex(digits: &str) -> bool {
-    (1..8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The shape of an id that has the syntax of an instance id.
+fn issuable(id: &str) -> Option<IdShape> {
+    let digits = id.strip_prefix("i-")?;
+    let shape = match digits.len() {
+        1..=8 => IdShape::Short,
+        17 => IdShape::Long,
+        _ => return None,
+    };
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_hexdigit())
+        .then_some(shape)
 }
 
 impl<'a> Reading<'a> {
@@ -345,18 +343,23 @@ fn read_ids(fleet: &Fleet, reading: &mut Reading<'_>) {
         if ids.len() > 1 && !seen.insert(*id) {
             reading.note(Condition::RepeatedId, id);
         }
-        let condition = match shape_of(id) {
-            IdShape::WellFormed if fleet.contains_key(*id) => continue,
-            IdShape::WellFormed => {
+        if fleet.contains_key(*id) {
+            continue;
+        }
+        let shape = shape_of(id);
+        let own_in_another_case = || fleet.contains_key(id.to_ascii_lowercase().as_str());
+        let condition = match shape {
+            IdShape::Short | IdShape::Long if own_in_another_case() => Condition::CasedId,
+            IdShape::Short => {
                 unknown.insert(*id);
                 continue;
             }
+            IdShape::Padded if fleet.contains_key(id.trim()) => Condition::PaddedId,
+            IdShape::Long | IdShape::Padded => Condition::UnissuedId,
+            IdShape::Empty if ids.len() > 1 => Condition::EmptyMember,
             IdShape::Empty => Condition::EmptyId,
             IdShape::Malformed => Condition::MalformedId,
-            IdShape::Padded => Condition::PaddedId,
-            IdShape::Cased => Condition::CasedId,
-            IdShape::Doubtful => Condition::DoubtfulId,
-            IdShape::Unlikely => Condition::UnlikelyId,
+            IdShape::Impossible => Condition::ImpossibleId,
         };
         reading.note(condition, id);
     }
@@ -408,22 +411,24 @@ mod tests {
     }
 
     #[test]
-    fn an_id_has_eight_or_seventeen_lower_case_digits_and_nothing_around_them() {
+    fn an_id_has_one_to_eight_or_seventeen_digits_and_nothing_around_them() {
         let table = [
-            ("i-0123abcd", IdShape::WellFormed),
-            (ID, IdShape::WellFormed),
-            ("i-0123abc", IdShape::Doubtful),
-            ("i-0123abcde", IdShape::Unlikely),
-            ("i-0cfb1e75e7422996", IdShape::Unlikely),
-            ("i-0cfb1e75e742299680", IdShape::Unlikely),
-            ("i-0123abcg", IdShape::Unlikely),
-            ("i-012g", IdShape::Unlikely),
-            ("i-", IdShape::Unlikely),
-            (" i-1", IdShape::Doubtful),
+            ("i-0123abcd", IdShape::Short),
+            ("i-0123abc", IdShape::Short),
+            ("i-f", IdShape::Short),
+            ("i-ABCDEF12", IdShape::Short),
+            (ID, IdShape::Long),
+            ("i-0CFB1E75E74229968", IdShape::Long),
+            ("i-0123abcde", IdShape::Impossible),
+            ("i-0cfb1e75e7422996", IdShape::Impossible),
+            ("i-0cfb1e75e742299680", IdShape::Impossible),
+            ("i-0123abcg", IdShape::Impossible),
+            ("i-012g", IdShape::Impossible),
+            ("i-", IdShape::Impossible),
+            ("I-0123abcd", IdShape::Impossible),
+            (" i-1", IdShape::Padded),
             ("i-0cfb1e75e74229968 ", IdShape::Padded),
             ("\ti-0123abcd", IdShape::Padded),
-            ("i-0CFB1E75E74229968", IdShape::Cased),
-            ("I-0123abcd", IdShape::Cased),
             ("", IdShape::Empty),
             (" ", IdShape::Malformed),
             ("i", IdShape::Malformed),
@@ -442,11 +447,12 @@ mod tests {
         let table = [
             ("", "empty-id"),
             ("ma1", "malformed-id"),
-            ("i-ffffff", "doubtful-id"),
-            ("i-zzzzzz", "unlikely-id"),
+            ("i-ffffff", "unknown-id"),
+            ("i-zzzzzz", "impossible-id"),
             ("i-0cfb1e75e74229968 ", "padded-id"),
             ("i-0CFB1E75E74229968", "cased-id"),
-            ("i-00000000000000000", "unknown-id"),
+            ("i-00000000000000000", "unissued-id"),
+            (" i-00000000", "unissued-id"),
             ("i-00000000", "unknown-id"),
         ];
         for (id, word) in table {
@@ -458,6 +464,8 @@ mod tests {
             ("InstanceId.3", "i-00000001"),
         ];
         assert_eq!(conditions(&two), ["unknown-ids"]);
+        let empty = [("InstanceId.1", ID), ("InstanceId.2", "")];
+        assert_eq!(conditions(&empty), ["empty-member"]);
     }
 
     #[test]
@@ -616,7 +624,11 @@ mod tests {
         assert_eq!(stop(&[force, hibernate]), ["force-and-hibernate"]);
         assert_eq!(stop(&[force, ("Hibernate", "false")]), [""; 0]);
         assert_eq!(stop(&[skip]), ["skip-os-shutdown"]);
-        assert_eq!(stop(&[skip, hibernate]), ["skip-os-shutdown", "skip-and-other"]);
+        assert_eq!(stop(&[skip, force]), ["skip-os-shutdown"], "documented as a pair");
+        assert_eq!(
+            stop(&[skip, hibernate]),
+            ["skip-os-shutdown", "skip-and-hibernate"]
+        );
     }
 
     #[test]

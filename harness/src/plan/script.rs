@@ -529,7 +529,7 @@ const BAD_IDS: [(Option<Feature>, &str); 20] = [
     (None, ""),
     (Some(Feature::UnknownIds), "{unknown}"),
     (Some(Feature::UnknownIds), "{unknown2}"),
-    (Some(Feature::UnknownIds), "{short}"),
+    (Some(Feature::UnknownIds), "{long}"),
     (Some(Feature::MalformedIds), "ma1"),
     (Some(Feature::MalformedIds), "10.10.1.202"),
     (Some(Feature::MalformedIds), ""),
@@ -633,7 +633,7 @@ mod tests {
                         continue;
                     };
                     let name = rest.split(['}', '.']).next().unwrap_or_default();
-                    let decoy = ["unknown", "unknown2", "short"].contains(&name);
+                    let decoy = ["unknown", "unknown2", "long"].contains(&name);
                     assert!(decoy || known.iter().any(|one| one == name), "{value}");
                 }
             }

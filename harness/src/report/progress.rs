@@ -160,6 +160,7 @@ mod tests {
             cases: 2,
             scenarios: Vec::new(),
             left_out: 0,
+            read_lag_ms: 5_000,
             at_ms: 0,
         }));
         let finding = |verdict| Finding {

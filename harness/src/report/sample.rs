@@ -33,6 +33,7 @@ pub(super) fn contract() -> Contract {
         note: None,
         checks: Vec::new(),
         untested: None,
+        confirmed: Some("2026-09".to_owned()),
     };
     let mut clauses = vec![
         clause(
@@ -125,6 +126,7 @@ pub(super) fn contract() -> Contract {
                 message: None,
             }],
             masks: Vec::new(),
+            any_form: false,
             clauses: Aspects {
                 refused: ids(&["DRY-01"]),
                 effect: ids(&["DRY-04"]),
@@ -132,6 +134,7 @@ pub(super) fn contract() -> Contract {
             },
         }],
         precedences: Vec::new(),
+        passing: Vec::new(),
         scenarios: vec![
             Scenario {
                 name: "dry-run/valid".into(),
@@ -185,6 +188,7 @@ pub(super) fn run() -> RunStarted {
         cases: 4,
         scenarios: Vec::new(),
         left_out: 0,
+        read_lag_ms: 5_000,
         at_ms: 1_000_000,
     }
 }
@@ -227,6 +231,7 @@ pub(super) fn fixture(name: &str, id: &str, state: State) -> FixtureReady {
             ..FixtureKind::default()
         },
         spot_request: None,
+        at_ms: 1_000_000,
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) struct Courier {
 pub(super) struct Asked {
     role: Role,
     pub(super) reply: Reply,
-    at_ms: u64,
+    pub(super) at_ms: u64,
+    answered_ms: u64,
 }
 
 impl Asked {
@@ -48,6 +49,7 @@ impl Asked {
             call,
             reply: Some(&self.reply),
             at_ms: self.at_ms,
+            answered_ms: self.answered_ms,
         }
     }
 }
@@ -116,16 +118,30 @@ impl Courier {
 
     /// Sends a call, again while it is throttled, and returns the answer that counts.
     pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<Asked, SendError> {
+        self.ask_while(step, role, call, |_, _| false).await
+    }
+
+    /// The same, and again while an answer is worth it, given how many milliseconds after the first call this one was
+    /// sent.
+    pub(super) async fn ask_while(
+        &self,
+        step: usize,
+        role: Role,
+        call: &Call,
+        again: impl Fn(&Asked, u64) -> bool,
+    ) -> Result<Asked, SendError> {
         let mut wait = Duration::from_millis(200);
         let mut attempt = 0;
+        let mut begun_ms = None;
         loop {
             let (asked, mut exchanged) = self.once(step, role, call).await?;
+            let begun_ms = *begun_ms.get_or_insert(asked.at_ms);
             let most = match passing(&asked.reply) {
                 Passing::No => 0,
                 Passing::Throttled => RETRIES,
                 Passing::Fault => FAULT_RETRIES,
             };
-            let last = attempt >= most;
+            let last = attempt >= most && !again(&asked, asked.at_ms.saturating_sub(begun_ms));
             if let Some(exchanged) = &mut exchanged
                 && !last
                 && role == Role::Act
@@ -177,7 +193,14 @@ impl Courier {
             && let Some(response) = self.endpoint.vouch(&request, &caller.access_key)
         {
             let reply = protocol::decode_own(response);
-            return Ok((Asked { role, reply, at_ms }, None));
+            let answered_ms = self.now_ms();
+            let asked = Asked {
+                role,
+                reply,
+                at_ms,
+                answered_ms,
+            };
+            return Ok((asked, None));
         }
         let request = protocol::sign(
             request,
@@ -191,7 +214,8 @@ impl Courier {
             endpoint::check(&request, &self.ledger)?;
         }
         let outcome = self.endpoint.send(&request).await;
-        let took_ms = self.now_ms().saturating_sub(at_ms);
+        let answered_ms = self.now_ms();
+        let took_ms = answered_ms.saturating_sub(at_ms);
         let record = |outcome: Result<&crate::wire::Response, String>| {
             let (request, answer) = protocol::capture(&request, outcome, &shared.secrets);
             Exchanged {
@@ -208,7 +232,12 @@ impl Courier {
         match outcome {
             Ok(response) => {
                 shared.failed_in_a_row.store(0, Ordering::Relaxed);
-                let asked = |reply| Asked { role, reply, at_ms };
+                let asked = |reply| Asked {
+                    role,
+                    reply,
+                    at_ms,
+                    answered_ms: at_ms.saturating_add(took_ms),
+                };
                 if !self.teller.listens() {
                     // Nothing of it is told, so nothing of it can tell a secret.
                     return Ok((asked(protocol::decode(response)), None));
@@ -247,9 +276,8 @@ fn passing(reply: &Reply) -> Passing {
     }
     match reply.error().and_then(|error| error.code).unwrap_or_default() {
         "RequestLimitExceeded" | "EC2ThrottledException" | "Throttling" => Passing::Throttled,
-        "InternalError" | "InternalFailure" | "ServerInternal" | "Unavailable" | "ServiceUnavailable" => {
-            Passing::Fault
-        }
+        "InternalError" | "InternalFailure" | "RetryableError" | "ServerInternal" | "Unavailable"
+        | "ServiceUnavailable" => Passing::Fault,
         _ => Passing::No,
     }
 }

@@ -13,6 +13,7 @@ use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::Endpoint;
 use crate::journal::{self, Event, RunEnded, RunStarted};
+use crate::model::ReadLag;
 use crate::plan::{Plan, Planned};
 use crate::protocol::Keyring;
 
@@ -24,9 +25,11 @@ mod play;
 mod preflight;
 mod random;
 mod teller;
+mod waits;
 mod wire;
 
 pub use alone::{Alone, Ended};
+use waits::Waits;
 pub use preflight::PreflightError;
 
 /// A seed for a service of this name, so that no two of them give out the same ids.
@@ -51,8 +54,8 @@ pub struct Options {
     pub workers: usize,
     /// How long a state is waited for.
     pub settle_timeout: Duration,
-    /// How long descriptions may lag behind what was answered.
-    pub visibility_timeout: Duration,
+    /// How long reads may lag behind what was answered.
+    pub read_lag: ReadLag,
     /// The longest that a step of a script which lets time pass may take by a real clock.
     pub longest_pass: Duration,
     /// Whether somebody wants every exchange; a journal does.
@@ -104,8 +107,8 @@ struct Shared {
     /// Sends that failed in a row; an endpoint that is gone is not asked a thousand times.
     failed_in_a_row: AtomicUsize,
     images: arrange::Images,
-    /// How many times descriptions did not come to fit although they had all their time to lag.
-    lost: AtomicUsize,
+    /// What waiting in vain and waiting with success have shown of the endpoint.
+    waits: Waits,
     /// The kinds of instances that were seen to come as wished; set once, before cases that rely on it.
     proven: OnceLock<Vec<FixtureKind>>,
 }
@@ -158,6 +161,7 @@ pub async fn run(
             // Where cases come from is not known here.
             scenarios: Vec::new(),
             left_out: plan.left_out,
+            read_lag_ms: shared.options.read_lag.ms(),
             at_ms: shared.options.endpoint.now_ms(),
         }))
         .await;
@@ -215,14 +219,14 @@ impl Shared {
         interrupted: watch::Receiver<bool>,
     ) -> Shared {
         Shared {
-            judge: Arc::new(Judge::new(contract, options.min_confidence)),
+            judge: Arc::new(Judge::new(contract, options.min_confidence).with_read_lag(options.read_lag)),
             secrets: Arc::new(options.keys.secrets()),
             events,
             interrupted,
             sent: AtomicUsize::new(0),
             failed_in_a_row: AtomicUsize::new(0),
             images: arrange::Images::default(),
-            lost: AtomicUsize::new(0),
+            waits: Waits::default(),
             proven: OnceLock::new(),
             options,
         }

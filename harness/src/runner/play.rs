@@ -1,7 +1,6 @@
 //! One case: arrange, play the steps, look once more, clean up. Whatever happens, the clean-up is tried.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
@@ -10,23 +9,20 @@ use super::courier::{Asked, Courier, SendError};
 use super::names::CaseNames;
 use super::teller::Teller;
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Heard};
-use crate::contract::{Act, CallTemplate, FixtureKind, SameAs, Scenario, State, Step};
+use crate::check::{CaseJudge, Heard, Sight};
+use crate::contract::{Act, CallTemplate, ClauseId, FixtureKind, SameAs, Scenario, State, Step};
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
 };
+use crate::model::ReadLag;
 use crate::plan;
 use crate::protocol::Reply;
 use crate::verdict::{Outcome, Verdict};
 
-/// So many descriptions that never came to fit mean that waiting does not help with this endpoint.
-const LOST_OFTEN: usize = 3;
-/// How long is then waited, in milliseconds.
-const LITTLE_MS: u64 = 2_000;
 /// How long all changes of state take by a virtual clock, or nearly all.
 const REST: Duration = Duration::from_secs(4);
-/// How long descriptions may lag behind while cases are only searched with, in milliseconds.
-const HASTY_MS: u64 = 20;
+/// The official waiters are content with a look in so long a time.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// How a case is played.
 #[derive(Debug, Clone)]
@@ -37,8 +33,8 @@ pub(super) struct Manner {
     pub(super) index: usize,
     /// The phase it belongs to.
     pub(super) phase: Phase,
-    /// Whether it is only searched with: descriptions are then given little time to lag. What is found so is a lead;
-    /// whoever tells it plays the case again with patience.
+    /// Whether it is only searched with: the first look then decides. What is found so is a lead; it is played again
+    /// with patience before it is reported.
     pub(super) hasty: bool,
 }
 
@@ -72,7 +68,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) 
         shared,
         case,
         courier: Courier::new(shared, &case.name, teller.clone()),
-        judge: CaseJudge::new(Arc::clone(&shared.judge), &case.name),
+        judge: CaseJudge::new(Arc::clone(&shared.judge), &case.name).with_read_lag(shared.lag_for(&manner)),
         names: CaseNames::new(shared.options.seed, &case.name),
         launched: Vec::new(),
         findings: Vec::new(),
@@ -106,6 +102,19 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) 
         findings: player.findings,
         steps: player.steps,
         requests: player.courier.sent(),
+    }
+}
+
+impl Shared {
+    /// How long reads may lag in a case that is played in this manner. One that is only searched with is played again
+    /// before it counts: there the first look may decide, unless looks were seen to be stale.
+    fn lag_for(&self, manner: &Manner) -> ReadLag {
+        let searches = manner.hasty && !self.options.endpoint.is_in_process();
+        if searches && !self.waits.reads_lag() {
+            ReadLag::NONE
+        } else {
+            self.options.read_lag
+        }
     }
 }
 
@@ -225,6 +234,7 @@ impl Player<'_> {
             id: launched.id,
             kind,
             spot_request: launched.spot_request,
+            at_ms: self.courier.now_ms(),
         };
         self.judge.fixture(&ready);
         if self.manner.teller.listens() {
@@ -289,7 +299,7 @@ impl Player<'_> {
         }
         let call = Arranger::describe_call(asked);
         let most = self.shared.options.settle_timeout;
-        self.look_until(number, &call, most, |reply| self.judge.at_rest(&call, reply))
+        self.look_until(number, &call, most, None, |reply| self.judge.at_rest(&call, reply))
             .await
     }
 
@@ -384,15 +394,46 @@ impl Player<'_> {
 
     async fn call(&self, number: usize, template: &CallTemplate) -> Result<Exchanges, Ending> {
         let call = self.fill(template);
-        let asked = self.courier.ask(number, Role::Act, &call).await?;
+        let asked = self
+            .courier
+            .ask_while(number, Role::Act, &call, |asked, after_ms| {
+                self.is_worth_retrying(&call, asked, after_ms)
+            })
+            .await?;
         // A search in this process does without: what a call did that it should not is seen by the next look.
         let wants_proof =
             !self.searches_here() && !self.launched.is_empty() && self.judge.wants_proof(&call, &asked.reply);
+        let looks = if wants_proof {
+            let describe = self.describe_all();
+            let act = asked.heard(&call);
+            self.look_until(number, &describe, Duration::ZERO, Some(&act), |_| true)
+                .await?
+        } else {
+            Vec::new()
+        };
         let mut exchanges = vec![(call, asked)];
-        if wants_proof {
-            exchanges.push(self.look(number).await?);
-        }
+        exchanges.extend(looks);
         Ok(exchanges)
+    }
+
+    /// Whether a call is worth sending again, so long after the first attempt.
+    fn is_worth_retrying(&self, call: &Call, asked: &Asked, after_ms: u64) -> bool {
+        let here = self.shared.options.endpoint.is_in_process();
+        if self.manner.hasty && !here {
+            return false;
+        }
+        let Some(retry) = self.judge.retry(call, &asked.reply, asked.at_ms) else {
+            return false;
+        };
+        let waits = &self.shared.waits;
+        if !here && !waits.is_worth_retrying(retry.reason) {
+            return false;
+        }
+        let again = after_ms < retry.for_ms;
+        if !again {
+            waits.lasts(retry.reason);
+        }
+        again
     }
 
     async fn together(&self, number: usize, template: &CallTemplate, times: u8) -> Result<Exchanges, Ending> {
@@ -438,14 +479,13 @@ impl Player<'_> {
             })
         };
         let most = self.shared.options.settle_timeout;
-        self.look_until(number, &self.describe_all(), most, settled).await
+        self.look_until(number, &self.describe_all(), most, None, settled)
+            .await
     }
 
     /// Describes the fleet until it fits what is believed of it, or descriptions had their time to lag.
     async fn observe(&self, number: usize) -> Result<Exchanges, Ending> {
-        let call = self.describe_all();
-        let most = self.shared.options.visibility_timeout;
-        self.look_until(number, &call, most, |reply| self.judge.fits(&call, reply))
+        self.look_until(number, &self.describe_all(), Duration::ZERO, None, |_| true)
             .await
     }
 
@@ -453,55 +493,57 @@ impl Player<'_> {
         Arranger::describe_call(self.launched.iter().map(|one| one.id.as_str()))
     }
 
+    /// Describes the fleet until what is waited for is reached and what is shown can be judged, or time is up. `act`
+    /// is the call of the step, if the look is to show what it did.
     async fn look_until(
         &self,
         number: usize,
         call: &Call,
         most: Duration,
-        enough: impl Fn(&Reply) -> bool,
+        act: Option<&Heard<'_>>,
+        reached: impl Fn(&Reply) -> bool,
     ) -> Result<Exchanges, Ending> {
+        let waits = &self.shared.waits;
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let visible_ms = self.patience_ms();
         let begun = self.courier.now_ms();
         let mut wait = self.shared.options.first_wait();
         let mut exchanges = Vec::new();
+        let mut confirmed = false;
+        let mut stale: Vec<ClauseId> = Vec::new();
         loop {
             let asked = self.courier.ask(number, Role::Look, call).await?;
             let reply = &asked.reply;
-            let waited = self.courier.now_ms().saturating_sub(begun);
-            // What shows the impossible will not show the wished state either, once it had its time to lag.
-            let lost = waited >= visible_ms && !self.judge.fits(call, reply);
-            if lost {
-                self.shared.lost.fetch_add(1, Ordering::Relaxed);
-            }
-            let enough = enough(reply) || waited >= most_ms || lost;
+            let waited_ms = self.courier.now_ms().saturating_sub(begun);
+            let waits_on = || !reached(reply) && waited_ms < most_ms;
+            let (again, longest) = match self.judge.sight(call, reply, asked.at_ms, act) {
+                Sight::Consistent => {
+                    if !std::mem::take(&mut stale).is_empty() {
+                        waits.was_stale();
+                    }
+                    (waits_on(), LONGEST_WAIT)
+                }
+                Sight::Unconfirmed => {
+                    let again = !std::mem::replace(&mut confirmed, true) || waits_on();
+                    (again, LONGEST_WAIT)
+                }
+                Sight::MayBeStale(clauses) => {
+                    let again = self.shared.options.endpoint.is_in_process() || waits.is_worth_waiting(&clauses);
+                    stale = clauses;
+                    // Late enough to decide, and not much later.
+                    (again, self.shared.options.read_lag_share())
+                }
+                Sight::Inconsistent => {
+                    waits.in_vain(std::mem::take(&mut stale));
+                    (false, LONGEST_WAIT)
+                }
+            };
             exchanges.push((call.clone(), asked));
-            if enough {
+            if !again {
                 return Ok(exchanges);
             }
-            self.courier.pause(wait).await;
+            self.courier.pause(wait.min(longest)).await;
             wait = next_wait(wait);
         }
-    }
-
-    /// How long descriptions may lag. Where they were given all that time and never came to fit, again and again, the
-    /// rest of the run is not spent on waiting for them.
-    fn patience_ms(&self) -> u64 {
-        if self.manner.hasty && !self.shared.options.endpoint.is_in_process() {
-            return HASTY_MS;
-        }
-        let all = u64::try_from(self.shared.options.visibility_timeout.as_millis()).unwrap_or(u64::MAX);
-        if self.shared.lost.load(Ordering::Relaxed) < LOST_OFTEN {
-            all
-        } else {
-            all.min(LITTLE_MS)
-        }
-    }
-
-    async fn look(&self, number: usize) -> Result<(Call, Asked), SendError> {
-        let call = self.describe_all();
-        let asked = self.courier.ask(number, Role::Look, &call).await?;
-        Ok((call, asked))
     }
 
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
@@ -512,7 +554,7 @@ impl Player<'_> {
             return call;
         }
         for ((_, value), (_, filled)) in template.params.iter().zip(&call.params) {
-            let decoys = ["{unknown", "{short"];
+            let decoys = ["{unknown", "{long"];
             let is_decoy = decoys.iter().any(|name| value.contains(name));
             if is_decoy || is_no_id_of_anybody(filled) {
                 self.courier.ledger.decoy(filled);

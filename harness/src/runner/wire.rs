@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::arrange::{self, ArrangeError, Arranger, Launched, next_wait};
 use super::courier::{Asked, Courier, GONE_AFTER, SendError};
 use super::teller::Teller;
+use super::waits::Waits;
 use super::{Options, Shared};
 use crate::call::Call;
 use crate::check::{CaseJudge, Heard};
@@ -51,7 +52,7 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
         sent: AtomicUsize::new(run.sent.load(Ordering::Relaxed)),
         failed_in_a_row: AtomicUsize::new(0),
         images: arrange::Images::default(),
-        lost: AtomicUsize::new(0),
+        waits: Waits::default(),
         proven: OnceLock::new(),
     })
 }
@@ -147,6 +148,7 @@ impl Player<'_> {
             id: id.clone(),
             kind,
             spot_request: None,
+            at_ms: self.courier.now_ms(),
         };
         self.judge.fixture(&ready);
         self.shared.tell(Event::FixtureReady(ready)).await;

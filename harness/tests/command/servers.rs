@@ -88,7 +88,7 @@ pub(crate) fn xml(status: u16, body: impl Into<Vec<u8>>) -> Response {
 
 /// A command in the environment of the reference's main key, with short patience.
 pub(crate) fn against(url: &str, words: &str) -> std::process::Command {
-    let words = format!("run --settle-timeout 1 --visibility-timeout 0.5 {words}");
+    let words = format!("run --settle-timeout 1 --read-lag 0.5 {words}");
     let mut command = command(words.trim_end().split(' '));
     command
         .env("AWS_ENDPOINT_URL_EC2", url)

@@ -125,7 +125,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         workers: 1,
         // A stop is called stuck after ten minutes; the clock is virtual, so they cost nothing.
         settle_timeout: Duration::from_secs(660),
-        visibility_timeout: Duration::from_secs(60),
+        read_lag: stopcheck::model::ReadLag::default(),
         longest_pass: Duration::from_millis(200),
         record: true,
         max_requests: 100_000,

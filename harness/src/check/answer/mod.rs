@@ -17,8 +17,9 @@ mod refusal;
 mod words;
 
 pub(super) use message::Messages;
-pub(super) use refusal::bare;
-use refusal::{certain, is_tolerant};
+pub(super) use refusal::{bare, denies_own, messages_fit};
+use refusal::{any_form, certain, is_tolerant};
+use shape::ErrorForm;
 use words::{items_in_words, refusals_in_words};
 
 /// A call, and what is believed as it is sent.
@@ -27,6 +28,8 @@ pub(super) struct Question<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) action: &'a str,
     pub(super) call: &'a Call,
+    /// Whether the service may not know yet what was answered before the call was sent.
+    pub(super) may_be_unseen: bool,
 }
 
 /// What an answer tells.
@@ -137,7 +140,11 @@ impl Question<'_> {
             body if ok => self.foreign(sheet, &expectation, &reading, reply, body, &mut answered),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if self.is_tested() {
-                    shape::error(self.judge, sheet, seen, reply, self.echoes());
+                    let form = ErrorForm {
+                        echoes: self.echoes(),
+                        any: any_form(&expectation),
+                    };
+                    shape::error(self.judge, sheet, seen, reply, form);
                 }
                 named = self.refused(sheet, &expectation, reply, &mut answered);
             }

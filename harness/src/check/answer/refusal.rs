@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::words::refusals_in_words;
 use super::{Answered, Question};
-use crate::check::shape;
+use crate::check::{Bindings, shape};
 use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
@@ -46,6 +46,19 @@ impl Question<'_> {
             }
             return None;
         }
+        let passes = self.judge.contract.passes_by_itself(self.action, code);
+        if passes || self.may_be_unseen && denies_own(code, expectation) {
+            let allowed = self.expected_in_words(expectation);
+            let why = match passes {
+                true => format!("{}, which may pass", observed()),
+                false => format!("{}, but a new id may not be known yet", observed()),
+            };
+            for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
+                sheet.unknown(self.judge.transition(*row), &allowed, &why);
+            }
+            answered.untold = Some((allowed, observed()));
+            return None;
+        }
         if self.echoes() && matches!(reply.body, Body::Unreadable { .. }) {
             // That such text is echoed as XML is inferred (RSP-23), so nothing that decides may hang on it.
             let (allowed, observed) = (refusals_in_words(expectation), observed());
@@ -56,8 +69,12 @@ impl Question<'_> {
         }
         if expectation.acceptance == Acceptance::Forbidden && self.is_tested() {
             let client_fault = (400..500).contains(&reply.status);
+            let weight = match any_form(expectation) {
+                true => Weight::Advisory,
+                false => Weight::Full,
+            };
             self.judge
-                .note(sheet, Check::StatusClass, Weight::Full, client_fault, || {
+                .note(sheet, Check::StatusClass, weight, client_fault, || {
                     ("a 4xx status: the fault is the client's", observed())
                 });
         }
@@ -121,7 +138,7 @@ impl Question<'_> {
         for other in certain(expectation) {
             sheet.held(&self.judge.refusal(other.row).refused);
         }
-        if matches!(active.refusal.demand, Demand::May | Demand::Odd) {
+        if matches!(active.refusal.demand, Demand::May | Demand::Odd) || !active.certain {
             answered.untold = Some((self.expected_in_words(expectation), observed()));
         }
         if active.refusal.condition == Condition::Gone {
@@ -349,6 +366,25 @@ impl Question<'_> {
     }
 }
 
+/// Whether an answer says that an instance of the case does not exist, and nothing else in the call could be meant.
+pub(in crate::check) fn denies_own(code: &str, expectation: &Expectation<'_>) -> bool {
+    let mut codes = expectation.refusals.iter().flat_map(|active| &active.refusal.answers);
+    code == "InvalidInstanceID.NotFound"
+        && !expectation.items.is_empty()
+        && !codes.any(|known| known.code == code)
+}
+
+/// Whether a message may be given for these words of the call, for any of the codes of a refusal.
+pub(in crate::check) fn messages_fit(bindings: &Bindings, message: &str, words: &[&str]) -> bool {
+    let mut known = bindings.messages.iter().flatten();
+    known.any(|messages| messages.fit(message, words))
+}
+
+/// Whether the real service was seen to refuse such a call without an answer in its own form.
+pub(super) fn any_form(expectation: &Expectation<'_>) -> bool {
+    expectation.refusals.iter().any(|active| active.refusal.any_form)
+}
+
 /// Whether a refusal with words that the contract does not know is no deviation that decides.
 pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
     let mut demands = expectation
@@ -421,6 +457,7 @@ fn is_passing_fault(code: &str, status: u16) -> bool {
             "RequestLimitExceeded"
                 | "EC2ThrottledException"
                 | "Throttling"
+                | "RetryableError"
                 | "Unavailable"
                 | "ServiceUnavailable"
         )

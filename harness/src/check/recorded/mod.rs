@@ -10,6 +10,7 @@ use crate::contract::{Confidence, Edition, Grade, Recorded, embedded};
 use crate::journal::{
     Answer, Bytes, Exchanged, Finding, FixtureReady, Intent, RequestRecord, Role, StepStarted,
 };
+use crate::model::ReadLag;
 use crate::plan;
 use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body};
@@ -24,7 +25,7 @@ use samples::{R01_ID, R12_ID};
 /// A case with the instances of a record.
 fn begin(edition: Edition, sample: &Recorded) -> CaseJudge {
     let contract = Arc::new(embedded(edition));
-    let judge = Arc::new(Judge::new(contract, Confidence::default()));
+    let judge = Arc::new(Judge::new(contract, Confidence::default()).with_read_lag(ReadLag::NONE));
     let mut case = CaseJudge::new(judge, &sample.name);
     for fixture in &sample.fixtures {
         case.fixture(&FixtureReady {
@@ -33,6 +34,7 @@ fn begin(edition: Edition, sample: &Recorded) -> CaseJudge {
             id: fixture.id.clone(),
             kind: fixture.kind,
             spot_request: None,
+            at_ms: 0,
         });
     }
     case

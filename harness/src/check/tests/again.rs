@@ -25,6 +25,7 @@ fn begun() -> Again {
         id: A.to_owned(),
         kind: FixtureKind::default(),
         spot_request: None,
+        at_ms: 0,
     }));
     again
 }

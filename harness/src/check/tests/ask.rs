@@ -9,6 +9,7 @@ fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
         call,
         reply: Some(reply),
         at_ms: 0,
+        answered_ms: 0,
     }];
     case.judge(&started(1, Intent::Call), &heard)
 }

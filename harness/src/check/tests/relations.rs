@@ -75,6 +75,7 @@ fn related(kind: FixtureKind, told: &[Told], labels: usize, instances: &[(&str, 
             call: &call,
             reply: reply.as_ref(),
             at_ms: 0,
+            answered_ms: 0,
         };
         last = said(&case.judge(&step, &[heard]));
     }

@@ -22,6 +22,7 @@ fn acts<'a>(call: &'a Call, replies: &'a [Reply]) -> Vec<Heard<'a>> {
         call,
         reply: Some(reply),
         at_ms: 0,
+        answered_ms: 0,
     };
     replies.iter().map(heard).collect()
 }

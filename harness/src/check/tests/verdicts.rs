@@ -350,6 +350,7 @@ pub(super) fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Heard<'
         call,
         reply: Some(reply),
         at_ms: 0,
+        answered_ms: 0,
     }
 }
 

@@ -61,7 +61,7 @@ impl Reader<'_> {
             let mistake = Mistake::BadName {
                 noun: "fixture",
                 name: name.to_owned(),
-                rule: "small letters, digits and -, and neither unknown nor short",
+                rule: "small letters, digits and -, and neither unknown nor long",
             };
             self.wrong(line, mistake);
         }
@@ -424,10 +424,11 @@ const CREATING: &[&str] = &[
 ];
 
 pub(super) fn is_decoy(name: &str) -> bool {
-    let numbered = name
-        .strip_prefix("unknown")
-        .is_some_and(|number| number.parse::<u16>().is_ok());
-    DECOYS.contains(&name) || numbered
+    let is_number = |number: &str| number.is_empty() || number.parse::<u16>().is_ok();
+    ["unknown", "long"]
+        .iter()
+        .filter_map(|word| name.strip_prefix(word))
+        .any(is_number)
 }
 
 /// Whether a reference is to a part of a fixture: its Spot request, or its id in upper case.

@@ -33,8 +33,8 @@ fn ids() -> Vec<Scenario> {
     let lengths = [0, 1, 7, 8, 9, 16, 17, 18].map(|count| {
         let id = match count {
             // Ids of these lengths may be somebody's, so they are made up anew in each run.
-            8 => "{short}".to_owned(),
-            17 => "{unknown}".to_owned(),
+            8 => "{unknown}".to_owned(),
+            17 => "{long}".to_owned(),
             _ => format!("i-{}", digits(count)),
         };
         let purpose = format!("An unknown id of {count} digits.");

@@ -344,12 +344,12 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
                 beside_kind(draft, FixtureKind { market, ..PLAIN });
             }),
             level("unknown", Hides::Others, |draft| draft.odd = &["{unknown}"]),
-            level("unknown-short", Hides::Others, |draft| draft.odd = &["{short}"]),
+            level("long", Hides::Others, |draft| draft.odd = &["{long}"]),
             level("two-unknown", Hides::Others, |draft| {
                 draft.odd = &["{unknown}", "{unknown2}"];
             }),
             level("malformed", Hides::Others, |draft| draft.odd = &["ma1"]),
-            level("doubtful", Hides::Others, |draft| draft.odd = &["i-ffffff"]),
+            level("impossible", Hides::Others, |draft| draft.odd = &["i-zzzzzzzz"]),
             level("empty", Hides::Others, |draft| draft.odd = &[""]),
             level("padded", Hides::Others, |draft| {
                 beside(draft, State::Running);
@@ -577,10 +577,10 @@ pub(super) const RULES: &[Rule] = &[
                     "stopping-mate",
                     "persistent-spot-mate",
                     "unknown",
-                    "unknown-short",
+                    "long",
                     "two-unknown",
                     "malformed",
-                    "doubtful",
+                    "impossible",
                     "empty",
                     "padded",
                     "upper-case",

@@ -31,8 +31,12 @@ pub struct Instance {
     pub availability_zone: Option<String>,
     /// `hibernationOptions/configured`.
     pub hibernation_configured: Option<bool>,
+    /// `vpcId`.
+    pub vpc_id: Option<String>,
     /// The ids of the attached EBS volumes.
     pub volume_ids: Vec<String>,
+    /// The ids of the network interfaces.
+    pub interface_ids: Vec<String>,
     /// The tags.
     pub tags: Vec<(String, String)>,
 }
@@ -163,6 +167,11 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
                 let volumes = devices.filter_map(|device| filled(device, &["ebs", "volumeId"]));
                 instance.volume_ids.extend(volumes);
             }
+            "networkInterfaceSet" => {
+                let interfaces = member.children_named("item");
+                let ids = interfaces.filter_map(|item| filled(item, &["networkInterfaceId"]));
+                instance.interface_ids.extend(ids);
+            }
             "tagSet" => {
                 let text = |tag: Element<'_>, name| tag.child_text(name).unwrap_or_default().to_owned();
                 let tags = member.children_named("item");
@@ -178,6 +187,7 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
             "instanceLifecycle" if is_first() => instance.instance_lifecycle = filled(member, &[]),
             "spotInstanceRequestId" if is_first() => instance.spot_request_id = filled(member, &[]),
             "ipAddress" if is_first() => instance.public_ip = filled(member, &[]),
+            "vpcId" if is_first() => instance.vpc_id = filled(member, &[]),
             "privateIpAddress" if is_first() => instance.private_ip = filled(member, &[]),
             "placement" if is_first() => instance.availability_zone = filled(member, &["availabilityZone"]),
             "hibernationOptions" if is_first() => {
@@ -233,7 +243,8 @@ mod tests {
         <code>Client.UserInitiatedShutdown</code><message>m</message></stateReason><ipAddress/>\
         <placement><availabilityZone>us-east-1a</availabilityZone></placement>\
         <rootDeviceType>ebs</rootDeviceType><blockDeviceMapping><item><ebs><volumeId>vol-1</volumeId></ebs></item>\
-        </blockDeviceMapping><tagSet><item><key>k</key><value/></item></tagSet>\
+        </blockDeviceMapping><vpcId>vpc-1</vpcId><networkInterfaceSet><item><networkInterfaceId>eni-1\
+        </networkInterfaceId></item></networkInterfaceSet><tagSet><item><key>k</key><value/></item></tagSet>\
         <hibernationOptions><configured>true</configured></hibernationOptions></item>";
 
     #[test]
@@ -257,7 +268,9 @@ mod tests {
             root_device_type: Some("ebs".into()),
             availability_zone: Some("us-east-1a".into()),
             hibernation_configured: Some(true),
+            vpc_id: Some("vpc-1".into()),
             volume_ids: vec!["vol-1".into()],
+            interface_ids: vec!["eni-1".into()],
             tags: vec![("k".into(), String::new())],
             ..Instance::default()
         };

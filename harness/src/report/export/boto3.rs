@@ -330,7 +330,7 @@ fn filled(text: &str) -> String {
         parts.push(match name.split_once('.') {
             Some((name, "spot")) => format!("spot_request({})", instance(name)),
             Some((name, _)) => format!("\"i-\" + {}[2:].upper()", instance(name)),
-            None if name == "short" || name.starts_with("unknown") => {
+            None if name.starts_with("unknown") || name.starts_with("long") => {
                 // The first has two names.
                 let name = if name == "unknown1" { "unknown" } else { name };
                 format!("nobody({})", quoted(name))

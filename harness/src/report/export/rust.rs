@@ -37,7 +37,7 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
     let least = match material.run.min_confidence {
         Confidence::Contradicted => "Contradicted",
         Confidence::Inferred => "Inferred",
-        Confidence::DocumentedSibling => "DocumentedSibling",
+        Confidence::Sibling => "Sibling",
         Confidence::Documented => "Documented",
         Confidence::Recorded => "Recorded",
         Confidence::DocumentedAndRecorded => "DocumentedAndRecorded",

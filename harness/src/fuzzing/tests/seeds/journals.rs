@@ -164,6 +164,7 @@ fn every_kind() -> Vec<Event> {
                 ..contract::FixtureKind::default()
             },
             spot_request: Some("sir-0a".to_owned()),
+            at_ms: 1_000_000,
         }),
     ];
     let demands = [
