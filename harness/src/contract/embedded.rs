@@ -14,6 +14,10 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("specs/clauses.toml", include_str!("../../../specs/clauses.toml")),
     ("specs/sources.toml", include_str!("../../../specs/sources.toml")),
     (
+        "specs/captures.toml",
+        include_str!("../../../specs/captures.toml"),
+    ),
+    (
         "specs/stop_instances.toml",
         include_str!("../../../specs/stop_instances.toml"),
     ),

@@ -76,6 +76,20 @@ pub enum Mistake {
         /// The text.
         text: String,
     },
+    /// An address that no browser opens.
+    #[error("{text:?} is not a URL, expected https:// or http:// and no white space")]
+    BadUrl {
+        /// The text.
+        text: String,
+    },
+    /// A moment that is not `YYYY-MM-DDThh:mm:ssZ`.
+    #[error(
+        "{text:?} is not a moment, expected YYYY-MM-DDThh:mm:ssZ, with up to three decimals of the seconds"
+    )]
+    BadMoment {
+        /// The text.
+        text: String,
+    },
     /// A range without a month in it.
     #[error("the range is empty: since {since} is not before until {until}")]
     EmptyRange {

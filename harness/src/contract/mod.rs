@@ -29,7 +29,7 @@ pub use load::{embedded, extended, load};
 pub use manual::Key;
 pub use mistake::{LoadError, LoadErrors, Mistake};
 pub use pattern::Pattern;
-pub use recorded::{Framing, Grade, Recorded, RecordedFixture};
+pub use recorded::{Framing, Grade, Moment, Recorded, RecordedFixture, RecordedLook};
 pub use vocabulary::{Check, Condition, State};
 
 /// The contract of `StopInstances` as it holds in one edition.
@@ -427,18 +427,36 @@ pub struct CallTemplate {
 }
 
 /// What a short source key stands for.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default)]
 pub struct Source {
     /// The key, for instance `API` or `R14`.
     pub key: String,
-    /// What it is and where to find it.
+    /// What it is.
     pub title: String,
+    /// The address at which it can be read, if it is public.
+    pub url: Option<String>,
+    /// The licence of data that was taken from it, if it states one, as an SPDX identifier.
+    pub licence: Option<String>,
 }
 
 /// A text as a string of TOML, on one line and of visible characters alone. Python reads it as the same text.
 pub fn quoted(text: &str) -> String {
     document::quoted(text)
+}
+
+/// The address of the issue or pull request that `owner/repo#7` names.
+fn github_thread(text: &str) -> Option<String> {
+    let (repository, number) = text.split_once('#')?;
+    let (owner, name) = repository.split_once('/')?;
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (is_name(owner) && is_name(name) && is_number)
+        .then(|| format!("https://github.com/{owner}/{name}/issues/{number}"))
 }
 
 impl Contract {
@@ -458,6 +476,14 @@ impl Contract {
         self.passing
             .iter()
             .any(|row| row.action == action && row.codes.iter().any(|known| known == code))
+    }
+
+    /// The address of a citation: that of its source, or of the GitHub thread that a text like `owner/repo#7` names.
+    pub fn url(&self, text: &str) -> Option<String> {
+        match self.source(text) {
+            Some(source) => source.url.clone(),
+            None => github_thread(text),
+        }
     }
 
     /// The clauses that hold in this edition and are judged by this check.

@@ -1,12 +1,14 @@
 //! Answers that the real service was recorded to give. The files are `golden/aws/*.toml`, one for each number of the
-//! evidence; they are tables of the contract like any other.
+//! evidence, `R…` or `C…`; they are tables of the contract like any other.
 //!
 //! They are the proof that the contract forbids nothing that Amazon does: every one of them is judged by the tests, and
 //! must pass. They are also what people are shown when they ask where a sentence comes from.
 
+use std::fmt;
+
 use serde::Deserialize;
 
-use super::{CallTemplate, FixtureKind};
+use super::{CallTemplate, FixtureKind, State};
 
 /// One recorded answer, and the call that it fits.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct Recorded {
     pub framing: Framing,
     /// The date on which it was answered, or the years between which it was, as far as that is known.
     pub when: Option<String>,
+    /// The moment at which the call was sent, if the record keeps it.
+    pub at: Option<Moment>,
     /// A remark for the reader.
     pub note: Option<String>,
     /// The instances that the call is about, and how the record names them.
@@ -35,8 +39,111 @@ pub struct Recorded {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
+    /// How DescribeInstances showed the first instance afterwards, in the order of time.
+    pub seen: Vec<RecordedLook>,
     /// Why the embedded reference answers the same call otherwise, if it does.
     pub elsewhere: Option<String>,
+}
+
+/// What one description after a recorded call showed of the instance. Only what the record keeps is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedLook {
+    /// The moment at which the description was received.
+    pub at: Moment,
+    /// `instanceState`.
+    pub state: State,
+    /// `reason`, empty if it was.
+    pub reason: String,
+    /// The message of `stateReason`, which begins with its code; none if the description has no `stateReason`.
+    pub state_reason: Option<String>,
+    /// `ipAddress`; none if the record does not keep it.
+    pub public_ip: Option<String>,
+    /// `privateIpAddress`; none if the record does not keep it.
+    pub private_ip: Option<String>,
+}
+
+/// A moment in universal time, to the millisecond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    text: String,
+    unix_ms: u64,
+}
+
+impl Moment {
+    /// Reads `2026-09-25T20:59:05Z`, with up to three decimals of the seconds. None for any other text.
+    pub fn parse(text: &str) -> Option<Moment> {
+        let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let (time, decimals) = match time.split_once('.') {
+            Some((time, decimals)) => (time, Some(decimals)),
+            None => (time, None),
+        };
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        let ms = match decimals {
+            None => 0,
+            Some(decimals) if (1..=3).contains(&decimals.len()) => {
+                let [value] = numbers(decimals, '.', [decimals.len()])?;
+                value * [100_u64, 10, 1].get(decimals.len() - 1)?
+            }
+            Some(_) => return None,
+        };
+        let valid = year >= 1970
+            && (1..=12).contains(&month)
+            && (1..=days_in(year, month)).contains(&day)
+            && hour < 24
+            && minute < 60
+            && second < 60;
+        if !valid {
+            return None;
+        }
+        let years: u64 = (1970..year)
+            .map(|year| if is_leap(year) { 366 } else { 365 })
+            .sum();
+        let months: u64 = (1..month).map(|month| days_in(year, month)).sum();
+        let days = years + months + day - 1;
+        Some(Moment {
+            text: text.to_owned(),
+            unix_ms: (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms,
+        })
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    pub fn unix_ms(&self) -> u64 {
+        self.unix_ms
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Numbers of so many digits each.
+fn numbers<const N: usize>(text: &str, between: char, digits: [usize; N]) -> Option<[u64; N]> {
+    let mut out = [0; N];
+    let mut parts = text.split(between);
+    for (number, digits) in out.iter_mut().zip(digits) {
+        let part = parts.next()?;
+        if part.len() != digits || !part.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(out)
+}
+
+fn is_leap(year: u64) -> bool {
+    (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
+}
+
+fn days_in(year: u64, month: u64) -> u64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// An instance that a recorded call is about.
@@ -92,6 +199,53 @@ impl Framing {
             Framing::Captured => "byte for byte",
             Framing::Rebuilt => "the values; the layout is that of captured answers",
             Framing::Quoted => "code and message; the envelope is that of R14",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_read_to_the_millisecond() {
+        for (text, unix_ms) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01T00:00:00.5Z", 500),
+            ("2017-07-15T14:02:41Z", 1_500_127_361_000),
+            ("2024-02-29T00:00:00.25Z", 1_709_164_800_250),
+            ("2026-09-25T20:59:26.874Z", 1_790_369_966_874),
+        ] {
+            let moment = Moment::parse(text).expect(text);
+            assert_eq!(moment.unix_ms(), unix_ms, "{text}");
+            assert_eq!(moment.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_no_calendar_or_clock_has_is_not_a_moment() {
+        for text in [
+            "",
+            "2026-09-25",
+            "2026-09-25T20:59:26",
+            "2026-09-25 20:59:26Z",
+            "2026-9-25T20:59:26Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2100-02-29T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-09-00T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-09-25T24:00:00Z",
+            "2026-09-25T20:60:00Z",
+            "2026-09-25T20:59:60Z",
+            "2026-09-25T20:59:26.Z",
+            "2026-09-25T20:59:26.1234Z",
+            "2026-09-25T20:59:26+00:00",
+            "2026-09-25T20:59Z",
+        ] {
+            assert!(Moment::parse(text).is_none(), "{text}");
         }
     }
 }

@@ -261,10 +261,12 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, node: &Node) -> (Source, Range) {
-        let table = self.table("source", node, &["key", "title"]);
+        let table = self.table("source", node, &["key", "title", "url", "licence"]);
         let source = Source {
             key: self.filled(&table, "key"),
             title: self.filled(&table, "title"),
+            url: table.get("url").and_then(|node| self.url(node)),
+            licence: table.get("licence").map(|_| self.filled(&table, "licence")),
         };
         (source, Range::default())
     }

@@ -225,11 +225,7 @@ fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String 
         ),
     ];
     for key in &clause.sources {
-        let title = contract.sources.iter().find(|source| source.key == *key);
-        rows.push((
-            "source",
-            title.map_or_else(|| key.clone(), |source| format!("{key}: {}", source.title)),
-        ));
+        rows.extend(recorded::citation(contract, key).map(|line| ("source", line)));
     }
     let answers: Vec<String> = recorded::of_sources(contract, &clause.sources).collect();
     if !answers.is_empty() {
@@ -579,7 +575,9 @@ mod tests {
         chapter     dry-run
         editions    always
         source      API: Amazon EC2 API Reference, StopInstances
+                    https://docs.example/API_StopInstances.html
                     R14: a recorded answer
+                    https://github.com/example/answers (Apache-2.0)
         note        Looked at with DescribeInstances.
         refusal     dry-run must be refused with 412 DryRunOperation; violated
                     if it changes something

@@ -1,6 +1,11 @@
-//! What `stopcheck explain R14` shows: the answers of the real service that stand in the contract under a source.
+//! What `stopcheck explain R14` shows: where a source can be read, and the answers of the real service that stand in the
+//! contract under it.
 //!
 //! ```text
+//! R14: StopInstances 412 DryRunOperation, …
+//! https://github.com/cloudlibz/nodecloud/commit/8b65d19
+//! cited by REQ-12 …
+//!
 //! r14  grade A, byte for byte · 2017-07-15
 //!
 //! given     {a}: running, on demand, EBS root
@@ -18,7 +23,7 @@ use std::fmt::Write as _;
 
 use super::list;
 use super::text::fold;
-use crate::contract::{Contract, Recorded, Source};
+use crate::contract::{Contract, Recorded, RecordedLook, Source};
 
 /// The source of this name, in any spelling of it, and what was recorded under it. None if there is no such source.
 pub(super) fn explain(contract: &Contract, name: &str, width: usize) -> Option<String> {
@@ -34,6 +39,21 @@ pub(super) fn explain(contract: &Contract, name: &str, width: usize) -> Option<S
         .iter()
         .find(|recorded| recorded.name.eq_ignore_ascii_case(name))?;
     Some(explain_recorded(recorded, width))
+}
+
+/// A source of a clause in lines: what it is, and where it can be read, as far as that is known.
+pub(super) fn citation(contract: &Contract, text: &str) -> impl Iterator<Item = String> {
+    let source = contract.source(text);
+    let title = match source {
+        Some(source) => format!("{text}: {}", source.title),
+        None => text.to_owned(),
+    };
+    let licence = source.and_then(|source| source.licence.as_deref());
+    let address = contract.url(text).map(|url| match licence {
+        Some(licence) => format!("{url} ({licence})"),
+        None => url,
+    });
+    [Some(title), address].into_iter().flatten()
 }
 
 /// The names of what was recorded under the sources of a clause, each with its grade.
@@ -54,7 +74,7 @@ fn of_source<'a>(contract: &'a Contract, key: &'a str) -> impl Iterator<Item = &
 
 fn explain_source(contract: &Contract, source: &Source, width: usize) -> String {
     let mut out = String::new();
-    for line in fold(&format!("{}: {}", source.key, source.title), width) {
+    for line in citation(contract, &source.key).flat_map(|line| fold(&line, width)) {
         let _ = writeln!(out, "{line}");
     }
     let citing: Vec<&str> = contract
@@ -86,7 +106,8 @@ fn explain_recorded(recorded: &Recorded, width: usize) -> String {
         recorded.grade.letter(),
         recorded.framing.in_words()
     );
-    if let Some(when) = &recorded.when {
+    let at = recorded.at.as_ref().map(ToString::to_string);
+    if let Some(when) = at.as_ref().or(recorded.when.as_ref()) {
         let _ = write!(out, " · {when}");
     }
     out.push_str("\n\n");
@@ -107,6 +128,7 @@ fn explain_recorded(recorded: &Recorded, width: usize) -> String {
         },
     ));
     rows.extend(recorded.note.iter().map(|note| ("note", note.clone())));
+    rows.extend(recorded.seen.iter().map(|look| ("seen", look_in_words(look))));
     list::table(&rows, width, &mut out);
     let _ = write!(out, "\nHTTP {}\n", recorded.status);
     for (name, value) in &recorded.headers {
@@ -116,6 +138,30 @@ fn explain_recorded(recorded: &Recorded, width: usize) -> String {
     let _ = write!(out, "\n{}", recorded.body);
     if !recorded.body.ends_with('\n') {
         out.push('\n');
+    }
+    out
+}
+
+/// One description after the call, for instance `2026-09-25T20:59:21.670Z stopped, User initiated (…), …`.
+fn look_in_words(look: &RecordedLook) -> String {
+    let mut out = format!("{} {}", look.at, look.state.wire_name().unwrap_or("gone"));
+    let reasons = [Some(look.reason.as_str()), look.state_reason.as_deref()];
+    for reason in reasons.into_iter().flatten().filter(|reason| !reason.is_empty()) {
+        let _ = write!(out, ", {reason}");
+    }
+    for (name, ip) in [
+        ("ipAddress", &look.public_ip),
+        ("privateIpAddress", &look.private_ip),
+    ] {
+        match ip.as_deref() {
+            Some("") => {
+                let _ = write!(out, ", no {name}");
+            }
+            Some(ip) => {
+                let _ = write!(out, ", {name} {ip}");
+            }
+            None => {}
+        }
     }
     out
 }

@@ -166,10 +166,14 @@ pub(super) fn contract() -> Contract {
             Source {
                 key: "API".into(),
                 title: "Amazon EC2 API Reference, StopInstances".into(),
+                url: Some("https://docs.example/API_StopInstances.html".into()),
+                licence: None,
             },
             Source {
                 key: "R14".into(),
                 title: "a recorded answer".into(),
+                url: Some("https://github.com/example/answers".into()),
+                licence: Some("Apache-2.0".into()),
             },
         ],
     }

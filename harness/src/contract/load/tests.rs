@@ -184,6 +184,31 @@ fn a_source_is_found_by_all_of_its_text_or_by_its_first_word() {
 }
 
 #[test]
+fn a_citation_has_the_address_of_its_source_or_of_the_thread_it_names() {
+    let contract = embedded(Edition::Current);
+    for (text, url) in [
+        ("RFC9110", Some("https://www.rfc-editor.org/rfc/rfc9110.html")),
+        ("SEED", None),
+        (
+            "boto/botocore#1035",
+            Some("https://github.com/boto/botocore/issues/1035"),
+        ),
+        (
+            "ansible-collections/amazon.aws#146",
+            Some("https://github.com/ansible-collections/amazon.aws/issues/146"),
+        ),
+        ("openaddresses#445", None),
+        ("a/b/c#1", None),
+        ("a/b#", None),
+        ("a/b#1x", None),
+        ("a /b#1", None),
+        ("every recorded answer", None),
+    ] {
+        assert_eq!(contract.url(text).as_deref(), url, "{text}");
+    }
+}
+
+#[test]
 fn a_call_numbers_its_ids_and_then_has_its_options_and_parameters() {
     let contract = good(Edition::Current);
     let scenario = contract.scenarios.first().expect("there is one");
@@ -397,11 +422,10 @@ fn every_check_judges_a_clause_and_every_recorded_sample_is_explained() {
         assert!(judged, "{} judges nothing", check.word());
     }
     let keys: HashSet<&str> = rows.sources.iter().map(|row| row.value.key.as_str()).collect();
-    for sample in 1..=52 {
-        assert!(
-            keys.contains(format!("R{sample:02}").as_str()),
-            "R{sample:02} is not explained"
-        );
+    let samples = (1..=52).map(|sample| format!("R{sample:02}"));
+    let captures = (1..=176).map(|capture| format!("C{capture:02}"));
+    for key in samples.chain(captures) {
+        assert!(keys.contains(key.as_str()), "{key} is not explained");
     }
 }
 

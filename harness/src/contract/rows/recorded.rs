@@ -1,7 +1,7 @@
 //! The recorded answers of the specs files: the instances, the call, and what came back.
 
 use super::super::manual;
-use super::super::recorded::{Framing, Grade, RecordedFixture};
+use super::super::recorded::{Framing, Grade, Moment, RecordedFixture, RecordedLook};
 use super::*;
 
 /// The keys of a row.
@@ -11,6 +11,7 @@ const KEYS: &[&str] = &[
     "grade",
     "framing",
     "when",
+    "at",
     "note",
     "since",
     "until",
@@ -20,8 +21,12 @@ const KEYS: &[&str] = &[
     "status",
     "headers",
     "body",
+    "seen",
     "elsewhere",
 ];
+
+/// The keys of one of its descriptions.
+const LOOK_KEYS: &[&str] = &["at", "state", "reason", "state-reason", "ip", "private-ip"];
 
 /// Recorded answers.
 impl Reader<'_> {
@@ -57,6 +62,7 @@ impl Reader<'_> {
                 .and_then(|node| self.word("framing", node))
                 .unwrap_or(Framing::Quoted),
             when,
+            at: table.get("at").and_then(|node| self.moment(node)),
             note,
             fixtures,
             decoys,
@@ -74,9 +80,55 @@ impl Reader<'_> {
                 .map(|node| self.pairs("headers", node))
                 .unwrap_or_default(),
             body: self.filled(&table, "body"),
+            seen: self.looks(&table),
             elsewhere,
         };
         (recorded, self.range(&table))
+    }
+
+    /// The descriptions after the call.
+    fn looks(&mut self, table: &Table<'_>) -> Vec<RecordedLook> {
+        let nodes = table.get("seen").map(|node| self.list("seen", node));
+        let nodes = nodes.unwrap_or_default();
+        nodes.iter().filter_map(|node| self.look(node)).collect()
+    }
+
+    fn look(&mut self, node: &Node) -> Option<RecordedLook> {
+        let table = self.table("seen", node, LOOK_KEYS);
+        let at = self.need(&table, "at").and_then(|node| self.moment(node));
+        let state = self
+            .need(&table, "state")
+            .and_then(|node| self.word("state", node));
+        let mut text = |key: &str| {
+            table
+                .get(key)
+                .and_then(|node| self.text(key, node))
+                .map(str::to_owned)
+        };
+        let reason = text("reason").unwrap_or_default();
+        let [state_reason, public_ip, private_ip] = ["state-reason", "ip", "private-ip"].map(text);
+        Some(RecordedLook {
+            at: at?,
+            state: state?,
+            reason,
+            state_reason,
+            public_ip,
+            private_ip,
+        })
+    }
+
+    fn moment(&mut self, node: &Node) -> Option<Moment> {
+        let text = self.text("at", node)?;
+        let moment = Moment::parse(text);
+        if moment.is_none() {
+            self.wrong(
+                node.line,
+                Mistake::BadMoment {
+                    text: text.to_owned(),
+                },
+            );
+        }
+        moment
     }
 
     /// The instances, each with the id that the record gives it, and the ids of none.

@@ -104,6 +104,23 @@ impl Reader<'_> {
         text.unwrap_or_default().to_owned()
     }
 
+    /// The address of a public document.
+    pub(super) fn url(&mut self, node: &Node) -> Option<String> {
+        let text = self.text("url", node)?;
+        let host = ["https://", "http://"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme));
+        if host.is_none_or(str::is_empty) || text.contains(char::is_whitespace) {
+            self.wrong(
+                node.line,
+                Mistake::BadUrl {
+                    text: text.to_owned(),
+                },
+            );
+        }
+        Some(text.to_owned())
+    }
+
     pub(super) fn truth(&mut self, key: &str, node: &Node) -> bool {
         if let Value::Truth(truth) = node.value {
             return truth;

@@ -60,6 +60,34 @@ fn unknown_words_are_told_with_the_closest_first() {
 }
 
 #[test]
+fn an_address_of_a_source_must_be_one_that_a_browser_opens() {
+    let title = "title = \"The reference\"";
+    for (added, message) in [
+        (
+            "url = \"docs.aws.amazon.com/x\"",
+            "line 22: \"docs.aws.amazon.com/x\" is not a URL, expected https:// or http://",
+        ),
+        ("url = \"ftp://x\"", "line 22: \"ftp://x\" is not a URL"),
+        ("url = \"https://\"", "line 22: \"https://\" is not a URL"),
+        ("url = \"https://x y\"", "line 22: \"https://x y\" is not a URL"),
+        ("url = 7", "line 22: \"url\" is "),
+        ("licence = \" \"", "line 22: \"licence\" is empty"),
+        (
+            "license = \"MIT\"",
+            "line 22: unknown key \"license\" in source (known: licence, ",
+        ),
+    ] {
+        one_mistake(title, &format!("{title}\n{added}"), message);
+    }
+    for added in [
+        "url = \"http://x.test/a\"",
+        "url = \"https://x.test\"\nlicence = \"Apache-2.0\"",
+    ] {
+        no_mistake(title, &format!("{title}\n{added}"));
+    }
+}
+
+#[test]
 fn unknown_words_within_a_scenario_are_told_at_their_line() {
     for (from, to, message) in [
         (
@@ -156,8 +184,8 @@ fn unknown_keys_are_told_with_those_of_their_table() {
         ),
         (
             "title = \"The",
-            "url = \"x\"\ntitle = \"The",
-            "unknown key \"url\" in source (known: key, title)",
+            "uri = \"x\"\ntitle = \"The",
+            "unknown key \"uri\" in source (known: url, key, ",
         ),
     ] {
         let message = message.replace("step's form", "form");

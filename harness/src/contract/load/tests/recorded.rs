@@ -1,7 +1,7 @@
 //! Recorded answers: what is read, and what is told of mistakes in them.
 
 use super::*;
-use crate::contract::{Framing, Grade};
+use crate::contract::{Framing, Grade, Moment};
 
 /// A source, and a record of it from line 5 on.
 const RECORD: &str = r#"[[source]]
@@ -19,6 +19,11 @@ ids = { a = "i-1aebf7c0", unknown1 = "i-2aebf7c0" }
 call = { call = "StopInstances", ids = ["{a}", "{unknown1}"], dry-run = "false" }
 status = 400
 headers = [["Server", "AmazonEC2"]]
+at = "2017-07-15T14:02:41.5Z"
+seen = [
+  { at = "2017-07-15T14:02:42Z", state = "running" },
+  { at = "2017-07-15T14:02:47Z", state = "stopped", reason = "r", state-reason = "A.B: c", ip = "", private-ip = "10.0.0.1" },
+]
 body = '''
 <Response>
 </Response>
@@ -43,6 +48,32 @@ fn a_record_is_read_as_it_is_written() {
     assert_eq!(record.status, 400);
     assert_eq!(record.headers, [("Server".to_owned(), "AmazonEC2".to_owned())]);
     assert_eq!(record.body, "<Response>\n</Response>\n");
+    let at = record.at.as_ref().map(Moment::unix_ms);
+    assert_eq!(at, Some(1_500_127_361_500));
+    let [running, stopped] = record.seen.as_slice() else {
+        panic!("two descriptions, not {:?}", record.seen);
+    };
+    assert_eq!(
+        (
+            running.state,
+            running.reason.as_str(),
+            &running.state_reason,
+            &running.public_ip
+        ),
+        (State::Running, "", &None, &None)
+    );
+    assert_eq!(
+        (
+            stopped.at.to_string().as_str(),
+            stopped.state,
+            stopped.reason.as_str()
+        ),
+        ("2017-07-15T14:02:47Z", State::Stopped, "r")
+    );
+    assert_eq!(
+        [&stopped.state_reason, &stopped.public_ip, &stopped.private_ip].map(Option::as_deref),
+        [Some("A.B: c"), Some(""), Some("10.0.0.1")]
+    );
     assert_eq!(record.fixtures.len(), 1);
     let call = crate::plan::fill(&record.call, record);
     assert_eq!(call.param("InstanceId.1"), Some("i-1aebf7c0"));
@@ -101,6 +132,26 @@ fn a_mistake_in_a_record_is_told_with_its_line() {
             "[[\"Server\", \"AmazonEC2\"]]",
             "[[\"Server\"]]",
             "line 15: \"headers\" is ",
+        ),
+        (
+            "14:02:41.5Z",
+            "14:02:41.5",
+            "line 16: \"2017-07-15T14:02:41.5\" is not a moment, expected YYYY-MM-DDThh:mm:ssZ",
+        ),
+        (
+            "state = \"stopped\", reason",
+            "state = \"stoped\", reason",
+            "line 19: unknown state \"stoped\" (known: ",
+        ),
+        (
+            "at = \"2017-07-15T14:02:42Z\", ",
+            "",
+            "line 18: seen without \"at\"",
+        ),
+        (
+            "private-ip",
+            "privat-ip",
+            "line 19: unknown key \"privat-ip\" in seen (known: private-ip, ",
         ),
     ] {
         let mut errors = read(from, to, Edition::Current).expect_err(to);
