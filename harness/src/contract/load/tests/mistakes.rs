@@ -254,9 +254,9 @@ fn wrong_types_are_told_with_both_types() {
             "dry-run = true",
             "\"dry-run\" is a boolean, expected a string",
         ),
-        ("[[\"Bogus\", \"{short}\"]]", "[\"Bogus\", []]", ""),
+        ("[[\"Bogus\", \"{long}\"]]", "[\"Bogus\", []]", ""),
         (
-            "[[\"Bogus\", \"{short}\"]]",
+            "[[\"Bogus\", \"{long}\"]]",
             "[[\"Bogus\"]]",
             "\"params\" is a list, expected a list of pairs",
         ),
@@ -357,8 +357,8 @@ fn names_have_their_letters() {
     no_mistake("name = \"stop/running-2\"", "name = \"a/b/c\"");
     mistake_here(
         "{ b = \"running\"",
-        "{ b = \"running\", short = \"running\"",
-        "\"short\" is no name of a fixture",
+        "{ b = \"running\", long = \"running\"",
+        "\"long\" is no name of a fixture",
     );
     mistake_here(
         "{ b = \"running\"",
@@ -381,13 +381,13 @@ fn a_step_does_exactly_one_thing() {
 
 #[test]
 fn references_name_a_fixture_or_a_decoy() {
-    let known = "(known: a, b, short, unknown, unknown2)";
+    let known = "(known: a, b, long, unknown, unknown2)";
     mistake_here(
         "ids = [\"{a}\"]",
         "ids = [\"{c}\"]",
         &format!("unknown fixture \"c\" {}", known.replace("a, b", "b, a")),
     );
-    mistake_here("\"{short}\"", "\"x{b}y{c}\"", "unknown fixture \"c\"");
+    mistake_here("\"{long}\"", "\"x{b}y{c}\"", "unknown fixture \"c\"");
     mistake_here("\"{unknown2}\"", "\"{unknownX}\"", "unknown fixture \"unknownX\"");
     mistake_here(
         "ids = [\"{a}\"]",
@@ -420,8 +420,8 @@ fn references_name_a_fixture_or_a_decoy() {
     no_mistake("\"{unknown2}\"", "\"unknown2}\"");
     mistake_here(
         "settle = [\"a\"]",
-        "settle = [\"short\"]",
-        "unknown fixture \"short\" (known: ",
+        "settle = [\"long\"]",
+        "unknown fixture \"long\" (known: ",
     );
 }
 
