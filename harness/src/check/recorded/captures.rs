@@ -1,4 +1,4 @@
-//! The captures of September 2026: the answers, the descriptions that followed them, and whole lives of instances, each
+//! The captures of September 2026: the answers, the descriptions that followed them, and the histories of whole instances, each
 //! judged without a finding; and one thing changed about them, found under the clause that says so.
 
 use super::super::again::judge_recorded;
@@ -54,14 +54,14 @@ fn description(record: &Recorded, id: &str, look: &RecordedLook) -> Recorded {
 }
 
 /// The clauses that are found violated in a case of these records.
-fn guilt_of(records: &[Recorded]) -> Vec<(String, Verdict)> {
+fn violations_in(records: &[Recorded]) -> Vec<(String, Verdict)> {
     let found = found_in(records).into_iter();
     found.map(|(_, clause, verdict)| (clause, verdict)).collect()
 }
 
 #[track_caller]
-fn assert_guilt(records: &[Recorded], expected: Guilt, what: &str) {
-    let found = guilt_of(records);
+fn assert_violations(records: &[Recorded], expected: Guilt, what: &str) {
+    let found = violations_in(records);
     let found: Vec<(&str, Verdict)> = found
         .iter()
         .map(|(clause, verdict)| (clause.as_str(), *verdict))
@@ -84,8 +84,8 @@ fn a_capture_and_the_descriptions_after_it_are_without_finding() {
 }
 
 #[test]
-fn the_captured_life_of_an_instance_is_without_finding() {
-    let lives: [&[&str]; 6] = [
+fn the_captured_history_of_an_instance_is_without_finding() {
+    let histories: [&[&str]; 6] = [
         &[
             "c01", "c02", "c03", "c04", "c05", "c06", "c07", "c08", "c10", "c11", "c12", "c13", "c14", "c15",
             "c16", "c17", "c18", "c19",
@@ -99,9 +99,9 @@ fn the_captured_life_of_an_instance_is_without_finding() {
         &["c108", "c109"],
         &["c157", "c158", "c159", "c160", "c161", "c162", "c163"],
     ];
-    for life in lives {
-        let records: Vec<Recorded> = life.iter().map(|name| samples::find(name)).collect();
-        assert_eq!(found_in(&records), [], "{life:?}");
+    for history in histories {
+        let records: Vec<Recorded> = history.iter().map(|name| samples::find(name)).collect();
+        assert_eq!(found_in(&records), [], "{history:?}");
     }
 }
 
@@ -320,10 +320,10 @@ fn one_thing_changed_about_a_captured_description_is_found() {
     ];
     for (name, change, expected) in table {
         let mut record = samples::find(name);
-        assert_guilt(&[record.clone()], &[], name);
+        assert_violations(&[record.clone()], &[], name);
         change(record.seen.last_mut().expect("it was described"));
         let what = format!("{name}: {:?}", record.seen.last());
-        assert_guilt(&[record], expected, &what);
+        assert_violations(&[record], expected, &what);
     }
 }
 
@@ -332,7 +332,7 @@ fn a_restarted_instance_that_keeps_the_reason_of_its_stop_is_found() {
     let mut started = samples::find("c12");
     let last = started.seen.last_mut().expect("it was described");
     last.reason = "User initiated (2026-09-25 20:59:05 GMT)".to_owned();
-    assert_guilt(&[started], &[("VIS-06", Verdict::Fail)], "a reason while running");
+    assert_violations(&[started], &[("VIS-06", Verdict::Fail)], "a reason while running");
 }
 
 #[test]
@@ -341,10 +341,10 @@ fn a_stop_that_has_nothing_to_do_leaves_the_reason_of_the_first() {
     let mut again = samples::find("c10");
     let mut look = first.seen.last().cloned().expect("it was described");
     again.seen = vec![look.clone()];
-    assert_guilt(&[first.clone(), again.clone()], &[], "the reason stays");
+    assert_violations(&[first.clone(), again.clone()], &[], "the reason stays");
     look.state_reason = Some("Client.UserInitiatedHibernate: User initiated hibernate".to_owned());
     again.seen = vec![look];
-    assert_guilt(
+    assert_violations(
         &[first, again],
         &[("IDM-02", Verdict::Warn), ("VIS-04", Verdict::Fail)],
         "another reason afterwards",
