@@ -44,13 +44,31 @@ fn a_list_names_cases_and_all_clauses() {
 
 #[test]
 fn a_clause_and_a_case_are_explained_and_anything_else_is_a_mistake() {
-    stopcheck("explain DRY-04").ended_with(0).says(&["DRY-04"]);
+    stopcheck("explain DRY-04").ended_with(0).says(&[
+        "DRY-04",
+        "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html",
+    ]);
     stopcheck("explain dry-run/valid")
         .ended_with(0)
         .says(&["dry-run/valid", "DRY-01"]);
     stopcheck("explain nonsense")
         .ended_with(2)
         .complains_of(&["error: could not ", "nonsense"]);
+}
+
+#[test]
+fn a_recorded_answer_is_explained_with_where_it_can_be_read() {
+    stopcheck("explain R14").ended_with(0).says(&[
+        "https://github.com/cloudlibz/nodecloud/",
+        "HTTP 412",
+        "2017-07-15",
+    ]);
+    stopcheck("explain C10").ended_with(0).says(&[
+        "https://github.com/radkawar/stackd/blob/9dc356f5/testdata/aws/ec2/instances_lifecycle.json",
+        "(Apache-2.0)",
+        "2026-09-25T20:59:26.874Z",
+        "<name>stopped</name>",
+    ]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::again::judge_recorded;
 use super::{CaseJudge, Judge};
-use crate::contract::{Confidence, Edition, Grade, Recorded, embedded};
+use crate::contract::{Confidence, Edition, Grade, Moment, Recorded, embedded};
 use crate::journal::{
     Answer, Bytes, Exchanged, Finding, FixtureReady, Intent, RequestRecord, Role, StepStarted,
 };
@@ -18,6 +18,7 @@ use crate::protocol::xml::Element;
 use crate::verdict::Verdict;
 use crate::wire::Headers;
 
+mod captures;
 mod samples;
 
 use samples::{R01_ID, R12_ID};
@@ -57,7 +58,7 @@ fn exchange(role: Role, sample: &Recorded) -> Exchanged {
             headers: sample.headers.iter().cloned().collect(),
             body: Bytes::Text(sample.body.clone()),
         },
-        at_ms: 0,
+        at_ms: sample.at.as_ref().map_or(0, Moment::unix_ms),
         took_ms: 0,
     }
 }
@@ -403,8 +404,20 @@ fn what_is_read_of_a_recorded_answer_is_all_of_it() {
                 }
             })
             .collect();
-        assert_eq!(written, body.join(">"), "{}", sample.name);
+        assert_eq!(written, spelt_out(&body.join(">")), "{}", sample.name);
     }
+}
+
+/// A document in which `<a/>` is `<a></a>`.
+fn spelt_out(text: &str) -> String {
+    let mut out = String::new();
+    for part in text.split_inclusive("/>") {
+        match part.strip_suffix("/>").and_then(|part| part.rsplit_once('<')) {
+            Some((before, name)) => out.push_str(&format!("{before}<{name}></{name}>")),
+            None => out.push_str(part),
+        }
+    }
+    out
 }
 
 /// An element as the service writes it.
@@ -430,7 +443,8 @@ fn every_record_of_the_wire_and_of_an_sdk_is_there() {
     let contract = embedded(Edition::Current);
     let of_grade = |grade: Grade| -> Vec<&str> {
         let sources = contract.recorded.iter().filter(|one| one.grade == grade);
-        let mut sources: Vec<&str> = sources.map(|one| one.source.as_str()).collect();
+        let sources = sources.map(|one| one.source.as_str());
+        let mut sources: Vec<&str> = sources.filter(|source| source.starts_with('R')).collect();
         sources.dedup();
         sources
     };

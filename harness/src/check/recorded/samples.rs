@@ -1,6 +1,8 @@
 //! The recorded answers as the tests take them: changed ones, and descriptions made up beside them.
 
-use crate::contract::{Edition, Recorded, embedded};
+use std::fmt::Write as _;
+
+use crate::contract::{Edition, Recorded, RecordedLook, embedded};
 
 /// The first instance of R01.
 pub(super) const R01_ID: &str = "i-03fe236b187a898b6";
@@ -54,5 +56,34 @@ pub(super) fn description(id: &str, state: &str, reason: &str, why: &str) -> Str
          <reservationSet><item><instancesSet><item><instanceId>{id}</instanceId><instanceState><code>0</code>\
          <name>{state}</name></instanceState><reason>{reason}</reason>{why}</item></instancesSet></item>\
          </reservationSet></DescribeInstancesResponse>"
+    )
+}
+
+/// A description of one instance as a record keeps it: what it does not keep is not there.
+pub(super) fn described(id: &str, look: &RecordedLook) -> String {
+    let state = look.state.wire_name().expect("what is described has a state");
+    let mut more = String::new();
+    if let Some(message) = &look.state_reason {
+        let code = message.split_once(':').map_or(message.as_str(), |(code, _)| code);
+        let _ = write!(
+            more,
+            "<stateReason><code>{code}</code><message>{message}</message></stateReason>"
+        );
+    }
+    for (name, ip) in [
+        ("privateIpAddress", &look.private_ip),
+        ("ipAddress", &look.public_ip),
+    ] {
+        if let Some(ip) = ip.as_deref().filter(|ip| !ip.is_empty()) {
+            let _ = write!(more, "<{name}>{ip}</{name}>");
+        }
+    }
+    let reason = &look.reason;
+    let number = look.at.unix_ms() % 1_000_000_000_000;
+    format!(
+        "<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
+         <requestId>00000000-0000-4000-9000-{number:012}</requestId><reservationSet><item><instancesSet><item>\
+         <instanceId>{id}</instanceId><instanceState><code>0</code><name>{state}</name></instanceState>\
+         <reason>{reason}</reason>{more}</item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
     )
 }
