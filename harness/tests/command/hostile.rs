@@ -1,15 +1,15 @@
 //! Secrets stay secret, whatever an endpoint repeats of them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use stopcheck::endpoint::Handler;
 use stopcheck::reference::Key;
 use stopcheck::wire::{Request, Response};
 use tokio::sync::Notify;
 
-use crate::child::{Finished, start, text_of};
+use crate::child::{Finished, finish, text_of};
 use crate::servers::{action, against, quick_reference, serving, xml};
 
 const ACCESS_KEY: &str = "AKIACANARYOFTHEMAIN0";
@@ -17,7 +17,10 @@ const SECRET: &str = "canary/secret+of=the&main<key>00";
 const TOKEN: &str = "canary//token+of/the=session&x<y>\"z==";
 
 /// What a request was seen to carry: signatures, in the header or in the query.
-type Seen = Arc<Mutex<Vec<String>>>;
+type Seen = Arc<Mutex<BTreeSet<String>>>;
+
+/// Hexadecimal digits of a signature.
+const SIGNATURE_DIGITS: usize = 64;
 
 fn canary() -> Key {
     Key {
@@ -55,8 +58,10 @@ fn remember(seen: &Seen, request: &Request) {
     for mark in ["Signature=", "X-Amz-Signature="] {
         for part in text.split(mark).skip(1) {
             let signature: String = part.chars().take_while(char::is_ascii_hexdigit).collect();
-            if signature.len() == 64 {
-                seen.lock().expect("no test holds it and panics").push(signature);
+            if signature.len() == SIGNATURE_DIGITS {
+                seen.lock()
+                    .expect("no test holds it and panics")
+                    .insert(signature);
             }
         }
     }
@@ -103,7 +108,7 @@ const SECRET_ESCAPED: &str = "canary/secret+of=the&amp;main&lt;key&gt;00";
 /// Runs against the handler with canaries for credentials, and looks for them in everything that comes of it.
 #[track_caller]
 fn keeps_its_secrets(handler: Handler, words: &str) -> Finished {
-    let (seen, watched) = (Seen::default(), Seen::default());
+    let seen = Seen::default();
     let watching = Arc::clone(&seen);
     let url = serving(
         Arc::new(move |request, now_ms| {
@@ -112,7 +117,6 @@ fn keeps_its_secrets(handler: Handler, words: &str) -> Finished {
         }),
         Arc::new(Notify::new()),
     );
-    drop(watched);
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let folder = scratch.path().to_str().expect("scratch folders have plain names");
     let words = format!(
@@ -123,9 +127,10 @@ fn keeps_its_secrets(handler: Handler, words: &str) -> Finished {
     run.env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", SECRET)
         .env("AWS_SESSION_TOKEN", TOKEN);
-    let run = start(run).finish(Duration::from_secs(120));
-    let mut canaries = seen.lock().expect("no test holds it and panics").clone();
-    assert!(!canaries.is_empty(), "signatures were seen");
+    let run = finish(run);
+    let signatures = seen.lock().expect("no test holds it and panics").clone();
+    assert!(!signatures.is_empty(), "signatures were seen");
+    let mut canaries = Vec::new();
     for secret in [ACCESS_KEY, SECRET, TOKEN] {
         canaries.push(secret.to_owned());
         canaries.push(escaped(secret));
@@ -144,6 +149,7 @@ fn keeps_its_secrets(handler: Handler, words: &str) -> Finished {
         }
     }
     for (name, text) in texts {
+        assert_eq!(signature_in(&text, &signatures), None, "a signature is in {name}");
         for canary in &canaries {
             let found = text.find(canary.as_str()).map(|at| {
                 let around = at.saturating_sub(200)..(at + canary.len() + 40).min(text.len());
@@ -153,6 +159,27 @@ fn keeps_its_secrets(handler: Handler, words: &str) -> Finished {
         }
     }
     run
+}
+
+/// The first of these signatures in a text. There are too many to look for one by one, but each is a run of digits.
+fn signature_in<'t>(text: &'t str, signatures: &BTreeSet<String>) -> Option<&'t str> {
+    text.split(|character: char| !character.is_ascii_hexdigit())
+        .filter(|digits| digits.len() >= SIGNATURE_DIGITS)
+        .flat_map(|digits| {
+            let last = digits.len() - SIGNATURE_DIGITS;
+            (0..=last).filter_map(move |at| digits.get(at..at + SIGNATURE_DIGITS))
+        })
+        .find(|digits| signatures.contains(*digits))
+}
+
+#[test]
+fn a_signature_is_found_between_and_beside_other_digits() {
+    let signature = "0123456789abcdef".repeat(4);
+    let signatures = BTreeSet::from([signature.clone()]);
+    for text in [format!("x{signature}"), format!("ff{signature}0 y")] {
+        assert_eq!(signature_in(&text, &signatures), Some(signature.as_str()));
+    }
+    assert_eq!(signature_in(signature.trim_end_matches('f'), &signatures), None);
 }
 
 fn percent(text: &str) -> String {

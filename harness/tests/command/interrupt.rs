@@ -1,9 +1,15 @@
 //! Runs that are stopped on their way leave no instance behind and a journal that can be judged.
 
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::child::{SOON, Served, command, start, text_of};
-use crate::servers::states_at;
+use stopcheck::endpoint::Handler;
+use stopcheck::reference::{Config, Reference};
+use tokio::sync::Notify;
+
+use crate::child::{Served, command, finish, start, text_of};
+use crate::servers::{action, against, serving, states_at};
 
 #[track_caller]
 fn nothing_is_left(url: &str) {
@@ -13,31 +19,52 @@ fn nothing_is_left(url: &str) {
     assert!(states.iter().all(gone), "{states:?}");
 }
 
+/// A reference that reports its fifth launch, and answers nothing more until it is allowed to.
+fn held_after_five_launches() -> (String, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (report, launched) = mpsc::channel();
+    let (go_on, allowed) = mpsc::channel::<()>();
+    let reference = Reference::new(Config::default());
+    let held = Mutex::new((0, report, allowed));
+    let handler: Handler = Arc::new(move |request, now_ms| {
+        let response = reference.handle(request, now_ms);
+        let mut held = held.lock().expect("no test holds it and panics");
+        let (launches, report, allowed) = &mut *held;
+        if action(request) == "RunInstances" {
+            *launches += 1;
+            if *launches == 5 {
+                let _ = report.send(());
+                let _ = allowed.recv();
+            }
+        }
+        response
+    });
+    let url = serving(handler, Arc::new(Notify::new()));
+    (url, launched, go_on)
+}
+
 #[test]
 fn an_interrupted_run_cleans_up_and_can_be_judged() {
-    let server = Served::start();
-    let url = server.value("AWS_ENDPOINT_URL_EC2");
+    let (url, launched, go_on) = held_after_five_launches();
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let journal = scratch.path().join("run.ndjson");
-    let mut run = server.command(["run", "--case", "batch/*", "--journal"]);
-    run.arg(&journal);
-    let run = start(run);
-    let began = Instant::now();
-    while states_at(url).len() < 5 {
-        assert!(began.elapsed() < SOON, "no instance is launched");
-        std::thread::sleep(Duration::from_millis(20));
+    let mut run = against(&url, "--case batch/*");
+    run.arg("--journal").arg(&journal);
+    let mut run = start(run);
+    // A run that ends before it has launched so much would be waited for in vain.
+    while launched.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+        assert_eq!(run.ended(), None, "fewer than five instances were launched");
     }
     run.interrupt();
+    let _ = go_on.send(());
     let run = run
-        .finish(SOON)
+        .finish()
         .ended_with(130)
         .complains_of(&["interrupted: removing what was launched"]);
-    assert!(run.took < SOON);
-    nothing_is_left(url);
+    nothing_is_left(&url);
     assert!(text_of(&journal).contains("\"interrupted\":true"));
     let mut judge = command(["judge"]);
     judge.arg(&journal);
-    let judged = start(judge).finish(SOON).ended_with(130);
+    let judged = finish(judge).ended_with(130);
     assert_eq!(judged.stdout, run.stdout);
     assert_eq!(judged.stderr, "");
 }
@@ -46,8 +73,7 @@ fn an_interrupted_run_cleans_up_and_can_be_judged() {
 fn a_full_disk_leaves_no_instance_behind() {
     let server = Served::start();
     let run = server.command(["run", "--case", "stop/*", "--journal", "/dev/full"]);
-    start(run)
-        .finish(SOON)
+    finish(run)
         .ended_with(2)
         .complains_of(&["could not write /dev/full"]);
     nothing_is_left(server.value("AWS_ENDPOINT_URL_EC2"));

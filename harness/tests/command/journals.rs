@@ -1,9 +1,8 @@
 //! Journals: what a run wrote is judged again to the same bytes, and what is no journal is told as such.
 
 use std::path::Path;
-use std::time::Duration;
 
-use crate::child::{Finished, Served, command, finish, start, stopcheck, text_of};
+use crate::child::{Finished, Served, command, finish, stopcheck, text_of};
 
 fn arguments(words: &str, scratch: &Path) -> Vec<String> {
     let scratch = scratch.to_str().expect("scratch folders have plain names");
@@ -65,7 +64,7 @@ fn a_run_over_http_is_judged_again_to_the_same_bytes() {
          --journal @/a.ndjson --report json=@/a.json --report junit=@/a.xml",
         scratch.path(),
     ));
-    start(run).finish(Duration::from_secs(90)).ended_with(0);
+    finish(run).ended_with(0);
     judged_alike(scratch.path());
 }
 

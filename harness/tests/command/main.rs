@@ -1,6 +1,6 @@
 //! The command as its users have it: the real binary, its exit codes, what it says and what it writes.
 //!
-//! Every process has a bounded time and an environment of its own. Nothing leaves the loopback.
+//! Every process has an environment of its own. Nothing leaves the loopback, and nothing is in a hurry.
 
 #![expect(clippy::panic, reason = "a test that fails says what it saw")]
 

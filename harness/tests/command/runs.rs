@@ -1,16 +1,59 @@
 //! Runs that come to a verdict.
 
-use std::time::Duration;
+use crate::child::{Served, finish, stopcheck};
 
-use crate::child::{Served, start, stopcheck};
+/// All phases in both editions, in parts that run side by side.
+macro_rules! conforms {
+    ($($edition:literal: $($name:ident: $words:expr;)*)*) => {
+        $($(
+            #[test]
+            fn $name() {
+                let run = stopcheck(&format!("run --edition {} {}", $edition, $words))
+                    .ended_with(0)
+                    .says(&["CONFORMS", "to reference"]);
+                assert!(!run.stdout.contains("FAIL"), "{}", run.stdout);
+                assert_eq!(run.stderr, "");
+            }
+        )*)*
+    };
+}
+
+conforms! {
+    "current":
+        todays_reference_conforms_in_the_named_cases: "--phase scenarios";
+        todays_reference_conforms_in_combinations_with_an_even_number: EVEN;
+        todays_reference_conforms_in_combinations_with_an_odd_number: ODD;
+        todays_reference_conforms_at_the_borders: BORDERS;
+        todays_reference_conforms_in_random_scripts: RANDOM;
+    "2017-10":
+        the_reference_of_2017_conforms_in_the_named_cases: "--phase scenarios";
+        the_reference_of_2017_conforms_in_combinations_with_an_even_number: EVEN;
+        the_reference_of_2017_conforms_in_combinations_with_an_odd_number: ODD;
+        the_reference_of_2017_conforms_at_the_borders: BORDERS;
+        the_reference_of_2017_conforms_in_random_scripts: RANDOM;
+        the_reference_of_2017_conforms_on_a_raw_socket: "--phase wire";
+}
+
+const EVEN: &str = "--phase coverage --case coverage/2-wise/*0 --case coverage/2-wise/*2 --case coverage/2-wise/*4 \
+                    --case coverage/2-wise/*6 --case coverage/2-wise/*8";
+const ODD: &str = "--phase coverage --case coverage/2-wise/*1 --case coverage/2-wise/*3 --case coverage/2-wise/*5 \
+                   --case coverage/2-wise/*7 --case coverage/2-wise/*9";
+const BORDERS: &str = "--phase coverage --case coverage/bounds/*";
+const RANDOM: &str = "--phase random --cases 40";
 
 #[test]
-fn the_reference_conforms_in_both_editions() {
-    for words in ["run --cases 40", "run --cases 40 --edition 2017-10"] {
-        let run = stopcheck(words).ended_with(0).says(&["CONFORMS", "to reference"]);
-        assert!(!run.stdout.contains("FAIL"), "{}", run.stdout);
-        assert_eq!(run.stderr, "");
-    }
+fn a_run_of_every_phase_conforms() {
+    // The phases without an argument are all; of each but the random one, one case.
+    stopcheck(
+        "run --cases 1 --case stop/running --case coverage/2-wise/0001 --case wire/percent/* --case random/*",
+    )
+    .ended_with(0)
+    .says(&[
+        "CONFORMS",
+        "to reference",
+        "8 cases: 8 passed",
+        "1 random script of",
+    ]);
 }
 
 #[test]
@@ -51,8 +94,7 @@ fn the_reference_conforms_over_http_too() {
     let server = Served::start();
     // Time is real here; the more cases wait at once, the sooner it is over.
     let run = server.command(["run", "--phase", "scenarios", "--workers", "40"]);
-    let run = start(run)
-        .finish(Duration::from_secs(180))
+    let run = finish(run)
         .ended_with(0)
         .says(&["CONFORMS", server.value("AWS_ENDPOINT_URL_EC2")]);
     for word in ["FAIL", "errored", "unfinished"] {

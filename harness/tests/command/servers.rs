@@ -1,6 +1,6 @@
 //! Endpoints for the command to meet: the reference in disguise, and things that are no endpoint at all.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -70,6 +70,21 @@ pub(crate) fn say(stream: &mut TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
 }
 
+/// Never answers: holds the connection until the other side gives it up.
+pub(crate) fn until_closed(stream: &mut impl Read) {
+    while stream.read(&mut [0; 1 << 10]).is_ok_and(|read| read > 0) {}
+}
+
+/// A port that refuses connections for as long as this is kept: nobody listens on it, and nobody else can.
+pub(crate) fn nobody() -> (tokio::net::TcpSocket, String) {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket can be made");
+    socket
+        .bind(([127, 0, 0, 1], 0).into())
+        .expect("loopback can be bound");
+    let url = format!("http://{}", socket.local_addr().expect("it is bound"));
+    (socket, url)
+}
+
 /// The value of a parameter of a form body.
 pub(crate) fn action(request: &Request) -> String {
     let body = String::from_utf8_lossy(&request.body).into_owned();
@@ -86,9 +101,13 @@ pub(crate) fn xml(status: u16, body: impl Into<Vec<u8>>) -> Response {
     }
 }
 
-/// A command in the environment of the reference's main key, with short patience.
+/// How long descriptions may lag behind. What our servers describe is up to date, so waiting mends nothing, and a busy
+/// machine does not make it older.
+const READ_LAG: &str = "--read-lag 0.5";
+
+/// A run against a server, with the reference's main key.
 pub(crate) fn against(url: &str, words: &str) -> std::process::Command {
-    let words = format!("run --settle-timeout 1 --read-lag 0.5 {words}");
+    let words = format!("run {READ_LAG} {words}");
     let mut command = command(words.trim_end().split(' '));
     command
         .env("AWS_ENDPOINT_URL_EC2", url)
@@ -116,7 +135,7 @@ pub(crate) fn states_at(url: &str) -> Vec<String> {
     let reply = runtime.block_on(async {
         let endpoint = Endpoint::http(HttpOptions {
             url: url.to_owned(),
-            request_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(3600),
             max_body: 1 << 20,
             connections: 1,
         })

@@ -41,8 +41,31 @@ fn mate_is_not_looked_at(asked: &Asked<'_>) -> Response {
     answer
 }
 
-const FAULTS: &[Combined] = &[
-    Combined {
+/// Two tests for each fault, so that they run side by side.
+macro_rules! faults {
+    ($($name:ident: $fault:expr;)*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                const FAULT: Combined = $fault;
+
+                #[test]
+                fn is_found_by_coverage() {
+                    found_by_coverage(&FAULT);
+                }
+
+                #[test]
+                fn is_found_by_named_cases_unless_it_is_hidden() {
+                    found_by_named_cases(&FAULT);
+                }
+            }
+        )*
+    };
+}
+
+faults! {
+    a_forced_stop_of_an_id_that_is_given_twice_is_not_made: Combined {
         name: "a forced stop of an id that is given twice is answered and not made",
         cases: &["coverage/2-wise/00*"],
         fails: &["STT-02"],
@@ -56,22 +79,22 @@ const FAULTS: &[Combined] = &[
             }
             asked.pass()
         },
-    },
-    Combined {
+    };
+    the_tenth_id_of_a_list_is_not_read: Combined {
         name: "the tenth id of a list is not read",
         cases: &["coverage/bounds/list/*"],
         fails: &["ERR-05", "RSP-05"],
         is_hidden: false,
         bend: |asked| asked.stop_changed(|params| drop_param(params, "InstanceId.10")),
-    },
-    Combined {
+    };
+    hibernation_is_asked_of_the_first_alone: Combined {
         name: "whether an instance can hibernate is asked of the first alone",
         cases: &["coverage/2-wise/00*"],
         fails: &["HIB-03"],
         is_hidden: true,
         bend: mate_is_not_looked_at,
-    },
-    Combined {
+    };
+    an_id_is_known_by_its_beginning: Combined {
         name: "an id is known by its beginning",
         cases: &["coverage/bounds/id/*"],
         fails: &["ERR-05"],
@@ -87,27 +110,28 @@ const FAULTS: &[Combined] = &[
                 }
             })
         },
-    },
-];
+    };
+}
 
-#[test]
-fn a_fault_of_a_combination_or_a_border_is_found_by_coverage() {
-    for fault in FAULTS {
-        let endpoint = || mock::endpoint(Edition::Current, Layout::default(), fault.bend);
-        let run = play(Edition::Current, endpoint(), fault.cases, 1);
-        let failed = run.clauses(Verdict::Fail);
-        for clause in fault.fails {
-            assert!(failed.contains(clause), "{}: {failed:?}", fault.name);
-        }
-        assert!(run.unjudged.is_empty(), "{}: {:?}", fault.name, run.unjudged);
-        let named = play(Edition::Current, endpoint(), &["*"], 1);
-        let found = !named.clauses(Verdict::Fail).is_empty();
-        assert_eq!(
-            found,
-            !fault.is_hidden,
-            "{}: {}",
-            fault.name,
-            named.told(Verdict::Fail)
-        );
+fn found_by_coverage(fault: &Combined) {
+    let endpoint = mock::endpoint(Edition::Current, Layout::default(), fault.bend);
+    let run = play(Edition::Current, endpoint, fault.cases, 1);
+    let failed = run.clauses(Verdict::Fail);
+    for clause in fault.fails {
+        assert!(failed.contains(clause), "{}: {failed:?}", fault.name);
     }
+    assert!(run.unjudged.is_empty(), "{}: {:?}", fault.name, run.unjudged);
+}
+
+fn found_by_named_cases(fault: &Combined) {
+    let endpoint = mock::endpoint(Edition::Current, Layout::default(), fault.bend);
+    let run = play(Edition::Current, endpoint, &["*"], 1);
+    let found = !run.clauses(Verdict::Fail).is_empty();
+    assert_eq!(
+        found,
+        !fault.is_hidden,
+        "{}: {}",
+        fault.name,
+        run.told(Verdict::Fail)
+    );
 }

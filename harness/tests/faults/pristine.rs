@@ -11,12 +11,6 @@ use stopcheck::selfcheck::emulator as mock;
 
 use crate::play;
 
-fn finds_nothing(edition: Edition, layout: Layout, workers: usize) {
-    let endpoint = || mock::endpoint(edition, layout, mock::straight);
-    nothing_is_found(edition, endpoint(), &["*"], workers);
-    nothing_is_found(edition, endpoint(), &["coverage/*"], workers);
-}
-
 fn nothing_is_found(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) {
     let run = play(edition, endpoint, cases, workers);
     let found: Vec<_> = run
@@ -29,24 +23,63 @@ fn nothing_is_found(edition: Edition, endpoint: Endpoint, cases: &[&str], worker
     assert!(run.judged > 50, "{} cases", run.judged);
 }
 
-#[test]
-fn todays_reference_has_no_finding_case_by_case() {
-    finds_nothing(Edition::Current, Layout::Compact, 1);
+const EVEN: &[&str] = &[
+    "coverage/2-wise/*0",
+    "coverage/2-wise/*2",
+    "coverage/2-wise/*4",
+    "coverage/2-wise/*6",
+    "coverage/2-wise/*8",
+];
+const ODD: &[&str] = &[
+    "coverage/2-wise/*1",
+    "coverage/2-wise/*3",
+    "coverage/2-wise/*5",
+    "coverage/2-wise/*7",
+    "coverage/2-wise/*9",
+];
+
+/// The named cases and all of coverage, in parts that run side by side: combinations by the last digit of their number.
+macro_rules! finds_nothing {
+    ($($name:ident: $edition:expr, $layout:expr, $workers:literal;)*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                fn finds_nothing(cases: &[&str]) {
+                    let endpoint = mock::endpoint($edition, $layout, mock::straight);
+                    nothing_is_found($edition, endpoint, cases, $workers);
+                }
+
+                #[test]
+                fn in_the_named_cases() {
+                    finds_nothing(&["*"]);
+                }
+
+                #[test]
+                fn in_combinations_with_an_even_number() {
+                    finds_nothing(EVEN);
+                }
+
+                #[test]
+                fn in_combinations_with_an_odd_number() {
+                    finds_nothing(ODD);
+                }
+
+                #[test]
+                fn at_the_borders() {
+                    finds_nothing(&["coverage/bounds/*"]);
+                }
+            }
+        )*
+    };
 }
 
-#[test]
-fn todays_reference_has_no_finding_in_the_old_layout_eight_cases_at_once() {
-    finds_nothing(Edition::Current, Layout::Indented, 8);
-}
-
-#[test]
-fn the_reference_of_2017_has_no_finding_case_by_case() {
-    finds_nothing(Edition::October2017, Layout::Indented, 1);
-}
-
-#[test]
-fn the_reference_of_2017_has_no_finding_in_the_new_layout_eight_cases_at_once() {
-    finds_nothing(Edition::October2017, Layout::Compact, 8);
+finds_nothing! {
+    todays_reference_has_no_finding_case_by_case: Edition::Current, Layout::Compact, 1;
+    todays_reference_has_no_finding_in_the_old_layout_eight_cases_at_once: Edition::Current, Layout::Indented, 8;
+    the_reference_of_2017_has_no_finding_case_by_case: Edition::October2017, Layout::Indented, 1;
+    the_reference_of_2017_has_no_finding_in_the_new_layout_eight_cases_at_once:
+        Edition::October2017, Layout::Compact, 8;
 }
 
 #[test]

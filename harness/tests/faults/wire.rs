@@ -51,46 +51,52 @@ enum Defect {
     NeedsNoHost,
 }
 
-/// Each defect, the cases that show it, and all clauses that it trips.
-const FAULTS: &[(Defect, &str, &[&str])] = &[
-    (Defect::None, "wire/*", &[]),
-    (Defect::Blames500, "wire/header/no-colon", &["RSP-25"]),
-    (Defect::Blames500, "wire/content-length/word", &["RSP-25"]),
-    (Defect::Hangs, "wire/chunks/bad-size", &["WIR-02"]),
-    (Defect::Hangs, "wire/content-length/negative", &["WIR-02"]),
-    (Defect::Hangs, "wire/half-closed/*", &["WIR-02"]),
-    (Defect::ClosesOnBytes, "wire/body/not-utf8", &["WIR-01"]),
-    (Defect::CarriesOutHalf, "wire/half-closed/body", &["WIR-04"]),
-    (Defect::CarriesOutHalf, "wire/dropped/body", &["WIR-04"]),
-    (Defect::CarriesOutHalf, "wire/chunks/no-last", &["WIR-04"]),
-    (
-        Defect::LastLengthCounts,
-        "wire/content-length/conflicting-reversed",
-        &["WIR-04", "WIR-06"],
-    ),
-    (
-        Defect::LastLengthCounts,
-        "wire/content-length/conflicting",
-        &["WIR-06"],
-    ),
-    (Defect::KnowsNoChunks, "wire/chunks/bytes", &["WIR-03"]),
-    (Defect::MindsCase, "wire/header/upper", &["WIR-03"]),
-    (Defect::IgnoresExpect, "wire/continue", &["WIR-03"]),
-    (Defect::RepeatsItself, "wire/pipelined/*", &["WIR-05"]),
-    (
-        Defect::ForgetsTheSecond,
-        "wire/pipelined/describe-and-stop",
-        &["WIR-05"],
-    ),
-    (Defect::NeedsNoHost, "wire/header/host-absent", &["WIR-06"]),
-];
+/// Each defect, the cases that show it, and all clauses that it trips. One test for each, so that they run side by side.
+macro_rules! faults {
+    ($($name:ident: $defect:expr, $cases:literal, [$($clause:literal),*];)*) => {
+        const FAULTS: &[&[&str]] = &[$(&[$($clause),*]),*];
+
+        /// A defect of a front is found under its clauses alone.
+        mod found {
+            use super::{Defect, found_under};
+
+            $(
+                #[test]
+                fn $name() {
+                    found_under($defect, $cases, &[$($clause),*]);
+                }
+            )*
+        }
+    };
+}
+
+faults! {
+    none_in_every_case: Defect::None, "wire/*", [];
+    blames_500_in_header_no_colon: Defect::Blames500, "wire/header/no-colon", ["RSP-25"];
+    blames_500_in_content_length_word: Defect::Blames500, "wire/content-length/word", ["RSP-25"];
+    hangs_in_chunks_bad_size: Defect::Hangs, "wire/chunks/bad-size", ["WIR-02"];
+    hangs_in_content_length_negative: Defect::Hangs, "wire/content-length/negative", ["WIR-02"];
+    hangs_in_half_closed: Defect::Hangs, "wire/half-closed/*", ["WIR-02"];
+    closes_on_bytes_in_body_not_utf8: Defect::ClosesOnBytes, "wire/body/not-utf8", ["WIR-01"];
+    carries_out_half_in_half_closed_body: Defect::CarriesOutHalf, "wire/half-closed/body", ["WIR-04"];
+    carries_out_half_in_dropped_body: Defect::CarriesOutHalf, "wire/dropped/body", ["WIR-04"];
+    carries_out_half_in_chunks_no_last: Defect::CarriesOutHalf, "wire/chunks/no-last", ["WIR-04"];
+    last_length_counts_in_content_length_conflicting_reversed: Defect::LastLengthCounts, "wire/content-length/conflicting-reversed", ["WIR-04", "WIR-06"];
+    last_length_counts_in_content_length_conflicting: Defect::LastLengthCounts, "wire/content-length/conflicting", ["WIR-06"];
+    knows_no_chunks_in_chunks_bytes: Defect::KnowsNoChunks, "wire/chunks/bytes", ["WIR-03"];
+    minds_case_in_header_upper: Defect::MindsCase, "wire/header/upper", ["WIR-03"];
+    ignores_expect_in_continue: Defect::IgnoresExpect, "wire/continue", ["WIR-03"];
+    repeats_itself_in_pipelined: Defect::RepeatsItself, "wire/pipelined/*", ["WIR-05"];
+    forgets_the_second_in_pipelined_describe_and_stop: Defect::ForgetsTheSecond, "wire/pipelined/describe-and-stop", ["WIR-05"];
+    needs_no_host_in_header_host_absent: Defect::NeedsNoHost, "wire/header/host-absent", ["WIR-06"];
+}
 
 /// Every clause that a front trips.
 pub(crate) fn tripped() -> impl Iterator<Item = &'static str> {
-    FAULTS.iter().flat_map(|(_, _, clauses)| clauses.iter().copied())
+    FAULTS.iter().flat_map(|clauses| clauses.iter().copied())
 }
 
-/// One front, and how much it waits.
+/// One front.
 struct Front {
     defect: Defect,
     reference: Reference,
@@ -167,25 +173,17 @@ impl Front {
                     let answer = match (self.defect, &first) {
                         (Defect::ForgetsTheSecond, Some(_)) if pipelined => stopping(),
                         (Defect::RepeatsItself, Some(first)) if pipelined => Response::clone(first),
-                        _ => self.carry_out(&request),
+                        _ => {
+                            self.let_others_finish().await;
+                            self.carry_out(&request)
+                        }
                     };
                     first = Some(answer.clone());
                     answer
                 }
                 Err(Broken::Over) => return,
                 Err(Broken::Malformed | Broken::Incomplete) if self.defect == Defect::Hangs => {
-                    // Until the other side loses its patience.
-                    let mut chunk = [0; 1024];
-                    let patience = Duration::from_secs(5);
-                    let waits = async {
-                        while talk.stream.writable().await.is_ok()
-                            && talk.stream.read(&mut chunk).await.is_ok()
-                        {
-                            tokio::time::sleep(Duration::from_millis(20)).await;
-                        }
-                    };
-                    let _ = tokio::time::timeout(patience, waits).await;
-                    return;
+                    std::future::pending().await
                 }
                 Err(Broken::Malformed | Broken::Incomplete) => {
                     let status = if self.defect == Defect::Blames500 {
@@ -204,6 +202,16 @@ impl Front {
             };
             if talk.stream.write_all(&written(&answer)).await.is_err() {
                 return;
+            }
+        }
+    }
+
+    /// What came before on a connection that is over by now is carried out first. The runner looks at the fleet a moment
+    /// after it dropped a connection, which on a busy machine can be before this front has looked at that connection.
+    async fn let_others_finish(&self) {
+        if self.defect == Defect::CarriesOutHalf {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -417,6 +425,9 @@ fn front(defect: Defect) -> String {
     })
 }
 
+/// How long whoever answers may take: longer than any machine is busy.
+const AMPLE: Duration = Duration::from_secs(3600);
+
 /// Plays cases of the wire phase.
 fn play(url: String, cases: &str, time_limit: Duration) -> Run {
     let (wire, left_out) = wire::generate(&[cases.to_owned()]);
@@ -429,7 +440,7 @@ fn play(url: String, cases: &str, time_limit: Duration) -> Run {
     };
     let endpoint = Endpoint::http(HttpOptions {
         url,
-        request_timeout: Duration::from_secs(10),
+        request_timeout: AMPLE,
         max_body: 1 << 20,
         connections: 8,
     })
@@ -448,33 +459,28 @@ fn play(url: String, cases: &str, time_limit: Duration) -> Run {
     )
 }
 
-#[test]
-fn every_defect_of_a_front_is_found_under_its_clauses_alone() {
-    let mut complaints = String::new();
-    for (defect, cases, clauses) in FAULTS {
-        // Only what hangs is waited for; whoever answers has time enough.
-        let limit = match defect {
-            Defect::Hangs => Duration::from_millis(400),
-            _ => Duration::from_secs(10),
-        };
-        let run = play(front(*defect), cases, limit);
-        let expected: BTreeSet<&str> = clauses.iter().copied().collect();
-        let found: BTreeSet<&str> = run
-            .findings
-            .iter()
-            .map(|finding| finding.clause.as_str())
-            .collect();
-        if found != expected || !run.unjudged.is_empty() {
-            complaints += &format!(
-                "\n{defect:?} in {cases}: expected {expected:?}, found {found:?}, unjudged {:?}{}{}{}",
-                run.unjudged,
-                run.told(Verdict::Fail),
-                run.told(Verdict::Warn),
-                run.told(Verdict::Inconclusive),
-            );
-        }
-    }
-    assert!(complaints.is_empty(), "{complaints}");
+#[track_caller]
+fn found_under(defect: Defect, cases: &str, clauses: &[&str]) {
+    // Only what hangs is waited for; whoever answers has all the time it needs.
+    let limit = match defect {
+        Defect::Hangs => Duration::from_millis(400),
+        _ => AMPLE,
+    };
+    let run = play(front(defect), cases, limit);
+    let expected: BTreeSet<&str> = clauses.iter().copied().collect();
+    let found: BTreeSet<&str> = run
+        .findings
+        .iter()
+        .map(|finding| finding.clause.as_str())
+        .collect();
+    assert!(
+        found == expected && run.unjudged.is_empty(),
+        "expected {expected:?}, found {found:?}, unjudged {:?}{}{}{}",
+        run.unjudged,
+        run.told(Verdict::Fail),
+        run.told(Verdict::Warn),
+        run.told(Verdict::Inconclusive),
+    );
 }
 
 #[test]
@@ -484,7 +490,7 @@ fn the_served_reference_is_found_innocent() {
     let url = serving(move |listener| async move {
         let _ = endpoint::serve(listener, handler, std::future::pending()).await;
     });
-    let run = play(url, "wire/*", Duration::from_secs(10));
+    let run = play(url, "wire/*", AMPLE);
     assert_eq!(run.unjudged, []);
     let told: Vec<_> = run
         .findings

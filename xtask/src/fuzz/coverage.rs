@@ -40,8 +40,11 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let tools = tools::llvm(workspace)?;
     let folder = workspace.target("fuzz-coverage");
     let profiles = folder.join("profiles");
-    let _ = fs::remove_dir_all(&profiles);
-    fs::create_dir_all(&profiles).with_context(|| format!("could not make {}", profiles.display()))?;
+    let build_profiles = folder.join("build-profiles");
+    for folder in [&profiles, &build_profiles] {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+    }
     let mut build = workspace.cargo(&[
         "build",
         "--quiet",
@@ -54,7 +57,11 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     build
         .arg("--target-dir")
         .arg(&folder)
-        .env("RUSTFLAGS", "-C instrument-coverage");
+        .env("RUSTFLAGS", "-C instrument-coverage")
+        // Build scripts and procedural macros have counters too, and write them where they run, which is the root,
+        // unless they are given a place: LLVM's runtime puts in one number for the program and one for the process.
+        // What they count is not part of the report.
+        .env(PROFILE_FILE, build_profiles.join("%m-%p.profraw"));
     shell::run(&mut build)?;
     let program = folder.join("debug/examples/fuzz");
     for target in targets(workspace)? {
@@ -65,10 +72,7 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         replay
             .args(["replay", &target.name])
             .args(committed(workspace, &target)?)
-            .env(
-                "LLVM_PROFILE_FILE",
-                profiles.join(format!("{}.profraw", target.name)),
-            );
+            .env(PROFILE_FILE, profiles.join(format!("{}.profraw", target.name)));
         shell::run(&mut replay)?;
     }
     let merged = folder.join("all.profdata");
@@ -92,6 +96,9 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         None => Outcome::Good,
     })
 }
+
+/// The variable that names the file into which a program with counters writes them when it ends.
+const PROFILE_FILE: &str = "LLVM_PROFILE_FILE";
 
 /// For each file the lines that count, and whether they were reached.
 type Lines = BTreeMap<PathBuf, BTreeMap<usize, bool>>;

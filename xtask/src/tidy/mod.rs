@@ -1,5 +1,5 @@
 //! The rules of the house that a compiler does not know: who may import whom, where a library lives, why a
-//! dependency is there, what no file may hold, and which licences come in.
+//! dependency is there, what no file may hold, which files there may be, and which licences come in.
 //!
 //! Each rule is a pure function from text to complaints in a file of its own; this file reads the work tree and
 //! prints. Every complaint is collected before anything is printed.
@@ -10,6 +10,7 @@ mod licences;
 mod manifests;
 mod text;
 mod tokens;
+mod tracked_files;
 
 use std::fmt;
 use std::fs;
@@ -37,7 +38,12 @@ pub(crate) struct Complaint {
 }
 
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
-    let files = read_all(workspace)?;
+    let all = read_all(workspace)?;
+    // A file that is not text has no lines to judge.
+    let files: Vec<(&str, &str)> = all
+        .iter()
+        .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
+        .collect();
     let harness: Vec<Source> = files
         .iter()
         .filter(|(path, _)| path.starts_with("harness/src/") && path.ends_with(".rs"))
@@ -51,6 +57,9 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         &manifests::dependencies(&manifest).context("could not read harness/Cargo.toml")?,
         &harness,
     ));
+    for (path, bytes) in &all {
+        complaints.extend(tracked_files::check(path, bytes));
+    }
     for (path, text) in &files {
         if path.ends_with("Cargo.toml") {
             complaints.extend(manifests::check(path, text));
@@ -68,11 +77,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     for complaint in &complaints {
         println!("{complaint}");
     }
-    println!(
-        "tidy: {} files read, {} complaints",
-        files.len(),
-        complaints.len()
-    );
+    println!("tidy: {} files read, {} complaints", all.len(), complaints.len());
     Ok(Outcome::bad_if(!complaints.is_empty()))
 }
 
@@ -116,14 +121,11 @@ impl fmt::Display for Complaint {
     }
 }
 
-fn read_all(workspace: &Workspace) -> Result<Vec<(String, String)>> {
+fn read_all(workspace: &Workspace) -> Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for path in workspace.files()? {
         let bytes = fs::read(workspace.path(&path)).with_context(|| format!("could not read {path}"))?;
-        // What is not text is not ours to judge: seeds of the fuzzer, pictures.
-        if let Ok(text) = String::from_utf8(bytes) {
-            files.push((path, text));
-        }
+        files.push((path, bytes));
     }
     Ok(files)
 }
