@@ -4,6 +4,7 @@
 //! An edition comes in; an endpoint with a fresh reference for each case, its keys, and the options of a run go out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::contract::{Confidence, Edition};
@@ -11,8 +12,9 @@ use crate::endpoint::{Endpoint, Service};
 use crate::model::ReadLag;
 use crate::protocol::{Credentials, Keyring};
 use crate::reference::keys::{self, WellKnown};
-use crate::reference::{Config, Layout, Reference, Rules};
+use crate::reference::{Config, Layout, Reference, Rules, Variations};
 use crate::runner::{self, Launch, Options, WireOptions};
+use crate::wire::Response;
 
 /// The options of a run on the reference. Its clock is virtual, so patience costs nothing.
 pub fn options(edition: Edition) -> Options {
@@ -51,15 +53,14 @@ pub fn endpoint(region: &str, edition: Edition) -> Endpoint {
 
 /// The same, with its answers laid out in one of two ways.
 pub fn endpoint_in(region: &str, edition: Edition, layout: Layout) -> Endpoint {
-    let region = region.to_owned();
+    let config = Config {
+        region: region.to_owned(),
+        rules: rules(edition),
+        layout,
+        ..Config::default()
+    };
     Endpoint::trusting(Arc::new(move |case: &str| -> Service {
-        let reference = Arc::new(Reference::new(Config {
-            seed: runner::seed_of(case),
-            region: region.clone(),
-            rules: rules(edition),
-            layout,
-            ..Config::default()
-        }));
+        let reference = Arc::new(Reference::new(seeded(&config, case)));
         let trusting = Arc::clone(&reference);
         Service {
             handler: Arc::new(move |request, now_ms| reference.handle(request, now_ms)),
@@ -68,6 +69,58 @@ pub fn endpoint_in(region: &str, edition: Edition, layout: Layout) -> Endpoint {
             })),
         }
     }))
+}
+
+/// A reference that varies, a fresh one for each case. Each request is also sent to one that does not, until the two
+/// have answered differently; `differs` is set when they do. Request ids and dates are the same in both, so any
+/// difference is one of behaviour.
+pub fn varied_endpoint(edition: Edition, variations: Variations, differs: Arc<AtomicBool>) -> Endpoint {
+    let plain = Config {
+        rules: rules(edition),
+        ..Config::default()
+    };
+    let varied = Config {
+        variations,
+        ..plain.clone()
+    };
+    Endpoint::trusting(Arc::new(move |case: &str| -> Service {
+        let pair = Arc::new(Pair {
+            varied: Reference::new(seeded(&varied, case)),
+            plain: Reference::new(seeded(&plain, case)),
+            differs: Arc::clone(&differs),
+        });
+        let trusting = Arc::clone(&pair);
+        Service {
+            handler: Arc::new(move |request, now_ms| pair.both(|one| one.handle(request, now_ms))),
+            vouched: Some(Arc::new(move |request, access_key, now_ms| {
+                trusting.both(|one| one.handle_vouched(request, access_key, now_ms))
+            })),
+        }
+    }))
+}
+
+/// A reference that varies, and one that does not to compare it with.
+struct Pair {
+    varied: Reference,
+    plain: Reference,
+    differs: Arc<AtomicBool>,
+}
+
+impl Pair {
+    fn both(&self, answer: impl Fn(&Reference) -> Response) -> Response {
+        let varied = answer(&self.varied);
+        if !self.differs.load(Ordering::Relaxed) && answer(&self.plain) != varied {
+            self.differs.store(true, Ordering::Relaxed);
+        }
+        varied
+    }
+}
+
+fn seeded(config: &Config, case: &str) -> Config {
+    Config {
+        seed: runner::seed_of(case),
+        ..config.clone()
+    }
 }
 
 /// The behaviour of the reference that an edition describes.

@@ -4,7 +4,8 @@ use super::call::Call;
 use super::config::Rules;
 use super::describe::write_devices;
 use super::errors::{Answer, Refusal};
-use super::instance::{Instance, RootDevice, State};
+use super::instance::{Instance, Protection, RootDevice, State};
+use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
@@ -39,13 +40,13 @@ enum Setting {
 /// `ModifyInstanceAttribute`, in both of its forms.
 pub(super) fn modify(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
     let setting = setting(call)?;
-    let number = call.target(world)?;
-    if let Some(instance) = world.get(number) {
-        check(instance, &setting)?;
-    }
-    call.dry_run()?;
-    if let Some(instance) = world.get_mut(number) {
-        apply(instance, setting);
+    let number = call.target(world, |instance, _| check(instance, &setting))?;
+    let protected_from_ms = call
+        .config
+        .delayed(Variation::ProtectionDelayed, 1_000, call.now_ms);
+    if let Some(instance) = world.change(number, call.now_ms) {
+        apply(instance, setting, protected_from_ms);
+        instance.settle(call.now_ms, &call.config.delays());
     }
     xml.flag("return", true);
     Ok(())
@@ -58,10 +59,9 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     if !is_known(attribute, call.config.rules) {
         return Err(unknown_attribute(attribute));
     }
-    let number = call.target(world)?;
-    call.dry_run()?;
+    let number = call.target(world, |_, _| Ok(()))?;
     xml.leaf("instanceId", id);
-    if let Some(instance) = world.get(number) {
+    if let Some(instance) = world.shown(number) {
         write(attribute, instance, xml);
     }
     Ok(())
@@ -132,9 +132,10 @@ fn check(instance: &Instance, setting: &Setting) -> Answer {
             instance.spot_request.is_some(),
             instance.launch.root == RootDevice::InstanceStore,
         ),
-        Setting::InstanceType(_) if instance.state() != State::Stopped => Err(Refusal::incorrect_state(
-            format!("The instance '{id}' is not in the 'stopped' state."),
-        )),
+        // A hibernated instance is refused in the same words, though it is described as stopped.
+        Setting::InstanceType(_) if instance.state() != State::Stopped || instance.is_hibernated() => Err(
+            Refusal::incorrect_state(format!("The instance '{id}' is not in the 'stopped' state.")),
+        ),
         Setting::ApiStop(false)
         | Setting::ApiTermination(_)
         | Setting::ShutdownTerminates(_)
@@ -159,11 +160,11 @@ pub(super) fn protectable(spot: bool, instance_store: bool) -> Answer {
     Ok(())
 }
 
-fn apply(instance: &mut Instance, setting: Setting) {
+fn apply(instance: &mut Instance, setting: Setting, protected_from_ms: u64) {
     let launch = &mut instance.launch;
     match setting {
-        Setting::ApiStop(on) => launch.disable_api_stop = on,
-        Setting::ApiTermination(on) => launch.disable_api_termination = on,
+        Setting::ApiStop(on) => instance.protect(Protection::Stop, on, protected_from_ms),
+        Setting::ApiTermination(on) => instance.protect(Protection::Termination, on, protected_from_ms),
         Setting::ShutdownTerminates(on) => launch.shutdown_terminates = on,
         Setting::InstanceType(name) => launch.instance_type = name,
         Setting::EbsOptimized(on) => launch.ebs_optimized = on,

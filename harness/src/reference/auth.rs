@@ -13,6 +13,7 @@ use super::digest::{SigningKey, same_secret, sha256_hex};
 use super::errors::{Answer, Refusal};
 use super::form::Form;
 use super::time;
+use super::variation::Variation;
 use super::version::Service;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -61,16 +62,17 @@ impl Doorkeeper {
         config: &'k Config,
         now_ms: u64,
     ) -> Answer<&'k Key> {
-        let claim = claim(request, form)?;
+        let claim = claim(request, form, config)?;
         let key = config
             .keys
             .iter()
             .find(|key| key.access_key == claim.access_key)
-            .ok_or_else(Refusal::auth_failure)?;
-        check_moment(&claim, now_ms)?;
+            .ok_or_else(|| unknown_key(config))?;
+        check_moment(&claim, config, now_ms)?;
         check_token(key, claim.token)?;
         check_scope(&claim, config, Service::of(form))?;
-        self.check_signature(&claim, key, request)?;
+        self.check_signature(&claim, key, request)
+            .map_err(|refusal| wrong_signature(refusal, config))?;
         if key.expires_at_ms.is_some_and(|at| now_ms >= at) {
             return Err(Refusal::expired());
         }
@@ -124,7 +126,7 @@ impl Doorkeeper {
 }
 
 /// Reads the claim from wherever the request carries one.
-fn claim<'a>(request: &'a Request, form: &'a Form<'_>) -> Answer<Claim<'a>> {
+fn claim<'a>(request: &'a Request, form: &'a Form<'_>, config: &Config) -> Answer<Claim<'a>> {
     if let Some(header) = request.headers.get("Authorization") {
         return header_claim(header, request);
     }
@@ -135,8 +137,50 @@ fn claim<'a>(request: &'a Request, form: &'a Form<'_>) -> Answer<Claim<'a>> {
         // Signature Version 2 is not spoken here, so its credentials cannot be validated.
         return Err(Refusal::auth_failure());
     }
-    // Recorded 2026-08-27: the front end falls back to Signature Version 2 and misses its first parameter.
-    Err(Refusal::missing("AWSAccessKeyId"))
+    Err(unsigned(config))
+}
+
+fn unsigned(config: &Config) -> Refusal {
+    if config.varies(Variation::UnsignedMissingAuthenticationToken) {
+        Refusal::new(
+            403,
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token",
+        )
+    } else if config.varies(Variation::UnsignedAuthFailure) {
+        Refusal::auth_failure()
+    } else {
+        // Recorded 2026-08-27: the front end falls back to Signature Version 2 and misses its first parameter.
+        Refusal::missing("AWSAccessKeyId")
+    }
+}
+
+fn unknown_key(config: &Config) -> Refusal {
+    if config.varies(Variation::UnknownKeyInvalidClientTokenId) {
+        Refusal::new(
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+        )
+    } else {
+        Refusal::auth_failure()
+    }
+}
+
+fn wrong_signature(refusal: Refusal, config: &Config) -> Refusal {
+    if config.varies(Variation::WrongSignatureAuthFailure) && refusal == Refusal::signature_mismatch() {
+        Refusal::auth_failure()
+    } else {
+        refusal
+    }
+}
+
+fn stale_signature(config: &Config) -> Refusal {
+    if config.varies(Variation::StaleSignatureAuthFailure) {
+        Refusal::auth_failure()
+    } else {
+        Refusal::expired()
+    }
 }
 
 fn header_claim<'a>(header: &'a str, request: &'a Request) -> Answer<Claim<'a>> {
@@ -241,11 +285,11 @@ fn scope(credential: &str) -> Answer<Claim<'_>> {
     })
 }
 
-fn check_moment(claim: &Claim<'_>, now_ms: u64) -> Answer {
+fn check_moment(claim: &Claim<'_>, config: &Config, now_ms: u64) -> Answer {
     let age_ms = now_ms.saturating_sub(claim.date_ms);
     let early_ms = claim.date_ms.saturating_sub(now_ms);
     if age_ms > claim.expires_ms.unwrap_or(SKEW_MS) || early_ms > SKEW_MS {
-        return Err(Refusal::expired());
+        return Err(stale_signature(config));
     }
     Ok(())
 }

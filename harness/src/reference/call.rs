@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::config::{Config, Key};
+use super::digest::sha256_hex;
 use super::errors::{Answer, Refusal};
 use super::form::Form;
+use super::ids::is_instance_id;
+use super::instance::Instance;
 use super::names::Action;
+use super::variation::Variation;
 use super::world::World;
 
 /// An admitted call on its way through an action.
@@ -41,12 +45,20 @@ impl Call<'_> {
         } else {
             format!("arn:aws:ec2:{region}:{account}:{resource}")
         };
+        let tail = if self.config.varies(Variation::AuthorizationTextShort) {
+            String::new()
+        } else {
+            // What is encoded is for the service alone; it has to differ from call to call, and to be opaque.
+            let encoded = sha256_hex(format!("{action} {resource} {}", self.now_ms).as_bytes());
+            format!(". Encoded authorization failure message: {encoded}")
+        };
         Err(Refusal::new(
             403,
             "UnauthorizedOperation",
             format!(
                 "You are not authorized to perform this operation. User: {} is not authorized to perform: \
-                 ec2:{action} on resource: {resource} because no identity-based policy allows the ec2:{action} action",
+                 ec2:{action} on resource: {resource} because no identity-based policy allows the ec2:{action} \
+                 action{tail}",
                 self.caller_arn()
             ),
         ))
@@ -62,54 +74,102 @@ impl Call<'_> {
         }
     }
 
-    /// The instances named by `InstanceId.N`, each once, in the order named. They are well-formed, the caller may
-    /// act on them, and they exist; the numbers are those of the world.
-    pub(super) fn targets(&self, world: &mut World) -> Answer<Vec<u64>> {
-        let ids = self.form.list("InstanceId");
-        self.check_ids(&ids)?;
-        self.existing(&ids, world)
+    /// The instances named by `InstanceId.N`, in the order named, if every check of the call is passed; the numbers are
+    /// those of the world. The last check is the action's own, of each instance's state.
+    pub(super) fn targets(
+        &self,
+        world: &mut World,
+        state: impl Fn(&Instance, &World) -> Answer,
+    ) -> Answer<Vec<u64>> {
+        let mut ids = self.form.list("InstanceId");
+        if self.config.varies(Variation::EmptyIdIgnored) && ids.iter().any(|id| !id.is_empty()) {
+            ids.retain(|id| !id.is_empty());
+        }
+        self.checked(&ids, world, state)
     }
 
-    /// The one instance named by `InstanceId`.
-    pub(super) fn target(&self, world: &mut World) -> Answer<u64> {
+    /// The same for the one instance named by `InstanceId`.
+    pub(super) fn target(
+        &self,
+        world: &mut World,
+        state: impl Fn(&Instance, &World) -> Answer,
+    ) -> Answer<u64> {
         let id = self.form.required("InstanceId")?;
-        self.check_ids(&[id])?;
-        self.existing(&[id], world)?
+        self.checked(&[id], world, state)?
             .first()
             .copied()
             .ok_or_else(|| Refusal::instances_not_found(&[id]))
     }
 
-    fn check_ids(&self, ids: &[&str]) -> Answer {
-        let Some(first) = ids.first() else {
-            return Err(match self.action {
-                // Recorded in 2024 for this action alone.
-                Action::TerminateInstances => Refusal::combination("No instances specified"),
-                _ => Refusal::missing("InstanceId"),
-            });
-        };
-        if let Some(bad) = ids.iter().find(|id| !is_instance_id(id)) {
-            return Err(Refusal::malformed_instance(bad));
+    fn checked(
+        &self,
+        ids: &[&str],
+        world: &mut World,
+        state: impl Fn(&Instance, &World) -> Answer,
+    ) -> Answer<Vec<u64>> {
+        let varies = |variation| self.config.varies(variation);
+        let mut ids = ids.to_vec();
+        if varies(Variation::IdsTrimmed) {
+            ids.iter_mut().for_each(|id| *id = id.trim());
         }
-        self.authorize(&format!("instance/{first}"))
-    }
-
-    /// The instances of these ids, or the refusal that names all that are unknown.
-    pub(super) fn existing(&self, ids: &[&str], world: &mut World) -> Answer<Vec<u64>> {
-        let mut numbers = Vec::with_capacity(ids.len());
-        let mut missing: Vec<&str> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for id in ids.iter().filter(|id| seen.insert(**id)) {
-            match world.find(id, self.now_ms) {
-                Some(number) => numbers.push(number),
-                None => missing.push(id),
+        let malformed = |id: &&&str| !is_instance_id(id, self.config.variations);
+        let (mut found, mut missing, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut repeated = None;
+        for id in &ids {
+            let first = seen.insert(*id);
+            if !first {
+                repeated = Some(*id);
+            }
+            match self.find(id, world) {
+                Some(number) if first || varies(Variation::RepeatedIdShownEachTime) => found.push(number),
+                None if first || varies(Variation::RepeatedUnknownIdPlural) => missing.push(*id),
+                Some(_) | None => {}
             }
         }
-        if missing.is_empty() {
-            Ok(numbers)
-        } else {
-            Err(Refusal::instances_not_found(&missing))
+        missing.retain(|id| !malformed(&id));
+        for check in order(self.config) {
+            match check {
+                Check::Named if ids.is_empty() => {
+                    return Err(Refusal::no_instances(self.action, self.config));
+                }
+                Check::Named if varies(Variation::EmptyIdMissingParameter) && ids.contains(&"") => {
+                    return Err(Refusal::missing("instanceId"));
+                }
+                Check::Named => {}
+                Check::Syntax => {
+                    if let Some(bad) = ids.iter().find(malformed) {
+                        return Err(Refusal::malformed_instance(bad, self.config));
+                    }
+                    if let Some(id) = repeated.filter(|_| varies(Variation::RepeatedIdRefused)) {
+                        return Err(Refusal::invalid_value(id, "InstanceId", "It is given twice."));
+                    }
+                }
+                Check::Permission => self.authorize(&match ids.first() {
+                    Some(id) if self.find(id, world).is_some() => format!("instance/{id}"),
+                    Some(_) | None => "instance/*".to_owned(),
+                })?,
+                Check::Existence if missing.is_empty() => {}
+                Check::Existence => return Err(Refusal::instances_not_found(&missing)),
+                Check::DryRun => self.dry_run()?,
+                Check::State => {
+                    for instance in found.iter().filter_map(|number| world.get(*number)) {
+                        state(instance, world)?;
+                    }
+                }
+            }
         }
+        Ok(found)
+    }
+
+    /// The number of an instance that the call names, if it is visible to this call.
+    pub(super) fn find(&self, id: &str, world: &mut World) -> Option<u64> {
+        let number = world.find(id, self.now_ms)?;
+        let launched_ms = world.get(number)?.launched_ms;
+        let visible_ms = self
+            .config
+            .delayed(Variation::NewIdNotVisible, 1_000, launched_ms);
+        let is_shown = self.action.mutates() || world.shown(number).is_some();
+        (is_shown && self.now_ms >= visible_ms).then_some(number)
     }
 
     /// What part of a list is asked for, by `MaxResults` and `NextToken`.
@@ -158,48 +218,58 @@ impl Page {
     }
 }
 
-/// Whether this could be the id of an instance: `i-` and up to seventeen hexadecimal digits.
-///
-/// Short ids were recorded as unknown rather than malformed, and so was an id with a space at its end.
-pub(super) fn is_instance_id(id: &str) -> bool {
-    id.trim_end_matches(' ').strip_prefix("i-").is_some_and(|digits| {
-        (1..=17).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+/// A check that a call which names instances has to pass.
+#[derive(Clone, Copy)]
+enum Check {
+    Named,
+    Syntax,
+    Permission,
+    Existence,
+    DryRun,
+    State,
+}
+
+/// The order of the checks. Which one holds for stopping is not recorded; its siblings differ.
+fn order(config: &Config) -> [Check; 6] {
+    use Check::{DryRun, Existence, Named, Permission, State, Syntax};
+    let other = [
+        (
+            Variation::DryRunFirst,
+            [Named, Permission, DryRun, Syntax, Existence, State],
+        ),
+        (
+            Variation::DryRunBeforeMissingParameter,
+            [Permission, DryRun, Named, Syntax, Existence, State],
+        ),
+        (
+            Variation::AuthorizationFirst,
+            [Named, Permission, Syntax, Existence, DryRun, State],
+        ),
+        (
+            Variation::StateBeforeDryRun,
+            [Named, Syntax, Permission, Existence, State, DryRun],
+        ),
+        (
+            Variation::StateBeforeExistence,
+            [Named, Syntax, Permission, State, Existence, DryRun],
+        ),
+        (
+            Variation::ExistenceBeforeSyntax,
+            [Named, Permission, Existence, Syntax, DryRun, State],
+        ),
+    ];
+    other
+        .into_iter()
+        .find(|(variation, _)| config.varies(*variation))
+        .map_or(
+            [Named, Syntax, Permission, Existence, DryRun, State],
+            |(_, order)| order,
+        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_instance_id_is_judged_by_its_form() {
-        for id in [
-            "i-1",
-            "i-ffffff",
-            "i-c6464a3f ",
-            "i-0cfb1e75e74229968",
-            "i-0CFB1E75E74229968",
-        ] {
-            assert!(is_instance_id(id), "{id}");
-        }
-        for id in [
-            "",
-            " ",
-            "i",
-            "i-",
-            "i2",
-            "ma1",
-            "10.10.1.202",
-            " i-1",
-            "i-0224e66eafc2asdfs",
-            "i-0cfb1e75e742299680",
-            "I-0cfb1e75e74229968",
-            "i-1\u{0}",
-            "ami-1",
-        ] {
-            assert!(!is_instance_id(id), "{id}");
-        }
-    }
 
     #[test]
     fn a_page_ends_with_the_place_to_go_on() {

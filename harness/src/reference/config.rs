@@ -3,6 +3,7 @@
 //! Plain values, built in full by the caller or taken from `Config::default()`. No environment and no file is read.
 
 use super::keys;
+use super::variation::{Variation, Variations};
 
 /// Everything that shapes a [`Reference`](super::Reference).
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// Which year's behaviour is played.
     pub rules: Rules,
+    /// Where it differs from the default in ways that genuine EC2 may, too.
+    pub variations: Variations,
 }
 
 /// One access key and what its holder may do.
@@ -63,7 +66,7 @@ pub struct Delays {
     pub shutting_down_ms: u64,
     /// From `terminated` until the id is unknown.
     pub purge_ms: u64,
-    /// From `running` until the instance can hibernate.
+    /// From launch until the instance can hibernate.
     pub hibernate_ready_ms: u64,
 }
 
@@ -84,6 +87,66 @@ pub enum Rules {
     October2017,
 }
 
+impl Config {
+    /// Whether this behaviour differs from the default.
+    pub(super) fn varies(&self, variation: Variation) -> bool {
+        self.variations.contains(variation)
+    }
+
+    /// The delays, with the variations that are about nothing else.
+    pub(super) fn delays(&self) -> Delays {
+        let mut delays = self.delays;
+        for (variation, delay, ms) in [
+            (Variation::SlowStops, &mut delays.stopping_ms, 40_000),
+            (Variation::HibernationQuick, &mut delays.hibernating_ms, 1_000),
+            (
+                Variation::HibernationReadyAfter2Minutes,
+                &mut delays.hibernate_ready_ms,
+                120_000,
+            ),
+            (Variation::PurgeSoon, &mut delays.purge_ms, 2_000),
+        ] {
+            if self.varies(variation) {
+                *delay = ms;
+            }
+        }
+        delays
+    }
+
+    /// For how long descriptions show the world as it was before a change.
+    pub(super) fn stale_ms(&self) -> u64 {
+        if self.varies(Variation::StaleReads300Ms) {
+            300
+        } else if self.varies(Variation::StaleReads4S) {
+            4_000
+        } else {
+            0
+        }
+    }
+
+    /// This moment, or so much later if the variation says so.
+    pub(super) fn delayed(&self, variation: Variation, by_ms: u64, now_ms: u64) -> u64 {
+        now_ms.saturating_add(if self.varies(variation) { by_ms } else { 0 })
+    }
+
+    /// How successful answers are laid out.
+    pub(super) fn layout(&self) -> Layout {
+        if self.varies(Variation::IndentedLayout) {
+            Layout::Indented
+        } else {
+            self.layout
+        }
+    }
+
+    /// The list in the order in which it is shown.
+    pub(super) fn in_shown_order<T>(&self, mut items: Vec<T>) -> Vec<T> {
+        if self.varies(Variation::ItemsReversed) {
+            items.reverse();
+        }
+        items
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -95,6 +158,7 @@ impl Default for Config {
             delays: Delays::default(),
             throttle: None,
             rules: Rules::default(),
+            variations: Variations::default(),
         }
     }
 }
@@ -107,7 +171,7 @@ impl Default for Delays {
             hibernating_ms: 5_000,
             shutting_down_ms: 2_000,
             purge_ms: 3_600_000,
-            hibernate_ready_ms: 0,
+            hibernate_ready_ms: 6_000,
         }
     }
 }

@@ -40,17 +40,17 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     let filters = Filters::read(call.form, FILTERS)?;
     let page = call.page()?;
     let numbers = named_or_all(call, world)?;
-    call.dry_run()?;
     let accepted: Vec<u64> = numbers
         .into_iter()
-        .filter(|number| world.get(*number).is_some_and(|it| accepts(&filters, it)))
+        .filter(|number| world.shown(*number).is_some_and(|it| accepts(&filters, it)))
         .collect();
     let (shown, next) = page.cut(accepted);
-    let instances: Vec<&Instance> = shown.iter().filter_map(|number| world.get(*number)).collect();
+    let instances = shown.iter().filter_map(|number| world.shown(*number)).collect();
+    let instances: Vec<&Instance> = call.config.in_shown_order(instances);
     xml.node("reservationSet", |xml| {
         // Instances launched together stand together in the order of launch.
         for reservation in instances.chunk_by(|a, b| a.launch.reservation == b.launch.reservation) {
-            xml.node("item", |xml| write_reservation(reservation, call, xml));
+            xml.node("item", |xml| write_reservation(reservation, false, call, xml));
         }
     });
     xml.leaf_if("nextToken", next.as_deref());
@@ -61,7 +61,8 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 pub(super) fn named_or_all(call: &Call<'_>, world: &mut World) -> Answer<Vec<u64>> {
     let named = call.form.list("InstanceId");
     if named.is_empty() {
-        return Ok(world.all(call.now_ms));
+        let all = world.all(call.now_ms);
+        return call.dry_run().map(|()| all);
     }
     if call.form.get("MaxResults").is_some() {
         return Err(Refusal::combination(
@@ -72,7 +73,7 @@ pub(super) fn named_or_all(call: &Call<'_>, world: &mut World) -> Answer<Vec<u64
     if named.contains(&"") {
         return Err(Refusal::missing("InstanceId"));
     }
-    let mut numbers = call.targets(world)?;
+    let mut numbers = call.targets(world, |_, _| Ok(()))?;
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -101,8 +102,14 @@ pub(super) fn accepts(filters: &Filters<'_>, instance: &Instance) -> bool {
     })
 }
 
-/// Writes what instances launched together have in common, and then each of them.
-pub(super) fn write_reservation(instances: &[&Instance], call: &Call<'_>, xml: &mut Xml) {
+/// Writes what instances launched together have in common, and then each of them; just launched, they have a reason
+/// for their state that no description repeats.
+pub(super) fn write_reservation(
+    instances: &[&Instance],
+    just_launched: bool,
+    call: &Call<'_>,
+    xml: &mut Xml,
+) {
     if let Some(first) = instances.first() {
         xml.leaf("reservationId", &first.launch.reservation);
     }
@@ -110,12 +117,14 @@ pub(super) fn write_reservation(instances: &[&Instance], call: &Call<'_>, xml: &
     xml.empty("groupSet");
     xml.node("instancesSet", |xml| {
         for instance in instances {
-            xml.node("item", |xml| write(instance, &call.config.region, xml));
+            xml.node("item", |xml| {
+                write(instance, just_launched, &call.config.region, xml)
+            });
         }
     });
 }
 
-fn write(instance: &Instance, region: &str, xml: &mut Xml) {
+fn write(instance: &Instance, just_launched: bool, region: &str, xml: &mut Xml) {
     let launch = &instance.launch;
     let gone = instance.state() == State::Terminated;
     xml.leaf("instanceId", &instance.id);
@@ -132,8 +141,7 @@ fn write(instance: &Instance, region: &str, xml: &mut Xml) {
     xml.leaf(
         "dnsName",
         &instance
-            .public_ip
-            .as_ref()
+            .public_ip()
             .map_or_else(String::new, |ip| public_dns(ip, region)),
     );
     xml.leaf("reason", &instance.reason);
@@ -154,14 +162,15 @@ fn write(instance: &Instance, region: &str, xml: &mut Xml) {
         xml.leaf("subnetId", &launch.subnet);
         xml.leaf("vpcId", VPC);
         xml.leaf("privateIpAddress", &instance.private_ip);
-        xml.leaf_if("ipAddress", instance.public_ip.as_deref());
+        xml.leaf_if("ipAddress", instance.public_ip());
         xml.flag("sourceDestCheck", true);
     }
     write_groups(instance, xml);
-    if let Some(why) = instance.state_reason {
+    let reason = instance.state_reason.map(|why| (why.code(), why.message()));
+    if let Some((code, message)) = reason.or(just_launched.then_some(("pending", "pending"))) {
         xml.node("stateReason", |xml| {
-            xml.leaf("code", why.code());
-            xml.leaf("message", why.message());
+            xml.leaf("code", code);
+            xml.leaf("message", message);
         });
     }
     xml.leaf("architecture", &launch.architecture);

@@ -2,12 +2,26 @@
 
 use std::borrow::Cow;
 
+use super::config::Config;
+use super::names::Action;
+use super::variation::Variation;
+
 /// Why a request is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) message: Cow<'static, str>,
+    pub(super) body: Body,
+}
+
+/// What a refusal is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// The envelope of the service.
+    Xml,
+    /// A page of a server that stands before it.
+    Html,
 }
 
 /// What a step of the pipeline gives.
@@ -20,6 +34,7 @@ impl Refusal {
             status,
             code,
             message: message.into(),
+            body: Body::Xml,
         }
     }
 
@@ -77,17 +92,33 @@ impl Refusal {
         )
     }
 
-    pub(super) fn malformed_instance(id: &str) -> Self {
-        let expecting = if id.is_empty() {
-            " (expecting \"i-...\")"
+    pub(super) fn malformed_instance(id: &str, config: &Config) -> Self {
+        let message = if config.varies(Variation::MalformedTextPlain) {
+            format!("The instance ID '{id}' is malformed")
+        } else if config.varies(Variation::MalformedTextExpected) {
+            format!("Value ({id}) for parameter instanceId is invalid. Expected: 'i-...'.")
+        } else if id.is_empty() {
+            "Invalid id: \"\" (expecting \"i-...\")".to_owned()
         } else {
-            ""
+            format!("Invalid id: \"{id}\"")
         };
-        Self::new(
-            400,
-            "InvalidInstanceID.Malformed",
-            format!("Invalid id: \"{id}\"{expecting}"),
-        )
+        Self::new(400, "InvalidInstanceID.Malformed", message)
+    }
+
+    /// No id where one is needed.
+    pub(super) fn no_instances(action: Action, config: &Config) -> Self {
+        if config.varies(Variation::NoIdsInstancesSet) {
+            Self::missing("instancesSet")
+        } else if action == Action::TerminateInstances || config.varies(Variation::NoIdsCombination) {
+            // Recorded in 2024 for terminating.
+            Self::combination("No instances specified")
+        } else {
+            Self::missing("InstanceId")
+        }
+    }
+
+    pub(super) fn spot_request_state(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "IncorrectSpotRequestState", message)
     }
 
     /// Names every missing id, in the singular or the plural.

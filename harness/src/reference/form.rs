@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::wire::Request;
 
 use super::errors::{Answer, Refusal};
+use super::variation::{Variation, Variations};
 
 /// How long a value may be that is kept.
 const SHORT: usize = 255;
@@ -15,16 +16,56 @@ const SHORT: usize = 255;
 /// The decoded parameters, in the order in which they came.
 pub(super) struct Form<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    reading: Reading,
+}
+
+/// How booleans and list indices are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reading(Variations);
+
+impl From<Variations> for Reading {
+    fn from(variations: Variations) -> Self {
+        Self(variations)
+    }
+}
+
+impl Reading {
+    /// A list index: a positive decimal number without leading zeros.
+    pub(super) fn index(self, text: &str) -> Option<u32> {
+        let is_plain = !text.starts_with('0') || self.0.contains(Variation::OddIndicesAccepted);
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        if is_plain && is_number {
+            text.parse().ok()
+        } else {
+            None
+        }
+    }
+
+    /// A boolean: only the two words are understood, in any case of their letters.
+    fn flag(self, text: &str) -> Option<bool> {
+        let sensitive = self.0.contains(Variation::BooleansCaseSensitive);
+        let liberal = self.0.contains(Variation::BooleansLiberal);
+        match text.to_ascii_lowercase().as_str() {
+            lower if sensitive && lower != text => None,
+            "true" => Some(true),
+            "false" => Some(false),
+            "1" | "yes" if liberal => Some(true),
+            "" | "0" | "no" if liberal => Some(false),
+            // `DryRun=1` once launched an instance; refusing what is not understood is the safe reading.
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Form<'a> {
     /// Reads what the request carries.
-    pub(super) fn read(request: &'a Request) -> Self {
+    pub(super) fn read(request: &'a Request, reading: impl Into<Reading>) -> Self {
         let mut pairs: Vec<_> = form_urlencoded::parse(request.query().as_bytes()).collect();
         if request.method == "POST" {
             pairs.extend(form_urlencoded::parse(&request.body));
         }
-        Self { pairs }
+        let reading = reading.into();
+        Self { pairs, reading }
     }
 
     /// The first value under this very name.
@@ -57,14 +98,14 @@ impl<'a> Form<'a> {
         self.given(name).ok_or_else(|| Refusal::missing(name))
     }
 
-    /// A boolean, `None` if it is not there. Only the two words are understood, in any case of their letters.
+    /// A boolean, `None` if it is not there.
     pub(super) fn flag(&self, name: &str) -> Answer<Option<bool>> {
         match self.get(name) {
             None => Ok(None),
-            Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            // `DryRun=1` once launched an instance; refusing what is not understood is the safe reading.
-            Some(text) => Err(Refusal::invalid_value(text, name, "Expected 'true' or 'false'.")),
+            Some(text) => match self.reading.flag(text) {
+                Some(on) => Ok(Some(on)),
+                None => Err(Refusal::invalid_value(text, name, "Expected 'true' or 'false'.")),
+            },
         }
     }
 
@@ -85,7 +126,7 @@ impl<'a> Form<'a> {
             .iter()
             .filter_map(|(key, value)| {
                 let rest = key.strip_prefix(name)?.strip_prefix('.')?;
-                Some((index(rest)?, value.as_ref()))
+                Some((self.reading.index(rest)?, value.as_ref()))
             })
             .collect();
         found.sort_by_key(|(n, _)| *n);
@@ -100,7 +141,7 @@ impl<'a> Form<'a> {
             .iter()
             .filter_map(|(key, _)| {
                 let rest = key.strip_prefix(name)?.strip_prefix('.')?;
-                index(rest.split('.').next()?)
+                self.reading.index(rest.split('.').next()?)
             })
             .collect();
         found.sort_unstable();
@@ -114,12 +155,6 @@ impl<'a> Form<'a> {
             .iter()
             .map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
-}
-
-/// A list index: a positive decimal number without leading zeros.
-pub(super) fn index(text: &str) -> Option<u32> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    if plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -139,19 +174,25 @@ mod tests {
     #[test]
     fn lists_come_in_numeric_order_and_gaps_are_passed_over() {
         let request = post("", "Id.10=c&Id.2=b&Id.1=a&Id.0=x&Id=y&Id.01=z&Id.=w&Id.1=later");
-        assert_eq!(Form::read(&request).list("Id"), ["a", "b", "c"]);
+        assert_eq!(
+            Form::read(&request, Reading::default()).list("Id"),
+            ["a", "b", "c"]
+        );
     }
 
     #[test]
     fn the_query_string_comes_before_the_body() {
         let request = post("DryRun=true", "DryRun=false");
-        assert_eq!(Form::read(&request).flag("DryRun"), Ok(Some(true)));
+        assert_eq!(
+            Form::read(&request, Reading::default()).flag("DryRun"),
+            Ok(Some(true))
+        );
     }
 
     #[test]
     fn a_boolean_is_one_of_two_words() {
         let request = post("a=TRUE&b=false&c=1&d=&e=yes", "");
-        let form = Form::read(&request);
+        let form = Form::read(&request, Reading::default());
         assert_eq!(form.flag("a"), Ok(Some(true)));
         assert_eq!(form.flag("b"), Ok(Some(false)));
         assert_eq!(form.flag("absent"), Ok(None));
@@ -162,6 +203,7 @@ mod tests {
 
     #[test]
     fn an_index_is_positive_and_plain() {
+        let index = |text| Reading::default().index(text);
         assert_eq!(index("1"), Some(1));
         for text in ["", "0", "01", "-1", "+1", "x", "4294967296"] {
             assert_eq!(index(text), None, "{text}");

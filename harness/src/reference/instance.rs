@@ -63,15 +63,22 @@ impl StateReason {
     }
 }
 
-/// Where an instance stands, and since when.
+/// Where an instance stands, and since or until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Pending { since_ms: u64 },
-    Running { since_ms: u64 },
-    Stopping { since_ms: u64 },
-    Stopped,
+    Running,
+    Stopping { until_ms: u64 },
+    Stopped { since_ms: u64 },
     ShuttingDown { since_ms: u64 },
     Terminated { since_ms: u64 },
+}
+
+/// A protection against one of the two calls that end an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protection {
+    Stop,
+    Termination,
 }
 
 /// What the root volume is made of.
@@ -123,8 +130,10 @@ pub(super) struct Instance {
     pub(super) volume: String,
     pub(super) interface: String,
     pub(super) private_ip: String,
-    /// Held only while it runs or is about to.
-    pub(super) public_ip: Option<String>,
+    /// The last public address. It is shown only while it is held.
+    public_ip: String,
+    /// When it was launched, which a start does not change.
+    pub(super) launched_ms: u64,
     /// Written once and shown often, so kept as it is shown; the same goes for the next.
     pub(super) launch_time: String,
     pub(super) attach_time: String,
@@ -132,8 +141,15 @@ pub(super) struct Instance {
     pub(super) reason: String,
     pub(super) state_reason: Option<StateReason>,
     pub(super) spot_request: Option<String>,
+    /// Whether a start was refused for lack of capacity since the last one that was not.
+    pub(super) lacked_capacity: bool,
     phase: Phase,
     ever_ran: bool,
+    /// Protections that change later: from when on, and to what.
+    later_stop: Option<(u64, bool)>,
+    later_termination: Option<(u64, bool)>,
+    /// When it ends because its Spot request was cancelled.
+    ends_ms: Option<u64>,
 }
 
 /// The parts of an instance that differ within a reservation.
@@ -157,7 +173,8 @@ impl Instance {
             volume: birth.volume,
             interface: birth.interface,
             private_ip: birth.private_ip,
-            public_ip: Some(birth.public_ip),
+            public_ip: birth.public_ip,
+            launched_ms: now_ms,
             launch_time: iso_date(now_ms),
             attach_time: iso_date(now_ms),
             reason: String::new(),
@@ -165,6 +182,10 @@ impl Instance {
             spot_request: birth.spot_request,
             phase: Phase::Pending { since_ms: now_ms },
             ever_ran: false,
+            lacked_capacity: false,
+            later_stop: None,
+            later_termination: None,
+            ends_ms: None,
         }
     }
 
@@ -174,12 +195,10 @@ impl Instance {
         match self.phase {
             Phase::Pending { since_ms } if over(since_ms, delays.pending_ms) => {
                 self.ever_ran = true;
-                self.phase = Phase::Running {
-                    since_ms: since_ms.saturating_add(delays.pending_ms),
-                };
+                self.phase = Phase::Running;
             }
-            Phase::Stopping { since_ms } if over(since_ms, self.stop_takes_ms(delays)) => {
-                self.phase = Phase::Stopped;
+            Phase::Stopping { until_ms } if now_ms >= until_ms => {
+                self.phase = Phase::Stopped { since_ms: until_ms };
             }
             Phase::ShuttingDown { since_ms } if over(since_ms, delays.shutting_down_ms) => {
                 self.phase = Phase::Terminated {
@@ -187,11 +206,25 @@ impl Instance {
                 };
             }
             Phase::Pending { .. }
-            | Phase::Running { .. }
+            | Phase::Running
             | Phase::Stopping { .. }
-            | Phase::Stopped
+            | Phase::Stopped { .. }
             | Phase::ShuttingDown { .. }
             | Phase::Terminated { .. } => {}
+        }
+        for (later, protection) in [
+            (&mut self.later_stop, &mut self.launch.disable_api_stop),
+            (
+                &mut self.later_termination,
+                &mut self.launch.disable_api_termination,
+            ),
+        ] {
+            if let Some((_, on)) = later.take_if(|(at_ms, _)| now_ms >= *at_ms) {
+                *protection = on;
+            }
+        }
+        if let Some(at_ms) = self.ends_ms.take_if(|at_ms| now_ms >= *at_ms) {
+            self.terminate(at_ms);
         }
     }
 
@@ -199,9 +232,9 @@ impl Instance {
     pub(super) fn state(&self) -> State {
         match self.phase {
             Phase::Pending { .. } => State::Pending,
-            Phase::Running { .. } => State::Running,
+            Phase::Running => State::Running,
             Phase::Stopping { .. } => State::Stopping,
-            Phase::Stopped => State::Stopped,
+            Phase::Stopped { .. } => State::Stopped,
             Phase::ShuttingDown { .. } => State::ShuttingDown,
             Phase::Terminated { .. } => State::Terminated,
         }
@@ -212,9 +245,9 @@ impl Instance {
         match self.phase {
             Phase::Terminated { since_ms } => now_ms.saturating_sub(since_ms) >= delays.purge_ms,
             Phase::Pending { .. }
-            | Phase::Running { .. }
+            | Phase::Running
             | Phase::Stopping { .. }
-            | Phase::Stopped
+            | Phase::Stopped { .. }
             | Phase::ShuttingDown { .. } => false,
         }
     }
@@ -224,54 +257,88 @@ impl Instance {
         self.ever_ran
     }
 
-    /// Whether it has run for long enough to hibernate.
+    /// Whether it was launched long enough ago to hibernate, or there is nothing left to do.
     pub(super) fn is_ready_to_hibernate(&self, now_ms: u64, delays: &Delays) -> bool {
-        match self.phase {
-            Phase::Running { since_ms } => now_ms.saturating_sub(since_ms) >= delays.hibernate_ready_ms,
+        match self.state() {
+            State::Running => now_ms.saturating_sub(self.launched_ms) >= delays.hibernate_ready_ms,
             // A restarted instance that is still pending has not even begun to run.
-            Phase::Pending { .. } => false,
-            Phase::Stopping { .. }
-            | Phase::Stopped
-            | Phase::ShuttingDown { .. }
-            | Phase::Terminated { .. } => true,
+            State::Pending => false,
+            State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated => true,
         }
     }
 
-    /// Begins to stop. The private address and the volumes stay, the public address goes.
-    pub(super) fn stop(&mut self, why: StateReason, now_ms: u64) {
-        self.phase = Phase::Stopping { since_ms: now_ms };
-        self.end(why, now_ms);
+    /// Whether its memory is kept for the next start.
+    pub(super) fn is_hibernated(&self) -> bool {
+        self.state() == State::Stopped && self.state_reason == Some(StateReason::Hibernate)
+    }
+
+    /// Since when it has been stopped.
+    pub(super) fn stopped_since_ms(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Stopped { since_ms } => Some(since_ms),
+            Phase::Pending { .. }
+            | Phase::Running
+            | Phase::Stopping { .. }
+            | Phase::ShuttingDown { .. }
+            | Phase::Terminated { .. } => None,
+        }
+    }
+
+    /// The public address: held from when it runs until it is stopped.
+    pub(super) fn public_ip(&self) -> Option<&str> {
+        matches!(self.state(), State::Running | State::Stopping).then_some(&self.public_ip)
+    }
+
+    /// Begins to stop. The private address and the volumes stay; the public address goes in the end.
+    pub(super) fn stop(&mut self, why: StateReason, takes_ms: u64, reason_ms: u64, now_ms: u64) {
+        self.phase = Phase::Stopping {
+            until_ms: now_ms.saturating_add(takes_ms),
+        };
+        self.end(why, reason_ms);
+    }
+
+    /// Ends a stop that is under way with the next look.
+    pub(super) fn stop_at_once(&mut self, now_ms: u64) {
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            self.phase = Phase::Stopping { until_ms: now_ms };
+        }
     }
 
     /// Begins to run again under the same id.
     pub(super) fn start(&mut self, public_ip: String, now_ms: u64) {
         self.phase = Phase::Pending { since_ms: now_ms };
         self.launch_time = iso_date(now_ms);
-        self.public_ip = Some(public_ip);
+        self.public_ip = public_ip;
         self.reason.clear();
         self.state_reason = None;
+        self.lacked_capacity = false;
     }
 
-    /// Ends for good; what does not run ends at once.
+    /// Ends for good. What was stopped keeps the reason and the time of the stop.
     pub(super) fn terminate(&mut self, now_ms: u64) {
-        self.phase = match self.state() {
-            State::Pending | State::Running | State::Stopping => Phase::ShuttingDown { since_ms: now_ms },
-            State::Stopped => Phase::Terminated { since_ms: now_ms },
+        match self.state() {
+            State::Pending | State::Running | State::Stopping => self.end(StateReason::Shutdown, now_ms),
+            State::Stopped => {}
             State::ShuttingDown | State::Terminated => return,
-        };
-        self.end(StateReason::Shutdown, now_ms);
-    }
-
-    fn end(&mut self, why: StateReason, now_ms: u64) {
-        self.public_ip = None;
-        self.reason = format!("User initiated ({})", reason_date(now_ms));
-        self.state_reason = Some(why);
-    }
-
-    fn stop_takes_ms(&self, delays: &Delays) -> u64 {
-        match self.state_reason {
-            Some(StateReason::Hibernate) => delays.hibernating_ms,
-            Some(StateReason::Shutdown) | None => delays.stopping_ms,
         }
+        self.phase = Phase::ShuttingDown { since_ms: now_ms };
+    }
+
+    /// Ends for good at this moment.
+    pub(super) fn terminate_later(&mut self, at_ms: u64) {
+        self.ends_ms = Some(at_ms);
+    }
+
+    /// Sets or lifts a protection, from this moment on.
+    pub(super) fn protect(&mut self, protection: Protection, on: bool, from_ms: u64) {
+        match protection {
+            Protection::Stop => self.later_stop = Some((from_ms, on)),
+            Protection::Termination => self.later_termination = Some((from_ms, on)),
+        }
+    }
+
+    fn end(&mut self, why: StateReason, reason_ms: u64) {
+        self.reason = format!("User initiated ({})", reason_date(reason_ms));
+        self.state_reason = Some(why);
     }
 }

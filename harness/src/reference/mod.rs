@@ -6,7 +6,8 @@
 //! clients can talk to it.
 //!
 //! A request passes, in this order: method, signature, action and version, names of parameters, throttle; then,
-//! within the action, values, ids, permission, existence, dry run, state. Only then does anything change.
+//! within the action, values, ids, permission, existence, dry run, state. Only then does anything change. What genuine
+//! EC2 does in another way, or may do, is a [`Variation`].
 
 mod attribute;
 mod auth;
@@ -33,6 +34,7 @@ mod stop;
 mod surroundings;
 mod tags;
 mod time;
+mod variation;
 mod version;
 mod world;
 mod xml;
@@ -45,11 +47,12 @@ use std::sync::{Mutex, PoisonError};
 use crate::wire::{HeaderText, Headers, Request, Response};
 
 pub use self::config::{Config, Delays, Key, Layout, Rules, Throttle};
+pub use self::variation::{Variation, Variations};
 
 use self::auth::Doorkeeper;
 use self::call::Call;
-use self::errors::{Answer, Refusal};
-use self::form::Form;
+use self::errors::{Answer, Body, Refusal};
+use self::form::{Form, Reading};
 use self::ids::RequestIds;
 use self::names::Action;
 use self::version::Service;
@@ -91,7 +94,7 @@ impl Reference {
 
     /// The access key of whoever signed this request, or the code of the refusal if nobody is believed to have.
     pub fn admits(&self, request: &Request, now_ms: u64) -> Result<&str, &'static str> {
-        let form = Form::read(request);
+        let form = Form::read(request, self.config.variations);
         match self.doorkeeper.admit(request, &form, &self.config, now_ms) {
             Ok(key) => Ok(&key.access_key),
             Err(refusal) => Err(refusal.code),
@@ -108,24 +111,26 @@ impl Reference {
 
     fn respond(&self, request: &Request, caller: Option<&Key>, now_ms: u64) -> Response {
         let request_id = self.request_ids.next();
-        let form = Form::read(request);
+        let form = Form::read(request, self.config.variations);
         let (status, body) = match self.answer(request, &form, caller, &request_id, now_ms) {
             Ok(body) => (200, body),
             Err(Refusal {
                 status,
                 code,
                 message,
+                body,
             }) => {
-                let body = match Service::of(&form) {
-                    Service::Ec2 => xml::ec2_error(code, &message, &request_id),
-                    Service::Sts => xml::sts_error(code, &message, &request_id),
+                let body = match (body, Service::of(&form)) {
+                    (Body::Html, _) => format!("<html><body>{message}</body></html>\n").into_bytes(),
+                    (Body::Xml, Service::Ec2) => xml::ec2_error(code, &message, &request_id),
+                    (Body::Xml, Service::Sts) => xml::sts_error(code, &message, &request_id),
                 };
                 (status, body)
             }
         };
         Response {
             status,
-            headers: headers(status, request_id, now_ms),
+            headers: self.headers(status, &body, request_id, now_ms),
             body,
         }
     }
@@ -149,9 +154,10 @@ impl Reference {
             Some(caller) => caller,
             None => self.doorkeeper.admit(request, form, &self.config, now_ms)?,
         };
-        let (action, namespace) = action(form)?;
+        let (action, namespace) = self.action(form)?;
         self.check_names(action, form)?;
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        self.turn_away(&mut world)?;
         self.throttle(action, &mut world)?;
         let call = Call {
             action,
@@ -161,20 +167,50 @@ impl Reference {
             now_ms,
             dry: form.flag("DryRun")?.unwrap_or(false),
         };
-        let mut xml = Xml::open(self.config.layout, action.root(), &namespace);
+        let mut xml =
+            Xml::open(self.config.layout(), action.root(), &namespace).varied(self.config.variations);
         perform(&call, request_id, &mut world, &mut xml)?;
         Ok(xml.close(action.root()))
     }
 
     fn check_names(&self, action: Action, form: &Form<'_>) -> Answer {
-        let rules = self.config.rules;
-        match form
-            .pairs()
-            .find(|(name, _)| !action.takes(name, rules) && !names::signs(name))
-        {
+        let config = &self.config;
+        if config.varies(Variation::UnknownParametersIgnored) {
+            return Ok(());
+        }
+        let is_unknown = |name: &str| {
+            let ignored = config.varies(Variation::OddIndicesIgnored) && names::has_odd_index(action, name);
+            !action.takes(name, config.rules, config.variations.into()) && !names::signs(name) && !ignored
+        };
+        match form.pairs().find(|(name, _)| is_unknown(name)) {
             Some((name, _)) => Err(Refusal::unknown_parameter(name)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a few calls whatever they are, if the reference is to do so.
+    fn turn_away(&self, world: &mut World) -> Answer {
+        world.calls = world.calls.wrapping_add(1);
+        let is_every =
+            |count: u64, variation| world.calls.is_multiple_of(count) && self.config.varies(variation);
+        if is_every(50, Variation::Throttled) {
+            return Err(Refusal::new(
+                503,
+                "RequestLimitExceeded",
+                "Request limit exceeded.",
+            ));
+        }
+        if is_every(200, Variation::ServerFaultOnce) {
+            return Err(Refusal::new(503, "Unavailable", "The server is overloaded."));
+        }
+        if is_every(100, Variation::ServerFaultOnce) {
+            return Err(Refusal::new(
+                500,
+                "InternalError",
+                "An internal error has occurred",
+            ));
+        }
+        Ok(())
     }
 
     fn throttle(&self, action: Action, world: &mut World) -> Answer {
@@ -198,42 +234,79 @@ impl Reference {
             Some(_) | None => Ok(()),
         }
     }
+
+    /// The action asked for, and the namespace to answer in.
+    fn action(&self, form: &Form<'_>) -> Answer<(Action, String)> {
+        let name = form.given("Action").ok_or_else(|| self.no_action())?;
+        let namespace = version::namespace(form, &self.config)?;
+        let action = match Service::of(form) {
+            Service::Ec2 => Action::of_ec2(name),
+            Service::Sts => Action::of_sts(name),
+        };
+        let action = action.ok_or_else(|| {
+            Refusal::new(
+                400,
+                "InvalidAction",
+                format!("The action {name} is not valid for this web service."),
+            )
+        })?;
+        Ok((action, namespace))
+    }
+
+    fn no_action(&self) -> Refusal {
+        if self.config.varies(Variation::MissingAction500Html) {
+            return Refusal {
+                body: Body::Html,
+                ..Refusal::new(500, "", "Internal Server Error")
+            };
+        }
+        Refusal::new(
+            400,
+            "MissingAction",
+            "The request must contain the parameter Action",
+        )
+    }
+
+    /// The headers of every answer. Length and connection are the server's business, unless it is to be closed.
+    fn headers(&self, status: u16, body: &[u8], request_id: String, now_ms: u64) -> Headers {
+        let media = if body.starts_with(b"<html>") {
+            "text/html"
+        } else {
+            "text/xml;charset=UTF-8"
+        };
+        let mut headers: Vec<(HeaderText, HeaderText)> = vec![
+            ("x-amzn-RequestId".into(), request_id.into()),
+            ("Cache-Control".into(), "no-cache, no-store".into()),
+            (
+                "Strict-Transport-Security".into(),
+                "max-age=31536000; includeSubDomains".into(),
+            ),
+            ("Content-Type".into(), media.into()),
+            ("Date".into(), time::http_date(now_ms).into()),
+            ("Server".into(), "AmazonEC2".into()),
+        ];
+        if status == 405 {
+            headers.push(("Allow".into(), "GET, POST".into()));
+        }
+        if matches!(status, 400 | 403) && self.config.varies(Variation::ConnectionsClosedAfterErrors) {
+            headers.push(("Connection".into(), "close".into()));
+        }
+        if self.config.varies(Variation::HeadersInLowerCase) {
+            for (name, _) in &mut headers {
+                *name = name.to_ascii_lowercase().into();
+            }
+        }
+        Headers(headers)
+    }
 }
 
 /// The parameters of a request as the reference reads them: decoded, in the order in which they came.
 pub fn parameters(request: &Request) -> Vec<(String, String)> {
-    let form = Form::read(request);
+    let form = Form::read(request, Reading::default());
     let pairs = form.pairs();
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
-}
-
-/// The action asked for, and the namespace to answer in.
-fn action(form: &Form<'_>) -> Answer<(Action, String)> {
-    let name = form
-        .get("Action")
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| {
-            Refusal::new(
-                400,
-                "MissingAction",
-                "The request must contain the parameter Action",
-            )
-        })?;
-    let namespace = version::namespace(form)?;
-    let action = match Service::of(form) {
-        Service::Ec2 => Action::of_ec2(name),
-        Service::Sts => Action::of_sts(name),
-    };
-    let action = action.ok_or_else(|| {
-        Refusal::new(
-            400,
-            "InvalidAction",
-            format!("The action {name} is not valid for this web service."),
-        )
-    })?;
-    Ok((action, namespace))
 }
 
 /// Carries out one action and writes what its root element holds.
@@ -266,23 +339,4 @@ fn perform(call: &Call<'_>, request_id: &str, world: &mut World, xml: &mut Xml) 
         Action::StopInstances => stop::stop(call, world, xml),
         Action::TerminateInstances => power::terminate(call, world, xml),
     }
-}
-
-/// The headers of every answer. Length and connection are the server's business.
-fn headers(status: u16, request_id: String, now_ms: u64) -> Headers {
-    let mut headers: Vec<(HeaderText, HeaderText)> = vec![
-        ("x-amzn-RequestId".into(), request_id.into()),
-        ("Cache-Control".into(), "no-cache, no-store".into()),
-        (
-            "Strict-Transport-Security".into(),
-            "max-age=31536000; includeSubDomains".into(),
-        ),
-        ("Content-Type".into(), "text/xml;charset=UTF-8".into()),
-        ("Date".into(), time::http_date(now_ms).into()),
-        ("Server".into(), "AmazonEC2".into()),
-    ];
-    if status == 405 {
-        headers.push(("Allow".into(), "GET, POST".into()));
-    }
-    Headers(headers)
 }

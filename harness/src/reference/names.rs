@@ -3,7 +3,7 @@
 //! Names are case-sensitive. In a pattern, `N` stands for the number of a list item.
 
 use super::config::Rules;
-use super::form::index;
+use super::form::Reading;
 
 /// What a caller may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +125,11 @@ impl Action {
     }
 
     /// Whether the action takes a parameter of this name, under these rules.
-    pub(super) fn takes(self, name: &str, rules: Rules) -> bool {
+    pub(super) fn takes(self, name: &str, rules: Rules, reading: Reading) -> bool {
         let known = match name {
             "Action" | "Version" => return true,
             "DryRun" => return self != Self::GetCallerIdentity,
-            name => self.patterns().iter().any(|pattern| fits(pattern, name)),
+            name => self.patterns().iter().any(|pattern| fits(pattern, name, reading)),
         };
         known && !(rules == Rules::October2017 && YOUNGER_THAN_2017.contains(&name))
     }
@@ -222,6 +222,13 @@ impl Action {
     }
 }
 
+/// Whether a name is that of a list member whose index is not plain: `InstanceId.0`, `InstanceId.01`, `InstanceId`.
+pub(super) fn has_odd_index(action: Action, name: &str) -> bool {
+    let (list, index) = name.split_once('.').unwrap_or((name, ""));
+    let is_list = |pattern: &&str| pattern.strip_suffix(".N") == Some(list);
+    action.patterns().iter().any(|pattern| is_list(&pattern)) && !index.contains('.')
+}
+
 /// Whether a name is one of the six that carry a signature in the query string.
 pub(super) fn signs(name: &str) -> bool {
     matches!(
@@ -238,7 +245,7 @@ pub(super) fn signs(name: &str) -> bool {
 }
 
 /// Holds a name against a pattern, part by part.
-fn fits(pattern: &str, name: &str) -> bool {
+fn fits(pattern: &str, name: &str, reading: Reading) -> bool {
     // No pattern begins with an index, so most of them differ in their first letter.
     if pattern.bytes().next() != name.bytes().next() {
         return false;
@@ -248,7 +255,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
-            (Some("N"), Some(part)) if index(part).is_some() => {}
+            (Some("N"), Some(part)) if reading.index(part).is_some() => {}
             (Some(wanted), Some(part)) if wanted != "N" && wanted == part => {}
             (Some(_) | None, Some(_) | None) => return false,
         }
@@ -328,7 +335,7 @@ mod tests {
 
     #[test]
     fn names_are_known_in_one_spelling_only() {
-        let takes = |name| Action::StopInstances.takes(name, Rules::Current);
+        let takes = |name| Action::StopInstances.takes(name, Rules::Current, Reading::default());
         for name in [
             "InstanceId.1",
             "InstanceId.1000",
@@ -359,13 +366,13 @@ mod tests {
 
     #[test]
     fn the_rules_of_2017_know_no_hibernation() {
-        assert!(!Action::StopInstances.takes("Hibernate", Rules::October2017));
-        assert!(Action::StopInstances.takes("Force", Rules::October2017));
-        assert!(!Action::RunInstances.takes("DisableApiStop", Rules::October2017));
+        assert!(!Action::StopInstances.takes("Hibernate", Rules::October2017, Reading::default()));
+        assert!(Action::StopInstances.takes("Force", Rules::October2017, Reading::default()));
+        assert!(!Action::RunInstances.takes("DisableApiStop", Rules::October2017, Reading::default()));
     }
 
     #[test]
     fn only_a_stop_hibernates() {
-        assert!(!Action::TerminateInstances.takes("Hibernate", Rules::Current));
+        assert!(!Action::TerminateInstances.takes("Hibernate", Rules::Current, Reading::default()));
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
     let asked = asked(call);
     if let Some(numbers) = launched_before(call, world, asked)? {
         call.dry_run()?;
-        write(&numbers, call, world, xml);
+        write(&numbers, false, call, world, xml);
         return Ok(());
     }
     let room = LIVE_CAP.saturating_sub(world.live());
@@ -71,7 +71,7 @@ pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
         };
         world.tokens.insert(launch.client_token.clone(), launched);
     }
-    write(&numbers, call, world, xml);
+    write(&numbers, true, call, world, xml);
     Ok(())
 }
 
@@ -292,7 +292,7 @@ fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, worl
     let spot_request = spot.map(|terms| {
         let request = SpotRequest {
             kind: terms.kind,
-            cancelled: false,
+            cancelled_ms: None,
             interruption: terms.interruption.clone(),
             instance: id.clone(),
             created_ms: call.now_ms,
@@ -309,10 +309,10 @@ fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, worl
         public_ip: world.public_ip(),
         spot_request,
     };
-    world.add(Instance::new(launch.clone(), birth, call.now_ms))
+    world.add(Instance::new(launch.clone(), birth, call.now_ms), call.now_ms)
 }
 
-fn write(numbers: &[u64], call: &Call<'_>, world: &World, xml: &mut Xml) {
+fn write(numbers: &[u64], just_launched: bool, call: &Call<'_>, world: &World, xml: &mut Xml) {
     let instances: Vec<&Instance> = numbers.iter().filter_map(|number| world.get(*number)).collect();
-    write_reservation(&instances, call, xml);
+    write_reservation(&instances, just_launched, call, xml);
 }

@@ -7,6 +7,7 @@ use super::errors::{Answer, Refusal};
 use super::filter::Filters;
 use super::instance::{Instance, State};
 use super::time::iso_date;
+use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
@@ -30,11 +31,19 @@ impl SpotKind {
 #[derive(Debug, Clone)]
 pub(super) struct SpotRequest {
     pub(super) kind: SpotKind,
-    pub(super) cancelled: bool,
+    /// From when on it counts as cancelled.
+    pub(super) cancelled_ms: Option<u64>,
     pub(super) interruption: String,
     pub(super) instance: String,
     pub(super) created_ms: u64,
     pub(super) tags: BTreeMap<String, String>,
+}
+
+impl SpotRequest {
+    /// Whether it is cancelled at this moment.
+    pub(super) fn is_cancelled(&self, now_ms: u64) -> bool {
+        self.cancelled_ms.is_some_and(|at_ms| now_ms >= at_ms)
+    }
 }
 
 /// `DescribeSpotInstanceRequests`.
@@ -66,7 +75,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     Ok(())
 }
 
-/// `CancelSpotInstanceRequests`. The instance lives on; it has to be terminated by itself.
+/// `CancelSpotInstanceRequests`. An instance that runs lives on; one that is stopped, or about to be, is terminated.
 pub(super) fn cancel(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
     let ids = call.form.list("SpotInstanceRequestId");
     if ids.is_empty() {
@@ -75,15 +84,28 @@ pub(super) fn cancel(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answe
     call.authorize("*")?;
     check_ids(&ids, world)?;
     call.dry_run()?;
+    let at_ms = call
+        .config
+        .delayed(Variation::SpotCancellationDelayed, 2_000, call.now_ms);
+    for id in &ids {
+        let Some(request) = world.spot_requests.get_mut(*id) else {
+            continue;
+        };
+        request.cancelled_ms.get_or_insert(at_ms);
+        let instance = request.instance.clone();
+        let number = world.find(&instance, call.now_ms);
+        if let Some((number, instance)) = number.and_then(|number| Some((number, world.get(number)?)))
+            && matches!(instance.state(), State::Stopping | State::Stopped)
+        {
+            world.terminate(number, at_ms, call.now_ms);
+        }
+    }
     xml.node("spotInstanceRequestSet", |xml| {
         for id in &ids {
-            if let Some(request) = world.spot_requests.get_mut(*id) {
-                request.cancelled = true;
-                xml.node("item", |xml| {
-                    xml.leaf("spotInstanceRequestId", id);
-                    xml.leaf("state", "cancelled");
-                });
-            }
+            xml.node("item", |xml| {
+                xml.leaf("spotInstanceRequestId", id);
+                xml.leaf("state", "cancelled");
+            });
         }
     });
     Ok(())
@@ -93,11 +115,20 @@ fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<
     let Some(request) = world.spot_requests.get(id).cloned() else {
         return;
     };
-    let state = world
+    let known_ms = call.now_ms.saturating_sub(world.stale_ms);
+    if world.stale_ms > 0 && request.created_ms > known_ms {
+        return;
+    }
+    let instance = world
         .find(&request.instance, call.now_ms)
-        .and_then(|number| world.get(number))
-        .map_or(State::Terminated, Instance::state);
-    let status = status(&request, state);
+        .and_then(|number| world.shown(number));
+    let state = instance.map_or(State::Terminated, Instance::state);
+    let state = match (state, instance.and_then(Instance::stopped_since_ms)) {
+        (State::Stopping, _) if call.config.varies(Variation::SpotRequestDisabledLate) => State::Running,
+        (State::Stopped, Some(since_ms)) if call.now_ms < disabled_ms(call, since_ms) => State::Running,
+        (state, _) => state,
+    };
+    let status = status(&request, state, request.is_cancelled(known_ms));
     let fits = filters.accept(&request.tags, |name| match name {
         "instance-id" => vec![request.instance.as_str()],
         "spot-instance-request-id" => vec![id],
@@ -128,6 +159,12 @@ fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<
     });
 }
 
+/// When a request is disabled whose instance stopped at this moment.
+fn disabled_ms(call: &Call<'_>, since_ms: u64) -> u64 {
+    call.config
+        .delayed(Variation::SpotRequestDisabledLate, 5_000, since_ms)
+}
+
 struct Status {
     state: &'static str,
     code: &'static str,
@@ -135,7 +172,7 @@ struct Status {
 }
 
 /// State and status follow from the request and its instance.
-fn status(request: &SpotRequest, instance: State) -> Status {
+fn status(request: &SpotRequest, instance: State, is_cancelled: bool) -> Status {
     let (open_state, code, message) = match instance {
         State::Pending | State::Running => ("active", "fulfilled", "Your spot request is fulfilled."),
         State::Stopping => (
@@ -161,7 +198,7 @@ fn status(request: &SpotRequest, instance: State) -> Status {
         }
     };
     let gone = matches!(instance, State::ShuttingDown | State::Terminated);
-    match (request.cancelled, gone) {
+    match (is_cancelled, gone) {
         (false, true | false) => Status {
             state: open_state,
             code,

@@ -12,8 +12,9 @@ use super::xml::Xml;
 /// How many ids may be named.
 const ID_CAP: usize = 100;
 
-/// Shows the health of instances.
+/// Shows the health of instances. A dry run ends before anything is looked at, as captured.
 pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+    call.dry_run()?;
     let all = call.flag("IncludeAllInstances")?;
     call.flag("IncludeManagedResources")?;
     let filters = Filters::read(
@@ -40,7 +41,6 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     }
     let page = call.page()?;
     let numbers = named_or_all(call, world)?;
-    call.dry_run()?;
     let shown = |instance: &Instance| {
         let health = health(instance);
         (all || instance.state() == State::Running)
@@ -54,11 +54,11 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     };
     let accepted: Vec<u64> = numbers
         .into_iter()
-        .filter(|number| world.get(*number).is_some_and(shown))
+        .filter(|number| world.shown(*number).is_some_and(shown))
         .collect();
     let (shown, next) = page.cut(accepted);
     xml.node("instanceStatusSet", |xml| {
-        for instance in shown.iter().filter_map(|number| world.get(*number)) {
+        for instance in shown.iter().filter_map(|number| world.shown(*number)) {
             xml.node("item", |xml| write(instance, xml));
         }
     });

@@ -1,88 +1,185 @@
 //! `StopInstances`: every instance named is checked before any is touched, so a batch stops whole or not at all.
 
 use super::call::Call;
-use super::config::Rules;
+use super::config::{Config, Rules};
 use super::errors::{Answer, Refusal};
 use super::instance::{Instance, RootDevice, State, StateReason};
 use super::power::{Change, write_changes};
 use super::spot::SpotKind;
+use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
+/// How an instance is to be stopped. Without variations the two that shorten a stop change nothing that can be seen.
+struct Manner {
+    hibernate: bool,
+    force: bool,
+    skip_os_shutdown: bool,
+}
+
 /// Stops the instances named.
 pub(super) fn stop(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
-    let hibernate = call.flag("Hibernate")?;
-    // Both shorten what an instance of the reference does not do; they are read, accepted in any combination, and
-    // change neither the checks nor the answer.
-    call.flag("Force")?;
-    call.flag("SkipOsShutdown")?;
-    let targets = call.targets(world)?;
-    call.dry_run()?;
-    for number in &targets {
-        if let Some(instance) = world.get(*number) {
-            check(instance, hibernate, call, world)?;
-        }
-    }
-    let why = if hibernate {
+    let manner = Manner {
+        hibernate: call.flag("Hibernate")?,
+        force: call.flag("Force")?,
+        skip_os_shutdown: call.flag("SkipOsShutdown")?,
+    };
+    let targets = call.targets(world, |instance, world| check(instance, &manner, call, world))?;
+    let why = if manner.hibernate {
         StateReason::Hibernate
     } else {
         StateReason::Shutdown
     };
-    let changes: Vec<Change> = targets
-        .iter()
-        .filter_map(|number| {
-            let instance = world.get_mut(*number)?;
-            let previous = instance.state();
-            if matches!(previous, State::Running | State::Pending) {
-                instance.stop(why, call.now_ms);
+    let takes_ms = manner.takes_ms(call.config);
+    let reason_ms = call
+        .config
+        .delayed(Variation::ReasonASecondLater, 1_000, call.now_ms);
+    write_changes(&targets, call, xml, |number| {
+        let previous = world.get(number)?.state();
+        match previous {
+            State::Pending | State::Running => {
+                world
+                    .change(number, call.now_ms)?
+                    .stop(why, takes_ms, reason_ms, call.now_ms);
             }
-            Some(Change::of(instance, previous))
+            State::Stopping if manner.force && call.config.varies(Variation::ForceEndsAStop) => {
+                world.change(number, call.now_ms)?.stop_at_once(call.now_ms);
+            }
+            State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated => {}
+        }
+        let change = Change::of(world.get(number)?, previous);
+        let hides_stopping = call.config.varies(Variation::StoppingAnsweredAsStopped);
+        Some(if previous == State::Stopping && hides_stopping {
+            change.answered_as(State::Stopped)
+        } else {
+            change
         })
-        .collect();
-    write_changes(&changes, xml);
+    });
     Ok(())
 }
 
-/// Whether this instance may be stopped, or hibernated if that is asked for.
-fn check(instance: &Instance, hibernate: bool, call: &Call<'_>, world: &World) -> Answer {
-    let id = &instance.id;
-    match instance.state() {
-        State::ShuttingDown | State::Terminated => {
-            return Err(Refusal::incorrect_state(format!(
-                "This instance '{id}' is not in a state from which it can be stopped."
-            )));
+impl Manner {
+    fn takes_ms(&self, config: &Config) -> u64 {
+        let delays = config.delays();
+        if self.skip_os_shutdown && config.varies(Variation::SkipOsShutdownInstant) {
+            0
+        } else if self.force && config.varies(Variation::ForcedStopQuick) {
+            200
+        } else if self.hibernate {
+            delays.hibernating_ms
+        } else {
+            delays.stopping_ms
         }
-        State::Pending if !instance.has_run() => {
-            return Err(Refusal::incorrect_state(format!(
-                "Instance '{id}' cannot be stopped as it has never reached the 'running' state."
-            )));
-        }
-        State::Pending | State::Running | State::Stopping | State::Stopped => {}
     }
-    if instance.launch.root == RootDevice::InstanceStore {
+}
+
+/// What is looked at in an instance that is to be stopped.
+#[derive(Clone, Copy)]
+enum Aspect {
+    State,
+    Kind,
+    Protection,
+    Hibernation,
+}
+
+/// The order in which it is looked at, which is not recorded.
+fn order(config: &Config) -> [Aspect; 4] {
+    use Aspect::{Hibernation, Kind, Protection, State};
+    if config.varies(Variation::KindBeforeState) {
+        [Kind, State, Protection, Hibernation]
+    } else if config.varies(Variation::ProtectionBeforeState) {
+        [Protection, State, Kind, Hibernation]
+    } else if config.varies(Variation::HibernationBeforeState) {
+        [Hibernation, State, Kind, Protection]
+    } else {
+        [State, Kind, Protection, Hibernation]
+    }
+}
+
+/// Whether this instance may be stopped, or hibernated if that is asked for.
+fn check(instance: &Instance, manner: &Manner, call: &Call<'_>, world: &World) -> Answer {
+    check_combination(manner, call)?;
+    for aspect in order(call.config) {
+        match aspect {
+            Aspect::State => check_state(instance, manner, call.config)?,
+            Aspect::Kind => {
+                check_root(instance)?;
+                check_spot(instance, call, world)?;
+            }
+            Aspect::Protection if instance.launch.disable_api_stop => {
+                return Err(Refusal::not_permitted(&instance.id, "stopped", "disableApiStop"));
+            }
+            Aspect::Hibernation if manner.hibernate => check_hibernation(instance)?,
+            Aspect::Protection | Aspect::Hibernation => {}
+        }
+    }
+    // Captured: a dry run does not look at this, whatever else it looks at.
+    if manner.hibernate && !call.dry && !instance.is_ready_to_hibernate(call.now_ms, &call.config.delays()) {
         return Err(Refusal::unsupported(format!(
-            "The instance '{id}' does not have an 'ebs' root device type and cannot be stopped."
+            "Instance {} is not ready to hibernate yet, retry in a few minutes",
+            instance.id
         )));
     }
-    check_spot(instance, call, world)?;
-    if instance.launch.disable_api_stop {
-        return Err(Refusal::not_permitted(id, "stopped", "disableApiStop"));
+    Ok(())
+}
+
+/// Dry runs of both combinations were captured as good, so a dry run does not look at them either.
+fn check_combination(manner: &Manner, call: &Call<'_>) -> Answer {
+    for (given, variation, name) in [
+        (manner.force, Variation::ForceHibernateRefused, "Force"),
+        (
+            manner.skip_os_shutdown,
+            Variation::SkipHibernateRefused,
+            "SkipOsShutdown",
+        ),
+    ] {
+        if manner.hibernate && given && !call.dry && call.config.varies(variation) {
+            return Err(Refusal::combination(format!(
+                "The parameter Hibernate cannot be used with the parameter {name}"
+            )));
+        }
     }
-    if !hibernate {
-        return Ok(());
+    Ok(())
+}
+
+fn check_state(instance: &Instance, manner: &Manner, config: &Config) -> Answer {
+    let id = &instance.id;
+    let is_refused_pending = if instance.has_run() {
+        config.varies(Variation::RestartPendingStopRefused)
+    } else {
+        true
+    };
+    let is_forced = manner.force && config.varies(Variation::ForcedStopOfPending);
+    match instance.state() {
+        State::ShuttingDown | State::Terminated => Err(Refusal::incorrect_state(format!(
+            "This instance '{id}' is not in a state from which it can be stopped."
+        ))),
+        State::Pending if is_refused_pending && !is_forced => Err(Refusal::incorrect_state(format!(
+            "Instance '{id}' cannot be stopped as it has never reached the 'running' state."
+        ))),
+        State::Pending | State::Running | State::Stopping | State::Stopped => Ok(()),
     }
+}
+
+fn check_root(instance: &Instance) -> Answer {
+    if instance.launch.root == RootDevice::InstanceStore {
+        return Err(Refusal::unsupported(format!(
+            "The instance '{}' does not have an 'ebs' root device type and cannot be stopped.",
+            instance.id
+        )));
+    }
+    Ok(())
+}
+
+fn check_hibernation(instance: &Instance) -> Answer {
     if !instance.launch.hibernation {
         return Err(Refusal::new(
             400,
             "UnsupportedHibernationConfiguration",
             format!(
-                "The instance can't be hibernated because it was not configured at launch for hibernation: {id}"
+                "The instance can't be hibernated because it was not configured at launch for hibernation: {}",
+                instance.id
             ),
-        ));
-    }
-    if !instance.is_ready_to_hibernate(call.now_ms, &call.config.delays) {
-        return Err(Refusal::unsupported(
-            "Instance is not ready to hibernate yet, retry in a few minutes",
         ));
     }
     Ok(())
@@ -97,17 +194,24 @@ fn check_spot(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
     let Some(request) = request else {
         return Ok(());
     };
-    let problem = match (call.config.rules, request.kind, request.cancelled) {
-        // The sentence of that time is not on record; the ban is.
-        (Rules::October2017, _, _) => "stopping Spot Instances is not supported.",
-        (Rules::Current, SpotKind::OneTime, _) => {
-            "it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated \
-             with persistent Spot Instance requests."
+    match (call.config.rules, request.kind) {
+        (Rules::October2017, _) => Err(Refusal::unsupported(format!(
+            "The instance '{id}' is a spot instance and may not be stopped."
+        ))),
+        (Rules::Current, SpotKind::OneTime) => Err(Refusal::unsupported(format!(
+            "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. \
+             You can only stop Spot Instances associated with persistent Spot Instance requests."
+        ))),
+        (Rules::Current, SpotKind::Persistent) if request.is_cancelled(call.now_ms) => {
+            let text = format!(
+                "You can't stop the Spot Instance '{id}' because its Spot Instance request has been cancelled."
+            );
+            Err(if call.config.varies(Variation::CancelledSpotRequestState) {
+                Refusal::spot_request_state(text)
+            } else {
+                Refusal::unsupported(text)
+            })
         }
-        (Rules::Current, SpotKind::Persistent, true) => "its Spot Instance request has been cancelled.",
-        (Rules::Current, SpotKind::Persistent, false) => return Ok(()),
-    };
-    Err(Refusal::unsupported(format!(
-        "You can't stop the Spot Instance '{id}' because {problem}"
-    )))
+        (Rules::Current, SpotKind::Persistent) => Ok(()),
+    }
 }

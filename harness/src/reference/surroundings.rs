@@ -44,10 +44,9 @@ pub(super) fn instance_types(call: &Call<'_>, xml: &mut Xml) -> Answer {
 
 /// `DescribeInstanceCreditSpecifications`: bursting instances are of the standard kind.
 pub(super) fn credits(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
-    let numbers = call.targets(world)?;
-    call.dry_run()?;
+    let numbers = call.targets(world, |_, _| Ok(()))?;
     xml.node("instanceCreditSpecificationSet", |xml| {
-        let instances = numbers.iter().filter_map(|number| world.get(*number));
+        let instances = numbers.iter().filter_map(|number| world.shown(*number));
         for instance in instances.filter(|it| is_burstable(&it.launch.instance_type)) {
             xml.node("item", |xml| {
                 xml.leaf("instanceId", &instance.id);
@@ -65,7 +64,7 @@ pub(super) fn volumes(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answ
     let numbers = world.all(call.now_ms);
     let attached: Vec<&Instance> = numbers
         .iter()
-        .filter_map(|number| world.get(*number))
+        .filter_map(|number| world.shown(*number))
         .filter(|it| it.launch.root == RootDevice::Ebs && it.state() != State::Terminated)
         .collect();
     if let Some(missing) = wanted

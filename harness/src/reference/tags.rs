@@ -45,7 +45,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     let numbers = world.all(call.now_ms);
     let instances = numbers
         .iter()
-        .filter_map(|number| world.get(*number))
+        .filter_map(|number| world.shown(*number))
         .map(|it| (it.id.as_str(), "instance", &it.launch.tags));
     let images = world.images.iter().map(|it| (it.id.as_str(), "image", &it.tags));
     let requests = world
@@ -143,8 +143,8 @@ fn tags_of<'w>(id: &str, call: &Call<'_>, world: &'w mut World) -> Answer<&'w mu
     let unknown = || Refusal::new(400, "InvalidID", format!("The ID '{id}' is not valid"));
     if id.starts_with("i-") {
         let missing = || Refusal::instances_not_found(&[id]);
-        let number = world.find(id, call.now_ms).ok_or_else(missing)?;
-        let instance = world.get_mut(number).ok_or_else(missing)?;
+        let number = call.find(id, world).ok_or_else(missing)?;
+        let instance = world.change(number, call.now_ms).ok_or_else(missing)?;
         return Ok(&mut instance.launch.tags);
     }
     if id.starts_with("sir-") {

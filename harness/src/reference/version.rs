@@ -1,7 +1,9 @@
 //! Which API versions are served, and in which namespace they answer.
 
+use super::config::Config;
 use super::errors::{Answer, Refusal};
 use super::form::Form;
+use super::variation::Variation;
 
 /// The one version of the token service.
 pub(super) const STS_VERSION: &str = "2011-06-15";
@@ -54,14 +56,25 @@ impl Service {
 }
 
 /// The namespace of the answer, if the version is one that is served.
-pub(super) fn namespace(form: &Form<'_>) -> Answer<String> {
-    let version = form.required("Version")?;
+pub(super) fn namespace(form: &Form<'_>, config: &Config) -> Answer<String> {
+    let version = form.given("Version").ok_or_else(|| {
+        if config.varies(Variation::MissingVersion500) {
+            Refusal::new(500, "InternalError", "An internal error has occurred")
+        } else {
+            Refusal::missing("Version")
+        }
+    })?;
     if version == STS_VERSION {
         return Ok(STS_NAMESPACE.to_owned());
     }
     if !EC2_VERSIONS.contains(&version) {
+        let status = if config.varies(Variation::UnknownVersion404) {
+            404
+        } else {
+            400
+        };
         return Err(Refusal::new(
-            400,
+            status,
             "NoSuchVersion",
             format!("The requested version ({version}) of service AmazonEC2 does not exist"),
         ));

@@ -3,6 +3,7 @@
 //! What comes out is well-formed whatever text goes in; characters that XML 1.0 cannot carry are replaced.
 
 use super::config::Layout;
+use super::variation::{Variation, Variations};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
@@ -10,6 +11,7 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 pub(super) struct Xml {
     out: String,
     layout: Layout,
+    variations: Variations,
     depth: usize,
 }
 
@@ -24,7 +26,24 @@ impl Xml {
         Self {
             out,
             layout,
+            variations: Variations::default(),
             depth: 1,
+        }
+    }
+
+    /// The same document, whose elements vary.
+    pub(super) fn varied(mut self, variations: Variations) -> Self {
+        self.variations = variations;
+        self
+    }
+
+    /// The code of a state: its low byte is the number, its high byte is for the service itself.
+    pub(super) fn state_code(&mut self, code: &str) {
+        if self.variations.contains(Variation::StateCodesHighByte) {
+            let code: u64 = code.parse().unwrap_or_default();
+            self.number("code", code | 0x100);
+        } else {
+            self.leaf("code", code);
         }
     }
 
@@ -83,6 +102,9 @@ impl Xml {
         let opened = self.out.len();
         self.depth += 1;
         inside(self);
+        if name == "item" && self.variations.contains(Variation::ExtraElements) {
+            self.leaf("elementOfTomorrow", "unknown");
+        }
         self.depth -= 1;
         if self.out.len() == opened {
             self.out.truncate(before);

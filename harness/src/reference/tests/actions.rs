@@ -81,8 +81,12 @@ fn starting_is_the_way_back() {
     );
     client.now_ms += 3_000;
     assert_eq!(
-        client.call("RebootInstances", &named).code(),
-        refused(400, "IncorrectInstanceState")
+        client.call("RebootInstances", &named).refusal(),
+        (
+            400,
+            "IncorrectState".into(),
+            format!("Cannot reboot instance {id} that is currently in stopped state.")
+        )
     );
     let reply = client.ok("StartInstances", &named);
     assert!(reply.text.contains(

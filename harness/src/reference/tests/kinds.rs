@@ -71,6 +71,55 @@ fn a_persistent_spot_instance_stops_and_its_request_is_disabled() {
 }
 
 #[test]
+fn cancelling_the_request_of_a_stopped_spot_instance_terminates_it() {
+    let mut client = Client::new();
+    let id = client.running(PERSISTENT);
+    let request = client
+        .ok("DescribeInstances", &[("InstanceId.1", &id)])
+        .text_of("spotInstanceRequestId");
+    stop(&client, &[&id]);
+    client.now_ms += 3_000;
+    client.ok(
+        "CancelSpotInstanceRequests",
+        &[("SpotInstanceRequestId.1", &request)],
+    );
+    assert_eq!(client.state(&id), "<code>32</code><name>shutting-down</name>");
+    client.now_ms += 2_000;
+    assert_eq!(client.state(&id), "<code>48</code><name>terminated</name>");
+}
+
+#[test]
+fn a_spot_instance_hibernates_and_a_plain_stop_leaves_it_hibernated() {
+    let mut client = Client::new();
+    let mut terms = PERSISTENT.to_vec();
+    terms.push(("HibernationOptions.Configured", "true"));
+    let id = client.running(&terms);
+    assert_eq!(
+        change(&stop_with(&client, &[&id], &[("Hibernate", "true")])),
+        "64/16"
+    );
+    client.now_ms += 5_000;
+    assert_eq!(change(&stop(&client, &[&id])), "80/80");
+    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(
+        shown.between("<stateReason><code>", "<"),
+        "Client.UserInitiatedHibernate"
+    );
+    let reply = client.call(
+        "ModifyInstanceAttribute",
+        &[("InstanceId", &id), ("InstanceType.Value", "t3.micro")],
+    );
+    assert_eq!(
+        reply.refusal(),
+        (
+            400,
+            "IncorrectInstanceState".into(),
+            format!("The instance '{id}' is not in the 'stopped' state.")
+        )
+    );
+}
+
+#[test]
 fn in_2017_no_spot_instance_stops_and_hibernation_is_unknown() {
     let mut client = Client::with(Config {
         rules: Rules::October2017,
@@ -78,8 +127,12 @@ fn in_2017_no_spot_instance_stops_and_hibernation_is_unknown() {
     });
     let spot = client.running(PERSISTENT);
     assert_eq!(
-        stop(&client, &[&spot]).code(),
-        refused(400, "UnsupportedOperation")
+        stop(&client, &[&spot]).refusal(),
+        (
+            400,
+            "UnsupportedOperation".into(),
+            format!("The instance '{spot}' is a spot instance and may not be stopped.")
+        )
     );
     let id = client.running(&[]);
     let reply = stop_with(&client, &[&id], &[("Hibernate", "true")]);
@@ -170,13 +223,13 @@ fn hibernating_too_soon_is_refused() {
         ..Config::default()
     });
     let id = client.running(&[("HibernationOptions.Configured", "true"), ("ImageId", EBS)]);
-    client.now_ms += 51_999;
+    client.now_ms += 49_999;
     assert_eq!(
         stop_with(&client, &[&id], &[("Hibernate", "true")]).refusal(),
         (
             400,
             "UnsupportedOperation".into(),
-            "Instance is not ready to hibernate yet, retry in a few minutes".into()
+            format!("Instance {id} is not ready to hibernate yet, retry in a few minutes")
         )
     );
     client.now_ms += 1;

@@ -7,6 +7,7 @@ mod kinds;
 mod launching;
 mod signatures;
 mod stopping;
+mod variations;
 
 use super::Reference;
 

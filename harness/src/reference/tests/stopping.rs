@@ -123,7 +123,7 @@ fn a_terminated_instance_cannot_be_stopped_and_is_unknown_an_hour_later() {
 }
 
 #[test]
-fn a_stopped_instance_terminates_at_once() {
+fn a_stopped_instance_is_answered_as_terminated_and_described_as_shutting_down() {
     let mut client = Client::new();
     let id = client.running(&[]);
     stop(&client, &[&id]);
@@ -132,6 +132,19 @@ fn a_stopped_instance_terminates_at_once() {
         change(&client.ok("TerminateInstances", &[("InstanceId.1", &id)])),
         "48/80"
     );
+    assert_eq!(client.state(&id), "<code>32</code><name>shutting-down</name>");
+    client.now_ms += 2_000;
+    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    assert_eq!(
+        shown.text_of("reason"),
+        "User initiated (2026-01-01 00:00:10 GMT)",
+        "the time of the stop"
+    );
+    assert_eq!(
+        change(&client.ok("TerminateInstances", &[("InstanceId.1", &id)])),
+        "48/48"
+    );
+    client.ok("RebootInstances", &[("InstanceId.1", &id)]);
 }
 
 #[test]
@@ -195,13 +208,20 @@ fn a_stop_works_by_get_and_from_a_signed_address() {
 fn a_restart_brings_a_public_address_and_a_new_launch_time() {
     let mut client = Client::new();
     let id = client.running(&[]);
+    let show = |client: &Client| client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    let address = show(&client).text_of("ipAddress");
     stop(&client, &[&id]);
+    assert_eq!(show(&client).text_of("ipAddress"), address);
     client.now_ms += 3_000;
+    assert!(!show(&client).text.contains("<ipAddress>"));
     client.ok("StartInstances", &[("InstanceId.1", &id)]);
-    let shown = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    let shown = show(&client);
     assert_eq!(shown.text_of("launchTime"), "2026-01-01T00:00:13.000Z");
     assert_eq!(shown.text_of("attachTime"), "2026-01-01T00:00:00.000Z");
-    assert!(shown.text_of("ipAddress").starts_with("203.0.113."));
+    assert!(!shown.text.contains("<ipAddress>"));
+    client.now_ms += 2_000;
+    let fresh = show(&client).text_of("ipAddress");
+    assert!(fresh.starts_with("203.0.113.") && fresh != address, "{fresh}");
 }
 
 #[test]
@@ -283,12 +303,14 @@ fn who_may_not_stop_is_told_so_before_anything_about_the_instance() {
     for more in [&[][..], &[("DryRun", "true")]] {
         let (status, code, message) = stop_with(&client, &[&id], more).refusal();
         assert_eq!((status, code.as_str()), (403, "UnauthorizedOperation"));
+        let (words, _) = message.rsplit_once(' ').expect("the encoded message comes last");
         assert_eq!(
-            message,
+            format!("{words} "),
             format!(
                 "You are not authorized to perform this operation. User: arn:aws:iam::111122223333:user/{} is not \
                  authorized to perform: ec2:StopInstances on resource: arn:aws:ec2:us-east-1:111122223333:instance/{id} \
-                 because no identity-based policy allows the ec2:StopInstances action",
+                 because no identity-based policy allows the ec2:StopInstances action. Encoded authorization failure \
+                 message: ",
                 keys::DENIED.access_key
             )
         );
