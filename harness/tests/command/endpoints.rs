@@ -147,7 +147,10 @@ garbage! {
 /// Whatever random scripts find in noise may not come again.
 #[test]
 fn garbage_in_answer_to_the_stops_of_random_scripts_is_flaky() {
-    let run = stops_answered_by(garbage(), "--phase random --cases 3 --max-shrink-requests 50");
+    let words = "--phase random --cases 1 --max-shrink-requests 0 --settle-timeout 5";
+    // The long ones are read in the tests above, and take their time.
+    let short = garbage().into_iter().filter(|bytes| bytes.len() < 1000).collect();
+    let run = stops_answered_by(short, words);
     assert!(run.stdout.contains("flaky"), "{}{}", run.stdout, run.stderr);
     assert!(matches!(run.code, Some(0 | 1)), "{:?}", run.code);
 }
