@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use stopcheck::selfcheck::{self, Effort, Fault, Row};
+use stopcheck::selfcheck::{self, Effort, Fault, Row, Scope};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,8 +31,13 @@ fn main() {
             seed: *seed,
             until_found: true,
         };
-        let proof =
-            selfcheck::prove(&faults, effort, 1, false, &|_| ()).expect("a runtime of one thread can be had");
+        let scope = Scope {
+            faults: &faults,
+            variations: &[],
+            together: false,
+            whole: false,
+        };
+        let proof = selfcheck::prove(scope, effort, 1, &|_| ()).expect("a runtime of one thread can be had");
         rows.extend(proof.matrix);
     }
     println!(

@@ -53,7 +53,7 @@ pub(super) enum Command {
     Compare(Box<CompareArgs>),
     /// Serve the reference on a port, for clients and for a look at it
     Serve(ServeArgs),
-    /// Prove that a red run is possible: plant faults in the reference and find each of them
+    /// Verify that the checks detect injected faults, and nothing that genuine EC2 may do
     Selfcheck(SelfcheckArgs),
     /// Judge recorded runs again; nothing is sent
     Judge(JudgeArgs),
@@ -337,6 +337,10 @@ pub(super) struct ListArgs {
     #[arg(long, conflicts_with_all = ["clauses", "coverage"])]
     pub(super) faults: bool,
 
+    /// The variations of the reference: what genuine EC2 may do as well
+    #[arg(long, conflicts_with_all = ["clauses", "coverage", "faults"])]
+    pub(super) variations: bool,
+
     /// What the coverage phase combines; with a journal, which combinations that run reached
     #[arg(long, conflicts_with = "clauses")]
     pub(super) coverage: bool,
@@ -400,6 +404,11 @@ pub(super) struct ServeArgs {
     /// Get this wrong, as some emulator might (`stopcheck list --faults` names what there is)
     #[arg(long, value_name = "NAME", conflicts_with = "throttle_every")]
     pub(super) fault: Option<String>,
+
+    /// Differ from the default as genuine EC2 may (`stopcheck list --variations` names how); `all` for as many as can
+    /// be had at once; may be given several times
+    #[arg(long = "variation", value_name = "NAME")]
+    pub(super) variations: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -407,6 +416,10 @@ pub(super) struct SelfcheckArgs {
     /// Plant these faults only, and leave out everything else
     #[arg(long = "fault", value_name = "NAME")]
     pub(super) faults: Vec<String>,
+
+    /// Play these variations only, and leave out everything else; `all` plays as many as can be had at once
+    #[arg(long = "variation", value_name = "NAME")]
+    pub(super) variations: Vec<String>,
 
     /// Random scripts that each fault is played with at most
     #[arg(long, value_name = "N", default_value_t = 30)]

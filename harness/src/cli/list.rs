@@ -27,6 +27,11 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
         let written = selfcheck::write_catalogue(&mut out);
         return told(written.and_then(|()| out.flush()));
     }
+    if args.variations {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let written = selfcheck::write_variations(width(), &mut out);
+        return told(written.and_then(|()| out.flush()));
+    }
     let contract = contract_with(
         &args.scenarios,
         args.edition.map(Edition::from).unwrap_or_default(),

@@ -15,6 +15,7 @@ mod run;
 mod scenarios;
 mod selfcheck;
 mod serve;
+mod variations;
 
 pub use args::Cli;
 

@@ -1,4 +1,4 @@
-//! `stopcheck selfcheck`: is a red run possible?
+//! `stopcheck selfcheck`: do the checks detect injected faults, and only faults?
 
 use std::fs;
 use std::path::Path;
@@ -6,24 +6,38 @@ use std::path::Path;
 use super::args::SelfcheckArgs;
 use super::error::CliError;
 use super::reports::to_file;
+use super::variations;
 use crate::golden::diff;
+use crate::reference::Variation;
 use crate::report::exit;
 use crate::report::progress::Count;
-use crate::selfcheck::{self, Effort, Fault};
+use crate::selfcheck::{self, ALL_VARIATIONS, Effort, Fault, Scope};
 
 pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
-    let faults = chosen(&args.faults)?;
+    let whole = args.faults.is_empty() && args.variations.is_empty();
+    let faults = if whole {
+        selfcheck::all().collect()
+    } else {
+        let faults: Result<Vec<_>, _> = args.faults.iter().map(|name| named(name)).collect();
+        faults?
+    };
+    let (together, variations) = chosen(&args.variations, whole)?;
     let effort = Effort {
         scripts: args.scripts,
         seed: args.seed,
         until_found: false,
     };
-    let whole = args.faults.is_empty();
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let proof = {
         let count = Count::stderr(!args.quiet);
         let watch = |stand: selfcheck::Stand| count.show(&stand.part.to_string(), stand.done, stand.of);
-        selfcheck::prove(&faults, effort, at_once, whole, &watch)?
+        let scope = Scope {
+            faults: &faults,
+            variations: &variations,
+            together,
+            whole,
+        };
+        selfcheck::prove(scope, effort, at_once, &watch)?
     };
     let mut out = std::io::stdout().lock();
     selfcheck::write(&proof, &mut out)?;
@@ -37,12 +51,18 @@ pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
     Ok(if holds { exit::CONFORMANT } else { exit::FINDINGS })
 }
 
-/// The faults of these names, or all.
-fn chosen(names: &[String]) -> Result<Vec<&'static Fault>, CliError> {
-    if names.is_empty() {
-        return Ok(selfcheck::all().collect());
+/// Whether all variations are played together, and which are played alone: those of these names, or all.
+fn chosen(names: &[String], whole: bool) -> Result<(bool, Vec<Variation>), CliError> {
+    if whole {
+        return Ok((true, Variation::ALL.to_vec()));
     }
-    names.iter().map(|name| named(name)).collect()
+    let is_all = |name: &&String| *name == ALL_VARIATIONS;
+    let alone: Result<Vec<_>, _> = names
+        .iter()
+        .filter(|name| !is_all(name))
+        .map(|name| variations::named(name))
+        .collect();
+    Ok((names.iter().any(|name| is_all(&name)), alone?))
 }
 
 /// The fault of this name.

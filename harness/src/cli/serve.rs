@@ -7,7 +7,7 @@ use super::args::ServeArgs;
 use super::error::CliError;
 use super::keys::variable;
 use super::run::wait_for_signal;
-use super::selfcheck;
+use super::{selfcheck, variations};
 use crate::embedded;
 use crate::endpoint::{self, Handler};
 use crate::reference::{Config, Key, Layout, Reference, Throttle, keys};
@@ -15,6 +15,7 @@ use crate::report::exit;
 use crate::selfcheck::emulator;
 
 pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
+    let variations = variations::set_of(&args.variations)?;
     let address = std::net::SocketAddr::new(args.bind, args.port);
     let failed = |source| CliError::Listen {
         address: address.to_string(),
@@ -33,6 +34,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
         throttle: args.throttle_every.map(|every| Throttle {
             every: u64::from(every),
         }),
+        variations,
         ..Config::default()
     };
     config.keys.extend(own_key());

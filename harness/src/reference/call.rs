@@ -48,8 +48,13 @@ impl Call<'_> {
         let tail = if self.config.varies(Variation::AuthorizationTextShort) {
             String::new()
         } else {
-            // What is encoded is for the service alone; it has to differ from call to call, and to be opaque.
-            let encoded = sha256_hex(format!("{action} {resource} {}", self.now_ms).as_bytes());
+            let call = if self.config.varies(Variation::AuthorizationTextFresh) {
+                self.now_ms
+            } else {
+                0
+            };
+            // What is encoded is for the service alone.
+            let encoded = sha256_hex(format!("{action} {resource} {call}").as_bytes());
             format!(". Encoded authorization failure message: {encoded}")
         };
         Err(Refusal::new(

@@ -118,7 +118,7 @@ pub(super) fn write_reservation(
     xml.node("instancesSet", |xml| {
         for instance in instances {
             xml.node("item", |xml| {
-                write(instance, just_launched, &call.config.region, xml)
+                write(instance, just_launched, &call.config.region, xml);
             });
         }
     });

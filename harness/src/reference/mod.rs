@@ -175,9 +175,6 @@ impl Reference {
 
     fn check_names(&self, action: Action, form: &Form<'_>) -> Answer {
         let config = &self.config;
-        if config.varies(Variation::UnknownParametersIgnored) {
-            return Ok(());
-        }
         let is_unknown = |name: &str| {
             let ignored = config.varies(Variation::OddIndicesIgnored) && names::has_odd_index(action, name);
             !action.takes(name, config.rules, config.variations.into()) && !names::signs(name) && !ignored

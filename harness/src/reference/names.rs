@@ -226,7 +226,7 @@ impl Action {
 pub(super) fn has_odd_index(action: Action, name: &str) -> bool {
     let (list, index) = name.split_once('.').unwrap_or((name, ""));
     let is_list = |pattern: &&str| pattern.strip_suffix(".N") == Some(list);
-    action.patterns().iter().any(|pattern| is_list(&pattern)) && !index.contains('.')
+    action.patterns().iter().any(is_list) && !index.contains('.')
 }
 
 /// Whether a name is one of the six that carry a signature in the query string.

@@ -34,6 +34,8 @@ pub(super) fn stop(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer 
     let reason_ms = call
         .config
         .delayed(Variation::ReasonASecondLater, 1_000, call.now_ms);
+    let says_stopped = call.config.varies(Variation::StoppingAnsweredAsStopped);
+    let ends_at_once = says_stopped || (manner.force && call.config.varies(Variation::ForceEndsAStop));
     write_changes(&targets, call, xml, |number| {
         let previous = world.get(number)?.state();
         match previous {
@@ -42,14 +44,13 @@ pub(super) fn stop(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer 
                     .change(number, call.now_ms)?
                     .stop(why, takes_ms, reason_ms, call.now_ms);
             }
-            State::Stopping if manner.force && call.config.varies(Variation::ForceEndsAStop) => {
+            State::Stopping if ends_at_once => {
                 world.change(number, call.now_ms)?.stop_at_once(call.now_ms);
             }
             State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated => {}
         }
         let change = Change::of(world.get(number)?, previous);
-        let hides_stopping = call.config.varies(Variation::StoppingAnsweredAsStopped);
-        Some(if previous == State::Stopping && hides_stopping {
+        Some(if previous == State::Stopping && says_stopped {
             change.answered_as(State::Stopped)
         } else {
             change

@@ -151,7 +151,7 @@ variations! {
         "SkipOsShutdown together with Hibernate is refused, though not as a dry run."
         "OQ-11"
     StoppingAnsweredAsStopped "stopping-answered-as-stopped"
-        "A stop of a stopping instance answers that it is stopped."
+        "A second stop ends the first one at once, and answers that it did: stopped, after stopping."
         "STT-06: the answer is not recorded"
     ItemsReversed "items-reversed"
         "Answers and descriptions list instances in reverse order."
@@ -218,12 +218,12 @@ variations! {
     OddIndicesIgnored "odd-indices-ignored"
         "List members with an odd index are ignored."
         "OQ-03"
-    UnknownParametersIgnored "unknown-parameters-ignored"
-        "Unknown parameters are ignored."
-        "REQ-13: refused by another action, open for StopInstances"
     AuthorizationTextShort "authorization-text-short"
         "The refusal of a denied caller has no encoded message."
         "AUT-11: the tail is optional"
+    AuthorizationTextFresh "authorization-text-fresh"
+        "The encoded message in the refusal of a denied caller is another one for each call."
+        "captures C91 and C92"
 
     WrongSignatureAuthFailure "wrong-signature-auth-failure"
         "A wrong signature is a 401 AuthFailure."
@@ -263,6 +263,7 @@ const ALTERNATIVES: &[&[Variation]] = {
         &[KindBeforeState, ProtectionBeforeState, HibernationBeforeState],
         &[BooleansCaseSensitive, BooleansLiberal],
         &[OddIndicesAccepted, OddIndicesIgnored],
+        &[AuthorizationTextShort, AuthorizationTextFresh],
         &[UnsignedMissingAuthenticationToken, UnsignedAuthFailure],
     ]
 };

@@ -1,4 +1,5 @@
-//! The proof that a red run is possible: faults are planted in the reference, and each must be found.
+//! The proof that verdicts mean something. Faults are planted in the reference, and each must be found: the checks can
+//! fail. Variations that genuine EC2 may show are switched on, and none may be found: they do not fail without cause.
 
 mod ablation;
 pub mod emulator;
@@ -8,11 +9,13 @@ mod matrix;
 mod proof;
 mod tell;
 mod trial;
+mod variations;
 
 pub use ablation::Ablated;
 pub use fault::{Fault, fault};
 pub use faults::{CHAPTERS, Chapter, all, named};
 pub use matrix::Row;
-pub use proof::{Baseline, Part, Proof, Stand, prove};
-pub use tell::{matrix_as_text, write, write_catalogue};
+pub use proof::{Baseline, Part, Proof, Scope, Stand, prove};
+pub use tell::{matrix_as_text, write, write_catalogue, write_variations};
 pub use trial::{Effort, Trial};
+pub use variations::{ALL as ALL_VARIATIONS, VariedRow};

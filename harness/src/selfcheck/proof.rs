@@ -1,5 +1,5 @@
-//! The whole proof: the pristine reference is innocent, every fault is found, no clause is vacuous, and every row of
-//! the contract is missed when it is gone.
+//! The whole proof: the pristine reference is innocent, every fault is found, no variation is found at fault, no clause
+//! is vacuous, and every row of the contract is missed when it is gone.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +12,9 @@ use super::emulator;
 use super::fault::Fault;
 use super::matrix::{self, Row};
 use super::trial::{self, Effort, Stage, Trial};
+use super::variations::{self, VariedRow};
 use crate::contract::{self, Edition};
-use crate::reference::Layout;
+use crate::reference::{Layout, Variation};
 
 /// What was proven, and what was not.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +23,8 @@ pub struct Proof {
     pub baseline: Vec<Baseline>,
     /// Each fault.
     pub matrix: Vec<Row>,
+    /// Each variation in each edition.
+    pub variations: Vec<VariedRow>,
     /// Clauses that decide a run and that no fault trips.
     pub vacuous: Vec<String>,
     /// How many clauses decide a run.
@@ -56,6 +59,17 @@ impl Proof {
         self.matrix.iter().filter(|row| !row.is_killed() && !row.waits)
     }
 
+    /// Variations that were found at fault, or seen to change nothing in any edition.
+    pub fn misjudged(&self) -> impl Iterator<Item = &VariedRow> {
+        let is_seen = |row: &VariedRow| {
+            let same = |other: &&VariedRow| other.variation == row.variation;
+            self.variations.iter().filter(same).any(|other| other.differs)
+        };
+        self.variations
+            .iter()
+            .filter(move |row| !row.is_tolerated() || !is_seen(row))
+    }
+
     /// Rows of the contract that nobody missed.
     pub fn unnoticed(&self) -> impl Iterator<Item = &Ablated> {
         self.ablation
@@ -67,6 +81,7 @@ impl Proof {
     pub fn holds(&self) -> bool {
         self.baseline.iter().all(Baseline::is_innocent)
             && self.survivors().next().is_none()
+            && self.misjudged().next().is_none()
             && self.vacuous.is_empty()
             && self.unnoticed().next().is_none()
     }
@@ -90,6 +105,8 @@ pub enum Part {
     Baseline,
     /// Faults are planted.
     Faults,
+    /// Variations are switched on.
+    Variations,
     /// Rows of the contract are taken out.
     Ablation,
 }
@@ -99,20 +116,34 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Part::Baseline => "baseline",
             Part::Faults => "faults",
+            Part::Variations => "variations",
             Part::Ablation => "ablation",
         })
     }
 }
 
-/// Gives the proof for these faults, with so many things going on at once; without `whole` the matrix alone. Whoever
-/// watches is told before the first trial and after each how far it has come, from any thread.
+/// What a proof is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The faults to plant.
+    pub faults: &'a [&'a Fault],
+    /// The variations to switch on, one at a time.
+    pub variations: &'a [Variation],
+    /// Whether all variations are switched on at once as well.
+    pub together: bool,
+    /// Whether the other parts of the proof are given, too.
+    pub whole: bool,
+}
+
+/// Gives the proof of this scope with so many trials at a time. Before the first trial and after each, `watch` receives
+/// how far it has come, from any thread.
 pub fn prove(
-    faults: &[&Fault],
+    scope: Scope<'_>,
     effort: Effort,
     at_once: usize,
-    whole: bool,
     watch: &(dyn Fn(Stand) + Sync),
 ) -> io::Result<Proof> {
+    let Scope { faults, whole, .. } = scope;
     let at_once = AtOnce {
         count: at_once,
         watch,
@@ -129,6 +160,10 @@ pub fn prove(
     let matrix = at_once.all(Part::Faults, faults, |fault| {
         matrix::row(stages.of(fault.edition), fault, effort)
     })?;
+    let varied = variations::rows_of(scope.variations, scope.together);
+    let variations = at_once.all(Part::Variations, &varied, |varied| {
+        variations::row(stages.of(varied.edition), *varied, effort)
+    })?;
     let cuts = if whole {
         ablation::cuts(&stages.current.contract)
     } else {
@@ -141,6 +176,7 @@ pub fn prove(
     Ok(Proof {
         baseline,
         matrix,
+        variations,
         vacuous,
         deciding,
         ablation,

@@ -1,6 +1,6 @@
 //! The proof for people, and the matrix as a text that is reviewed line by line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::ablation;
@@ -8,12 +8,16 @@ use super::faults;
 use super::matrix::Row;
 use super::proof::{Baseline, Proof};
 use super::trial::Trial;
+use super::variations::VariedRow;
 use crate::journal::Phase;
+use crate::reference::Variation;
+use crate::report::text::{fold, some_of};
 
 /// Writes what was proven, and what was not.
 pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     baseline(proof, out)?;
     matrix(proof, out)?;
+    variations(proof, out)?;
     if proof.baseline.is_empty() {
         writeln!(out, "vacuity    left out: a few faults say nothing about it")?;
     } else if proof.vacuous.is_empty() {
@@ -33,7 +37,7 @@ pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     }
     cuts(proof, out)?;
     let verdict = if proof.holds() {
-        "PROVEN: the reference is innocent, and every fault is found."
+        "PROVEN: the reference is innocent, every fault is found, and no variation is."
     } else {
         "NOT PROVEN: see above."
     };
@@ -76,6 +80,9 @@ fn all_trials(baseline: &[Baseline]) -> impl Iterator<Item = &Trial> {
 }
 
 fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    if proof.matrix.is_empty() {
+        return writeln!(out, "faults     left out");
+    }
     let killed = proof.matrix.iter().filter(|row| row.is_killed()).count();
     let waiting: Vec<&Row> = proof
         .matrix
@@ -132,6 +139,57 @@ fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Faults show that the checks can fail, variations that they do not fail without cause.
+fn variations(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
+    let names = |rows: &mut dyn Iterator<Item = &VariedRow>| -> BTreeSet<&'static str> {
+        rows.map(|row| row.variation).collect()
+    };
+    let all = names(&mut proof.variations.iter());
+    if all.is_empty() {
+        return writeln!(out, "variations left out");
+    }
+    let found = names(&mut proof.variations.iter().filter(|row| !row.is_tolerated()));
+    let seen = names(&mut proof.variations.iter().filter(|row| row.differs));
+    let unseen: Vec<&str> = all.difference(&seen).copied().collect();
+    let each = if unseen.is_empty() {
+        "each seen to change an answer"
+    } else {
+        "not each seen to change an answer"
+    };
+    writeln!(
+        out,
+        "variations {} of {} without a failure, {each}",
+        all.len() - found.len(),
+        all.len()
+    )?;
+    for name in unseen {
+        writeln!(out, "           CHANGES NO ANSWER {name}")?;
+    }
+    for row in proof.variations.iter().filter(|row| !row.is_tolerated()) {
+        writeln!(
+            out,
+            "           FAILS {} in {}",
+            row.variation,
+            row.edition.name()
+        )?;
+        for trial in &row.trials {
+            for (clause, cases) in &trial.failed_in {
+                let count = trial.failed.get(clause).copied().unwrap_or_default();
+                writeln!(
+                    out,
+                    "             {}: {clause} in {}",
+                    trial.phase.name(),
+                    some_of(cases.iter().map(String::as_str), cases.len(), count)
+                )?;
+            }
+            if let Some(error) = &trial.error {
+                writeln!(out, "             {}: error in {error}", trial.phase.name())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn cuts(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     if proof.ablation.is_empty() {
         return writeln!(out, "ablation   left out");
@@ -177,6 +235,32 @@ pub fn write_catalogue(out: &mut dyn Write) -> io::Result<()> {
             if let Some(seen) = fault.seen {
                 writeln!(out, "      seen in {seen}")?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Writes every variation: its name, what is different, the source, and what it cannot be combined with.
+pub fn write_variations(width: usize, out: &mut dyn Write) -> io::Result<()> {
+    for variation in Variation::ALL {
+        writeln!(out, "{}", variation.name())?;
+        let others: Vec<&str> = Variation::ALL
+            .iter()
+            .filter(|other| other.excludes(*variation))
+            .map(|other| other.name())
+            .collect();
+        let mut paragraphs = vec![
+            variation.what().to_owned(),
+            format!("source: {}", variation.source()),
+        ];
+        if !others.is_empty() {
+            paragraphs.push(format!("not with: {}", others.join(", ")));
+        }
+        for line in paragraphs
+            .iter()
+            .flat_map(|text| fold(text, width.saturating_sub(4)))
+        {
+            writeln!(out, "    {line}")?;
         }
     }
     Ok(())

@@ -39,7 +39,14 @@ pub struct Trial {
     pub time_to_find: Option<Duration>,
     /// Why the phase came to no end, or a case could not be played.
     pub trouble: Option<String>,
+    /// The first case that ended in an error of ours, and which.
+    pub error: Option<String>,
+    /// For each clause that failed, the first cases in which it did.
+    pub failed_in: BTreeMap<String, Vec<String>>,
 }
+
+/// How many cases are named for each clause that failed.
+const NAMED: usize = 3;
 
 /// How much is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +147,7 @@ fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> i
         };
         if let Err(error) = runner::run_with(contract, plan, options, interrupted, take).await {
             watcher.trial.trouble = Some(error.to_string());
+            watcher.trial.error.get_or_insert(error.to_string());
         }
         Ok(watcher.trial)
     })
@@ -166,6 +174,8 @@ impl Watcher {
                 requests_to_find: None,
                 time_to_find: None,
                 trouble: None,
+                error: None,
+                failed_in: BTreeMap::new(),
             },
             begun: Instant::now(),
             counts: true,
@@ -221,6 +231,12 @@ impl Watcher {
                 if self.counts && trial.trouble.is_none() {
                     trial.trouble = Some(format!("{case}: {why}"));
                 }
+                // Scripts are interrupted once one is found, and that is no error.
+                let is_over = trial.phase == Phase::Random && trial.requests_to_find.is_some();
+                let is_error = matches!(outcome, Outcome::Error { .. }) && !is_over;
+                if self.counts && is_error && trial.error.is_none() {
+                    trial.error = Some(format!("{case}: {why}"));
+                }
             }
         }
         if !self.fails.is_empty() && trial.requests_to_find.is_none() {
@@ -228,6 +244,10 @@ impl Watcher {
             trial.time_to_find = Some(self.begun.elapsed());
         }
         for clause in std::mem::take(&mut self.fails) {
+            let cases = trial.failed_in.entry(clause.clone()).or_default();
+            if cases.len() < NAMED {
+                cases.push(case.to_owned());
+            }
             *trial.failed.entry(clause).or_default() += 1;
         }
     }
