@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CaseJudge, Heard, Judge};
-use crate::model::ReadLag;
 use crate::journal::{CaseEnded, Event, Exchanged, Intent, Judged, StepStarted, Wired};
+use crate::model::ReadLag;
 use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Reply};
 use crate::verdict::{Outcome, Verdict};
@@ -46,7 +46,8 @@ impl Again {
         match &event {
             Event::CaseStarted(started) => {
                 let open = OpenCase {
-                    judge: CaseJudge::new(Arc::clone(&self.judge), &started.case).with_read_lag(self.read_lag),
+                    judge: CaseJudge::new(Arc::clone(&self.judge), &started.case)
+                        .with_read_lag(self.read_lag),
                     step: None,
                     exchanges: Vec::new(),
                     wired: Vec::new(),

@@ -111,14 +111,16 @@ impl CaseJudge {
             .flatten()
             .is_none_or(|belief| belief.states == States::one(State::Stopped));
         let is = |text: &Option<String>, word: &str| text.as_deref() == Some(word);
-        stopped.then(|| {
-            is(&request.state, "disabled") && is(&request.status_code, "instance-stopped-by-user")
-        })
+        stopped
+            .then(|| is(&request.state, "disabled") && is(&request.status_code, "instance-stopped-by-user"))
     }
 
     /// Whether a request may not show yet that its instance has stopped.
     fn request_may_lag(&self, request: &reply::SpotRequest, sent_ms: u64) -> bool {
-        let track = request.instance_id.as_ref().map(|id| self.tracks.get(id.as_str()));
+        let track = request
+            .instance_id
+            .as_ref()
+            .map(|id| self.tracks.get(id.as_str()));
         let arrived_ms = track.flatten().and_then(|track| track.arrived_ms);
         self.may_be_stale(sent_ms)
             || arrived_ms.is_some_and(|arrived_ms| self.read_lag.covers(arrived_ms, sent_ms))
@@ -130,9 +132,9 @@ impl CaseJudge {
             Body::Document(document) if reply.status == 200 => document.root(),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => return false,
         };
-        reply::spot_requests(root).iter().any(|request| {
-            self.is_disabled(request) == Some(false) && self.request_may_lag(request, sent_ms)
-        })
+        reply::spot_requests(root)
+            .iter()
+            .any(|request| self.is_disabled(request) == Some(false) && self.request_may_lag(request, sent_ms))
     }
 
     /// Which protections an instance has from now on.

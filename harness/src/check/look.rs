@@ -136,6 +136,15 @@ impl CaseJudge {
         };
         let mut sight = Sight::Consistent;
         let mut at_stake = Vec::new();
+        let answered = act.and_then(|act| self.meaning_of(act));
+        // Said to be unknown, and still described.
+        if may_be_stale && let Some(answered) = &answered {
+            for (id, clauses) in &answered.purged {
+                if instances.iter().any(|instance| instance.id == *id) {
+                    at_stake.extend_from_slice(clauses);
+                }
+            }
+        }
         for ((id, belief), track) in self.fleet.iter().zip(self.tracks.values()) {
             if !asks_for(call, id) {
                 continue;
@@ -161,17 +170,16 @@ impl CaseJudge {
         if at_stake.is_empty() {
             return sight;
         }
-        if let Some(effects) = act.and_then(|act| self.effects_of(act)) {
-            at_stake.extend(effects);
-        }
+        let effects = answered.into_iter().flat_map(|answered| answered.effects);
+        at_stake.extend(effects.flat_map(|(_, clauses)| clauses));
         let mut clauses = self.judge.roll.ids(at_stake);
         clauses.sort_unstable();
         clauses.dedup();
         Sight::MayBeStale(clauses)
     }
 
-    /// The clauses that forbid a call to change anything, now that it was answered.
-    fn effects_of(&self, act: &Heard<'_>) -> Option<Vec<Place>> {
+    /// What the answer to a call amounts to.
+    fn meaning_of(&self, act: &Heard<'_>) -> Option<Answered> {
         let action = self.judge.tested_action(act.call)?;
         let question = Question {
             judge: &self.judge,
@@ -181,8 +189,7 @@ impl CaseJudge {
             may_be_unseen: false,
         };
         let mut sheet = Sheet::new(&self.judge.roll);
-        let answered = question.judge(&mut sheet, &mut Seen::default(), act.reply?);
-        Some(answered.effects.into_iter().flat_map(|(_, clauses)| clauses).collect())
+        Some(question.judge(&mut sheet, &mut Seen::default(), act.reply?))
     }
 
     /// The proof that a refused call, or one that should have been refused, changed nothing. `before` are the states in
@@ -241,7 +248,11 @@ impl CaseJudge {
                 let allowed = format!("{id} is unknown only once it is no longer described");
                 let observed = format!("not found, and described as {}", state_word(instance));
                 if may_be_stale {
-                    sheet.unknown(clauses, &allowed, &format!("{observed}, but descriptions may lag"));
+                    sheet.unknown(
+                        clauses,
+                        &allowed,
+                        &format!("{observed}, but descriptions may lag"),
+                    );
                 } else {
                     sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 }
@@ -386,7 +397,11 @@ impl CaseJudge {
             let observed = format!("{id}: {}", instance.map_or("not described".into(), state_word));
             let clauses = clauses_at_stake(&judge, track, states);
             if may_be_stale {
-                sheet.unknown(&clauses, &allowed, &format!("{observed}, but descriptions may lag"));
+                sheet.unknown(
+                    &clauses,
+                    &allowed,
+                    &format!("{observed}, but descriptions may lag"),
+                );
                 belief.states = later.or(states);
             } else {
                 sheet.deviates(&clauses, Weight::Full, &allowed, &observed);

@@ -433,7 +433,10 @@ impl CaseJudge {
 
     fn acts(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, heard: &[Heard<'_>]) {
         let judge = Arc::clone(&self.judge);
-        let sent_ms = heard.iter().filter(|one| one.role == Role::Act).map(|one| one.at_ms);
+        let sent_ms = heard
+            .iter()
+            .filter(|one| one.role == Role::Act)
+            .map(|one| one.at_ms);
         self.mark_unseen(sent_ms.min().unwrap_or_default());
         let mut acts: Vec<&Heard<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
         let together = step.intent == Intent::Together;

@@ -70,10 +70,16 @@ impl CaseJudge {
                 active.refusal.condition == condition && codes.iter().any(|known| known.code == code)
             })
         };
-        let lifted = self.fleet.values().zip(self.tracks.values()).any(|(belief, track)| {
-            let changed_ms = track.protection_changed_ms.filter(|_| !belief.kind.stop_protected);
-            changed_ms.is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
-        });
+        let lifted = self
+            .fleet
+            .values()
+            .zip(self.tracks.values())
+            .any(|(belief, track)| {
+                let changed_ms = track
+                    .protection_changed_ms
+                    .filter(|_| !belief.kind.stop_protected);
+                changed_ms.is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
+            });
         if lifted && refused_for(Condition::StopProtected).is_some() {
             return Some(lagging(RetryReason::Protection));
         }

@@ -199,13 +199,9 @@ fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>, weight: W
     {
         oddities.push("an Error without Code or Message".into());
     }
-    judge.note(
-        sheet,
-        Check::ErrorEnvelope,
-        weight,
-        oddities.is_empty(),
-        || (ENVELOPE, one_line(&oddities.join(", "), 300)),
-    );
+    judge.note(sheet, Check::ErrorEnvelope, weight, oddities.is_empty(), || {
+        (ENVELOPE, one_line(&oddities.join(", "), 300))
+    });
     let prefixed = errors
         .errors
         .iter()

@@ -274,12 +274,7 @@ mod tests {
                 Weight::Full,
                 Verdict::Fail,
             ),
-            (
-                Level::Must,
-                Confidence::Sibling,
-                Weight::Full,
-                Verdict::Warn,
-            ),
+            (Level::Must, Confidence::Sibling, Weight::Full, Verdict::Warn),
             (Level::Must, Confidence::Recorded, Weight::Advisory, Verdict::Warn),
             (Level::Must, Confidence::Inferred, Weight::Full, Verdict::Warn),
             (Level::Must, Confidence::Contradicted, Weight::Full, Verdict::Warn),

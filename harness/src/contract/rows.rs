@@ -15,8 +15,8 @@ use super::range::{Month, Range};
 use super::vocabulary::{Check, Condition, State};
 use super::{
     Act, Aspects, CallTemplate, Clause, ClauseId, Confidence, Demand, FixtureKind, Level, Market, Parameter,
-    ParameterKind, Passing, Precedence, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode, Step,
-    Transition, TransitionAnswer,
+    ParameterKind, Passing, Precedence, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode,
+    Step, Transition, TransitionAnswer,
 };
 use crate::call::Form;
 

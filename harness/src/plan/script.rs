@@ -275,17 +275,27 @@ impl Writer {
             Deed::Start => Act::Call(self.plain("StartInstances", which, list)),
             Deed::Terminate => Act::Call(self.plain("TerminateInstances", which, list)),
             Deed::Reboot => Act::Call(self.plain("RebootInstances", which, list)),
-            Deed::Protect(on) => Act::Call(CallTemplate {
-                action: Some("ModifyInstanceAttribute".to_owned()),
-                params: vec![
-                    ("InstanceId".to_owned(), self.instance(which)),
-                    ("Attribute".to_owned(), "disableApiStop".to_owned()),
-                    ("Value".to_owned(), on.to_string()),
-                ],
-                form: Form::default(),
-            }),
+            Deed::Protect(on) => {
+                self.protect(which, on);
+                // Half of the time until every call sees it, half of the time not.
+                Act::Pass(pick(&[6_000, 1], options))
+            }
         };
         self.steps.push(act);
+    }
+
+    /// Sets or lifts the stop protection of an instance.
+    fn protect(&mut self, which: u8, on: bool) {
+        let call = Act::Call(CallTemplate {
+            action: Some("ModifyInstanceAttribute".to_owned()),
+            params: vec![
+                ("InstanceId".to_owned(), self.instance(which)),
+                ("Attribute".to_owned(), "disableApiStop".to_owned()),
+                ("Value".to_owned(), on.to_string()),
+            ],
+            form: Form::default(),
+        });
+        self.steps.push(call);
     }
 
     fn most(&self) -> usize {

@@ -200,6 +200,15 @@ fn cases_of<'a>(contract: &'a Contract, clause: &'a Clause) -> impl Iterator<Ite
     })
 }
 
+/// How well a clause is known, and since when nothing newer was seen.
+fn confidence_in_words(clause: &Clause) -> String {
+    let word = clause.confidence.word();
+    match &clause.confirmed {
+        Some(month) => format!("{word}, last confirmed in {month}"),
+        None => word.to_owned(),
+    }
+}
+
 fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String {
     let mut out = String::new();
     for line in fold(&format!("{}: {}", clause.id, clause.statement), width) {
@@ -213,7 +222,7 @@ fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String 
     };
     let mut rows = vec![
         ("level", format!("{}; {consequence}", clause.level.word())),
-        ("confidence", clause.confidence.word().to_owned()),
+        ("confidence", confidence_in_words(clause)),
         ("chapter", clause.group.clone()),
         (
             "editions",

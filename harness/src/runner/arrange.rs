@@ -395,7 +395,11 @@ impl Arranger {
     async fn change(&self, call: &Call) -> Result<Reply, ArrangeError> {
         let action = call.action.as_deref().unwrap_or_default();
         let passes = |asked: &Asked, after_ms: u64| {
-            let code = asked.reply.error().and_then(|error| error.code).unwrap_or_default();
+            let code = asked
+                .reply
+                .error()
+                .and_then(|error| error.code)
+                .unwrap_or_default();
             after_ms < PASSING_MS && self.shared.judge.contract().passes_by_itself(action, code)
         };
         let asked = self

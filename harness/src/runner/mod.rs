@@ -29,8 +29,8 @@ mod waits;
 mod wire;
 
 pub use alone::{Alone, Ended};
-use waits::Waits;
 pub use preflight::PreflightError;
+use waits::Waits;
 
 /// A seed for a service of this name, so that no two of them give out the same ids.
 pub fn seed_of(case: &str) -> u64 {

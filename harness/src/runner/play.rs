@@ -299,8 +299,10 @@ impl Player<'_> {
         }
         let call = Arranger::describe_call(asked);
         let most = self.shared.options.settle_timeout;
-        self.look_until(number, &call, most, None, |reply| self.judge.at_rest(&call, reply))
-            .await
+        self.look_until(number, &call, most, None, |reply| {
+            self.judge.at_rest(&call, reply)
+        })
+        .await
     }
 
     /// Whether the case is only searched with, and can be played again just as it was.
@@ -527,7 +529,8 @@ impl Player<'_> {
                     (again, LONGEST_WAIT)
                 }
                 Sight::MayBeStale(clauses) => {
-                    let again = self.shared.options.endpoint.is_in_process() || waits.is_worth_waiting(&clauses);
+                    let again =
+                        self.shared.options.endpoint.is_in_process() || waits.is_worth_waiting(&clauses);
                     stale = clauses;
                     // Late enough to decide, and not much later.
                     (again, self.shared.options.read_lag_share())

@@ -113,6 +113,10 @@ pub(super) fn cuts(contract: &Contract) -> Vec<Cut> {
 
 /// Cuts that nobody can notice, with the reason.
 const IDLE: &[(&str, &str)] = &[
+    (
+        "refusal for empty-id: no row",
+        "a call whose only id is empty names no instance, so no other row says that it is accepted",
+    ),
     ("refusal for shutting-down: no row", ENDED),
     ("refusal for shutting-down: another code", ENDED),
     ("refusal for shutting-down: another status", ENDED),

@@ -17,8 +17,8 @@ mod refusal;
 mod words;
 
 pub(super) use message::Messages;
-pub(super) use refusal::{bare, denies_own, messages_fit};
 use refusal::{any_form, certain, is_tolerant};
+pub(super) use refusal::{bare, denies_own, messages_fit};
 use shape::ErrorForm;
 use words::{items_in_words, refusals_in_words};
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::words::refusals_in_words;
 use super::{Answered, Question};
-use crate::check::{Bindings, shape};
 use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
+use crate::check::{Bindings, shape};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
 use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{Body, Reply};
@@ -368,7 +368,10 @@ impl Question<'_> {
 
 /// Whether an answer says that an instance of the case does not exist, and nothing else in the call could be meant.
 pub(in crate::check) fn denies_own(code: &str, expectation: &Expectation<'_>) -> bool {
-    let mut codes = expectation.refusals.iter().flat_map(|active| &active.refusal.answers);
+    let mut codes = expectation
+        .refusals
+        .iter()
+        .flat_map(|active| &active.refusal.answers);
     code == "InvalidInstanceID.NotFound"
         && !expectation.items.is_empty()
         && !codes.any(|known| known.code == code)

@@ -68,7 +68,10 @@ fn only_what_is_still_is_at_rest() {
 fn who_is_missing_fits_if_it_may_be_gone_or_was_not_asked_for() {
     let nobody = described(&[]);
     assert!(!fits(&case(State::Running), &of(&[A]), &nobody));
-    assert!(!fits(&case(State::Running), &of(&[]), &nobody), "all are asked for");
+    assert!(
+        !fits(&case(State::Running), &of(&[]), &nobody),
+        "all are asked for"
+    );
     assert!(fits(&case(State::Terminated), &of(&[A]), &nobody));
     assert!(fits(&case(State::Running), &of(&[B]), &nobody));
     // Of two, both must be there.
@@ -83,7 +86,11 @@ fn who_is_missing_fits_if_it_may_be_gone_or_was_not_asked_for() {
     assert!(!fits(&case, &of(&[]), &described(&both[..1])));
     assert!(!fits(&case, &of(&[]), &described(&both[1..])));
     // Another's description is not one's own.
-    assert!(!fits(&case, &of(&[]), &described(&[(A, State::Stopped), (B, State::Running)])));
+    assert!(!fits(
+        &case,
+        &of(&[]),
+        &described(&[(A, State::Stopped), (B, State::Running)])
+    ));
 }
 
 #[test]

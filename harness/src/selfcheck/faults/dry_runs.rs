@@ -67,24 +67,6 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
-        "dry-run-blind-to-ids",
-        "a dry run never looks at the ids",
-        &["dry-run/malformed"],
-        &[],
-        |asked| {
-            if asked.stops() && asked.is_set("DryRun") && !asked.ids().is_empty() {
-                return asked.refuse(
-                    412,
-                    "DryRunOperation",
-                    "Request would have succeeded, but DryRun flag is set.",
-                );
-            }
-            asked.pass()
-        },
-    )
-    .seen("moto 5.2.5")
-    .warns(&["DRY-08"]),
-    fault(
         "dry-run-of-unknown-succeeds",
         "a dry run of an unknown id succeeds",
         &["dry-run/unknown"],

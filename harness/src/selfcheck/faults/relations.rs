@@ -122,21 +122,26 @@ fn blind_if(asked: &Asked<'_>, circumstance: bool) -> Response {
     answer
 }
 
-/// The answer; to an id on the border between malformed and unknown, under a circumstance, with the other of the two
-/// codes.
+/// The answer; to a long id that was never issued, under a circumstance, with the other of the two codes that it may be
+/// refused with.
 fn other_border_if(asked: &Asked<'_>, circumstance: bool) -> Response {
-    const BORDER: &str = "i-ffffff";
     let answer = asked.pass();
-    if !circumstance || !asked.stops() || !asked.ids().iter().any(|id| id == BORDER) {
+    let long = |id: &String| id.len() == "i-0123456789abcdef0".len() && asked.state_of(id).is_empty();
+    let Some(id) = asked
+        .ids()
+        .into_iter()
+        .find(long)
+        .filter(|_| circumstance && asked.stops())
+    else {
         return answer;
-    }
+    };
     match code_of(&answer).as_deref() {
         Some("InvalidInstanceID.Malformed") => {
-            let message = format!("The instance ID '{BORDER}' does not exist");
+            let message = format!("The instance ID '{id}' does not exist");
             asked.refuse(400, "InvalidInstanceID.NotFound", &message)
         }
         Some("InvalidInstanceID.NotFound") => {
-            let message = format!("Invalid id: \"{BORDER}\"");
+            let message = format!("Invalid id: \"{id}\"");
             asked.refuse(400, "InvalidInstanceID.Malformed", &message)
         }
         _ => answer,

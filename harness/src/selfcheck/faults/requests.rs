@@ -378,24 +378,10 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
-        "ids-trimmed",
-        "ids are trimmed",
-        &["id/padded"],
-        &["REQ-23"],
-        |asked| {
-            asked.stop_changed(|params| {
-                for (_, value) in params {
-                    *value = value.trim().to_owned();
-                }
-            })
-        },
-    )
-    .warns(&["REQ-26"]),
-    fault(
         "padded-id-stopped",
         "a padded id is refused after its instance was stopped",
         &["id/padded"],
-        &["REQ-23"],
+        &[],
         |asked| {
             if asked.stops() && asked.ids().iter().any(|id| id.contains(' ')) {
                 let trimmed: Vec<String> = asked.ids().iter().map(|id| id.trim().to_owned()).collect();
@@ -403,7 +389,8 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             asked.pass()
         },
-    ),
+    )
+    .warns(&["SAF-02"]),
     fault(
         "parameters-in-fixed-order",
         "parameters are read in the order Action, Version, rest",

@@ -327,9 +327,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "codes-with-prefix",
         "codes carry the prefix of the audit log",
         REFUSALS,
-        &["RSP-20"],
+        &[],
         |asked| asked.refusal_text(|text| text.replacen("<Code>", "<Code>Client.", 1)),
-    ),
+    )
+    .warns(&["RSP-27"]),
     fault(
         "error-text-html",
         "an error is text/html",

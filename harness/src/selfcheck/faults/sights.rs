@@ -205,6 +205,21 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "stop-changes-interface",
+        "a stop replaces the network interface",
+        &["stop/keeps-identity"],
+        &["STT-14"],
+        |asked| {
+            asked.described(|text| {
+                if text.contains(&state("stopped")) {
+                    text.replace("<networkInterfaceId>eni-0", "<networkInterfaceId>eni-1")
+                } else {
+                    text
+                }
+            })
+        },
+    ),
+    fault(
         "stop-loses-volume",
         "a stop loses the volume",
         &["stop/keeps-identity"],

@@ -17,10 +17,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "previous-repeats-current",
         "previousState repeats currentState",
         &["stop/running"],
-        &["STT-01"],
+        &["STT-01", "STT-13"],
         |asked| asked.success_text(|text| text.replace(&state("running"), &state("stopping"))),
-    )
-    .warns(&["STT-13"]),
+    ),
     fault(
         "running-cannot-stop",
         "a running instance cannot be stopped",
@@ -412,7 +411,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "batch-stops-the-unprotected",
         "a batch stops its free part beside the protected one",
         &["batch/free-and-protected"],
-        &["IDM-03"],
+        &[],
         |asked| {
             asked.instead("OperationNotPermitted", || {
             asked.stop_secretly(&asked.ids());
@@ -426,7 +425,9 @@ pub(super) const FAULTS: &[Fault] = &[
             )
         })
         },
-    ).seen("moto 5.2.5"),
+    )
+    .warns(&["IDM-13"])
+    .seen("moto 5.2.5"),
     fault(
         "every-stop-finds-running",
         "every one of many stops finds the instance running",
