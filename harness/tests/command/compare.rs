@@ -7,7 +7,7 @@ use stopcheck::endpoint::Handler;
 use tokio::sync::Notify;
 
 use crate::child::{Finished, finish, text_of, within};
-use crate::servers::{action, quick_reference, serving};
+use crate::servers::{action, nobody, quick_reference, serving};
 
 /// A reference in whose answers to StopInstances one text is another.
 fn bent(from: &'static str, to: &'static str) -> String {
@@ -139,8 +139,11 @@ fn what_cannot_be_compared_is_told_with_what_to_do() {
             "reference reference --endpoint-url http://127.0.0.1:1",
             "leave out --endpoint-url",
         ),
-        ("reference http://127.0.0.1:1 --case stop/running", "127.0.0.1:1"),
     ] {
         compared(words, at).ended_with(2).complains_of(&[told]);
     }
+    let (_kept, url) = nobody();
+    compared(&format!("reference {url} --case stop/running"), at)
+        .ended_with(2)
+        .complains_of(&[&url]);
 }
