@@ -112,6 +112,7 @@ struct Control {
     step: usize,
     wrong: bool,
     misstated: bool,
+    untold: bool,
 }
 
 /// What is remembered of one instance beside where it may be.
@@ -627,6 +628,10 @@ impl CaseJudge {
             (Some((allowed, observed)), _, _) => {
                 sheet.deviates(&clauses, Weight::Full, allowed, observed);
             }
+            // What may be refused was accepted in its plain form, so it is the variation that is refused.
+            (None, Some(Control { untold: false, .. }), Some((allowed, observed))) => {
+                sheet.deviates(&clauses, Weight::Full, allowed, observed);
+            }
             (None, _, Some((allowed, observed))) => {
                 let why = format!("{observed}: such a call may be refused");
                 sheet.unknown(&clauses, allowed, &why);
@@ -638,6 +643,7 @@ impl CaseJudge {
                 step: step.step,
                 wrong: told.wrong.is_some(),
                 misstated: told.misstated.is_some(),
+                untold: told.untold.is_some(),
             });
         }
     }

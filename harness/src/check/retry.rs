@@ -3,7 +3,7 @@
 use super::answer::bare;
 use super::{CaseJudge, answer};
 use crate::call::Call;
-use crate::contract::Condition;
+use crate::contract::{Condition, Refusal};
 use crate::model;
 use crate::protocol::reply::Reply;
 
@@ -80,7 +80,10 @@ impl CaseJudge {
                     .filter(|_| !belief.kind.stop_protected);
                 changed_ms.is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
             });
-        if lifted && refused_for(Condition::StopProtected).is_some() {
+        // What is believed as the call is judged does not matter here: the protection was lifted.
+        let is_protection = |row: &&Refusal| row.condition == Condition::StopProtected;
+        let mut rows = contract.refusals.iter().filter(is_protection);
+        if lifted && rows.any(|row| row.answers.iter().any(|known| known.code == code)) {
             return Some(lagging(RetryReason::Protection));
         }
         // The code alone means much else.

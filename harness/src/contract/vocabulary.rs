@@ -148,6 +148,8 @@ vocabulary! {
         RepeatedId = "repeated-id",
         /// `DryRun=true`.
         DryRun = "dry-run",
+        /// `DryRun=true` for an instance that is stopped, or on its way there.
+        DryRunOfStopped = "dry-run-of-stopped",
         /// More ids than anybody promised to read.
         ManyIds = "many-ids",
         /// `SkipOsShutdown` is given.

@@ -71,6 +71,8 @@ pub struct ItemRule<'a> {
     /// The rows that may apply, one for each state the instance may be in, with their places among the transitions of
     /// the contract.
     pub rows: Vec<(usize, &'a Transition)>,
+    /// The states that the instance may be in without time having moved it on.
+    pub states: States,
 }
 
 /// The allowed answers to a call.
@@ -119,6 +121,7 @@ pub fn expect<'a>(
             ItemRule {
                 id,
                 rows: rows_for(contract, action, belief),
+                states: belief.states,
             },
         );
     }
@@ -213,6 +216,11 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
         for (condition, certain) in &mut conditions {
             *certain |= matches!(*condition, Condition::ShuttingDown | Condition::Terminated);
         }
+    }
+    // The real call would be a no-op; that its dry run is not refused for the state is recorded for other actions only.
+    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+    if reading.dry_run != Switch::Off && !states.and(down).is_empty() {
+        conditions.push((Condition::DryRunOfStopped, states.within(down)));
     }
     // User guide: an instance can be force-stopped while it is pending; what else Force may not bring about is known.
     if reading.force != Switch::Off {
@@ -342,6 +350,16 @@ impl<'r> ItemRule<'r> {
             .iter()
             .flat_map(|(at, row)| row.answers.iter().map(move |answer| (*at, *row, answer)))
             .filter(move |(_, _, answer)| answer.previous == previous && answer.current == current)
+    }
+
+    /// The places of the rows to blame if the answer fits none: those of the states that the instance was last known
+    /// to be in, not of those that time may have brought it to.
+    pub fn blamed(&self) -> impl Iterator<Item = usize> {
+        let known = |row: &Transition| self.states.contains(row.from);
+        let any_known = self.rows.iter().any(|(_, row)| known(row));
+        let rows = self.rows.iter();
+        rows.filter(move |(_, row)| !any_known || known(row))
+            .map(|(at, _)| *at)
     }
 
     /// The allowed pairs, for people.

@@ -277,8 +277,8 @@ impl Writer {
             Deed::Reboot => Act::Call(self.plain("RebootInstances", which, list)),
             Deed::Protect(on) => {
                 self.protect(which, on);
-                // Half of the time until every call sees it, half of the time not.
-                Act::Pass(pick(&[6_000, 1], options))
+                // Most of the time until every call sees it.
+                Act::Pass(pick(&[6_000, 6_000, 6_000, 1], options))
             }
         };
         self.steps.push(act);

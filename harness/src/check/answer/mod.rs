@@ -279,8 +279,8 @@ impl Question<'_> {
         }
         let Some((_, first_row, first_answer)) = matching.first() else {
             let (allowed, observed) = words();
-            for (row, _) in &rule.rows {
-                sheet.deviates(self.judge.transition(*row), Weight::Full, &allowed, &observed);
+            for row in rule.blamed() {
+                sheet.deviates(self.judge.transition(row), Weight::Full, &allowed, &observed);
             }
             // The states are a matter of the clauses of the rows; the call as such was understood and carried out.
             answered.misstated.get_or_insert((allowed, observed));

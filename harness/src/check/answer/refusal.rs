@@ -9,7 +9,7 @@ use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
 use crate::check::{Bindings, shape};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
-use crate::model::{Acceptance, Active, Expectation, Id};
+use crate::model::{Acceptance, Active, Expectation, Id, ItemRule};
 use crate::protocol::reply::{Body, Reply};
 
 impl Question<'_> {
@@ -220,7 +220,11 @@ impl Question<'_> {
         }
         if is_tolerant(expectation) {
             // Nobody knows how such a call is refused, or only a SHOULD says that it is not.
-            for active in expectation.refusals.iter().filter(|active| takes_any(active)) {
+            for active in expectation
+                .refusals
+                .iter()
+                .filter(|active| takes_any(active) || may_be_refused(active))
+            {
                 let clauses = &self.judge.refusal(active.row).code;
                 sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
             }
@@ -253,8 +257,8 @@ impl Question<'_> {
             } else {
                 Weight::Advisory
             };
-            for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
-                sheet.deviates(self.judge.transition(*row), weight, &allowed, observed);
+            for row in expectation.items.values().flat_map(ItemRule::blamed) {
+                sheet.deviates(self.judge.transition(row), weight, &allowed, observed);
             }
         }
         answered.wrong = Some((allowed, observed.to_owned()));
@@ -404,6 +408,11 @@ pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
 /// Whether any error at all is tolerated for this reason.
 fn takes_any(active: &Active<'_>) -> bool {
     active.certain && active.refusal.demand == Demand::Odd && active.refusal.answers.is_empty()
+}
+
+/// Whether the call may certainly be refused for this reason, with one of its codes.
+fn may_be_refused(active: &Active<'_>) -> bool {
+    active.certain && active.refusal.demand == Demand::May
 }
 
 pub(super) fn certain<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {

@@ -67,6 +67,32 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
+        "dry-run-of-malformed-invalid",
+        "a dry run of a malformed id is an invalid value",
+        &["dry-run/malformed"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.is_set("DryRun") && asked.ids().iter().any(|id| id == "ma1") {
+                return asked.refuse(400, "InvalidParameterValue", "The id is invalid.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["DRY-08"]),
+    fault(
+        "force-not-with-skip",
+        "Force and SkipOsShutdown are not taken together",
+        &["force/and-skip-os-shutdown"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.is_set("Force") && asked.is_set("SkipOsShutdown") {
+                return asked.refuse(400, "InvalidParameterCombination", "Choose one of them.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["FRC-09"]),
+    fault(
         "dry-run-of-unknown-succeeds",
         "a dry run of an unknown id succeeds",
         &["dry-run/unknown"],
@@ -104,20 +130,19 @@ pub(super) const FAULTS: &[Fault] = &[
         "force-refused-while-stopping",
         "Force finds what is stopping in the wrong state",
         &["force/stopping"],
-        &["FRC-03"],
+        &["FRC-03", "STT-04"],
         |asked| {
             if asked.stops() && asked.is_set("Force") {
                 return asked.refuse(400, "IncorrectInstanceState", "It is stopping already.");
             }
             asked.pass()
         },
-    )
-    .warns(&["STT-04"]),
+    ),
     fault(
         "force-without-effect-while-stopping",
         "Force does not reach what is stopping",
         &["force/stopping"],
-        &["FRC-03"],
+        &["FRC-03", "STT-04"],
         |asked| {
             if asked.stops() && asked.is_set("Force") {
                 return asked.refuse(400, "UnsupportedOperation", "It is stopping already.");

@@ -57,6 +57,61 @@ pub(super) const FAULTS: &[Fault] = &[
     )
     .warns(&["SPT-05"]),
     fault(
+        "cancelled-spot-stops",
+        "a Spot Instance whose request is cancelled is stopped",
+        &["spot/cancelled"],
+        &["SPT-06"],
+        |asked| {
+            asked.instead("UnsupportedOperation", || {
+                asked.all_stopped("running", "stopping")
+            })
+        },
+    ),
+    fault(
+        "hibernated-is-resumed",
+        "a plain stop of a hibernated instance resumes it first",
+        &["hibernate/then-plain-stop"],
+        &["STT-05", "STT-13", "HIB-07"],
+        |asked| {
+            let hibernated = asked.stops() && asked.is_described_with("UserInitiatedHibernate");
+            if hibernated && !asked.is_set("Hibernate") {
+                return asked.all_stopped("running", "stopping");
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "not-ready-in-other-words",
+        "an instance is never ready to hibernate, and that is told in other words",
+        &["hibernate/configured"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.is_set("Hibernate") {
+                return asked.refuse(400, "UnsupportedOperation", "Please try again later.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["HIB-04"]),
+    fault(
+        "no-hibernation-of-spot",
+        "a Spot Instance is not hibernated",
+        &["hibernate/spot"],
+        &[],
+        |asked| {
+            let spot = asked.stops() && asked.is_described_with("<instanceLifecycle>spot");
+            if spot && asked.is_set("Hibernate") {
+                return asked.refuse(
+                    400,
+                    "UnsupportedHibernationConfiguration",
+                    "It is a Spot Instance.",
+                );
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["HIB-08"]),
+    fault(
         "spot-stops-in-2017",
         "a Spot Instance is stopped in 2017",
         &["spot/none-in-2017"],
@@ -177,7 +232,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "hibernate-true-by-presence",
         "Hibernate is true because it is there",
         &["hibernate/false"],
-        &["STT-01", "HIB-06", "REQ-16", "VIS-04"],
+        &["HIB-06", "REQ-16", "STT-01"],
         |asked| asked.stop_changed(|params| set_param(params, "Hibernate", "true")),
     ),
     fault(

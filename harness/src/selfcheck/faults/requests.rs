@@ -3,6 +3,9 @@
 use crate::selfcheck::emulator::{drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
 
+/// The length of the ids that are issued today.
+const LONG_ID: usize = "i-0123456789abcdef0".len();
+
 pub(super) const FAULTS: &[Fault] = &[
     fault(
         "query-string-only",
@@ -368,7 +371,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "id-only-of-17-digits",
         "an id has seventeen digits or is malformed",
         &["id/unknown"],
-        &["ERR-05", "REQ-22"],
+        &["ERR-05"],
         |asked| {
             let short = asked.ids().iter().any(|id| id.len() == "i-01234567".len());
             if asked.stops() && short {
@@ -377,6 +380,78 @@ pub(super) const FAULTS: &[Fault] = &[
             asked.pass()
         },
     ),
+    fault(
+        "version-not-required",
+        "a request without a version is carried out",
+        &["request/missing-version"],
+        &["REQ-28"],
+        |asked| {
+            asked.stop_changed(|params| {
+                if !params.iter().any(|(name, _)| name == "Version") {
+                    params.push(("Version".to_owned(), "2016-11-15".to_owned()));
+                }
+            })
+        },
+    )
+    .seen("moto 5.2.5, MiniStack 1.5.33"),
+    fault(
+        "long-id-is-anybody",
+        "a long id that was never issued is passed over",
+        &["id/long"],
+        &["ERR-17"],
+        |asked| {
+            let issued = |id: &String| id.len() != LONG_ID || !asked.state_of(id).is_empty();
+            if !asked.stops() || asked.ids().iter().all(issued) {
+                return asked.pass();
+            }
+            asked.stopped(&[])
+        },
+    ),
+    fault(
+        "impossible-id-not-found",
+        "an id with too many digits is not found",
+        &["id/impossible"],
+        &[],
+        |asked| {
+            let long = asked.ids().iter().any(|id| id.len() != LONG_ID);
+            asked.refusal_as("InvalidInstanceID.Malformed", |response| {
+                if long {
+                    *response = asked.refuse(400, "InvalidInstanceID.NotFound", "It does not exist");
+                }
+            })
+        },
+    )
+    .seen("moto 5.2.5")
+    .warns(&["ERR-16"]),
+    fault(
+        "id-in-any-case",
+        "an id is looked up without regard to case",
+        &["id/upper-case"],
+        &[],
+        |asked| {
+            asked.stop_changed(|params| {
+                for (name, value) in params {
+                    if name.starts_with("InstanceId.") {
+                        *value = value.to_ascii_lowercase();
+                    }
+                }
+            })
+        },
+    )
+    .warns(&["ERR-18"]),
+    fault(
+        "padded-id-invalid",
+        "an id with a space is an invalid value",
+        &["id/padded"],
+        &[],
+        |asked| {
+            if asked.stops() && asked.ids().iter().any(|id| id.contains(' ')) {
+                return asked.refuse(400, "InvalidParameterValue", "The id holds a space.");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-23"]),
     fault(
         "padded-id-stopped",
         "a padded id is refused after its instance was stopped",

@@ -182,10 +182,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "no-previous-state",
         "an item lacks previousState",
         STOP,
-        &["RSP-06", "STT-01"],
+        &["RSP-06", "STT-01", "STT-13"],
         |asked| asked.success_text(|text| replace_between(&text, "<previousState>", "</previousState>", "")),
-    )
-    .warns(&["STT-13"]),
+    ),
     fault(
         "items-called-member",
         "items are called member",

@@ -157,7 +157,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "reason-outlives-restart",
         "the reason of a stop outlives a restart",
         &["stop/then-start"],
-        &[],
+        &["VIS-06"],
         |asked| {
             asked.described(|text| {
                 if text.contains("<reason>User") {
@@ -172,8 +172,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 text
             })
         },
-    )
-    .warns(&["VIS-06"]),
+    ),
     fault(
         "public-address-kept",
         "a stopped instance keeps its public address",

@@ -2,7 +2,7 @@
 
 use crate::wire::Response;
 
-use crate::selfcheck::emulator::{Asked, code_of, state};
+use crate::selfcheck::emulator::{Asked, code_of, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -36,7 +36,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "previous-always-running",
         "previousState is always running",
         &["stop/stopped", "stop/twice-in-a-row"],
-        &[],
+        &["STT-04", "STT-05", "STT-13"],
         |asked| {
             asked.success_text(|text| {
                 let (head, tail) = text.split_once("<previousState>").unwrap_or((&text, ""));
@@ -47,13 +47,12 @@ pub(super) const FAULTS: &[Fault] = &[
                 )
             })
         },
-    ).seen("moto 4.0.6")
-    .warns(&["STT-04", "STT-05", "STT-13"]),
+    ).seen("moto 4.0.6"),
     fault(
         "stopped-stops-again",
         "a stopped instance goes through stopping again",
         &["stop/stopped"],
-        &[],
+        &["STT-05"],
         |asked| {
             let ids = asked.ids();
             if asked.would_stop() && ids.iter().all(|id| asked.state_of(id) == "stopped") {
@@ -61,34 +60,31 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             asked.pass()
         },
-    ).seen("moto 5.2.5")
-    .warns(&["STT-05"]),
+    ).seen("moto 5.2.5"),
     fault(
         "stop-of-stopped-refused",
         "stopping what is stopped is an error",
         &["stop/stopped"],
-        &[],
+        &["STT-05"],
         |asked| {
             if asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "stopped") {
                 return asked.refuse(400, "IncorrectInstanceState", "It is stopped.");
             }
             asked.pass()
         },
-    ).seen("cloudemu (issue 152)")
-    .warns(&["STT-05"]),
+    ).seen("cloudemu (issue 152)"),
     fault(
         "stop-of-stopping-refused",
         "stopping what is stopping is an error",
         &["stop/stopping"],
-        &[],
+        &["STT-04"],
         |asked| {
             if asked.stops() && asked.ids().iter().any(|id| asked.state_of(id) == "stopping") {
                 return asked.refuse(400, "IncorrectInstanceState", "It is stopping.");
             }
             asked.pass()
         },
-    )
-    .warns(&["STT-04"]),
+    ),
     fault(
         "stop-of-stopped-new-reason",
         "a stop of what is stopped writes a new reason",
@@ -217,6 +213,24 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked| asked.refusal_as("IncorrectInstanceState", |response| response.status = 409),
     ),
     fault(
+        "second-stop-starts",
+        "stopping what is stopped turns it on again",
+        &["stop/stopped"],
+        &["IDM-01", "STT-05"],
+        |asked| {
+            let stopped: Vec<String> = asked
+                .ids()
+                .into_iter()
+                .filter(|id| asked.stops() && asked.state_of(id) == "stopped")
+                .collect();
+            let answer = asked.pass();
+            for id in stopped {
+                asked.secretly("StartInstances", [("InstanceId.1", id)]);
+            }
+            answer
+        },
+    ),
+    fault(
         "stopped-cannot-start",
         "a stopped instance cannot be started",
         &["stop/then-start"],
@@ -269,6 +283,9 @@ pub(super) const FAULTS: &[Fault] = &[
         &["id/empty"],
         &["ERR-02"],
         |asked| {
+            if asked.stops() && asked.ids().iter().all(String::is_empty) {
+                return asked.stopped(&[]);
+            }
             asked.stop_changed(|params| {
                 params.retain(|(name, value)| !(name.starts_with("InstanceId.") && value.is_empty()));
             })
@@ -326,14 +343,17 @@ pub(super) const FAULTS: &[Fault] = &[
         "id-six-digits-malformed",
         "an id of six digits is malformed",
         &["id/border"],
-        &[],
+        &["ERR-05", "ERR-08", "REQ-22"],
         |asked| {
-            asked.instead("InvalidInstanceID.NotFound", || {
-                asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id: \"i-ffffff\"")
+            let few_digits = asked.ids().iter().any(|id| id.len() < "i-01234567".len());
+            asked.refusal_as("InvalidInstanceID.NotFound", |response| {
+                if few_digits {
+                    let message = "Invalid id: \"i-ffffff\"";
+                    *response = asked.refuse(400, "InvalidInstanceID.Malformed", message);
+                }
             })
         },
-    )
-    .warns(&["ERR-08"]),
+    ),
     fault(
         "existence-before-syntax",
         "existence is looked at before syntax",
@@ -443,7 +463,7 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     ).seen("moto 4.0.6")
-    .warns(&["IDM-01", "IDM-08", "IDM-09"]),
+    .warns(&["IDM-08", "IDM-09"]),
 ];
 
 /// Describes what is pending as stopping, and what runs as stopped.
@@ -452,9 +472,11 @@ fn going_down(asked: &Asked<'_>) -> Response {
                        <code>Client.UserInitiatedShutdown</code>\
                        <message>Client.UserInitiatedShutdown: User initiated shutdown</message></stateReason>";
     asked.described(|text| {
-        text.replace(&state("pending"), &state("stopping"))
+        let text = text
+            .replace(&state("pending"), &state("stopping"))
             .replace(&state("running"), &state("stopped"))
-            .replace("<reason/>", WHY)
+            .replace("<reason/>", WHY);
+        replace_between(&text, "<ipAddress>", "</ipAddress>", "")
     })
 }
 
