@@ -40,7 +40,7 @@ fn found_dry_run_valid_dry_04() {
 /// The server that AWS_ENDPOINT_URL_EC2 names, with the credentials of the environment, or the embedded reference.
 fn endpoint(edition: Edition) -> Options {
     let mut options = embedded::options(edition);
-    options.min_confidence = Confidence::default();
+    options.min_confidence = Confidence::Documented;
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(url) = variable("AWS_ENDPOINT_URL_EC2") {
         options.endpoint = Endpoint::http(HttpOptions {

@@ -8,6 +8,7 @@ use crate::wire::{Headers, Response};
 mod again;
 mod ask;
 mod fleet;
+mod lag;
 mod relations;
 mod steps;
 mod stops;

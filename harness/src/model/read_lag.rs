@@ -23,7 +23,7 @@ impl ReadLag {
     pub const AWS: ReadLag = ReadLag(300_000);
 
     /// So many milliseconds.
-    pub fn from_ms(ms: u64) -> Self {
+    pub const fn from_ms(ms: u64) -> Self {
         ReadLag(ms)
     }
 

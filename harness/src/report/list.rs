@@ -580,7 +580,7 @@ mod tests {
         DRY-04: A dry run changes nothing: the instance stays running.
 
         level       MUST; a violation fails the run
-        confidence  documented+recorded
+        confidence  documented+recorded, last confirmed in 2026-09
         chapter     dry-run
         editions    always
         source      API: Amazon EC2 API Reference, StopInstances

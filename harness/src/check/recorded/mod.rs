@@ -113,6 +113,8 @@ fn what_was_recorded_in_words_warns_of_nothing_but_the_headers_of_its_year() {
             .filter(|finding| finding.verdict == Verdict::Warn)
             .map(|finding| finding.clause.to_string())
             .filter(|clause| !of_its_year.contains(&clause.as_str()))
+            // R49 is the wording of another action.
+            .filter(|clause| !(sample.name == "r49" && clause == "ERR-04"))
             .collect();
         assert_eq!(warned, [""; 0], "{}", sample.name);
     }
@@ -124,7 +126,7 @@ fn one_thing_changed_about_a_recorded_answer_fails() {
         ("r01", "2016-11-15/\"", "2016-11-15\"", &["RSP-02"]),
         ("r01", "requestId>", "RequestId>", &["RSP-03"]),
         ("r01", "<code>64</code>", "<code>16</code>", &["RSP-07"]),
-        ("r01", "<name>running</name>", "", &["RSP-06", "RSP-07", "STT-01"]),
+        ("r01", "<name>running</name>", "", &["RSP-06", "RSP-07", "STT-01", "STT-13"]),
         ("r12-stop", R12_ID, R01_ID, &["RSP-05"]),
         ("r14", "DryRunOperation", "DryRun", &["DRY-01"]),
         ("r14", "Errors>", "Error>", &["DRY-01", "RSP-19"]),
@@ -147,7 +149,7 @@ fn one_thing_changed_about_a_recorded_answer_fails() {
             &["HIB-03"],
         ),
         ("r25", "Malformed", "NotFound", &["ERR-03"]),
-        ("r28-one", "NotFound", "Malformed", &["ERR-05"]),
+        ("r28-border", "NotFound", "Malformed", &["ERR-05"]),
         ("r33", "InvalidAction", "UnknownAction", &["REQ-03"]),
         ("r34", "UnknownParameter", "InvalidParameter", &["REQ-13"]),
     ];
@@ -193,7 +195,7 @@ fn another_status_fails_where_every_allowed_answer_has_the_same() {
     let table: [(&str, u16, &[&str]); 7] = [
         ("r14", 400, &["DRY-02"]),
         ("r16", 409, &["ERR-09", "ERR-13"]),
-        ("r28-one", 404, &["ERR-05", "ERR-13"]),
+        ("r28-one", 404, &["ERR-13"]),
         ("r44", 404, &["ERR-01"]),
         ("r29", 401, &["AUT-10"]),
         // The records disagree about the status, so another one is a warning.
@@ -324,8 +326,18 @@ fn one_thing_changed_about_a_description_is_found() {
             "",
             &[("VIS-04", Verdict::Fail), ("VIS-05", Verdict::Fail)],
         ),
-        // For a minute, descriptions may lag.
-        ("r01", "running", "", "", &[("VIS-01", Verdict::Inconclusive)]),
+        // It decides here because reads are taken not to lag.
+        (
+            "r01",
+            "running",
+            "",
+            "",
+            &[
+                ("STT-02", Verdict::Fail),
+                ("VIS-01", Verdict::Fail),
+                ("VIS-07", Verdict::Fail),
+            ],
+        ),
     ];
     for (source, state, reason, why, expected) in table {
         let found = seen_after(&samples::find(source), Role::Act, state, reason, why);

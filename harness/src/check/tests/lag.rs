@@ -1,0 +1,135 @@
+//! Reads that may be stale: what they show decides nothing until they cannot be stale any more.
+
+use super::*;
+use crate::verdict::Verdict;
+
+const LAG: ReadLag = ReadLag::from_ms(5_000);
+const STOPPED_AT_MS: u64 = 100_000;
+
+/// A running instance that was stopped at [`STOPPED_AT_MS`], and what is said of one description so long after it.
+fn said_of(after_ms: u64, state: &str) -> Vec<(String, Verdict)> {
+    let mut case = case(State::Running).with_read_lag(LAG);
+    let (stop, describe) = (call("StopInstances"), call("DescribeInstances"));
+    let stopping = ok(&format!(
+        "<StopInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
+         <instancesSet><item><instanceId>{A}</instanceId><currentState><code>64</code><name>stopping</name>\
+         </currentState><previousState><code>16</code><name>running</name></previousState></item></instancesSet>\
+         </StopInstancesResponse>"
+    ));
+    let act = at(Role::Act, &stop, &stopping, STOPPED_AT_MS);
+    case.judge(&started(1, Intent::Call), &[act]);
+    let seen = description(state);
+    let look = at(Role::Look, &describe, &seen, STOPPED_AT_MS + after_ms);
+    let judged = case.judge(&started(2, Intent::Observe), &[look]);
+    let found = judged.findings.into_iter();
+    found
+        .map(|finding| (finding.clause.to_string(), finding.verdict))
+        .collect()
+}
+
+fn call(action: &str) -> Call {
+    Call::new(action, [("InstanceId.1", A)])
+}
+
+fn at<'a>(role: Role, call: &'a Call, reply: &'a Reply, at_ms: u64) -> Heard<'a> {
+    Heard {
+        role,
+        call,
+        reply: Some(reply),
+        at_ms,
+        answered_ms: at_ms,
+    }
+}
+
+fn description(state: &str) -> Reply {
+    ok(&format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{A}</instanceId>\
+         <instanceState><name>{state}</name></instanceState></item></instancesSet></item></reservationSet>\
+         </DescribeInstancesResponse>"
+    ))
+}
+
+#[test]
+fn a_state_of_before_is_no_finding_within_the_lag_and_one_after_it() {
+    let clauses = ["STT-02", "VIS-01", "VIS-07"].map(str::to_owned);
+    let all = |verdict| clauses.clone().map(|clause| (clause, verdict)).to_vec();
+    assert_eq!(said_of(1, "running"), all(Verdict::Inconclusive));
+    assert_eq!(said_of(4_999, "running"), all(Verdict::Inconclusive));
+    assert_eq!(said_of(5_000, "running"), all(Verdict::Fail));
+}
+
+#[test]
+fn a_description_is_worth_repeating_until_it_cannot_be_stale() {
+    let mut case = case(State::Running).with_read_lag(LAG);
+    let describe = call("DescribeInstances");
+    case.changed(STOPPED_AT_MS);
+    let sight = |state, after_ms| case.sight(&describe, &description(state), STOPPED_AT_MS + after_ms, None);
+    assert_eq!(sight("running", 0), Sight::Consistent);
+    assert!(matches!(sight("stopped", 4_999), Sight::MayBeStale(_)));
+    assert_eq!(sight("stopped", 5_000), Sight::Inconsistent);
+    let nothing = answer(500, "Response");
+    let sight = |after_ms| case.sight(&describe, &nothing, STOPPED_AT_MS + after_ms, None);
+    assert!(matches!(sight(0), Sight::MayBeStale(_)));
+    assert_eq!(sight(5_000), Sight::Inconsistent);
+}
+
+#[test]
+fn what_a_description_shows_of_a_possible_state_has_to_be_seen_twice() {
+    let mut case = case(State::Running).with_read_lag(LAG);
+    let describe = call("DescribeInstances");
+    let odd = ok(&format!(
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{A}</instanceId>\
+         <instanceState><name>running</name></instanceState><reason>odd</reason></item></instancesSet></item>\
+         </reservationSet></DescribeInstancesResponse>"
+    ));
+    assert_eq!(
+        case.sight(&describe, &odd, STOPPED_AT_MS, None),
+        Sight::Unconfirmed
+    );
+    let verdicts = |judged: Judged| -> Vec<Verdict> {
+        judged.findings.into_iter().map(|finding| finding.verdict).collect()
+    };
+    let look = |at_ms| at(Role::Look, &describe, &odd, STOPPED_AT_MS + at_ms);
+    let once = case.judge(&started(1, Intent::Observe), &[look(0)]);
+    assert_eq!(verdicts(once), [Verdict::Inconclusive]);
+    let twice = case.judge(&started(2, Intent::Observe), &[look(10)]);
+    assert_eq!(verdicts(twice), [Verdict::Fail]);
+}
+
+#[test]
+fn protection_that_was_lifted_is_worth_another_attempt_while_reads_lag() {
+    let mut case = case_of(FixtureKind {
+        stop_protected: true,
+        ..FixtureKind::default()
+    })
+    .with_read_lag(LAG);
+    let lift = Call::new(
+        "ModifyInstanceAttribute",
+        [("InstanceId", A), ("DisableApiStop.Value", "false")],
+    );
+    let done = ok("<ModifyInstanceAttributeResponse><return>true</return></ModifyInstanceAttributeResponse>");
+    case.judge(
+        &started(1, Intent::Call),
+        &[at(Role::Act, &lift, &done, STOPPED_AT_MS)],
+    );
+    let stop = call("StopInstances");
+    let refusal = refusal_with(400, "OperationNotPermitted");
+    let retry = |after_ms| case.retry(&stop, &refusal, STOPPED_AT_MS + after_ms);
+    assert_eq!(
+        retry(4_999).map(|retry| retry.reason),
+        Some(RetryReason::Protection)
+    );
+    assert_eq!(retry(5_000), None);
+}
+
+fn refusal_with(status: u16, code: &str) -> Reply {
+    decode(Response {
+        status,
+        headers: Headers::default(),
+        body: format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors>\
+             <RequestID>r</RequestID></Response>"
+        )
+        .into_bytes(),
+    })
+}
