@@ -597,6 +597,13 @@ impl CaseJudge {
                     None => {}
                 }
             }
+            for (id, states) in &answered.claimed {
+                if let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) {
+                    // A description that shows it where it was may be stale, so it does not show that nothing was done.
+                    track.past.leave(belief.states.later(), act.answered_ms);
+                    belief.states = belief.states.or(*states);
+                }
+            }
             for (id, clauses) in &answered.effects {
                 if let Some(track) = self.tracks.get_mut(id) {
                     track.effects.extend(clauses);

@@ -48,6 +48,8 @@ pub(super) struct Answered {
     pub(super) purged: BTreeMap<String, Vec<Place>>,
     /// The instances that it moved.
     pub(super) moved: BTreeMap<Id, Moved>,
+    /// Where the answer says that instances are, although the call should have been refused.
+    pub(super) claimed: BTreeMap<Id, States>,
     /// For each instance of the fleet, in its order, the clauses that forbid the call to change it. Empty if it may.
     pub(super) effects: Vec<(Id, Vec<Place>)>,
     /// The instances of the fleet that the call names.
@@ -221,6 +223,14 @@ impl Question<'_> {
                 sheet.deviates(clauses, weight, &allowed, &observed);
             }
             answered.wrong = Some((allowed, observed));
+            for item in items {
+                let current = item.current_name().unwrap_or_default();
+                let own = item.id.and_then(|id| self.fleet.get_key_value(id));
+                if let Some((id, _)) = own {
+                    let states = States::named(current).later();
+                    answered.claimed.insert(Arc::clone(id), states);
+                }
+            }
             return;
         }
         for rule in expectation.items.values() {
@@ -333,7 +343,10 @@ impl Question<'_> {
         let strangers = ids.iter().any(|id| !named.contains_key(id));
         let missing = named.keys().any(|id| !ids.contains(id));
         let repeated = with_id > ids.len();
-        let fits = !strangers && !missing && (!repeated || reading.is(Condition::RepeatedId));
+        // An id with white space around it may be passed over, or name the instance once more.
+        let padded = reading.is(Condition::PaddedId);
+        let may_repeat = padded || reading.is(Condition::RepeatedId);
+        let fits = !strangers && (!missing || padded) && (!repeated || may_repeat);
         let allowed = || {
             let ids: Vec<&str> = named.keys().copied().collect();
             format!("one item for each of {}", ids.join(", "))

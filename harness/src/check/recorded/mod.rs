@@ -126,7 +126,12 @@ fn one_thing_changed_about_a_recorded_answer_fails() {
         ("r01", "2016-11-15/\"", "2016-11-15\"", &["RSP-02"]),
         ("r01", "requestId>", "RequestId>", &["RSP-03"]),
         ("r01", "<code>64</code>", "<code>16</code>", &["RSP-07"]),
-        ("r01", "<name>running</name>", "", &["RSP-06", "RSP-07", "STT-01", "STT-13"]),
+        (
+            "r01",
+            "<name>running</name>",
+            "",
+            &["RSP-06", "RSP-07", "STT-01", "STT-13"],
+        ),
         ("r12-stop", R12_ID, R01_ID, &["RSP-05"]),
         ("r14", "DryRunOperation", "DryRun", &["DRY-01"]),
         ("r14", "Errors>", "Error>", &["DRY-01", "RSP-19"]),

@@ -87,7 +87,11 @@ fn what_a_description_shows_of_a_possible_state_has_to_be_seen_twice() {
         Sight::Unconfirmed
     );
     let verdicts = |judged: Judged| -> Vec<Verdict> {
-        judged.findings.into_iter().map(|finding| finding.verdict).collect()
+        judged
+            .findings
+            .into_iter()
+            .map(|finding| finding.verdict)
+            .collect()
     };
     let look = |at_ms| at(Role::Look, &describe, &odd, STOPPED_AT_MS + at_ms);
     let once = case.judge(&started(1, Intent::Observe), &[look(0)]);
