@@ -117,10 +117,16 @@ const IDLE: &[(&str, &str)] = &[
         "refusal for empty-id: no row",
         "a call whose only id is empty names no instance, so no other row says that it is accepted",
     ),
+    (
+        "stop of an instance that is restarting: another current state",
+        MAY,
+    ),
     ("refusal for shutting-down: no row", ENDED),
     ("refusal for shutting-down: another code", ENDED),
     ("refusal for shutting-down: another status", ENDED),
 ];
+
+const MAY: &str = "the clause of this row is a MAY, and the answer is blamed on no other row";
 
 const ENDED: &str = "an instance that is shutting down may have ended when the call arrives, and then the row of the \
                      terminated answers for it";

@@ -97,7 +97,7 @@ faults! {
     an_id_is_known_by_its_beginning: Combined {
         name: "an id is known by its beginning",
         cases: &["coverage/bounds/id/*"],
-        fails: &["ERR-05"],
+        fails: &["ERR-03"],
         is_hidden: true,
         bend: |asked| {
             asked.stop_changed(|params| {

@@ -48,14 +48,14 @@ faults_of_sequences! {
     ten_instances_empty_list:
         "ten-instances-empty-list", 1, "given a, b, c, d, e, f, g, h, i\nstop i a b c d e f g h i";
     repeated_id_empty_list: "repeated-id-empty-list", 1, "given a\nstop a a";
-    restarted_as_if_running: "restarted-as-if-running", 1, "given a\nstop a\nrest\nstart a\nstop a";
+    restarted_as_if_running: "restarted-as-if-running", 1, "given a\nstop a\nrest\nstart a\nrest\nstop a";
     force_without_effect_while_two_run:
         "force-without-effect-while-two-run", 1, "given a, b\nstop a Force=true";
     dry_run_stops_after_refusal: "dry-run-stops-after-refusal", 4, "given a\nstop\nstop a DryRun=true";
     stopped_terminated_revives:
         "stopped-terminated-revives", 1, "given a\nterminate a\nrest\nstop a\nrest";
     force_passes_reset_protection:
-        "force-passes-reset-protection", 3, "given a\nprotect a\nunprotect a\nprotect a\nstop a Force=true";
+        "force-passes-reset-protection", 3, "given a\nprotect a\nunprotect a\nprotect a\npass 6000\nstop a Force=true";
 }
 
 /// When a run is over.

@@ -123,7 +123,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "instance-store-stops",
         "an instance-store instance is stopped",
         &["instance-store/running"],
-        &["IST-01"],
+        &["IST-01", "STT-02", "VIS-01", "VIS-07"],
         pretends_to_stop,
     )
     .seen("moto 5.2.5"),

@@ -135,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(
         "force-passes-reset-protection",
         "a forced stop gets past a protection that was lifted and set again",
-        &[],
+        &["protect/set-again"],
         &["PRO-01"],
         |asked| {
             let answer = asked.pass();
