@@ -352,14 +352,19 @@ impl<'r> ItemRule<'r> {
             .filter(move |(_, _, answer)| answer.previous == previous && answer.current == current)
     }
 
-    /// The places of the rows to blame if the answer fits none: those of the states that the instance was last known
-    /// to be in, not of those that time may have brought it to.
-    pub fn blamed(&self) -> impl Iterator<Item = usize> {
-        let known = |row: &Transition| self.states.contains(row.from);
-        let any_known = self.rows.iter().any(|(_, row)| known(row));
-        let rows = self.rows.iter();
-        rows.filter(move |(_, row)| !any_known || known(row))
-            .map(|(at, _)| *at)
+    /// The places of the rows to blame if the answer fits none: those of the state that the answer itself says the
+    /// instance was in, or else of the states it was last known to be in, not of those that time may have brought it to.
+    pub fn blamed(&self, previous: Option<&str>) -> Vec<usize> {
+        let of = |fits: &dyn Fn(State) -> bool| -> Vec<usize> {
+            let rows = self.rows.iter().filter(|(_, row)| fits(row.from));
+            rows.map(|(at, _)| *at).collect()
+        };
+        let named = of(&|state| previous.is_some() && state.wire_name() == previous);
+        let known = of(&|state| self.states.contains(state));
+        [named, known]
+            .into_iter()
+            .find(|rows| !rows.is_empty())
+            .unwrap_or_else(|| of(&|_| true))
     }
 
     /// The allowed pairs, for people.

@@ -289,7 +289,7 @@ impl Question<'_> {
         }
         let Some((_, first_row, first_answer)) = matching.first() else {
             let (allowed, observed) = words();
-            for row in rule.blamed() {
+            for row in rule.blamed(Some(previous)) {
                 sheet.deviates(self.judge.transition(row), Weight::Full, &allowed, &observed);
             }
             // The states are a matter of the clauses of the rows; the call as such was understood and carried out.

@@ -9,7 +9,7 @@ use crate::check::sheet::{Place, Sheet, Weight};
 use crate::check::text::{one_line, quote};
 use crate::check::{Bindings, shape};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
-use crate::model::{Acceptance, Active, Expectation, Id, ItemRule};
+use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{Body, Reply};
 
 impl Question<'_> {
@@ -257,7 +257,7 @@ impl Question<'_> {
             } else {
                 Weight::Advisory
             };
-            for row in expectation.items.values().flat_map(ItemRule::blamed) {
+            for row in expectation.items.values().flat_map(|rule| rule.blamed(None)) {
                 sheet.deviates(self.judge.transition(row), weight, &allowed, observed);
             }
         }

@@ -139,9 +139,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["PRO-01"],
         |asked| {
             let answer = asked.pass();
-            if asked.get("Attribute") == Some("disableApiStop") && answer.status == 200 {
+            let by_name = asked.get("Attribute") == Some("disableApiStop");
+            let value = asked
+                .get("DisableApiStop.Value")
+                .or_else(|| asked.get("Value").filter(|_| by_name));
+            if let Some(value) = value.filter(|_| answer.status == 200) {
                 let id = asked.get("InstanceId").unwrap_or_default();
-                match (asked.recall(id).as_deref(), asked.is_set("Value")) {
+                match (asked.recall(id).as_deref(), value == "true") {
                     (None, true) => asked.remember(id, "set"),
                     (Some("set"), false) => asked.remember(id, "lifted"),
                     (Some("lifted"), true) => asked.remember(id, "set again"),
