@@ -25,6 +25,7 @@ mod shape;
 mod sheet;
 mod text;
 mod wire;
+mod witness;
 
 #[cfg(test)]
 mod recorded;
@@ -37,6 +38,7 @@ pub use fingerprint::Fingerprint;
 pub use look::Sight;
 pub use retry::{Retry, RetryReason};
 use sheet::{Place, Roll, Sheet, Weight};
+use witness::{Control, Told};
 
 /// The contract, indexed for judging. One for a run.
 #[derive(Debug)]
@@ -104,15 +106,6 @@ pub struct CaseJudge {
     read_lag: ReadLag,
     /// When the last call that may have changed something was answered, or the last instance was there.
     changed_ms: Option<u64>,
-}
-
-/// How the plain form of what a later step varies was answered.
-#[derive(Debug, Clone, Copy)]
-struct Control {
-    step: usize,
-    wrong: bool,
-    misstated: bool,
-    untold: bool,
 }
 
 /// What is remembered of one instance beside where it may be.
@@ -611,49 +604,6 @@ impl CaseJudge {
             }
         }
     }
-
-    /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
-    /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
-    fn witness(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, told: &Told<'_>) {
-        let clauses = self.judge.roll.places(&step.witness);
-        let wrong = match self.control {
-            Some(control) if !control.misstated => told.wrong.or(told.misstated),
-            Some(_) | None => told.wrong,
-        };
-        match (wrong, self.control, told.untold) {
-            (
-                _,
-                Some(Control {
-                    step, wrong: true, ..
-                }),
-                _,
-            ) => sheet.unknown(
-                &clauses,
-                "the same answer as to the plain form",
-                &format!("the plain form in step {step} is not answered as it should be either"),
-            ),
-            (Some((allowed, observed)), _, _) => {
-                sheet.deviates(&clauses, Weight::Full, allowed, observed);
-            }
-            // What may be refused was accepted in its plain form, so it is the variation that is refused.
-            (None, Some(Control { untold: false, .. }), Some((allowed, observed))) => {
-                sheet.deviates(&clauses, Weight::Full, allowed, observed);
-            }
-            (None, _, Some((allowed, observed))) => {
-                let why = format!("{observed}: such a call may be refused");
-                sheet.unknown(&clauses, allowed, &why);
-            }
-            (None, _, None) => sheet.held(&clauses),
-        }
-        if step.control {
-            self.control = Some(Control {
-                step: step.step,
-                wrong: told.wrong.is_some(),
-                misstated: told.misstated.is_some(),
-                untold: told.untold.is_some(),
-            });
-        }
-    }
 }
 
 /// The states that an instance was in before it came to this one, as fixtures are arranged.
@@ -674,13 +624,6 @@ fn before(state: State) -> States {
 fn is_read(call: &Call) -> bool {
     let action = call.action.as_deref().unwrap_or_default();
     action.starts_with("Describe") || action.starts_with("Get")
-}
-
-/// What the answers of a step tell, allowed and observed, of the first for which it holds.
-struct Told<'a> {
-    wrong: Option<&'a (String, String)>,
-    misstated: Option<&'a (String, String)>,
-    untold: Option<&'a (String, String)>,
 }
 
 /// What may be found by one of several calls that run at once: the state before them, or after any of them.

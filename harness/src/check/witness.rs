@@ -1,0 +1,66 @@
+//! Clauses that only one step of a case can show, given how the plain form of the same call fared before it.
+
+use super::CaseJudge;
+use super::sheet::{Sheet, Weight};
+use crate::journal::StepStarted;
+
+/// How the plain form of what a later step varies was answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Control {
+    pub(super) step: usize,
+    wrong: bool,
+    misstated: bool,
+    untold: bool,
+}
+
+/// What the answers of a step tell, allowed and observed, of the first for which it holds.
+pub(super) struct Told<'a> {
+    pub(super) wrong: Option<&'a (String, String)>,
+    pub(super) misstated: Option<&'a (String, String)>,
+    pub(super) untold: Option<&'a (String, String)>,
+}
+
+impl CaseJudge {
+    /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
+    /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
+    pub(super) fn witness(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, told: &Told<'_>) {
+        let clauses = self.judge.roll.places(&step.witness);
+        let wrong = match self.control {
+            Some(control) if !control.misstated => told.wrong.or(told.misstated),
+            Some(_) | None => told.wrong,
+        };
+        match (wrong, self.control, told.untold) {
+            (
+                _,
+                Some(Control {
+                    step, wrong: true, ..
+                }),
+                _,
+            ) => sheet.unknown(
+                &clauses,
+                "the same answer as to the plain form",
+                &format!("the plain form in step {step} is not answered as it should be either"),
+            ),
+            (Some((allowed, observed)), _, _) => {
+                sheet.deviates(&clauses, Weight::Full, allowed, observed);
+            }
+            // What may be refused was accepted in its plain form, so it is the variation that is refused.
+            (None, Some(Control { untold: false, .. }), Some((allowed, observed))) => {
+                sheet.deviates(&clauses, Weight::Full, allowed, observed);
+            }
+            (None, _, Some((allowed, observed))) => {
+                let why = format!("{observed}: such a call may be refused");
+                sheet.unknown(&clauses, allowed, &why);
+            }
+            (None, _, None) => sheet.held(&clauses),
+        }
+        if step.control {
+            self.control = Some(Control {
+                step: step.step,
+                wrong: told.wrong.is_some(),
+                misstated: told.misstated.is_some(),
+                untold: told.untold.is_some(),
+            });
+        }
+    }
+}
