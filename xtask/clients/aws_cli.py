@@ -107,7 +107,7 @@ def main():
     )
     checks.equal(
         "an unknown id is not found",
-        refusal("stop-instances", "--instance-ids", "i-0123456789abcdef0"),
+        refusal("stop-instances", "--instance-ids", "i-01234567"),
         "InvalidInstanceID.NotFound",
     )
     checks.equal(

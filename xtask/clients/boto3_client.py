@@ -109,7 +109,7 @@ def main():
 
     checks.equal(
         "an unknown id is not found",
-        refusal(ec2.stop_instances, InstanceIds=["i-0123456789abcdef0"]),
+        refusal(ec2.stop_instances, InstanceIds=["i-01234567"]),
         ("InvalidInstanceID.NotFound", 400),
     )
     checks.equal(

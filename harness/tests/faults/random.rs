@@ -50,7 +50,7 @@ faults_of_sequences! {
     repeated_id_empty_list: "repeated-id-empty-list", 1, "given a\nstop a a";
     restarted_as_if_running: "restarted-as-if-running", 1, "given a\nstop a\nrest\nstart a\nrest\nstop a";
     force_without_effect_while_two_run:
-        "force-without-effect-while-two-run", 1, "given a, b\nstop a Force=true";
+        "force-without-effect-while-two-run", 1, "given a, b\nstop b Force=true";
     dry_run_stops_after_refusal: "dry-run-stops-after-refusal", 4, "given a\nstop\nstop a DryRun=true";
     stopped_terminated_revives:
         "stopped-terminated-revives", 1, "given a\nterminate a\nrest\nstop a\nrest";
