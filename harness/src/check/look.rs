@@ -136,9 +136,10 @@ impl CaseJudge {
         };
         let mut sight = Sight::Consistent;
         let mut at_stake = Vec::new();
-        let answered = act.and_then(|act| self.meaning_of(act));
+        // Judging the answer once more is only worth it where something may be at stake.
+        let answered = act.filter(|_| may_be_stale).and_then(|act| self.meaning_of(act));
         // Said to be unknown, and still described.
-        if may_be_stale && let Some(answered) = &answered {
+        if let Some(answered) = &answered {
             for (id, clauses) in &answered.purged {
                 if instances.iter().any(|instance| instance.id == *id) {
                     at_stake.extend_from_slice(clauses);
@@ -241,7 +242,7 @@ impl CaseJudge {
                     sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 }
                 belief.states = states;
-                // The deviation is told; what follows from it is not told again.
+                // The deviation is reported; its consequences are not reported again.
                 track.effects.clear();
             }
             if let (Some(clauses), Some(instance)) = (answered.purged.get(id.as_ref()), instance) {

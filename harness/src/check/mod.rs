@@ -38,7 +38,7 @@ pub use fingerprint::Fingerprint;
 pub use look::Sight;
 pub use retry::{Retry, RetryReason};
 use sheet::{Place, Roll, Sheet, Weight};
-use witness::{Control, Told};
+use witness::{Control, StepFindings};
 
 /// The contract, indexed for judging. One for a run.
 #[derive(Debug)]
@@ -501,7 +501,7 @@ impl CaseJudge {
                 answers.any(|(_, answered, _)| look::finds_stopping(&self.fleet, &answered.named, proof))
             })
         };
-        let told = Told {
+        let findings = StepFindings {
             wrong: first(|answered| answered.wrong.as_ref()).or_else(|| untold.filter(|_| was_stopping())),
             misstated: first(|answered| answered.misstated.as_ref()),
             untold,
@@ -515,7 +515,7 @@ impl CaseJudge {
         for (act, ..) in &answers {
             self.changed(act.answered_ms);
         }
-        self.witness(sheet, step, &told);
+        self.witness(sheet, step, &findings);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
             self.prove(sheet, &before, answered, proof);
         }

@@ -149,7 +149,7 @@ impl<'r> Sheet<'r> {
         }
     }
 
-    /// What could not be told of these clauses is known by now.
+    /// These clauses were left open, and are decided now.
     pub(super) fn clear_unknown(&mut self, places: &[Place]) {
         for place in places {
             let unknown = |found: &Found| found.verdict == Verdict::Inconclusive;

@@ -13,8 +13,8 @@ pub(super) struct Control {
     untold: bool,
 }
 
-/// What the answers of a step tell, allowed and observed, of the first for which it holds.
-pub(super) struct Told<'a> {
+/// What the answers of a step show: the first deviation of each kind, allowed and observed.
+pub(super) struct StepFindings<'a> {
     pub(super) wrong: Option<&'a (String, String)>,
     pub(super) misstated: Option<&'a (String, String)>,
     pub(super) untold: Option<&'a (String, String)>,
@@ -23,13 +23,13 @@ pub(super) struct Told<'a> {
 impl CaseJudge {
     /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
     /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
-    pub(super) fn witness(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, told: &Told<'_>) {
+    pub(super) fn witness(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, findings: &StepFindings<'_>) {
         let clauses = self.judge.roll.places(&step.witness);
         let wrong = match self.control {
-            Some(control) if !control.misstated => told.wrong.or(told.misstated),
-            Some(_) | None => told.wrong,
+            Some(control) if !control.misstated => findings.wrong.or(findings.misstated),
+            Some(_) | None => findings.wrong,
         };
-        match (wrong, self.control, told.untold) {
+        match (wrong, self.control, findings.untold) {
             (
                 _,
                 Some(Control {
@@ -57,9 +57,9 @@ impl CaseJudge {
         if step.control {
             self.control = Some(Control {
                 step: step.step,
-                wrong: told.wrong.is_some(),
-                misstated: told.misstated.is_some(),
-                untold: told.untold.is_some(),
+                wrong: findings.wrong.is_some(),
+                misstated: findings.misstated.is_some(),
+                untold: findings.untold.is_some(),
             });
         }
     }

@@ -46,6 +46,19 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// A `kind` of thing has no member of this name. `near` are the names that may be meant; `stopcheck list` has an
+    /// option for the kind.
+    pub(super) fn unknown_name<N: AsRef<str>>(kind: &str, name: &str, near: &[N]) -> Self {
+        let near: Vec<&str> = near.iter().map(AsRef::as_ref).collect();
+        let hint = match near.as_slice() {
+            [] => String::new(),
+            near => format!("\n  perhaps one of: {}", near.join(", ")),
+        };
+        CliError::Usage(format!(
+            "there is no {kind} called {name:?}{hint}\n  hint: stopcheck list --{kind}s names all of them"
+        ))
+    }
+
     /// Usage, configuration and an endpoint that cannot be reached are the caller's to mend; the rest is ours.
     pub(super) fn exit_code(&self) -> u8 {
         match self {

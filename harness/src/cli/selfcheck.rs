@@ -78,14 +78,7 @@ pub(super) fn named(name: &str) -> Result<&'static Fault, CliError> {
         near.retain(|known| shared(known) > 0);
         near.sort_by_key(|known| std::cmp::Reverse((shared(known), known.starts_with(name))));
         near.truncate(6);
-        let hint = if near.is_empty() {
-            String::new()
-        } else {
-            format!("\n  perhaps one of: {}", near.join(", "))
-        };
-        CliError::Usage(format!(
-            "there is no fault called {name:?}{hint}\n  hint: stopcheck list --faults tells all of them"
-        ))
+        CliError::unknown_name("fault", name, &near)
     })
 }
 

@@ -9,13 +9,7 @@ use crate::selfcheck::ALL_VARIATIONS;
 pub(super) fn named(name: &str) -> Result<Variation, CliError> {
     Variation::named(name).ok_or_else(|| {
         let known = Variation::ALL.iter().map(|variation| variation.name());
-        let hint = match close(known, name).as_slice() {
-            [] => String::new(),
-            near => format!("\n  perhaps one of: {}", near.join(", ")),
-        };
-        CliError::Usage(format!(
-            "there is no variation called {name:?}{hint}\n  hint: stopcheck list --variations names all of them"
-        ))
+        CliError::unknown_name("variation", name, &close(known, name))
     })
 }
 

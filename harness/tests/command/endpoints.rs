@@ -144,7 +144,7 @@ garbage! {
     json_in_answer_to_a_stop_is_a_finding: b"{\"Errors\": null}".to_vec();
 }
 
-/// Whatever random scripts find in noise may not come again.
+/// Findings of random scripts in noise may not come again.
 #[test]
 fn garbage_in_answer_to_the_stops_of_random_scripts_is_flaky() {
     let words = "--phase random --cases 1 --max-shrink-requests 0 --settle-timeout 5";

@@ -76,7 +76,7 @@ fn a_pattern_plays_the_cases_it_matches() {
         .says(&["left out", "CONFORMS"]);
 }
 
-/// Sockets have their own time, so the wire phase is not among what is told alike.
+/// Sockets have their own time, so the wire phase is not among what has to be equal.
 #[track_caller]
 fn told_alike(words: &str) {
     let more = format!("{words} --workers 8");

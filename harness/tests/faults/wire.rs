@@ -425,7 +425,7 @@ fn front(defect: Defect) -> String {
     })
 }
 
-/// How long whoever answers may take: longer than any machine is busy.
+/// How long an answer may take: longer than any machine is busy.
 const AMPLE: Duration = Duration::from_secs(3600);
 
 /// Plays cases of the wire phase.

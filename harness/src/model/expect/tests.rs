@@ -25,7 +25,7 @@ fn stop(params: &[(&str, &str)]) -> Call {
     )
 }
 
-/// What is told of an expectation: the acceptance, and the refusals, certain ones with an exclamation mark.
+/// An expectation: the acceptance, and the refusals, certain ones with an exclamation mark.
 fn told(edition: Edition, beliefs: &[(&str, Belief)], call: &Call) -> (Acceptance, Vec<String>) {
     let contract = embedded(edition);
     let fleet: Fleet = beliefs

@@ -82,7 +82,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(
         "not-ready-in-other-words",
-        "an instance is never ready to hibernate, and that is told in other words",
+        "an instance is never ready to hibernate, and the message has another text",
         &["hibernate/configured"],
         &[],
         |asked| {

@@ -1,7 +1,8 @@
 //! What is seen of an instance after a stop: where it is, why, and what it kept.
 
-use crate::selfcheck::emulator::{replace_between, state};
+use crate::selfcheck::emulator::{Asked, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
+use crate::wire::Response;
 
 const STOP: &[&str] = &["stop/running"];
 /// A minute, after which descriptions no longer lag.
@@ -194,12 +195,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/keeps-identity"],
         &["STT-11"],
         |asked| {
-            asked.described(|text| {
-                if text.contains(&state("stopped")) {
-                    text.replace("<privateIpAddress>172.31.", "<privateIpAddress>10.31.")
-                } else {
-                    text
-                }
+            described_when_stopped(asked, |text| {
+                text.replace("<privateIpAddress>172.31.", "<privateIpAddress>10.31.")
             })
         },
     ),
@@ -209,12 +206,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/keeps-identity"],
         &["STT-14"],
         |asked| {
-            asked.described(|text| {
-                if text.contains(&state("stopped")) {
-                    text.replace("<networkInterfaceId>eni-0", "<networkInterfaceId>eni-1")
-                } else {
-                    text
-                }
+            described_when_stopped(asked, |text| {
+                text.replace("<networkInterfaceId>eni-0", "<networkInterfaceId>eni-1")
             })
         },
     ),
@@ -224,17 +217,13 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/keeps-identity"],
         &["STT-11"],
         |asked| {
-            asked.described(|text| {
-                if text.contains(&state("stopped")) {
-                    replace_between(
-                        &text,
-                        "<blockDeviceMapping>",
-                        "</blockDeviceMapping>",
-                        "<blockDeviceMapping/>",
-                    )
-                } else {
-                    text
-                }
+            described_when_stopped(asked, |text| {
+                replace_between(
+                    &text,
+                    "<blockDeviceMapping>",
+                    "</blockDeviceMapping>",
+                    "<blockDeviceMapping/>",
+                )
             })
         },
     ),
@@ -264,3 +253,14 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
 ];
+
+/// A description of instances, changed if one of them is stopped.
+fn described_when_stopped(asked: &Asked<'_>, change: impl FnOnce(String) -> String) -> Response {
+    asked.described(|text| {
+        if text.contains(&state("stopped")) {
+            change(text)
+        } else {
+            text
+        }
+    })
+}
