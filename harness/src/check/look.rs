@@ -135,17 +135,19 @@ impl CaseJudge {
             };
         };
         let mut sight = Sight::Consistent;
-        let mut at_stake = Vec::new();
+        let mut at_stake: Option<Vec<Place>> = None;
         // Judging the answer once more is only worth it where something may be at stake.
         let answered = act.filter(|_| may_be_stale).and_then(|act| self.meaning_of(act));
         // Said to be unknown, and still described.
         if let Some(answered) = &answered {
             for (id, clauses) in &answered.purged {
                 if instances.iter().any(|instance| instance.id == *id) {
-                    at_stake.extend_from_slice(clauses);
+                    at_stake.get_or_insert_default().extend_from_slice(clauses);
                 }
             }
         }
+        // After a refusal the proof judges what the answer forbids, and nothing else.
+        let effects = answered.as_ref().filter(|answered| !answered.effects.is_empty());
         for ((id, belief), track) in self.fleet.iter().zip(self.tracks.values()) {
             if !asks_for(call, id) {
                 continue;
@@ -156,7 +158,10 @@ impl CaseJudge {
                 if !may_be_stale {
                     return Sight::Inconsistent;
                 }
-                at_stake.extend(clauses_at_stake(&self.judge, track, states));
+                at_stake.get_or_insert_default().extend(match effects {
+                    Some(answered) => self.forbidden(answered, id),
+                    None => clauses_at_stake(&self.judge, track, states),
+                });
                 continue;
             }
             let is_new = |oddity: &Oddity| !track.odd.contains(&oddity.check);
@@ -168,15 +173,23 @@ impl CaseJudge {
                 sight = Sight::Unconfirmed;
             }
         }
-        if at_stake.is_empty() {
+        let Some(at_stake) = at_stake else {
             return sight;
-        }
-        let effects = answered.into_iter().flat_map(|answered| answered.effects);
-        at_stake.extend(effects.flat_map(|(_, clauses)| clauses));
+        };
         let mut clauses = self.judge.roll.ids(at_stake);
         clauses.sort_unstable();
         clauses.dedup();
         Sight::MayBeStale(clauses)
+    }
+
+    /// The clauses that an answer violates if this instance was changed by its call.
+    fn forbidden(&self, answered: &Answered, id: &Id) -> Vec<Place> {
+        let of = answered.effects.iter().find(|(one, _)| one == id);
+        let mut clauses = of.map(|(_, clauses)| clauses.clone()).unwrap_or_default();
+        if answered.binds_as_control(id, &clauses) {
+            clauses.extend_from_slice(self.judge.of(Check::ControlUnchanged));
+        }
+        clauses
     }
 
     /// What the answer to a call amounts to.
@@ -236,8 +249,7 @@ impl CaseJudge {
                 let observed = format!("{} (DescribeInstances after the call)", seen());
                 let allowed = allowed();
                 sheet.deviates(clauses, Weight::Full, &allowed, &observed);
-                // A refusal that no clause binds must not change even what it names.
-                if !answered.named.contains(id) || (answered.refused && clauses.is_empty()) {
+                if answered.binds_as_control(id, clauses) {
                     let clauses = judge.of(Check::ControlUnchanged);
                     sheet.deviates(clauses, Weight::Full, &allowed, &observed);
                 }

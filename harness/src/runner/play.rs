@@ -151,8 +151,14 @@ struct Player<'a> {
     manner: Manner,
 }
 
-/// The calls of a step, each with the answer that counts.
-type Exchanges = Vec<(Call, Asked)>;
+/// What a step sent, and what it waited for.
+#[derive(Default)]
+struct Exchanges {
+    /// Its calls, each with the answer that counts.
+    heard: Vec<(Call, Asked)>,
+    /// The clauses that descriptions showed violated from first to last, until they could no longer be stale.
+    in_vain: Vec<ClauseId>,
+}
 
 impl Player<'_> {
     async fn play(&mut self) -> Result<(), Ending> {
@@ -262,7 +268,7 @@ impl Player<'_> {
             ..kind
         };
         self.introduce(name.to_owned(), kind, launched).await?;
-        Ok(Vec::new())
+        Ok(Exchanges::default())
     }
 
     /// How long a step that asks for so many milliseconds lasts. A virtual clock is moved; a case that somebody wrote
@@ -279,7 +285,7 @@ impl Player<'_> {
     /// Lets time pass.
     async fn pass(&self, ms: u32) -> Exchanges {
         self.courier.pause(Duration::from_millis(u64::from(ms))).await;
-        Vec::new()
+        Exchanges::default()
     }
 
     /// Describes the fleet until nothing in it is on its way, or time is up.
@@ -295,7 +301,7 @@ impl Player<'_> {
             self.launched.iter().map(|one| one.id.as_str()).collect()
         };
         if asked.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Exchanges::default());
         }
         let call = Arranger::describe_call(asked);
         let most = self.shared.options.settle_timeout;
@@ -368,8 +374,10 @@ impl Player<'_> {
             Act::Pass(ms) => self.pass(self.passing(*ms)).await,
             Act::Rest => self.rest(number).await?,
         };
-        let heard: Vec<Heard<'_>> = exchanges.iter().map(|(call, asked)| asked.heard(call)).collect();
+        let heard = exchanges.heard.iter();
+        let heard: Vec<Heard<'_>> = heard.map(|(call, asked)| asked.heard(call)).collect();
         let judged = self.judge.judge(&started, &heard);
+        self.learn(&exchanges.in_vain, &judged.findings);
         self.steps += 1;
         self.findings.extend(judged.findings.iter().cloned());
         if self.manner.teller.listens() {
@@ -394,6 +402,17 @@ impl Player<'_> {
         }
     }
 
+    /// Remembers which of the clauses that were waited for turned out to be violated: only what was decided need not be
+    /// waited for again.
+    fn learn(&self, in_vain: &[ClauseId], findings: &[Finding]) {
+        let decided = findings
+            .iter()
+            .filter(|finding| finding.verdict != Verdict::Inconclusive)
+            .map(|finding| &finding.clause)
+            .filter(|clause| in_vain.contains(clause));
+        self.shared.waits.in_vain(decided.cloned());
+    }
+
     async fn call(&self, number: usize, template: &CallTemplate) -> Result<Exchanges, Ending> {
         let call = self.fill(template);
         let asked = self
@@ -405,16 +424,15 @@ impl Player<'_> {
         // A search in this process does without: what a call did that it should not is seen by the next look.
         let wants_proof =
             !self.searches_here() && !self.launched.is_empty() && self.judge.wants_proof(&call, &asked.reply);
-        let looks = if wants_proof {
+        let mut exchanges = if wants_proof {
             let describe = self.describe_all();
             let act = asked.heard(&call);
             self.look_until(number, &describe, Duration::ZERO, Some(&act), |_| true)
                 .await?
         } else {
-            Vec::new()
+            Exchanges::default()
         };
-        let mut exchanges = vec![(call, asked)];
-        exchanges.extend(looks);
+        exchanges.heard.insert(0, (call, asked));
         Ok(exchanges)
     }
 
@@ -448,10 +466,10 @@ impl Player<'_> {
                 Ok::<_, SendError>((call, asked))
             });
         }
-        let mut exchanges = Vec::new();
+        let mut exchanges = Exchanges::default();
         while let Some(ended) = tasks.join_next().await {
             match ended {
-                Ok(outcome) => exchanges.push(outcome?),
+                Ok(outcome) => exchanges.heard.push(outcome?),
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
         }
@@ -461,7 +479,7 @@ impl Player<'_> {
     /// Describes the fleet until the fixtures are in the state, cannot come there any more, or time is up.
     async fn settle(&self, number: usize, intent: &Intent) -> Result<Exchanges, Ending> {
         let Intent::Settle { ids, state } = intent else {
-            return Ok(Vec::new());
+            return Ok(Exchanges::default());
         };
         let hopeless = !ids.iter().any(|id| self.judge.may_reach(id, state));
         if hopeless {
@@ -509,7 +527,7 @@ impl Player<'_> {
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
         let begun = self.courier.now_ms();
         let mut wait = self.shared.options.first_wait();
-        let mut exchanges = Vec::new();
+        let mut exchanges = Exchanges::default();
         let mut confirmed = false;
         let mut stale: Vec<ClauseId> = Vec::new();
         loop {
@@ -536,11 +554,11 @@ impl Player<'_> {
                     (again, self.shared.options.read_lag_share())
                 }
                 Sight::Inconsistent => {
-                    waits.in_vain(std::mem::take(&mut stale));
+                    exchanges.in_vain = std::mem::take(&mut stale);
                     (false, LONGEST_WAIT)
                 }
             };
-            exchanges.push((call.clone(), asked));
+            exchanges.heard.push((call.clone(), asked));
             if !again {
                 return Ok(exchanges);
             }

@@ -27,7 +27,7 @@ impl Waits {
     }
 
     /// Records that these clauses were violated for good.
-    pub(super) fn in_vain(&self, clauses: Vec<ClauseId>) {
+    pub(super) fn in_vain(&self, clauses: impl Iterator<Item = ClauseId>) {
         let mut persistent = self.persistent.lock().unwrap_or_else(PoisonError::into_inner);
         persistent.extend(clauses);
     }

@@ -56,6 +56,14 @@ pub(super) struct Answered {
     pub(super) named: Vec<Id>,
 }
 
+impl Answered {
+    /// Whether an instance, which these clauses forbid the call to change, must stay as it is because the call is none
+    /// of its business. A refusal that no clause binds must not change even what it names.
+    pub(super) fn binds_as_control(&self, id: &Id, clauses: &[Place]) -> bool {
+        !self.named.contains(id) || (self.refused && clauses.is_empty())
+    }
+}
+
 /// What a call did to an instance.
 #[derive(Debug)]
 pub(super) struct Moved {
