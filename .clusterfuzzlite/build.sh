@@ -8,8 +8,8 @@ cd -P "$SRC/stopcheck"
 
 case "$SANITIZER" in
   # Coverage and others are the business of the image's own cargo.
-  address | none) cargo fuzz build --sanitizer="$SANITIZER" ;;
-  *) cargo fuzz build ;;
+  address | none) cargo fuzz build --codegen-units=16 --sanitizer="$SANITIZER" ;;
+  *) cargo fuzz build --codegen-units=16 ;;
 esac
 
 built=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release

@@ -16,6 +16,7 @@ use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 mod again;
 mod answer;
 mod ask;
+mod examine;
 mod fingerprint;
 mod look;
 pub mod moment;
