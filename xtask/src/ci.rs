@@ -103,7 +103,8 @@ const STEPS: &[(When, Step<Pace>)] = &[
         },
     ),
     (
-        When::Always,
+        // In a full run, `fuzz oss` replays the same inputs.
+        When::Quick,
         Step {
             name: "fuzz replay",
             hint: "an input that once failed fails again; replay it with `cargo xtask fuzz replay TARGET FILE`",

@@ -40,6 +40,11 @@ impl Fingerprint {
         &self.clause
     }
 
+    /// How bad it is.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
     /// Whether both say that the same clause is violated just as badly, in whatever words.
     pub fn is_akin(&self, other: &Fingerprint) -> bool {
         self.clause == other.clause && self.verdict == other.verdict

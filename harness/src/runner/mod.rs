@@ -174,6 +174,7 @@ pub async fn run(
         let (shared, cases, next) = (Arc::clone(&shared), Arc::clone(&cases), Arc::clone(&next));
         let on_the_wire = Arc::clone(&on_the_wire);
         tasks.spawn(async move {
+            let mut found = Vec::new();
             while !*shared.interrupted.borrow() {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let (named, raw) = cases.as_ref();
@@ -184,24 +185,29 @@ pub async fn run(
                         phase: *phase,
                         hasty: false,
                     };
-                    play::play(&shared, case, manner).await;
+                    let played = play::play(&shared, case, manner).await;
+                    found.push((index, case.name.clone(), played.findings));
                 } else if let Some(case) = raw.get(index - named.len()) {
                     wire::play(&on_the_wire, index, case).await;
                 } else {
                     break;
                 }
             }
+            found
         });
     }
+    let mut found = Vec::new();
     while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            std::panic::resume_unwind(error.into_panic());
+        match ended {
+            Ok(part) => found.extend(part),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+    found.sort_by_key(|(index, ..)| *index);
     if let Some(random) = &plan.random
         && !*shared.interrupted.borrow()
     {
-        random::explore(&shared, random, planned).await;
+        random::explore(&shared, random, planned, &found).await;
     }
     let interrupted = *shared.interrupted.borrow();
     let at_ms = shared.options.endpoint.now_ms();

@@ -27,8 +27,10 @@ const STEPS: std::ops::Range<usize> = 32..128;
 const BATCH: u64 = 64;
 /// How often what was found must come again to be more than flaky.
 const REPEATS: usize = 2;
-/// So many ways to violate one clause are shown; more of them are counted with the first.
-const SHOWN_OF_A_CLAUSE: usize = 3;
+/// So many ways in which one clause fails are shown; more of them are counted with the first.
+const FAILURES_SHOWN: usize = 3;
+/// The same of warnings, which decide nothing.
+const WARNINGS_SHOWN: usize = 1;
 /// So many scripts that failed on our side end the phase.
 const MOST_ERRORS: usize = 5;
 /// So many findings that do not come again mean that the endpoint answers at random.
@@ -37,7 +39,13 @@ const MOST_FLAKY: usize = 6;
 const AHEAD: usize = 2;
 
 /// Plays scripts until there are enough of them, time is up, or the run is interrupted. Cases get places from `place`.
-pub(super) async fn explore(shared: &Arc<Shared>, random: &Random, place: usize) {
+/// What the named cases found, by place and name, is known: it is counted, and not pursued again.
+pub(super) async fn explore(
+    shared: &Arc<Shared>,
+    random: &Random,
+    place: usize,
+    found: &[(usize, String, Vec<Finding>)],
+) {
     let mut explorer = Explorer {
         shared,
         random,
@@ -56,6 +64,12 @@ pub(super) async fn explore(shared: &Arc<Shared>, random: &Random, place: usize)
         },
         until: random.max_time.map(|span| Instant::now() + span),
     };
+    for (_, case, findings) in found {
+        explorer.remember(
+            case,
+            findings.iter().filter(|one| is_lead(one)).map(Fingerprint::of),
+        );
+    }
     if explorer.probe().await {
         explorer.play_all().await;
     }
@@ -284,7 +298,7 @@ impl Explorer<'_> {
     fn sort(&self, findings: &[Finding]) -> (Vec<usize>, Vec<Fingerprint>) {
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for finding in findings {
-            if !matches!(finding.verdict, Verdict::Fail | Verdict::Warn) {
+            if !is_lead(finding) {
                 continue;
             }
             let print = Fingerprint::of(finding);
@@ -303,18 +317,17 @@ impl Explorer<'_> {
         if let Some(place) = self.known.get(print) {
             return Some(*place);
         }
-        let of_clause = || {
-            self.known
-                .iter()
-                .filter(|(known, _)| known.clause() == print.clause())
-        };
-        let covered = of_clause().find(|(known, _)| print.covers(known));
+        let akin = || self.known.iter().filter(|(known, _)| known.is_akin(print));
+        let covered = akin().find(|(known, _)| print.covers(known));
         if let Some((_, place)) = covered {
             return Some(*place);
         }
-        (of_clause().count() >= SHOWN_OF_A_CLAUSE)
-            .then(|| of_clause().next().map(|(_, place)| *place))
-            .flatten()
+        let enough = match print.verdict() {
+            Verdict::Fail => FAILURES_SHOWN,
+            Verdict::Pass | Verdict::Inconclusive | Verdict::Warn => WARNINGS_SHOWN,
+        };
+        let (_, first) = akin().next()?;
+        (akin().count() >= enough).then_some(*first)
     }
 
     /// Repeats a lead, shrinks it, and tells it in its least form.
@@ -440,18 +453,24 @@ impl Explorer<'_> {
     /// Remembers everything that a told case shows.
     fn take_note(&mut self, case: &str, lead: &Fingerprint, findings: &[Finding]) {
         self.place += 1;
-        let prints = findings.iter().map(Fingerprint::of).chain([lead.clone()]);
+        self.remember(case, findings.iter().map(Fingerprint::of).chain([lead.clone()]));
+        if let Some(seen) = self.known.get(lead).and_then(|place| self.seen.get_mut(*place)) {
+            seen.scripts += 1;
+        }
+    }
+
+    /// Remembers what a case shows, to count it where scripts show it again.
+    fn remember(&mut self, case: &str, prints: impl Iterator<Item = Fingerprint>) {
         for print in prints {
             if self.known.contains_key(&print) {
                 continue;
             }
-            let place = self.seen.len();
             self.seen.push(Recurred {
                 case: case.to_owned(),
                 clause: print.clause().clone(),
-                scripts: u64::from(print == *lead),
+                scripts: 0,
             });
-            self.known.insert(print, place);
+            self.known.insert(print, self.seen.len() - 1);
         }
     }
 
@@ -588,6 +607,11 @@ impl Explorer<'_> {
             }
         }
     }
+}
+
+/// Whether a finding is worth being played again.
+fn is_lead(finding: &Finding) -> bool {
+    matches!(finding.verdict, Verdict::Fail | Verdict::Warn)
 }
 
 /// Plays scripts one after another. What found nothing leaves only its sum behind, if nobody listens.
