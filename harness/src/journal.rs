@@ -313,6 +313,18 @@ pub struct Judged {
     pub held: Vec<ClauseId>,
     /// The deviations, and what could not be told.
     pub findings: Vec<Finding>,
+    /// Which of several answers that the contract allows came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+/// An answer where the contract allows several, because Amazon's is not settled or changes from call to call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Choice {
+    /// The word of the condition that the call was refused for.
+    pub condition: String,
+    /// The code of the answer.
+    pub code: String,
 }
 
 /// One deviation of the endpoint, or one thing that could not be told about it.

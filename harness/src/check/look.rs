@@ -14,7 +14,7 @@ use super::{CaseJudge, Heard, Judge, Question, Seen, Track};
 use crate::call::Call;
 use crate::contract::{Check, ClauseId, State};
 use crate::journal::Role;
-use crate::model::{Fleet, Id, ReadLag, States};
+use crate::model::{Belief, Fleet, Id, ReadLag, States};
 use crate::protocol::reply::{self, Instance, Reply};
 use crate::protocol::xml::Element;
 
@@ -46,6 +46,9 @@ fn description(reply: &Reply) -> Option<Element<'_>> {
     let is_one = |root: &Element<'_>| root.name() == "DescribeInstancesResponse";
     (reply.status == 200).then(|| reply.root())?.filter(is_one)
 }
+
+/// The code of a refusal that says of ids that nobody has them.
+const NOT_FOUND: &str = "InvalidInstanceID.NotFound";
 
 /// The instances of an answer to DescribeInstances, if it is one.
 pub(super) fn described(reply: &Reply) -> Option<Vec<Instance>> {
@@ -83,11 +86,67 @@ pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Heard<'_>) -> b
 }
 
 impl CaseJudge {
+    /// The instances that a refusal to describe says are unknown, as far as they may be: purged after they ended. A
+    /// description that names them shows nothing of the others either, so the rest is asked for without them.
+    pub fn purged(&self, call: &Call, reply: &Reply) -> Vec<Id> {
+        let error = reply.error().filter(|error| error.code == Some(NOT_FOUND));
+        let Some(message) = error.and_then(|error| error.message) else {
+            return Vec::new();
+        };
+        let is_purged = |(id, belief): &(&Id, &Belief)| {
+            belief.states.later().contains(State::Gone) && asks_for(call, id) && message.contains(&***id)
+        };
+        let purged = self.fleet.iter().filter(is_purged);
+        purged.map(|(id, _)| Id::clone(id)).collect()
+    }
+
+    /// Whether an instance was purged when it was last asked for.
+    pub fn is_purged(&self, id: &str) -> bool {
+        self.tracks.get(id).is_some_and(|track| track.purged)
+    }
+
+    /// Remembers which instances were purged.
+    pub(super) fn note_purged(&mut self, heard: &[Heard<'_>]) {
+        for look in heard.iter().filter(|one| one.role == Role::Look) {
+            for id in look
+                .reply
+                .map(|reply| self.purged(look.call, reply))
+                .unwrap_or_default()
+            {
+                if let Some(track) = self.tracks.get_mut(&id) {
+                    track.purged = true;
+                }
+            }
+        }
+    }
+
+    fn looks<'a>(&self, heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {
+        heard
+            .iter()
+            .filter(|one| one.role == Role::Look)
+            .filter_map(|one| {
+                Some(Look {
+                    at_ms: one.at_ms,
+                    call: one.call,
+                    instances: self.shown(one.call, one.reply?)?,
+                })
+            })
+    }
+
+    /// The instances that an answer to DescribeInstances shows: none if it says that all of them were purged.
+    fn shown(&self, call: &Call, reply: &Reply) -> Option<Vec<Instance>> {
+        described(reply).or_else(|| {
+            let purged = self.purged(call, reply);
+            let mut asked = self.fleet.keys().filter(|id| asks_for(call, id));
+            (!purged.is_empty() && asked.all(|id| purged.contains(id))).then(Vec::new)
+        })
+    }
+
     /// What a description that was sent at this moment is worth. `act` is the call of the same step that it follows.
     pub fn sight(&self, call: &Call, reply: &Reply, sent_ms: u64, act: Option<&Heard<'_>>) -> Sight {
         let may_be_stale = self.may_be_stale(sent_ms)
             || act.is_some_and(|act| self.read_lag.covers(act.answered_ms, sent_ms));
-        let Some(instances) = described(reply) else {
+        let Some(instances) = self.shown(call, reply) else {
             return match may_be_stale {
                 true => Sight::MayBeStale(Vec::new()),
                 false => Sight::Inconsistent,
@@ -177,7 +236,7 @@ impl CaseJudge {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(proof.at_ms);
         let lag = self.read_lag;
-        let instances = proof.reply.and_then(described);
+        let instances = proof.reply.and_then(|reply| self.shown(proof.call, reply));
         // Both are in the order of the fleet.
         for ((id, clauses), before) in answered.effects.iter().zip(before) {
             let allowed = || format!("{id} stays {before}");
@@ -245,8 +304,8 @@ impl CaseJudge {
 
     /// The fleet was described, again and again until it fitted or time was up. The last description counts.
     pub(super) fn observe(&mut self, sheet: &mut Sheet<'_>, heard: &[Heard<'_>]) {
-        let looks: Vec<Look<'_>> = looks(heard).collect();
-        if looks.is_empty() {
+        let looks: Vec<Look<'_>> = self.looks(heard).collect();
+        if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {
             let judge = Arc::clone(&self.judge);
             sheet.unknown(
                 judge.of(Check::VisibleAfterStop),
@@ -264,7 +323,7 @@ impl CaseJudge {
         let wanted = States::named(state);
         // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
-        let looks: Vec<Look<'_>> = looks(heard).collect();
+        let looks: Vec<Look<'_>> = self.looks(heard).collect();
         for (at, look) in looks.iter().enumerate() {
             self.see(sheet, look, at + 1 == looks.len());
         }
@@ -443,19 +502,6 @@ fn remember(track: &mut Track, instance: &Instance) {
     {
         stop.seen_down = true;
     }
-}
-
-fn looks<'a>(heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {
-    heard
-        .iter()
-        .filter(|one| one.role == Role::Look)
-        .filter_map(|one| {
-            Some(Look {
-                at_ms: one.at_ms,
-                call: one.call,
-                instances: described(one.reply?)?,
-            })
-        })
 }
 
 /// Whether a description was asked for this instance: a call that names some asks for no other.

@@ -136,6 +136,8 @@ struct Track {
     protection_changed_ms: Option<u64>,
     /// When the cancellation of its Spot request was answered.
     cancelled_ms: Option<u64>,
+    /// Whether it was purged when it was last asked for.
+    purged: bool,
     /// When it was first seen in the state that it is in.
     arrived_ms: Option<u64>,
 }
@@ -340,13 +342,8 @@ impl CaseJudge {
             // Those are the business of `judge_wire`.
             Intent::Wire(_) => {}
         }
-        let (held, findings) = sheet.close(&self.case, step.step);
-        Judged {
-            case: self.case.clone(),
-            step: step.step,
-            held,
-            findings,
-        }
+        self.note_purged(heard);
+        sheet.close(&self.case, step.step)
     }
 
     /// Why the case cannot go on, if the endpoint lacks an action that a step needs.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::contract::{Clause, ClauseId, Condition, Confidence, Level};
-use crate::journal::Finding;
+use crate::journal::{Choice, Finding, Judged};
 use crate::verdict::Verdict;
 
 /// The clauses of a contract in the order of their ids, as far as a sheet needs them.
@@ -40,6 +40,7 @@ pub(super) struct Sheet<'r> {
     held: Vec<u64>,
     found: BTreeMap<Place, Found>,
     circumstances: BTreeSet<Condition>,
+    choices: BTreeSet<Choice>,
 }
 
 #[derive(Debug)]
@@ -107,7 +108,16 @@ impl<'r> Sheet<'r> {
             held: vec![0; roll.lines.len().div_ceil(64)],
             found: BTreeMap::new(),
             circumstances: BTreeSet::new(),
+            choices: BTreeSet::new(),
         }
+    }
+
+    /// A call was refused for this condition, which the contract allows to be answered in several ways.
+    pub(super) fn choice(&mut self, condition: Condition, code: &str) {
+        self.choices.insert(Choice {
+            condition: condition.word().to_owned(),
+            code: code.to_owned(),
+        });
     }
 
     /// What holds of a call that is judged on this sheet.
@@ -186,8 +196,8 @@ impl<'r> Sheet<'r> {
         }
     }
 
-    /// The clauses that held, and the findings, in the order of the clause ids.
-    pub(super) fn close(self, case: &str, step: usize) -> (Vec<ClauseId>, Vec<Finding>) {
+    /// The judgement: what held, and the findings, in the order of the clause ids.
+    pub(super) fn close(self, case: &str, step: usize) -> Judged {
         let mut held = Vec::with_capacity(self.held.iter().map(|word| word.count_ones() as usize).sum());
         for (at, word) in self.held.iter().enumerate() {
             let mut bits = *word;
@@ -199,9 +209,6 @@ impl<'r> Sheet<'r> {
                     held.push(line.id.clone());
                 }
             }
-        }
-        if self.found.is_empty() {
-            return (held, Vec::new());
         }
         // In the alphabet, which is not the order of the vocabulary.
         let words: BTreeSet<&str> = self
@@ -224,7 +231,13 @@ impl<'r> Sheet<'r> {
                 }
             })
             .collect();
-        (held, findings)
+        Judged {
+            case: case.to_owned(),
+            step,
+            held,
+            findings,
+            choices: self.choices.into_iter().collect(),
+        }
     }
 }
 
@@ -314,7 +327,7 @@ mod tests {
         sheet.deviates(&must, Weight::Full, "a", "b");
         sheet.held(&must);
         sheet.unknown(&must, "a", "no idea");
-        let (held, findings) = sheet.close("case", 1);
+        let Judged { held, findings, .. } = sheet.close("case", 1);
         assert!(held.is_empty());
         let seen: Vec<_> = findings
             .iter()
@@ -332,7 +345,7 @@ mod tests {
         let mut sheet = Sheet::new(&roll);
         sheet.held(&later);
         sheet.deviates(&later, Weight::Full, "a", "b");
-        let (held, findings) = sheet.close("case", 1);
+        let Judged { held, findings, .. } = sheet.close("case", 1);
         assert!(held.is_empty() && findings.is_empty());
     }
 
@@ -349,7 +362,7 @@ mod tests {
         let mut sheet = Sheet::new(&roll);
         sheet.held(&places(&["X-129", "X-064", "X-000", "X-063"]));
         sheet.deviates(&places(&["X-100", "X-064", "X-001"]), Weight::Full, "a", "b");
-        let (held, findings) = sheet.close("case", 1);
+        let Judged { held, findings, .. } = sheet.close("case", 1);
         let held: Vec<&str> = held.iter().map(ClauseId::as_str).collect();
         assert_eq!(held, ["X-000", "X-063", "X-129"]);
         let found: Vec<&str> = findings.iter().map(|finding| finding.clause.as_str()).collect();
@@ -362,7 +375,7 @@ mod tests {
         let mut sheet = Sheet::new(&roll);
         sheet.deviates(&roll.places(&["X-01".into()]), Weight::Full, "a", "b");
         sheet.circumstances([Condition::Unsigned, Condition::DryRun, Condition::Unsigned]);
-        let (_, findings) = sheet.close("case", 1);
+        let Judged { findings, .. } = sheet.close("case", 1);
         let circumstances: Vec<_> = findings.iter().flat_map(|f| f.circumstances.iter()).collect();
         assert_eq!(circumstances, ["dry-run", "unsigned"]);
     }

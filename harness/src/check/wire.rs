@@ -54,13 +54,7 @@ impl CaseJudge {
                 });
             }
         }
-        let (held, findings) = sheet.close(&self.case, step.step);
-        Judged {
-            case: self.case.clone(),
-            step: step.step,
-            held,
-            findings,
-        }
+        sheet.close(&self.case, step.step)
     }
 
     /// A fault of the client's is no fault of the server's.

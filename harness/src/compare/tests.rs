@@ -47,6 +47,7 @@ fn told(case: &str, index: usize, clauses: &[&str]) -> Vec<Event> {
             step: 1,
             held: vec!["RSP-01".into()],
             findings: clauses.iter().map(finding).collect(),
+            choices: Vec::new(),
         }),
         Event::CaseEnded(CaseEnded {
             case: case.clone(),

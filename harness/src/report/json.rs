@@ -16,6 +16,7 @@
 //!                 "step": 1, "allowed": "…", "observed": "…", "repeat": "stopcheck run …", "curl": "…"}],
 //!   "cases": [{"name": "dry-run/valid", "outcome": "judged", "verdict": "fail", "clauses": ["DRY-04"], "…": 0}],
 //!   "notes": [],
+//!   "choices": {"unissued-id": {"InvalidInstanceID.Malformed": 12, "InvalidInstanceID.NotFound": 9}},
 //!   "goldens": {"set": "moto-5.2.5", "recorded": false, "same": 97, "changed": [{"case": "stop/stopped", "diff": "…"}],
 //!               "causes": [{"turn": "newly-violated", "clauses": ["STT-05"], "cases": ["stop/stopped"], "…": 0}],
 //!               "new": [], "orphans": []}
@@ -23,9 +24,11 @@
 //! ```
 //!
 //! A clause's `status` is `held`, `found`, `unreached`, `untested` or `not-in-edition`; a case's `outcome` is
-//! `judged`, `unsupported`, `error` or `unfinished`. `curl` and `aws` are there for the first findings of a kind,
+//! `judged`, `unsupported`, `error` or `unfinished`. `choices` tells which codes came, and in how many calls, where
+//! the contract allows several. `curl` and `aws` are there for the first findings of a kind,
 //! `goldens` if some were compared.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -56,6 +59,7 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
             .collect(),
         cases: tally.cases().map(case_line).collect(),
         notes: tally.notes(),
+        choices: tally.choices(),
         goldens: tally.goldens(),
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -75,6 +79,7 @@ struct Report<'a> {
     findings: Vec<FindingLine<'a>>,
     cases: Vec<CaseLine<'a>>,
     notes: &'a [Noted],
+    choices: &'a BTreeMap<String, BTreeMap<String, usize>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goldens: Option<&'a Goldens>,
 }
@@ -621,7 +626,12 @@ mod tests {
               "took_ms": 0
             }
           ],
-          "notes": []
+          "notes": [],
+          "choices": {
+            "unissued-id": {
+              "InvalidInstanceID.NotFound": 3
+            }
+          }
         }
         "#);
     }

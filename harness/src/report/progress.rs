@@ -176,6 +176,7 @@ mod tests {
             step: 1,
             held: vec![],
             findings: vec![finding(Verdict::Warn), finding(Verdict::Fail)],
+            choices: vec![],
         }));
         progress.take(&Event::CaseEnded(CaseEnded {
             case: "a/b".into(),

@@ -6,8 +6,8 @@ use crate::contract::{
     FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Finding, FixtureReady, Intent, Judged, Phase,
-    RequestRecord, Role, RunEnded, RunStarted, SCHEMA, StepStarted,
+    Answer, Bytes, CaseEnded, CaseStarted, Choice, Event, Exchanged, Finding, FixtureReady, Intent, Judged,
+    Phase, RequestRecord, Role, RunEnded, RunStarted, SCHEMA, StepStarted,
 };
 use crate::report::repeat::Sent;
 use crate::verdict::{Outcome, Verdict};
@@ -375,11 +375,16 @@ impl Played<'_> {
         );
         if !self.held.is_empty() || !self.findings.is_empty() {
             let held = ids(self.held);
+            let choice = Choice {
+                condition: "unissued-id".into(),
+                code: "InvalidInstanceID.NotFound".into(),
+            };
             events.push(Event::Judged(Judged {
                 case: case.clone(),
                 step: 1,
                 held,
                 findings: self.findings,
+                choices: vec![choice],
             }));
         }
         events.extend(

@@ -53,6 +53,7 @@ pub struct Tally {
     by_shape: HashMap<(ClauseId, Verdict, String), usize>,
     shapes: HashMap<(ClauseId, Verdict), usize>,
     notes: Vec<Noted>,
+    choices: BTreeMap<String, BTreeMap<String, usize>>,
     drafts: HashSet<String>,
     explored: BTreeMap<Phase, Explored>,
     folded: Folded,
@@ -141,6 +142,7 @@ impl Tally {
             by_shape: HashMap::new(),
             shapes: HashMap::new(),
             notes: Vec::new(),
+            choices: BTreeMap::new(),
             drafts: HashSet::new(),
             explored: BTreeMap::new(),
             folded: Folded::default(),
@@ -203,6 +205,11 @@ impl Tally {
     pub fn findings(&self) -> impl Iterator<Item = (&Case, &Found)> {
         self.cases()
             .flat_map(|case| case.findings.iter().map(move |found| (case, found)))
+    }
+
+    /// Which answers came where the contract allows several: the condition, and how often each code answered it.
+    pub fn choices(&self) -> &BTreeMap<String, BTreeMap<String, usize>> {
+        &self.choices
     }
 
     /// The notes, in the order in which they came.
@@ -492,6 +499,10 @@ impl Tally {
         let Some(open) = self.open.get_mut(&judged.case) else {
             return;
         };
+        for choice in &judged.choices {
+            let codes = self.choices.entry(choice.condition.clone()).or_default();
+            *codes.entry(choice.code.clone()).or_default() += 1;
+        }
         open.held.extend(judged.held.iter().cloned());
         if open.held.len() > 1000 {
             open.held.sort_unstable();

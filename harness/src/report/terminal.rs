@@ -75,6 +75,7 @@ pub fn write(
     page.errors(out)?;
     page.notes(out)?;
     if style.verbose {
+        page.choices(out)?;
         page.unjudged(out)?;
     }
     page.summary(&groups, out)
@@ -321,6 +322,21 @@ impl Page<'_> {
     }
 
     /// The clauses that no case judged, for those who ask for everything.
+    /// Which answers came where the contract allows several.
+    fn choices(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (condition, codes) in self.tally.choices() {
+            let codes = codes
+                .iter()
+                .map(|(code, calls)| format!("{code} ({})", plural(*calls, "call")));
+            let text = format!("{condition}: {}", codes.collect::<Vec<_>>().join(", "));
+            self.block(Ink::Quiet, "answered", &visible(&text), out)?;
+        }
+        match self.tally.choices().is_empty() {
+            true => Ok(()),
+            false => writeln!(out),
+        }
+    }
+
     fn unjudged(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut any = false;
         for clause in self.tally.clause_statuses() {
@@ -631,6 +647,8 @@ mod tests {
               repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
               curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); : "${a:?has no value}"; until curl -s --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
               aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : "${a:?has no value}"; aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+        answered     unissued-id: InvalidInstanceID.NotFound (1 call)
 
         not reached  RSP-07: no case of the run came to it
         not reached  ERR-02: left out: refuse/unknown

@@ -295,18 +295,14 @@ impl Player<'_> {
             self.courier.pause(REST).await;
         }
         // A search in this process asks for those that move alone; its last look is for all.
-        let asked: Vec<&str> = if self.searches_here() {
+        let asked = if self.searches_here() {
             self.judge.moving()
         } else {
-            self.launched.iter().map(|one| one.id.as_str()).collect()
+            self.listed()
         };
-        if asked.is_empty() {
-            return Ok(Exchanges::default());
-        }
-        let call = Arranger::describe_call(asked);
         let most = self.shared.options.settle_timeout;
-        self.look_until(number, &call, most, None, |reply| {
-            self.judge.at_rest(&call, reply)
+        self.look_until(number, asked, most, None, |call, reply| {
+            self.judge.at_rest(call, reply)
         })
         .await
     }
@@ -425,9 +421,8 @@ impl Player<'_> {
         let wants_proof =
             !self.searches_here() && !self.launched.is_empty() && self.judge.wants_proof(&call, &asked.reply);
         let mut exchanges = if wants_proof {
-            let describe = self.describe_all();
             let act = asked.heard(&call);
-            self.look_until(number, &describe, Duration::ZERO, Some(&act), |_| true)
+            self.look_until(number, self.listed(), Duration::ZERO, Some(&act), |_, _| true)
                 .await?
         } else {
             Exchanges::default()
@@ -485,7 +480,7 @@ impl Player<'_> {
         if hopeless {
             return self.observe(number).await;
         }
-        let settled = |reply: &Reply| {
+        let settled = |_: &Call, reply: &Reply| {
             let Some(root) = super::arrange::success(reply) else {
                 return false;
             };
@@ -499,29 +494,30 @@ impl Player<'_> {
             })
         };
         let most = self.shared.options.settle_timeout;
-        self.look_until(number, &self.describe_all(), most, None, settled)
-            .await
+        self.look_until(number, self.listed(), most, None, settled).await
     }
 
     /// Describes the fleet until it fits what is believed of it, or descriptions had their time to lag.
     async fn observe(&self, number: usize) -> Result<Exchanges, Ending> {
-        self.look_until(number, &self.describe_all(), Duration::ZERO, None, |_| true)
+        self.look_until(number, self.listed(), Duration::ZERO, None, |_, _| true)
             .await
     }
 
-    fn describe_all(&self) -> Call {
-        Arranger::describe_call(self.launched.iter().map(|one| one.id.as_str()))
+    /// All instances that can be described.
+    fn listed(&self) -> Vec<&str> {
+        let ids = self.launched.iter().map(|one| one.id.as_str());
+        ids.filter(|id| !self.judge.is_purged(id)).collect()
     }
 
-    /// Describes the fleet until what is waited for is reached and what is shown can be judged, or time is up. `act`
+    /// Describes instances until what is waited for is reached and what is shown can be judged, or time is up. `act`
     /// is the call of the step, if the look is to show what it did.
     async fn look_until(
         &self,
         number: usize,
-        call: &Call,
+        mut ids: Vec<&str>,
         most: Duration,
         act: Option<&Heard<'_>>,
-        reached: impl Fn(&Reply) -> bool,
+        reached: impl Fn(&Call, &Reply) -> bool,
     ) -> Result<Exchanges, Ending> {
         let waits = &self.shared.waits;
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
@@ -530,12 +526,19 @@ impl Player<'_> {
         let mut exchanges = Exchanges::default();
         let mut confirmed = false;
         let mut stale: Vec<ClauseId> = Vec::new();
-        loop {
-            let asked = self.courier.ask(number, Role::Look, call).await?;
+        while !ids.is_empty() {
+            let call = Arranger::describe_call(ids.iter().copied());
+            let asked = self.courier.ask(number, Role::Look, &call).await?;
             let reply = &asked.reply;
+            let purged = self.judge.purged(&call, reply);
+            if !purged.is_empty() {
+                ids.retain(|id| !purged.iter().any(|one| **one == **id));
+                exchanges.heard.push((call, asked));
+                continue;
+            }
             let waited_ms = self.courier.now_ms().saturating_sub(begun);
-            let waits_on = || !reached(reply) && waited_ms < most_ms;
-            let (again, longest) = match self.judge.sight(call, reply, asked.at_ms, act) {
+            let waits_on = || !reached(&call, reply) && waited_ms < most_ms;
+            let (again, longest) = match self.judge.sight(&call, reply, asked.at_ms, act) {
                 Sight::Consistent => {
                     if !std::mem::take(&mut stale).is_empty() {
                         waits.was_stale();
@@ -558,13 +561,14 @@ impl Player<'_> {
                     (false, LONGEST_WAIT)
                 }
             };
-            exchanges.heard.push((call.clone(), asked));
+            exchanges.heard.push((call, asked));
             if !again {
-                return Ok(exchanges);
+                break;
             }
             self.courier.pause(wait.min(longest)).await;
             wait = next_wait(wait);
         }
+        Ok(exchanges)
     }
 
     /// The call of a template. Ids in it that nobody can own are made known to the guard.

@@ -141,6 +141,10 @@ impl Question<'_> {
         if matches!(active.refusal.demand, Demand::May | Demand::Odd) || !active.certain {
             answered.untold = Some((self.expected_in_words(expectation), observed()));
         }
+        let answers = &active.refusal.answers;
+        if active.certain && answers.iter().any(|other| other.code != answer.code) {
+            sheet.choice(active.refusal.condition, &answer.code);
+        }
         if active.refusal.condition == Condition::Gone {
             self.claims_purged(expectation, answered);
         }

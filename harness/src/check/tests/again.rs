@@ -76,6 +76,7 @@ fn findings(again: &mut Again, intent: Intent, told: Event) -> Option<usize> {
         step: 1,
         held: Vec::new(),
         findings: Vec::new(),
+        choices: Vec::new(),
     };
     match again.take(Event::Judged(empty))? {
         Event::Judged(judged) => Some(judged.findings.len()),

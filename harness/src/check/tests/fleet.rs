@@ -2,10 +2,10 @@
 
 use super::*;
 
-const B: &str = "i-0cfb1e75e74229969";
+pub(super) const B: &str = "i-0cfb1e75e74229969";
 
 /// A description of these instances.
-fn described(instances: &[(&str, State)]) -> Reply {
+pub(super) fn described(instances: &[(&str, State)]) -> Reply {
     let items: String = instances
         .iter()
         .map(|(id, state)| {

@@ -1,5 +1,6 @@
 //! Reads that may be stale: what they show decides nothing until they cannot be stale any more.
 
+use super::fleet::{B, described};
 use super::*;
 use crate::verdict::Verdict;
 
@@ -100,6 +101,91 @@ fn what_a_description_shows_of_a_possible_state_has_to_be_seen_twice() {
     assert_eq!(verdicts(twice), [Verdict::Fail]);
 }
 
+/// A refusal of a batch of a free and a protected instance.
+fn refused_batch() -> (CaseJudge, Call, Reply) {
+    let mut case = case(State::Running).with_read_lag(LAG);
+    let protected = FixtureKind {
+        stop_protected: true,
+        ..FixtureKind::default()
+    };
+    add(&mut case, B, protected);
+    let stop = Call::new("StopInstances", [("InstanceId.1", A), ("InstanceId.2", B)]);
+    (case, stop, refusal_with(400, "OperationNotPermitted", "m"))
+}
+
+#[test]
+fn at_stake_is_only_what_the_instance_that_changed_was_forbidden() {
+    let at_stake = |a: State, b: State| {
+        let (case, stop, refusal) = refused_batch();
+        let act = at(Role::Act, &stop, &refusal, STOPPED_AT_MS);
+        let describe = Call::new("DescribeInstances", [("InstanceId.1", A), ("InstanceId.2", B)]);
+        let reply = described(&[(A, a), (B, b)]);
+        match case.sight(&describe, &reply, STOPPED_AT_MS, Some(&act)) {
+            Sight::MayBeStale(clauses) => clauses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let of_the_mate = at_stake(State::Stopping, State::Running);
+    let of_the_protected = at_stake(State::Running, State::Stopping);
+    assert!(of_the_mate.contains(&"IDM-13".to_owned()), "{of_the_mate:?}");
+    assert!(
+        of_the_protected.contains(&"PRO-01".to_owned()),
+        "{of_the_protected:?}"
+    );
+    assert!(!of_the_mate.contains(&"PRO-01".to_owned()), "{of_the_mate:?}");
+}
+
+#[test]
+fn an_instance_that_was_purged_does_not_hide_the_others() {
+    let mut case = case(State::Running);
+    add(
+        &mut case,
+        B,
+        FixtureKind {
+            state: State::Terminated,
+            ..FixtureKind::default()
+        },
+    );
+    let both = Call::new("DescribeInstances", [("InstanceId.1", A), ("InstanceId.2", B)]);
+    let unknown = |id: &str| {
+        let message = format!("The instance ID '{id}' does not exist");
+        refusal_with(400, "InvalidInstanceID.NotFound", &message)
+    };
+    assert!(
+        case.purged(&both, &unknown(A)).is_empty(),
+        "it runs, so it cannot be gone"
+    );
+    assert!(
+        case.purged(&call("DescribeInstances"), &unknown(B)).is_empty(),
+        "it was not asked for"
+    );
+    let without_b = unknown(B);
+    assert_eq!(case.purged(&both, &without_b), [Id::from(B)]);
+
+    let stop = call("StopInstances");
+    let refusal = refusal_with(403, "UnauthorizedOperation", "m");
+    let rest = described(&[(A, State::Stopped)]);
+    let one = call("DescribeInstances");
+    let judged = case.judge(
+        &started(1, Intent::Call),
+        &[
+            at(Role::Act, &stop, &refusal, 1),
+            at(Role::Look, &both, &without_b, 2),
+            at(Role::Look, &one, &rest, 3),
+        ],
+    );
+    assert!(case.is_purged(B) && !case.is_purged(A));
+    let failed = judged
+        .findings
+        .iter()
+        .any(|finding| finding.verdict == Verdict::Fail);
+    assert!(
+        failed,
+        "A was stopped by a call that was refused: {:?}",
+        judged.findings
+    );
+}
+
 #[test]
 fn protection_that_was_lifted_is_worth_another_attempt_while_reads_lag() {
     let mut case = case_of(FixtureKind {
@@ -117,7 +203,7 @@ fn protection_that_was_lifted_is_worth_another_attempt_while_reads_lag() {
         &[at(Role::Act, &lift, &done, STOPPED_AT_MS)],
     );
     let stop = call("StopInstances");
-    let refusal = refusal_with(400, "OperationNotPermitted");
+    let refusal = refusal_with(400, "OperationNotPermitted", "m");
     let retry = |after_ms| case.retry(&stop, &refusal, STOPPED_AT_MS + after_ms);
     assert_eq!(
         retry(4_999).map(|retry| retry.reason),
@@ -126,12 +212,12 @@ fn protection_that_was_lifted_is_worth_another_attempt_while_reads_lag() {
     assert_eq!(retry(5_000), None);
 }
 
-fn refusal_with(status: u16, code: &str) -> Reply {
+fn refusal_with(status: u16, code: &str, message: &str) -> Reply {
     decode(Response {
         status,
         headers: Headers::default(),
         body: format!(
-            "<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors>\
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
              <RequestID>r</RequestID></Response>"
         )
         .into_bytes(),

@@ -234,6 +234,7 @@ fn every_kind() -> Vec<Event> {
             step,
             held: Vec::new(),
             findings: Vec::new(),
+            choices: Vec::new(),
         }));
     }
     let ended = |outcome| {
