@@ -1,0 +1,152 @@
+use super::*;
+use crate::journal::{Event, Noted};
+use crate::report::sample;
+
+const PLAIN: Style = Style {
+    color: false,
+    width: 100,
+    verbose: false,
+};
+
+fn report(events: &[Event], style: Style) -> String {
+    let contract = sample::contract();
+    let mut tally = Tally::new(&contract);
+    events.iter().for_each(|event| tally.take(event));
+    let mut out = Vec::new();
+    write(&tally, &contract, style, Policy::default(), &mut out).expect("a vector takes everything");
+    String::from_utf8(out).expect("reports are text")
+}
+
+#[test]
+fn a_run_without_findings_is_a_few_lines() {
+    let events = sample::stream(vec![
+        sample::good_case("dry-run/valid", 0, &["DRY-01", "DRY-04"]),
+        sample::good_case("refuse/unknown", 1, &["ERR-02", "RSP-07"]),
+    ]);
+    insta::assert_snapshot!(report(&events, PLAIN), @r#"
+    7 clauses: 4 held · 1 not reached · 1 untested · 1 not in this edition
+    2 cases: 2 passed
+    0 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+    CONFORMS: everything observed is allowed.
+    "#);
+}
+
+#[test]
+fn a_run_with_findings_shows_the_wire() {
+    insta::assert_snapshot!(report(&sample::mixed(), PLAIN), @r#"
+    FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+          MUST · documented+recorded · API, R14
+          allowed   i-0a1b2c3d4e5f60718 stays running
+          observed  i-0a1b2c3d4e5f60718 is stopping
+          cases     dry-run/valid (+1 more), step 1
+          request   POST /
+                    Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a1b2c3d4e5f60718&DryRun=true
+          answer    200 <StopInstancesResponse> <instanceId>i-0a1b2c3d4e5f60718</instanceId>
+                    </StopInstancesResponse>
+          repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+          curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); : "${a:?has no value}"; until curl -s --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+          aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : "${a:?has no value}"; aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+    WARN  RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
+          allowed   an XML declaration
+          observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>&  (refuse/unknown)
+          repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case refuse/unknown
+
+    UNSUPPORTED  1 case: RunInstances refuses Spot: InvalidParameter
+          cases     refuse/spot
+
+    ERROR        1 case: could not connect: refused
+          cases     concurrent/two
+
+    7 clauses: 2 held · 1 failed · 1 warned · 1 not reached · 1 untested · 1 not in this edition
+    5 cases: 2 failed · 1 warned · 1 unsupported · 1 errored
+    10 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+    DEVIATES: 1 clause is violated in 2 cases.
+    "#);
+}
+
+#[test]
+fn a_verbose_report_names_sources_and_what_was_not_judged() {
+    let events = sample::stream(vec![sample::bad_case("dry-run/valid", 0, sample::A)]);
+    insta::assert_snapshot!(report(&events, Style { verbose: true, width: 70, ..PLAIN }), @r#"
+    FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+          MUST · documented+recorded · API (Amazon EC2 API Reference,
+          StopInstances), R14 (a recorded answer)
+          allowed   i-0a1b2c3d4e5f60718 stays running
+          observed  i-0a1b2c3d4e5f60718 is stopping
+          case      dry-run/valid, step 1
+          purpose   What dry-run/valid shows.
+          request   POST / Action=StopInstances&Version=2016-11-15&Instanc
+                    eId.1=i-0a1b2c3d4e5f60718&DryRun=true
+          answer    200 <StopInstancesResponse>
+                    <instanceId>i-0a1b2c3d4e5f60718</instanceId>
+                    </StopInstancesResponse>
+          repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+          curl      a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); : "${a:?has no value}"; until curl -s --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='"$a" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'
+          aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : "${a:?has no value}"; aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+
+    answered     unissued-id: InvalidInstanceID.NotFound (1 call)
+
+    not reached  RSP-07: no case of the run came to it
+    not reached  ERR-02: left out: refuse/unknown
+    not reached  SPT-01: left out: refuse/spot
+    untested     LIM-02: needs a thousand instances
+
+    7 clauses: 1 held · 1 failed · 3 not reached · 1 untested · 1 not in this edition
+    1 case: 1 failed
+    5 requests in 3.2 s to http://127.0.0.1:5000 (edition current, region us-east-1, seed 0)
+
+    DEVIATES: 1 clause is violated in 1 case.
+    "#);
+}
+
+#[test]
+fn colours_are_there_only_on_request_and_nothing_else_acts_on_the_terminal() {
+    let mut events = sample::mixed();
+    events.insert(
+        1,
+        Event::Noted(Noted {
+            case: "a\x1b[2J".into(),
+            text: "left \x1b[31m\nbehind".into(),
+        }),
+    );
+    assert!(!report(&events, PLAIN).contains('\x1b'));
+    let coloured = report(&events, Style { color: true, ..PLAIN });
+    let mut rest = coloured.as_str();
+    while let Some((_, after)) = rest.split_once('\x1b') {
+        let code = after.split('m').next().unwrap_or_default();
+        assert!(["[0", "[1;31", "[33", "[32", "[2"].contains(&code), "{code:?}");
+        rest = after;
+    }
+    assert!(!coloured.contains('\u{202e}'));
+}
+
+#[test]
+fn many_kinds_of_one_violation_are_counted_not_listed() {
+    let cases = ["a", "b", "c", "d", "e", "f"]
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let mut case = sample::bad_case(name, index, sample::A);
+            case.findings = vec![sample::finding(
+                name,
+                "DRY-04",
+                Verdict::Fail,
+                "running",
+                &format!("{name} happened"),
+            )];
+            case
+        });
+    let text = report(&sample::stream(cases.collect()), PLAIN);
+    assert_eq!(text.matches("FAIL").count(), 3);
+    assert!(
+        text.contains("… and 3 findings of DRY-04 told otherwise"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("DEVIATES: 1 clause is violated in 6 cases.\n"),
+        "{text}"
+    );
+}
