@@ -15,7 +15,7 @@ use stopcheck::call::Auth;
 use stopcheck::contract::{self, Contract, Edition};
 use stopcheck::embedded;
 use stopcheck::endpoint::{Endpoint, Handler};
-use stopcheck::golden::{self, Keeper, Store};
+use stopcheck::golden::{self, Store, TranscriptRecorder};
 use stopcheck::journal::Event;
 use stopcheck::protocol;
 use stopcheck::reference::{Config, Reference};
@@ -121,14 +121,16 @@ fn the_reference_answers_as_it_was_reviewed() {
         let contract = Arc::new(contract::embedded(edition));
         let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden");
         let store = Store::new(&goldens, set).expect("the name is a plain one");
-        let mut keeper = Keeper::default();
+        let mut recorder = TranscriptRecorder::default();
         let mut recordings = Vec::new();
         let options = Options {
             workers: 4,
             record: true,
             ..embedded::options(edition)
         };
-        play(&contract, options, |event| recordings.extend(keeper.take(event)));
+        play(&contract, options, |event| {
+            recordings.extend(recorder.take(event));
+        });
         let mut recorded = BTreeSet::new();
         for recording in recordings {
             let said = recording

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use stopcheck::selfcheck::{self, Effort, Fault, Row, Scope};
+use stopcheck::selfcheck::{self, Effort, Fault, MatrixRow, Scope};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,7 +24,7 @@ fn main() {
         .filter(|fault| !fault.is_concurrent)
         .take(most)
         .collect();
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<MatrixRow> = Vec::new();
     for seed in seeds {
         let effort = Effort {
             scripts: 30,
@@ -66,7 +66,7 @@ fn main() {
 /// The phases of a trial, by their place in it. Only the last of them hangs on the seed.
 const PHASES: std::ops::Range<usize> = 0..3;
 
-fn tell_fault(rows: &[Row], fault: &str, seeds: usize) {
+fn tell_fault(rows: &[MatrixRow], fault: &str, seeds: usize) {
     let needs = |phase: usize| {
         let of_fault = rows.iter().filter(|row| row.fault == fault);
         let mut needs: Vec<Need> = of_fault.filter_map(|row| need(row, phase)).collect();
@@ -90,7 +90,7 @@ fn tell_fault(rows: &[Row], fault: &str, seeds: usize) {
     );
 }
 
-fn need(row: &Row, phase: usize) -> Option<Need> {
+fn need(row: &MatrixRow, phase: usize) -> Option<Need> {
     let trial = row.trials.get(phase)?;
     Some((trial.requests_to_find?, trial.time_to_find?))
 }
@@ -102,7 +102,7 @@ fn word(need: Option<&Need>) -> String {
     }
 }
 
-fn tell(rows: &[Row], phase: usize) {
+fn tell(rows: &[MatrixRow], phase: usize) {
     let mut needs: Vec<(Need, &str)> = rows
         .iter()
         .filter_map(|row| Some((need(row, phase)?, row.fault)))

@@ -1,16 +1,16 @@
 //! What one judged step costs, piece by piece: encode and sign, answer, decode, judge, and all of it together.
 //!
-//! Everything happens in this process, without a courier, a socket or a journal. The step is a stop of an instance
+//! Everything happens in this process, without a request sender, a socket or a journal. The step is a stop of an instance
 //! that is stopped already, so that it can be taken any number of times.
 
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use stopcheck::call::{Auth, Call};
-use stopcheck::check::{CaseJudge, Heard, Judge};
+use stopcheck::check::{CaseJudge, Judge, Observation};
 use stopcheck::contract::{self, Confidence, Edition, FixtureKind, Market, Root, State};
 use stopcheck::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
-use stopcheck::protocol::{self, Credentials, Keyring, Reply, Target};
+use stopcheck::protocol::{self, Credentials, Keyring, Reply, RequestTarget};
 use stopcheck::reference::{Config, Reference, keys};
 use stopcheck::wire::{Request, Response};
 
@@ -123,7 +123,7 @@ struct Bench {
     reference: Reference,
     keyring: Keyring,
     secrets: Vec<String>,
-    target: Target,
+    target: RequestTarget,
     judge: Arc<Judge>,
     id: String,
     call: Call,
@@ -146,7 +146,7 @@ impl Bench {
             reference: Reference::new(Config::default()),
             secrets: keyring.secrets(),
             keyring,
-            target: Target {
+            target: RequestTarget {
                 host: "localhost".to_owned(),
                 path: "/".to_owned(),
                 region: "us-east-1".to_owned(),
@@ -234,7 +234,7 @@ impl Bench {
     }
 
     fn judged(&self, judge: &mut CaseJudge, exchanged: &Exchanged, reply: &Reply) -> Judged {
-        let judged = judge.judge(&step(), &[Heard::of(exchanged, Some(reply))]);
+        let judged = judge.judge(&step(), &[Observation::of(exchanged, Some(reply))]);
         assert!(
             judged.findings.is_empty(),
             "the reference is faithful: {judged:?}"
@@ -255,8 +255,8 @@ fn step() -> StepStarted {
     }
 }
 
-fn hear(role: Role, (call, reply): &(Call, Reply)) -> Heard<'_> {
-    Heard {
+fn hear(role: Role, (call, reply): &(Call, Reply)) -> Observation<'_> {
+    Observation {
         role,
         call,
         reply: Some(reply),

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use stopcheck::fuzzing::{self, TARGETS, Target};
+use stopcheck::fuzzing::{self, FuzzTarget, TARGETS};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs each file through a target, and goes on after one that fails.
-fn replay(target: &Target, files: &[&str]) -> ExitCode {
+fn replay(target: &FuzzTarget, files: &[&str]) -> ExitCode {
     let mut failed = 0;
     for file in files {
         match std::fs::read(Path::new(file)) {

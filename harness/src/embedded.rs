@@ -12,7 +12,7 @@ use crate::endpoint::{Endpoint, Service};
 use crate::model::ReadLag;
 use crate::protocol::{Credentials, Keyring};
 use crate::reference::keys::{self, WellKnown};
-use crate::reference::{Config, Layout, Reference, Rules, Variations};
+use crate::reference::{Config, Reference, Rules, Variations, XmlLayout};
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::wire::Response;
 
@@ -48,11 +48,11 @@ pub fn options(edition: Edition) -> Options {
 
 /// The embedded reference, a fresh one for each case.
 pub fn endpoint(region: &str, edition: Edition) -> Endpoint {
-    endpoint_in(region, edition, Layout::default())
+    endpoint_in(region, edition, XmlLayout::default())
 }
 
 /// The same, with its answers laid out in one of two ways.
-pub fn endpoint_in(region: &str, edition: Edition, layout: Layout) -> Endpoint {
+pub fn endpoint_in(region: &str, edition: Edition, layout: XmlLayout) -> Endpoint {
     let config = Config {
         region: region.to_owned(),
         rules: rules(edition),

@@ -13,7 +13,7 @@ use crate::wire::Headers;
 
 mod raw;
 
-pub use raw::{Aim, Demand, Ending, Fault, Wired};
+pub use raw::{Aim, Ending, RawFault, WireDemand, Wired};
 
 /// The version of the event format. A reader refuses another one.
 pub const SCHEMA: u32 = 1;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stopcheck::contract::{self, Act, Edition, Recorded, Scenario, Step};
 use stopcheck::embedded;
 use stopcheck::journal::{Answer, Bytes, Event, Phase, Role};
-use stopcheck::plan::{Names as _, Plan, Planned};
+use stopcheck::plan::{Plan, Planned, TemplateValues as _};
 use stopcheck::runner::{self, Options};
 use tokio::sync::watch;
 

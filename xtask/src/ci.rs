@@ -7,13 +7,13 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::shell::{self, Outcome};
-use crate::steps::{self, Step};
+use crate::shell::{self, TaskOutcome};
+use crate::steps::{self, TaskStep};
 use crate::workspace::Workspace;
 use crate::{clients, endpoints, fuzz, tidy, tools};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct CiArgs {
     /// Leaves out what needs the network or much time: tools that are absent, fuzzing, real endpoints and clients.
     #[arg(long)]
     quick: bool,
@@ -36,10 +36,10 @@ enum Pace {
     Quick,
 }
 
-const STEPS: &[(When, Step<Pace>)] = &[
+const STEPS: &[(When, TaskStep<Pace>)] = &[
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "format",
             hint: "run `cargo fmt --all`, and in fuzz/ too",
             run: |workspace, _| {
@@ -52,7 +52,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "clippy",
             hint: "run `cargo clippy --workspace --all-targets`; a lint that must stay gets #[expect] with a reason",
             run: |workspace, _| {
@@ -67,7 +67,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "rustdoc",
             hint: "run `cargo doc --workspace --no-deps`",
             run: |workspace, _| {
@@ -79,18 +79,18 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "tidy",
             hint: "each line above names the file and the rule; run `cargo xtask tidy`",
             run: |workspace, pace| {
                 let offline = *pace == Pace::Quick;
-                tidy::run(&tidy::Args { offline }, workspace)
+                tidy::run(&tidy::TidyArgs { offline }, workspace)
             },
         },
     ),
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "tests",
             hint: "run `cargo test --workspace`; snapshots are reviewed with `cargo insta review`",
             run: |workspace, _| {
@@ -105,7 +105,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     (
         // In a full run, `fuzz oss` replays the same inputs.
         When::Quick,
-        Step {
+        TaskStep {
             name: "fuzz replay",
             hint: "an input that once failed fails again; replay it with `cargo xtask fuzz replay TARGET FILE`",
             run: |workspace, _| fuzz::replay_all(workspace),
@@ -113,7 +113,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Quick,
-        Step {
+        TaskStep {
             name: "fuzz build",
             hint: "run `cargo build` in fuzz/",
             run: |workspace, _| {
@@ -131,7 +131,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Full,
-        Step {
+        TaskStep {
             name: "fuzz smoke",
             hint: "make the crash a regression test with `cargo xtask fuzz promote`, and mend what it shows",
             run: |workspace, _| fuzz::smoke(workspace, fuzz::SMOKE_SECONDS, fuzz::Sanitizer::None),
@@ -139,7 +139,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Full,
-        Step {
+        TaskStep {
             name: "fuzz oss",
             hint: "run `cargo xtask fuzz oss`: what .clusterfuzzlite/build.sh leaves must run on its own",
             run: |workspace, _| fuzz::build_as_elsewhere(workspace),
@@ -147,7 +147,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "reference",
             hint: "run `cargo run --release -- run`: the embedded reference must be without findings",
             run: |workspace, _| {
@@ -160,7 +160,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Always,
-        Step {
+        TaskStep {
             name: "selfcheck",
             hint: "run `cargo run --release -- selfcheck --golden golden/kill-matrix.txt`; a change that is meant is written with --bless",
             run: |workspace, _| {
@@ -173,7 +173,7 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Full,
-        Step {
+        TaskStep {
             name: "endpoint moto",
             hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
             run: |workspace, _| endpoints::check(endpoints::Kind::Moto, workspace),
@@ -181,11 +181,11 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
     (
         When::Full,
-        Step {
+        TaskStep {
             name: "clients",
             hint: "run `cargo xtask clients` with the name of the client",
             run: |workspace, _| {
-                let args = clients::Args {
+                let args = clients::ClientsArgs {
                     clients: Vec::new(),
                     stopcheck: None,
                     endpoint_url: None,
@@ -197,14 +197,14 @@ const STEPS: &[(When, Step<Pace>)] = &[
     ),
 ];
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &CiArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let pace = if args.quick { Pace::Quick } else { Pace::Full };
     let steps = STEPS
         .iter()
         .filter(|(when, _)| is_part(*when, pace))
         .map(|(_, step)| step);
     let outcome = steps::until_one_fails(&steps.collect::<Vec<_>>(), workspace, &pace);
-    if outcome == Outcome::Good && pace == Pace::Quick {
+    if outcome == TaskOutcome::Good && pace == Pace::Quick {
         println!("    (quick: without fuzzing, real endpoints and clients)");
     }
     Ok(outcome)
@@ -219,11 +219,11 @@ fn is_part(when: When, pace: Pace) -> bool {
 }
 
 /// Runs the commands one after the other; an error at the first that fails.
-fn all(commands: &mut [Command]) -> Result<Outcome> {
+fn all(commands: &mut [Command]) -> Result<TaskOutcome> {
     for command in commands {
         shell::run(command)?;
     }
-    Ok(Outcome::Good)
+    Ok(TaskOutcome::Good)
 }
 
 /// The fuzz crate is a workspace of its own; with the same target folder it finds most of its dependencies built.

@@ -11,20 +11,20 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
 const SPEC: &str = "specs/stop_instances.toml";
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct DriftArgs {
     /// The version of botocore; by default the newest.
     #[arg(long)]
     botocore: Option<String>,
 }
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &DriftArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let spec = fs::read_to_string(workspace.path(SPEC)).with_context(|| format!("could not read {SPEC}"))?;
     let spec: Spec = toml::from_str(&spec).with_context(|| format!("could not read {SPEC}"))?;
     let (version, path) = fetch(workspace, args.botocore.as_deref())?;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     } else {
         println!("drift from botocore {version}: {} to settle", differences.len());
     }
-    Ok(Outcome::bad_if(!differences.is_empty()))
+    Ok(TaskOutcome::bad_if(!differences.is_empty()))
 }
 
 /// What of the contract is compared.

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result};
 
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct GoldenTaskArgs {
     /// What cargo insta is told: review, accept, reject, pending-snapshots …
     #[arg(
         value_name = "ARGUMENT",
@@ -18,12 +18,12 @@ pub(crate) struct Args {
     arguments: Vec<String>,
 }
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &GoldenTaskArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let mut insta = workspace.command(tools::cargo_insta(workspace)?);
     // A reviewer answers by keys, so the terminal is passed on.
     let status = insta
         .args(&args.arguments)
         .status()
         .with_context(|| format!("could not start `{}`", shell::line(&insta)))?;
-    Ok(Outcome::bad_if(!status.success()))
+    Ok(TaskOutcome::bad_if(!status.success()))
 }

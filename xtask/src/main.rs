@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::shell::Outcome;
+use crate::shell::TaskOutcome;
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
@@ -39,30 +39,30 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Everything that green means, in order; stops at the first failure.
-    Ci(ci::Args),
+    Ci(ci::CiArgs),
     /// The rules of the house: floors, houses of libraries, manifests, text, licences.
-    Tidy(tidy::Args),
+    Tidy(tidy::TidyArgs),
     /// Runs stopcheck against a real endpoint, and compares what it finds with the known deviations.
-    Endpoints(endpoints::Args),
+    Endpoints(endpoints::EndpointsArgs),
     /// Drives `stopcheck serve` with real clients.
-    Clients(clients::Args),
+    Clients(clients::ClientsArgs),
     /// Compares the contract with the model that AWS publishes today.
-    SpecDrift(drift::Args),
+    SpecDrift(drift::DriftArgs),
     /// Lists, builds, runs and replays the fuzz targets.
-    Fuzz(fuzz::Args),
+    Fuzz(fuzz::FuzzArgs),
     /// Reviews, accepts or rejects what was recorded: `cargo insta`, installed pinned.
-    Golden(golden::Args),
+    Golden(golden::GoldenTaskArgs),
     /// Changes what reads and judges answers, and tells which changes no test notices.
-    Mutants(mutants::Args),
+    Mutants(mutants::MutantsArgs),
     /// What takes hours: longer fuzzing, older emulators with known bugs, drift, a part of the mutants.
-    Nightly(nightly::Args),
+    Nightly(nightly::NightlyArgs),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match Workspace::find().and_then(|workspace| dispatch(cli.task, &workspace)) {
-        Ok(Outcome::Good) => ExitCode::SUCCESS,
-        Ok(Outcome::Bad) => ExitCode::from(1),
+        Ok(TaskOutcome::Good) => ExitCode::SUCCESS,
+        Ok(TaskOutcome::Bad) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<Outcome> {
+fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<TaskOutcome> {
     shell::end_servers_on_interrupt()?;
     match task {
         Task::Ci(args) => ci::run(&args, workspace),

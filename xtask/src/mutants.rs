@@ -18,7 +18,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -29,7 +29,7 @@ const ACCEPTED: &str = "xtask/mutants-accepted.toml";
 const LIMITED: &str = r#"ulimit -v 8388608 && exec "$0" "$@""#;
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct MutantsArgs {
     /// A part of all, for instance 0/50: a sample of every file.
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
@@ -41,12 +41,12 @@ pub(crate) struct Args {
     mutants: Vec<String>,
 }
 
-impl Args {
+impl MutantsArgs {
     /// For one part of all.
-    pub(crate) fn of_shard(shard: &str) -> Args {
-        Args {
+    pub(crate) fn of_shard(shard: &str) -> MutantsArgs {
+        MutantsArgs {
             shard: Some(shard.to_owned()),
-            ..Args::default()
+            ..MutantsArgs::default()
         }
     }
 }
@@ -77,7 +77,7 @@ const ALL: Pass = Pass {
     tests: &["--skip", "random::faults_of_sequences_are_found"],
 };
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &MutantsArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let text =
         fs::read_to_string(workspace.path(ACCEPTED)).with_context(|| format!("could not read {ACCEPTED}"))?;
     let accepted = Accepted::parse(&text).with_context(|| format!("could not read {ACCEPTED}"))?;
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     chosen.extend(args.shard.iter().map(|shard| format!("--shard={shard}")));
     let Some(first) = UNITS.run(&chosen, args, workspace)? else {
         // `--list` and its like run nothing.
-        return Ok(Outcome::Good);
+        return Ok(TaskOutcome::Good);
     };
     let missed: Vec<String> = first.missed().map(exactly).collect();
     let second = if missed.is_empty() {
@@ -95,12 +95,12 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     };
     let tally = Tally::of(first.and_then(second), &accepted)?;
     print!("{}", tally.describe());
-    Ok(Outcome::bad_if(!tally.survived.is_empty()))
+    Ok(TaskOutcome::bad_if(!tally.survived.is_empty()))
 }
 
 impl Pass {
     /// Has the chosen mutants meet these tests, if any is run.
-    fn run(&self, chosen: &[String], args: &Args, workspace: &Workspace) -> Result<Option<Outcomes>> {
+    fn run(&self, chosen: &[String], args: &MutantsArgs, workspace: &Workspace) -> Result<Option<Outcomes>> {
         let folder = workspace.target("mutation").join(self.name);
         let outcomes = folder.join("mutants.out/outcomes.json");
         fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;

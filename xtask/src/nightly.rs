@@ -5,13 +5,13 @@
 
 use anyhow::Result;
 
-use crate::shell::Outcome;
-use crate::steps::{self, Step};
+use crate::shell::TaskOutcome;
+use crate::steps::{self, TaskStep};
 use crate::workspace::Workspace;
 use crate::{drift, endpoints, fuzz, mutants};
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct NightlyArgs {
     /// Which part of all mutants is tried this night, so that in N nights all are.
     #[arg(long, value_name = "K/N", default_value = "0/30")]
     shard: String,
@@ -20,34 +20,34 @@ pub(crate) struct Args {
     fuzz_time: u64,
 }
 
-const STEPS: &[&Step<Args>] = &[
-    &Step {
+const STEPS: &[&TaskStep<NightlyArgs>] = &[
+    &TaskStep {
         name: "fuzz",
         hint: "make the crash a regression test with `cargo xtask fuzz promote`, and mend what it shows",
         run: |workspace, args| fuzz::smoke(workspace, args.fuzz_time, fuzz::Sanitizer::None),
     },
-    &Step {
+    &TaskStep {
         name: "fuzz with the address sanitizer",
         hint: "it needs a toolchain that has the sanitizer: `rustup toolchain install nightly`",
         run: |workspace, args| fuzz::smoke(workspace, args.fuzz_time, fuzz::Sanitizer::Address),
     },
-    &Step {
+    &TaskStep {
         name: "victims",
         hint: "a bug that is known is not found any more, or is found where it was mended: `cargo xtask endpoints victims`",
-        run: |workspace, _| endpoints::victims(workspace),
+        run: |workspace, _| endpoints::known_bugs(workspace),
     },
-    &Step {
+    &TaskStep {
         name: "spec-drift",
         hint: "AWS publishes another model than the contract was made of: `cargo xtask spec-drift`",
-        run: |workspace, _| drift::run(&drift::Args::default(), workspace),
+        run: |workspace, _| drift::run(&drift::DriftArgs::default(), workspace),
     },
-    &Step {
+    &TaskStep {
         name: "mutants",
         hint: "kill the survivors with tests, or give a reason in xtask/mutants-accepted.toml",
-        run: |workspace, args| mutants::run(&mutants::Args::of_shard(&args.shard), workspace),
+        run: |workspace, args| mutants::run(&mutants::MutantsArgs::of_shard(&args.shard), workspace),
     },
 ];
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &NightlyArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     Ok(steps::each(STEPS, workspace, args))
 }

@@ -16,17 +16,21 @@ use anyhow::{Context, Result, bail};
 
 /// How a task ended: `Bad` is about the work tree or an endpoint, an error is about the task itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum TaskOutcome {
     /// Nothing to report.
     Good,
     /// Something was found, and has been printed.
     Bad,
 }
 
-impl Outcome {
+impl TaskOutcome {
     /// `Bad` if there is something to report.
-    pub(crate) fn bad_if(found: bool) -> Outcome {
-        if found { Outcome::Bad } else { Outcome::Good }
+    pub(crate) fn bad_if(found: bool) -> TaskOutcome {
+        if found {
+            TaskOutcome::Bad
+        } else {
+            TaskOutcome::Good
+        }
     }
 }
 

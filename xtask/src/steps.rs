@@ -4,42 +4,42 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::shell::Outcome;
+use crate::shell::TaskOutcome;
 use crate::workspace::Workspace;
 
 /// One of several tasks in a row; all of them are told the same.
-pub(crate) struct Step<T: 'static> {
+pub(crate) struct TaskStep<T: 'static> {
     pub(crate) name: &'static str,
     /// What to do when it fails.
     pub(crate) hint: &'static str,
-    pub(crate) run: fn(&Workspace, &T) -> Result<Outcome>,
+    pub(crate) run: fn(&Workspace, &T) -> Result<TaskOutcome>,
 }
 
 /// Runs one after the other and stops at the first that fails: each leans on those before it.
-pub(crate) fn until_one_fails<T>(steps: &[&Step<T>], workspace: &Workspace, told: &T) -> Outcome {
+pub(crate) fn until_one_fails<T>(steps: &[&TaskStep<T>], workspace: &Workspace, told: &T) -> TaskOutcome {
     let begin = Instant::now();
     for (index, step) in steps.iter().enumerate() {
-        if run(step, index + 1, steps.len(), workspace, told) == Outcome::Bad {
-            return Outcome::Bad;
+        if run(step, index + 1, steps.len(), workspace, told) == TaskOutcome::Bad {
+            return TaskOutcome::Bad;
         }
     }
     println!("==> green, {}", seconds(begin.elapsed()));
-    Outcome::Good
+    TaskOutcome::Good
 }
 
 /// Runs all of them, whatever comes of each, and tells at the end which failed.
-pub(crate) fn each<T>(steps: &[&Step<T>], workspace: &Workspace, told: &T) -> Outcome {
+pub(crate) fn each<T>(steps: &[&TaskStep<T>], workspace: &Workspace, told: &T) -> TaskOutcome {
     let begin = Instant::now();
     let mut failed = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        if run(step, index + 1, steps.len(), workspace, told) == Outcome::Bad {
+        if run(step, index + 1, steps.len(), workspace, told) == TaskOutcome::Bad {
             failed.push(step.name);
         }
     }
     let took = seconds(begin.elapsed());
     if failed.is_empty() {
         println!("==> green, {took}");
-        return Outcome::Good;
+        return TaskOutcome::Good;
     }
     println!(
         "==> {} of {} FAILED, {took}: {}",
@@ -47,20 +47,20 @@ pub(crate) fn each<T>(steps: &[&Step<T>], workspace: &Workspace, told: &T) -> Ou
         steps.len(),
         failed.join(", ")
     );
-    Outcome::Bad
+    TaskOutcome::Bad
 }
 
-fn run<T>(step: &Step<T>, number: usize, of: usize, workspace: &Workspace, told: &T) -> Outcome {
+fn run<T>(step: &TaskStep<T>, number: usize, of: usize, workspace: &Workspace, told: &T) -> TaskOutcome {
     println!("==> {number}/{of} {}", step.name);
     let start = Instant::now();
     let outcome = (step.run)(workspace, told).unwrap_or_else(|error| {
         println!("{error:#}");
-        Outcome::Bad
+        TaskOutcome::Bad
     });
     let took = seconds(start.elapsed());
     match outcome {
-        Outcome::Good => println!("==> {} ok, {took}", step.name),
-        Outcome::Bad => {
+        TaskOutcome::Good => println!("==> {} ok, {took}", step.name),
+        TaskOutcome::Bad => {
             println!("==> {} FAILED, {took}", step.name);
             println!("    {}", step.hint);
         }
@@ -80,16 +80,16 @@ mod tests {
 
     use super::*;
 
-    const STEPS: [&Step<Cell<u8>>; 3] = [
-        &Step {
+    const STEPS: [&TaskStep<Cell<u8>>; 3] = [
+        &TaskStep {
             name: "first",
             hint: "",
             run: |_, ran| {
                 ran.set(ran.get() + 1);
-                Ok(Outcome::Good)
+                Ok(TaskOutcome::Good)
             },
         },
-        &Step {
+        &TaskStep {
             name: "second",
             hint: "",
             run: |_, ran| {
@@ -97,12 +97,12 @@ mod tests {
                 bail!("it cannot even begin")
             },
         },
-        &Step {
+        &TaskStep {
             name: "third",
             hint: "",
             run: |_, ran| {
                 ran.set(ran.get() + 100);
-                Ok(Outcome::Good)
+                Ok(TaskOutcome::Good)
             },
         },
     ];
@@ -111,12 +111,15 @@ mod tests {
     fn one_that_fails_ends_a_row_or_does_not() {
         let workspace = Workspace::find().expect("we are in one");
         let ran = Cell::new(0);
-        assert_eq!(until_one_fails(&STEPS, &workspace, &ran), Outcome::Bad);
+        assert_eq!(until_one_fails(&STEPS, &workspace, &ran), TaskOutcome::Bad);
         assert_eq!(ran.replace(0), 11);
-        assert_eq!(each(&STEPS, &workspace, &ran), Outcome::Bad);
+        assert_eq!(each(&STEPS, &workspace, &ran), TaskOutcome::Bad);
         assert_eq!(ran.replace(0), 111);
         let [good, _, as_good] = STEPS;
-        assert_eq!(each(&[good, as_good], &workspace, &ran), Outcome::Good);
-        assert_eq!(until_one_fails(&[good, as_good], &workspace, &ran), Outcome::Good);
+        assert_eq!(each(&[good, as_good], &workspace, &ran), TaskOutcome::Good);
+        assert_eq!(
+            until_one_fails(&[good, as_good], &workspace, &ran),
+            TaskOutcome::Good
+        );
     }
 }

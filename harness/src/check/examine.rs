@@ -2,9 +2,9 @@
 
 use super::answer::Manner;
 use super::look::states_of;
-use super::moment::{http_date, transition_time};
-use super::sheet::Weight;
+use super::step_judgement::Weight;
 use super::text::quote;
+use super::time::{http_date, transition_time};
 use super::{Judge, Track};
 use crate::contract::{Check, Edition, Root, State};
 use crate::model::States;

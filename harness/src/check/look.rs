@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::answer::Answered;
 use super::examine::{Examined, Oddity, examine};
-use super::sheet::{Place, Sheet, Weight};
-use super::{CaseJudge, Heard, Judge, Question, Seen, Track};
+use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
+use super::{CaseJudge, Judge, Observation, Question, Seen, Track};
 use crate::call::Call;
 use crate::contract::{Check, ClauseId, State};
 use crate::journal::Role;
@@ -72,7 +72,7 @@ pub(super) fn states_of(instance: &Instance) -> States {
 }
 
 /// Whether all of these instances were on their way down before a call, and none has arrived after it.
-pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Heard<'_>) -> bool {
+pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation<'_>) -> bool {
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     let Some(seen) = proof.reply.and_then(sighted) else {
         return false;
@@ -106,7 +106,7 @@ impl CaseJudge {
     }
 
     /// Remembers which instances were purged.
-    pub(super) fn note_purged(&mut self, heard: &[Heard<'_>]) {
+    pub(super) fn note_purged(&mut self, heard: &[Observation<'_>]) {
         for look in heard.iter().filter(|one| one.role == Role::Look) {
             for id in look
                 .reply
@@ -120,7 +120,7 @@ impl CaseJudge {
         }
     }
 
-    fn looks<'a>(&self, heard: &'a [Heard<'_>]) -> impl Iterator<Item = Look<'a>> {
+    fn looks<'a>(&self, heard: &'a [Observation<'_>]) -> impl Iterator<Item = Look<'a>> {
         heard
             .iter()
             .filter(|one| one.role == Role::Look)
@@ -143,7 +143,7 @@ impl CaseJudge {
     }
 
     /// What a description that was sent at this moment is worth. `act` is the call of the same step that it follows.
-    pub fn sight(&self, call: &Call, reply: &Reply, sent_ms: u64, act: Option<&Heard<'_>>) -> Sight {
+    pub fn sight(&self, call: &Call, reply: &Reply, sent_ms: u64, act: Option<&Observation<'_>>) -> Sight {
         let may_be_stale = self.may_be_stale(sent_ms)
             || act.is_some_and(|act| self.read_lag.covers(act.answered_ms, sent_ms));
         let Some(instances) = self.shown(call, reply) else {
@@ -153,7 +153,7 @@ impl CaseJudge {
             };
         };
         let mut sight = Sight::Consistent;
-        let mut at_stake: Option<Vec<Place>> = None;
+        let mut at_stake: Option<Vec<ClauseIndex>> = None;
         // Judging the answer once more is only worth it where something may be at stake.
         let answered = act.filter(|_| may_be_stale).and_then(|act| self.meaning_of(act));
         // Said to be unknown, and still described.
@@ -194,14 +194,14 @@ impl CaseJudge {
         let Some(at_stake) = at_stake else {
             return sight;
         };
-        let mut clauses = self.judge.roll.ids(at_stake);
+        let mut clauses = self.judge.clause_table.ids(at_stake);
         clauses.sort_unstable();
         clauses.dedup();
         Sight::MayBeStale(clauses)
     }
 
     /// The clauses that an answer violates if this instance was changed by its call.
-    fn forbidden(&self, answered: &Answered, id: &Id) -> Vec<Place> {
+    fn forbidden(&self, answered: &Answered, id: &Id) -> Vec<ClauseIndex> {
         let of = answered.effects.iter().find(|(one, _)| one == id);
         let mut clauses = of.map(|(_, clauses)| clauses.clone()).unwrap_or_default();
         if answered.binds_as_control(id, &clauses) {
@@ -211,7 +211,7 @@ impl CaseJudge {
     }
 
     /// What the answer to a call amounts to.
-    fn meaning_of(&self, act: &Heard<'_>) -> Option<Answered> {
+    fn meaning_of(&self, act: &Observation<'_>) -> Option<Answered> {
         let action = self.judge.tested_action(act.call)?;
         let question = Question {
             judge: &self.judge,
@@ -220,18 +220,18 @@ impl CaseJudge {
             call: act.call,
             may_be_unseen: false,
         };
-        let mut sheet = Sheet::new(&self.judge.roll);
-        Some(question.judge(&mut sheet, &mut Seen::default(), act.reply?))
+        let mut judgement = StepJudgement::new(&self.judge.clause_table);
+        Some(question.judge(&mut judgement, &mut Seen::default(), act.reply?))
     }
 
     /// The proof that a refused call, or one that should have been refused, changed nothing. `before` are the states in
     /// which each instance of the fleet may have been as the call was sent.
     pub(super) fn prove(
         &mut self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         before: &[States],
         answered: &Answered,
-        proof: &Heard<'_>,
+        proof: &Observation<'_>,
     ) {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(proof.at_ms);
@@ -242,7 +242,7 @@ impl CaseJudge {
             let allowed = || format!("{id} stays {before}");
             let Some(instances) = &instances else {
                 let why = "the fleet could not be described after the call";
-                sheet.unknown(clauses, &allowed(), why);
+                judgement.unknown(clauses, &allowed(), why);
                 continue;
             };
             let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) else {
@@ -254,22 +254,22 @@ impl CaseJudge {
             let fit = states.and(later);
             let seen = || instance.map_or("not described".into(), state_word);
             if !fit.is_empty() {
-                sheet.held(clauses);
-                sheet.held(judge.of(Check::ControlUnchanged));
+                judgement.held(clauses);
+                judgement.held(judge.of(Check::ControlUnchanged));
                 if states.and(track.past.shown(lag, proof.at_ms)).is_empty() {
                     belief.states = fit;
                 }
             } else if may_be_stale {
                 let why = format!("{}, but descriptions may lag", seen());
-                sheet.unknown(clauses, &allowed(), &why);
+                judgement.unknown(clauses, &allowed(), &why);
                 belief.states = later.or(states);
             } else {
                 let observed = format!("{} (DescribeInstances after the call)", seen());
                 let allowed = allowed();
-                sheet.deviates(clauses, Weight::Full, &allowed, &observed);
+                judgement.deviates(clauses, Weight::Full, &allowed, &observed);
                 if answered.binds_as_control(id, clauses) {
                     let clauses = judge.of(Check::ControlUnchanged);
-                    sheet.deviates(clauses, Weight::Full, &allowed, &observed);
+                    judgement.deviates(clauses, Weight::Full, &allowed, &observed);
                 }
                 belief.states = states;
                 // The deviation is reported; its consequences are not reported again.
@@ -279,13 +279,13 @@ impl CaseJudge {
                 let allowed = format!("{id} is unknown only once it is no longer described");
                 let observed = format!("not found, and described as {}", state_word(instance));
                 if may_be_stale {
-                    sheet.unknown(
+                    judgement.unknown(
                         clauses,
                         &allowed,
                         &format!("{observed}, but descriptions may lag"),
                     );
                 } else {
-                    sheet.deviates(clauses, Weight::Full, &allowed, &observed);
+                    judgement.deviates(clauses, Weight::Full, &allowed, &observed);
                 }
             }
         }
@@ -298,34 +298,40 @@ impl CaseJudge {
                 call: proof.call,
                 instances,
             };
-            self.see(sheet, &look, false);
+            self.see(judgement, &look, false);
         }
     }
 
     /// The fleet was described, again and again until it fitted or time was up. The last description counts.
-    pub(super) fn observe(&mut self, sheet: &mut Sheet<'_>, heard: &[Heard<'_>]) {
+    pub(super) fn observe(&mut self, judgement: &mut StepJudgement<'_>, heard: &[Observation<'_>]) {
         let looks: Vec<Look<'_>> = self.looks(heard).collect();
         if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {
             let judge = Arc::clone(&self.judge);
-            sheet.unknown(
+            judgement.unknown(
                 judge.of(Check::VisibleAfterStop),
                 "a description of the fleet",
                 "none could be had",
             );
         }
         for (at, look) in looks.iter().enumerate() {
-            self.see(sheet, look, at + 1 == looks.len());
+            self.see(judgement, look, at + 1 == looks.len());
         }
     }
 
     /// The instances were waited for.
-    pub(super) fn settle(&mut self, sheet: &mut Sheet<'_>, ids: &[String], state: &str, heard: &[Heard<'_>]) {
+    pub(super) fn settle(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        ids: &[String],
+        state: &str,
+        heard: &[Observation<'_>],
+    ) {
         let wanted = States::named(state);
         // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
         let looks: Vec<Look<'_>> = self.looks(heard).collect();
         for (at, look) in looks.iter().enumerate() {
-            self.see(sheet, look, at + 1 == looks.len());
+            self.see(judgement, look, at + 1 == looks.len());
         }
         let Some(look) = looks.last() else {
             return;
@@ -338,20 +344,27 @@ impl CaseJudge {
                 .map_or(States::NONE, states_of);
             let reached = !seen.and(wanted).is_empty();
             if wanted == States::one(State::Stopped) {
-                self.judge_stop(sheet, id, seen, reached, look.at_ms);
+                self.judge_stop(judgement, id, seen, reached, look.at_ms);
             }
         }
     }
 
-    fn judge_stop(&mut self, sheet: &mut Sheet<'_>, id: &str, seen: States, reached: bool, at_ms: u64) {
+    fn judge_stop(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        id: &str,
+        seen: States,
+        reached: bool,
+        at_ms: u64,
+    ) {
         let judge = Arc::clone(&self.judge);
         let Some(track) = self.tracks.get(id) else { return };
         if track.idle_stop.is_some() && reached {
-            sheet.held(judge.of(Check::EndsStopped));
+            judgement.held(judge.of(Check::EndsStopped));
         }
         let Some(stop) = &track.stop else {
             if track.idle_stop.is_some() && reached {
-                sheet.held(judge.of(Check::OneTransition));
+                judgement.held(judge.of(Check::OneTransition));
             }
             return;
         };
@@ -364,20 +377,26 @@ impl CaseJudge {
                 Check::VisibleAfterStop,
                 Check::OneTransition,
             ] {
-                sheet.held(judge.of(check));
+                judgement.held(judge.of(check));
             }
             let seconds = took_ms / 1000;
-            judge.note(sheet, Check::StopTime, Weight::Full, took_ms < STUCK_MS, || {
-                (
-                    "stopped in well under ten minutes",
-                    format!("stopped after {seconds} s"),
-                )
-            });
+            judge.note(
+                judgement,
+                Check::StopTime,
+                Weight::Full,
+                took_ms < STUCK_MS,
+                || {
+                    (
+                        "stopped in well under ten minutes",
+                        format!("stopped after {seconds} s"),
+                    )
+                },
+            );
         } else if seen == States::one(State::Stopping) {
             let why = format!("still stopping {} s after the call", took_ms / 1000);
-            sheet.unknown(judge.of(Check::Settles), "stopped", &why);
+            judgement.unknown(judge.of(Check::Settles), "stopped", &why);
             if took_ms >= STUCK_MS {
-                sheet.deviates(
+                judgement.deviates(
                     judge.of(Check::StopTime),
                     Weight::Full,
                     "stopped in well under ten minutes",
@@ -388,7 +407,7 @@ impl CaseJudge {
     }
 
     /// Takes a description in, and judges what it shows. A state that cannot be counts in the last one only.
-    fn see(&mut self, sheet: &mut Sheet<'_>, look: &Look<'_>, last: bool) {
+    fn see(&mut self, judgement: &mut StepJudgement<'_>, look: &Look<'_>, last: bool) {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(look.at_ms);
         for (id, belief) in &mut self.fleet {
@@ -403,7 +422,7 @@ impl CaseJudge {
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
             if !fit.is_empty() {
-                sheet.held(judge.of(Check::ControlUnchanged));
+                judgement.held(judge.of(Check::ControlUnchanged));
                 if !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty() {
                     // It may show what was before as well as what is now, so nothing follows from it.
                     continue;
@@ -415,7 +434,7 @@ impl CaseJudge {
                 }
                 if let Some(instance) = instance {
                     let found = examine(&judge, id, track, instance);
-                    confirm(&judge, sheet, track, found, self.read_lag);
+                    confirm(&judge, judgement, track, found, self.read_lag);
                     remember(track, instance);
                 }
                 continue;
@@ -428,14 +447,14 @@ impl CaseJudge {
             let observed = format!("{id}: {}", instance.map_or("not described".into(), state_word));
             let clauses = clauses_at_stake(&judge, track, states);
             if may_be_stale {
-                sheet.unknown(
+                judgement.unknown(
                     &clauses,
                     &allowed,
                     &format!("{observed}, but descriptions may lag"),
                 );
                 belief.states = later.or(states);
             } else {
-                sheet.deviates(&clauses, Weight::Full, &allowed, &observed);
+                judgement.deviates(&clauses, Weight::Full, &allowed, &observed);
                 belief.states = states;
             }
         }
@@ -443,7 +462,7 @@ impl CaseJudge {
 }
 
 /// The clauses that an instance violates if it is in these states, which it cannot be in.
-fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<Place> {
+fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<ClauseIndex> {
     let up: States = [State::Pending, State::Restarting, State::Running]
         .into_iter()
         .collect();
@@ -471,20 +490,26 @@ fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<Place> 
 }
 
 /// Writes down what the checks say of a described instance. What deviates for the first time is only noted.
-fn confirm(judge: &Judge, sheet: &mut Sheet<'_>, track: &mut Track, found: Examined, lag: ReadLag) {
+fn confirm(
+    judge: &Judge,
+    judgement: &mut StepJudgement<'_>,
+    track: &mut Track,
+    found: Examined,
+    lag: ReadLag,
+) {
     for check in found.held {
         if track.odd.remove(&check) {
-            sheet.clear_unknown(judge.of(check));
+            judgement.clear_unknown(judge.of(check));
         }
-        sheet.held(judge.of(check));
+        judgement.held(judge.of(check));
     }
     for oddity in found.odd {
         let clauses = judge.of(oddity.check);
         if lag == ReadLag::NONE || !track.odd.insert(oddity.check) {
-            sheet.deviates(clauses, oddity.weight, &oddity.allowed, &oddity.observed);
+            judgement.deviates(clauses, oddity.weight, &oddity.allowed, &oddity.observed);
         } else {
             let why = format!("{}, seen once", oddity.observed);
-            sheet.unknown(clauses, &oddity.allowed, &why);
+            judgement.unknown(clauses, &oddity.allowed, &why);
         }
     }
 }

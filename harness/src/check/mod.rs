@@ -13,18 +13,18 @@ use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted}
 use crate::model::{self, Belief, Fleet, Id, Past, ReadLag, States, Unseen};
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 
-mod again;
 mod answer;
-mod ask;
+mod auxiliary_calls;
 mod examine;
 mod fingerprint;
 mod look;
-pub mod moment;
+mod rejudge;
 mod relation;
 mod retry;
 mod shape;
-mod sheet;
+mod step_judgement;
 mod text;
+pub mod time;
 mod wire;
 mod witness;
 
@@ -33,27 +33,27 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
-pub use again::Again;
 use answer::{Answered, Messages, Question};
 pub use fingerprint::Fingerprint;
 pub use look::Sight;
+pub use rejudge::JournalJudge;
 pub use retry::{Retry, RetryReason};
-use sheet::{Place, Roll, Sheet, Weight};
+use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use witness::{Control, StepFindings};
 
 /// The contract, indexed for judging. One for a run.
 #[derive(Debug)]
 pub struct Judge {
     contract: Arc<Contract>,
-    roll: Roll,
+    clause_table: ClauseTable,
     /// The clauses of each check, in the order of [`Check::ALL`].
-    checks: Vec<Vec<Place>>,
+    checks: Vec<Vec<ClauseIndex>>,
     /// The clauses of each refusal of the contract, in its order.
     refusals: Vec<Bindings>,
     /// The clauses of each transition of the contract, in its order.
-    transitions: Vec<Vec<Place>>,
+    transitions: Vec<Vec<ClauseIndex>>,
     /// The clauses of each precedence of the contract, in its order.
-    precedences: Vec<Vec<Place>>,
+    precedences: Vec<Vec<ClauseIndex>>,
     /// The name of the root element of the action under test.
     root: String,
     /// How long reads may lag behind what was answered.
@@ -63,13 +63,13 @@ pub struct Judge {
 /// The clauses of a refusal, by the aspect that deviates, as in [`Aspects`](crate::contract::Aspects).
 #[derive(Debug)]
 struct Bindings {
-    refused: Vec<Place>,
-    status: Vec<Place>,
-    code: Vec<Place>,
-    preferred: Vec<Place>,
-    message: Vec<Place>,
-    effect: Vec<Place>,
-    mates: Vec<Place>,
+    refused: Vec<ClauseIndex>,
+    status: Vec<ClauseIndex>,
+    code: Vec<ClauseIndex>,
+    preferred: Vec<ClauseIndex>,
+    message: Vec<ClauseIndex>,
+    effect: Vec<ClauseIndex>,
+    bystanders: Vec<ClauseIndex>,
     /// What is known of the message of each answer.
     messages: Vec<Option<Messages>>,
 }
@@ -77,7 +77,7 @@ struct Bindings {
 /// What the judge hears of one exchange. The reply is that of the *recorded* answer, so that any reader of the journal
 /// hears the same.
 #[derive(Debug, Clone, Copy)]
-pub struct Heard<'a> {
+pub struct Observation<'a> {
     /// Why the call was sent.
     pub role: Role,
     /// What was meant.
@@ -102,7 +102,7 @@ pub struct CaseJudge {
     /// How the plain form fared, in a case on a raw socket.
     plain: Option<wire::Plain>,
     /// The answers of this case that later ones are compared with, by label.
-    kept: BTreeMap<String, relation::Kept>,
+    kept: BTreeMap<String, relation::RememberedAnswer>,
     blocked: Option<String>,
     read_lag: ReadLag,
     /// When the last call that may have changed something was answered, or the last instance was there.
@@ -113,9 +113,9 @@ pub struct CaseJudge {
 #[derive(Debug, Default)]
 struct Track {
     /// Clauses that forbid it to change, from the calls that were refused.
-    effects: Vec<Place>,
+    effects: Vec<ClauseIndex>,
     /// Clauses of the last state change that was accepted.
-    reasons: Vec<Place>,
+    reasons: Vec<ClauseIndex>,
     /// The last accepted stop that found it up.
     stop: Option<Stop>,
     /// Whether it was started again since it was arranged.
@@ -167,23 +167,27 @@ struct Seen {
 impl Judge {
     /// Indexes a contract. A MUST known no better than `least` does not decide a run.
     pub fn new(contract: Arc<Contract>, least: Confidence) -> Self {
-        let roll = Roll::new(&contract.clauses, least);
+        let clause_table = ClauseTable::new(&contract.clauses, least);
         let of_check = |check: &Check| {
             let clauses = contract.clauses.iter();
             let judged = clauses.filter(|clause| clause.checks.contains(check));
-            roll.places(&judged.map(|clause| clause.id.clone()).collect::<Vec<_>>())
+            clause_table.indices(&judged.map(|clause| clause.id.clone()).collect::<Vec<_>>())
         };
         let checks = Check::ALL.iter().map(of_check).collect();
         let refusals = contract.refusals.iter();
-        let refusals = refusals.map(|row| Bindings::new(row, &roll)).collect();
+        let refusals = refusals.map(|row| Bindings::new(row, &clause_table)).collect();
         let transitions = contract.transitions.iter();
-        let transitions = transitions.map(|row| roll.places(&row.clauses)).collect();
+        let transitions = transitions
+            .map(|row| clause_table.indices(&row.clauses))
+            .collect();
         let precedences = contract.precedences.iter();
-        let precedences = precedences.map(|row| roll.places(&row.clauses)).collect();
+        let precedences = precedences
+            .map(|row| clause_table.indices(&row.clauses))
+            .collect();
         let root = format!("{}Response", contract.action);
         Judge {
             contract,
-            roll,
+            clause_table,
             checks,
             refusals,
             transitions,
@@ -205,7 +209,7 @@ impl Judge {
     }
 
     /// The clauses that a check judges.
-    fn of(&self, check: Check) -> &[Place] {
+    fn of(&self, check: Check) -> &[ClauseIndex] {
         self.checks.get(check as usize).map_or(&[], Vec::as_slice)
     }
 
@@ -215,24 +219,24 @@ impl Judge {
     }
 
     /// The clauses of a transition, by its row in the contract.
-    fn transition(&self, row: usize) -> &[Place] {
+    fn transition(&self, row: usize) -> &[ClauseIndex] {
         self.transitions.get(row).map_or(&[], Vec::as_slice)
     }
 
     /// Writes down the result of a check. What was allowed and what was observed is put in words only if it deviates.
     fn note<A: Into<String>, O: Into<String>>(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         check: Check,
         weight: Weight,
         fits: bool,
         words: impl FnOnce() -> (A, O),
     ) {
         if fits {
-            sheet.held(self.of(check));
+            judgement.held(self.of(check));
         } else {
             let (allowed, observed) = words();
-            sheet.deviates(self.of(check), weight, &allowed.into(), &observed.into());
+            judgement.deviates(self.of(check), weight, &allowed.into(), &observed.into());
         }
     }
 
@@ -240,33 +244,33 @@ impl Judge {
     fn tested_action<'a>(&'a self, call: &'a Call) -> Option<&'a str> {
         match call.action.as_deref() {
             Some(action) if self.contract.transitions.iter().any(|row| row.action == action) => Some(action),
-            Some(action) if ask::is_question(action) => None,
+            Some(action) if auxiliary_calls::is_question(action) => None,
             Some(_) | None => Some(&self.contract.action),
         }
     }
 }
 
 impl Bindings {
-    fn new(refusal: &Refusal, roll: &Roll) -> Self {
+    fn new(refusal: &Refusal, clause_table: &ClauseTable) -> Self {
         let aspects = &refusal.clauses;
         let templates = refusal.answers.iter().map(|answer| answer.message.as_deref());
         Bindings {
-            refused: roll.places(&aspects.refused),
-            status: roll.places(&aspects.status),
-            code: roll.places(&aspects.code),
-            preferred: roll.places(&aspects.preferred),
-            message: roll.places(&aspects.message),
-            effect: roll.places(&aspects.effect),
-            mates: roll.places(&aspects.mates),
+            refused: clause_table.indices(&aspects.refused),
+            status: clause_table.indices(&aspects.status),
+            code: clause_table.indices(&aspects.code),
+            preferred: clause_table.indices(&aspects.preferred),
+            message: clause_table.indices(&aspects.message),
+            effect: clause_table.indices(&aspects.effect),
+            bystanders: clause_table.indices(&aspects.bystanders),
             messages: templates.map(|template| template.map(Messages::new)).collect(),
         }
     }
 }
 
-impl<'a> Heard<'a> {
+impl<'a> Observation<'a> {
     /// What is heard of an exchange, given its answer as [`decode`](reply::decode) reads it.
     pub fn of(exchanged: &'a Exchanged, reply: Option<&'a Reply>) -> Self {
-        Heard {
+        Observation {
             role: exchanged.role,
             call: &exchanged.call,
             reply,
@@ -322,16 +326,16 @@ impl CaseJudge {
     }
 
     /// Judges a step. Call it once for each step, in order.
-    pub fn judge(&mut self, step: &StepStarted, heard: &[Heard<'_>]) -> Judged {
+    pub fn judge(&mut self, step: &StepStarted, heard: &[Observation<'_>]) -> Judged {
         let judge = Arc::clone(&self.judge);
-        let mut sheet = Sheet::new(&judge.roll);
+        let mut judgement = StepJudgement::new(&judge.clause_table);
         match &step.intent {
-            Intent::Call | Intent::Together => self.acts(&mut sheet, step, heard),
-            Intent::Settle { ids, state } => self.settle(&mut sheet, ids, state, heard),
-            Intent::Observe => self.observe(&mut sheet, heard),
+            Intent::Call | Intent::Together => self.acts(&mut judgement, step, heard),
+            Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, heard),
+            Intent::Observe => self.observe(&mut judgement, heard),
             Intent::Rest => {
                 let ids = self.stopping();
-                self.settle(&mut sheet, &ids, "stopped", heard);
+                self.settle(&mut judgement, &ids, "stopped", heard);
             }
             Intent::Launch { .. } => {}
             Intent::Pass { ms } => {
@@ -343,7 +347,7 @@ impl CaseJudge {
             Intent::Wire(_) => {}
         }
         self.note_purged(heard);
-        sheet.close(&self.case, step.step)
+        judgement.close(&self.case, step.step)
     }
 
     /// Why the case cannot go on, if the endpoint lacks an action that a step needs.
@@ -423,14 +427,14 @@ impl CaseJudge {
             .is_some_and(|belief| !belief.states.later().and(States::named(state)).is_empty())
     }
 
-    fn acts(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, heard: &[Heard<'_>]) {
+    fn acts(&mut self, judgement: &mut StepJudgement<'_>, step: &StepStarted, heard: &[Observation<'_>]) {
         let judge = Arc::clone(&self.judge);
         let sent_ms = heard
             .iter()
             .filter(|one| one.role == Role::Act)
             .map(|one| one.at_ms);
         self.mark_unseen(sent_ms.min().unwrap_or_default());
-        let mut acts: Vec<&Heard<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
+        let mut acts: Vec<&Observation<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
         let together = step.intent == Intent::Together;
         if together {
             // They ran at once, so the order in which they were written down means nothing: the one that found the
@@ -446,15 +450,15 @@ impl CaseJudge {
         let Some(first) = acts.first() else { return };
         let Some(action) = judge.tested_action(first.call) else {
             for act in acts {
-                self.ask(sheet, act);
+                self.ask(judgement, act);
                 if !is_read(act.call) {
                     self.changed(act.answered_ms);
                 }
             }
             if let Some(same_as) = &step.same_as {
                 let why = "answers of this action are not compared";
-                sheet.unknown(
-                    &judge.roll.places(&same_as.clauses),
+                judgement.unknown(
+                    &judge.clause_table.indices(&same_as.clauses),
                     "the same answer as before",
                     why,
                 );
@@ -466,7 +470,11 @@ impl CaseJudge {
         let mut answers = Vec::with_capacity(acts.len());
         for act in acts {
             let Some(reply) = act.reply else {
-                sheet.unknown(&judge.roll.places(&step.witness), "an answer", "no answer came");
+                judgement.unknown(
+                    &judge.clause_table.indices(&step.witness),
+                    "an answer",
+                    "no answer came",
+                );
                 continue;
             };
             let question = Question {
@@ -476,16 +484,16 @@ impl CaseJudge {
                 call: act.call,
                 may_be_unseen: self.may_be_stale(act.at_ms),
             };
-            answers.push((act, question.judge(sheet, &mut self.seen, reply), reply));
+            answers.push((act, question.judge(judgement, &mut self.seen, reply), reply));
         }
         if together {
-            self.one_transition(sheet, &answers);
+            self.one_transition(judgement, &answers);
         }
         if step.label.is_some() || step.same_as.is_some() {
             let answer = answers
                 .first()
                 .map(|(act, answered, reply)| (act.call, answered, *reply));
-            self.relate(sheet, step, action, answer);
+            self.relate(judgement, step, action, answer);
         }
         let first = |which: fn(&Answered) -> Option<&(String, String)>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))
@@ -513,14 +521,18 @@ impl CaseJudge {
         for (act, ..) in &answers {
             self.changed(act.answered_ms);
         }
-        self.witness(sheet, step, &findings);
+        self.witness(judgement, step, &findings);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
-            self.prove(sheet, &before, answered, proof);
+            self.prove(judgement, &before, answered, proof);
         }
     }
 
     /// Of several stops at once, no more than one may have found an instance running.
-    fn one_transition(&self, sheet: &mut Sheet<'_>, answers: &[(&Heard<'_>, Answered, &Reply)]) {
+    fn one_transition(
+        &self,
+        judgement: &mut StepJudgement<'_>,
+        answers: &[(&Observation<'_>, Answered, &Reply)],
+    ) {
         for id in self.fleet.keys() {
             let found_up = answers
                 .iter()
@@ -534,7 +546,7 @@ impl CaseJudge {
                 .any(|(_, answered, _)| answered.moved.contains_key(id));
             if touched {
                 self.judge
-                    .note(sheet, Check::OneTransition, Weight::Full, found_up <= 1, || {
+                    .note(judgement, Check::OneTransition, Weight::Full, found_up <= 1, || {
                         (
                             "one of the calls found the instance running, the others found it stopping or stopped",
                             format!("{found_up} calls found it running"),
@@ -545,7 +557,7 @@ impl CaseJudge {
     }
 
     /// Takes over what the answers tell of the instances.
-    fn apply(&mut self, answers: &[(&Heard<'_>, Answered, &Reply)]) {
+    fn apply(&mut self, answers: &[(&Observation<'_>, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
             for (id, moved) in &answered.moved {
                 let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) else {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::CaseJudge;
 use super::answer::{Answered, bare};
-use super::sheet::{Sheet, Weight};
+use super::step_judgement::{StepJudgement, Weight};
 use super::text::one_line;
 use crate::call::Call;
 use crate::contract::SameAs;
@@ -19,7 +19,7 @@ use crate::protocol::reply::{self, Reply};
 
 /// What is kept of an answer for later ones to be compared with.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct RememberedAnswer {
     step: usize,
     told: Told,
     /// What was believed of the instances that the call named.
@@ -58,12 +58,12 @@ impl CaseJudge {
     /// Compares an answer with those it must be the same as, and keeps it if it has a label.
     pub(super) fn relate(
         &mut self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         step: &StepStarted,
         action: &str,
         answer: Option<(&Call, &Answered, &Reply)>,
     ) {
-        let kept = answer.map(|(call, answered, reply)| Kept {
+        let kept = answer.map(|(call, answered, reply)| RememberedAnswer {
             step: step.step,
             told: Told::of(action, reply),
             named: self
@@ -76,22 +76,22 @@ impl CaseJudge {
             open: self.is_open(action, call),
         });
         if let Some(same_as) = &step.same_as {
-            self.compare(sheet, same_as, kept.as_ref());
+            self.compare(judgement, same_as, kept.as_ref());
         }
         if let (Some(label), Some(kept)) = (&step.label, kept) {
             self.kept.insert(label.clone(), kept);
         }
     }
 
-    fn compare(&self, sheet: &mut Sheet<'_>, same_as: &SameAs, here: Option<&Kept>) {
-        let clauses = self.judge.roll.places(&same_as.clauses);
-        let there: Vec<&Kept> = same_as
+    fn compare(&self, judgement: &mut StepJudgement<'_>, same_as: &SameAs, here: Option<&RememberedAnswer>) {
+        let clauses = self.judge.clause_table.indices(&same_as.clauses);
+        let there: Vec<&RememberedAnswer> = same_as
             .labels
             .iter()
             .filter_map(|label| self.kept.get(label))
             .collect();
         let Some(here) = here.filter(|here| here.told != Told::Nothing) else {
-            sheet.unknown(
+            judgement.unknown(
                 &clauses,
                 "the same answer as before",
                 "nothing came that tells of the call",
@@ -101,7 +101,7 @@ impl CaseJudge {
         let silent = there.iter().any(|kept| kept.told == Told::Nothing);
         if silent || there.is_empty() || there.len() < same_as.labels.len() {
             let why = "the call that it is compared with was not answered";
-            sheet.unknown(&clauses, "the same answer as before", why);
+            judgement.unknown(&clauses, "the same answer as before", why);
             return;
         }
         let expected = Told::together(&there, &same_as.instances);
@@ -110,7 +110,7 @@ impl CaseJudge {
             open && here.allowed && there.iter().all(|kept| kept.allowed)
         };
         if expected.contains(&here.told) || explained() {
-            sheet.held(&clauses);
+            judgement.held(&clauses);
             return;
         }
         if let Some(id) = unlike(here, &there, &same_as.instances) {
@@ -119,13 +119,13 @@ impl CaseJudge {
                 return;
             }
             let why = format!("{id} was not then as it is now, or not in it");
-            sheet.unknown(&clauses, "the same answer as before", &why);
+            judgement.unknown(&clauses, "the same answer as before", &why);
             return;
         }
         let steps: Vec<String> = there.iter().map(|kept| kept.step.to_string()).collect();
         let expected: Vec<String> = expected.iter().map(Told::in_words).collect();
         let allowed = format!("as in step {}: {}", steps.join(" and "), expected.join(" or "));
-        sheet.deviates(&clauses, Weight::Full, &allowed, &here.told.in_words());
+        judgement.deviates(&clauses, Weight::Full, &allowed, &here.told.in_words());
     }
 
     /// Whether time alone may change how a call is answered.
@@ -144,7 +144,11 @@ impl CaseJudge {
 
 /// An instance of this call that its counterpart in the earlier ones was not like, whatever is to blame for that; or
 /// one that has none, although none of them was refused.
-fn unlike<'k>(here: &'k Kept, there: &[&Kept], instances: &[(String, String)]) -> Option<&'k str> {
+fn unlike<'k>(
+    here: &'k RememberedAnswer,
+    there: &[&RememberedAnswer],
+    instances: &[(String, String)],
+) -> Option<&'k str> {
     let accepted = there
         .iter()
         .all(|kept| matches!(kept.told, Told::Accepted { .. }));
@@ -192,7 +196,7 @@ impl Told {
 
     /// What one call may answer that stands for all of these: whatever refused one of them, or else all that they did.
     /// `instances` says who stands for whom.
-    fn together(parts: &[&Kept], instances: &[(String, String)]) -> BTreeSet<Told> {
+    fn together(parts: &[&RememberedAnswer], instances: &[(String, String)]) -> BTreeSet<Told> {
         let refused: BTreeSet<Told> = parts
             .iter()
             .map(|kept| &kept.told)
@@ -298,8 +302,8 @@ mod tests {
         }
     }
 
-    fn kept(told: Told) -> Kept {
-        Kept {
+    fn kept(told: Told) -> RememberedAnswer {
+        RememberedAnswer {
             step: 1,
             told,
             named: Fleet::new(),
@@ -380,7 +384,7 @@ mod tests {
             kept(refused("InvalidInstanceID.NotFound")),
             kept(refused("IncorrectInstanceState")),
         ];
-        let parts: Vec<&Kept> = parts.iter().collect();
+        let parts: Vec<&RememberedAnswer> = parts.iter().collect();
         let expected = [
             refused("InvalidInstanceID.NotFound"),
             refused("IncorrectInstanceState"),

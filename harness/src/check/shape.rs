@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::sheet::{Sheet, Weight};
+use super::step_judgement::{StepJudgement, Weight};
 use super::text::{few, one_line, quote};
 use super::{Judge, Seen};
 use crate::call::{API_VERSION, Call};
@@ -19,7 +19,7 @@ const ENVELOPE: &str = "<Response><Errors><Error><Code/><Message/></Error></Erro
 /// Judges the shape of a successful answer of the action under test.
 pub(super) fn success(
     judge: &Judge,
-    sheet: &mut Sheet<'_>,
+    judgement: &mut StepJudgement<'_>,
     seen: &mut Seen,
     call: &Call,
     reply: &Reply,
@@ -27,33 +27,39 @@ pub(super) fn success(
     changes: &StateChanges<'_>,
 ) {
     const FULL: Weight = Weight::Full;
-    judge.note(sheet, Check::SuccessStatus, FULL, reply.status == 200, || {
+    judge.note(judgement, Check::SuccessStatus, FULL, reply.status == 200, || {
         ("HTTP status 200", format!("HTTP status {}", reply.status))
     });
-    root(judge, sheet, call, document.root());
+    root(judge, judgement, call, document.root());
     let one_filled = matches!(changes.request_ids.as_slice(), [id] if !id.is_empty());
-    judge.note(sheet, Check::RequestId, FULL, one_filled, || {
+    judge.note(judgement, Check::RequestId, FULL, one_filled, || {
         (
             "exactly one requestId, not empty",
             format!("requestId: {}", quote_all(&changes.request_ids)),
         )
     });
     if let Some(id) = changes.request_ids.first() {
-        judge.note(sheet, Check::RequestIdUuid, FULL, is_uuid(id), || {
+        judge.note(judgement, Check::RequestIdUuid, FULL, is_uuid(id), || {
             (
                 "a requestId that is a lower-case UUID",
                 format!("requestId {}", quote(id)),
             )
         });
     }
-    judge.note(sheet, Check::OneItemPerInstance, FULL, changes.sets == 1, || {
-        (
-            "one instancesSet",
-            format!("{} instancesSet elements", changes.sets),
-        )
-    });
+    judge.note(
+        judgement,
+        Check::OneItemPerInstance,
+        FULL,
+        changes.sets == 1,
+        || {
+            (
+                "one instancesSet",
+                format!("{} instancesSet elements", changes.sets),
+            )
+        },
+    );
     let mut odd = changes.items.iter().filter_map(item_oddity).peekable();
-    judge.note(sheet, Check::ItemMembers, FULL, odd.peek().is_none(), || {
+    judge.note(judgement, Check::ItemMembers, FULL, odd.peek().is_none(), || {
         (
             "items of instanceId, currentState{code, name} and previousState{code, name}",
             few(odd),
@@ -69,7 +75,7 @@ pub(super) fn success(
         .map(|state| format!("code {} with name {}", text_of(state.code), text_of(state.name)))
         .peekable();
     let fits = wrong.peek().is_none();
-    judge.note(sheet, Check::CodeMatchesName, FULL, fits, || {
+    judge.note(judgement, Check::CodeMatchesName, FULL, fits, || {
         (
             "0 pending, 16 running, 32 shutting-down, 48 terminated, 64 stopping, 80 stopped (low byte)",
             few(wrong),
@@ -80,7 +86,7 @@ pub(super) fn success(
     // The charset was recorded every time, but the document declares it too: a missing one misleads nobody.
     let weight = if media.is_xml { Weight::Advisory } else { FULL };
     let fits = media.is_xml && media.is_utf8;
-    judge.note(sheet, Check::SuccessContentType, weight, fits, || {
+    judge.note(judgement, Check::SuccessContentType, weight, fits, || {
         (
             "text/xml;charset=UTF-8",
             format!("Content-Type {}", text_of(header)),
@@ -93,24 +99,24 @@ pub(super) fn success(
                 .as_deref()
                 .is_some_and(|name| name.eq_ignore_ascii_case("utf-8"))
     });
-    judge.note(sheet, Check::XmlDeclaration, FULL, declared, || {
+    judge.note(judgement, Check::XmlDeclaration, FULL, declared, || {
         (
             "an XML declaration of version 1.0 and encoding UTF-8",
             "another declaration or none",
         )
     });
     let id = changes.request_ids.first().copied();
-    request_id_header(judge, sheet, Check::RequestIdHeader, reply, id);
+    request_id_header(judge, judgement, Check::RequestIdHeader, reply, id);
     let secure = reply.headers.get("cache-control").is_some()
         && reply.headers.get("strict-transport-security").is_some();
-    judge.note(sheet, Check::SecurityHeaders, FULL, secure, || {
+    judge.note(judgement, Check::SecurityHeaders, FULL, secure, || {
         ("both headers", "not both")
     });
     let server = reply.headers.get("server") == Some("AmazonEC2");
-    judge.note(sheet, Check::ServerHeader, FULL, server, || {
+    judge.note(judgement, Check::ServerHeader, FULL, server, || {
         ("Server: AmazonEC2", "another")
     });
-    unique(judge, sheet, seen, id);
+    unique(judge, judgement, seen, id);
 }
 
 /// What is known of the form of a refusal.
@@ -125,7 +131,7 @@ pub(super) struct ErrorForm {
 /// Judges the shape of an answer that refuses.
 pub(super) fn error(
     judge: &Judge,
-    sheet: &mut Sheet<'_>,
+    judgement: &mut StepJudgement<'_>,
     seen: &mut Seen,
     reply: &Reply,
     ErrorForm { echoes, any }: ErrorForm,
@@ -144,38 +150,38 @@ pub(super) fn error(
             } else {
                 (Check::ErrorEnvelope, ENVELOPE)
             };
-            judge.note(sheet, check, enveloped, false, || {
+            judge.note(judgement, check, enveloped, false, || {
                 (allowed, body_in_words(&reply.body))
             });
             return;
         }
     };
     if echoes {
-        sheet.held(judge.of(Check::WellFormedEcho));
+        judgement.held(judge.of(Check::WellFormedEcho));
     }
     let Some(errors) = reply::errors(document.root()) else {
-        judge.note(sheet, Check::ErrorEnvelope, enveloped, false, || {
+        judge.note(judgement, Check::ErrorEnvelope, enveloped, false, || {
             (ENVELOPE, body_in_words(&reply.body))
         });
         return;
     };
-    envelope(judge, sheet, &errors, enveloped);
+    envelope(judge, judgement, &errors, enveloped);
     let header = reply.headers.get("content-type");
     let media = media_type(header);
     let fits = media.is_xml && media.is_utf8;
-    judge.note(sheet, Check::ErrorContentType, FULL, fits, || {
+    judge.note(judgement, Check::ErrorContentType, FULL, fits, || {
         (
             "text/xml;charset=UTF-8",
             format!("Content-Type {}", text_of(header)),
         )
     });
     let id = errors.request_ids.first().copied();
-    request_id_header(judge, sheet, Check::ErrorRequestIdHeader, reply, id);
+    request_id_header(judge, judgement, Check::ErrorRequestIdHeader, reply, id);
     let without = !holds(document.root(), "instancesSet");
-    judge.note(sheet, Check::RefusalWithoutSet, FULL, without, || {
+    judge.note(judgement, Check::RefusalWithoutSet, FULL, without, || {
         ("no instancesSet in a refusal", "an instancesSet beside the error")
     });
-    unique(judge, sheet, seen, id);
+    unique(judge, judgement, seen, id);
 }
 
 /// What a body is, for people.
@@ -187,7 +193,7 @@ pub(super) fn body_in_words(body: &Body) -> String {
     }
 }
 
-fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>, weight: Weight) {
+fn envelope(judge: &Judge, judgement: &mut StepJudgement<'_>, errors: &Errors<'_>, weight: Weight) {
     let mut oddities: Vec<Cow<'_, str>> = errors.oddities.iter().map(Cow::from).collect();
     if !matches!(errors.request_ids.as_slice(), [id] if !id.is_empty()) {
         oddities.push(format!("RequestID: {}", quote_all(&errors.request_ids)).into());
@@ -199,24 +205,28 @@ fn envelope(judge: &Judge, sheet: &mut Sheet<'_>, errors: &Errors<'_>, weight: W
     {
         oddities.push("an Error without Code or Message".into());
     }
-    judge.note(sheet, Check::ErrorEnvelope, weight, oddities.is_empty(), || {
-        (ENVELOPE, one_line(&oddities.join(", "), 300))
-    });
+    judge.note(
+        judgement,
+        Check::ErrorEnvelope,
+        weight,
+        oddities.is_empty(),
+        || (ENVELOPE, one_line(&oddities.join(", "), 300)),
+    );
     let prefixed = errors
         .errors
         .iter()
         .filter_map(|error| error.code)
         .any(|code| code.starts_with("Client.") || code.starts_with("Server."));
     let count = errors.errors.len();
-    judge.note(sheet, Check::OneError, weight, count == 1, || {
+    judge.note(judgement, Check::OneError, weight, count == 1, || {
         ("exactly one Error", format!("{count} Error elements"))
     });
-    judge.note(sheet, Check::BareErrorCode, Weight::Full, !prefixed, || {
+    judge.note(judgement, Check::BareErrorCode, Weight::Full, !prefixed, || {
         ("a code without Client. or Server.", "a prefixed code")
     });
 }
 
-fn root(judge: &Judge, sheet: &mut Sheet<'_>, call: &Call, root: Element<'_>) {
+fn root(judge: &Judge, judgement: &mut StepJudgement<'_>, call: &Call, root: Element<'_>) {
     // A misspelled action that was carried out is told as such, and not once more because of the name it answers by.
     let name = &judge.root;
     // In which namespace another version is answered, or none, nobody recorded; that it is answered is told elsewhere.
@@ -229,7 +239,7 @@ fn root(judge: &Judge, sheet: &mut Sheet<'_>, call: &Call, root: Element<'_>) {
         version == Some(API_VERSION)
     };
     let fits = root.name() == name && (!today || is_namespace());
-    judge.note(sheet, Check::RootElement, Weight::Full, fits, || {
+    judge.note(judgement, Check::RootElement, Weight::Full, fits, || {
         (
             format!("<{name} xmlns=\"{NAMESPACE}{API_VERSION}/\">"),
             format!(
@@ -276,10 +286,16 @@ fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
         .any(|known| u32::from(known.code) == code & 0xFF && Some(known.name.as_str()) == state.name)
 }
 
-fn request_id_header(judge: &Judge, sheet: &mut Sheet<'_>, check: Check, reply: &Reply, id: Option<&str>) {
+fn request_id_header(
+    judge: &Judge,
+    judgement: &mut StepJudgement<'_>,
+    check: Check,
+    reply: &Reply,
+    id: Option<&str>,
+) {
     let header = reply.headers.get("x-amzn-requestid");
     let fits = header.is_some() && header == id;
-    judge.note(sheet, check, Weight::Full, fits, || {
+    judge.note(judgement, check, Weight::Full, fits, || {
         (
             "x-amzn-requestid equal to the request id of the body",
             format!("header {}, body {}", text_of(header), text_of(id)),
@@ -287,12 +303,12 @@ fn request_id_header(judge: &Judge, sheet: &mut Sheet<'_>, check: Check, reply: 
     });
 }
 
-fn unique(judge: &Judge, sheet: &mut Sheet<'_>, seen: &mut Seen, id: Option<&str>) {
+fn unique(judge: &Judge, judgement: &mut StepJudgement<'_>, seen: &mut Seen, id: Option<&str>) {
     let Some(id) = id.filter(|id| !id.is_empty()) else {
         return;
     };
     let fresh = seen.request_ids.insert(id.to_owned());
-    judge.note(sheet, Check::RequestIdsDiffer, Weight::Full, fresh, || {
+    judge.note(judgement, Check::RequestIdsDiffer, Weight::Full, fresh, || {
         (
             "a request id of its own for each request",
             format!("request id {} again", quote(id)),

@@ -5,10 +5,10 @@ use crate::contract::{Edition, FixtureKind, Market, embedded};
 use crate::protocol::decode;
 use crate::wire::{Headers, Response};
 
-mod again;
-mod ask;
+mod auxiliary_calls;
 mod fleet;
 mod lag;
+mod rejudge;
 mod relations;
 mod steps;
 mod stops;
@@ -88,6 +88,34 @@ fn a_look_follows_whatever_is_no_plain_success_where_one_is_expected() {
 }
 
 #[test]
+fn a_success_of_a_pending_instance_warns_unless_it_was_forced() {
+    let answer = ok(&format!(
+        "<StopInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
+         <instancesSet><item><instanceId>{A}</instanceId><currentState><code>64</code><name>stopping</name>\
+         </currentState><previousState><code>0</code><name>pending</name></previousState></item></instancesSet>\
+         </StopInstancesResponse>"
+    ));
+    for (force, expected) in [(None, &["ERR-11", "STT-08"][..]), (Some(("Force", "true")), &[])] {
+        let call = Call::new("StopInstances", [("InstanceId.1", A)].into_iter().chain(force));
+        let act = Observation {
+            role: Role::Act,
+            call: &call,
+            reply: Some(&answer),
+            at_ms: 1,
+            answered_ms: 1,
+        };
+        let judged = case(State::Pending).judge(&started(1, Intent::Call), &[act]);
+        let states: Vec<String> = judged
+            .findings
+            .iter()
+            .map(|finding| finding.clause.to_string())
+            .filter(|clause| !clause.starts_with("RSP"))
+            .collect();
+        assert_eq!(states, expected, "{force:?}");
+    }
+}
+
+#[test]
 fn those_move_that_time_may_take_elsewhere() {
     for (state, moves) in [
         (State::Pending, true),
@@ -132,9 +160,9 @@ fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
     ];
     let mut told = None;
     for (number, (intent, heard)) in steps.into_iter().enumerate() {
-        let heard: Vec<Heard<'_>> = heard
+        let heard: Vec<Observation<'_>> = heard
             .into_iter()
-            .map(|(role, call, reply)| Heard {
+            .map(|(role, call, reply)| Observation {
                 role,
                 call,
                 reply: Some(reply),
@@ -216,9 +244,9 @@ fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
             body: body.clone().into_bytes(),
         })
     });
-    let heard: Vec<Heard<'_>> = replies
+    let heard: Vec<Observation<'_>> = replies
         .iter()
-        .map(|reply| Heard {
+        .map(|reply| Observation {
             role: Role::Act,
             call: &stop,
             reply: Some(reply),
@@ -245,7 +273,7 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
          <currentState><code>0</code><name>{current}</name></currentState>\
          <previousState><code>0</code><name>{previous}</name></previousState></item></instancesSet></StartInstancesResponse>"
     ));
-    let heard = [Heard {
+    let heard = [Observation {
         role: Role::Act,
         call: &start,
         reply: Some(&reply),

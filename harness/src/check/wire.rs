@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use super::sheet::{Sheet, Weight};
+use super::step_judgement::{StepJudgement, Weight};
 use super::text::one_line;
-use super::{CaseJudge, Heard, look};
+use super::{CaseJudge, Observation, look};
 use crate::contract::{Check, State};
-use crate::journal::{Aim, Demand, Ending, Fault, Intent, Judged, StepStarted, Wired};
+use crate::journal::{Aim, Ending, Intent, Judged, RawFault, StepStarted, WireDemand, Wired};
 use crate::model::States;
 use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body, Reply};
@@ -34,9 +34,9 @@ struct Alike {
 
 impl CaseJudge {
     /// Judges a step on a raw socket: the exchange, and the look at the fleet after it.
-    pub fn judge_wire(&mut self, step: &StepStarted, wired: &[Wired], looks: &[Heard<'_>]) -> Judged {
+    pub fn judge_wire(&mut self, step: &StepStarted, wired: &[Wired], looks: &[Observation<'_>]) -> Judged {
         let judge = Arc::clone(&self.judge);
-        let mut sheet = Sheet::new(&judge.roll);
+        let mut judgement = StepJudgement::new(&judge.clause_table);
         if let (Intent::Wire(aim), Some(wired)) = (&step.intent, wired.last()) {
             let replies: Vec<Reply> = wired
                 .answers
@@ -44,38 +44,38 @@ impl CaseJudge {
                 .filter_map(revive)
                 .map(reply::decode)
                 .collect();
-            self.status_class(&mut sheet, aim, &replies);
-            self.answered(&mut sheet, aim, wired, &replies);
-            let changed = self.looked(&mut sheet, aim, &replies, looks);
-            if aim.demand == Demand::Plain {
+            self.status_class(&mut judgement, aim, &replies);
+            self.answered(&mut judgement, aim, wired, &replies);
+            let changed = self.looked(&mut judgement, aim, &replies, looks);
+            if aim.demand == WireDemand::Plain {
                 self.plain = Some(Plain {
                     answer: replies.first().map(alike),
                     harmless: !changed,
                 });
             }
         }
-        sheet.close(&self.case, step.step)
+        judgement.close(&self.case, step.step)
     }
 
     /// A fault of the client's is no fault of the server's.
-    fn status_class(&self, sheet: &mut Sheet<'_>, aim: &Aim, replies: &[Reply]) {
+    fn status_class(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, replies: &[Reply]) {
         let weight = match aim.fault {
-            Fault::None => return,
-            Fault::Request => Weight::Full,
+            RawFault::None => return,
+            RawFault::Request => Weight::Full,
             // A front that is not the service may answer for it.
-            Fault::Http => Weight::Advisory,
+            RawFault::Http => Weight::Advisory,
         };
         let Some(reply) = replies.first() else { return };
         if aim.also.contains(&reply.status) || is_passing(reply) {
             return;
         }
         self.judge
-            .note(sheet, Check::StatusClass, weight, reply.status < 500, || {
+            .note(judgement, Check::StatusClass, weight, reply.status < 500, || {
                 ("no 5xx status: the fault is the client's", in_words(reply))
             });
     }
 
-    fn answered(&self, sheet: &mut Sheet<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
+    fn answered(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
         let judge = Arc::clone(&self.judge);
         let weight = if aim.should {
             Weight::Advisory
@@ -84,40 +84,40 @@ impl CaseJudge {
         };
         let silence = format!("no answer: the connection {}", wired.ending.words());
         let mut note = |check: Check, fits: bool, allowed: &str, observed: &str| {
-            judge.note(sheet, check, weight, fits, || (allowed, observed));
+            judge.note(judgement, check, weight, fits, || (allowed, observed));
         };
         let hangs = wired.ending == Ending::Silent;
         let Some(first) = replies.first() else {
             match aim.demand {
-                Demand::Plain | Demand::Same | Demand::Answered | Demand::InTurn => {
+                WireDemand::Plain | WireDemand::Same | WireDemand::Answered | WireDemand::InTurn => {
                     note(Check::WireAnswered, false, "an HTTP response", &silence);
                 }
-                Demand::Refused | Demand::Ended => {
+                WireDemand::Refused | WireDemand::Ended => {
                     let allowed = "an answer, or the end of the connection";
                     note(Check::WireEnded, !hangs, allowed, &silence);
-                    if aim.demand == Demand::Refused && !hangs {
+                    if aim.demand == WireDemand::Refused && !hangs {
                         note(Check::WireRefused, true, "", "");
                     }
                 }
-                Demand::Dropped => {}
+                WireDemand::Dropped => {}
             }
             return;
         };
         match aim.demand {
-            Demand::Plain | Demand::Answered => note(Check::WireAnswered, true, "", ""),
-            Demand::Ended => note(Check::WireEnded, true, "", ""),
-            Demand::Dropped => {}
-            Demand::Same => {
+            WireDemand::Plain | WireDemand::Answered => note(Check::WireAnswered, true, "", ""),
+            WireDemand::Ended => note(Check::WireEnded, true, "", ""),
+            WireDemand::Dropped => {}
+            WireDemand::Same => {
                 note(Check::WireAnswered, true, "", "");
-                self.same(sheet, aim, weight, first);
+                self.same(judgement, aim, weight, first);
             }
-            Demand::Refused => {
+            WireDemand::Refused => {
                 note(Check::WireEnded, true, "", "");
-                self.refuses(sheet, weight, first);
+                self.refuses(judgement, weight, first);
             }
-            Demand::InTurn => {
+            WireDemand::InTurn => {
                 note(Check::WireAnswered, true, "", "");
-                self.in_turn(sheet, aim, wired, replies);
+                self.in_turn(judgement, aim, wired, replies);
             }
         }
     }
@@ -127,42 +127,42 @@ impl CaseJudge {
         self.plain.as_ref().and_then(|plain| plain.answer.as_ref())
     }
 
-    fn same(&self, sheet: &mut Sheet<'_>, aim: &Aim, weight: Weight, reply: &Reply) {
+    fn same(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, weight: Weight, reply: &Reply) {
         let clauses = || self.judge.of(Check::WireSame);
         let Some(plain) = self.told_plainly() else {
-            sheet.unknown(clauses(), "the answer to the plain form", "it was not answered");
+            judgement.unknown(clauses(), "the answer to the plain form", "it was not answered");
             return;
         };
         let own = alike(reply);
         let allowed = format!("{} {}, as to the plain form", plain.status, plain.word);
         if is_passing(reply) || plain.is_passing() {
             let why = format!("{}: the service was throttling or overloaded", in_words(reply));
-            sheet.unknown(clauses(), &allowed, &why);
+            judgement.unknown(clauses(), &allowed, &why);
             return;
         }
         let fits = own == *plain || aim.also.contains(&reply.status);
-        self.judge.note(sheet, Check::WireSame, weight, fits, || {
+        self.judge.note(judgement, Check::WireSame, weight, fits, || {
             (allowed, in_words(reply))
         });
     }
 
     /// A refusal of the service's own, a dry run's for instance, looks like one of HTTP's. So what is looked for is
     /// whether the request got as far as its plain form.
-    fn refuses(&self, sheet: &mut Sheet<'_>, weight: Weight, reply: &Reply) {
+    fn refuses(&self, judgement: &mut StepJudgement<'_>, weight: Weight, reply: &Reply) {
         let Some(plain) = self.told_plainly() else {
             let why = "the plain form was not answered";
-            sheet.unknown(self.judge.of(Check::WireRefused), "a refusal", why);
+            judgement.unknown(self.judge.of(Check::WireRefused), "a refusal", why);
             return;
         };
         let carried_out = alike(reply) == *plain || (200..300).contains(&reply.status);
         let observed = format!("{}, as if nothing were wrong with it", in_words(reply));
         self.judge
-            .note(sheet, Check::WireRefused, weight, !carried_out, || {
+            .note(judgement, Check::WireRefused, weight, !carried_out, || {
                 ("400, or the end of the connection", observed)
             });
     }
 
-    fn in_turn(&self, sheet: &mut Sheet<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
+    fn in_turn(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
         // An endpoint may close a connection after any answer, and clients send the rest again.
         if replies.len() < aim.roots.len() && matches!(wired.ending, Ending::Closed | Ending::Reset) {
             return;
@@ -176,18 +176,25 @@ impl CaseJudge {
             wired.ending.words()
         );
         if replies.iter().any(is_passing) {
-            sheet.unknown(clauses(), &allowed, &observed);
+            judgement.unknown(clauses(), &allowed, &observed);
             return;
         }
         let names = replies.iter().map(|reply| alike(reply).word);
         let fits = names.eq(aim.roots.iter().cloned());
-        self.judge.note(sheet, Check::WireInTurn, Weight::Full, fits, || {
-            (allowed, observed)
-        });
+        self.judge
+            .note(judgement, Check::WireInTurn, Weight::Full, fits, || {
+                (allowed, observed)
+            });
     }
 
     /// Looks at the fleet after the exchange. Returned is whether it changed.
-    fn looked(&mut self, sheet: &mut Sheet<'_>, aim: &Aim, replies: &[Reply], looks: &[Heard<'_>]) -> bool {
+    fn looked(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        aim: &Aim,
+        replies: &[Reply],
+        looks: &[Observation<'_>],
+    ) -> bool {
         let judge = Arc::clone(&self.judge);
         let stopped = aim
             .roots
@@ -196,9 +203,9 @@ impl CaseJudge {
             .any(|(root, reply)| root == "StopInstancesResponse" && alike(reply).word == *root);
         let instances = looks.iter().rev().find_map(|look| look::described(look.reply?));
         let Some(instances) = instances else {
-            if aim.demand != Demand::Plain {
+            if aim.demand != WireDemand::Plain {
                 let why = "the fleet could not be described after the exchange";
-                sheet.unknown(judge.of(Check::WireNoEffect), "no instance changes", why);
+                judgement.unknown(judge.of(Check::WireNoEffect), "no instance changes", why);
             }
             return false;
         };
@@ -213,15 +220,19 @@ impl CaseJudge {
                 let fits = !states.contains(State::Running);
                 let allowed = format!("{id} is stopping or stopped, as it was answered");
                 // Descriptions may lag behind the answer.
-                judge.note(sheet, Check::WireInTurn, Weight::Advisory, fits, || {
+                judge.note(judgement, Check::WireInTurn, Weight::Advisory, fits, || {
                     (allowed, observed)
                 });
-            } else if aim.demand != Demand::Plain && aim.demand != Demand::InTurn && harmless {
+            } else if aim.demand != WireDemand::Plain && aim.demand != WireDemand::InTurn && harmless {
                 // Where the plain dry run stops instances already, that is told by the scenarios.
                 let allowed = format!("{id} stays {}", belief.states);
-                judge.note(sheet, Check::WireNoEffect, Weight::Full, !fit.is_empty(), || {
-                    (allowed, observed)
-                });
+                judge.note(
+                    judgement,
+                    Check::WireNoEffect,
+                    Weight::Full,
+                    !fit.is_empty(),
+                    || (allowed, observed),
+                );
             }
             changed |= fit.is_empty();
             belief.states = if fit.is_empty() { states } else { fit };

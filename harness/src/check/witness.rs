@@ -1,7 +1,7 @@
 //! Clauses that only one step of a case can show, given how the plain form of the same call fared before it.
 
 use super::CaseJudge;
-use super::sheet::{Sheet, Weight};
+use super::step_judgement::{StepJudgement, Weight};
 use crate::journal::StepStarted;
 
 /// How the plain form of what a later step varies was answered.
@@ -23,8 +23,13 @@ pub(super) struct StepFindings<'a> {
 impl CaseJudge {
     /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
     /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
-    pub(super) fn witness(&mut self, sheet: &mut Sheet<'_>, step: &StepStarted, findings: &StepFindings<'_>) {
-        let clauses = self.judge.roll.places(&step.witness);
+    pub(super) fn witness(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        step: &StepStarted,
+        findings: &StepFindings<'_>,
+    ) {
+        let clauses = self.judge.clause_table.indices(&step.witness);
         let wrong = match self.control {
             Some(control) if !control.misstated => findings.wrong.or(findings.misstated),
             Some(_) | None => findings.wrong,
@@ -36,23 +41,23 @@ impl CaseJudge {
                     step, wrong: true, ..
                 }),
                 _,
-            ) => sheet.unknown(
+            ) => judgement.unknown(
                 &clauses,
                 "the same answer as to the plain form",
                 &format!("the plain form in step {step} is not answered as it should be either"),
             ),
             (Some((allowed, observed)), _, _) => {
-                sheet.deviates(&clauses, Weight::Full, allowed, observed);
+                judgement.deviates(&clauses, Weight::Full, allowed, observed);
             }
             // What may be refused was accepted in its plain form, so it is the variation that is refused.
             (None, Some(Control { untold: false, .. }), Some((allowed, observed))) => {
-                sheet.deviates(&clauses, Weight::Full, allowed, observed);
+                judgement.deviates(&clauses, Weight::Full, allowed, observed);
             }
             (None, _, Some((allowed, observed))) => {
                 let why = format!("{observed}: such a call may be refused");
-                sheet.unknown(&clauses, allowed, &why);
+                judgement.unknown(&clauses, allowed, &why);
             }
-            (None, _, None) => sheet.held(&clauses),
+            (None, _, None) => judgement.held(&clauses),
         }
         if step.control {
             self.control = Some(Control {

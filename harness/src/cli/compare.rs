@@ -11,8 +11,8 @@ use super::args::{CompareArgs, EndpointArgs, PhaseArg};
 use super::error::CliError;
 use super::judge::Events;
 use super::{goldens, reports, run, scenarios};
-use crate::check::{Again, Judge};
-use crate::compare::terminal::Look;
+use crate::check::{JournalJudge, Judge};
+use crate::compare::terminal::ComparisonStyle;
 use crate::compare::{self, Account, Agreement, Comparison, Recorder, Since, Told};
 use crate::contract::{Confidence, Contract, Edition};
 use crate::embedded;
@@ -236,7 +236,7 @@ fn journal(name: &str, path: &Path, contract: &Arc<Contract>) -> Result<Account,
     let head = events.head()?;
     let judge = Judge::new(Arc::clone(contract), head.min_confidence);
     let judge = judge.with_read_lag(ReadLag::from_ms(head.read_lag_ms));
-    let mut again = Again::new(Arc::new(judge));
+    let mut again = JournalJudge::new(Arc::new(judge));
     let origin = format!("{} of {}", path.display(), head.endpoint);
     let mut recorder = Recorder::new(name, &origin);
     while let Some(event) = events.next()? {
@@ -306,8 +306,8 @@ async fn live(
     Ok(recorder.finish())
 }
 
-fn look(args: &CompareArgs) -> Look {
-    Look {
+fn look(args: &CompareArgs) -> ComparisonStyle {
+    ComparisonStyle {
         width: reports::width(),
         verbose: args.verbose,
     }

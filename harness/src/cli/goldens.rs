@@ -11,11 +11,11 @@ use super::args::{GoldenArg, GoldenArgs};
 use super::error::CliError;
 use super::keys::variable;
 use super::reports;
-use crate::check::moment;
+use crate::check::time;
 use crate::contract::{Contract, Edition};
 use crate::golden::changelog;
-use crate::golden::tell::{self, Look};
-use crate::golden::{GoldenMode, Keeper, Review, Reviewer, Settings, Store};
+use crate::golden::tell::{self, ReviewStyle};
+use crate::golden::{GoldenMode, Review, Reviewer, Settings, Store, TranscriptRecorder};
 use crate::journal::Event;
 use crate::report::tally::{ChangedGolden, GoldenCause, Goldens};
 
@@ -24,7 +24,7 @@ const FOLDER: &str = "golden";
 
 /// What a run does with goldens.
 #[derive(Debug)]
-pub(super) enum Comparison {
+pub(super) enum GoldenUse {
     /// Nothing.
     Off,
     /// Nothing, for there are none where they would be looked for.
@@ -35,13 +35,13 @@ pub(super) enum Comparison {
 
 #[derive(Debug)]
 pub(super) struct On {
-    keeper: Keeper,
+    recorder: TranscriptRecorder,
     reviewer: Reviewer,
 }
 
-impl Comparison {
+impl GoldenUse {
     /// What was asked for, for an endpoint; none is the embedded reference.
-    pub(super) fn of(args: &GoldenArgs, url: Option<&str>, edition: Edition) -> Result<Comparison, CliError> {
+    pub(super) fn of(args: &GoldenArgs, url: Option<&str>, edition: Edition) -> Result<GoldenUse, CliError> {
         let named = args.golden_set.is_some() || args.golden_dir.is_some() || args.golden_changelog.is_some();
         let mode = match (args.golden, url) {
             (Some(asked), _) => asked.into(),
@@ -56,7 +56,7 @@ impl Comparison {
                         .to_owned(),
                 ));
             }
-            return Ok(Comparison::Off);
+            return Ok(GoldenUse::Off);
         }
         let set = match (&args.golden_set, url) {
             (Some(set), _) => set.clone(),
@@ -71,7 +71,7 @@ impl Comparison {
         let Some(store) = store else {
             // Nobody asked for them.
             if args.golden.is_none() && !named {
-                return Ok(Comparison::Absent(set));
+                return Ok(GoldenUse::Absent(set));
             }
             return Err(none_of(args.golden_dir.as_deref(), &set));
         };
@@ -84,16 +84,16 @@ impl Comparison {
             endpoint: url.unwrap_or("reference").to_owned(),
             day: today(),
         };
-        Ok(Comparison::On(Box::new(On {
-            keeper: Keeper::default(),
+        Ok(GoldenUse::On(Box::new(On {
+            recorder: TranscriptRecorder::default(),
             reviewer: Reviewer::new(settings),
         })))
     }
 
     /// Takes the next event of the run.
     pub(super) fn take(&mut self, event: &Event) {
-        if let Comparison::On(on) = self
-            && let Some(recording) = on.keeper.take(event)
+        if let GoldenUse::On(on) = self
+            && let Some(recording) = on.recorder.take(event)
         {
             on.reviewer.take(recording);
         }
@@ -102,12 +102,12 @@ impl Comparison {
     /// What came of it, if anything was compared.
     pub(super) fn finish(self, contract: &Contract, plays_named_cases: bool) -> Finished {
         match self {
-            Comparison::On(on) if plays_named_cases => {
+            GoldenUse::On(on) if plays_named_cases => {
                 let plan: BTreeSet<&str> = contract.scenarios.iter().map(|case| case.name.as_str()).collect();
                 Finished::Reviewed(Box::new(on.reviewer.finish(&plan)))
             }
-            Comparison::Absent(set) if plays_named_cases => Finished::Absent(set),
-            Comparison::On(_) | Comparison::Absent(_) | Comparison::Off => Finished::Off,
+            GoldenUse::Absent(set) if plays_named_cases => Finished::Absent(set),
+            GoldenUse::On(_) | GoldenUse::Absent(_) | GoldenUse::Off => Finished::Off,
         }
     }
 }
@@ -125,7 +125,7 @@ pub(super) enum Finished {
 
 impl Finished {
     /// Tells it, below the report.
-    pub(super) fn tell(&self, look: Look) -> io::Result<()> {
+    pub(super) fn tell(&self, look: ReviewStyle) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match self {
             Finished::Off => Ok(()),
@@ -240,7 +240,7 @@ fn in_continuous_integration() -> bool {
 fn today() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    moment::day(ms).unwrap_or_default()
+    time::day(ms).unwrap_or_default()
 }
 
 impl From<GoldenArg> for GoldenMode {

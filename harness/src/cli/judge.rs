@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::args::JudgeArgs;
 use super::error::CliError;
 use super::{reports, run};
-use crate::check::{Again, Judge};
+use crate::check::{JournalJudge, Judge};
 use crate::contract::Edition;
 use crate::journal::{Event, LineError, RunStarted};
 use crate::report::{Tally, exit};
@@ -33,7 +33,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
             .reports
             .min_confidence
             .map_or(head.min_confidence, Into::into);
-        let mut again = Again::new(Arc::new(Judge::new(Arc::clone(&contract), least)));
+        let mut again = JournalJudge::new(Arc::new(Judge::new(Arc::clone(&contract), least)));
         let mut tally = Tally::new(&contract);
         let head = Event::RunStarted(RunStarted {
             edition,

@@ -13,7 +13,7 @@ use super::scenarios::contract_with;
 use crate::contract::{Contract, Edition};
 use crate::journal::Event;
 use crate::plan;
-use crate::plan::coverage::{self, Ended};
+use crate::plan::coverage::{self, CaseEnding};
 use crate::report::list::Listed;
 use crate::report::{self, exit, form, list};
 use crate::selfcheck;
@@ -66,7 +66,7 @@ fn list_coverage(args: &ListArgs) -> Result<u8, CliError> {
 }
 
 /// How the cases of a run ended, and the edition that it was made with.
-fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<String, Ended>), CliError> {
+fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<String, CaseEnding>), CliError> {
     let mut events = Events::open(path)?;
     let edition = events.head()?.edition;
     if let Some(wished) = wished
@@ -89,7 +89,7 @@ fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<Stri
             Event::CaseEnded(end) => {
                 let purpose = purposes.remove(&end.case).unwrap_or_default();
                 let outcome = end.outcome;
-                ended.insert(end.case, Ended { purpose, outcome });
+                ended.insert(end.case, CaseEnding { purpose, outcome });
             }
             Event::RunStarted(_)
             | Event::FixtureReady(_)

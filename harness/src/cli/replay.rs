@@ -15,7 +15,7 @@ use crate::journal::{Event, Finding, RunStarted};
 use crate::replay::{self, Attempt, Conclusion};
 use crate::report::export::{self, Material};
 use crate::report::list::close;
-use crate::report::replay::{Outcome, list, write};
+use crate::report::replay::{ReplayOutcome, list, write};
 use crate::report::{exit, text::plural};
 
 /// How often a finding that did not come is looked for again, if nobody says how often.
@@ -122,7 +122,7 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
         ),
         Conclusion::Failed(what) => ("ERROR", format!("{at}: {what}"), exit::INTERNAL),
     };
-    let outcome = Outcome {
+    let outcome = ReplayOutcome {
         now,
         attempt: &attempt,
         others,

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::goldens::Finished;
 use super::keys::variable;
 use crate::contract::Contract;
-use crate::golden::tell::Look;
+use crate::golden::tell::ReviewStyle;
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// Writes all reports, and returns the exit code of the run.
@@ -39,7 +39,7 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
 
 /// Tells below the report what came of the goldens.
 pub(super) fn with_goldens(args: &ReportArgs, goldens: &Finished) -> Result<(), CliError> {
-    let look = Look {
+    let look = ReviewStyle {
         color: is_colored(args),
         verbose: args.verbose,
     };

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::{EndpointArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
-use super::goldens::Comparison;
+use super::goldens::GoldenUse;
 use super::keys::{self, variable};
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
@@ -59,7 +59,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             url(&args.endpoint).unwrap_or_default()
         )));
     }
-    let mut goldens = Comparison::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
+    let mut goldens = GoldenUse::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
     let plays_named_cases = plan.cases.iter().any(|planned| planned.phase == Phase::Scenarios);
     let mut options = options(&args.endpoint, &wish)?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {

@@ -10,7 +10,7 @@ use super::run::wait_for_signal;
 use super::{selfcheck, variations};
 use crate::embedded;
 use crate::endpoint::{self, Handler};
-use crate::reference::{Config, Key, Layout, Reference, Throttle, keys};
+use crate::reference::{AccessKey, Config, Reference, Throttle, XmlLayout, keys};
 use crate::report::exit;
 use crate::selfcheck::emulator;
 
@@ -27,9 +27,9 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
         region: args.region.clone(),
         rules: embedded::rules(args.edition.into()),
         layout: if args.indented {
-            Layout::Indented
+            XmlLayout::Indented
         } else {
-            Layout::Compact
+            XmlLayout::Compact
         },
         throttle: args.throttle_every.map(|every| Throttle {
             every: u64::from(every),
@@ -39,7 +39,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
     };
     config.keys.extend(own_key());
     let handler: Handler = match &args.fault {
-        Some(name) => emulator::handler(config, selfcheck::named(name)?.bend),
+        Some(name) => emulator::handler(config, selfcheck::named(name)?.hook),
         None => {
             let reference = Reference::new(config);
             Arc::new(move |request, now_ms| reference.handle(request, now_ms))
@@ -53,8 +53,8 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
 }
 
 /// The caller's own key, so that a shell that has one set needs no other.
-fn own_key() -> Option<Key> {
-    Some(Key {
+fn own_key() -> Option<AccessKey> {
+    Some(AccessKey {
         access_key: variable("AWS_ACCESS_KEY_ID")?,
         secret: variable("AWS_SECRET_ACCESS_KEY")?,
         session_token: variable("AWS_SESSION_TOKEN"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
 
 use crate::contract::{ClauseId, Contract};
-use crate::golden::Keeper;
+use crate::golden::TranscriptRecorder;
 use crate::journal::{Answer, Event, Finding, Phase};
 use crate::verdict::{Outcome, Verdict};
 
@@ -29,7 +29,7 @@ pub struct Told {
     /// What it shows.
     pub purpose: String,
     /// What became of it.
-    pub fate: Fate,
+    pub outcome: ComparedOutcome,
     /// The clauses with a finding, each with the worst verdict.
     pub findings: BTreeMap<ClauseId, Verdict>,
     /// Whether that is all that was concluded. A golden tells which clauses were violated, and neither how badly nor what
@@ -45,7 +45,7 @@ pub struct Told {
 
 /// What became of a case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum ComparedOutcome {
     /// It was played and judged.
     Judged,
     /// The subject lacks what it needs.
@@ -58,7 +58,7 @@ pub enum Fate {
 #[derive(Debug)]
 pub struct Recorder {
     account: Account,
-    keeper: Keeper,
+    recorder: TranscriptRecorder,
     open: BTreeMap<String, Told>,
 }
 
@@ -72,14 +72,14 @@ impl Recorder {
                 server: None,
                 cases: BTreeMap::new(),
             },
-            keeper: Keeper::default(),
+            recorder: TranscriptRecorder::default(),
             open: BTreeMap::new(),
         }
     }
 
     /// Takes the next event.
     pub fn take(&mut self, event: &Event) {
-        let recording = self.keeper.take(event);
+        let recording = self.recorder.take(event);
         match event {
             Event::CaseStarted(started) => {
                 // Attempts are no cases, and what a seed came upon elsewhere cannot be compared by its number.
@@ -88,7 +88,7 @@ impl Recorder {
                     let told = Told {
                         index: started.index,
                         purpose: started.purpose.clone(),
-                        fate: Fate::Judged,
+                        outcome: ComparedOutcome::Judged,
                         findings: BTreeMap::new(),
                         is_whole: true,
                         held: BTreeSet::new(),
@@ -118,10 +118,10 @@ impl Recorder {
             }
             Event::CaseEnded(ended) => {
                 if let Some(mut told) = self.open.remove(&ended.case) {
-                    told.fate = match &ended.outcome {
-                        Outcome::Judged { .. } => Fate::Judged,
-                        Outcome::Unsupported { reason } => Fate::Unsupported(reason.clone()),
-                        Outcome::Error { what } => Fate::Error(what.clone()),
+                    told.outcome = match &ended.outcome {
+                        Outcome::Judged { .. } => ComparedOutcome::Judged,
+                        Outcome::Unsupported { reason } => ComparedOutcome::Unsupported(reason.clone()),
+                        Outcome::Error { what } => ComparedOutcome::Error(what.clone()),
                     };
                     told.text = recording.and_then(|recording| recording.text.ok());
                     self.account.cases.insert(ended.case.clone(), told);
@@ -160,7 +160,7 @@ impl Told {
         Told {
             index: planned.unwrap_or(usize::MAX),
             purpose: scenario.map_or_else(String::new, |one| one.purpose.clone()),
-            fate: Fate::Judged,
+            outcome: ComparedOutcome::Judged,
             findings: violated
                 .iter()
                 .map(|clause| (clause.clone(), Verdict::Fail))
@@ -174,7 +174,7 @@ impl Told {
 
     /// The worst verdict about the subject; none if nothing was concluded.
     pub fn verdict(&self) -> Option<Verdict> {
-        (self.fate == Fate::Judged).then(|| {
+        (self.outcome == ComparedOutcome::Judged).then(|| {
             let all = self.findings.values().copied();
             all.max().unwrap_or(Verdict::Pass)
         })
@@ -187,7 +187,7 @@ impl Told {
         } else {
             self.violated().eq(other.violated())
         };
-        is_same && discriminant(&self.fate) == discriminant(&other.fate)
+        is_same && discriminant(&self.outcome) == discriminant(&other.outcome)
     }
 
     fn violated(&self) -> impl Iterator<Item = &ClauseId> {

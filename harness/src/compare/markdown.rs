@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::terminal::{odd_in_words, standing_in_words, summary};
-use super::{Agreement, Comparison, Since, Turn, letter};
+use super::{Agreement, Comparison, FindingMovement, Since, letter};
 use crate::report::markup::{block, code, plain};
 
 /// So many lines of a difference are written before it is cut.
@@ -77,7 +77,12 @@ pub fn comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
 pub fn since(since: &Since, out: &mut dyn Write) -> io::Result<()> {
     let before: Vec<String> = since.before.iter().map(|name| plain(name)).collect();
     writeln!(out, "# {} since {}", plain(&since.now), before.join(", "))?;
-    for turn in [Turn::Broken, Turn::Fixed, Turn::Flaky, Turn::Same] {
+    for turn in [
+        FindingMovement::Broken,
+        FindingMovement::Fixed,
+        FindingMovement::Flaky,
+        FindingMovement::Same,
+    ] {
         let mut any = false;
         for moved in since.of_turn(turn) {
             if !any {

@@ -17,8 +17,8 @@ pub mod page;
 mod since;
 pub mod terminal;
 
-pub use account::{Account, Fate, Recorder, Told};
-pub use since::{Moved, Since, Turn};
+pub use account::{Account, ComparedOutcome, Recorder, Told};
+pub use since::{FindingChange, FindingMovement, Since};
 
 /// Several subjects, case by case.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Comparison {
     /// The subjects, in the order in which they were named.
     pub accounts: Vec<Account>,
     /// The cases, in the order of the plan.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedCase>,
     /// The clauses about which the subjects differ, in the order of the contract.
     pub clauses: Vec<ClauseRow>,
     /// For each subject, in how many cases a clause has a finding.
@@ -35,7 +35,7 @@ pub struct Comparison {
 
 /// One case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct ComparedCase {
     /// Its name.
     pub case: String,
     /// What it shows.
@@ -129,12 +129,14 @@ impl Comparison {
 
     /// How many cases could be compared: two subjects at least were judged by them.
     pub fn compared(&self) -> usize {
-        let judged = |row: &&Row| {
+        let judged = |row: &&ComparedCase| {
             let told = self
                 .accounts
                 .iter()
                 .filter_map(|account| account.cases.get(&row.case));
-            told.filter(|told| told.fate == Fate::Judged).count() > 1
+            told.filter(|told| told.outcome == ComparedOutcome::Judged)
+                .count()
+                > 1
         };
         self.rows.iter().filter(judged).count()
     }
@@ -160,7 +162,7 @@ impl Comparison {
 
     /// What was answered to a case, where it differs: the first of each group beside the first of all, as a unified diff of
     /// harmless lines, no more than `most` of them.
-    fn differences(&self, row: &Row, most: usize) -> Vec<Difference> {
+    fn differences(&self, row: &ComparedCase, most: usize) -> Vec<Difference> {
         let texts = self.texts(row);
         let Some(((first, base), others)) = texts.split_first() else {
             return Vec::new();
@@ -192,7 +194,7 @@ impl Comparison {
     }
 
     /// The texts of a case that differ: the first of each group with what the first subject of all has.
-    pub fn texts(&self, row: &Row) -> Vec<(usize, &str)> {
+    pub fn texts(&self, row: &ComparedCase) -> Vec<(usize, &str)> {
         let mut shown: Vec<usize> = Vec::new();
         let mut texts = Vec::new();
         for (subject, group) in row.groups.iter().enumerate() {
@@ -225,13 +227,13 @@ fn spread(account: &Account) -> BTreeMap<ClauseId, usize> {
     spread
 }
 
-fn row(accounts: &[Account], case: &str) -> Row {
+fn row(accounts: &[Account], case: &str) -> ComparedCase {
     let told: Vec<Option<&Told>> = accounts.iter().map(|account| account.cases.get(case)).collect();
     let groups = grouped(&told, Told::is_told_as);
     // Who cannot play a case is not told apart from who does.
     let judged = told
         .iter()
-        .map(|one| one.filter(|told| told.fate == Fate::Judged));
+        .map(|one| one.filter(|told| told.outcome == ComparedOutcome::Judged));
     let verdicts = grouped(&judged.collect::<Vec<_>>(), Told::is_judged_as);
     let count = |groups: &[Option<usize>]| groups.iter().flatten().collect::<BTreeSet<_>>().len();
     let agreement = if count(&verdicts) > 1 {
@@ -248,7 +250,7 @@ fn row(accounts: &[Account], case: &str) -> Row {
         Agreement::JudgedAlike => odd_one(&groups),
         Agreement::Alike | Agreement::Missing => None,
     };
-    Row {
+    ComparedCase {
         case: case.to_owned(),
         purpose: told
             .iter()

@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::terminal::{odd_in_words, standing_in_words, summary};
-use super::{Agreement, Comparison, Row, Standing, letter};
+use super::{Agreement, ComparedCase, Comparison, Standing, letter};
 use crate::report::text::visible;
 use crate::verdict::Verdict;
 
@@ -113,7 +113,7 @@ fn subjects(comparison: &Comparison) -> Vec<Subject> {
     accounts.map(subject).collect()
 }
 
-fn case(comparison: &Comparison, row: &Row) -> Case {
+fn case(comparison: &Comparison, row: &ComparedCase) -> Case {
     let cell = |at: usize| {
         let told = comparison.told(at, &row.case);
         let class = match told.map(super::Told::verdict) {
@@ -135,7 +135,7 @@ fn case(comparison: &Comparison, row: &Row) -> Case {
 }
 
 /// What was answered, where it differs from the first; the names in the head of a diff are told above it.
-fn diffs(comparison: &Comparison, row: &Row) -> Vec<Diff> {
+fn diffs(comparison: &Comparison, row: &ComparedCase) -> Vec<Diff> {
     let line = |text: String| Line {
         class: match text.chars().next() {
             Some('-') => "gone",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::account::{Account, Fate, Told};
+use super::account::{Account, ComparedOutcome, Told};
 use crate::contract::ClauseId;
 use crate::verdict::Verdict;
 
@@ -14,7 +14,7 @@ pub struct Since {
     /// What the newer run is called.
     pub now: String,
     /// Every finding of any of them, by case and clause.
-    pub moved: Vec<Moved>,
+    pub moved: Vec<FindingChange>,
     /// Cases that only one side has, with the side that has them: the newer one if true.
     pub unmatched: Vec<(String, bool)>,
     /// Cases that were judged on one side and not on the other, with the reason.
@@ -23,9 +23,9 @@ pub struct Since {
 
 /// What became of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moved {
+pub struct FindingChange {
     /// How it moved.
-    pub turn: Turn,
+    pub turn: FindingMovement,
     /// The case.
     pub case: String,
     /// The clause.
@@ -36,7 +36,7 @@ pub struct Moved {
 
 /// How a finding moved. The order is that of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Turn {
+pub enum FindingMovement {
     /// It is there now, and was not in the last run before, in which the case was judged.
     Broken,
     /// It was in the last run before, and is not any more.
@@ -47,14 +47,14 @@ pub enum Turn {
     Same,
 }
 
-impl Turn {
+impl FindingMovement {
     /// The word of reports.
     pub fn word(self) -> &'static str {
         match self {
-            Turn::Broken => "broken",
-            Turn::Fixed => "fixed",
-            Turn::Flaky => "flaky",
-            Turn::Same => "same",
+            FindingMovement::Broken => "broken",
+            FindingMovement::Fixed => "fixed",
+            FindingMovement::Flaky => "flaky",
+            FindingMovement::Same => "same",
         }
     }
 }
@@ -90,7 +90,7 @@ impl Since {
             let older: Vec<&Told> = before
                 .iter()
                 .filter_map(|account| account.cases.get(name))
-                .filter(|told| told.fate == Fate::Judged)
+                .filter(|told| told.outcome == ComparedOutcome::Judged)
                 .collect();
             since.case(name, &older, old, new);
         }
@@ -112,16 +112,16 @@ impl Since {
             let says_so = older.iter().chain([&new]).any(|told| told.flaky.contains(clause));
             let (before, after) = (was(&old), was(&new));
             let turn = if wavers || says_so {
-                Turn::Flaky
+                FindingMovement::Flaky
             } else {
                 match before.cmp(&after) {
-                    std::cmp::Ordering::Less => Turn::Broken,
-                    std::cmp::Ordering::Greater => Turn::Fixed,
-                    std::cmp::Ordering::Equal => Turn::Same,
+                    std::cmp::Ordering::Less => FindingMovement::Broken,
+                    std::cmp::Ordering::Greater => FindingMovement::Fixed,
+                    std::cmp::Ordering::Equal => FindingMovement::Same,
                 }
             };
             let seen = older.iter().chain([&new]).filter_map(was);
-            self.moved.push(Moved {
+            self.moved.push(FindingChange {
                 turn,
                 case: name.to_owned(),
                 clause: clause.clone(),
@@ -132,24 +132,26 @@ impl Since {
     }
 
     /// What moved so.
-    pub fn of_turn(&self, turn: Turn) -> impl Iterator<Item = &Moved> {
+    pub fn of_turn(&self, turn: FindingMovement) -> impl Iterator<Item = &FindingChange> {
         self.moved.iter().filter(move |moved| moved.turn == turn)
     }
 
     /// Whether something that decides a run is broken.
     pub fn is_worse(&self) -> bool {
-        self.of_turn(Turn::Broken)
+        self.of_turn(FindingMovement::Broken)
             .any(|moved| moved.verdict == Verdict::Fail)
     }
 }
 
 /// Why two runs of a case say nothing of each other.
 fn why_not(old: &Told, new: &Told) -> Option<String> {
-    match (&old.fate, &new.fate) {
-        (Fate::Judged, Fate::Judged) => None,
-        (_, Fate::Unsupported(why)) => Some(format!("unsupported now: {why}")),
-        (_, Fate::Error(why)) => Some(format!("not finished now: {why}")),
-        (Fate::Unsupported(why), Fate::Judged) => Some(format!("unsupported before: {why}")),
-        (Fate::Error(why), Fate::Judged) => Some(format!("not finished before: {why}")),
+    match (&old.outcome, &new.outcome) {
+        (ComparedOutcome::Judged, ComparedOutcome::Judged) => None,
+        (_, ComparedOutcome::Unsupported(why)) => Some(format!("unsupported now: {why}")),
+        (_, ComparedOutcome::Error(why)) => Some(format!("not finished now: {why}")),
+        (ComparedOutcome::Unsupported(why), ComparedOutcome::Judged) => {
+            Some(format!("unsupported before: {why}"))
+        }
+        (ComparedOutcome::Error(why), ComparedOutcome::Judged) => Some(format!("not finished before: {why}")),
     }
 }

@@ -18,13 +18,15 @@
 
 use std::io::{self, Write};
 
-use super::{Agreement, Comparison, Fate, Row, Since, Standing, Told, Turn, letter};
+use super::{
+    Agreement, ComparedCase, ComparedOutcome, Comparison, FindingMovement, Since, Standing, Told, letter,
+};
 use crate::report::text::{fold, one_line, visible};
 use crate::verdict::Verdict;
 
 /// How much is shown, and how wide.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct ComparisonStyle {
     /// Columns.
     pub width: usize,
     /// Whether cases on which all agree are listed, too, and what was answered is shown where it differs.
@@ -37,7 +39,7 @@ const SHOWN: usize = 3;
 const LINES: usize = 24;
 
 /// Writes the comparison of several subjects.
-pub fn comparison(comparison: &Comparison, look: Look, out: &mut dyn Write) -> io::Result<()> {
+pub fn comparison(comparison: &Comparison, look: ComparisonStyle, out: &mut dyn Write) -> io::Result<()> {
     let named = comparison.accounts.iter().enumerate();
     let widest = named
         .clone()
@@ -96,7 +98,7 @@ pub fn comparison(comparison: &Comparison, look: Look, out: &mut dyn Write) -> i
 }
 
 /// What moved since earlier runs.
-pub fn since(since: &Since, look: Look, out: &mut dyn Write) -> io::Result<()> {
+pub fn since(since: &Since, look: ComparisonStyle, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{} since {}",
@@ -108,8 +110,13 @@ pub fn since(since: &Since, look: Look, out: &mut dyn Write) -> io::Result<()> {
             .collect::<Vec<_>>()
             .join(", ")
     )?;
-    for turn in [Turn::Broken, Turn::Fixed, Turn::Flaky, Turn::Same] {
-        if turn == Turn::Same && !look.verbose {
+    for turn in [
+        FindingMovement::Broken,
+        FindingMovement::Fixed,
+        FindingMovement::Flaky,
+        FindingMovement::Same,
+    ] {
+        if turn == FindingMovement::Same && !look.verbose {
             continue;
         }
         let rows = since.of_turn(turn).map(|moved| {
@@ -135,12 +142,17 @@ pub fn since(since: &Since, look: Look, out: &mut dyn Write) -> io::Result<()> {
         let side = if *newer { "now" } else { "before" };
         writeln!(out, "only {side}  {}", visible(case))?;
     }
-    let counts = [Turn::Broken, Turn::Fixed, Turn::Flaky, Turn::Same]
-        .map(|turn| format!("{} {}", since.of_turn(turn).count(), turn.word()));
+    let counts = [
+        FindingMovement::Broken,
+        FindingMovement::Fixed,
+        FindingMovement::Flaky,
+        FindingMovement::Same,
+    ]
+    .map(|turn| format!("{} {}", since.of_turn(turn).count(), turn.word()));
     writeln!(out, "\n{}", counts.join(" · "))
 }
 
-fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
+fn cells(comparison: &Comparison, row: &ComparedCase) -> Vec<String> {
     let mut cells = vec![row.case.clone()];
     for at in 0..comparison.accounts.len() {
         cells.push(comparison.cell(at, &row.case));
@@ -151,10 +163,10 @@ fn cells(comparison: &Comparison, row: &Row) -> Vec<String> {
 
 /// What a subject made of a case, in a cell.
 pub(super) fn told_in_words(comparison: &Comparison, subject: usize, told: &Told) -> String {
-    match &told.fate {
-        Fate::Unsupported(_) => return "unsupported".to_owned(),
-        Fate::Error(_) => return "error".to_owned(),
-        Fate::Judged => {}
+    match &told.outcome {
+        ComparedOutcome::Unsupported(_) => return "unsupported".to_owned(),
+        ComparedOutcome::Error(_) => return "error".to_owned(),
+        ComparedOutcome::Judged => {}
     }
     let Some(worst) = told.verdict() else {
         return String::new();
@@ -226,7 +238,12 @@ pub(super) fn odd_in_words(comparison: &Comparison) -> String {
 }
 
 /// What was answered, where it differs: the first of each group beside the first of all.
-fn differences(comparison: &Comparison, row: &Row, look: Look, out: &mut dyn Write) -> io::Result<()> {
+fn differences(
+    comparison: &Comparison,
+    row: &ComparedCase,
+    look: ComparisonStyle,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for difference in comparison.differences(row, LINES) {
         writeln!(out, "\n{}: {}", row.case, row.purpose)?;
         for line in &difference.lines {

@@ -172,7 +172,7 @@ fn what_moved_is_broken_fixed_flaky_or_the_same() {
         &[("a/b", &["STT-07", "ERR-09", "RSP-05"]), ("c/d", &["~RSP-02"])],
     );
     let since = Since::of(&[before], &now);
-    let told: Vec<(Turn, &str)> = since
+    let told: Vec<(FindingMovement, &str)> = since
         .moved
         .iter()
         .map(|one| (one.turn, one.clause.as_str()))
@@ -180,11 +180,11 @@ fn what_moved_is_broken_fixed_flaky_or_the_same() {
     assert_eq!(
         told,
         [
-            (Turn::Broken, "ERR-09"),
-            (Turn::Broken, "RSP-05"),
-            (Turn::Fixed, "DRY-04"),
-            (Turn::Flaky, "RSP-02"),
-            (Turn::Same, "STT-07"),
+            (FindingMovement::Broken, "ERR-09"),
+            (FindingMovement::Broken, "RSP-05"),
+            (FindingMovement::Fixed, "DRY-04"),
+            (FindingMovement::Flaky, "RSP-02"),
+            (FindingMovement::Same, "STT-07"),
         ]
     );
     assert!(since.is_worse());
@@ -197,7 +197,10 @@ fn what_older_runs_do_not_agree_about_is_flaky() {
     for before in [[with.clone(), without.clone()], [without.clone(), with.clone()]] {
         for now in [&with, &without] {
             let since = Since::of(&before, now);
-            assert_eq!(since.moved.first().map(|one| one.turn), Some(Turn::Flaky));
+            assert_eq!(
+                since.moved.first().map(|one| one.turn),
+                Some(FindingMovement::Flaky)
+            );
             assert!(!since.is_worse());
         }
     }
@@ -215,7 +218,7 @@ fn what_a_stranger_answered_does_no_harm_to_any_reader() {
     );
     let comparison = compared(vec![one, other]);
     let mut terminal = Vec::new();
-    let look = terminal::Look {
+    let look = terminal::ComparisonStyle {
         width: 120,
         verbose: true,
     };
@@ -249,7 +252,7 @@ fn who_cannot_play_a_case_is_not_told_apart_from_who_does() {
     let unsupported = |name: &str| {
         let mut account = account(name, &[("a/b", &[])]);
         for told in account.cases.values_mut() {
-            told.fate = Fate::Unsupported("no Spot Instances".to_owned());
+            told.outcome = ComparedOutcome::Unsupported("no Spot Instances".to_owned());
         }
         account
     };

@@ -3,8 +3,8 @@
 macro_rules! recorded {
     ($number:literal) => {
         (
-            concat!("golden/aws/", $number, ".toml"),
-            include_str!(concat!("../../../golden/aws/", $number, ".toml")),
+            concat!("specs/recorded/", $number, ".toml"),
+            include_str!(concat!("../../../specs/recorded/", $number, ".toml")),
         )
     };
 }

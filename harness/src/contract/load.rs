@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::document;
 use super::embedded::EMBEDDED;
 use super::mistake::{LoadError, LoadErrors, Mistake};
-use super::rows::{self, Mention, MentionKind, Place, Row, Rows, Tables};
+use super::rows::{self, Mention, MentionKind, Rows, SourcePlace, TableRow, Tables};
 use super::{Aspects, Clause, ClauseId, Contract, Edition, Parameter, Transition};
 
 /// Makes the contract of one edition from specs files, each a name and a text. Any table may stand in any file.
@@ -133,23 +133,23 @@ fn check_names(rows: &Rows, errors: &mut Vec<LoadError>) {
     no_two("transition", &rows.transitions, prior, together, errors);
 }
 
-fn ever<T>(_: &Row<T>, _: &Row<T>) -> bool {
+fn ever<T>(_: &TableRow<T>, _: &TableRow<T>) -> bool {
     true
 }
 
-fn together<T>(a: &Row<T>, b: &Row<T>) -> bool {
+fn together<T>(a: &TableRow<T>, b: &TableRow<T>) -> bool {
     // A word or month that could not be read was replaced by one that may stand elsewhere.
     !a.mended && !b.mended && a.range.meets(b.range)
 }
 
 fn no_two<T>(
     noun: &'static str,
-    rows: &[Row<T>],
+    rows: &[TableRow<T>],
     name: impl Fn(&T) -> String,
-    clash: impl Fn(&Row<T>, &Row<T>) -> bool,
+    clash: impl Fn(&TableRow<T>, &TableRow<T>) -> bool,
     errors: &mut Vec<LoadError>,
 ) {
-    let mut seen: HashMap<String, Vec<&Row<T>>> = HashMap::new();
+    let mut seen: HashMap<String, Vec<&TableRow<T>>> = HashMap::new();
     for row in rows {
         let name = name(&row.value);
         // A name that could not be read is reported already.
@@ -167,7 +167,7 @@ fn no_two<T>(
 
 /// Finds names that nothing carries, and clauses that nothing judges.
 fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
-    let clauses: HashMap<&str, &Row<Clause>> = rows
+    let clauses: HashMap<&str, &TableRow<Clause>> = rows
         .clauses
         .iter()
         .map(|row| (row.value.id.as_str(), row))
@@ -203,7 +203,7 @@ fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
 #[derive(Default)]
 struct Uses {
     /// The first place that binds a clause.
-    binding: HashMap<String, Place>,
+    binding: HashMap<String, SourcePlace>,
     /// The clauses that scenarios are there for.
     listed: HashSet<String>,
 }
@@ -211,9 +211,9 @@ struct Uses {
 impl Uses {
     fn note<T>(
         &mut self,
-        row: &Row<T>,
+        row: &TableRow<T>,
         rows: &Rows,
-        clauses: &HashMap<&str, &Row<Clause>>,
+        clauses: &HashMap<&str, &TableRow<Clause>>,
         errors: &mut Vec<LoadError>,
     ) {
         for mention in &row.mentions {
@@ -251,7 +251,7 @@ impl Uses {
     }
 
     /// Whether something finds this clause violated, or a reason says why nothing does.
-    fn judge(&self, row: &Row<Clause>, errors: &mut Vec<LoadError>) {
+    fn judge(&self, row: &TableRow<Clause>, errors: &mut Vec<LoadError>) {
         let clause = row.value.id.as_str();
         if clause.is_empty() {
             return;
@@ -261,7 +261,7 @@ impl Uses {
             .checks
             .first()
             .map(|check| format!("the check {}", check.word()));
-        let bound = check.or_else(|| self.binding.get(clause).map(Place::to_string));
+        let bound = check.or_else(|| self.binding.get(clause).map(SourcePlace::to_string));
         let clause = clause.to_owned();
         let mistake = match (bound, &row.value.untested) {
             (None, Some(_)) => return,
@@ -279,9 +279,9 @@ impl Uses {
 /// A source may be free text, but what looks like a key must be one.
 fn check_source<T>(
     mention: &Mention,
-    row: &Row<T>,
+    row: &TableRow<T>,
     sources: &BTreeSet<&str>,
-    clauses: &HashMap<&str, &Row<Clause>>,
+    clauses: &HashMap<&str, &TableRow<Clause>>,
     errors: &mut Vec<LoadError>,
 ) {
     if mention.kind != MentionKind::Source {
@@ -338,9 +338,9 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
             preferred,
             message,
             effect,
-            mates,
+            bystanders,
         } = &mut refusal.clauses;
-        for ids in [refused, status, code, preferred, message, effect, mates] {
+        for ids in [refused, status, code, preferred, message, effect, bystanders] {
             keep(ids);
         }
     }
@@ -380,7 +380,7 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
 }
 
 /// The values of the rows that hold in the edition.
-fn values<T>(rows: Vec<Row<T>>, edition: Edition) -> Vec<T> {
+fn values<T>(rows: Vec<TableRow<T>>, edition: Edition) -> Vec<T> {
     rows.into_iter()
         .filter(|row| row.range.holds_in(edition))
         .map(|row| row.value)

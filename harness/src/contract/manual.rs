@@ -10,7 +10,7 @@ use crate::call::{Auth, Encoding, Method, Order};
 
 /// A key of a table, and what it is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub struct TableKey {
     /// As it is written.
     pub name: &'static str,
     /// What its value is and does.
@@ -27,19 +27,23 @@ pub struct Section {
     /// What it is.
     pub meaning: &'static str,
     /// Its keys.
-    pub keys: &'static [Key],
+    pub keys: &'static [TableKey],
 }
 
-const fn key(name: &'static str, meaning: &'static str) -> Key {
-    Key {
+const fn key(name: &'static str, meaning: &'static str) -> TableKey {
+    TableKey {
         name,
         meaning,
         words: None,
     }
 }
 
-const fn one_of(name: &'static str, meaning: &'static str, words: fn() -> &'static [&'static str]) -> Key {
-    Key {
+const fn one_of(
+    name: &'static str,
+    meaning: &'static str,
+    words: fn() -> &'static [&'static str],
+) -> TableKey {
+    TableKey {
         name,
         meaning,
         words: Some(words),
@@ -103,7 +107,7 @@ pub const SECTIONS: &[Section] = &[
     },
 ];
 
-pub(super) const SCENARIO: &[Key] = &[
+pub(super) const SCENARIO: &[TableKey] = &[
     key(
         "name",
         "its path: small letters, digits and -, with single slashes between; not one that another case has",
@@ -125,7 +129,7 @@ pub(super) const SCENARIO: &[Key] = &[
     key("steps", "what is done, in order; at least one step"),
 ];
 
-pub(super) const FIXTURE: &[Key] = &[
+pub(super) const FIXTURE: &[TableKey] = &[
     one_of(
         "state",
         "where it is when the case begins; running if left out",
@@ -142,7 +146,7 @@ pub(super) const FIXTURE: &[Key] = &[
     key("hibernation", "true configures it for hibernation at launch"),
 ];
 
-pub(super) const CALL: &[Key] = &[
+pub(super) const CALL: &[TableKey] = &[
     key("call", "the action, sent as it is written, known or not"),
     key(
         "ids",
@@ -154,7 +158,11 @@ pub(super) const CALL: &[Key] = &[
     key("skip-os-shutdown", "the text of SkipOsShutdown"),
     key("params", "more parameters: [[\"Name\", \"value\"], …]"),
     key("form", "how it travels, a table"),
-    one_of("omit", "a list of parts to leave out", words::<super::rows::Part>),
+    one_of(
+        "omit",
+        "a list of parts to leave out",
+        words::<super::rows::CallPart>,
+    ),
     key("together", "2 to 64: send the call so many times at once"),
     key(
         "witness",
@@ -171,7 +179,7 @@ pub(super) const CALL: &[Key] = &[
     key("same-as", "what the answer must be the same as, a table"),
 ];
 
-pub(super) const SAME_AS: &[Key] = &[
+pub(super) const SAME_AS: &[TableKey] = &[
     key(
         "labels",
         "the labels of earlier calls; the answers of several are taken together, as of singles for a batch",
@@ -184,7 +192,7 @@ pub(super) const SAME_AS: &[Key] = &[
     key("clauses", "the clauses that promise it, at least one"),
 ];
 
-pub(super) const FORM: &[Key] = &[
+pub(super) const FORM: &[TableKey] = &[
     one_of("method", "parameters in a body or in the query", words::<Method>),
     key("version", "the value of Version"),
     key("content-type", "the Content-Type of a POST"),
@@ -193,25 +201,25 @@ pub(super) const FORM: &[Key] = &[
     one_of("auth", "how the call is signed, and by whom", words::<Auth>),
 ];
 
-pub(super) const SETTLE: &[Key] = &[
+pub(super) const SETTLE: &[TableKey] = &[
     key("settle", "a list of names"),
     one_of("state", "the state to wait for", words::<State>),
     key("witness", "as of a call"),
 ];
 
-pub(super) const OBSERVE: &[Key] = &[key("observe", "true"), key("witness", "as of a call")];
+pub(super) const OBSERVE: &[TableKey] = &[key("observe", "true"), key("witness", "as of a call")];
 
-pub(super) const REST: &[Key] = &[key("rest", "true"), key("witness", "as of a call")];
+pub(super) const REST: &[TableKey] = &[key("rest", "true"), key("witness", "as of a call")];
 
-pub(super) const LAUNCH: &[Key] = &[
+pub(super) const LAUNCH: &[TableKey] = &[
     key("launch", "the name that later steps use"),
     key("kind", "as of a fixture; the state means nothing here"),
 ];
 
-pub(super) const PASS: &[Key] = &[key("pass", "milliseconds, 1 to 3600000")];
+pub(super) const PASS: &[TableKey] = &[key("pass", "milliseconds, 1 to 3600000")];
 
 /// The steps by the key that makes them what they are, with all keys they may have.
-pub(super) const STEPS: &[(&str, &[Key])] = &[
+pub(super) const STEPS: &[(&str, &[TableKey])] = &[
     ("call", CALL),
     ("settle", SETTLE),
     ("observe", OBSERVE),
@@ -221,7 +229,7 @@ pub(super) const STEPS: &[(&str, &[Key])] = &[
 ];
 
 /// What stands between braces in the values of a call, `a` being the name of an instance.
-pub const REFERENCES: &[Key] = &[
+pub const REFERENCES: &[TableKey] = &[
     key("{a}", "the id of the instance"),
     key("{a.spot}", "the Spot request that launched it"),
     key("{a.upper}", "its id in upper case"),

@@ -26,7 +26,7 @@ pub use embedded::EMBEDDED;
 #[cfg(test)]
 pub(crate) use load::tests::GOOD as SMALL;
 pub use load::{embedded, extended, load};
-pub use manual::Key;
+pub use manual::TableKey;
 pub use mistake::{LoadError, LoadErrors, Mistake};
 pub use pattern::Pattern;
 pub use recorded::{Framing, Grade, Moment, Recorded, RecordedFixture, RecordedLook};
@@ -234,7 +234,7 @@ pub enum Demand {
     /// Refusal and acceptance are both fine.
     May,
     /// Acceptance is expected; this refusal is tolerated with a warning.
-    Odd,
+    Tolerated,
 }
 
 /// One accepted error.
@@ -265,7 +265,7 @@ pub struct Aspects {
     /// The call changed the instance at fault, or any, where the fault is the request's.
     pub effect: Vec<ClauseId>,
     /// The call changed an instance that merely stood in the same request as the one at fault.
-    pub mates: Vec<ClauseId>,
+    pub bystanders: Vec<ClauseId>,
 }
 
 /// Of two conditions that both hold, the one whose refusal is expected.

@@ -1,4 +1,4 @@
-//! Answers that the real service was recorded to give. The files are `golden/aws/*.toml`, one for each number of the
+//! Answers that the real service was recorded to give. The files are `specs/recorded/*.toml`, one for each number of the
 //! evidence, `R…` or `C…`; they are tables of the contract like any other.
 //!
 //! They are the proof that the contract forbids nothing that Amazon does: every one of them is judged by the tests, and

@@ -24,29 +24,29 @@ mod recorded;
 mod scenario;
 mod values;
 
-pub(super) use scenario::Part;
+pub(super) use scenario::CallPart;
 pub(super) use values::words;
 
 /// All rows of all files, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    pub(super) actions: Vec<Row<String>>,
-    pub(super) parameters: Vec<Row<Parameter>>,
-    pub(super) states: Vec<Row<StateCode>>,
-    pub(super) clauses: Vec<Row<Clause>>,
-    pub(super) transitions: Vec<Row<Transition>>,
-    pub(super) refusals: Vec<Row<Refusal>>,
-    pub(super) precedences: Vec<Row<Precedence>>,
-    pub(super) passing: Vec<Row<Passing>>,
-    pub(super) scenarios: Vec<Row<Scenario>>,
-    pub(super) sources: Vec<Row<Source>>,
-    pub(super) recorded: Vec<Row<Recorded>>,
+    pub(super) actions: Vec<TableRow<String>>,
+    pub(super) parameters: Vec<TableRow<Parameter>>,
+    pub(super) states: Vec<TableRow<StateCode>>,
+    pub(super) clauses: Vec<TableRow<Clause>>,
+    pub(super) transitions: Vec<TableRow<Transition>>,
+    pub(super) refusals: Vec<TableRow<Refusal>>,
+    pub(super) precedences: Vec<TableRow<Precedence>>,
+    pub(super) passing: Vec<TableRow<Passing>>,
+    pub(super) scenarios: Vec<TableRow<Scenario>>,
+    pub(super) sources: Vec<TableRow<Source>>,
+    pub(super) recorded: Vec<TableRow<Recorded>>,
 }
 
 /// One row.
 #[derive(Debug)]
-pub(super) struct Row<T> {
-    pub(super) place: Place,
+pub(super) struct TableRow<T> {
+    pub(super) place: SourcePlace,
     /// Whether a user added it to the contract.
     pub(super) added: bool,
     /// The months in which it holds.
@@ -60,7 +60,7 @@ pub(super) struct Row<T> {
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SourcePlace {
     pub(super) file: String,
     pub(super) line: usize,
 }
@@ -158,10 +158,10 @@ pub(super) fn read(
     }
 }
 
-impl Place {
+impl SourcePlace {
     /// Another line of the same file.
-    pub(super) fn at(&self, line: usize) -> Place {
-        Place {
+    pub(super) fn at(&self, line: usize) -> SourcePlace {
+        SourcePlace {
             file: self.file.clone(),
             line,
         }
@@ -177,7 +177,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourcePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: line {}", self.file, self.line)
     }
@@ -210,13 +210,13 @@ impl<'n> Table<'n> {
 
 /// The rows.
 impl Reader<'_> {
-    fn row<T>(&mut self, node: &Node, read: impl FnOnce(&mut Self, &Node) -> (T, Range)) -> Row<T> {
+    fn row<T>(&mut self, node: &Node, read: impl FnOnce(&mut Self, &Node) -> (T, Range)) -> TableRow<T> {
         let before = self.errors.len();
         let (value, range) = read(self, node);
-        Row {
+        TableRow {
             mended: self.errors.len() > before,
             added: self.tables == Tables::Scenarios,
-            place: Place {
+            place: SourcePlace {
                 file: self.file.to_owned(),
                 line: node.line,
             },
@@ -381,7 +381,7 @@ impl Reader<'_> {
         let answers = match demand {
             Demand::Must => self.need_some(&table, "answers"),
             // A refusal that is not demanded may be one of which no document tells the code.
-            Demand::Should | Demand::May | Demand::Odd => table
+            Demand::Should | Demand::May | Demand::Tolerated => table
                 .get("answers")
                 .map(|node| self.list("answers", node))
                 .unwrap_or_default(),
@@ -483,7 +483,7 @@ impl Reader<'_> {
                 "preferred",
                 "message",
                 "effect",
-                "mates",
+                "bystanders",
             ],
         );
         let mut aspect = |key| {
@@ -499,7 +499,7 @@ impl Reader<'_> {
             preferred: aspect("preferred"),
             message: aspect("message"),
             effect: aspect("effect"),
-            mates: aspect("mates"),
+            bystanders: aspect("bystanders"),
         }
     }
 }

@@ -17,10 +17,10 @@ pub use error::{EndpointError, TransportError};
 pub use guard::{Blocked, Ledger, check, check_raw};
 pub use http::{Http, HttpOptions, looks_like_aws};
 pub use in_process::InProcess;
-pub use raw::{Heard, RawLimits, converse, raw_address};
+pub use raw::{RawLimits, RawResponse, converse, raw_address};
 pub use serve::serve;
 
-use crate::protocol::Target;
+use crate::protocol::RequestTarget;
 use crate::wire::{Request, Response};
 
 /// A service in this process: a request and the time in milliseconds come in, a response goes out.
@@ -123,12 +123,12 @@ impl Endpoint {
     }
 
     /// What requests to this endpoint are addressed to.
-    pub fn target(&self, region: &str) -> Target {
+    pub fn target(&self, region: &str) -> RequestTarget {
         let (host, path) = match self {
             Endpoint::InProcess(_) => ("localhost", "/"),
             Endpoint::Http(http) => http.address(),
         };
-        Target {
+        RequestTarget {
             host: host.to_owned(),
             path: path.to_owned(),
             region: region.to_owned(),

@@ -29,7 +29,7 @@ pub struct RawLimits {
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
+pub struct RawResponse {
     /// The final responses, in order. Interim ones are read and forgotten.
     pub responses: Vec<Response>,
     /// What came and is no whole response.
@@ -69,7 +69,7 @@ pub async fn converse(
     address: &str,
     dialogue: &Dialogue,
     limits: RawLimits,
-) -> Result<Heard, TransportError> {
+) -> Result<RawResponse, TransportError> {
     let stream = match timeout(limits.time, TcpStream::connect(address)).await {
         Ok(connected) => connected.map_err(|error| explain(address, &error))?,
         Err(_) => {
@@ -223,7 +223,7 @@ impl Listener {
         }
     }
 
-    fn heard(mut self, ending: Ending) -> Heard {
+    fn heard(mut self, ending: Ending) -> RawResponse {
         // The body of an endless answer is not worth keeping, and where it was cut it might tell half a secret.
         match (ending, &mut self.stage) {
             (Ending::TooMuch, Stage::Body { .. }) => {
@@ -234,7 +234,7 @@ impl Listener {
             (Ending::Dropped | Ending::NoHttp, _) => {}
             (Ending::Answered | Ending::Closed | Ending::Reset | Ending::Silent, _) => self.finish_body(),
         }
-        Heard {
+        RawResponse {
             responses: self.responses,
             rest: self.buffer.get(self.at..).unwrap_or_default().to_vec(),
             ending,
@@ -457,7 +457,7 @@ mod tests {
 
     /// What is heard from a server that reads something and then writes these bytes. It closes the connection, or
     /// keeps it until the other side does.
-    async fn heard(bytes: &'static [u8], closes: bool, answers: usize) -> Heard {
+    async fn heard(bytes: &'static [u8], closes: bool, answers: usize) -> RawResponse {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("loopback can be bound");

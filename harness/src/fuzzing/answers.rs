@@ -1,7 +1,7 @@
 //! Bodies of answers: any bytes, read in every way there is.
 
-use super::tree::{Layout, Part, Texts};
-use crate::protocol::wellformed::{self, Again};
+use super::tree::{Texts, TreeLayout, TreePart};
+use crate::protocol::wellformed::{self, StrictElement};
 use crate::protocol::xml::{self, Document, Element};
 use crate::protocol::{self, Body, Limits, limits};
 use crate::wire::{Headers, Response};
@@ -23,7 +23,7 @@ pub fn reply(data: &[u8]) {
     // A service in this process is read without limits, and not otherwise.
     assert_eq!(own.body, reply.body);
     views(document.root());
-    let tree = Part::of(document);
+    let tree = TreePart::of(document);
     // White space between elements joins a text that stands there too.
     let layouts = layouts()
         .into_iter()
@@ -31,33 +31,33 @@ pub fn reply(data: &[u8]) {
     for layout in layouts {
         let text = tree.written(layout);
         assert_eq!(wellformed::judge(&text), Ok(()), "{text}");
-        let again = xml::read(&text).map(|document| Part::of(&document));
+        let again = xml::read(&text).map(|document| TreePart::of(&document));
         assert_eq!(again.as_ref(), Ok(&tree), "{text}");
     }
 }
 
 /// The two layouts of EC2, and two of everything else.
-fn layouts() -> [Layout; 4] {
+fn layouts() -> [TreeLayout; 4] {
     [
-        Layout::default(),
-        Layout {
+        TreeLayout::default(),
+        TreeLayout {
             indented: true,
             declared: true,
-            ..Layout::default()
+            ..TreeLayout::default()
         },
-        Layout {
+        TreeLayout {
             comments: true,
             instructions: true,
             long_empty: true,
             declared: true,
             texts: Texts::Data,
-            ..Layout::default()
+            ..TreeLayout::default()
         },
-        Layout {
+        TreeLayout {
             prefix: true,
             apostrophes: true,
             texts: Texts::References,
-            ..Layout::default()
+            ..TreeLayout::default()
         },
     ]
 }
@@ -149,12 +149,12 @@ fn is_ours_to_refuse(why: &str) -> bool {
 }
 
 /// What our reader made of a document, in the words of the strict judge.
-fn seen(document: &Document) -> Vec<Again> {
+fn seen(document: &Document) -> Vec<StrictElement> {
     let mut all = Vec::new();
     let mut left = vec![(0, document.root())];
     while let Some((depth, element)) = left.pop() {
         let is_declaration = |name: &str| name.starts_with("xmlns:") || name == "xmlns";
-        all.push(Again {
+        all.push(StrictElement {
             depth,
             namespace: element.namespace().map(str::to_owned),
             name: element.name().to_owned(),
@@ -192,7 +192,7 @@ fn local(name: &str) -> &str {
 }
 
 /// White space that only sets elements apart is no text.
-fn without_blanks(mut elements: Vec<Again>) -> Vec<Again> {
+fn without_blanks(mut elements: Vec<StrictElement>) -> Vec<StrictElement> {
     let depths: Vec<usize> = elements.iter().map(|element| element.depth).collect();
     for (element, next) in elements.iter_mut().zip(depths.iter().skip(1)) {
         if *next > element.depth && element.text.trim().is_empty() {

@@ -6,13 +6,13 @@
 use std::sync::{Arc, OnceLock};
 
 use super::judging::today;
-use super::tree::{Layout, Part, Texts};
+use super::tree::{Texts, TreeLayout, TreePart};
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Heard};
+use crate::check::{CaseJudge, Observation};
 use crate::contract::{FixtureKind, State};
 use crate::journal::{Finding, FixtureReady, Intent, Role, StepStarted};
-use crate::plan::bytes::Bytes;
-use crate::protocol::{self, Body, Target};
+use crate::plan::bytes::ChoiceBytes;
+use crate::protocol::{self, Body, RequestTarget};
 use crate::reference::{Config, Reference, keys};
 use crate::verdict::Verdict;
 use crate::wire::Response;
@@ -27,7 +27,7 @@ pub(super) struct Situation {
 
 /// Damages a right answer as the bytes say, and has it judged.
 pub fn damage(data: &[u8]) {
-    let mut bytes = Bytes::new(data);
+    let mut bytes = ChoiceBytes::new(data);
     let all = situations();
     let at = usize::from(bytes.byte()) % all.len();
     let Some(situation) = all.get(at) else { return };
@@ -35,7 +35,7 @@ pub fn damage(data: &[u8]) {
     let Body::Document(document) = &reply.body else {
         return;
     };
-    let right = Part::of(document);
+    let right = TreePart::of(document);
     let mut tree = right.clone();
     let mut response = situation.response.clone();
     let harm = Harm::drawn(&mut bytes);
@@ -110,7 +110,7 @@ enum Harm {
 }
 
 impl Harm {
-    fn drawn(bytes: &mut Bytes<'_>) -> Harm {
+    fn drawn(bytes: &mut ChoiceBytes<'_>) -> Harm {
         bytes.pick(&[
             Harm::None,
             Harm::Removed,
@@ -127,7 +127,7 @@ impl Harm {
     }
 
     /// Does it to what it is done to before the answer is written down. Whether that made a difference that matters.
-    fn done_to(self, tree: &mut Part, response: &mut Response, bytes: &mut Bytes<'_>) -> bool {
+    fn done_to(self, tree: &mut TreePart, response: &mut Response, bytes: &mut ChoiceBytes<'_>) -> bool {
         match self {
             Harm::None | Harm::Cut | Harm::Bit => false,
             Harm::Removed => removed(tree, bytes).is_some(),
@@ -159,7 +159,7 @@ impl Harm {
     }
 }
 
-fn expected(harm: Harm, hurt: bool, right: &Part, response: &Response) -> Expected {
+fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response) -> Expected {
     match harm {
         Harm::None => Expected::Nothing,
         Harm::Added => Expected::NoFailure,
@@ -181,7 +181,7 @@ fn expected(harm: Harm, hurt: bool, right: &Part, response: &Response) -> Expect
             let Body::Document(document) = &reply.body else {
                 return Expected::Something;
             };
-            let tree = Part::of(document);
+            let tree = TreePart::of(document);
             let is_declared = document.declaration.as_ref().is_some_and(|declaration| {
                 declaration.version == "1.0" && declaration.encoding.as_deref() == Some("UTF-8")
             });
@@ -199,7 +199,7 @@ fn expected(harm: Harm, hurt: bool, right: &Part, response: &Response) -> Expect
 /// Elements whose text is the endpoint's own business: an id of its own making, and words for people.
 const FREE: [&str; 3] = ["requestId", "RequestID", "Message"];
 
-fn without_free_text(part: &Part) -> Part {
+fn without_free_text(part: &TreePart) -> TreePart {
     let mut part = part.clone();
     if FREE.contains(&part.name.as_str()) {
         // That there is one is not.
@@ -215,14 +215,14 @@ fn without_free_text(part: &Part) -> Part {
 }
 
 /// A place that is not the root, if there is one.
-fn drawn_place(tree: &Part, bytes: &mut Bytes<'_>) -> Option<Vec<usize>> {
+fn drawn_place(tree: &TreePart, bytes: &mut ChoiceBytes<'_>) -> Option<Vec<usize>> {
     let places = tree.places();
     let inner = places.get(1..).unwrap_or_default();
     let at = usize::from(bytes.byte()).checked_rem(inner.len())?;
     inner.get(at).cloned()
 }
 
-fn removed(tree: &mut Part, bytes: &mut Bytes<'_>) -> Option<()> {
+fn removed(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> Option<()> {
     let place = drawn_place(tree, bytes)?;
     let (at, parent) = place.split_last()?;
     let parent = tree.at_mut(parent)?;
@@ -230,7 +230,7 @@ fn removed(tree: &mut Part, bytes: &mut Bytes<'_>) -> Option<()> {
     Some(())
 }
 
-fn doubled(tree: &mut Part, bytes: &mut Bytes<'_>) -> Option<()> {
+fn doubled(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> Option<()> {
     let place = drawn_place(tree, bytes)?;
     let (at, parent) = place.split_last()?;
     let parent = tree.at_mut(parent)?;
@@ -239,7 +239,7 @@ fn doubled(tree: &mut Part, bytes: &mut Bytes<'_>) -> Option<()> {
     Some(())
 }
 
-fn renamed(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
+fn renamed(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> bool {
     let places = tree.places();
     let at = usize::from(bytes.byte()) % places.len();
     let place = places.get(at).cloned().unwrap_or_default();
@@ -264,7 +264,7 @@ fn renamed(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
 }
 
 /// Gives a value another text; not one that is right by chance.
-fn other_text(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
+fn other_text(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> bool {
     let leaves: Vec<Vec<usize>> = tree
         .places()
         .into_iter()
@@ -291,14 +291,14 @@ fn other_text(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
     part.text != was
 }
 
-fn moved(part: &mut Part, namespace: Option<&str>) {
+fn moved(part: &mut TreePart, namespace: Option<&str>) {
     part.namespace = namespace.map(str::to_owned);
     for inner in &mut part.parts {
         moved(inner, namespace);
     }
 }
 
-fn swapped(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
+fn swapped(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> bool {
     let Some(set) = tree.parts.iter_mut().find(|part| part.name == "instancesSet") else {
         return false;
     };
@@ -317,7 +317,7 @@ fn swapped(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
         };
         part.name = other.to_owned();
     }
-    let state = |parts: &[Part], name: &str| {
+    let state = |parts: &[TreePart], name: &str| {
         parts
             .iter()
             .find(|part| part.name == name)
@@ -326,7 +326,7 @@ fn swapped(tree: &mut Part, bytes: &mut Bytes<'_>) -> bool {
     state(&item.parts, "currentState") != state(&was, "currentState")
 }
 
-fn added(tree: &mut Part, bytes: &mut Bytes<'_>) {
+fn added(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) {
     let places = tree.places();
     let at = usize::from(bytes.byte()) % places.len();
     let place = places.get(at).cloned().unwrap_or_default();
@@ -336,7 +336,7 @@ fn added(tree: &mut Part, bytes: &mut Bytes<'_>) {
         // A list has nothing but items.
         && !["instancesSet", "Errors"].contains(&part.name.as_str())
     {
-        let novelty = Part {
+        let novelty = TreePart {
             name: "novelty".to_owned(),
             namespace: part.namespace.clone(),
             text: "x".to_owned(),
@@ -347,10 +347,10 @@ fn added(tree: &mut Part, bytes: &mut Bytes<'_>) {
     }
 }
 
-fn drawn_layout(bytes: &mut Bytes<'_>) -> Layout {
+fn drawn_layout(bytes: &mut ChoiceBytes<'_>) -> TreeLayout {
     let flags = bytes.byte();
     let is = |bit: u8| flags & (1 << bit) != 0;
-    Layout {
+    TreeLayout {
         indented: is(0),
         comments: is(1),
         instructions: is(2),
@@ -395,7 +395,7 @@ pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> 
         });
     }
     let reply = protocol::decode(response);
-    let heard = Heard {
+    let heard = Observation {
         role: Role::Act,
         call: &situation.call,
         reply: Some(&reply),
@@ -469,7 +469,7 @@ fn named(action: &str, ids: &[String], more: &[(&str, &str)]) -> Call {
 fn met(states: &[State], others: &[&str], call: impl FnOnce(&[String]) -> Call) -> Situation {
     let reference = Reference::new(Config::default());
     let send = |call: &Call, now_ms| {
-        let target = Target {
+        let target = RequestTarget {
             host: "localhost".to_owned(),
             path: "/".to_owned(),
             region: "us-east-1".to_owned(),

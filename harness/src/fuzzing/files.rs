@@ -1,7 +1,7 @@
 //! Files: contracts, scenarios, journals. All of them are text that people and programs write.
 
 use super::judging::today;
-use crate::check::{Again, Fingerprint, Judge};
+use crate::check::{Fingerprint, JournalJudge, Judge};
 use crate::contract::{self, Confidence, Contract, Edition, LoadErrors, Scenario};
 use crate::journal::{Event, Finding};
 use crate::protocol::wellformed;
@@ -79,7 +79,7 @@ const MOST_LINES: usize = 128;
 
 /// Reads the bytes as a journal and judges it again.
 pub fn journal(data: &[u8]) {
-    let mut again = Again::new(today().clone());
+    let mut again = JournalJudge::new(today().clone());
     let mut events = Vec::new();
     for event in read(data) {
         let line = event.to_line();
@@ -102,7 +102,7 @@ pub fn journal(data: &[u8]) {
         events.extend(again.take(event));
     }
     // What was judged once is judged the same again.
-    let mut thrice = Again::new(today().clone());
+    let mut thrice = JournalJudge::new(today().clone());
     for event in &events {
         assert_eq!(thrice.take(event.clone()).as_ref(), Some(event));
     }

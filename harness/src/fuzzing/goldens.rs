@@ -1,7 +1,7 @@
 //! Goldens: a text in the form of a transcript stays as it is, whoever wrote it and whatever an endpoint answered.
 
 use crate::call::Call;
-use crate::golden::{Keeper, normal};
+use crate::golden::{TranscriptRecorder, normal};
 use crate::journal::{
     Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Intent, Phase, RequestRecord, Role, StepStarted,
 };
@@ -78,8 +78,8 @@ fn transcript_of(body: &str) -> String {
             },
         }),
     ];
-    let mut keeper = Keeper::default();
-    let recording = events.iter().find_map(|event| keeper.take(event));
+    let mut recorder = TranscriptRecorder::default();
+    let recording = events.iter().find_map(|event| recorder.take(event));
     recording
         .and_then(|recording| recording.text.ok())
         .expect("a case that ended has a transcript")

@@ -4,25 +4,25 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Heard, Judge, Sight};
+use crate::check::{CaseJudge, Judge, Observation, Sight};
 use crate::contract::{self, Confidence, Edition, FixtureKind, Market, Root, SameAs, State};
 use crate::embedded;
 use crate::journal::{FixtureReady, Intent, Judged, Role, StepStarted};
-use crate::plan::bytes::Bytes;
+use crate::plan::bytes::ChoiceBytes;
 use crate::plan::script::{Features, Script};
 use crate::protocol::{self, Reply};
 use crate::report::list;
-use crate::runner::Alone;
+use crate::runner::CaseRunner;
 use crate::verdict::Outcome;
 use crate::wire::{Headers, Response};
 
 /// Plays the bytes as a script against the reference, which does nothing wrong. What is found is a mistake of the
 /// judge, of the reference, or of a script that asks what nobody can judge.
 pub fn script(data: &[u8]) {
-    static ALONE: OnceLock<Alone> = OnceLock::new();
-    let alone = ALONE.get_or_init(|| {
+    static CASE_RUNNER: OnceLock<CaseRunner> = OnceLock::new();
+    let alone = CASE_RUNNER.get_or_init(|| {
         let contract = Arc::new(contract::embedded(Edition::Current));
-        Alone::new(contract, embedded::options(Edition::Current))
+        CaseRunner::new(contract, embedded::options(Edition::Current))
             .expect("a runtime of one thread needs nothing but memory")
     });
     let case = Script::decode(data, Features::ALL).into_case("fuzz/script");
@@ -76,7 +76,7 @@ pub fn judge(data: &[u8]) {
 }
 
 fn judged(data: &[u8]) -> Vec<Judged> {
-    let mut bytes = Bytes::new(data);
+    let mut bytes = ChoiceBytes::new(data);
     let mut judge = CaseJudge::new(Arc::clone(today()), "fuzz");
     let fixtures = bytes.byte() % 4;
     for (at, id) in IDS.iter().enumerate().take(usize::from(fixtures)) {
@@ -104,16 +104,16 @@ fn judged(data: &[u8]) -> Vec<Judged> {
         if number == steps
             && let Some((_, _, reply)) = exchanges.last_mut()
         {
-            let rest = std::mem::replace(&mut bytes, Bytes::new(&[])).rest();
+            let rest = std::mem::replace(&mut bytes, ChoiceBytes::new(&[])).rest();
             if !rest.is_empty() {
                 *reply = Some(answer(200, rest.to_vec()));
             }
         }
         asked_on_the_way(&judge, &exchanges);
-        let heard: Vec<Heard<'_>> = exchanges
+        let heard: Vec<Observation<'_>> = exchanges
             .iter()
             .zip(0..)
-            .map(|((role, call, reply), at): (_, u64)| Heard {
+            .map(|((role, call, reply), at): (_, u64)| Observation {
                 role: *role,
                 call,
                 reply: reply.as_ref(),
@@ -160,7 +160,7 @@ const STATES: [&str; 8] = [
     "",
 ];
 
-fn drawn_kind(bytes: &mut Bytes<'_>) -> FixtureKind {
+fn drawn_kind(bytes: &mut ChoiceBytes<'_>) -> FixtureKind {
     let flags = bytes.byte();
     FixtureKind {
         state: bytes.pick(&[
@@ -181,7 +181,7 @@ fn drawn_kind(bytes: &mut Bytes<'_>) -> FixtureKind {
     }
 }
 
-fn drawn_step(bytes: &mut Bytes<'_>, number: usize) -> StepStarted {
+fn drawn_step(bytes: &mut ChoiceBytes<'_>, number: usize) -> StepStarted {
     let intent = match bytes.byte() % 7 {
         0 | 1 => Intent::Call,
         2 => Intent::Together,
@@ -214,7 +214,7 @@ fn drawn_step(bytes: &mut Bytes<'_>, number: usize) -> StepStarted {
     }
 }
 
-fn drawn_call(bytes: &mut Bytes<'_>, role: Role) -> Call {
+fn drawn_call(bytes: &mut ChoiceBytes<'_>, role: Role) -> Call {
     let action = match role {
         Role::Look => "DescribeInstances",
         Role::Ask => bytes.pick(&[
@@ -269,7 +269,7 @@ fn drawn_call(bytes: &mut Bytes<'_>, role: Role) -> Call {
     call
 }
 
-fn drawn_response(bytes: &mut Bytes<'_>) -> Response {
+fn drawn_response(bytes: &mut ChoiceBytes<'_>) -> Response {
     let status = bytes.pick(&[200, 400, 412, 403, 401, 404, 500, 503, 201, 302, 0, 999]);
     let body = match bytes.byte() % 6 {
         0 | 1 => changes(bytes),
@@ -305,7 +305,7 @@ fn answer(status: u16, body: Vec<u8>) -> Reply {
     })
 }
 
-fn state(bytes: &mut Bytes<'_>) -> String {
+fn state(bytes: &mut ChoiceBytes<'_>) -> String {
     let name = bytes.pick(&STATES);
     let right = match name {
         "pending" => "0",
@@ -320,7 +320,7 @@ fn state(bytes: &mut Bytes<'_>) -> String {
     format!("<code>{code}</code><name>{name}</name>")
 }
 
-fn changes(bytes: &mut Bytes<'_>) -> String {
+fn changes(bytes: &mut ChoiceBytes<'_>) -> String {
     let action = bytes.pick(&["Stop", "Stop", "Stop", "Start", "Terminate"]);
     let year = bytes.pick(&["2016-11-15", "2016-11-15", "2010-08-31", ""]);
     let mut items = String::new();
@@ -340,7 +340,7 @@ fn changes(bytes: &mut Bytes<'_>) -> String {
     )
 }
 
-fn error(bytes: &mut Bytes<'_>) -> String {
+fn error(bytes: &mut ChoiceBytes<'_>) -> String {
     let code = bytes.pick(&[
         "DryRunOperation",
         "UnauthorizedOperation",
@@ -373,7 +373,7 @@ fn error(bytes: &mut Bytes<'_>) -> String {
     )
 }
 
-fn description(bytes: &mut Bytes<'_>) -> String {
+fn description(bytes: &mut ChoiceBytes<'_>) -> String {
     let mut items = String::new();
     for _ in 0..bytes.byte() % 4 {
         let id = bytes.pick(&IDS);

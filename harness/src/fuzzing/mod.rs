@@ -3,7 +3,7 @@
 //! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer. The
 //! table [`TARGETS`] is the one list of them: the fuzz crate, the tests, `cargo xtask fuzz` and the replay on stable all
 //! go by it. What reads text takes the bytes as they are; what needs choices draws them from
-//! [`Bytes`](crate::plan::bytes::Bytes).
+//! [`ChoiceBytes`](crate::plan::bytes::Bytes).
 
 pub mod answers;
 pub mod damage;
@@ -18,7 +18,7 @@ mod tests;
 
 /// One fuzz target.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub struct FuzzTarget {
     /// Its name, which is that of its folder of seeds and of its program.
     pub name: &'static str,
     /// What is done with an input. It panics if something does not hold.
@@ -30,74 +30,74 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: &[Target] = &[
-    Target {
+pub const TARGETS: &[FuzzTarget] = &[
+    FuzzTarget {
         name: "reply",
         body: answers::reply,
         holds: "any body of an answer ends in a value, and says the same in another layout",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "xml",
         body: answers::xml,
         holds: "our reader and the strict judge read the same document, and no limit is passed",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "form",
         body: requests::form,
         holds: "the client and the reference read exactly what the other wrote",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "request",
         body: requests::request,
         holds: "the reference answers any request in well-formed XML, and a refusal changes nothing",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "signature",
         body: requests::signature,
         holds: "what the client signs the reference believes, and nothing that was changed since",
         dictionary: false,
     },
-    Target {
+    FuzzTarget {
         name: "contract",
         body: files::contract,
         holds: "a file of a contract or of scenarios is read, or every mistake has a place in it",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "journal",
         body: files::journal,
         holds: "a line of a journal reads back as it was, and a recording is judged the same as often as one likes",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "report",
         body: files::report,
         holds: "whatever a journal says, every report of it keeps its form and holds nothing that a terminal obeys",
         dictionary: true,
     },
-    Target {
+    FuzzTarget {
         name: "script",
         body: judging::script,
         holds: "whatever script is played against the reference, nothing is found",
         dictionary: false,
     },
-    Target {
+    FuzzTarget {
         name: "judge",
         body: judging::judge,
         holds: "any exchange is judged, twice the same",
         dictionary: false,
     },
-    Target {
+    FuzzTarget {
         name: "damage",
         body: damage::damage,
         holds: "a right answer that was damaged is still right, or something is found",
         dictionary: false,
     },
-    Target {
+    FuzzTarget {
         name: "golden",
         body: goldens::golden,
         holds: "a transcript stays as it is, whoever wrote it and whatever an endpoint answered",
@@ -106,6 +106,6 @@ pub const TARGETS: &[Target] = &[
 ];
 
 /// The target of this name.
-pub fn target(name: &str) -> Option<&'static Target> {
+pub fn target(name: &str) -> Option<&'static FuzzTarget> {
     TARGETS.iter().find(|target| target.name == name)
 }

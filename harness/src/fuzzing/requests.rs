@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use crate::call::{Auth, Call, Encoding, Form, Method, Order};
 use crate::embedded;
-use crate::plan::bytes::Bytes;
+use crate::plan::bytes::ChoiceBytes;
 use crate::protocol::form::{read, write};
-use crate::protocol::{self, Keyring, Target, wellformed};
+use crate::protocol::{self, Keyring, RequestTarget, wellformed};
 use crate::reference::{self, Config, Reference, keys};
 use crate::wire::{Headers, Request, Response};
 
@@ -71,8 +71,8 @@ fn post(body: Vec<u8>) -> Request {
     }
 }
 
-fn target(path: &str) -> Target {
-    Target {
+fn target(path: &str) -> RequestTarget {
+    RequestTarget {
         host: "localhost:5000".to_owned(),
         path: path.to_owned(),
         region: "us-east-1".to_owned(),
@@ -201,7 +201,7 @@ fn with_ids(text: &str, known: &[String]) -> String {
 pub fn signature(data: &[u8]) {
     static PLACE: OnceLock<(Reference, Keyring)> = OnceLock::new();
     let (reference, keyring) = PLACE.get_or_init(|| (Reference::new(Config::default()), embedded::keyring()));
-    let mut bytes = Bytes::new(data);
+    let mut bytes = ChoiceBytes::new(data);
     let auth = bytes.pick(&AUTHS);
     // Some days after the epoch and some centuries, all before years have five digits.
     let now_ms = 86_400_000 + u64::from(bytes.number()) * 3_000_000_007;
@@ -295,7 +295,7 @@ const AUTHS: [Auth; 10] = [
     Auth::ExpiredSession,
 ];
 
-fn drawn_call(bytes: &mut Bytes<'_>) -> Call {
+fn drawn_call(bytes: &mut ChoiceBytes<'_>) -> Call {
     let form = Form {
         method: bytes.pick(&[Method::Post, Method::Get]),
         order: bytes.pick(&[
@@ -337,7 +337,7 @@ fn drawn_call(bytes: &mut Bytes<'_>) -> Call {
 }
 
 /// The request with one byte of what is signed changed into another, or something added.
-fn changed(signed: &Request, bytes: &mut Bytes<'_>) -> Request {
+fn changed(signed: &Request, bytes: &mut ChoiceBytes<'_>) -> Request {
     let mut changed = signed.clone();
     let (what, at, by) = (bytes.byte() % 6, bytes.number(), bytes.byte().max(1));
     match what {

@@ -9,7 +9,7 @@ use crate::protocol::xml::{Document, Element};
 
 /// An element with all that is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct TreePart {
     /// The local name.
     pub(super) name: String,
     /// The namespace it is in.
@@ -17,12 +17,12 @@ pub(super) struct Part {
     /// Its own text.
     pub(super) text: String,
     /// Its elements, in order.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<TreePart>,
 }
 
 /// How a tree is written. The default is as EC2 writes today: one line, no more markup than it takes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Layout {
+pub(super) struct TreeLayout {
     /// White space between elements.
     pub(super) indented: bool,
     /// A comment in front of each element.
@@ -53,24 +53,24 @@ pub(super) enum Texts {
     Data,
 }
 
-impl Part {
+impl TreePart {
     /// The tree of a document.
-    pub(super) fn of(document: &Document) -> Part {
-        Part::read(document.root())
+    pub(super) fn of(document: &Document) -> TreePart {
+        TreePart::read(document.root())
     }
 
-    fn read(element: Element<'_>) -> Part {
-        Part {
+    fn read(element: Element<'_>) -> TreePart {
+        TreePart {
             name: element.name().to_owned(),
             namespace: element.namespace().map(str::to_owned),
             text: element.text().to_owned(),
             // Documents are limited in depth, or the reader would not have come this far.
-            parts: element.children().map(Part::read).collect(),
+            parts: element.children().map(TreePart::read).collect(),
         }
     }
 
     /// The document as text.
-    pub(super) fn written(&self, layout: Layout) -> String {
+    pub(super) fn written(&self, layout: TreeLayout) -> String {
         let mut writer = Writer {
             out: String::new(),
             layout,
@@ -87,7 +87,7 @@ impl Part {
 
     /// Whether there are elements beside text anywhere.
     pub(super) fn is_mixed(&self) -> bool {
-        (!self.text.is_empty() && !self.parts.is_empty()) || self.parts.iter().any(Part::is_mixed)
+        (!self.text.is_empty() && !self.parts.is_empty()) || self.parts.iter().any(TreePart::is_mixed)
     }
 
     /// Every place of the tree, the root first: which child to take, from the root inwards.
@@ -103,7 +103,7 @@ impl Part {
     }
 
     /// What stands at a place.
-    pub(super) fn at_mut(&mut self, place: &[usize]) -> Option<&mut Part> {
+    pub(super) fn at_mut(&mut self, place: &[usize]) -> Option<&mut TreePart> {
         match place {
             [] => Some(self),
             [first, rest @ ..] => self.parts.get_mut(*first)?.at_mut(rest),
@@ -113,13 +113,13 @@ impl Part {
 
 struct Writer {
     out: String,
-    layout: Layout,
+    layout: TreeLayout,
     /// The namespace that is written with a prefix.
     root: Option<String>,
 }
 
 impl Writer {
-    fn part(&mut self, part: &Part, default: Option<&str>, depth: usize) {
+    fn part(&mut self, part: &TreePart, default: Option<&str>, depth: usize) {
         if self.layout.comments {
             self.out.push_str("<!-- <item> & -->");
         }

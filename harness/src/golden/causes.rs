@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::{Changed, Hunk};
 use super::names::masked;
-use super::review::{Change, Place};
+use super::review::{Change, DiffPlace};
 use crate::contract::ClauseId;
 
 /// Changes that are the same.
 #[derive(Debug, Clone)]
-pub struct Cause<'r> {
+pub struct ChangeGroup<'r> {
     /// What became of the contract by it.
-    pub turn: Turn,
-    /// The clauses that say so; with [`Turn::Neither`] those that were looked at where it was seen.
+    pub turn: ContractEffect,
+    /// The clauses that say so; with [`ContractEffect::Neither`] those that were looked at where it was seen.
     pub clauses: Vec<&'r ClauseId>,
     /// The case of the first place.
     pub case: &'r str,
     /// The first place.
-    pub place: &'r Place,
+    pub place: &'r DiffPlace,
     /// What differs by it, each part where it was first seen.
     pub parts: Vec<Vec<&'r Changed>>,
     /// The cases, each once, sorted.
@@ -29,7 +29,7 @@ pub struct Cause<'r> {
 
 /// What a change is to the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Turn {
+pub enum ContractEffect {
     /// Clauses are violated that were not: they are broken now, or nobody came to look at them before.
     Broken,
     /// Both that and the next.
@@ -40,19 +40,19 @@ pub enum Turn {
     Fixed,
 }
 
-impl Turn {
+impl ContractEffect {
     /// The word of machine-readable reports.
     pub fn name(self) -> &'static str {
         match self {
-            Turn::Broken => "newly-violated",
-            Turn::Mixed => "fixed-and-newly-violated",
-            Turn::Neither => "different",
-            Turn::Fixed => "fixed",
+            ContractEffect::Broken => "newly-violated",
+            ContractEffect::Mixed => "fixed-and-newly-violated",
+            ContractEffect::Neither => "different",
+            ContractEffect::Fixed => "fixed",
         }
     }
 }
 
-impl Cause<'_> {
+impl ChangeGroup<'_> {
     /// What differs, line by line.
     pub fn diff(&self) -> String {
         self.parts.iter().flatten().map(|line| line.marked()).collect()
@@ -68,7 +68,7 @@ const LITTLE: f64 = 0.25;
 const TOGETHER: f64 = 0.9;
 
 /// All causes: what is broken first, then by the number of places.
-pub fn of(changes: &[Change]) -> Vec<Cause<'_>> {
+pub fn of(changes: &[Change]) -> Vec<ChangeGroup<'_>> {
     let mut by_lines: BTreeMap<Vec<String>, Vec<Seen<'_>>> = BTreeMap::new();
     for change in changes {
         for place in &change.places {
@@ -88,11 +88,11 @@ pub fn of(changes: &[Change]) -> Vec<Cause<'_>> {
     let broken = by_cause(changes, &steps, |change| &change.broken);
     let fixed = by_cause(changes, &steps, |change| &change.fixed);
     let told = groups.iter().zip(broken).zip(fixed);
-    let mut causes: Vec<Cause<'_>> = told
+    let mut causes: Vec<ChangeGroup<'_>> = told
         .filter_map(|((group, broken), fixed)| cause(group, broken, fixed))
         .collect();
     causes.sort_by(|one, other| {
-        let order = |cause: &Cause<'_>| (cause.turn, std::cmp::Reverse(cause.places));
+        let order = |cause: &ChangeGroup<'_>| (cause.turn, std::cmp::Reverse(cause.places));
         order(one)
             .cmp(&order(other))
             .then_with(|| one.case.cmp(other.case))
@@ -104,7 +104,7 @@ pub fn of(changes: &[Change]) -> Vec<Cause<'_>> {
 /// A change where it was seen.
 struct Seen<'r> {
     change: &'r Change,
-    place: &'r Place,
+    place: &'r DiffPlace,
     /// Its place among the parts of the hunk.
     order: usize,
     lines: Vec<&'r Changed>,
@@ -188,20 +188,20 @@ fn cause<'r>(
     group: &Group<'r>,
     broken: BTreeSet<&'r ClauseId>,
     fixed: BTreeSet<&'r ClauseId>,
-) -> Option<Cause<'r>> {
+) -> Option<ChangeGroup<'r>> {
     let first = group.parts.first()?.first()?;
     let (turn, clauses) = match (broken.is_empty(), fixed.is_empty()) {
-        (false, true) => (Turn::Broken, broken),
-        (true, false) => (Turn::Fixed, fixed),
-        (false, false) => (Turn::Mixed, broken.union(&fixed).copied().collect()),
-        (true, true) => (Turn::Neither, touched(group)),
+        (false, true) => (ContractEffect::Broken, broken),
+        (true, false) => (ContractEffect::Fixed, fixed),
+        (false, false) => (ContractEffect::Mixed, broken.union(&fixed).copied().collect()),
+        (true, true) => (ContractEffect::Neither, touched(group)),
     };
     let seen = || group.parts.iter().flatten();
     let cases: BTreeSet<&str> = seen().map(|seen| seen.change.case.as_str()).collect();
     let places: BTreeSet<(&str, usize)> = seen()
         .map(|seen| (seen.change.case.as_str(), seen.place.step))
         .collect();
-    Some(Cause {
+    Some(ChangeGroup {
         turn,
         clauses: clauses.into_iter().collect(),
         case: &first.change.case,
@@ -319,7 +319,7 @@ mod tests {
         let place = |(step, old, new): &(usize, &str, &str)| {
             let hunks = diff::hunks(old, new, 2).into_iter();
             let step = *step;
-            hunks.map(move |hunk| Place {
+            hunks.map(move |hunk| DiffPlace {
                 step,
                 heading: format!("step {step}: call"),
                 hunk,
@@ -336,7 +336,7 @@ mod tests {
 
     /// Cause by cause: what became of the contract, the clauses, in how many cases and steps.
     fn told(changes: &[Change]) -> Vec<String> {
-        let told = |cause: &Cause<'_>| {
+        let told = |cause: &ChangeGroup<'_>| {
             let clauses: Vec<&str> = cause.clauses.iter().map(|clause| clause.as_str()).collect();
             let (turn, clauses) = (cause.turn.name(), clauses.join(" "));
             format!("{turn} {clauses} {} {}", cause.cases.len(), cause.places)

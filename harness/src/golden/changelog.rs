@@ -18,7 +18,7 @@
 
 use std::io::{self, Write};
 
-use super::causes::{Cause, Turn};
+use super::causes::{ChangeGroup, ContractEffect};
 use super::review::Review;
 use crate::contract::Contract;
 
@@ -42,11 +42,11 @@ pub fn write(review: &Review, contract: &Contract, day: &str, out: &mut dyn Writ
         )?,
     }
     for (turn, title) in [
-        (Turn::Fixed, "Fixed"),
-        (Turn::Broken, "Newly violated"),
-        (Turn::Mixed, "Fixed, with other clauses newly violated"),
+        (ContractEffect::Fixed, "Fixed"),
+        (ContractEffect::Broken, "Newly violated"),
+        (ContractEffect::Mixed, "Fixed, with other clauses newly violated"),
         (
-            Turn::Neither,
+            ContractEffect::Neither,
             "Changed, and the contract says nothing else of it than before",
         ),
     ] {
@@ -64,9 +64,9 @@ pub fn write(review: &Review, contract: &Contract, day: &str, out: &mut dyn Writ
     names("Goldens of no case", &review.orphans, out)
 }
 
-fn entry(cause: &Cause<'_>, contract: &Contract, out: &mut dyn Write) -> io::Result<()> {
+fn entry(cause: &ChangeGroup<'_>, contract: &Contract, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "- ")?;
-    if cause.turn != Turn::Neither {
+    if cause.turn != ContractEffect::Neither {
         for clause in cause.clauses.iter().take(CLAUSES_SHOWN) {
             let statement = contract
                 .clause(clause)

@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::names::{self, CLOSING, Names, OPENING};
+use super::names::{self, CLOSING, NameAllocator, OPENING};
 use crate::protocol::{Document, Element};
 
 /// What is kept of a described instance, beside the ids of its volumes.
@@ -42,7 +42,7 @@ pub(super) enum Origin {
 }
 
 /// The lines of a document, with names for what varies.
-pub(super) fn lay(document: &Document, origin: Origin, names: &mut Names) -> Vec<String> {
+pub(super) fn lay(document: &Document, origin: Origin, names: &mut NameAllocator) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(declaration) = &document.declaration {
         let encoding = declaration.encoding.as_deref();
@@ -55,8 +55,8 @@ pub(super) fn lay(document: &Document, origin: Origin, names: &mut Names) -> Vec
     };
     let root = document.root();
     let place = match root.name() {
-        "DescribeInstancesResponse" => Place::Description,
-        _ => Place::Anywhere,
+        "DescribeInstancesResponse" => NamePlace::Description,
+        _ => NamePlace::Anywhere,
     };
     lines.extend(page.element(root, None, place));
     lines
@@ -79,14 +79,14 @@ struct Page<'n> {
 
 enum Naming<'n> {
     /// Every name has its number.
-    Numbered(&'n mut Names),
+    Numbered(&'n mut NameAllocator),
     /// Names are reduced to their kind, for texts that are compared.
     Masked,
 }
 
 /// Where an element stands, as far as that decides which of its members are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum NamePlace {
     Anywhere,
     Description,
     Reservations,
@@ -98,30 +98,33 @@ enum Place {
     Volume,
 }
 
-impl Place {
+impl NamePlace {
     /// The place of a member; none for one that is not kept.
-    fn of(self, member: &str) -> Option<Place> {
+    fn of(self, member: &str) -> Option<NamePlace> {
         match (self, member) {
-            (Place::Description, "reservationSet") => Some(Place::Reservations),
-            (Place::Reservations, "item") => Some(Place::Reservation),
-            (Place::Reservation, "instancesSet") => Some(Place::Instances),
-            (Place::Instances, "item") => Some(Place::Instance),
-            (Place::Instance, "blockDeviceMapping") => Some(Place::Devices),
-            (Place::Devices, "item") => Some(Place::Device),
-            (Place::Device, "ebs") => Some(Place::Volume),
-            (Place::Volume, "volumeId") => Some(Place::Anywhere),
-            (Place::Instance, member) => OF_AN_INSTANCE.contains(&member).then_some(Place::Anywhere),
-            (Place::Description | Place::Reservation | Place::Device | Place::Volume, _) => None,
-            (Place::Anywhere | Place::Reservations | Place::Instances | Place::Devices, _) => {
-                Some(Place::Anywhere)
+            (NamePlace::Description, "reservationSet") => Some(NamePlace::Reservations),
+            (NamePlace::Reservations, "item") => Some(NamePlace::Reservation),
+            (NamePlace::Reservation, "instancesSet") => Some(NamePlace::Instances),
+            (NamePlace::Instances, "item") => Some(NamePlace::Instance),
+            (NamePlace::Instance, "blockDeviceMapping") => Some(NamePlace::Devices),
+            (NamePlace::Devices, "item") => Some(NamePlace::Device),
+            (NamePlace::Device, "ebs") => Some(NamePlace::Volume),
+            (NamePlace::Volume, "volumeId") => Some(NamePlace::Anywhere),
+            (NamePlace::Instance, member) => OF_AN_INSTANCE.contains(&member).then_some(NamePlace::Anywhere),
+            (NamePlace::Description | NamePlace::Reservation | NamePlace::Device | NamePlace::Volume, _) => {
+                None
             }
+            (
+                NamePlace::Anywhere | NamePlace::Reservations | NamePlace::Instances | NamePlace::Devices,
+                _,
+            ) => Some(NamePlace::Anywhere),
         }
     }
 }
 
 impl Page<'_> {
     /// The lines of an element.
-    fn element(&mut self, element: Element<'_>, around: Option<&str>, place: Place) -> Vec<String> {
+    fn element(&mut self, element: Element<'_>, around: Option<&str>, place: NamePlace) -> Vec<String> {
         let name = element.name();
         let tag = self.open_tag(element, around);
         let members = members(element, place);
@@ -174,7 +177,7 @@ impl Page<'_> {
 
     /// The lines of members, in their order: by name, and items by the instances they speak of and then by what they
     /// say, whichever ids they have.
-    fn laid(&mut self, mut members: Vec<(Element<'_>, Place)>, around: Option<&str>) -> Vec<Vec<String>> {
+    fn laid(&mut self, mut members: Vec<(Element<'_>, NamePlace)>, around: Option<&str>) -> Vec<Vec<String>> {
         if let Naming::Masked = self.naming {
             // Each is laid once, and sorted then: an item is laid for its own place in each list that it is in.
             let mut laid: Vec<(&str, Vec<String>)> = members
@@ -203,7 +206,7 @@ impl Page<'_> {
     }
 
     /// An element as it is whichever ids it has.
-    fn masked(&self, element: Element<'_>, place: Place) -> Vec<String> {
+    fn masked(&self, element: Element<'_>, place: NamePlace) -> Vec<String> {
         let mut page = Page {
             origin: self.origin,
             naming: Naming::Masked,
@@ -264,7 +267,7 @@ impl Page<'_> {
 }
 
 /// The members that are kept.
-fn members(element: Element<'_>, place: Place) -> Vec<(Element<'_>, Place)> {
+fn members(element: Element<'_>, place: NamePlace) -> Vec<(Element<'_>, NamePlace)> {
     element
         .children()
         .filter_map(|member| Some((member, place.of(member.name())?)))

@@ -39,7 +39,7 @@ const LONGEST_NAME: usize = 24;
 
 /// Gives names.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
+pub(super) struct NameAllocator {
     known: HashMap<(&'static str, String), usize>,
     counts: HashMap<&'static str, usize>,
 }
@@ -53,7 +53,7 @@ enum Found<'t> {
     Time,
 }
 
-impl Names {
+impl NameAllocator {
     /// The text with names in it.
     pub(super) fn named<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         replace(text, |found| match found {
@@ -417,7 +417,7 @@ mod tests {
     use super::*;
 
     fn named(text: &str) -> String {
-        Names::default().named(text).into_owned()
+        NameAllocator::default().named(text).into_owned()
     }
 
     #[test]
@@ -535,12 +535,12 @@ mod tests {
 
     #[test]
     fn a_request_id_may_have_any_shape() {
-        let mut names = Names::default();
+        let mut names = NameAllocator::default();
         assert_eq!(names.request("request-id"), "<request:1>");
         assert_eq!(names.request(" 1gQo638VpjxmlX3 "), "<request:2>");
         assert_eq!(names.request("request-id"), "<request:1>");
         assert_eq!(names.request(""), "");
-        assert_eq!(Names::default().request("<request:4>"), "<request:1>");
+        assert_eq!(NameAllocator::default().request("<request:4>"), "<request:1>");
     }
 
     #[test]

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::diff::{self, Hunk};
-use super::keeper::Recording;
 use super::store::{About, Store, StoreError};
 use super::transcript::normal;
+use super::transcript_recorder::Recording;
 use super::{GoldenMode, causes, names};
 use crate::contract::ClauseId;
 
@@ -74,7 +74,7 @@ pub struct Change {
     /// The case.
     pub case: String,
     /// What differs.
-    pub places: Vec<Place>,
+    pub places: Vec<DiffPlace>,
     /// The clauses that are violated now and were not, with the step.
     pub broken: Vec<(usize, ClauseId)>,
     /// The clauses that were violated and are not any more, with the step.
@@ -85,7 +85,7 @@ pub struct Change {
 
 /// A difference, and the step that it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct DiffPlace {
     /// The number of the step, 0 before the first.
     pub step: usize,
     /// The head of the step.
@@ -198,7 +198,7 @@ impl Review {
     }
 
     /// The changes by what caused them.
-    pub fn causes(&self) -> Vec<causes::Cause<'_>> {
+    pub fn causes(&self) -> Vec<causes::ChangeGroup<'_>> {
         causes::of(&self.changed)
     }
 
@@ -246,7 +246,7 @@ fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording:
 
 /// Where the texts differ. Where their steps are the same, each is compared with itself alone: what is much like the
 /// next step would else be taken for it.
-fn places(reviewed: &str, text: &str) -> Vec<Place> {
+fn places(reviewed: &str, text: &str) -> Vec<DiffPlace> {
     let (old, new) = (sections(reviewed), sections(text));
     let heads =
         |sections: &[Section]| -> Vec<String> { sections.iter().map(|one| one.heading.clone()).collect() };
@@ -259,7 +259,7 @@ fn places(reviewed: &str, text: &str) -> Vec<Place> {
     places_in(reviewed, text)
 }
 
-fn places_in(old: &str, new: &str) -> Vec<Place> {
+fn places_in(old: &str, new: &str) -> Vec<DiffPlace> {
     let lines: Vec<&str> = old.lines().collect();
     let hunks = diff::hunks(old, new, CONTEXT).into_iter();
     let place = |hunk: Hunk| {
@@ -267,7 +267,7 @@ fn places_in(old: &str, new: &str) -> Vec<Place> {
         let above = above.unwrap_or_default().iter().rev();
         let heading = above.copied().find_map(|line| Some((line, step_of(line)?)));
         let (heading, step) = heading.unwrap_or(("", 0));
-        Place {
+        DiffPlace {
             step,
             heading: heading.to_owned(),
             hunk,

@@ -13,14 +13,14 @@
 
 use std::io::{self, Write};
 
-use super::causes::{Cause, Turn};
+use super::causes::{ChangeGroup, ContractEffect};
 use super::diff::Changed;
 use super::review::Review;
 use super::transcript::plain;
 
 /// How a review looks.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct ReviewStyle {
     /// Whether colours are used.
     pub color: bool,
     /// Whether everything is shown.
@@ -37,7 +37,7 @@ const NAMES_SHOWN: usize = 5;
 const WIDTH_SHOWN: usize = 240;
 
 /// Writes the review.
-pub fn write(review: &Review, look: Look, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(review: &Review, look: ReviewStyle, out: &mut dyn Write) -> io::Result<()> {
     let page = Page { review, look };
     page.changes(out)?;
     page.rest(out)
@@ -45,7 +45,7 @@ pub fn write(review: &Review, look: Look, out: &mut dyn Write) -> io::Result<()>
 
 struct Page<'r> {
     review: &'r Review,
-    look: Look,
+    look: ReviewStyle,
 }
 
 impl Page<'_> {
@@ -87,18 +87,22 @@ impl Page<'_> {
         writeln!(out)
     }
 
-    fn cause(&self, number: usize, cause: &Cause<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn cause(&self, number: usize, cause: &ChangeGroup<'_>, out: &mut dyn Write) -> io::Result<()> {
         let clauses: Vec<&str> = cause.clauses.iter().map(|clause| clause.as_str()).collect();
         let clauses = match cause.turn {
-            Turn::Neither => self.some_of(&clauses),
-            Turn::Broken | Turn::Mixed | Turn::Fixed => clauses.join(", "),
+            ContractEffect::Neither => self.some_of(&clauses),
+            ContractEffect::Broken | ContractEffect::Mixed | ContractEffect::Fixed => clauses.join(", "),
         };
         let turn = match (cause.turn, clauses.as_str()) {
-            (Turn::Broken, clauses) => format!("{}: {clauses}", self.paint("1;31", "NEWLY VIOLATED")),
-            (Turn::Fixed, clauses) => format!("{}: {clauses}", self.paint("32", "FIXED")),
-            (Turn::Mixed, clauses) => format!("{}: {clauses}", self.paint("33", "FIXED AND NEWLY VIOLATED")),
-            (Turn::Neither, "") => self.paint("33", "DIFFERENT"),
-            (Turn::Neither, clauses) => format!(
+            (ContractEffect::Broken, clauses) => {
+                format!("{}: {clauses}", self.paint("1;31", "NEWLY VIOLATED"))
+            }
+            (ContractEffect::Fixed, clauses) => format!("{}: {clauses}", self.paint("32", "FIXED")),
+            (ContractEffect::Mixed, clauses) => {
+                format!("{}: {clauses}", self.paint("33", "FIXED AND NEWLY VIOLATED"))
+            }
+            (ContractEffect::Neither, "") => self.paint("33", "DIFFERENT"),
+            (ContractEffect::Neither, clauses) => format!(
                 "{}, where these are looked at: {clauses}",
                 self.paint("33", "DIFFERENT")
             ),
@@ -127,7 +131,7 @@ impl Page<'_> {
         self.parts(cause, out)
     }
 
-    fn parts(&self, cause: &Cause<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn parts(&self, cause: &ChangeGroup<'_>, out: &mut dyn Write) -> io::Result<()> {
         let shown = if self.look.verbose {
             usize::MAX
         } else {
@@ -148,7 +152,7 @@ impl Page<'_> {
 
     /// A line that is gone or came, its words that make the difference marked.
     fn line(&self, line: &Changed) -> String {
-        let (mark, ink, strong) = if line.came {
+        let (mark, color, strong) = if line.came {
             ("+", "32", "1;32")
         } else {
             ("-", "31", "1;31")
@@ -159,9 +163,9 @@ impl Page<'_> {
         let pieces: String = line
             .pieces
             .iter()
-            .map(|(marked, text)| self.paint(if *marked { strong } else { ink }, text))
+            .map(|(marked, text)| self.paint(if *marked { strong } else { color }, text))
             .collect();
-        format!("{}{pieces}", self.paint(ink, &format!("{mark}  ")))
+        format!("{}{pieces}", self.paint(color, &format!("{mark}  ")))
     }
 
     fn rest(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -265,14 +269,14 @@ mod tests {
     use super::*;
     use crate::contract::ClauseId;
     use crate::golden::diff;
-    use crate::golden::review::{Change, Place};
+    use crate::golden::review::{Change, DiffPlace};
 
-    const PLAIN: Look = Look {
+    const PLAIN: ReviewStyle = ReviewStyle {
         color: false,
         verbose: false,
     };
 
-    fn told(review: &Review, look: Look) -> String {
+    fn told(review: &Review, look: ReviewStyle) -> String {
         let mut out = Vec::new();
         write(review, look, &mut out).expect("a vector takes everything");
         String::from_utf8(out).expect("it is text")
@@ -287,7 +291,7 @@ mod tests {
             case: case.to_owned(),
             places: diff::hunks(old, new, 2)
                 .into_iter()
-                .map(|hunk| Place {
+                .map(|hunk| DiffPlace {
                     step: 2,
                     heading: "step 2: call".to_owned(),
                     hunk,
@@ -340,7 +344,7 @@ mod tests {
 
     #[test]
     fn with_colours_the_words_that_differ_are_marked() {
-        let coloured = told(&changed(), Look { color: true, ..PLAIN });
+        let coloured = told(&changed(), ReviewStyle { color: true, ..PLAIN });
         assert!(coloured.contains("\x1b[1;31mstopped\x1b[0m"), "{coloured:?}");
         assert!(coloured.contains("\x1b[1;32mrunning\x1b[0m"), "{coloured:?}");
     }

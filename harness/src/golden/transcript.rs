@@ -20,7 +20,7 @@
 //! wrote it: an event stream, a person who edited a golden, or a fuzzer. It is total, and idempotent.
 
 use super::lay::{self, Origin};
-use super::names::{self, Names};
+use super::names::{self, NameAllocator};
 use crate::call::{Auth, Encoding, Form};
 use crate::contract::FixtureKind;
 use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, RequestRecord, Role};
@@ -47,7 +47,7 @@ const AT_ONCE: &str = "at once";
 
 /// A case while it is played.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct TranscriptDraft {
     pieces: Vec<Piece>,
     /// The last look of the open step.
     look: Vec<Piece>,
@@ -67,7 +67,7 @@ impl Piece {
     }
 }
 
-impl Draft {
+impl TranscriptDraft {
     pub(super) fn fixture(&mut self, ready: &FixtureReady) {
         let kind = kind_in_words(ready.kind);
         self.line(format!(
@@ -221,7 +221,7 @@ fn document_of(lines: &[impl AsRef<str>]) -> Option<Document> {
 
 /// Names what varies, sorts what came in no order, and sets steps apart.
 fn render(pieces: &[Piece]) -> String {
-    let mut names = Names::default();
+    let mut names = NameAllocator::default();
     let mut lines: Vec<String> = Vec::new();
     let mut rest = pieces;
     let mut in_no_order = false;
@@ -306,7 +306,7 @@ fn split_exchanges(pieces: &[Piece]) -> Vec<&[Piece]> {
 
 /// An exchange as it is whichever ids it has.
 fn masked(exchange: &[Piece]) -> Vec<String> {
-    let mut names = Names::default();
+    let mut names = NameAllocator::default();
     let mut lines = Vec::new();
     for piece in exchange {
         write(piece, &mut names, &mut lines);
@@ -317,7 +317,7 @@ fn masked(exchange: &[Piece]) -> Vec<String> {
         .collect()
 }
 
-fn write(piece: &Piece, names: &mut Names, lines: &mut Vec<String>) {
+fn write(piece: &Piece, names: &mut NameAllocator, lines: &mut Vec<String>) {
     match piece {
         Piece::Line(line) => lines.push(named_line(line, names)),
         Piece::Document(document, origin) => {
@@ -329,7 +329,7 @@ fn write(piece: &Piece, names: &mut Names, lines: &mut Vec<String>) {
     }
 }
 
-fn named_line(line: &str, names: &mut Names) -> String {
+fn named_line(line: &str, names: &mut NameAllocator) -> String {
     match line.strip_prefix("< x-amzn-requestid:") {
         Some(id) => format!("< {REQUEST_ID}: {}", names.request(id))
             .trim_ascii_end()

@@ -12,10 +12,10 @@ use crate::call::Call;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aim {
     /// What HTTP demands.
-    pub demand: Demand,
+    pub demand: WireDemand,
     /// Whose fault it is, if anything is wrong with the bytes.
     #[serde(default)]
-    pub fault: Fault,
+    pub fault: RawFault,
     /// Status codes that HTTP has for just this, beside those that are expected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<u16>,
@@ -30,7 +30,7 @@ pub struct Aim {
 /// What HTTP demands of the answer to some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Demand {
+pub enum WireDemand {
     /// The plain form itself: an answer. The later steps are compared with it.
     Plain,
     /// The plain form in another dress: the same answer.
@@ -50,7 +50,7 @@ pub enum Demand {
 /// What is wrong with the bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fault {
+pub enum RawFault {
     /// Nothing.
     #[default]
     None,

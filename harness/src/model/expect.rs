@@ -333,7 +333,7 @@ fn acceptance_of(refusals: &[Active<'_>]) -> Acceptance {
             (Demand::Must, true) => Acceptance::Forbidden,
             (Demand::Should, true) => Acceptance::Discouraged,
             (Demand::Must | Demand::Should, false) | (Demand::May, _) => Acceptance::Free,
-            (Demand::Odd, _) => Acceptance::Expected,
+            (Demand::Tolerated, _) => Acceptance::Expected,
         })
         .max()
         .unwrap_or(Acceptance::Expected)

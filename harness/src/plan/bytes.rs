@@ -8,12 +8,12 @@ use arbitrary::Unstructured;
 
 /// Bytes to draw choices from.
 #[derive(Debug)]
-pub struct Bytes<'a>(Unstructured<'a>);
+pub struct ChoiceBytes<'a>(Unstructured<'a>);
 
-impl<'a> Bytes<'a> {
+impl<'a> ChoiceBytes<'a> {
     /// A source of these bytes, and then of zeros.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Bytes(Unstructured::new(bytes))
+        ChoiceBytes(Unstructured::new(bytes))
     }
 
     /// Whether nothing but zeros is left.
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn bytes_that_have_run_out_are_zeros_and_the_first_choice() {
-        let mut bytes = Bytes::new(&[5, 0, 1, 2, b'x', b'y']);
+        let mut bytes = ChoiceBytes::new(&[5, 0, 1, 2, b'x', b'y']);
         assert_eq!((bytes.pick(&['a', 'b', 'c']), bytes.number()), ('c', 1));
         assert_eq!(bytes.text(9), "xy");
         assert!(bytes.is_empty());
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn text_is_no_longer_than_it_may_be_and_the_rest_follows_it() {
-        let mut bytes = Bytes::new(&[200, b'a', 0xff, b'c', b'd']);
+        let mut bytes = ChoiceBytes::new(&[200, b'a', 0xff, b'c', b'd']);
         assert_eq!(bytes.text(2), "a\u{fffd}");
         assert_eq!(bytes.rest(), b"cd");
     }

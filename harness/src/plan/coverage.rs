@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::covering::{Levels, Row, Space, Tuple, choices, cover};
+use super::covering::{CoveringRow, Levels, Space, Tuple, choices, cover};
 use crate::call::Form;
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, Scenario, State, Step};
 use crate::verdict::Outcome;
@@ -16,7 +16,7 @@ use crate::verdict::Outcome;
 mod bounds;
 mod dimensions;
 
-use dimensions::{Again, DIMENSIONS, Good, Hides, Level, Place, RULES};
+use dimensions::{DIMENSIONS, DimensionLevel, Good, Hides, OddIdPosition, RULES, RepeatedId};
 
 /// The cases of the phase: combinations of so many dimensions, the plainest first, then borders.
 pub fn cases(contract: &Contract, strength: usize) -> Vec<Scenario> {
@@ -52,7 +52,7 @@ pub struct Survey {
 
 /// How a case of a run ended.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
+pub struct CaseEnding {
     /// What the run said that the case shows; by it a case of another stopcheck is known.
     pub purpose: String,
     /// The outcome.
@@ -106,12 +106,12 @@ fn in_words(parts: &[(&str, &[&str])]) -> String {
 }
 
 /// Which combinations of `strength` dimensions the cases of a run reached, by how each of them ended.
-pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Ended>) -> Reach {
+pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, CaseEnding>) -> Reach {
     let grid = Grid::of(contract);
     let mut open: BTreeSet<Tuple> = grid.combinations(strength).into_iter().collect();
     let total = open.len();
     let mut seen: BTreeSet<(usize, usize)> = BTreeSet::new();
-    let mut failed: Vec<(Row, String)> = Vec::new();
+    let mut failed: Vec<(CoveringRow, String)> = Vec::new();
     // A run may have been made with another strength than the one that is asked about.
     for (case, row) in STRENGTHS.into_iter().flat_map(|strength| grid.cases(strength)) {
         let ended = ended
@@ -175,7 +175,7 @@ const STRENGTHS: [usize; 2] = [LEAST, 3];
 pub const LEAST: usize = 2;
 
 /// A case before it is written down.
-pub(super) struct Draft {
+pub(super) struct CaseDraft {
     target: FixtureKind,
     form: Form,
     force: Option<&'static str>,
@@ -186,19 +186,19 @@ pub(super) struct Draft {
     odd: &'static [&'static str],
     mate: Option<FixtureKind>,
     unprepared_mate: bool,
-    place: Place,
-    again: Again,
+    place: OddIdPosition,
+    again: RepeatedId,
 }
 
 /// The dimensions of one edition, and the space they span.
 struct Grid {
-    dimensions: Vec<(&'static str, Vec<&'static Level>)>,
+    dimensions: Vec<(&'static str, Vec<&'static DimensionLevel>)>,
     space: Space,
 }
 
 impl Grid {
     fn of(contract: &Contract) -> Self {
-        let dimensions: Vec<(&'static str, Vec<&'static Level>)> = DIMENSIONS
+        let dimensions: Vec<(&'static str, Vec<&'static DimensionLevel>)> = DIMENSIONS
             .iter()
             .map(|dimension| {
                 let levels = dimension.levels.iter();
@@ -220,7 +220,7 @@ impl Grid {
         Grid { dimensions, space }
     }
 
-    fn cases(&self, strength: usize) -> Vec<(Scenario, Row)> {
+    fn cases(&self, strength: usize) -> Vec<(Scenario, CoveringRow)> {
         let numbered = self.rows(strength).into_iter().enumerate();
         numbered
             .map(|(index, row)| {
@@ -232,7 +232,7 @@ impl Grid {
 
     /// The rows of the phase: what hides nothing among itself, each hiding level beside what hides nothing, and hiding
     /// levels beside each other, those that refuse at the door apart.
-    fn rows(&self, strength: usize) -> Vec<Row> {
+    fn rows(&self, strength: usize) -> Vec<CoveringRow> {
         let mut rows = cover(&self.plain(), strength, |_| true);
         for hiding in self.hiding() {
             // It is in all of these rows, so it makes one more of each combination.
@@ -275,7 +275,7 @@ impl Grid {
     }
 
     /// The combinations that a case of this row shows.
-    fn shown_by(&self, row: &Row, strength: usize) -> Vec<Tuple> {
+    fn shown_by(&self, row: &CoveringRow, strength: usize) -> Vec<Tuple> {
         let levels = levels_of(row);
         let hiding: Vec<(usize, usize)> = self.hiding_in(&levels).collect();
         let shows = |tuple: &Tuple| {
@@ -340,7 +340,7 @@ impl Grid {
             .map_or(Hides::Nothing, |(_, level)| level.hides)
     }
 
-    fn level(&self, factor: usize, level: usize) -> Option<(&'static str, &'static Level)> {
+    fn level(&self, factor: usize, level: usize) -> Option<(&'static str, &'static DimensionLevel)> {
         let (name, levels) = self.dimensions.get(factor)?;
         Some((name, levels.get(level)?))
     }
@@ -372,10 +372,10 @@ impl Grid {
     }
 
     /// The case of a row.
-    fn case(&self, name: String, row: &Row) -> Scenario {
+    fn case(&self, name: String, row: &CoveringRow) -> Scenario {
         let mut odd: Tuple = levels_of(row);
         odd.retain(|(_, level)| *level > 0);
-        let mut draft = Draft::plain();
+        let mut draft = CaseDraft::plain();
         let mut refused = false;
         for (factor, level) in &odd {
             if let Some((_, level)) = self.level(*factor, *level) {
@@ -399,9 +399,9 @@ fn levels_of(row: &[usize]) -> Tuple {
 /// The names of the good instances: the target, and up to nine beside it.
 const GOOD: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
-impl Draft {
+impl CaseDraft {
     fn plain() -> Self {
-        Draft {
+        CaseDraft {
             target: FixtureKind::default(),
             form: Form::default(),
             force: None,
@@ -412,8 +412,8 @@ impl Draft {
             odd: &[],
             mate: None,
             unprepared_mate: false,
-            place: Place::Last,
-            again: Again::Never,
+            place: OddIdPosition::Last,
+            again: RepeatedId::Never,
         }
     }
 
@@ -471,20 +471,20 @@ impl Draft {
     fn params(&self, good: &[&str]) -> Vec<(String, String)> {
         let mut ids: Vec<String> = good.iter().map(|name| format!("{{{name}}}")).collect();
         let place = match self.place {
-            Place::First => 0,
-            Place::AfterFirst => ids.len().min(1),
-            Place::Last => ids.len(),
+            OddIdPosition::First => 0,
+            OddIdPosition::AfterFirst => ids.len().min(1),
+            OddIdPosition::Last => ids.len(),
         };
         ids.splice(place..place, self.odd.iter().map(|odd| (*odd).to_owned()));
         let target = "{a}".to_owned();
         match self.again {
-            Again::Never => {}
-            Again::TargetAtEnd => ids.push(target),
-            Again::TargetAtOnce => {
+            RepeatedId::Never => {}
+            RepeatedId::TargetAtEnd => ids.push(target),
+            RepeatedId::TargetAtOnce => {
                 let after = ids.iter().position(|id| *id == target).map_or(0, |at| at + 1);
                 ids.insert(after, target);
             }
-            Again::Odd => ids.extend(self.odd.first().map(|odd| (*odd).to_owned())),
+            RepeatedId::Odd => ids.extend(self.odd.first().map(|odd| (*odd).to_owned())),
         }
         let switches = [
             ("Force", self.force),

@@ -12,7 +12,7 @@
 )]
 
 /// A level for each factor.
-pub type Row = Vec<usize>;
+pub type CoveringRow = Vec<usize>;
 
 /// A combination: factors in ascending order, each with a level.
 pub type Tuple = Vec<(usize, usize)>;
@@ -36,7 +36,7 @@ type Partial = Vec<Option<usize>>;
 /// Rows that hold every wanted combination of `strength` levels, those nearest to all-zero first.
 ///
 /// A row is no larger than it must be: what no combination asks for is at the lowest level that the constraints allow.
-pub fn cover(space: &Space, strength: usize, wanted: impl Fn(&[(usize, usize)]) -> bool) -> Vec<Row> {
+pub fn cover(space: &Space, strength: usize, wanted: impl Fn(&[(usize, usize)]) -> bool) -> Vec<CoveringRow> {
     let strength = strength.clamp(1, space.sizes.len().max(1));
     let mut order: Vec<usize> = (0..space.sizes.len()).collect();
     order.sort_by_key(|factor| usize::MAX - space.sizes[*factor]);
@@ -53,7 +53,7 @@ pub fn cover(space: &Space, strength: usize, wanted: impl Fn(&[(usize, usize)]) 
             }
         }
     }
-    let mut rows: Vec<Row> = rows.iter().filter_map(|row| space.complete(row)).collect();
+    let mut rows: Vec<CoveringRow> = rows.iter().filter_map(|row| space.complete(row)).collect();
     rows.sort_by_cached_key(|row| (row.iter().filter(|level| **level > 0).count(), row.clone()));
     rows.dedup();
     rows
@@ -140,7 +140,7 @@ impl Space {
     }
 
     /// The rest of a row that begins like this, at the lowest levels possible; none if there is no such row.
-    pub fn completion(&self, tuple: &[(usize, usize)]) -> Option<Row> {
+    pub fn completion(&self, tuple: &[(usize, usize)]) -> Option<CoveringRow> {
         self.complete(&self.partial(tuple))
     }
 
@@ -162,7 +162,7 @@ impl Space {
         row
     }
 
-    fn complete(&self, row: &Partial) -> Option<Row> {
+    fn complete(&self, row: &Partial) -> Option<CoveringRow> {
         let fits = |row: &Partial| (0..row.len()).all(|factor| self.keeps(row, factor));
         let mut row = row.clone();
         (fits(&row) && self.fill(&mut row, 0)).then(|| row.into_iter().flatten().collect())
@@ -323,11 +323,11 @@ fn levels_of(sizes: Vec<usize>) -> impl Iterator<Item = Vec<usize>> {
 mod tests {
     use super::*;
 
-    fn all(space: &Space, strength: usize) -> Vec<Row> {
+    fn all(space: &Space, strength: usize) -> Vec<CoveringRow> {
         cover(space, strength, |_| true)
     }
 
-    fn has(row: &Row, tuple: &Tuple) -> bool {
+    fn has(row: &CoveringRow, tuple: &Tuple) -> bool {
         tuple.iter().all(|(factor, level)| row[*factor] == *level)
     }
 
@@ -355,7 +355,7 @@ mod tests {
         space
     }
 
-    fn breaks_a_rule(space: &Space, row: &Row) -> bool {
+    fn breaks_a_rule(space: &Space, row: &CoveringRow) -> bool {
         space
             .forbidden
             .iter()
@@ -363,7 +363,7 @@ mod tests {
     }
 
     /// Every row of a space, by brute force.
-    fn every_row(space: &Space) -> Vec<Row> {
+    fn every_row(space: &Space) -> Vec<CoveringRow> {
         levels_of(space.sizes.clone())
             .filter(|row| !breaks_a_rule(space, row))
             .collect()
@@ -402,8 +402,8 @@ mod tests {
     fn a_space_without_a_row_has_no_rows() {
         let mut space = shape(&[(2, 2)]);
         space.forbid(vec![(0, Levels::of([0, 1]))]);
-        assert_eq!(all(&space, 2), Vec::<Row>::new());
-        assert_eq!(all(&Space::new(Vec::new()), 2), Vec::<Row>::new());
+        assert_eq!(all(&space, 2), Vec::<CoveringRow>::new());
+        assert_eq!(all(&Space::new(Vec::new()), 2), Vec::<CoveringRow>::new());
     }
 
     #[test]

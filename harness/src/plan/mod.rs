@@ -141,13 +141,13 @@ pub fn special_auth(case: &Scenario) -> impl Iterator<Item = Auth> {
 }
 
 /// What the holes of a template are filled with.
-pub trait Names {
+pub trait TemplateValues {
     /// The text for a name between braces.
     fn resolve(&self, name: &str) -> Option<String>;
 }
 
 /// A recorded call names its instances as the record does.
-impl Names for Recorded {
+impl TemplateValues for Recorded {
     fn resolve(&self, name: &str) -> Option<String> {
         let fixtures = self.fixtures.iter().map(|fixture| (&fixture.name, &fixture.id));
         let decoys = self.decoys.iter().map(|(name, id)| (name, id));
@@ -157,7 +157,7 @@ impl Names for Recorded {
 }
 
 /// A template with its holes filled. A hole nobody knows stays as it is.
-pub fn fill(template: &CallTemplate, names: &dyn Names) -> Call {
+pub fn fill(template: &CallTemplate, names: &dyn TemplateValues) -> Call {
     Call {
         action: template.action.clone(),
         params: template
@@ -169,7 +169,7 @@ pub fn fill(template: &CallTemplate, names: &dyn Names) -> Call {
     }
 }
 
-fn fill_text(text: &str, names: &dyn Names) -> String {
+fn fill_text(text: &str, names: &dyn TemplateValues) -> String {
     if !text.contains('{') {
         return text.to_owned();
     }
@@ -201,7 +201,7 @@ mod tests {
 
     struct One;
 
-    impl Names for One {
+    impl TemplateValues for One {
         fn resolve(&self, name: &str) -> Option<String> {
             (name == "a").then(|| "i-1".to_owned())
         }

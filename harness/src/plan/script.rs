@@ -10,7 +10,7 @@
 
 use crate::call::{Auth, Encoding, Form, Method, Order};
 use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
-use crate::plan::bytes::{Bytes, pick};
+use crate::plan::bytes::{ChoiceBytes, pick};
 
 /// A sequence of steps that nobody thought of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Feature {
 impl Script {
     /// The script of these bytes, whatever they are, with no other features than these.
     pub fn decode(bytes: &[u8], allowed: Features) -> Script {
-        Script::read(&mut Bytes::new(bytes), allowed)
+        Script::read(&mut ChoiceBytes::new(bytes), allowed)
     }
 
     /// The bytes of a script of so many steps, from a source of random bytes.
@@ -175,7 +175,7 @@ impl Script {
         }
     }
 
-    fn read(bytes: &mut Bytes<'_>, allowed: Features) -> Script {
+    fn read(bytes: &mut ChoiceBytes<'_>, allowed: Features) -> Script {
         let _version = bytes.byte();
         let mix = [bytes.byte(), bytes.byte(), bytes.byte(), 0];
         let mut features = Features(u32::from_le_bytes(mix) & allowed.0);
@@ -214,35 +214,35 @@ struct Writer {
 }
 
 /// What a step does. The simplest comes first; what stands there twice is chosen twice as often.
-const DEEDS: [(Deed, Option<Feature>); 24] = [
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Stop, None),
-    (Deed::Rest, None),
-    (Deed::Pass, None),
-    (Deed::Pass, None),
-    (Deed::Observe, None),
-    (Deed::Launch, None),
-    (Deed::Start, Some(Feature::Start)),
-    (Deed::Start, Some(Feature::Start)),
-    (Deed::Terminate, Some(Feature::Terminate)),
-    (Deed::Reboot, Some(Feature::Reboot)),
-    (Deed::Protect(true), Some(Feature::Protect)),
-    (Deed::Protect(false), Some(Feature::Protect)),
+const SCRIPT_ACTIONS: [(ScriptAction, Option<Feature>); 24] = [
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Stop, None),
+    (ScriptAction::Rest, None),
+    (ScriptAction::Pass, None),
+    (ScriptAction::Pass, None),
+    (ScriptAction::Observe, None),
+    (ScriptAction::Launch, None),
+    (ScriptAction::Start, Some(Feature::Start)),
+    (ScriptAction::Start, Some(Feature::Start)),
+    (ScriptAction::Terminate, Some(Feature::Terminate)),
+    (ScriptAction::Reboot, Some(Feature::Reboot)),
+    (ScriptAction::Protect(true), Some(Feature::Protect)),
+    (ScriptAction::Protect(false), Some(Feature::Protect)),
 ];
 
 #[derive(Clone, Copy)]
-enum Deed {
+enum ScriptAction {
     Stop,
     Rest,
     Pass,
@@ -256,26 +256,28 @@ enum Deed {
 
 impl Writer {
     fn step(&mut self, choices: [u8; STEP_BYTES]) {
-        let [deed, which, options, list, bad, odd, form] = choices;
-        let (deed, feature) = pick(&DEEDS, deed);
-        let deed = match feature {
-            Some(feature) if !self.features.has(feature) => Deed::Stop,
+        let [script_action, which, options, list, bad, odd, form] = choices;
+        let (script_action, feature) = pick(&SCRIPT_ACTIONS, script_action);
+        let script_action = match feature {
+            Some(feature) if !self.features.has(feature) => ScriptAction::Stop,
             // There are enough of them, and to stop those is what scripts are for.
-            None if matches!(deed, Deed::Launch) && self.instances >= self.most() => Deed::Stop,
-            Some(_) | None => deed,
+            None if matches!(script_action, ScriptAction::Launch) && self.instances >= self.most() => {
+                ScriptAction::Stop
+            }
+            Some(_) | None => script_action,
         };
-        let act = match deed {
-            Deed::Stop => Act::Call(self.stop(which, options, list, bad, odd, form)),
-            Deed::Rest => Act::Rest,
-            Deed::Pass => Act::Pass(pick(&[500, 1_000, 2_500, 5_000, 1], options)),
+        let act = match script_action {
+            ScriptAction::Stop => Act::Call(self.stop(which, options, list, bad, odd, form)),
+            ScriptAction::Rest => Act::Rest,
+            ScriptAction::Pass => Act::Pass(pick(&[500, 1_000, 2_500, 5_000, 1], options)),
             // Resting looks too, and every script ends with a look.
-            Deed::Observe if which % 2 == 1 => Act::Observe,
-            Deed::Observe => Act::Rest,
-            Deed::Launch => return self.launch(options),
-            Deed::Start => Act::Call(self.plain("StartInstances", which, list)),
-            Deed::Terminate => Act::Call(self.plain("TerminateInstances", which, list)),
-            Deed::Reboot => Act::Call(self.plain("RebootInstances", which, list)),
-            Deed::Protect(on) => {
+            ScriptAction::Observe if which % 2 == 1 => Act::Observe,
+            ScriptAction::Observe => Act::Rest,
+            ScriptAction::Launch => return self.launch(options),
+            ScriptAction::Start => Act::Call(self.plain("StartInstances", which, list)),
+            ScriptAction::Terminate => Act::Call(self.plain("TerminateInstances", which, list)),
+            ScriptAction::Reboot => Act::Call(self.plain("RebootInstances", which, list)),
+            ScriptAction::Protect(on) => {
                 self.protect(which, on);
                 // Most of the time until every call sees it.
                 Act::Pass(pick(&[6_000, 6_000, 6_000, 1], options))
@@ -387,7 +389,7 @@ impl Writer {
             form: Form::default(),
         };
         self.travel(form, &mut call.form);
-        self.bend(odd, &mut call);
+        self.hook(odd, &mut call);
         call
     }
 
@@ -461,7 +463,7 @@ impl Writer {
         }
     }
 
-    fn bend(&self, choice: u8, call: &mut CallTemplate) {
+    fn hook(&self, choice: u8, call: &mut CallTemplate) {
         if !self.features.has(Feature::OddParameters) {
             return;
         }

@@ -8,8 +8,8 @@
 use super::matches;
 use crate::call::Call;
 use crate::contract::Check;
-use crate::journal::{Aim, Demand, Fault};
-use crate::protocol::{SignError, Target, encode};
+use crate::journal::{Aim, RawFault, WireDemand};
+use crate::protocol::{RequestTarget, SignError, encode};
 use crate::wire::{HeaderText, Request};
 
 mod cases;
@@ -26,8 +26,8 @@ pub struct WireCase {
     pub name: &'static str,
     /// What it shows.
     pub purpose: &'static str,
-    demand: Demand,
-    fault: Fault,
+    demand: WireDemand,
+    fault: RawFault,
     also: &'static [u16],
     roots: &'static [&'static str],
     should: bool,
@@ -79,7 +79,7 @@ pub struct Kit<'a> {
     /// An instance of the run, running.
     pub id: &'a str,
     /// Where requests are addressed to.
-    pub target: &'a Target,
+    pub target: &'a RequestTarget,
     /// Signs a request; whoever asks keeps what was signed, to know its secrets.
     pub sign: &'a dyn Fn(Request) -> Result<Request, SignError>,
 }
@@ -114,8 +114,8 @@ pub fn plain(kit: &Kit<'_>) -> Result<Dialogue, SignError> {
 /// What can be known of the plain form: it is answered.
 pub fn plain_aim() -> Aim {
     Aim {
-        demand: Demand::Plain,
-        fault: Fault::None,
+        demand: WireDemand::Plain,
+        fault: RawFault::None,
         also: Vec::new(),
         roots: Vec::new(),
         should: false,
@@ -123,12 +123,12 @@ pub fn plain_aim() -> Aim {
 }
 
 impl WireCase {
-    const fn new(name: &'static str, demand: Demand, purpose: &'static str, build: Build) -> Self {
+    const fn new(name: &'static str, demand: WireDemand, purpose: &'static str, build: Build) -> Self {
         WireCase {
             name,
             purpose,
             demand,
-            fault: Fault::None,
+            fault: RawFault::None,
             also: &[],
             roots: &[],
             should: false,
@@ -136,7 +136,7 @@ impl WireCase {
         }
     }
 
-    const fn fault(mut self, fault: Fault) -> Self {
+    const fn fault(mut self, fault: RawFault) -> Self {
         self.fault = fault;
         self
     }
@@ -171,13 +171,13 @@ impl WireCase {
     /// The checks that the case is there for.
     pub fn checks(&self) -> &'static [Check] {
         match self.demand {
-            Demand::Plain => &[Check::WireAnswered],
-            Demand::Same => &[Check::WireAnswered, Check::WireSame, Check::WireNoEffect],
-            Demand::Answered => &[Check::WireAnswered, Check::WireNoEffect],
-            Demand::Refused => &[Check::WireRefused, Check::WireEnded, Check::WireNoEffect],
-            Demand::Ended => &[Check::WireEnded, Check::WireNoEffect],
-            Demand::Dropped => &[Check::WireNoEffect],
-            Demand::InTurn => &[Check::WireAnswered, Check::WireInTurn],
+            WireDemand::Plain => &[Check::WireAnswered],
+            WireDemand::Same => &[Check::WireAnswered, Check::WireSame, Check::WireNoEffect],
+            WireDemand::Answered => &[Check::WireAnswered, Check::WireNoEffect],
+            WireDemand::Refused => &[Check::WireRefused, Check::WireEnded, Check::WireNoEffect],
+            WireDemand::Ended => &[Check::WireEnded, Check::WireNoEffect],
+            WireDemand::Dropped => &[Check::WireNoEffect],
+            WireDemand::InTurn => &[Check::WireAnswered, Check::WireInTurn],
         }
     }
 
@@ -225,7 +225,7 @@ impl Kit<'_> {
     }
 }
 
-/// A request that is about to be written, in parts that can be bent one by one.
+/// A request that is about to be written, in parts that can be altered one by one.
 struct Message {
     line: Vec<u8>,
     fields: Vec<Vec<u8>>,
@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn built(name: &str) -> String {
-        let target = Target {
+        let target = RequestTarget {
             host: "h:1".into(),
             path: "/".into(),
             region: "us-east-1".into(),
@@ -401,7 +401,7 @@ mod tests {
             let stops = text.matches("Action=StopInstances").count();
             let dry = text.matches("DryRun=true").count();
             let whole = !matches!(case.name, "wire/half-closed/head" | "wire/half-closed/body")
-                && case.demand != Demand::Dropped;
+                && case.demand != WireDemand::Dropped;
             if whole && case.name != "wire/pipelined/describe-and-stop" {
                 assert_eq!(stops, dry, "{}", case.name);
             }

@@ -258,7 +258,7 @@ fn without_proof(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::call::{Auth, Call, Encoding, Form, Method};
-    use crate::protocol::encode::{Target, encode};
+    use crate::protocol::encode::{RequestTarget, encode};
     use crate::protocol::sign::{Credentials, Keyring, sign};
 
     const TOKEN: &str = "canary//token+with=signs/9Q";
@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn signed(method: Method, encoding: Encoding, auth: Auth) -> Request {
-        let target = Target {
+        let target = RequestTarget {
             host: "h".into(),
             path: "/".into(),
             region: "us-east-1".into(),

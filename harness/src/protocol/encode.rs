@@ -1,6 +1,6 @@
 //! From a call to the bytes of an unsigned request.
 //!
-//! A [`Call`] and a [`Target`] come in, a [`Request`] goes out. Signing is the next step and changes none of these
+//! A [`Call`] and a [`RequestTarget`] come in, a [`Request`] goes out. Signing is the next step and changes none of these
 //! bytes, except to add to the headers or the query.
 
 use crate::call::{Call, Method, Order};
@@ -9,7 +9,7 @@ use crate::wire::{HeaderText, Headers, Request};
 
 /// Where a call is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct RequestTarget {
     /// The value of the `Host` header: `host` or `host:port`.
     pub host: String,
     /// The path of the endpoint: `/`, or its base path.
@@ -22,7 +22,7 @@ pub struct Target {
 pub const USER_AGENT: &str = concat!("stopcheck/", env!("CARGO_PKG_VERSION"));
 
 /// Writes a call as an unsigned request.
-pub fn encode(call: &Call, target: &Target) -> Request {
+pub fn encode(call: &Call, target: &RequestTarget) -> Request {
     let form = form::write(ordered(call), call.form.encoding);
     // Room for those of a signature, too.
     let mut headers: Vec<(HeaderText, HeaderText)> = Vec::with_capacity(8);
@@ -76,8 +76,8 @@ mod tests {
     use super::*;
     use crate::call::Form;
 
-    fn target() -> Target {
-        Target {
+    fn target() -> RequestTarget {
+        RequestTarget {
             host: "127.0.0.1:5000".into(),
             path: "/".into(),
             region: "us-east-1".into(),

@@ -15,7 +15,7 @@ pub mod wellformed;
 pub mod xml;
 
 pub use capture::{RawCapture, capture, capture_raw, revive};
-pub use encode::{Target, encode};
+pub use encode::{RequestTarget, encode};
 pub use limits::Limits;
 pub use reply::{Body, Reply, decode, decode_own};
 pub use sign::{Credentials, Keyring, SignError, sign};

@@ -7,7 +7,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 /// An element as the strict judge reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Again {
+pub struct StrictElement {
     /// How many elements it stands in.
     pub depth: usize,
     /// The namespace it is in.
@@ -26,7 +26,7 @@ pub fn judge(text: &str) -> Result<(), String> {
 }
 
 /// All elements of a document in the order of their start tags: a second reading, to hold the first against.
-pub fn read_again(text: &str) -> Result<Vec<Again>, String> {
+pub fn read_again(text: &str) -> Result<Vec<StrictElement>, String> {
     let document = parse(text)?;
     let elements = document.descendants().filter(Node::is_element);
     Ok(elements.map(again).collect())
@@ -41,11 +41,11 @@ fn parse(text: &str) -> Result<Document<'_>, String> {
     Document::parse_with_options(text, options).map_err(|error| error.to_string())
 }
 
-fn again(element: Node<'_, '_>) -> Again {
+fn again(element: Node<'_, '_>) -> StrictElement {
     let name = element.tag_name();
     let pieces = element.children().filter(Node::is_text);
     let attributes = element.attributes();
-    Again {
+    StrictElement {
         depth: element.ancestors().skip(1).filter(Node::is_element).count(),
         // A default namespace without a name is none.
         namespace: name
@@ -67,14 +67,14 @@ mod tests {
     #[test]
     fn a_document_is_read_again_with_everything_it_says() {
         let read = read_again("<a xmlns:p='u' p:k='1'> x<p:b/>y<![CDATA[<]]>&amp;</a>").expect("it is XML");
-        let element = |depth, namespace: Option<&str>, name: &str, text: &str| Again {
+        let element = |depth, namespace: Option<&str>, name: &str, text: &str| StrictElement {
             depth,
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
             text: text.to_owned(),
             attributes: Vec::new(),
         };
-        let root = Again {
+        let root = StrictElement {
             attributes: vec![("k".to_owned(), "1".to_owned())],
             ..element(0, None, "a", " xy<&")
         };

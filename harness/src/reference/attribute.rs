@@ -1,10 +1,10 @@
 //! `ModifyInstanceAttribute` and `DescribeInstanceAttribute`: one attribute of one instance at a time.
 
-use super::call::Call;
+use super::call::AdmittedCall;
 use super::config::Rules;
 use super::describe::write_devices;
-use super::errors::{Answer, Refusal};
-use super::instance::{Instance, Protection, RootDevice, State};
+use super::errors::{ApiError, ApiResult};
+use super::instance::{PowerState, Protection, RootDevice, SimulatedInstance};
 use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
@@ -38,7 +38,7 @@ enum Setting {
 }
 
 /// `ModifyInstanceAttribute`, in both of its forms.
-pub(super) fn modify(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn modify(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let setting = setting(call)?;
     let number = call.target(world, |instance, _| check(instance, &setting))?;
     let protected_from_ms = call
@@ -53,7 +53,7 @@ pub(super) fn modify(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answe
 }
 
 /// `DescribeInstanceAttribute`.
-pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let id = call.form.required("InstanceId")?;
     let attribute = call.form.required("Attribute")?;
     if !is_known(attribute, call.config.rules) {
@@ -67,7 +67,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     Ok(())
 }
 
-fn setting(call: &Call<'_>) -> Answer<Setting> {
+fn setting(call: &AdmittedCall<'_>) -> ApiResult<Setting> {
     let form = call.form;
     let mut named = SETTABLE
         .iter()
@@ -88,16 +88,16 @@ fn setting(call: &Call<'_>) -> Answer<Setting> {
             return if other {
                 Ok(Setting::Other)
             } else {
-                Err(Refusal::combination("No attributes specified."))
+                Err(ApiError::combination("No attributes specified."))
             };
         }
         (Some(_) | None, Some(_)) => {
-            return Err(Refusal::combination(
+            return Err(ApiError::combination(
                 "Fields for multiple attribute types specified.",
             ));
         }
     };
-    let flag = || form.flag(parameter)?.ok_or_else(|| Refusal::missing(parameter));
+    let flag = || form.flag(parameter)?.ok_or_else(|| ApiError::missing(parameter));
     Ok(match attribute {
         "disableApiStop" => Setting::ApiStop(flag()?),
         "disableApiTermination" => Setting::ApiTermination(flag()?),
@@ -107,7 +107,7 @@ fn setting(call: &Call<'_>) -> Answer<Setting> {
                 "terminate" => true,
                 "stop" => false,
                 other => {
-                    return Err(Refusal::invalid_value(
+                    return Err(ApiError::invalid_value(
                         other,
                         parameter,
                         "Expected 'stop' or 'terminate'.",
@@ -120,10 +120,13 @@ fn setting(call: &Call<'_>) -> Answer<Setting> {
     })
 }
 
-fn check(instance: &Instance, setting: &Setting) -> Answer {
+fn check(instance: &SimulatedInstance, setting: &Setting) -> ApiResult {
     let id = &instance.id;
-    if matches!(instance.state(), State::ShuttingDown | State::Terminated) {
-        return Err(Refusal::incorrect_state(format!(
+    if matches!(
+        instance.state(),
+        PowerState::ShuttingDown | PowerState::Terminated
+    ) {
+        return Err(ApiError::incorrect_state(format!(
             "The instance '{id}' must be in a 'running', 'pending', 'stopping' or 'stopped' state for this operation"
         )));
     }
@@ -133,9 +136,11 @@ fn check(instance: &Instance, setting: &Setting) -> Answer {
             instance.launch.root == RootDevice::InstanceStore,
         ),
         // A hibernated instance is refused in the same words, though it is described as stopped.
-        Setting::InstanceType(_) if instance.state() != State::Stopped || instance.is_hibernated() => Err(
-            Refusal::incorrect_state(format!("The instance '{id}' is not in the 'stopped' state.")),
-        ),
+        Setting::InstanceType(_) if instance.state() != PowerState::Stopped || instance.is_hibernated() => {
+            Err(ApiError::incorrect_state(format!(
+                "The instance '{id}' is not in the 'stopped' state."
+            )))
+        }
         Setting::ApiStop(false)
         | Setting::ApiTermination(_)
         | Setting::ShutdownTerminates(_)
@@ -146,21 +151,21 @@ fn check(instance: &Instance, setting: &Setting) -> Answer {
 }
 
 /// Stop protection is not for what cannot be stopped at will: Spot Instances and instance-store roots.
-pub(super) fn protectable(spot: bool, instance_store: bool) -> Answer {
+pub(super) fn protectable(spot: bool, instance_store: bool) -> ApiResult {
     if spot {
-        return Err(Refusal::unsupported(
+        return Err(ApiError::unsupported(
             "Stop protection is not supported for Spot Instances.",
         ));
     }
     if instance_store {
-        return Err(Refusal::unsupported(
+        return Err(ApiError::unsupported(
             "Stop protection is not supported for instances with an instance store root volume.",
         ));
     }
     Ok(())
 }
 
-fn apply(instance: &mut Instance, setting: Setting, protected_from_ms: u64) {
+fn apply(instance: &mut SimulatedInstance, setting: Setting, protected_from_ms: u64) {
     let launch = &mut instance.launch;
     match setting {
         Setting::ApiStop(on) => instance.protect(Protection::Stop, on, protected_from_ms),
@@ -181,11 +186,11 @@ fn is_known(attribute: &str, rules: Rules) -> bool {
     (settable || readable) && !(rules == Rules::October2017 && attribute == "disableApiStop")
 }
 
-fn unknown_attribute(attribute: &str) -> Refusal {
-    Refusal::invalid_value(attribute, "attribute", "Unknown attribute.")
+fn unknown_attribute(attribute: &str) -> ApiError {
+    ApiError::invalid_value(attribute, "attribute", "Unknown attribute.")
 }
 
-fn write(attribute: &str, instance: &Instance, xml: &mut Xml) {
+fn write(attribute: &str, instance: &SimulatedInstance, xml: &mut Xml) {
     let launch = &instance.launch;
     let flag = |xml: &mut Xml, value: bool| xml.node(attribute, |xml| xml.flag("value", value));
     let text = |xml: &mut Xml, value: &str| xml.node(attribute, |xml| xml.leaf("value", value));

@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::wire::Request;
 
 use super::canonical::canonical_request;
-use super::config::{Config, Key};
+use super::config::{AccessKey, Config};
 use super::digest::{SigningKey, same_secret, sha256_hex};
-use super::errors::{Answer, Refusal};
-use super::form::Form;
+use super::errors::{ApiError, ApiResult};
+use super::form::FormParameters;
 use super::time;
 use super::variation::Variation;
-use super::version::Service;
+use super::version::SignedService;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -26,7 +26,7 @@ const KEPT: usize = 64;
 
 /// Checks signatures and remembers derived keys.
 #[derive(Default)]
-pub(super) struct Doorkeeper {
+pub(super) struct Authenticator {
     derived: Mutex<Vec<Derived>>,
 }
 
@@ -53,15 +53,15 @@ struct Claim<'a> {
     token: Option<&'a str>,
 }
 
-impl Doorkeeper {
+impl Authenticator {
     /// The key whose holder signed this request.
     pub(super) fn admit<'k>(
         &self,
         request: &Request,
-        form: &Form<'_>,
+        form: &FormParameters<'_>,
         config: &'k Config,
         now_ms: u64,
-    ) -> Answer<&'k Key> {
+    ) -> ApiResult<&'k AccessKey> {
         let claim = claim(request, form, config)?;
         let key = config
             .keys
@@ -70,18 +70,18 @@ impl Doorkeeper {
             .ok_or_else(|| unknown_key(config))?;
         check_moment(&claim, config, now_ms)?;
         check_token(key, claim.token)?;
-        check_scope(&claim, config, Service::of(form))?;
+        check_scope(&claim, config, SignedService::of(form))?;
         self.check_signature(&claim, key, request)
             .map_err(|refusal| wrong_signature(refusal, config))?;
         if key.expires_at_ms.is_some_and(|at| now_ms >= at) {
-            return Err(Refusal::expired());
+            return Err(ApiError::expired());
         }
         Ok(key)
     }
 
-    fn check_signature(&self, claim: &Claim<'_>, key: &Key, request: &Request) -> Answer {
+    fn check_signature(&self, claim: &Claim<'_>, key: &AccessKey, request: &Request) -> ApiResult {
         if !claim.signed_headers.split(';').any(|name| name == "host") {
-            return Err(Refusal::scope(
+            return Err(ApiError::scope(
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             ));
         }
@@ -98,12 +98,12 @@ impl Doorkeeper {
         if self.signing_key(claim, key).verifies(&text, claim.signature) {
             Ok(())
         } else {
-            Err(Refusal::signature_mismatch())
+            Err(ApiError::signature_mismatch())
         }
     }
 
     /// The derived key, from memory if possible. The Region is always ours here, so it is no part of the address.
-    fn signing_key(&self, claim: &Claim<'_>, key: &Key) -> SigningKey {
+    fn signing_key(&self, claim: &Claim<'_>, key: &AccessKey) -> SigningKey {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         let known = derived.iter().find(|it| {
             it.access_key == key.access_key && it.date == claim.scope_date && it.service == claim.service
@@ -126,7 +126,7 @@ impl Doorkeeper {
 }
 
 /// Reads the claim from wherever the request carries one.
-fn claim<'a>(request: &'a Request, form: &'a Form<'_>, config: &Config) -> Answer<Claim<'a>> {
+fn claim<'a>(request: &'a Request, form: &'a FormParameters<'_>, config: &Config) -> ApiResult<Claim<'a>> {
     if let Some(header) = request.headers.get("Authorization") {
         return header_claim(header, request);
     }
@@ -135,57 +135,57 @@ fn claim<'a>(request: &'a Request, form: &'a Form<'_>, config: &Config) -> Answe
     }
     if form.get("AWSAccessKeyId").is_some() {
         // Signature Version 2 is not spoken here, so its credentials cannot be validated.
-        return Err(Refusal::auth_failure());
+        return Err(ApiError::auth_failure());
     }
     Err(unsigned(config))
 }
 
-fn unsigned(config: &Config) -> Refusal {
+fn unsigned(config: &Config) -> ApiError {
     if config.varies(Variation::UnsignedMissingAuthenticationToken) {
-        Refusal::new(
+        ApiError::new(
             403,
             "MissingAuthenticationToken",
             "Request is missing Authentication Token",
         )
     } else if config.varies(Variation::UnsignedAuthFailure) {
-        Refusal::auth_failure()
+        ApiError::auth_failure()
     } else {
         // Recorded 2026-08-27: the front end falls back to Signature Version 2 and misses its first parameter.
-        Refusal::missing("AWSAccessKeyId")
+        ApiError::missing("AWSAccessKeyId")
     }
 }
 
-fn unknown_key(config: &Config) -> Refusal {
+fn unknown_key(config: &Config) -> ApiError {
     if config.varies(Variation::UnknownKeyInvalidClientTokenId) {
-        Refusal::new(
+        ApiError::new(
             403,
             "InvalidClientTokenId",
             "The security token included in the request is invalid.",
         )
     } else {
-        Refusal::auth_failure()
+        ApiError::auth_failure()
     }
 }
 
-fn wrong_signature(refusal: Refusal, config: &Config) -> Refusal {
-    if config.varies(Variation::WrongSignatureAuthFailure) && refusal == Refusal::signature_mismatch() {
-        Refusal::auth_failure()
+fn wrong_signature(refusal: ApiError, config: &Config) -> ApiError {
+    if config.varies(Variation::WrongSignatureAuthFailure) && refusal == ApiError::signature_mismatch() {
+        ApiError::auth_failure()
     } else {
         refusal
     }
 }
 
-fn stale_signature(config: &Config) -> Refusal {
+fn stale_signature(config: &Config) -> ApiError {
     if config.varies(Variation::StaleSignatureAuthFailure) {
-        Refusal::auth_failure()
+        ApiError::auth_failure()
     } else {
-        Refusal::expired()
+        ApiError::expired()
     }
 }
 
-fn header_claim<'a>(header: &'a str, request: &'a Request) -> Answer<Claim<'a>> {
+fn header_claim<'a>(header: &'a str, request: &'a Request) -> ApiResult<Claim<'a>> {
     let fields = header.trim().strip_prefix(ALGORITHM).ok_or_else(|| {
-        Refusal::incomplete_signature("Authorization header requires the AWS4-HMAC-SHA256 algorithm.")
+        ApiError::incomplete_signature("Authorization header requires the AWS4-HMAC-SHA256 algorithm.")
     })?;
     let field = |name: &str| {
         fields
@@ -195,7 +195,7 @@ fn header_claim<'a>(header: &'a str, request: &'a Request) -> Answer<Claim<'a>> 
             .map(|(_, value)| value)
             .filter(|value| !value.is_empty())
             .ok_or_else(|| {
-                Refusal::incomplete_signature(format!("Authorization header requires '{name}' parameter."))
+                ApiError::incomplete_signature(format!("Authorization header requires '{name}' parameter."))
             })
     };
     let (credential, signed_headers, signature) =
@@ -208,7 +208,7 @@ fn header_claim<'a>(header: &'a str, request: &'a Request) -> Answer<Claim<'a>> 
             .and_then(|date| time::parse_http_date(date.trim())),
     }
     .ok_or_else(|| {
-        Refusal::incomplete_signature("Authorization header requires a valid 'X-Amz-Date' or 'Date' header.")
+        ApiError::incomplete_signature("Authorization header requires a valid 'X-Amz-Date' or 'Date' header.")
     })?;
     let token = request.headers.get("X-Amz-Security-Token").map(str::trim);
     let scoped = scope(credential)?;
@@ -222,23 +222,23 @@ fn header_claim<'a>(header: &'a str, request: &'a Request) -> Answer<Claim<'a>> 
     })
 }
 
-fn query_claim<'a>(form: &'a Form<'_>) -> Answer<Claim<'a>> {
+fn query_claim<'a>(form: &'a FormParameters<'_>) -> ApiResult<Claim<'a>> {
     let field = |name: &str| {
         form.get(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-            Refusal::incomplete_signature(format!("AWS query-string parameters must include '{name}'."))
+            ApiError::incomplete_signature(format!("AWS query-string parameters must include '{name}'."))
         })
     };
     if field("X-Amz-Algorithm")? != ALGORITHM {
-        return Err(Refusal::incomplete_signature(
+        return Err(ApiError::incomplete_signature(
             "X-Amz-Algorithm must be AWS4-HMAC-SHA256.",
         ));
     }
     let date_ms = time::parse_basic_date(field("X-Amz-Date")?)
-        .ok_or_else(|| Refusal::incomplete_signature("X-Amz-Date must be in ISO8601 basic format."))?;
+        .ok_or_else(|| ApiError::incomplete_signature("X-Amz-Date must be in ISO8601 basic format."))?;
     let expires_ms = match form.number("X-Amz-Expires")? {
         Some(seconds @ 1..=604_800) => Some(seconds * 1000),
         Some(_) => {
-            return Err(Refusal::incomplete_signature(
+            return Err(ApiError::incomplete_signature(
                 "X-Amz-Expires must be between 1 and 604800 seconds.",
             ));
         }
@@ -257,17 +257,17 @@ fn query_claim<'a>(form: &'a Form<'_>) -> Answer<Claim<'a>> {
 }
 
 /// Splits `KEY/20200214/us-east-1/ec2/aws4_request`; the rest of the claim is still to be filled in.
-fn scope(credential: &str) -> Answer<Claim<'_>> {
+fn scope(credential: &str) -> ApiResult<Claim<'_>> {
     let mut parts = credential.rsplitn(5, '/');
     let mut next = || {
         parts.next().filter(|part| !part.is_empty()).ok_or_else(|| {
-            Refusal::incomplete_signature("Credential must have five slash-separated elements.")
+            ApiError::incomplete_signature("Credential must have five slash-separated elements.")
         })
     };
     let terminator = next()?;
     let (service, region, scope_date, access_key) = (next()?, next()?, next()?, next()?);
     if terminator != "aws4_request" {
-        return Err(Refusal::incomplete_signature(
+        return Err(ApiError::incomplete_signature(
             "Credential should be scoped with a valid terminator: 'aws4_request'.",
         ));
     }
@@ -285,7 +285,7 @@ fn scope(credential: &str) -> Answer<Claim<'_>> {
     })
 }
 
-fn check_moment(claim: &Claim<'_>, config: &Config, now_ms: u64) -> Answer {
+fn check_moment(claim: &Claim<'_>, config: &Config, now_ms: u64) -> ApiResult {
     let age_ms = now_ms.saturating_sub(claim.date_ms);
     let early_ms = claim.date_ms.saturating_sub(now_ms);
     if age_ms > claim.expires_ms.unwrap_or(SKEW_MS) || early_ms > SKEW_MS {
@@ -294,7 +294,7 @@ fn check_moment(claim: &Claim<'_>, config: &Config, now_ms: u64) -> Answer {
     Ok(())
 }
 
-fn check_token(key: &Key, token: Option<&str>) -> Answer {
+fn check_token(key: &AccessKey, token: Option<&str>) -> ApiResult {
     let good = match (key.session_token.as_deref(), token) {
         (None, None) => true,
         (Some(wanted), Some(given)) => same_secret(wanted, given),
@@ -303,33 +303,33 @@ fn check_token(key: &Key, token: Option<&str>) -> Answer {
     if good {
         Ok(())
     } else {
-        Err(Refusal::auth_failure())
+        Err(ApiError::auth_failure())
     }
 }
 
-fn check_scope(claim: &Claim<'_>, config: &Config, service: Service) -> Answer {
+fn check_scope(claim: &Claim<'_>, config: &Config, service: SignedService) -> ApiResult {
     let day = claim.date.split('T').next().unwrap_or_default();
     if claim.scope_date != day {
-        return Err(Refusal::scope(format!(
+        return Err(ApiError::scope(format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
              '{}' != '{day}'.",
             claim.scope_date
         )));
     }
     if claim.region != config.region {
-        return Err(Refusal::scope("Credential should be scoped to a valid region."));
+        return Err(ApiError::scope("Credential should be scoped to a valid region."));
     }
     let right = match service {
-        Service::Ec2 => claim.service == "ec2",
+        SignedService::Ec2 => claim.service == "ec2",
         // The two services share an address here, and a caller may have but one signer.
-        Service::Sts => matches!(claim.service, "sts" | "ec2"),
+        SignedService::Sts => matches!(claim.service, "sts" | "ec2"),
     };
     if !right {
         let wanted = match service {
-            Service::Ec2 => "ec2",
-            Service::Sts => "sts",
+            SignedService::Ec2 => "ec2",
+            SignedService::Sts => "sts",
         };
-        return Err(Refusal::scope(format!(
+        return Err(ApiError::scope(format!(
             "Credential should be scoped to correct service: '{wanted}'."
         )));
     }
@@ -337,11 +337,11 @@ fn check_scope(claim: &Claim<'_>, config: &Config, service: Service) -> Answer {
 }
 
 /// The hash that the signature has to cover: always of the body as received, unless the client declined to sign it.
-fn payload_hash(request: &Request) -> Answer<String> {
+fn payload_hash(request: &Request) -> ApiResult<String> {
     let hash = sha256_hex(&request.body);
     match request.headers.get("X-Amz-Content-Sha256").map(str::trim) {
         Some("UNSIGNED-PAYLOAD") => Ok("UNSIGNED-PAYLOAD".to_owned()),
-        Some(claimed) if claimed != hash => Err(Refusal::signature_mismatch()),
+        Some(claimed) if claimed != hash => Err(ApiError::signature_mismatch()),
         Some(_) | None => Ok(hash),
     }
 }

@@ -2,39 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{Config, Key};
+use super::config::{AccessKey, Config};
 use super::digest::sha256_hex;
-use super::errors::{Answer, Refusal};
-use super::form::Form;
+use super::errors::{ApiError, ApiResult};
+use super::form::FormParameters;
 use super::ids::is_instance_id;
-use super::instance::Instance;
+use super::instance::SimulatedInstance;
 use super::names::Action;
 use super::variation::Variation;
 use super::world::World;
 
 /// An admitted call on its way through an action.
-pub(super) struct Call<'a> {
+pub(super) struct AdmittedCall<'a> {
     pub(super) action: Action,
-    pub(super) form: &'a Form<'a>,
+    pub(super) form: &'a FormParameters<'a>,
     pub(super) config: &'a Config,
-    pub(super) caller: &'a Key,
+    pub(super) caller: &'a AccessKey,
     pub(super) now_ms: u64,
     pub(super) dry: bool,
 }
 
-impl Call<'_> {
+impl AdmittedCall<'_> {
     /// A boolean parameter that is false unless it is set.
-    pub(super) fn flag(&self, name: &str) -> Answer<bool> {
+    pub(super) fn flag(&self, name: &str) -> ApiResult<bool> {
         Ok(self.form.flag(name)?.unwrap_or(false))
     }
 
     /// Where a dry run ends: everything that can be known without acting has been found good.
-    pub(super) fn dry_run(&self) -> Answer {
-        if self.dry { Err(Refusal::dry_run()) } else { Ok(()) }
+    pub(super) fn dry_run(&self) -> ApiResult {
+        if self.dry {
+            Err(ApiError::dry_run())
+        } else {
+            Ok(())
+        }
     }
 
     /// Refuses a mutating action to a caller who may only read. The resource is the end of its ARN, or `*`.
-    pub(super) fn authorize(&self, resource: &str) -> Answer {
+    pub(super) fn authorize(&self, resource: &str) -> ApiResult {
         if self.caller.may_stop || !self.action.mutates() {
             return Ok(());
         }
@@ -57,7 +61,7 @@ impl Call<'_> {
             let encoded = sha256_hex(format!("{action} {resource} {call}").as_bytes());
             format!(". Encoded authorization failure message: {encoded}")
         };
-        Err(Refusal::new(
+        Err(ApiError::new(
             403,
             "UnauthorizedOperation",
             format!(
@@ -84,8 +88,8 @@ impl Call<'_> {
     pub(super) fn targets(
         &self,
         world: &mut World,
-        state: impl Fn(&Instance, &World) -> Answer,
-    ) -> Answer<Vec<u64>> {
+        state: impl Fn(&SimulatedInstance, &World) -> ApiResult,
+    ) -> ApiResult<Vec<u64>> {
         let mut ids = self.form.list("InstanceId");
         if self.config.varies(Variation::EmptyIdIgnored) && ids.iter().any(|id| !id.is_empty()) {
             ids.retain(|id| !id.is_empty());
@@ -97,21 +101,21 @@ impl Call<'_> {
     pub(super) fn target(
         &self,
         world: &mut World,
-        state: impl Fn(&Instance, &World) -> Answer,
-    ) -> Answer<u64> {
+        state: impl Fn(&SimulatedInstance, &World) -> ApiResult,
+    ) -> ApiResult<u64> {
         let id = self.form.required("InstanceId")?;
         self.checked(&[id], world, state)?
             .first()
             .copied()
-            .ok_or_else(|| Refusal::instances_not_found(&[id]))
+            .ok_or_else(|| ApiError::instances_not_found(&[id]))
     }
 
     fn checked(
         &self,
         ids: &[&str],
         world: &mut World,
-        state: impl Fn(&Instance, &World) -> Answer,
-    ) -> Answer<Vec<u64>> {
+        state: impl Fn(&SimulatedInstance, &World) -> ApiResult,
+    ) -> ApiResult<Vec<u64>> {
         let varies = |variation| self.config.varies(variation);
         let mut ids = ids.to_vec();
         if varies(Variation::IdsTrimmed) {
@@ -135,18 +139,18 @@ impl Call<'_> {
         for check in order(self.config) {
             match check {
                 Check::Named if ids.is_empty() => {
-                    return Err(Refusal::no_instances(self.action, self.config));
+                    return Err(ApiError::no_instances(self.action, self.config));
                 }
                 Check::Named if varies(Variation::EmptyIdMissingParameter) && ids.contains(&"") => {
-                    return Err(Refusal::missing("instanceId"));
+                    return Err(ApiError::missing("instanceId"));
                 }
                 Check::Named => {}
                 Check::Syntax => {
                     if let Some(bad) = ids.iter().find(malformed) {
-                        return Err(Refusal::malformed_instance(bad, self.config));
+                        return Err(ApiError::malformed_instance(bad, self.config));
                     }
                     if let Some(id) = repeated.filter(|_| varies(Variation::RepeatedIdRefused)) {
-                        return Err(Refusal::invalid_value(id, "InstanceId", "It is given twice."));
+                        return Err(ApiError::invalid_value(id, "InstanceId", "It is given twice."));
                     }
                 }
                 Check::Permission => self.authorize(&match ids.first() {
@@ -154,9 +158,9 @@ impl Call<'_> {
                     Some(_) | None => "instance/*".to_owned(),
                 })?,
                 Check::Existence if missing.is_empty() => {}
-                Check::Existence => return Err(Refusal::instances_not_found(&missing)),
+                Check::Existence => return Err(ApiError::instances_not_found(&missing)),
                 Check::DryRun => self.dry_run()?,
-                Check::State => {
+                Check::PowerState => {
                     for instance in found.iter().filter_map(|number| world.get(*number)) {
                         state(instance, world)?;
                     }
@@ -178,12 +182,12 @@ impl Call<'_> {
     }
 
     /// What part of a list is asked for, by `MaxResults` and `NextToken`.
-    pub(super) fn page(&self) -> Answer<Page> {
+    pub(super) fn page(&self) -> ApiResult<ListPage> {
         let size = match self.form.number("MaxResults")? {
             None => usize::MAX,
             Some(size @ 5..=1000) => usize::try_from(size).unwrap_or(usize::MAX),
             Some(size) => {
-                return Err(Refusal::invalid_value(
+                return Err(ApiError::invalid_value(
                     &size.to_string(),
                     "MaxResults",
                     "Expecting a value between 5 and 1000.",
@@ -196,20 +200,20 @@ impl Call<'_> {
                 .strip_prefix("page-")
                 .and_then(|token| u64::from_str_radix(token, 16).ok())
                 .ok_or_else(|| {
-                    Refusal::new(400, "InvalidParameterValue", "Unable to parse pagination token")
+                    ApiError::new(400, "InvalidParameterValue", "Unable to parse pagination token")
                 })?,
         };
-        Ok(Page { size, after })
+        Ok(ListPage { size, after })
     }
 }
 
 /// A part of a list.
-pub(super) struct Page {
+pub(super) struct ListPage {
     size: usize,
     after: u64,
 }
 
-impl Page {
+impl ListPage {
     /// Cuts the part out of an ascending list, and says how to ask for the next.
     pub(super) fn cut(&self, mut numbers: Vec<u64>) -> (Vec<u64>, Option<String>) {
         numbers.retain(|number| *number > self.after);
@@ -231,43 +235,43 @@ enum Check {
     Permission,
     Existence,
     DryRun,
-    State,
+    PowerState,
 }
 
 /// The order of the checks. Which one holds for stopping is not recorded; its siblings differ.
 fn order(config: &Config) -> [Check; 6] {
-    use Check::{DryRun, Existence, Named, Permission, State, Syntax};
+    use Check::{DryRun, Existence, Named, Permission, PowerState, Syntax};
     let other = [
         (
             Variation::DryRunFirst,
-            [Named, Permission, DryRun, Syntax, Existence, State],
+            [Named, Permission, DryRun, Syntax, Existence, PowerState],
         ),
         (
             Variation::DryRunBeforeMissingParameter,
-            [Permission, DryRun, Named, Syntax, Existence, State],
+            [Permission, DryRun, Named, Syntax, Existence, PowerState],
         ),
         (
             Variation::AuthorizationFirst,
-            [Named, Permission, Syntax, Existence, DryRun, State],
+            [Named, Permission, Syntax, Existence, DryRun, PowerState],
         ),
         (
             Variation::StateBeforeDryRun,
-            [Named, Syntax, Permission, Existence, State, DryRun],
+            [Named, Syntax, Permission, Existence, PowerState, DryRun],
         ),
         (
             Variation::StateBeforeExistence,
-            [Named, Syntax, Permission, State, Existence, DryRun],
+            [Named, Syntax, Permission, PowerState, Existence, DryRun],
         ),
         (
             Variation::ExistenceBeforeSyntax,
-            [Named, Permission, Existence, Syntax, DryRun, State],
+            [Named, Permission, Existence, Syntax, DryRun, PowerState],
         ),
     ];
     other
         .into_iter()
         .find(|(variation, _)| config.varies(*variation))
         .map_or(
-            [Named, Syntax, Permission, Existence, DryRun, State],
+            [Named, Syntax, Permission, Existence, DryRun, PowerState],
             |(_, order)| order,
         )
 }
@@ -278,11 +282,11 @@ mod tests {
 
     #[test]
     fn a_page_ends_with_the_place_to_go_on() {
-        let first = Page { size: 2, after: 0 };
+        let first = ListPage { size: 2, after: 0 };
         assert_eq!(
             first.cut(vec![3, 5, 9]),
             (vec![3, 5], Some("page-0000000000000005".to_owned()))
         );
-        assert_eq!(Page { size: 2, after: 5 }.cut(vec![3, 5, 9]), (vec![9], None));
+        assert_eq!(ListPage { size: 2, after: 5 }.cut(vec![3, 5, 9]), (vec![9], None));
     }
 }

@@ -15,9 +15,9 @@ pub struct Config {
     /// The account that owns everything.
     pub account: String,
     /// The keys that are known; any other is refused.
-    pub keys: Vec<Key>,
+    pub keys: Vec<AccessKey>,
     /// How successful answers are laid out.
-    pub layout: Layout,
+    pub layout: XmlLayout,
     /// How long the transient states last.
     pub delays: Delays,
     /// Whether some mutating calls are refused as too frequent.
@@ -30,7 +30,7 @@ pub struct Config {
 
 /// One access key and what its holder may do.
 #[derive(Debug, Clone)]
-pub struct Key {
+pub struct AccessKey {
     /// The access key id, the public half.
     pub access_key: String,
     /// The secret half.
@@ -45,7 +45,7 @@ pub struct Key {
 
 /// White space of successful answers. Errors have always been one line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Layout {
+pub enum XmlLayout {
     /// One line after the declaration, as seen since 2025.
     #[default]
     Compact,
@@ -130,9 +130,9 @@ impl Config {
     }
 
     /// How successful answers are laid out.
-    pub(super) fn layout(&self) -> Layout {
+    pub(super) fn layout(&self) -> XmlLayout {
         if self.varies(Variation::IndentedLayout) {
-            Layout::Indented
+            XmlLayout::Indented
         } else {
             self.layout
         }
@@ -154,7 +154,7 @@ impl Default for Config {
             region: "us-east-1".to_owned(),
             account: "111122223333".to_owned(),
             keys: keys::all(),
-            layout: Layout::default(),
+            layout: XmlLayout::default(),
             delays: Delays::default(),
             throttle: None,
             rules: Rules::default(),

@@ -1,9 +1,9 @@
 //! `DescribeInstances`, and the one way in which an instance is written, which launching shares.
 
-use super::call::Call;
-use super::errors::{Answer, Refusal};
+use super::call::AdmittedCall;
+use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
-use super::instance::{Instance, RootDevice, State};
+use super::instance::{PowerState, RootDevice, SimulatedInstance};
 use super::power::write_state;
 use super::tags;
 use super::world::World;
@@ -35,7 +35,7 @@ const FILTERS: &[&str] = &[
 ];
 
 /// Shows the instances named, or those that the filters accept, a page at a time.
-pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.flag("IncludeManagedResources")?;
     let filters = Filters::read(call.form, FILTERS)?;
     let page = call.page()?;
@@ -46,7 +46,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
         .collect();
     let (shown, next) = page.cut(accepted);
     let instances = shown.iter().filter_map(|number| world.shown(*number)).collect();
-    let instances: Vec<&Instance> = call.config.in_shown_order(instances);
+    let instances: Vec<&SimulatedInstance> = call.config.in_shown_order(instances);
     xml.node("reservationSet", |xml| {
         // Instances launched together stand together in the order of launch.
         for reservation in instances.chunk_by(|a, b| a.launch.reservation == b.launch.reservation) {
@@ -58,20 +58,20 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 }
 
 /// The instances named by `InstanceId.N`, ascending, or all of them if none is named.
-pub(super) fn named_or_all(call: &Call<'_>, world: &mut World) -> Answer<Vec<u64>> {
+pub(super) fn named_or_all(call: &AdmittedCall<'_>, world: &mut World) -> ApiResult<Vec<u64>> {
     let named = call.form.list("InstanceId");
     if named.is_empty() {
         let all = world.all(call.now_ms);
         return call.dry_run().map(|()| all);
     }
     if call.form.get("MaxResults").is_some() {
-        return Err(Refusal::combination(
+        return Err(ApiError::combination(
             "The parameter instancesSet cannot be used with the parameter maxResults",
         ));
     }
     // Recorded from 2013 to 2022 for describing; stopping answers an empty id otherwise.
     if named.contains(&"") {
-        return Err(Refusal::missing("InstanceId"));
+        return Err(ApiError::missing("InstanceId"));
     }
     let mut numbers = call.targets(world, |_, _| Ok(()))?;
     numbers.sort_unstable();
@@ -79,7 +79,7 @@ pub(super) fn named_or_all(call: &Call<'_>, world: &mut World) -> Answer<Vec<u64
 }
 
 /// Whether the filters accept an instance.
-pub(super) fn accepts(filters: &Filters<'_>, instance: &Instance) -> bool {
+pub(super) fn accepts(filters: &Filters<'_>, instance: &SimulatedInstance) -> bool {
     let launch = &instance.launch;
     filters.accept(&launch.tags, |name| match name {
         "architecture" => vec![launch.architecture.as_str()],
@@ -105,9 +105,9 @@ pub(super) fn accepts(filters: &Filters<'_>, instance: &Instance) -> bool {
 /// Writes what instances launched together have in common, and then each of them; just launched, they have a reason
 /// for their state that no description repeats.
 pub(super) fn write_reservation(
-    instances: &[&Instance],
+    instances: &[&SimulatedInstance],
     just_launched: bool,
-    call: &Call<'_>,
+    call: &AdmittedCall<'_>,
     xml: &mut Xml,
 ) {
     if let Some(first) = instances.first() {
@@ -124,9 +124,9 @@ pub(super) fn write_reservation(
     });
 }
 
-fn write(instance: &Instance, just_launched: bool, region: &str, xml: &mut Xml) {
+fn write(instance: &SimulatedInstance, just_launched: bool, region: &str, xml: &mut Xml) {
     let launch = &instance.launch;
-    let gone = instance.state() == State::Terminated;
+    let gone = instance.state() == PowerState::Terminated;
     xml.leaf("instanceId", &instance.id);
     xml.leaf("imageId", &launch.image);
     write_state("instanceState", instance.state(), xml);
@@ -189,9 +189,9 @@ fn write(instance: &Instance, just_launched: bool, region: &str, xml: &mut Xml) 
     write_options(instance, xml);
 }
 
-fn write_groups(instance: &Instance, xml: &mut Xml) {
+fn write_groups(instance: &SimulatedInstance, xml: &mut Xml) {
     xml.node("groupSet", |xml| {
-        if instance.state() == State::Terminated {
+        if instance.state() == PowerState::Terminated {
             return;
         }
         let named = instance.launch.groups.iter().map(|id| (id.as_str(), id.as_str()));
@@ -210,9 +210,9 @@ fn write_groups(instance: &Instance, xml: &mut Xml) {
 }
 
 /// An EBS root is a volume that outlives every stop.
-pub(super) fn write_devices(instance: &Instance, xml: &mut Xml) {
+pub(super) fn write_devices(instance: &SimulatedInstance, xml: &mut Xml) {
     xml.node("blockDeviceMapping", |xml| {
-        if instance.launch.root == RootDevice::InstanceStore || instance.state() == State::Terminated {
+        if instance.launch.root == RootDevice::InstanceStore || instance.state() == PowerState::Terminated {
             return;
         }
         xml.node("item", |xml| {
@@ -227,9 +227,9 @@ pub(super) fn write_devices(instance: &Instance, xml: &mut Xml) {
     });
 }
 
-fn write_interfaces(instance: &Instance, region: &str, xml: &mut Xml) {
+fn write_interfaces(instance: &SimulatedInstance, region: &str, xml: &mut Xml) {
     xml.node("networkInterfaceSet", |xml| {
-        if instance.state() == State::Terminated {
+        if instance.state() == PowerState::Terminated {
             return;
         }
         xml.node("item", |xml| {
@@ -256,7 +256,7 @@ fn write_interfaces(instance: &Instance, region: &str, xml: &mut Xml) {
     });
 }
 
-fn write_options(instance: &Instance, xml: &mut Xml) {
+fn write_options(instance: &SimulatedInstance, xml: &mut Xml) {
     let launch = &instance.launch;
     xml.flag("ebsOptimized", launch.ebs_optimized);
     xml.flag("enaSupport", true);
@@ -284,7 +284,7 @@ fn write_options(instance: &Instance, xml: &mut Xml) {
     xml.node("maintenanceOptions", |xml| xml.leaf("autoRecovery", "default"));
 }
 
-fn private_dns(instance: &Instance, region: &str) -> String {
+fn private_dns(instance: &SimulatedInstance, region: &str) -> String {
     let host = instance.private_ip.replace('.', "-");
     match region {
         "us-east-1" => format!("ip-{host}.ec2.internal"),

@@ -8,16 +8,16 @@ use super::variation::Variation;
 
 /// Why a request is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ApiError {
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) message: Cow<'static, str>,
-    pub(super) body: Body,
+    pub(super) body: ErrorBody,
 }
 
 /// What a refusal is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Body {
+pub(super) enum ErrorBody {
     /// The envelope of the service.
     Xml,
     /// A page of a server that stands before it.
@@ -25,16 +25,16 @@ pub(super) enum Body {
 }
 
 /// What a step of the pipeline gives.
-pub(super) type Answer<T = ()> = Result<T, Refusal>;
+pub(super) type ApiResult<T = ()> = Result<T, ApiError>;
 
-impl Refusal {
+impl ApiError {
     /// Any refusal; the status is 400 for nearly all of them.
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             code,
             message: message.into(),
-            body: Body::Xml,
+            body: ErrorBody::Xml,
         }
     }
 

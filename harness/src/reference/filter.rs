@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::errors::{Answer, Refusal};
-use super::form::Form;
+use super::errors::{ApiError, ApiResult};
+use super::form::FormParameters;
 
 /// How many filters, and how many values of them all, a request may have.
 const CAP: usize = 200;
@@ -15,7 +15,7 @@ pub(super) struct Filters<'a>(Vec<(&'a str, Vec<&'a str>)>);
 
 impl<'a> Filters<'a> {
     /// Reads them; a name that is not known (tags always are) is refused.
-    pub(super) fn read(form: &'a Form<'_>, known: &[&str]) -> Answer<Self> {
+    pub(super) fn read(form: &'a FormParameters<'_>, known: &[&str]) -> ApiResult<Self> {
         let mut filters = Vec::new();
         let groups = form.groups("Filter");
         let mut values = 0;
@@ -26,7 +26,7 @@ impl<'a> Filters<'a> {
             let name = form.get(&format!("Filter.{n}.Name")).unwrap_or("null");
             let of_tags = name.starts_with("tag:") || matches!(name, "tag-key" | "tag-value");
             if !of_tags && !known.contains(&name) {
-                return Err(Refusal::new(
+                return Err(ApiError::new(
                     400,
                     "InvalidParameterValue",
                     format!("The filter '{name}' is invalid"),
@@ -62,8 +62,8 @@ impl<'a> Filters<'a> {
     }
 }
 
-fn too_many() -> Refusal {
-    Refusal::new(
+fn too_many() -> ApiError {
+    ApiError::new(
         400,
         "FilterLimitExceeded",
         format!("The maximum number of filter values specified on a single call is {CAP}"),

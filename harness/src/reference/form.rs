@@ -7,29 +7,29 @@ use std::borrow::Cow;
 
 use crate::wire::Request;
 
-use super::errors::{Answer, Refusal};
+use super::errors::{ApiError, ApiResult};
 use super::variation::{Variation, Variations};
 
 /// How long a value may be that is kept.
 const SHORT: usize = 255;
 
 /// The decoded parameters, in the order in which they came.
-pub(super) struct Form<'a> {
+pub(super) struct FormParameters<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    reading: Reading,
+    reading: FormReading,
 }
 
 /// How booleans and list indices are read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reading(Variations);
+pub(super) struct FormReading(Variations);
 
-impl From<Variations> for Reading {
+impl From<Variations> for FormReading {
     fn from(variations: Variations) -> Self {
         Self(variations)
     }
 }
 
-impl Reading {
+impl FormReading {
     /// A list index: a positive decimal number without leading zeros.
     pub(super) fn index(self, text: &str) -> Option<u32> {
         let is_plain = !text.starts_with('0') || self.0.contains(Variation::OddIndicesAccepted);
@@ -57,9 +57,9 @@ impl Reading {
     }
 }
 
-impl<'a> Form<'a> {
+impl<'a> FormParameters<'a> {
     /// Reads what the request carries.
-    pub(super) fn read(request: &'a Request, reading: impl Into<Reading>) -> Self {
+    pub(super) fn read(request: &'a Request, reading: impl Into<FormReading>) -> Self {
         let mut pairs: Vec<_> = form_urlencoded::parse(request.query().as_bytes()).collect();
         if request.method == "POST" {
             pairs.extend(form_urlencoded::parse(&request.body));
@@ -82,9 +82,9 @@ impl<'a> Form<'a> {
     }
 
     /// The same for a value that is kept, and so has to be short.
-    pub(super) fn short(&self, name: &str) -> Answer<Option<&str>> {
+    pub(super) fn short(&self, name: &str) -> ApiResult<Option<&str>> {
         match self.given(name) {
-            Some(text) if text.len() > SHORT => Err(Refusal::invalid_value(
+            Some(text) if text.len() > SHORT => Err(ApiError::invalid_value(
                 "…",
                 name,
                 "It is longer than 255 characters.",
@@ -94,27 +94,27 @@ impl<'a> Form<'a> {
     }
 
     /// The value under this name, which has to be there and to say something.
-    pub(super) fn required(&self, name: &str) -> Answer<&str> {
-        self.given(name).ok_or_else(|| Refusal::missing(name))
+    pub(super) fn required(&self, name: &str) -> ApiResult<&str> {
+        self.given(name).ok_or_else(|| ApiError::missing(name))
     }
 
     /// A boolean, `None` if it is not there.
-    pub(super) fn flag(&self, name: &str) -> Answer<Option<bool>> {
+    pub(super) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
         match self.get(name) {
             None => Ok(None),
             Some(text) => match self.reading.flag(text) {
                 Some(on) => Ok(Some(on)),
-                None => Err(Refusal::invalid_value(text, name, "Expected 'true' or 'false'.")),
+                None => Err(ApiError::invalid_value(text, name, "Expected 'true' or 'false'.")),
             },
         }
     }
 
     /// A whole number, `None` if it is not there.
-    pub(super) fn number(&self, name: &str) -> Answer<Option<u64>> {
+    pub(super) fn number(&self, name: &str) -> ApiResult<Option<u64>> {
         self.get(name)
             .map(|text| {
                 text.parse()
-                    .map_err(|_| Refusal::invalid_value(text, name, "Expected an integer."))
+                    .map_err(|_| ApiError::invalid_value(text, name, "Expected an integer."))
             })
             .transpose()
     }
@@ -175,7 +175,7 @@ mod tests {
     fn lists_come_in_numeric_order_and_gaps_are_passed_over() {
         let request = post("", "Id.10=c&Id.2=b&Id.1=a&Id.0=x&Id=y&Id.01=z&Id.=w&Id.1=later");
         assert_eq!(
-            Form::read(&request, Reading::default()).list("Id"),
+            FormParameters::read(&request, FormReading::default()).list("Id"),
             ["a", "b", "c"]
         );
     }
@@ -184,7 +184,7 @@ mod tests {
     fn the_query_string_comes_before_the_body() {
         let request = post("DryRun=true", "DryRun=false");
         assert_eq!(
-            Form::read(&request, Reading::default()).flag("DryRun"),
+            FormParameters::read(&request, FormReading::default()).flag("DryRun"),
             Ok(Some(true))
         );
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_boolean_is_one_of_two_words() {
         let request = post("a=TRUE&b=false&c=1&d=&e=yes", "");
-        let form = Form::read(&request, Reading::default());
+        let form = FormParameters::read(&request, FormReading::default());
         assert_eq!(form.flag("a"), Ok(Some(true)));
         assert_eq!(form.flag("b"), Ok(Some(false)));
         assert_eq!(form.flag("absent"), Ok(None));
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_index_is_positive_and_plain() {
-        let index = |text| Reading::default().index(text);
+        let index = |text| FormReading::default().index(text);
         assert_eq!(index("1"), Some(1));
         for text in ["", "0", "01", "-1", "+1", "x", "4294967296"] {
             assert_eq!(index(text), None, "{text}");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::call::Call;
-use super::errors::{Answer, Refusal};
+use super::call::AdmittedCall;
+use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
 use super::instance::RootDevice;
 use super::tags;
@@ -15,7 +15,7 @@ const CAP: usize = 1_000;
 
 /// A machine image.
 #[derive(Debug, Clone)]
-pub(super) struct Image {
+pub(super) struct SimulatedImage {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) location: String,
@@ -29,8 +29,8 @@ pub(super) struct Image {
 }
 
 /// The images that are there from the beginning: two with an EBS root, one with an instance-store root.
-pub(super) fn ready_made(account: &str) -> Vec<Image> {
-    let image = |id: &str, name: &str, architecture: &str, root: RootDevice| Image {
+pub(super) fn ready_made(account: &str) -> Vec<SimulatedImage> {
+    let image = |id: &str, name: &str, architecture: &str, root: RootDevice| SimulatedImage {
         id: id.to_owned(),
         name: name.to_owned(),
         location: format!("{account}/{name}"),
@@ -69,16 +69,16 @@ pub(super) fn ready_made(account: &str) -> Vec<Image> {
 }
 
 /// The image of this id.
-pub(super) fn find<'w>(id: &str, world: &'w World) -> Answer<&'w Image> {
+pub(super) fn find<'w>(id: &str, world: &'w World) -> ApiResult<&'w SimulatedImage> {
     if !id.starts_with("ami-") {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InvalidAMIID.Malformed",
             format!("Invalid id: \"{id}\" (expecting \"ami-...\")"),
         ));
     }
     world.images.iter().find(|image| image.id == id).ok_or_else(|| {
-        Refusal::new(
+        ApiError::new(
             400,
             "InvalidAMIID.NotFound",
             format!("The image id '[{id}]' does not exist"),
@@ -87,7 +87,7 @@ pub(super) fn find<'w>(id: &str, world: &'w World) -> Answer<&'w Image> {
 }
 
 /// `DescribeImages`.
-pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     for name in ["IncludeDeprecated", "IncludeDisabled"] {
         call.flag(name)?;
     }
@@ -111,7 +111,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     )?;
     let wanted = call.form.list("ImageId");
     if !wanted.is_empty() && call.form.given("MaxResults").is_some() {
-        return Err(Refusal::combination(
+        return Err(ApiError::combination(
             "The parameter imageIdsSet cannot be used with the parameter maxResults",
         ));
     }
@@ -120,7 +120,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     }
     call.dry_run()?;
     let owners = call.form.list("Owner");
-    let is_wanted = |image: &&Image| {
+    let is_wanted = |image: &&SimulatedImage| {
         let owned = owners.is_empty()
             || owners.iter().any(|owner| match *owner {
                 "self" => image.owner == call.config.account,
@@ -130,7 +130,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
             });
         owned && (wanted.is_empty() || wanted.contains(&image.id.as_str()))
     };
-    let fits = |image: &&Image| {
+    let fits = |image: &&SimulatedImage| {
         filters.accept(&image.tags, |name| match name {
             "architecture" => vec![image.architecture.as_str()],
             "creation-date" => vec![CREATION_DATE],
@@ -148,7 +148,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
             _ => Vec::new(),
         })
     };
-    let images: Vec<&Image> = world.images.iter().filter(is_wanted).filter(fits).collect();
+    let images: Vec<&SimulatedImage> = world.images.iter().filter(is_wanted).filter(fits).collect();
     let numbers = (1..).zip(&images).map(|(number, _)| number).collect();
     let (shown, next) = call.page()?.cut(numbers);
     xml.node("imagesSet", |xml| {
@@ -163,32 +163,32 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 }
 
 /// `RegisterImage`: with an `ImageLocation` the root is an instance store, with a block device it is EBS.
-pub(super) fn register(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn register(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let form = call.form;
     form.flag("EnaSupport")?;
-    let name = form.short("Name")?.ok_or_else(|| Refusal::missing("Name"))?;
+    let name = form.short("Name")?.ok_or_else(|| ApiError::missing("Name"))?;
     let location = form.short("ImageLocation")?;
     if location.is_none() && form.groups("BlockDeviceMapping").is_empty() {
-        return Err(Refusal::missing("ImageLocation"));
+        return Err(ApiError::missing("ImageLocation"));
     }
     let tags = tags::read_specifications(form, "image")?;
     call.authorize("image/*")?;
     if world.images.iter().any(|image| image.name == name) {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InvalidAMIName.Duplicate",
             format!("AMI name {name} is already in use"),
         ));
     }
     if world.images.len() >= CAP {
-        return Err(Refusal::new(400, "ResourceLimitExceeded", "Too many images."));
+        return Err(ApiError::new(400, "ResourceLimitExceeded", "Too many images."));
     }
     call.dry_run()?;
     let (root, root_name) = match location {
         Some(_) => (RootDevice::InstanceStore, "/dev/sda1"),
         None => (RootDevice::Ebs, "/dev/xvda"),
     };
-    let image = Image {
+    let image = SimulatedImage {
         id: world.ids.next("ami"),
         name: name.to_owned(),
         location: location.map_or_else(|| format!("{}/{name}", call.config.account), str::to_owned),
@@ -207,7 +207,7 @@ pub(super) fn register(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 
 const CREATION_DATE: &str = "2017-10-03T00:00:00.000Z";
 
-fn write(image: &Image, xml: &mut Xml) {
+fn write(image: &SimulatedImage, xml: &mut Xml) {
     xml.node("item", |xml| {
         xml.leaf("imageId", &image.id);
         xml.leaf("imageLocation", &image.location);

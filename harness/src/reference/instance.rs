@@ -7,7 +7,7 @@ use super::time::{iso_date, reason_date};
 
 /// The six states, with the codes of their low byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum PowerState {
     Pending,
     Running,
     ShuttingDown,
@@ -16,7 +16,7 @@ pub(super) enum State {
     Stopped,
 }
 
-impl State {
+impl PowerState {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::Pending => "0",
@@ -99,7 +99,7 @@ impl RootDevice {
 
 /// What was asked for at launch, the same for every instance of a reservation.
 #[derive(Debug, Clone)]
-pub(super) struct Launch {
+pub(super) struct LaunchRequest {
     pub(super) reservation: String,
     pub(super) image: String,
     pub(super) architecture: String,
@@ -123,9 +123,9 @@ pub(super) struct Launch {
 
 /// An instance.
 #[derive(Debug, Clone)]
-pub(super) struct Instance {
+pub(super) struct SimulatedInstance {
     pub(super) id: String,
-    pub(super) launch: Launch,
+    pub(super) launch: LaunchRequest,
     pub(super) number_in_launch: u64,
     pub(super) volume: String,
     pub(super) interface: String,
@@ -163,9 +163,9 @@ pub(super) struct Birth {
     pub(super) spot_request: Option<String>,
 }
 
-impl Instance {
+impl SimulatedInstance {
     /// A new instance, pending from now on.
-    pub(super) fn new(launch: Launch, birth: Birth, now_ms: u64) -> Self {
+    pub(super) fn new(launch: LaunchRequest, birth: Birth, now_ms: u64) -> Self {
         Self {
             id: birth.id,
             launch,
@@ -229,14 +229,14 @@ impl Instance {
     }
 
     /// Where it stands, as of the last time it was settled.
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> PowerState {
         match self.phase {
-            Phase::Pending { .. } => State::Pending,
-            Phase::Running => State::Running,
-            Phase::Stopping { .. } => State::Stopping,
-            Phase::Stopped { .. } => State::Stopped,
-            Phase::ShuttingDown { .. } => State::ShuttingDown,
-            Phase::Terminated { .. } => State::Terminated,
+            Phase::Pending { .. } => PowerState::Pending,
+            Phase::Running => PowerState::Running,
+            Phase::Stopping { .. } => PowerState::Stopping,
+            Phase::Stopped { .. } => PowerState::Stopped,
+            Phase::ShuttingDown { .. } => PowerState::ShuttingDown,
+            Phase::Terminated { .. } => PowerState::Terminated,
         }
     }
 
@@ -260,16 +260,19 @@ impl Instance {
     /// Whether it was launched long enough ago to hibernate, or there is nothing left to do.
     pub(super) fn is_ready_to_hibernate(&self, now_ms: u64, delays: &Delays) -> bool {
         match self.state() {
-            State::Running => now_ms.saturating_sub(self.launched_ms) >= delays.hibernate_ready_ms,
+            PowerState::Running => now_ms.saturating_sub(self.launched_ms) >= delays.hibernate_ready_ms,
             // A restarted instance that is still pending has not even begun to run.
-            State::Pending => false,
-            State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated => true,
+            PowerState::Pending => false,
+            PowerState::Stopping
+            | PowerState::Stopped
+            | PowerState::ShuttingDown
+            | PowerState::Terminated => true,
         }
     }
 
     /// Whether its memory is kept for the next start.
     pub(super) fn is_hibernated(&self) -> bool {
-        self.state() == State::Stopped && self.state_reason == Some(StateReason::Hibernate)
+        self.state() == PowerState::Stopped && self.state_reason == Some(StateReason::Hibernate)
     }
 
     /// Since when it has been stopped.
@@ -286,7 +289,7 @@ impl Instance {
 
     /// The public address: held from when it runs until it is stopped.
     pub(super) fn public_ip(&self) -> Option<&str> {
-        matches!(self.state(), State::Running | State::Stopping).then_some(&self.public_ip)
+        matches!(self.state(), PowerState::Running | PowerState::Stopping).then_some(&self.public_ip)
     }
 
     /// Begins to stop. The private address and the volumes stay; the public address goes in the end.
@@ -317,9 +320,11 @@ impl Instance {
     /// Ends for good. What was stopped keeps the reason and the time of the stop.
     pub(super) fn terminate(&mut self, now_ms: u64) {
         match self.state() {
-            State::Pending | State::Running | State::Stopping => self.end(StateReason::Shutdown, now_ms),
-            State::Stopped => {}
-            State::ShuttingDown | State::Terminated => return,
+            PowerState::Pending | PowerState::Running | PowerState::Stopping => {
+                self.end(StateReason::Shutdown, now_ms);
+            }
+            PowerState::Stopped => {}
+            PowerState::ShuttingDown | PowerState::Terminated => return,
         }
         self.phase = Phase::ShuttingDown { since_ms: now_ms };
     }

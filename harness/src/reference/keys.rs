@@ -1,6 +1,6 @@
 //! The four keys that every default reference knows. They open nothing else in the world.
 
-use super::config::Key;
+use super::config::AccessKey;
 
 /// A well-known key, as constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +54,14 @@ pub const EXPIRED: WellKnown = WellKnown {
 };
 
 /// All four, ready for a [`Config`](super::Config).
-pub fn all() -> Vec<Key> {
-    [MAIN, DENIED, SESSION, EXPIRED].iter().map(Key::from).collect()
+pub fn all() -> Vec<AccessKey> {
+    [MAIN, DENIED, SESSION, EXPIRED]
+        .iter()
+        .map(AccessKey::from)
+        .collect()
 }
 
-impl From<&WellKnown> for Key {
+impl From<&WellKnown> for AccessKey {
     fn from(known: &WellKnown) -> Self {
         Self {
             access_key: known.access_key.to_owned(),

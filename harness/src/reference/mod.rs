@@ -46,23 +46,23 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::wire::{HeaderText, Headers, Request, Response};
 
-pub use self::config::{Config, Delays, Key, Layout, Rules, Throttle};
+pub use self::config::{AccessKey, Config, Delays, Rules, Throttle, XmlLayout};
 pub use self::variation::{Variation, Variations};
 
-use self::auth::Doorkeeper;
-use self::call::Call;
-use self::errors::{Answer, Body, Refusal};
-use self::form::{Form, Reading};
+use self::auth::Authenticator;
+use self::call::AdmittedCall;
+use self::errors::{ApiError, ApiResult, ErrorBody};
+use self::form::{FormParameters, FormReading};
 use self::ids::RequestIds;
 use self::names::Action;
-use self::version::Service;
+use self::version::SignedService;
 use self::world::World;
 use self::xml::Xml;
 
 /// An EC2 in one process. It may be shared between threads; calls take effect one after another.
 pub struct Reference {
     config: Config,
-    doorkeeper: Doorkeeper,
+    authenticator: Authenticator,
     request_ids: RequestIds,
     world: Mutex<World>,
 }
@@ -71,7 +71,7 @@ impl Reference {
     /// A new account with three images and no instances.
     pub fn new(config: Config) -> Self {
         Self {
-            doorkeeper: Doorkeeper::default(),
+            authenticator: Authenticator::default(),
             request_ids: RequestIds::new(config.seed),
             world: Mutex::new(World::new(&config)),
             config,
@@ -86,7 +86,7 @@ impl Reference {
     /// The same for a request that needs no signature: whoever holds the reference in its own process says that the
     /// holder of this key sends it. Of a key that is not known or has expired nobody can say that.
     pub fn handle_vouched(&self, request: &Request, access_key: &str, now_ms: u64) -> Response {
-        let is_named = |key: &&Key| {
+        let is_named = |key: &&AccessKey| {
             key.access_key == access_key && key.expires_at_ms.is_none_or(|expires| now_ms < expires)
         };
         self.respond(request, self.config.keys.iter().find(is_named), now_ms)
@@ -94,8 +94,8 @@ impl Reference {
 
     /// The access key of whoever signed this request, or the code of the refusal if nobody is believed to have.
     pub fn admits(&self, request: &Request, now_ms: u64) -> Result<&str, &'static str> {
-        let form = Form::read(request, self.config.variations);
-        match self.doorkeeper.admit(request, &form, &self.config, now_ms) {
+        let form = FormParameters::read(request, self.config.variations);
+        match self.authenticator.admit(request, &form, &self.config, now_ms) {
             Ok(key) => Ok(&key.access_key),
             Err(refusal) => Err(refusal.code),
         }
@@ -109,21 +109,21 @@ impl Reference {
             .told(now_ms)
     }
 
-    fn respond(&self, request: &Request, caller: Option<&Key>, now_ms: u64) -> Response {
+    fn respond(&self, request: &Request, caller: Option<&AccessKey>, now_ms: u64) -> Response {
         let request_id = self.request_ids.next();
-        let form = Form::read(request, self.config.variations);
+        let form = FormParameters::read(request, self.config.variations);
         let (status, body) = match self.answer(request, &form, caller, &request_id, now_ms) {
             Ok(body) => (200, body),
-            Err(Refusal {
+            Err(ApiError {
                 status,
                 code,
                 message,
                 body,
             }) => {
-                let body = match (body, Service::of(&form)) {
-                    (Body::Html, _) => format!("<html><body>{message}</body></html>\n").into_bytes(),
-                    (Body::Xml, Service::Ec2) => xml::ec2_error(code, &message, &request_id),
-                    (Body::Xml, Service::Sts) => xml::sts_error(code, &message, &request_id),
+                let body = match (body, SignedService::of(&form)) {
+                    (ErrorBody::Html, _) => format!("<html><body>{message}</body></html>\n").into_bytes(),
+                    (ErrorBody::Xml, SignedService::Ec2) => xml::ec2_error(code, &message, &request_id),
+                    (ErrorBody::Xml, SignedService::Sts) => xml::sts_error(code, &message, &request_id),
                 };
                 (status, body)
             }
@@ -138,13 +138,13 @@ impl Reference {
     fn answer(
         &self,
         request: &Request,
-        form: &Form<'_>,
-        caller: Option<&Key>,
+        form: &FormParameters<'_>,
+        caller: Option<&AccessKey>,
         request_id: &str,
         now_ms: u64,
-    ) -> Answer<Vec<u8>> {
+    ) -> ApiResult<Vec<u8>> {
         if !matches!(request.method.as_str(), "GET" | "POST") {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 405,
                 "MethodNotAllowed",
                 "The specified method is not allowed against this resource.",
@@ -152,14 +152,14 @@ impl Reference {
         }
         let caller = match caller {
             Some(caller) => caller,
-            None => self.doorkeeper.admit(request, form, &self.config, now_ms)?,
+            None => self.authenticator.admit(request, form, &self.config, now_ms)?,
         };
         let (action, namespace) = self.action(form)?;
         self.check_names(action, form)?;
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         self.turn_away(&mut world)?;
         self.throttle(action, &mut world)?;
-        let call = Call {
+        let call = AdmittedCall {
             action,
             form,
             config: &self.config,
@@ -173,35 +173,35 @@ impl Reference {
         Ok(xml.close(action.root()))
     }
 
-    fn check_names(&self, action: Action, form: &Form<'_>) -> Answer {
+    fn check_names(&self, action: Action, form: &FormParameters<'_>) -> ApiResult {
         let config = &self.config;
         let is_unknown = |name: &str| {
             let ignored = config.varies(Variation::OddIndicesIgnored) && names::has_odd_index(action, name);
             !action.takes(name, config.rules, config.variations.into()) && !names::signs(name) && !ignored
         };
         match form.pairs().find(|(name, _)| is_unknown(name)) {
-            Some((name, _)) => Err(Refusal::unknown_parameter(name)),
+            Some((name, _)) => Err(ApiError::unknown_parameter(name)),
             None => Ok(()),
         }
     }
 
     /// Refuses a few calls whatever they are, if the reference is to do so.
-    fn turn_away(&self, world: &mut World) -> Answer {
+    fn turn_away(&self, world: &mut World) -> ApiResult {
         world.calls = world.calls.wrapping_add(1);
         let is_every =
             |count: u64, variation| world.calls.is_multiple_of(count) && self.config.varies(variation);
         if is_every(50, Variation::Throttled) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 503,
                 "RequestLimitExceeded",
                 "Request limit exceeded.",
             ));
         }
         if is_every(200, Variation::ServerFaultOnce) {
-            return Err(Refusal::new(503, "Unavailable", "The server is overloaded."));
+            return Err(ApiError::new(503, "Unavailable", "The server is overloaded."));
         }
         if is_every(100, Variation::ServerFaultOnce) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 500,
                 "InternalError",
                 "An internal error has occurred",
@@ -210,14 +210,14 @@ impl Reference {
         Ok(())
     }
 
-    fn throttle(&self, action: Action, world: &mut World) -> Answer {
+    fn throttle(&self, action: Action, world: &mut World) -> ApiResult {
         if !action.mutates() {
             return Ok(());
         }
         world.mutating_calls = world.mutating_calls.wrapping_add(1);
         match self.config.throttle {
             Some(Throttle { every }) if every > 0 && world.mutating_calls.is_multiple_of(every) => {
-                Err(Refusal::new(
+                Err(ApiError::new(
                     503,
                     "RequestLimitExceeded",
                     format!(
@@ -233,15 +233,15 @@ impl Reference {
     }
 
     /// The action asked for, and the namespace to answer in.
-    fn action(&self, form: &Form<'_>) -> Answer<(Action, String)> {
+    fn action(&self, form: &FormParameters<'_>) -> ApiResult<(Action, String)> {
         let name = form.given("Action").ok_or_else(|| self.no_action())?;
         let namespace = version::namespace(form, &self.config)?;
-        let action = match Service::of(form) {
-            Service::Ec2 => Action::of_ec2(name),
-            Service::Sts => Action::of_sts(name),
+        let action = match SignedService::of(form) {
+            SignedService::Ec2 => Action::of_ec2(name),
+            SignedService::Sts => Action::of_sts(name),
         };
         let action = action.ok_or_else(|| {
-            Refusal::new(
+            ApiError::new(
                 400,
                 "InvalidAction",
                 format!("The action {name} is not valid for this web service."),
@@ -250,14 +250,14 @@ impl Reference {
         Ok((action, namespace))
     }
 
-    fn no_action(&self) -> Refusal {
+    fn no_action(&self) -> ApiError {
         if self.config.varies(Variation::MissingAction500Html) {
-            return Refusal {
-                body: Body::Html,
-                ..Refusal::new(500, "", "Internal Server Error")
+            return ApiError {
+                body: ErrorBody::Html,
+                ..ApiError::new(500, "", "Internal Server Error")
             };
         }
-        Refusal::new(
+        ApiError::new(
             400,
             "MissingAction",
             "The request must contain the parameter Action",
@@ -299,7 +299,7 @@ impl Reference {
 
 /// The parameters of a request as the reference reads them: decoded, in the order in which they came.
 pub fn parameters(request: &Request) -> Vec<(String, String)> {
-    let form = Form::read(request, Reading::default());
+    let form = FormParameters::read(request, FormReading::default());
     let pairs = form.pairs();
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -307,7 +307,7 @@ pub fn parameters(request: &Request) -> Vec<(String, String)> {
 }
 
 /// Carries out one action and writes what its root element holds.
-fn perform(call: &Call<'_>, request_id: &str, world: &mut World, xml: &mut Xml) -> Answer {
+fn perform(call: &AdmittedCall<'_>, request_id: &str, world: &mut World, xml: &mut Xml) -> ApiResult {
     if call.action == Action::GetCallerIdentity {
         identity::caller(call, request_id, xml);
         return Ok(());

@@ -3,7 +3,7 @@
 //! Names are case-sensitive. In a pattern, `N` stands for the number of a list item.
 
 use super::config::Rules;
-use super::form::Reading;
+use super::form::FormReading;
 
 /// What a caller may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Action {
     }
 
     /// Whether the action takes a parameter of this name, under these rules.
-    pub(super) fn takes(self, name: &str, rules: Rules, reading: Reading) -> bool {
+    pub(super) fn takes(self, name: &str, rules: Rules, reading: FormReading) -> bool {
         let known = match name {
             "Action" | "Version" => return true,
             "DryRun" => return self != Self::GetCallerIdentity,
@@ -245,7 +245,7 @@ pub(super) fn signs(name: &str) -> bool {
 }
 
 /// Holds a name against a pattern, part by part.
-fn fits(pattern: &str, name: &str, reading: Reading) -> bool {
+fn fits(pattern: &str, name: &str, reading: FormReading) -> bool {
     // No pattern begins with an index, so most of them differ in their first letter.
     if pattern.bytes().next() != name.bytes().next() {
         return false;
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn names_are_known_in_one_spelling_only() {
-        let takes = |name| Action::StopInstances.takes(name, Rules::Current, Reading::default());
+        let takes = |name| Action::StopInstances.takes(name, Rules::Current, FormReading::default());
         for name in [
             "InstanceId.1",
             "InstanceId.1000",
@@ -366,13 +366,13 @@ mod tests {
 
     #[test]
     fn the_rules_of_2017_know_no_hibernation() {
-        assert!(!Action::StopInstances.takes("Hibernate", Rules::October2017, Reading::default()));
-        assert!(Action::StopInstances.takes("Force", Rules::October2017, Reading::default()));
-        assert!(!Action::RunInstances.takes("DisableApiStop", Rules::October2017, Reading::default()));
+        assert!(!Action::StopInstances.takes("Hibernate", Rules::October2017, FormReading::default()));
+        assert!(Action::StopInstances.takes("Force", Rules::October2017, FormReading::default()));
+        assert!(!Action::RunInstances.takes("DisableApiStop", Rules::October2017, FormReading::default()));
     }
 
     #[test]
     fn only_a_stop_hibernates() {
-        assert!(!Action::TerminateInstances.takes("Hibernate", Rules::Current, Reading::default()));
+        assert!(!Action::TerminateInstances.takes("Hibernate", Rules::Current, FormReading::default()));
     }
 }

@@ -2,24 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::call::Call;
-use super::errors::{Answer, Refusal};
-use super::instance::{Instance, State};
+use super::call::AdmittedCall;
+use super::errors::{ApiError, ApiResult};
+use super::instance::{PowerState, SimulatedInstance};
 use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
 /// What a call did to one instance.
 #[derive(Clone)]
-pub(super) struct Change {
+pub(super) struct PowerChange {
     id: String,
-    previous: State,
-    current: State,
+    previous: PowerState,
+    current: PowerState,
 }
 
-impl Change {
+impl PowerChange {
     /// The change from a state to where the instance stands now.
-    pub(super) fn of(instance: &Instance, previous: State) -> Self {
+    pub(super) fn of(instance: &SimulatedInstance, previous: PowerState) -> Self {
         Self {
             id: instance.id.clone(),
             previous,
@@ -28,7 +28,7 @@ impl Change {
     }
 
     /// The same, answered with another state.
-    pub(super) fn answered_as(mut self, current: State) -> Self {
+    pub(super) fn answered_as(mut self, current: PowerState) -> Self {
         self.current = current;
         self
     }
@@ -37,11 +37,11 @@ impl Change {
 /// Changes each instance once, and writes an item for each time that it is named.
 pub(super) fn write_changes(
     targets: &[u64],
-    call: &Call<'_>,
+    call: &AdmittedCall<'_>,
     xml: &mut Xml,
-    mut change: impl FnMut(u64) -> Option<Change>,
+    mut change: impl FnMut(u64) -> Option<PowerChange>,
 ) {
-    let mut changes: BTreeMap<u64, Option<Change>> = BTreeMap::new();
+    let mut changes: BTreeMap<u64, Option<PowerChange>> = BTreeMap::new();
     for number in targets {
         changes.entry(*number).or_insert_with(|| change(*number));
     }
@@ -61,7 +61,7 @@ pub(super) fn write_changes(
 }
 
 /// Writes a state as code and name.
-pub(super) fn write_state(name: &str, state: State, xml: &mut Xml) {
+pub(super) fn write_state(name: &str, state: PowerState, xml: &mut Xml) {
     xml.node(name, |xml| {
         xml.state_code(state.code());
         xml.leaf("name", state.name());
@@ -69,7 +69,7 @@ pub(super) fn write_state(name: &str, state: State, xml: &mut Xml) {
 }
 
 /// `StartInstances`: a stopped instance is pending again; one that runs, or is about to, stays as it is.
-pub(super) fn start(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn start(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let targets = call.targets(world, |instance, world| check_start(instance, call, world))?;
     if call.config.varies(Variation::StartWithoutCapacity) {
         find_capacity(&targets, call, world)?;
@@ -77,19 +77,21 @@ pub(super) fn start(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer
     write_changes(&targets, call, xml, |number| {
         let public_ip = world.public_ip();
         let previous = world.get(number)?.state();
-        if previous == State::Stopped {
+        if previous == PowerState::Stopped {
             world.change(number, call.now_ms)?.start(public_ip, call.now_ms);
         }
-        Some(Change::of(world.get(number)?, previous))
+        Some(PowerChange::of(world.get(number)?, previous))
     });
     Ok(())
 }
 
 /// `RebootInstances`: nothing that could be seen happens, not even to an instance that is gone.
-pub(super) fn reboot(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn reboot(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.targets(world, |instance, _| match instance.state() {
-        State::Pending | State::Running | State::ShuttingDown | State::Terminated => Ok(()),
-        state @ (State::Stopping | State::Stopped) => Err(Refusal::new(
+        PowerState::Pending | PowerState::Running | PowerState::ShuttingDown | PowerState::Terminated => {
+            Ok(())
+        }
+        state @ (PowerState::Stopping | PowerState::Stopped) => Err(ApiError::new(
             400,
             "IncorrectState",
             format!(
@@ -104,18 +106,19 @@ pub(super) fn reboot(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answe
 }
 
 /// `TerminateInstances`: what is gone already stays as it is; either protection refuses.
-pub(super) fn terminate(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn terminate(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.flag("Force")?;
     call.flag("SkipOsShutdown")?;
     let targets = call.targets(world, |instance, _| check_terminate(instance))?;
     write_changes(&targets, call, xml, |number| {
         let previous = world.get(number)?.state();
         world.terminate(number, call.now_ms, call.now_ms);
-        let change = Change::of(world.get(number)?, previous);
+        let change = PowerChange::of(world.get(number)?, previous);
         // Descriptions go on to show it as shutting down.
-        let ends = previous == State::Stopped && !call.config.varies(Variation::TerminatedAsShuttingDown);
+        let ends =
+            previous == PowerState::Stopped && !call.config.varies(Variation::TerminatedAsShuttingDown);
         Some(if ends {
-            change.answered_as(State::Terminated)
+            change.answered_as(PowerState::Terminated)
         } else {
             change
         })
@@ -123,18 +126,21 @@ pub(super) fn terminate(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> An
     Ok(())
 }
 
-fn check_terminate(instance: &Instance) -> Answer {
-    if matches!(instance.state(), State::ShuttingDown | State::Terminated) {
+fn check_terminate(instance: &SimulatedInstance) -> ApiResult {
+    if matches!(
+        instance.state(),
+        PowerState::ShuttingDown | PowerState::Terminated
+    ) {
         return Ok(());
     }
     let launch = &instance.launch;
     match (launch.disable_api_termination, launch.disable_api_stop) {
-        (true, _) => Err(Refusal::not_permitted(
+        (true, _) => Err(ApiError::not_permitted(
             &instance.id,
             "terminated",
             "disableApiTermination",
         )),
-        (false, true) => Err(Refusal::not_permitted(
+        (false, true) => Err(ApiError::not_permitted(
             &instance.id,
             "terminated",
             "disableApiStop",
@@ -143,13 +149,13 @@ fn check_terminate(instance: &Instance) -> Answer {
     }
 }
 
-fn check_start(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
+fn check_start(instance: &SimulatedInstance, call: &AdmittedCall<'_>, world: &World) -> ApiResult {
     let id = &instance.id;
     match instance.state() {
-        State::Pending | State::Running => return Ok(()),
-        State::Stopped => {}
-        State::Stopping | State::ShuttingDown | State::Terminated => {
-            return Err(Refusal::incorrect_state(format!(
+        PowerState::Pending | PowerState::Running => return Ok(()),
+        PowerState::Stopped => {}
+        PowerState::Stopping | PowerState::ShuttingDown | PowerState::Terminated => {
+            return Err(ApiError::incorrect_state(format!(
                 "The instance '{id}' is not in a state from which it can be started."
             )));
         }
@@ -167,7 +173,7 @@ fn check_start(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
         instance.stopped_since_ms().unwrap_or_default(),
     );
     if request.is_cancelled(call.now_ms) || call.now_ms < ready_ms {
-        return Err(Refusal::spot_request_state(format!(
+        return Err(ApiError::spot_request_state(format!(
             "You can't start the Spot Instance '{id}' because the associated Spot Instance request is not in an \
              appropriate state to support start."
         )));
@@ -176,10 +182,10 @@ fn check_start(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
 }
 
 /// Refuses the first try of each start for lack of capacity.
-fn find_capacity(targets: &[u64], call: &Call<'_>, world: &mut World) -> Answer {
+fn find_capacity(targets: &[u64], call: &AdmittedCall<'_>, world: &mut World) -> ApiResult {
     let mut lacks = false;
     for number in targets {
-        let to_start = |it: &Instance| it.state() == State::Stopped && !it.lacked_capacity;
+        let to_start = |it: &SimulatedInstance| it.state() == PowerState::Stopped && !it.lacked_capacity;
         if world.get(*number).is_some_and(to_start)
             && let Some(instance) = world.change(*number, call.now_ms)
         {
@@ -188,7 +194,7 @@ fn find_capacity(targets: &[u64], call: &Call<'_>, world: &mut World) -> Answer 
         }
     }
     if lacks {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             500,
             "InsufficientInstanceCapacity",
             "We currently do not have sufficient capacity in the Availability Zone you requested. Our system will be \

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::attribute::protectable;
-use super::call::Call;
+use super::call::AdmittedCall;
 use super::describe::write_reservation;
-use super::errors::{Answer, Refusal};
+use super::errors::{ApiError, ApiResult};
 use super::image;
-use super::instance::{Birth, Instance, Launch, RootDevice};
-use super::spot::{SpotKind, SpotRequest};
+use super::instance::{Birth, LaunchRequest, RootDevice, SimulatedInstance};
+use super::spot::{SimulatedSpotRequest, SpotKind};
 use super::surroundings::{default_subnet, is_zone};
 use super::tags;
-use super::world::{LIVE_CAP, Launched, World};
+use super::world::{LIVE_CAP, TokenRecord, World};
 use super::xml::Xml;
 
 /// What Spot terms are asked for.
@@ -23,7 +23,7 @@ struct SpotTerms {
 }
 
 /// Launches instances, or shows again what the same client token launched before.
-pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn run(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let form = call.form;
     let image_id = form.required("ImageId")?;
     let count = count(call)?;
@@ -33,7 +33,7 @@ pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
         protectable(spot.is_some(), launch.root == RootDevice::InstanceStore)?;
     }
     if launch.hibernation && launch.root == RootDevice::InstanceStore {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "UnsupportedHibernationConfiguration",
             "Hibernation requires an encrypted EBS root volume.",
@@ -49,7 +49,7 @@ pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
     }
     let room = LIVE_CAP.saturating_sub(world.live());
     if count.least > room {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InstanceLimitExceeded",
             format!(
@@ -65,7 +65,7 @@ pub(super) fn run(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
         .map(|n| born(n as u64, &launch, spot.as_ref(), call, world))
         .collect();
     if !launch.client_token.is_empty() {
-        let launched = Launched {
+        let launched = TokenRecord {
             asked,
             numbers: numbers.clone(),
         };
@@ -80,18 +80,18 @@ struct Count {
     most: usize,
 }
 
-fn count(call: &Call<'_>) -> Answer<Count> {
+fn count(call: &AdmittedCall<'_>) -> ApiResult<Count> {
     let read = |name| {
-        let number = call.form.number(name)?.ok_or_else(|| Refusal::missing(name))?;
+        let number = call.form.number(name)?.ok_or_else(|| ApiError::missing(name))?;
         usize::try_from(number)
-            .map_err(|_| Refusal::invalid_value(&number.to_string(), name, "It is too large."))
+            .map_err(|_| ApiError::invalid_value(&number.to_string(), name, "It is too large."))
     };
     let (least, most) = (read("MinCount")?, read("MaxCount")?);
     if least == 0 {
-        return Err(Refusal::invalid_value("0", "MinCount", "It must be at least 1."));
+        return Err(ApiError::invalid_value("0", "MinCount", "It must be at least 1."));
     }
     if most < least {
-        return Err(Refusal::invalid_value(
+        return Err(ApiError::invalid_value(
             &most.to_string(),
             "MaxCount",
             "It must not be less than MinCount.",
@@ -100,13 +100,13 @@ fn count(call: &Call<'_>) -> Answer<Count> {
     Ok(Count { least, most })
 }
 
-fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
+fn spot_terms(call: &AdmittedCall<'_>) -> ApiResult<Option<SpotTerms>> {
     let form = call.form;
     match form.given("InstanceMarketOptions.MarketType") {
         None => return Ok(None),
         Some("spot") => {}
         Some(other) => {
-            return Err(Refusal::invalid_value(
+            return Err(ApiError::invalid_value(
                 other,
                 "InstanceMarketOptions.MarketType",
                 "Expected 'spot'.",
@@ -118,7 +118,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
         None | Some("one-time") => SpotKind::OneTime,
         Some("persistent") => SpotKind::Persistent,
         Some(other) => {
-            return Err(Refusal::invalid_value(
+            return Err(ApiError::invalid_value(
                 other,
                 name,
                 "Expected 'one-time' or 'persistent'.",
@@ -128,7 +128,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
     let name = "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior";
     let interruption = form.given(name).unwrap_or("terminate");
     if !matches!(interruption, "terminate" | "stop" | "hibernate") {
-        return Err(Refusal::invalid_value(
+        return Err(ApiError::invalid_value(
             interruption,
             name,
             "Expected 'terminate', 'stop' or 'hibernate'.",
@@ -137,7 +137,7 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
     // "For RunInstances, persistent Spot Instance requests are only supported when the instance interruption
     // behavior is either hibernate or stop", and one-time requests only with terminate.
     if (kind == SpotKind::Persistent) == (interruption == "terminate") {
-        return Err(Refusal::combination(format!(
+        return Err(ApiError::combination(format!(
             "The interruption behavior '{interruption}' is not supported for this type of Spot Instance request."
         )));
     }
@@ -149,14 +149,14 @@ fn spot_terms(call: &Call<'_>) -> Answer<Option<SpotTerms>> {
 }
 
 /// What all instances of this launch have in common; the reservation is not made yet.
-fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
+fn launch(call: &AdmittedCall<'_>, world: &World, image_id: &str) -> ApiResult<LaunchRequest> {
     let form = call.form;
     let instance_type = form.short("InstanceType")?.unwrap_or("m1.small");
     if !instance_type
         .split_once('.')
         .is_some_and(|(family, size)| !family.is_empty() && !size.is_empty())
     {
-        return Err(Refusal::invalid_value(
+        return Err(ApiError::invalid_value(
             instance_type,
             "InstanceType",
             "It is not an instance type.",
@@ -167,7 +167,7 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         .given("Placement.AvailabilityZone")
         .map_or_else(|| format!("{region}a"), str::to_owned);
     if !is_zone(&zone, region) {
-        return Err(Refusal::invalid_value(
+        return Err(ApiError::invalid_value(
             &zone,
             "Placement.AvailabilityZone",
             "The zone does not exist.",
@@ -178,7 +178,7 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         subnet => subnet,
     };
     if let Some(subnet) = subnet.filter(|it| !it.starts_with("subnet-")) {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InvalidSubnetID.NotFound",
             format!("The subnet ID '{subnet}' does not exist"),
@@ -188,7 +188,7 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
         None | Some("stop") => false,
         Some("terminate") => true,
         Some(other) => {
-            return Err(Refusal::invalid_value(
+            return Err(ApiError::invalid_value(
                 other,
                 "InstanceInitiatedShutdownBehavior",
                 "Expected 'stop' or 'terminate'.",
@@ -202,14 +202,14 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
     let tags = tags::read_specifications(form, "instance")?;
     let client_token = form.given("ClientToken").unwrap_or_default();
     if client_token.len() > 64 {
-        return Err(Refusal::invalid_value(
+        return Err(ApiError::invalid_value(
             client_token,
             "ClientToken",
             "It has more than 64 characters.",
         ));
     }
     let image = image::find(image_id, world)?;
-    Ok(Launch {
+    Ok(LaunchRequest {
         reservation: String::new(),
         image: image.id.clone(),
         architecture: image.architecture.clone(),
@@ -236,19 +236,19 @@ fn launch(call: &Call<'_>, world: &World, image_id: &str) -> Answer<Launch> {
 }
 
 /// The security groups asked for, an interface's among them.
-fn groups(call: &Call<'_>) -> Answer<Vec<String>> {
+fn groups(call: &AdmittedCall<'_>) -> ApiResult<Vec<String>> {
     let mut groups = call.form.list("SecurityGroupId");
     groups.extend(call.form.list("NetworkInterface.1.SecurityGroupId"));
     let is_group = |id: &&str| id.starts_with("sg-") && id.len() <= 32;
     if let Some(bad) = groups.iter().find(|id| !is_group(id)) {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InvalidGroup.NotFound",
             format!("The security group '{bad}' does not exist"),
         ));
     }
     if groups.len() > 16 {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "SecurityGroupsPerInterfaceLimitExceeded",
             "The maximum number of security groups per interface has been reached.",
@@ -258,7 +258,7 @@ fn groups(call: &Call<'_>) -> Answer<Vec<String>> {
 }
 
 /// A digest of everything that was asked for, so that a client token used for something else is noticed.
-fn asked(call: &Call<'_>) -> u64 {
+fn asked(call: &AdmittedCall<'_>) -> u64 {
     let mut pairs: Vec<(&str, &str)> = call
         .form
         .pairs()
@@ -270,13 +270,13 @@ fn asked(call: &Call<'_>) -> u64 {
     hasher.finish()
 }
 
-fn launched_before(call: &Call<'_>, world: &mut World, asked: u64) -> Answer<Option<Vec<u64>>> {
+fn launched_before(call: &AdmittedCall<'_>, world: &mut World, asked: u64) -> ApiResult<Option<Vec<u64>>> {
     let token = call.form.given("ClientToken").unwrap_or_default();
     let Some(launched) = world.tokens.get(token) else {
         return Ok(None);
     };
     if launched.asked != asked {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "IdempotentParameterMismatch",
             "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
@@ -287,10 +287,16 @@ fn launched_before(call: &Call<'_>, world: &mut World, asked: u64) -> Answer<Opt
     Ok(Some(numbers))
 }
 
-fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, world: &mut World) -> u64 {
+fn born(
+    n: u64,
+    launch: &LaunchRequest,
+    spot: Option<&SpotTerms>,
+    call: &AdmittedCall<'_>,
+    world: &mut World,
+) -> u64 {
     let id = world.fresh_instance_id();
     let spot_request = spot.map(|terms| {
-        let request = SpotRequest {
+        let request = SimulatedSpotRequest {
             kind: terms.kind,
             cancelled_ms: None,
             interruption: terms.interruption.clone(),
@@ -309,10 +315,13 @@ fn born(n: u64, launch: &Launch, spot: Option<&SpotTerms>, call: &Call<'_>, worl
         public_ip: world.public_ip(),
         spot_request,
     };
-    world.add(Instance::new(launch.clone(), birth, call.now_ms), call.now_ms)
+    world.add(
+        SimulatedInstance::new(launch.clone(), birth, call.now_ms),
+        call.now_ms,
+    )
 }
 
-fn write(numbers: &[u64], just_launched: bool, call: &Call<'_>, world: &World, xml: &mut Xml) {
-    let instances: Vec<&Instance> = numbers.iter().filter_map(|number| world.get(*number)).collect();
+fn write(numbers: &[u64], just_launched: bool, call: &AdmittedCall<'_>, world: &World, xml: &mut Xml) {
+    let instances: Vec<&SimulatedInstance> = numbers.iter().filter_map(|number| world.get(*number)).collect();
     write_reservation(&instances, just_launched, call, xml);
 }

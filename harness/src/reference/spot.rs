@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::call::Call;
-use super::errors::{Answer, Refusal};
+use super::call::AdmittedCall;
+use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
-use super::instance::{Instance, State};
+use super::instance::{PowerState, SimulatedInstance};
 use super::time::iso_date;
 use super::variation::Variation;
 use super::world::World;
@@ -29,7 +29,7 @@ impl SpotKind {
 
 /// A request for one Spot Instance, fulfilled at once.
 #[derive(Debug, Clone)]
-pub(super) struct SpotRequest {
+pub(super) struct SimulatedSpotRequest {
     pub(super) kind: SpotKind,
     /// From when on it counts as cancelled.
     pub(super) cancelled_ms: Option<u64>,
@@ -39,7 +39,7 @@ pub(super) struct SpotRequest {
     pub(super) tags: BTreeMap<String, String>,
 }
 
-impl SpotRequest {
+impl SimulatedSpotRequest {
     /// Whether it is cancelled at this moment.
     pub(super) fn is_cancelled(&self, now_ms: u64) -> bool {
         self.cancelled_ms.is_some_and(|at_ms| now_ms >= at_ms)
@@ -47,7 +47,7 @@ impl SpotRequest {
 }
 
 /// `DescribeSpotInstanceRequests`.
-pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let filters = Filters::read(
         call.form,
         &[
@@ -76,10 +76,10 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
 }
 
 /// `CancelSpotInstanceRequests`. An instance that runs lives on; one that is stopped, or about to be, is terminated.
-pub(super) fn cancel(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn cancel(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let ids = call.form.list("SpotInstanceRequestId");
     if ids.is_empty() {
-        return Err(Refusal::missing("SpotInstanceRequestId"));
+        return Err(ApiError::missing("SpotInstanceRequestId"));
     }
     call.authorize("*")?;
     check_ids(&ids, world)?;
@@ -95,7 +95,7 @@ pub(super) fn cancel(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answe
         let instance = request.instance.clone();
         let number = world.find(&instance, call.now_ms);
         if let Some((number, instance)) = number.and_then(|number| Some((number, world.get(number)?)))
-            && matches!(instance.state(), State::Stopping | State::Stopped)
+            && matches!(instance.state(), PowerState::Stopping | PowerState::Stopped)
         {
             world.terminate(number, at_ms, call.now_ms);
         }
@@ -111,7 +111,7 @@ pub(super) fn cancel(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answe
     Ok(())
 }
 
-fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<'_>, xml: &mut Xml) {
+fn describe_one(id: &str, call: &AdmittedCall<'_>, world: &mut World, filters: &Filters<'_>, xml: &mut Xml) {
     let Some(request) = world.spot_requests.get(id).cloned() else {
         return;
     };
@@ -122,10 +122,14 @@ fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<
     let instance = world
         .find(&request.instance, call.now_ms)
         .and_then(|number| world.shown(number));
-    let state = instance.map_or(State::Terminated, Instance::state);
-    let state = match (state, instance.and_then(Instance::stopped_since_ms)) {
-        (State::Stopping, _) if call.config.varies(Variation::SpotRequestDisabledLate) => State::Running,
-        (State::Stopped, Some(since_ms)) if call.now_ms < disabled_ms(call, since_ms) => State::Running,
+    let state = instance.map_or(PowerState::Terminated, SimulatedInstance::state);
+    let state = match (state, instance.and_then(SimulatedInstance::stopped_since_ms)) {
+        (PowerState::Stopping, _) if call.config.varies(Variation::SpotRequestDisabledLate) => {
+            PowerState::Running
+        }
+        (PowerState::Stopped, Some(since_ms)) if call.now_ms < disabled_ms(call, since_ms) => {
+            PowerState::Running
+        }
         (state, _) => state,
     };
     let status = status(&request, state, request.is_cancelled(known_ms));
@@ -160,7 +164,7 @@ fn describe_one(id: &str, call: &Call<'_>, world: &mut World, filters: &Filters<
 }
 
 /// When a request is disabled whose instance stopped at this moment.
-fn disabled_ms(call: &Call<'_>, since_ms: u64) -> u64 {
+fn disabled_ms(call: &AdmittedCall<'_>, since_ms: u64) -> u64 {
     call.config
         .delayed(Variation::SpotRequestDisabledLate, 5_000, since_ms)
 }
@@ -172,20 +176,22 @@ struct Status {
 }
 
 /// State and status follow from the request and its instance.
-fn status(request: &SpotRequest, instance: State, is_cancelled: bool) -> Status {
+fn status(request: &SimulatedSpotRequest, instance: PowerState, is_cancelled: bool) -> Status {
     let (open_state, code, message) = match instance {
-        State::Pending | State::Running => ("active", "fulfilled", "Your spot request is fulfilled."),
-        State::Stopping => (
+        PowerState::Pending | PowerState::Running => {
+            ("active", "fulfilled", "Your spot request is fulfilled.")
+        }
+        PowerState::Stopping => (
             "disabled",
             "marked-for-stop",
             "Your Spot Instance is marked for stop.",
         ),
-        State::Stopped => (
+        PowerState::Stopped => (
             "disabled",
             "instance-stopped-by-user",
             "Your Spot Instance was stopped by user.",
         ),
-        State::ShuttingDown | State::Terminated => {
+        PowerState::ShuttingDown | PowerState::Terminated => {
             let state = match request.kind {
                 SpotKind::OneTime => "closed",
                 SpotKind::Persistent => "open",
@@ -197,7 +203,7 @@ fn status(request: &SpotRequest, instance: State, is_cancelled: bool) -> Status 
             )
         }
     };
-    let gone = matches!(instance, State::ShuttingDown | State::Terminated);
+    let gone = matches!(instance, PowerState::ShuttingDown | PowerState::Terminated);
     match (is_cancelled, gone) {
         (false, true | false) => Status {
             state: open_state,
@@ -217,10 +223,10 @@ fn status(request: &SpotRequest, instance: State, is_cancelled: bool) -> Status 
     }
 }
 
-fn check_ids(ids: &[&str], world: &World) -> Answer {
+fn check_ids(ids: &[&str], world: &World) -> ApiResult {
     for id in ids {
         if !id.starts_with("sir-") {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 400,
                 "InvalidSpotInstanceRequestID.Malformed",
                 format!("Invalid id: \"{id}\" (expecting \"sir-...\")"),
@@ -229,7 +235,7 @@ fn check_ids(ids: &[&str], world: &World) -> Answer {
     }
     match ids.iter().find(|id| !world.spot_requests.contains_key(**id)) {
         None => Ok(()),
-        Some(id) => Err(Refusal::new(
+        Some(id) => Err(ApiError::new(
             400,
             "InvalidSpotInstanceRequestID.NotFound",
             format!("The spot instance request ID '{id}' does not exist"),

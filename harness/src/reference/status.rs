@@ -1,10 +1,10 @@
 //! `DescribeInstanceStatus`: of running instances, or of all if asked to.
 
-use super::call::Call;
+use super::call::AdmittedCall;
 use super::describe::named_or_all;
-use super::errors::{Answer, Refusal};
+use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
-use super::instance::{Instance, State};
+use super::instance::{PowerState, SimulatedInstance};
 use super::power::write_state;
 use super::world::World;
 use super::xml::Xml;
@@ -13,7 +13,7 @@ use super::xml::Xml;
 const ID_CAP: usize = 100;
 
 /// Shows the health of instances. A dry run ends before anything is looked at, as captured.
-pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     let all = call.flag("IncludeAllInstances")?;
     call.flag("IncludeManagedResources")?;
@@ -29,7 +29,7 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     )?;
     let count = call.form.list("InstanceId").len();
     if count > ID_CAP {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InvalidRequest",
             // The spelling is the service's own.
@@ -41,9 +41,9 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     }
     let page = call.page()?;
     let numbers = named_or_all(call, world)?;
-    let shown = |instance: &Instance| {
+    let shown = |instance: &SimulatedInstance| {
         let health = health(instance);
-        (all || instance.state() == State::Running)
+        (all || instance.state() == PowerState::Running)
             && filters.accept(&instance.launch.tags, |name| match name {
                 "availability-zone" => vec![instance.launch.zone.as_str()],
                 "instance-state-name" => vec![instance.state().name()],
@@ -66,22 +66,22 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     Ok(())
 }
 
-fn health(instance: &Instance) -> &'static str {
-    if instance.state() == State::Running {
+fn health(instance: &SimulatedInstance) -> &'static str {
+    if instance.state() == PowerState::Running {
         "ok"
     } else {
         "not-applicable"
     }
 }
 
-fn write(instance: &Instance, xml: &mut Xml) {
+fn write(instance: &SimulatedInstance, xml: &mut Xml) {
     xml.leaf("instanceId", &instance.id);
     xml.leaf("availabilityZone", &instance.launch.zone);
     write_state("instanceState", instance.state(), xml);
     for name in ["systemStatus", "instanceStatus"] {
         xml.node(name, |xml| {
             xml.leaf("status", health(instance));
-            if instance.state() == State::Running {
+            if instance.state() == PowerState::Running {
                 xml.node("details", |xml| {
                     xml.node("item", |xml| {
                         xml.leaf("name", "reachability");

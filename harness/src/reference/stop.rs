@@ -1,10 +1,10 @@
 //! `StopInstances`: every instance named is checked before any is touched, so a batch stops whole or not at all.
 
-use super::call::Call;
+use super::call::AdmittedCall;
 use super::config::{Config, Rules};
-use super::errors::{Answer, Refusal};
-use super::instance::{Instance, RootDevice, State, StateReason};
-use super::power::{Change, write_changes};
+use super::errors::{ApiError, ApiResult};
+use super::instance::{PowerState, RootDevice, SimulatedInstance, StateReason};
+use super::power::{PowerChange, write_changes};
 use super::spot::SpotKind;
 use super::variation::Variation;
 use super::world::World;
@@ -18,7 +18,7 @@ struct Manner {
 }
 
 /// Stops the instances named.
-pub(super) fn stop(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn stop(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let manner = Manner {
         hibernate: call.flag("Hibernate")?,
         force: call.flag("Force")?,
@@ -39,19 +39,22 @@ pub(super) fn stop(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer 
     write_changes(&targets, call, xml, |number| {
         let previous = world.get(number)?.state();
         match previous {
-            State::Pending | State::Running => {
+            PowerState::Pending | PowerState::Running => {
                 world
                     .change(number, call.now_ms)?
                     .stop(why, takes_ms, reason_ms, call.now_ms);
             }
-            State::Stopping if ends_at_once => {
+            PowerState::Stopping if ends_at_once => {
                 world.change(number, call.now_ms)?.stop_at_once(call.now_ms);
             }
-            State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated => {}
+            PowerState::Stopping
+            | PowerState::Stopped
+            | PowerState::ShuttingDown
+            | PowerState::Terminated => {}
         }
-        let change = Change::of(world.get(number)?, previous);
-        Some(if previous == State::Stopping && says_stopped {
-            change.answered_as(State::Stopped)
+        let change = PowerChange::of(world.get(number)?, previous);
+        Some(if previous == PowerState::Stopping && says_stopped {
+            change.answered_as(PowerState::Stopped)
         } else {
             change
         })
@@ -77,7 +80,7 @@ impl Manner {
 /// What is looked at in an instance that is to be stopped.
 #[derive(Clone, Copy)]
 enum Aspect {
-    State,
+    PowerState,
     Kind,
     Protection,
     Hibernation,
@@ -85,30 +88,30 @@ enum Aspect {
 
 /// The order in which it is looked at, which is not recorded.
 fn order(config: &Config) -> [Aspect; 4] {
-    use Aspect::{Hibernation, Kind, Protection, State};
+    use Aspect::{Hibernation, Kind, PowerState, Protection};
     if config.varies(Variation::KindBeforeState) {
-        [Kind, State, Protection, Hibernation]
+        [Kind, PowerState, Protection, Hibernation]
     } else if config.varies(Variation::ProtectionBeforeState) {
-        [Protection, State, Kind, Hibernation]
+        [Protection, PowerState, Kind, Hibernation]
     } else if config.varies(Variation::HibernationBeforeState) {
-        [Hibernation, State, Kind, Protection]
+        [Hibernation, PowerState, Kind, Protection]
     } else {
-        [State, Kind, Protection, Hibernation]
+        [PowerState, Kind, Protection, Hibernation]
     }
 }
 
 /// Whether this instance may be stopped, or hibernated if that is asked for.
-fn check(instance: &Instance, manner: &Manner, call: &Call<'_>, world: &World) -> Answer {
+fn check(instance: &SimulatedInstance, manner: &Manner, call: &AdmittedCall<'_>, world: &World) -> ApiResult {
     check_combination(manner, call)?;
     for aspect in order(call.config) {
         match aspect {
-            Aspect::State => check_state(instance, manner, call.config)?,
+            Aspect::PowerState => check_state(instance, manner, call.config)?,
             Aspect::Kind => {
                 check_root(instance)?;
                 check_spot(instance, call, world)?;
             }
             Aspect::Protection if instance.launch.disable_api_stop => {
-                return Err(Refusal::not_permitted(&instance.id, "stopped", "disableApiStop"));
+                return Err(ApiError::not_permitted(&instance.id, "stopped", "disableApiStop"));
             }
             Aspect::Hibernation if manner.hibernate => check_hibernation(instance)?,
             Aspect::Protection | Aspect::Hibernation => {}
@@ -116,7 +119,7 @@ fn check(instance: &Instance, manner: &Manner, call: &Call<'_>, world: &World) -
     }
     // Captured: a dry run does not look at this, whatever else it looks at.
     if manner.hibernate && !call.dry && !instance.is_ready_to_hibernate(call.now_ms, &call.config.delays()) {
-        return Err(Refusal::unsupported(format!(
+        return Err(ApiError::unsupported(format!(
             "Instance {} is not ready to hibernate yet, retry in a few minutes",
             instance.id
         )));
@@ -125,7 +128,7 @@ fn check(instance: &Instance, manner: &Manner, call: &Call<'_>, world: &World) -
 }
 
 /// Dry runs of both combinations were captured as good, so a dry run does not look at them either.
-fn check_combination(manner: &Manner, call: &Call<'_>) -> Answer {
+fn check_combination(manner: &Manner, call: &AdmittedCall<'_>) -> ApiResult {
     for (given, variation, name) in [
         (manner.force, Variation::ForceHibernateRefused, "Force"),
         (
@@ -135,7 +138,7 @@ fn check_combination(manner: &Manner, call: &Call<'_>) -> Answer {
         ),
     ] {
         if manner.hibernate && given && !call.dry && call.config.varies(variation) {
-            return Err(Refusal::combination(format!(
+            return Err(ApiError::combination(format!(
                 "The parameter Hibernate cannot be used with the parameter {name}"
             )));
         }
@@ -143,7 +146,7 @@ fn check_combination(manner: &Manner, call: &Call<'_>) -> Answer {
     Ok(())
 }
 
-fn check_state(instance: &Instance, manner: &Manner, config: &Config) -> Answer {
+fn check_state(instance: &SimulatedInstance, manner: &Manner, config: &Config) -> ApiResult {
     let id = &instance.id;
     let is_refused_pending = if instance.has_run() {
         config.varies(Variation::RestartPendingStopRefused)
@@ -152,19 +155,19 @@ fn check_state(instance: &Instance, manner: &Manner, config: &Config) -> Answer 
     };
     let is_forced = manner.force && config.varies(Variation::ForcedStopOfPending);
     match instance.state() {
-        State::ShuttingDown | State::Terminated => Err(Refusal::incorrect_state(format!(
+        PowerState::ShuttingDown | PowerState::Terminated => Err(ApiError::incorrect_state(format!(
             "This instance '{id}' is not in a state from which it can be stopped."
         ))),
-        State::Pending if is_refused_pending && !is_forced => Err(Refusal::incorrect_state(format!(
+        PowerState::Pending if is_refused_pending && !is_forced => Err(ApiError::incorrect_state(format!(
             "Instance '{id}' cannot be stopped as it has never reached the 'running' state."
         ))),
-        State::Pending | State::Running | State::Stopping | State::Stopped => Ok(()),
+        PowerState::Pending | PowerState::Running | PowerState::Stopping | PowerState::Stopped => Ok(()),
     }
 }
 
-fn check_root(instance: &Instance) -> Answer {
+fn check_root(instance: &SimulatedInstance) -> ApiResult {
     if instance.launch.root == RootDevice::InstanceStore {
-        return Err(Refusal::unsupported(format!(
+        return Err(ApiError::unsupported(format!(
             "The instance '{}' does not have an 'ebs' root device type and cannot be stopped.",
             instance.id
         )));
@@ -172,9 +175,9 @@ fn check_root(instance: &Instance) -> Answer {
     Ok(())
 }
 
-fn check_hibernation(instance: &Instance) -> Answer {
+fn check_hibernation(instance: &SimulatedInstance) -> ApiResult {
     if !instance.launch.hibernation {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "UnsupportedHibernationConfiguration",
             format!(
@@ -186,7 +189,7 @@ fn check_hibernation(instance: &Instance) -> Answer {
     Ok(())
 }
 
-fn check_spot(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
+fn check_spot(instance: &SimulatedInstance, call: &AdmittedCall<'_>, world: &World) -> ApiResult {
     let id = &instance.id;
     let request = instance
         .spot_request
@@ -196,10 +199,10 @@ fn check_spot(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
         return Ok(());
     };
     match (call.config.rules, request.kind) {
-        (Rules::October2017, _) => Err(Refusal::unsupported(format!(
+        (Rules::October2017, _) => Err(ApiError::unsupported(format!(
             "The instance '{id}' is a spot instance and may not be stopped."
         ))),
-        (Rules::Current, SpotKind::OneTime) => Err(Refusal::unsupported(format!(
+        (Rules::Current, SpotKind::OneTime) => Err(ApiError::unsupported(format!(
             "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. \
              You can only stop Spot Instances associated with persistent Spot Instance requests."
         ))),
@@ -208,9 +211,9 @@ fn check_spot(instance: &Instance, call: &Call<'_>, world: &World) -> Answer {
                 "You can't stop the Spot Instance '{id}' because its Spot Instance request has been cancelled."
             );
             Err(if call.config.varies(Variation::CancelledSpotRequestState) {
-                Refusal::spot_request_state(text)
+                ApiError::spot_request_state(text)
             } else {
-                Refusal::unsupported(text)
+                ApiError::unsupported(text)
             })
         }
         (Rules::Current, SpotKind::Persistent) => Ok(()),

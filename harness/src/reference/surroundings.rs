@@ -2,11 +2,11 @@
 //!
 //! There is one network with a subnet in each zone, and a volume for each EBS root.
 
-use super::call::Call;
+use super::call::AdmittedCall;
 use super::describe::VPC;
-use super::errors::{Answer, Refusal};
+use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
-use super::instance::{Instance, RootDevice, State};
+use super::instance::{PowerState, RootDevice, SimulatedInstance};
 use super::tags;
 use super::world::World;
 use super::xml::Xml;
@@ -25,7 +25,7 @@ pub(super) fn is_zone(zone: &str, region: &str) -> bool {
 }
 
 /// `DescribeInstanceTypes`: whatever is named exists.
-pub(super) fn instance_types(call: &Call<'_>, xml: &mut Xml) -> Answer {
+pub(super) fn instance_types(call: &AdmittedCall<'_>, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     let named = call.form.list("InstanceType");
     xml.node("instanceTypeSet", |xml| {
@@ -43,7 +43,7 @@ pub(super) fn instance_types(call: &Call<'_>, xml: &mut Xml) -> Answer {
 }
 
 /// `DescribeInstanceCreditSpecifications`: bursting instances are of the standard kind.
-pub(super) fn credits(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn credits(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let numbers = call.targets(world, |_, _| Ok(()))?;
     xml.node("instanceCreditSpecificationSet", |xml| {
         let instances = numbers.iter().filter_map(|number| world.shown(*number));
@@ -58,20 +58,20 @@ pub(super) fn credits(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answ
 }
 
 /// `DescribeVolumes`: the EBS roots of instances that are not gone.
-pub(super) fn volumes(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn volumes(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let filters = Filters::read(call.form, &["attachment.instance-id", "status", "volume-id"])?;
     let wanted = call.form.list("VolumeId");
     let numbers = world.all(call.now_ms);
-    let attached: Vec<&Instance> = numbers
+    let attached: Vec<&SimulatedInstance> = numbers
         .iter()
         .filter_map(|number| world.shown(*number))
-        .filter(|it| it.launch.root == RootDevice::Ebs && it.state() != State::Terminated)
+        .filter(|it| it.launch.root == RootDevice::Ebs && it.state() != PowerState::Terminated)
         .collect();
     if let Some(missing) = wanted
         .iter()
         .find(|id| !attached.iter().any(|it| it.volume == **id))
     {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             400,
             "InvalidVolume.NotFound",
             format!("The volume '{missing}' does not exist."),
@@ -95,7 +95,7 @@ pub(super) fn volumes(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answ
 }
 
 /// `DescribeVpcs`: the one network.
-pub(super) fn vpcs(call: &Call<'_>, xml: &mut Xml) -> Answer {
+pub(super) fn vpcs(call: &AdmittedCall<'_>, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     xml.node("vpcSet", |xml| {
         xml.node("item", |xml| {
@@ -112,7 +112,7 @@ pub(super) fn vpcs(call: &Call<'_>, xml: &mut Xml) -> Answer {
 }
 
 /// `DescribeSubnets`: one in each zone.
-pub(super) fn subnets(call: &Call<'_>, xml: &mut Xml) -> Answer {
+pub(super) fn subnets(call: &AdmittedCall<'_>, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     let wanted = call.form.list("SubnetId");
     xml.node("subnetSet", |xml| {
@@ -134,7 +134,7 @@ pub(super) fn subnets(call: &Call<'_>, xml: &mut Xml) -> Answer {
     Ok(())
 }
 
-fn write_volume(instance: &Instance, xml: &mut Xml) {
+fn write_volume(instance: &SimulatedInstance, xml: &mut Xml) {
     xml.leaf("volumeId", &instance.volume);
     xml.number("size", 8);
     xml.empty("snapshotId");

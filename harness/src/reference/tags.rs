@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::call::Call;
-use super::errors::{Answer, Refusal};
+use super::call::AdmittedCall;
+use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
-use super::form::Form;
+use super::form::FormParameters;
 use super::world::World;
 use super::xml::Xml;
 
@@ -13,14 +13,14 @@ use super::xml::Xml;
 const CAP: usize = 50;
 
 /// `CreateTags`.
-pub(super) fn create(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn create(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let resources = call.form.list("ResourceId");
     if resources.is_empty() {
-        return Err(Refusal::missing("ResourceId"));
+        return Err(ApiError::missing("ResourceId"));
     }
     let tags = read(call.form, "Tag")?;
     if tags.is_empty() {
-        return Err(Refusal::missing("Tag"));
+        return Err(ApiError::missing("Tag"));
     }
     call.authorize("*")?;
     for id in &resources {
@@ -39,7 +39,7 @@ pub(super) fn create(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answe
 }
 
 /// `DescribeTags`.
-pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Answer {
+pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let filters = Filters::read(call.form, &["key", "resource-id", "resource-type", "value"])?;
     call.dry_run()?;
     let numbers = world.all(call.now_ms);
@@ -76,8 +76,8 @@ pub(super) fn describe(call: &Call<'_>, world: &mut World, xml: &mut Xml) -> Ans
     Ok(())
 }
 
-/// Reads `prefix.N.Key` and `prefix.N.Value`.
-pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, String>> {
+/// Reads `prefix.N.AccessKey` and `prefix.N.Value`.
+pub(super) fn read(form: &FormParameters<'_>, prefix: &str) -> ApiResult<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
     let groups = form.groups(prefix);
     // Counted before they are looked up, so that a long list costs little.
@@ -88,7 +88,7 @@ pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, Str
         let name = format!("{prefix}.{n}.Key");
         let key = form.required(&name)?;
         if key.starts_with("aws:") || key.chars().count() > 128 {
-            return Err(Refusal::invalid_value(
+            return Err(ApiError::invalid_value(
                 key,
                 &name,
                 "Tag keys are short and do not begin with 'aws:'.",
@@ -96,7 +96,7 @@ pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, Str
         }
         let value = form.get(&format!("{prefix}.{n}.Value")).unwrap_or_default();
         if value.chars().count() > 256 {
-            return Err(Refusal::invalid_value(
+            return Err(ApiError::invalid_value(
                 value,
                 &name,
                 "Tag values have at most 256 characters.",
@@ -112,7 +112,10 @@ pub(super) fn read(form: &Form<'_>, prefix: &str) -> Answer<BTreeMap<String, Str
 }
 
 /// Reads those of `TagSpecification.N` that are for this kind of resource.
-pub(super) fn read_specifications(form: &Form<'_>, resource: &str) -> Answer<BTreeMap<String, String>> {
+pub(super) fn read_specifications(
+    form: &FormParameters<'_>,
+    resource: &str,
+) -> ApiResult<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
     let groups = form.groups("TagSpecification");
     if groups.len() > CAP {
@@ -139,10 +142,14 @@ pub(super) fn write_set(tags: &BTreeMap<String, String>, xml: &mut Xml) {
     });
 }
 
-fn tags_of<'w>(id: &str, call: &Call<'_>, world: &'w mut World) -> Answer<&'w mut BTreeMap<String, String>> {
-    let unknown = || Refusal::new(400, "InvalidID", format!("The ID '{id}' is not valid"));
+fn tags_of<'w>(
+    id: &str,
+    call: &AdmittedCall<'_>,
+    world: &'w mut World,
+) -> ApiResult<&'w mut BTreeMap<String, String>> {
+    let unknown = || ApiError::new(400, "InvalidID", format!("The ID '{id}' is not valid"));
     if id.starts_with("i-") {
-        let missing = || Refusal::instances_not_found(&[id]);
+        let missing = || ApiError::instances_not_found(&[id]);
         let number = call.find(id, world).ok_or_else(missing)?;
         let instance = world.change(number, call.now_ms).ok_or_else(missing)?;
         return Ok(&mut instance.launch.tags);
@@ -155,8 +162,8 @@ fn tags_of<'w>(id: &str, call: &Call<'_>, world: &'w mut World) -> Answer<&'w mu
     Ok(&mut image.ok_or_else(unknown)?.tags)
 }
 
-fn too_many() -> Refusal {
-    Refusal::new(
+fn too_many() -> ApiError {
+    ApiError::new(
         400,
         "TagLimitExceeded",
         "The maximum number of Tags for a resource has been reached.",

@@ -152,7 +152,7 @@ variations! {
         "OQ-11"
     StoppingAnsweredAsStopped "stopping-answered-as-stopped"
         "A second stop ends the first one at once, and answers that it did: stopped, after stopping."
-        "STT-06: the answer is not recorded"
+        "STT-04: the answer is not recorded"
     ItemsReversed "items-reversed"
         "Answers and descriptions list instances in reverse order."
         "IDM: no order is documented"

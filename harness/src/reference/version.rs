@@ -1,8 +1,8 @@
 //! Which API versions are served, and in which namespace they answer.
 
 use super::config::Config;
-use super::errors::{Answer, Refusal};
-use super::form::Form;
+use super::errors::{ApiError, ApiResult};
+use super::form::FormParameters;
 use super::variation::Variation;
 
 /// The one version of the token service.
@@ -39,14 +39,14 @@ const EC2_VERSIONS: &[&str] = &[
 
 /// The service a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum SignedService {
     Ec2,
     Sts,
 }
 
-impl Service {
+impl SignedService {
     /// The service is told by the version alone, since both may live behind one address.
-    pub(super) fn of(form: &Form<'_>) -> Self {
+    pub(super) fn of(form: &FormParameters<'_>) -> Self {
         if form.get("Version") == Some(STS_VERSION) {
             Self::Sts
         } else {
@@ -56,12 +56,12 @@ impl Service {
 }
 
 /// The namespace of the answer, if the version is one that is served.
-pub(super) fn namespace(form: &Form<'_>, config: &Config) -> Answer<String> {
+pub(super) fn namespace(form: &FormParameters<'_>, config: &Config) -> ApiResult<String> {
     let version = form.given("Version").ok_or_else(|| {
         if config.varies(Variation::MissingVersion500) {
-            Refusal::new(500, "InternalError", "An internal error has occurred")
+            ApiError::new(500, "InternalError", "An internal error has occurred")
         } else {
-            Refusal::missing("Version")
+            ApiError::missing("Version")
         }
     })?;
     if version == STS_VERSION {
@@ -73,7 +73,7 @@ pub(super) fn namespace(form: &Form<'_>, config: &Config) -> Answer<String> {
         } else {
             400
         };
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             status,
             "NoSuchVersion",
             format!("The requested version ({version}) of service AmazonEC2 does not exist"),

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::config::{Config, Delays};
 use super::ids::ResourceIds;
-use super::image::{self, Image};
-use super::instance::{Instance, State};
-use super::spot::SpotRequest;
+use super::image::{self, SimulatedImage};
+use super::instance::{PowerState, SimulatedInstance};
+use super::spot::SimulatedSpotRequest;
 
 /// How many instances may live at a time.
 pub(super) const LIVE_CAP: usize = 1_000;
@@ -23,7 +23,7 @@ const EARLIER_CAP: usize = 64;
 
 /// An instance, and what it was before its latest changes.
 struct Kept {
-    now: Instance,
+    now: SimulatedInstance,
     /// The oldest first; empty unless descriptions are stale.
     earlier: VecDeque<Earlier>,
 }
@@ -33,7 +33,7 @@ struct Earlier {
     /// Until when descriptions show it.
     until_ms: u64,
     /// Nothing before the launch.
-    instance: Option<Instance>,
+    instance: Option<SimulatedInstance>,
 }
 
 impl Kept {
@@ -45,7 +45,7 @@ impl Kept {
         }
     }
 
-    fn keep(&mut self, instance: Option<Instance>, until_ms: u64) {
+    fn keep(&mut self, instance: Option<SimulatedInstance>, until_ms: u64) {
         if self.earlier.len() == EARLIER_CAP {
             self.earlier.pop_front();
         }
@@ -56,10 +56,10 @@ impl Kept {
 /// The contents of the account.
 pub(super) struct World {
     pub(super) ids: ResourceIds,
-    pub(super) images: Vec<Image>,
-    pub(super) spot_requests: BTreeMap<String, SpotRequest>,
+    pub(super) images: Vec<SimulatedImage>,
+    pub(super) spot_requests: BTreeMap<String, SimulatedSpotRequest>,
     /// Client tokens of launches: what was asked under each, and the reservation it gave.
-    pub(super) tokens: BTreeMap<String, Launched>,
+    pub(super) tokens: BTreeMap<String, TokenRecord>,
     /// Mutating calls so far, for the throttle.
     pub(super) mutating_calls: u64,
     /// Admitted calls so far, for the variations that refuse some of them.
@@ -76,7 +76,7 @@ pub(super) struct World {
 }
 
 /// What a client token stands for.
-pub(super) struct Launched {
+pub(super) struct TokenRecord {
     pub(super) asked: u64,
     pub(super) numbers: Vec<u64>,
 }
@@ -115,12 +115,12 @@ impl World {
     }
 
     /// The instance of a number that was just found.
-    pub(super) fn get(&self, number: u64) -> Option<&Instance> {
+    pub(super) fn get(&self, number: u64) -> Option<&SimulatedInstance> {
         Some(&self.instances.get(&number)?.now)
     }
 
     /// The same as descriptions show it, which may be as it was a while ago.
-    pub(super) fn shown(&self, number: u64) -> Option<&Instance> {
+    pub(super) fn shown(&self, number: u64) -> Option<&SimulatedInstance> {
         let kept = self.instances.get(&number)?;
         match kept.earlier.front() {
             Some(earlier) => earlier.instance.as_ref(),
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// The instance, to change it at this moment.
-    pub(super) fn change(&mut self, number: u64, now_ms: u64) -> Option<&mut Instance> {
+    pub(super) fn change(&mut self, number: u64, now_ms: u64) -> Option<&mut SimulatedInstance> {
         let kept = self.instances.get_mut(&number)?;
         if self.stale_ms > 0 {
             kept.keep(Some(kept.now.clone()), now_ms.saturating_add(self.stale_ms));
@@ -152,12 +152,13 @@ impl World {
     /// Everything that is known now, in words.
     pub(super) fn told(&mut self, now_ms: u64) -> String {
         let known = self.all(now_ms);
-        let instances: Vec<&Instance> = known.iter().filter_map(|number| self.get(*number)).collect();
+        let instances: Vec<&SimulatedInstance> =
+            known.iter().filter_map(|number| self.get(*number)).collect();
         format!("{instances:?}\n{:?}\n{:?}", self.images, self.spot_requests)
     }
 
     /// Takes a new instance in.
-    pub(super) fn add(&mut self, instance: Instance, now_ms: u64) -> u64 {
+    pub(super) fn add(&mut self, instance: SimulatedInstance, now_ms: u64) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         self.numbers.insert(instance.id.clone(), number);
@@ -187,7 +188,10 @@ impl World {
         let Some(instance) = self.change(number, now_ms) else {
             return;
         };
-        if matches!(instance.state(), State::ShuttingDown | State::Terminated) {
+        if matches!(
+            instance.state(),
+            PowerState::ShuttingDown | PowerState::Terminated
+        ) {
             return;
         }
         if at_ms > now_ms {
@@ -224,7 +228,7 @@ impl World {
     }
 
     /// Takes a Spot request in, and gives the id it has from now on.
-    pub(super) fn add_spot_request(&mut self, request: SpotRequest) -> String {
+    pub(super) fn add_spot_request(&mut self, request: SimulatedSpotRequest) -> String {
         loop {
             let id = self.ids.next_short("sir");
             if !self.spot_requests.contains_key(&id) {

@@ -2,7 +2,7 @@
 //!
 //! What comes out is well-formed whatever text goes in; characters that XML 1.0 cannot carry are replaced.
 
-use super::config::Layout;
+use super::config::XmlLayout;
 use super::variation::{Variation, Variations};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -10,14 +10,14 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 /// A document being written.
 pub(super) struct Xml {
     out: String,
-    layout: Layout,
+    layout: XmlLayout,
     variations: Variations,
     depth: usize,
 }
 
 impl Xml {
     /// Opens a document with its root element. Names and namespaces are ours or checked, and need no escape.
-    pub(super) fn open(layout: Layout, root: &str, namespace: &str) -> Self {
+    pub(super) fn open(layout: XmlLayout, root: &str, namespace: &str) -> Self {
         // Enough for most answers, one instance in full among them.
         let mut out = String::with_capacity(4000);
         for part in [DECLARATION, "<", root, " xmlns=\"", namespace, "\">"] {
@@ -54,7 +54,7 @@ impl Xml {
         for part in ["</", root, ">"] {
             self.out.push_str(part);
         }
-        if self.layout == Layout::Indented {
+        if self.layout == XmlLayout::Indented {
             self.out.push('\n');
         }
         self.out.into_bytes()
@@ -125,7 +125,7 @@ impl Xml {
     }
 
     fn line(&mut self) {
-        if self.layout == Layout::Indented {
+        if self.layout == XmlLayout::Indented {
             self.out.push('\n');
             self.out.extend(std::iter::repeat_n("    ", self.depth));
         }
@@ -148,7 +148,11 @@ pub(super) fn ec2_error(code: &str, message: &str, request_id: &str) -> Vec<u8> 
 
 /// The body of an error of the token service, which speaks the older Query dialect.
 pub(super) fn sts_error(code: &str, message: &str, request_id: &str) -> Vec<u8> {
-    let mut xml = Xml::open(Layout::Indented, "ErrorResponse", super::version::STS_NAMESPACE);
+    let mut xml = Xml::open(
+        XmlLayout::Indented,
+        "ErrorResponse",
+        super::version::STS_NAMESPACE,
+    );
     xml.node("Error", |xml| {
         xml.leaf("Type", "Sender");
         xml.leaf("Code", code);
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_element_without_content_is_written_short() {
-        let mut xml = Xml::open(Layout::Compact, "R", "n");
+        let mut xml = Xml::open(XmlLayout::Compact, "R", "n");
         xml.node("tagSet", |_| {});
         xml.leaf("reason", "");
         assert!(text(xml.close("R")).ends_with("<R xmlns=\"n\"><tagSet/><reason/></R>"));
@@ -221,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_indented_layout_has_four_spaces_and_a_final_newline() {
-        let mut xml = Xml::open(Layout::Indented, "R", "n");
+        let mut xml = Xml::open(XmlLayout::Indented, "R", "n");
         xml.node("a", |xml| xml.number("b", 1));
         let body = text(xml.close("R"));
         assert!(body.ends_with("<R xmlns=\"n\">\n    <a>\n        <b>1</b>\n    </a>\n</R>\n"));

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::contract::Key;
+use crate::contract::TableKey;
 use crate::contract::manual::{EXAMPLE, REFERENCES, SECTIONS};
 use crate::report::text::fold;
 
@@ -58,7 +58,7 @@ pub fn explain(width: usize) -> String {
     out
 }
 
-fn keys(keys: &[Key], width: usize, out: &mut String) {
+fn keys(keys: &[TableKey], width: usize, out: &mut String) {
     for key in keys {
         let mut text = key.meaning.to_owned();
         if let Some(words) = key.words {

@@ -306,7 +306,7 @@ fn refusal_row(refusal: &Refusal) -> String {
         Demand::Must => "must be refused with",
         Demand::Should => "should be refused with",
         Demand::May => "may be refused with",
-        Demand::Odd => "is accepted, or oddly refused with",
+        Demand::Tolerated => "is accepted, or oddly refused with",
     };
     format!("{} {demand} {}", refusal.condition.word(), answers.join(" or "))
 }

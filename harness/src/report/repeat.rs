@@ -259,7 +259,7 @@ fn quoted(text: &str) -> String {
 
 /// A case as a list of things to do, the same for every tool.
 struct Plan<'a> {
-    names: Names,
+    names: ShellVariables,
     doings: Vec<Doing<'a>>,
 }
 
@@ -296,7 +296,7 @@ impl<'a> Plan<'a> {
         if story.steps.iter().any(is_wire) {
             return Err("no client sends these bytes; the journal has them".to_owned());
         }
-        let mut names = Names::default();
+        let mut names = ShellVariables::default();
         let mut doings = Vec::new();
         let arranging: Vec<&Sent> = story
             .sent
@@ -373,7 +373,7 @@ fn arrange<'a>(
     story: &Story<'a>,
     arranging: &[&'a Sent],
     at: usize,
-    names: &Names,
+    names: &ShellVariables,
     doings: &mut Vec<Doing<'a>>,
 ) {
     let Some(sent) = arranging.get(at).copied() else {
@@ -501,9 +501,9 @@ impl Sent {
 
 /// Which shell variable holds which id.
 #[derive(Default)]
-struct Names(Vec<(String, String)>);
+struct ShellVariables(Vec<(String, String)>);
 
-impl Names {
+impl ShellVariables {
     fn add(&mut self, id: &str, wish: Option<&str>) {
         if self.of(id).is_some() {
             return;

@@ -31,7 +31,7 @@ const ANSWER_SHOWN: usize = 300;
 
 /// What came of playing a finding again, in words.
 #[derive(Debug)]
-pub struct Outcome<'a> {
+pub struct ReplayOutcome<'a> {
     /// The finding as it came now, in the last attempt that showed it.
     pub now: Option<&'a Finding>,
     /// The exchanges and the endpoint of the attempt that is shown.
@@ -65,7 +65,7 @@ pub fn list<'a>(
 /// Writes what was found then, what comes now, and what that means.
 pub fn write(
     then: &Material,
-    outcome: &Outcome<'_>,
+    outcome: &ReplayOutcome<'_>,
     contract: &Contract,
     width: usize,
     out: &mut dyn Write,

@@ -325,7 +325,7 @@ pub(super) fn dry_run_story() -> (Vec<FixtureReady>, Vec<(usize, Intent)>, Vec<S
 }
 
 /// The events of one case.
-pub(super) struct Played<'a> {
+pub(super) struct SampleCase<'a> {
     pub(super) name: &'a str,
     pub(super) index: usize,
     pub(super) clauses: &'a [&'a str],
@@ -335,7 +335,7 @@ pub(super) struct Played<'a> {
     pub(super) outcome: Option<Outcome>,
 }
 
-impl Played<'_> {
+impl SampleCase<'_> {
     pub(super) fn events(self) -> Vec<Event> {
         let case = self.name.to_owned();
         let ids = |list: &[&str]| list.iter().map(|id| ClauseId::from(*id)).collect::<Vec<_>>();
@@ -411,8 +411,8 @@ pub(super) fn judged(verdict: Verdict) -> Option<Outcome> {
 }
 
 /// A dry-run case on an endpoint that really stops.
-pub(super) fn bad_case<'a>(name: &'a str, index: usize, id: &str) -> Played<'a> {
-    Played {
+pub(super) fn bad_case<'a>(name: &'a str, index: usize, id: &str) -> SampleCase<'a> {
+    SampleCase {
         name,
         index,
         clauses: &["DRY-01", "DRY-04"],
@@ -430,8 +430,8 @@ pub(super) fn bad_case<'a>(name: &'a str, index: usize, id: &str) -> Played<'a> 
 }
 
 /// A case in which these clauses held.
-pub(super) fn good_case<'a>(name: &'a str, index: usize, clauses: &'a [&'a str]) -> Played<'a> {
-    Played {
+pub(super) fn good_case<'a>(name: &'a str, index: usize, clauses: &'a [&'a str]) -> SampleCase<'a> {
+    SampleCase {
         name,
         index,
         clauses,
@@ -443,9 +443,9 @@ pub(super) fn good_case<'a>(name: &'a str, index: usize, clauses: &'a [&'a str])
 }
 
 /// A run of these cases, with head and end.
-pub(super) fn stream(cases: Vec<Played<'_>>) -> Vec<Event> {
+pub(super) fn stream(cases: Vec<SampleCase<'_>>) -> Vec<Event> {
     let mut events = vec![Event::RunStarted(run())];
-    events.extend(cases.into_iter().flat_map(Played::events));
+    events.extend(cases.into_iter().flat_map(SampleCase::events));
     events.push(Event::RunEnded(RunEnded {
         at_ms: 1_003_250,
         interrupted: false,
@@ -459,7 +459,7 @@ pub(super) fn mixed() -> Vec<Event> {
     stream(vec![
         bad_case("dry-run/valid", 0, A),
         bad_case("dry-run/again", 1, B),
-        Played {
+        SampleCase {
             findings: vec![finding(
                 "refuse/unknown",
                 "RSP-07",
@@ -471,14 +471,14 @@ pub(super) fn mixed() -> Vec<Event> {
             outcome: judged(Verdict::Warn),
             ..good_case("refuse/unknown", 2, &["ERR-02"])
         },
-        Played {
+        SampleCase {
             held: &[],
             outcome: Some(Outcome::Unsupported {
                 reason: "RunInstances refuses Spot: InvalidParameter".into(),
             }),
             ..good_case("refuse/spot", 3, &["SPT-01"])
         },
-        Played {
+        SampleCase {
             held: &[],
             outcome: Some(Outcome::Error {
                 what: "could not connect: refused".into(),

@@ -25,7 +25,7 @@ mod generated;
 mod goldens;
 mod parts;
 
-pub use causes::Cause;
+pub use causes::RevealingStep;
 pub use goldens::{ChangedGolden, GoldenCause, Goldens};
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 

@@ -90,7 +90,7 @@ struct Page<'a> {
 
 /// The colours, by meaning.
 #[derive(Clone, Copy)]
-enum Ink {
+enum Color {
     Bad,
     Doubtful,
     Good,
@@ -127,7 +127,7 @@ impl Page<'_> {
                     plural(findings, "finding"),
                     first.clause
                 );
-                writeln!(out, "{INDENT}{}", self.paint(Ink::Quiet, &text))?;
+                writeln!(out, "{INDENT}{}", self.paint(Color::Quiet, &text))?;
                 if !compact {
                     writeln!(out)?;
                 }
@@ -197,12 +197,16 @@ impl Page<'_> {
         let used = label.chars().count();
         let painted = format!(
             "{}  {id}  ",
-            self.paint(ink(group.verdict), &format!("{word:<4}"))
+            self.paint(color(group.verdict), &format!("{word:<4}"))
         );
         let free = self.style.width.saturating_sub(used);
         let whole = statement.chars().count() + 2 + standing.chars().count();
         if whole <= free {
-            return writeln!(out, "{painted}{statement}  {}", self.paint(Ink::Quiet, &standing));
+            return writeln!(
+                out,
+                "{painted}{statement}  {}",
+                self.paint(Color::Quiet, &standing)
+            );
         }
         let mut lines = fold(&statement, free.max(20)).into_iter();
         writeln!(out, "{painted}{}", lines.next().unwrap_or_default())?;
@@ -211,7 +215,7 @@ impl Page<'_> {
         }
         if !standing.is_empty() {
             for line in fold(&standing, self.style.width.saturating_sub(INDENT.len())) {
-                writeln!(out, "{INDENT}{}", self.paint(Ink::Quiet, &line))?;
+                writeln!(out, "{INDENT}{}", self.paint(Color::Quiet, &line))?;
             }
         }
         Ok(())
@@ -245,7 +249,7 @@ impl Page<'_> {
             writeln!(
                 out,
                 "{INDENT}{}{line}",
-                self.paint(Ink::Quiet, &format!("{label:<10}"))
+                self.paint(Color::Quiet, &format!("{label:<10}"))
             )?;
         }
         Ok(())
@@ -253,14 +257,14 @@ impl Page<'_> {
 
     /// A line to paste, in one piece, or why there is none.
     fn paste(&self, label: &str, line: Result<&str, &str>, out: &mut dyn Write) -> io::Result<()> {
-        let label = self.paint(Ink::Quiet, &format!("{label:<10}"));
+        let label = self.paint(Color::Quiet, &format!("{label:<10}"));
         match line {
             Ok(line) => writeln!(out, "{INDENT}{label}{}", visible(line)),
             Err(why) if self.style.verbose => {
                 writeln!(
                     out,
                     "{INDENT}{label}{}",
-                    self.paint(Ink::Quiet, &format!("none: {}", visible(why)))
+                    self.paint(Color::Quiet, &format!("none: {}", visible(why)))
                 )
             }
             Err(_) => Ok(()),
@@ -277,7 +281,7 @@ impl Page<'_> {
         let any = !reasons.is_empty();
         for (reason, cases) in reasons {
             let text = format!("{}: {}", plural(cases.len(), "case"), one_line(reason, 300));
-            self.block(Ink::Doubtful, "UNSUPPORTED", &text, out)?;
+            self.block(Color::Doubtful, "UNSUPPORTED", &text, out)?;
             let names = cases.iter().map(|case| case.name.as_ref());
             self.row("cases", &some_of(names, self.names(3), cases.len()), out)?;
         }
@@ -296,7 +300,7 @@ impl Page<'_> {
         }
         for (what, names) in &whats {
             let text = format!("{}: {}", plural(names.len(), "case"), one_line(what, 500));
-            self.block(Ink::Bad, "ERROR", &text, out)?;
+            self.block(Color::Bad, "ERROR", &text, out)?;
             self.row(
                 "cases",
                 &some_of(names.iter().copied(), self.names(3), names.len()),
@@ -312,7 +316,7 @@ impl Page<'_> {
                 "" => one_line(&note.text, 500),
                 case => format!("{}: {}", visible(case), one_line(&note.text, 500)),
             };
-            self.block(Ink::Doubtful, "NOTE", &text, out)?;
+            self.block(Color::Doubtful, "NOTE", &text, out)?;
         }
         if self.tally.notes().is_empty() {
             Ok(())
@@ -329,7 +333,7 @@ impl Page<'_> {
                 .iter()
                 .map(|(code, calls)| format!("{code} ({})", plural(*calls, "call")));
             let text = format!("{condition}: {}", codes.collect::<Vec<_>>().join(", "));
-            self.block(Ink::Quiet, "answered", &visible(&text), out)?;
+            self.block(Color::Quiet, "answered", &visible(&text), out)?;
         }
         match self.tally.choices().is_empty() {
             true => Ok(()),
@@ -347,7 +351,7 @@ impl Page<'_> {
             };
             any = true;
             let text = format!("{}: {}", clause.id, visible(&reason));
-            self.block(Ink::Quiet, word, &text, out)?;
+            self.block(Color::Quiet, word, &text, out)?;
         }
         if any { writeln!(out) } else { Ok(()) }
     }
@@ -356,27 +360,27 @@ impl Page<'_> {
         let clauses = self.tally.clause_counts();
         let counts = self.tally.counts();
         let line = self.list([
-            (Ink::Good, clauses.held, "held"),
-            (Ink::Bad, clauses.failed, "failed"),
-            (Ink::Doubtful, clauses.inconclusive, "inconclusive"),
-            (Ink::Doubtful, clauses.warned, "warned"),
-            (Ink::Quiet, clauses.unreached, "not reached"),
-            (Ink::Quiet, clauses.untested, "untested"),
-            (Ink::Quiet, clauses.not_in_edition, "not in this edition"),
+            (Color::Good, clauses.held, "held"),
+            (Color::Bad, clauses.failed, "failed"),
+            (Color::Doubtful, clauses.inconclusive, "inconclusive"),
+            (Color::Doubtful, clauses.warned, "warned"),
+            (Color::Quiet, clauses.unreached, "not reached"),
+            (Color::Quiet, clauses.untested, "untested"),
+            (Color::Quiet, clauses.not_in_edition, "not in this edition"),
         ]);
         writeln!(out, "{}: {line}", plural(clauses.all, "clause"))?;
 
         let all = counts.cases.all() + counts.unsupported + counts.errors + counts.unfinished;
         let line = self.list([
-            (Ink::Good, counts.cases.pass, "passed"),
-            (Ink::Bad, counts.cases.fail, "failed"),
-            (Ink::Doubtful, counts.cases.inconclusive, "inconclusive"),
-            (Ink::Doubtful, counts.cases.warn, "warned"),
-            (Ink::Doubtful, counts.unsupported, "unsupported"),
-            (Ink::Bad, counts.errors, "errored"),
-            (Ink::Bad, counts.unfinished, "unfinished"),
-            (Ink::Bad, counts.not_begun, "not begun"),
-            (Ink::Quiet, counts.left_out, "left out"),
+            (Color::Good, counts.cases.pass, "passed"),
+            (Color::Bad, counts.cases.fail, "failed"),
+            (Color::Doubtful, counts.cases.inconclusive, "inconclusive"),
+            (Color::Doubtful, counts.cases.warn, "warned"),
+            (Color::Doubtful, counts.unsupported, "unsupported"),
+            (Color::Bad, counts.errors, "errored"),
+            (Color::Bad, counts.unfinished, "unfinished"),
+            (Color::Bad, counts.not_begun, "not begun"),
+            (Color::Quiet, counts.left_out, "left out"),
         ]);
         writeln!(out, "{}: {line}", plural(all, "case"))?;
 
@@ -422,7 +426,7 @@ impl Page<'_> {
         let code = self.tally.verdict_code(self.policy);
         let counts = self.tally.counts();
         let deciding = |verdict| verdict == Verdict::Fail || (self.policy.strict && verdict == Verdict::Warn);
-        let (word, ink, text) = match code {
+        let (word, color, text) = match code {
             exit::FINDINGS => {
                 let mut violated: Vec<&str> = groups
                     .iter()
@@ -443,34 +447,34 @@ impl Page<'_> {
                     plural(violated.len(), "clause"),
                     plural(cases, "case")
                 );
-                ("DEVIATES", Ink::Bad, text)
+                ("DEVIATES", Color::Bad, text)
             }
             exit::INTERNAL => (
                 "INCOMPLETE",
-                Ink::Bad,
+                Color::Bad,
                 format!(
                     "no violation was seen, but the harness failed on {}.",
                     plural(counts.errors, "case")
                 ),
             ),
-            exit::NOTHING_TESTED => ("NOTHING TESTED", Ink::Bad, "no case was judged.".to_owned()),
+            exit::NOTHING_TESTED => ("NOTHING TESTED", Color::Bad, "no case was judged.".to_owned()),
             exit::INTERRUPTED => (
                 "INTERRUPTED",
-                Ink::Bad,
+                Color::Bad,
                 format!("{} judged before the end.", plural(counts.cases.all(), "case")),
             ),
             _ if counts.findings.all() > 0 => (
                 "CONFORMS",
-                Ink::Good,
+                Color::Good,
                 "nothing that is known for certain is violated; see the warnings above.".to_owned(),
             ),
             _ => (
                 "CONFORMS",
-                Ink::Good,
+                Color::Good,
                 "everything observed is allowed.".to_owned(),
             ),
         };
-        writeln!(out, "{}: {text}", self.paint(ink, word))?;
+        writeln!(out, "{}: {text}", self.paint(color, word))?;
         self.causes(deciding, out)
     }
 
@@ -499,11 +503,11 @@ impl Page<'_> {
     }
 
     /// The numbers that are not zero.
-    fn list(&self, items: impl IntoIterator<Item = (Ink, usize, &'static str)>) -> String {
+    fn list(&self, items: impl IntoIterator<Item = (Color, usize, &'static str)>) -> String {
         let shown: Vec<String> = items
             .into_iter()
             .filter(|(_, count, _)| *count > 0)
-            .map(|(ink, count, word)| self.paint(ink, &format!("{count} {word}")))
+            .map(|(color, count, word)| self.paint(color, &format!("{count} {word}")))
             .collect();
         if shown.is_empty() {
             "none".to_owned()
@@ -513,7 +517,7 @@ impl Page<'_> {
     }
 
     /// A word and a text that is folded below itself.
-    fn block(&self, ink: Ink, word: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+    fn block(&self, color: Color, word: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
         let hang = 13;
         let lines = fold(text, self.style.width.saturating_sub(hang));
         for (at, line) in lines.into_iter().enumerate() {
@@ -521,7 +525,7 @@ impl Page<'_> {
                 0 => writeln!(
                     out,
                     "{}{}{line}",
-                    self.paint(ink, word),
+                    self.paint(color, word),
                     " ".repeat(hang.saturating_sub(word.len()))
                 )?,
                 _ => writeln!(out, "{}{line}", " ".repeat(hang))?,
@@ -535,25 +539,25 @@ impl Page<'_> {
         if self.style.verbose { usize::MAX } else { few }
     }
 
-    fn paint(&self, ink: Ink, text: &str) -> String {
+    fn paint(&self, color: Color, text: &str) -> String {
         if !self.style.color || text.is_empty() {
             return text.to_owned();
         }
-        let code = match ink {
-            Ink::Bad => "1;31",
-            Ink::Doubtful => "33",
-            Ink::Good => "32",
-            Ink::Quiet => "2",
+        let code = match color {
+            Color::Bad => "1;31",
+            Color::Doubtful => "33",
+            Color::Good => "32",
+            Color::Quiet => "2",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 }
 
-fn ink(verdict: Verdict) -> Ink {
+fn color(verdict: Verdict) -> Color {
     match verdict {
-        Verdict::Pass => Ink::Good,
-        Verdict::Warn | Verdict::Inconclusive => Ink::Doubtful,
-        Verdict::Fail => Ink::Bad,
+        Verdict::Pass => Color::Good,
+        Verdict::Warn | Verdict::Inconclusive => Color::Doubtful,
+        Verdict::Fail => Color::Bad,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::Shared;
-use super::courier::{Asked, Courier, SendError};
+use super::request_sender::{AnsweredCall, RequestSender, SendError};
 use crate::call::Call;
 use crate::contract::{FixtureKind, Market, Root, State};
 use crate::endpoint::Endpoint;
@@ -60,7 +60,7 @@ pub(super) struct Launched {
 #[derive(Debug, Clone)]
 pub(super) struct Arranger {
     pub(super) shared: Arc<Shared>,
-    pub(super) courier: Courier,
+    pub(super) sender: RequestSender,
     pub(super) case: String,
     /// The step that launches, 0 before the first.
     pub(super) step: usize,
@@ -85,16 +85,16 @@ impl Arranger {
             )));
         };
         let call = self.launch_call(name, kind, image, zone);
-        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let Some(instance) = protocol::instances(root).into_iter().next() else {
             return Err(ArrangeError::Unsupported(
                 "RunInstances answers without an instance".to_owned(),
             ));
         };
-        self.courier.ledger.own(&instance.id);
+        self.sender.ledger.own(&instance.id);
         if let Some(request) = &instance.spot_request_id {
-            self.courier.ledger.own(request);
+            self.sender.ledger.own(request);
         }
         let state = state_of(&instance);
         Ok(Launched {
@@ -138,12 +138,12 @@ impl Arranger {
                 let all = launched.len();
                 for (at, mut one) in launched.into_iter().enumerate() {
                     let arranger = Arranger {
-                        courier: self.courier.beside(all),
+                        sender: self.sender.beside(all),
                         ..self.clone()
                     };
                     tasks.spawn(async move {
                         let result = arranger.bring(&mut one).await;
-                        (at, one, result, arranger.courier)
+                        (at, one, result, arranger.sender)
                     });
                 }
                 let mut ended = Vec::new();
@@ -154,8 +154,8 @@ impl Arranger {
                     }
                 }
                 ended.sort_by_key(|(at, ..)| *at);
-                for (_, one, result, courier) in ended {
-                    self.courier.tell_of(&courier).await;
+                for (_, one, result, sender) in ended {
+                    self.sender.tell_of(&sender).await;
                     brought.push((one, result));
                 }
             }
@@ -207,7 +207,7 @@ impl Arranger {
 
     /// Removes what was launched: lifts protections, ends Spot requests, terminates. What remains is returned.
     pub(super) async fn remove(&self, launched: &[Launched], protected: bool) -> Vec<String> {
-        let clean = |call: Call| async move { self.courier.ask(0, Role::Clean, &call).await };
+        let clean = |call: Call| async move { self.sender.ask(0, Role::Clean, &call).await };
         for one in launched {
             let set = |name: &str| {
                 Call::new(
@@ -256,7 +256,7 @@ impl Arranger {
                 if attempt == 3 {
                     left.push(one.id.clone());
                 }
-                self.courier.pause(wait).await;
+                self.sender.pause(wait).await;
                 wait *= 2;
             }
         }
@@ -365,7 +365,7 @@ impl Arranger {
             "DescribeImages",
             [("Filter.1.Name", "root-device-type"), ("Filter.1.Value.1", word)],
         );
-        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
         let mut images = success(&reply).map(protocol::images).unwrap_or_default();
         images.retain(|image| image.root_device_type.as_deref() == Some(word));
         images.sort_by(|one, other| one.id.cmp(&other.id));
@@ -383,7 +383,7 @@ impl Arranger {
                 ("Architecture", "x86_64"),
             ],
         );
-        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
         let id = success(&reply).and_then(|root| root.child_text("imageId"));
         Ok(id.map(|id| Image {
             id: id.to_owned(),
@@ -394,7 +394,7 @@ impl Arranger {
     /// Sends a call that must succeed for the fixture to come about.
     async fn change(&self, call: &Call) -> Result<Reply, ArrangeError> {
         let action = call.action.as_deref().unwrap_or_default();
-        let passes = |asked: &Asked, after_ms: u64| {
+        let passes = |asked: &AnsweredCall, after_ms: u64| {
             let code = asked
                 .reply
                 .error()
@@ -403,7 +403,7 @@ impl Arranger {
             after_ms < PASSING_MS && self.shared.judge.contract().passes_by_itself(action, code)
         };
         let asked = self
-            .courier
+            .sender
             .ask_while(self.step, Role::Arrange, call, passes)
             .await?;
         match success(&asked.reply) {
@@ -444,11 +444,11 @@ impl Arranger {
         fits: impl Fn(&Instance) -> bool,
         wish: &str,
     ) -> Result<Instance, ArrangeError> {
-        let until = self.courier.now_ms() + ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
+        let until = self.sender.now_ms() + ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
         let mut wait = self.shared.options.first_wait();
         loop {
-            let Asked { reply, .. } = self
-                .courier
+            let AnsweredCall { reply, .. } = self
+                .sender
                 .ask(self.step, Role::Arrange, &Self::describe_call([id]))
                 .await?;
             let instance = success(&reply).and_then(|root| {
@@ -460,7 +460,7 @@ impl Arranger {
                 Some(instance) if fits(instance) => return Ok(instance.clone()),
                 Some(_) | None => {}
             }
-            if self.courier.now_ms() >= until {
+            if self.sender.now_ms() >= until {
                 let seen = instance.as_ref().map_or_else(
                     || format!("not described ({})", answer_in_words(&reply)),
                     |instance| state_name(instance).to_owned(),
@@ -469,7 +469,7 @@ impl Arranger {
                     "an instance did not become {wish}: it is {seen}"
                 )));
             }
-            self.courier.pause(wait).await;
+            self.sender.pause(wait).await;
             wait = next_wait(wait);
         }
     }
@@ -496,7 +496,7 @@ impl Arranger {
         if launched.spot_request.is_none() {
             launched.spot_request.clone_from(&instance.spot_request_id);
             if let Some(request) = &launched.spot_request {
-                self.courier.ledger.own(request);
+                self.sender.ledger.own(request);
             }
         }
         for (wished, name) in [
@@ -520,16 +520,16 @@ impl Arranger {
             [("InstanceId", id), ("Attribute", name), ("Value", "true")],
         );
         self.change(&call).await?;
-        let changed_ms = self.courier.now_ms();
+        let changed_ms = self.sender.now_ms();
         let mut wait = self.shared.options.first_wait();
         loop {
-            let sent_ms = self.courier.now_ms();
+            let sent_ms = self.sender.now_ms();
             match self.attribute(id, name).await?.as_deref() {
                 Some("true") => return Ok(()),
                 _ if self.shared.options.read_lag.covers(changed_ms, sent_ms) => {}
                 other => return Err(pretended(name, "true", other.unwrap_or("absent"))),
             }
-            self.courier.pause(wait).await;
+            self.sender.pause(wait).await;
             wait = next_wait(wait);
         }
     }
@@ -539,7 +539,7 @@ impl Arranger {
             "DescribeInstanceAttribute",
             [("InstanceId", id), ("Attribute", name)],
         );
-        let Asked { reply, .. } = self.courier.ask(self.step, Role::Arrange, &call).await?;
+        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("DescribeInstanceAttribute", &reply))?;
         Ok(protocol::attribute_value(root, name))
     }
@@ -645,9 +645,9 @@ fn root_word(root: Root) -> &'static str {
 }
 
 /// Whether the instances of a termination are on their way out.
-fn gone(outcome: &Result<Asked, SendError>) -> bool {
+fn gone(outcome: &Result<AnsweredCall, SendError>) -> bool {
     match outcome {
-        Ok(Asked { reply, .. }) => {
+        Ok(AnsweredCall { reply, .. }) => {
             success(reply).is_some() || answer_in_words(reply).contains("InvalidInstanceID.NotFound")
         }
         Err(_) => false,

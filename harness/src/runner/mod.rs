@@ -1,7 +1,7 @@
 //! Playing the cases of a plan against an endpoint, and telling what happens as a stream of events.
 //!
 //! Enters: a contract, a plan, an endpoint, credentials. Leaves: events, in order within each case. It knows no
-//! report and no file. Everything that is sent passes the courier, and with it the guard.
+//! report and no file. Every request passes the request sender, and with it the safety guard.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,18 +17,18 @@ use crate::model::ReadLag;
 use crate::plan::{Plan, Planned};
 use crate::protocol::Keyring;
 
-mod alone;
 mod arrange;
-mod courier;
+mod case_runner;
+mod event_sink;
 mod names;
 mod play;
 mod preflight;
 mod random;
-mod teller;
+mod request_sender;
 mod waits;
 mod wire;
 
-pub use alone::{Alone, Ended};
+pub use case_runner::{CaseResult, CaseRunner};
 pub use preflight::PreflightError;
 use waits::Waits;
 
@@ -179,8 +179,8 @@ pub async fn run(
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let (named, raw) = cases.as_ref();
                 if let Some(Planned { phase, case }) = named.get(index) {
-                    let manner = play::Manner {
-                        teller: teller::Teller::Live(shared.events.clone()),
+                    let manner = play::PlayMode {
+                        sink: event_sink::EventSink::Live(shared.events.clone()),
                         index,
                         phase: *phase,
                         hasty: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::plan::Names;
+use crate::plan::TemplateValues;
 
 /// The names of one case.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl CaseNames {
     }
 }
 
-impl Names for CaseNames {
+impl TemplateValues for CaseNames {
     fn resolve(&self, name: &str) -> Option<String> {
         if let Some(fixture) = self.fixtures.get(name) {
             return Some(fixture.id.clone());

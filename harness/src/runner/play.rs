@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
-use super::courier::{Asked, Courier, SendError};
+use super::event_sink::EventSink;
 use super::names::CaseNames;
-use super::teller::Teller;
+use super::request_sender::{AnsweredCall, RequestSender, SendError};
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Heard, Sight};
+use crate::check::{CaseJudge, Observation, Sight};
 use crate::contract::{Act, CallTemplate, ClauseId, FixtureKind, SameAs, Scenario, State, Step};
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
@@ -26,9 +26,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// How a case is played.
 #[derive(Debug, Clone)]
-pub(super) struct Manner {
+pub(super) struct PlayMode {
     /// Where its events go.
-    pub(super) teller: Teller,
+    pub(super) sink: EventSink,
     /// Its place among the cases of the run.
     pub(super) index: usize,
     /// The phase it belongs to.
@@ -40,7 +40,7 @@ pub(super) struct Manner {
 
 /// What became of a case.
 #[derive(Debug)]
-pub(super) struct Played {
+pub(super) struct PlayedCase {
     pub(super) outcome: Outcome,
     pub(super) findings: Vec<Finding>,
     /// Steps judged.
@@ -50,9 +50,9 @@ pub(super) struct Played {
 }
 
 /// Plays a case and tells its events.
-pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) -> Played {
-    let teller = manner.teller.clone();
-    if teller.listens() {
+pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode) -> PlayedCase {
+    let sink = manner.sink.clone();
+    if sink.listens() {
         let started = CaseStarted {
             case: case.name.clone(),
             index: manner.index,
@@ -62,12 +62,12 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) 
             clauses: case.clauses.clone(),
             scenario: Some(Box::new(case.clone())),
         };
-        teller.tell(Event::CaseStarted(started)).await;
+        sink.tell(Event::CaseStarted(started)).await;
     }
     let mut player = Player {
         shared,
         case,
-        courier: Courier::new(shared, &case.name, teller.clone()),
+        sender: RequestSender::new(shared, &case.name, sink.clone()),
         judge: CaseJudge::new(Arc::clone(&shared.judge), &case.name).with_read_lag(shared.lag_for(&manner)),
         names: CaseNames::new(shared.options.seed, &case.name),
         launched: Vec::new(),
@@ -87,28 +87,28 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: Manner) 
         },
     };
     // A service that was made for this case alone ends with it; that it is cleaned up is of interest to readers only.
-    if teller.listens() || !shared.options.endpoint.is_in_process() {
+    if sink.listens() || !shared.options.endpoint.is_in_process() {
         player.clean().await;
     }
-    if teller.listens() {
+    if sink.listens() {
         let ended = CaseEnded {
             case: case.name.clone(),
             outcome: outcome.clone(),
         };
-        teller.tell(Event::CaseEnded(ended)).await;
+        sink.tell(Event::CaseEnded(ended)).await;
     }
-    Played {
+    PlayedCase {
         outcome,
         findings: player.findings,
         steps: player.steps,
-        requests: player.courier.sent(),
+        requests: player.sender.sent(),
     }
 }
 
 impl Shared {
     /// How long reads may lag in a case that is played in this manner. One that is only searched with is played again
     /// before it counts: there the first look may decide, unless looks were seen to be stale.
-    fn lag_for(&self, manner: &Manner) -> ReadLag {
+    fn lag_for(&self, manner: &PlayMode) -> ReadLag {
         let searches = manner.hasty && !self.options.endpoint.is_in_process();
         if searches && !self.waits.reads_lag() {
             ReadLag::NONE
@@ -142,20 +142,20 @@ impl From<ArrangeError> for Ending {
 struct Player<'a> {
     shared: &'a Arc<Shared>,
     case: &'a Scenario,
-    courier: Courier,
+    sender: RequestSender,
     judge: CaseJudge,
     names: CaseNames,
     launched: Vec<Launched>,
     findings: Vec<Finding>,
     steps: usize,
-    manner: Manner,
+    manner: PlayMode,
 }
 
 /// What a step sent, and what it waited for.
 #[derive(Default)]
 struct Exchanges {
     /// Its calls, each with the answer that counts.
-    heard: Vec<(Call, Asked)>,
+    heard: Vec<(Call, AnsweredCall)>,
     /// The clauses that descriptions showed violated from first to last, until they could no longer be stale.
     in_vain: Vec<ClauseId>,
 }
@@ -240,11 +240,11 @@ impl Player<'_> {
             id: launched.id,
             kind,
             spot_request: launched.spot_request,
-            at_ms: self.courier.now_ms(),
+            at_ms: self.sender.now_ms(),
         };
         self.judge.fixture(&ready);
-        if self.manner.teller.listens() {
-            self.manner.teller.tell(Event::FixtureReady(ready)).await;
+        if self.manner.sink.listens() {
+            self.manner.sink.tell(Event::FixtureReady(ready)).await;
         }
         Ok(())
     }
@@ -284,7 +284,7 @@ impl Player<'_> {
 
     /// Lets time pass.
     async fn pass(&self, ms: u32) -> Exchanges {
-        self.courier.pause(Duration::from_millis(u64::from(ms))).await;
+        self.sender.pause(Duration::from_millis(u64::from(ms))).await;
         Exchanges::default()
     }
 
@@ -292,7 +292,7 @@ impl Player<'_> {
     async fn rest(&self, number: usize) -> Result<Exchanges, Ending> {
         if self.shared.options.endpoint.is_in_process() {
             // A virtual clock costs nothing, and each look does.
-            self.courier.pause(REST).await;
+            self.sender.pause(REST).await;
         }
         // A search in this process asks for those that move alone; its last look is for all.
         let asked = if self.searches_here() {
@@ -315,7 +315,7 @@ impl Player<'_> {
     fn arranger(&self, step: usize) -> Arranger {
         Arranger {
             shared: Arc::clone(self.shared),
-            courier: self.courier.clone(),
+            sender: self.sender.clone(),
             case: self.case.name.clone(),
             step,
             trusting: self.manner.hasty || self.shared.options.endpoint.is_in_process(),
@@ -358,8 +358,8 @@ impl Player<'_> {
             label: step.label.clone(),
             same_as: step.same_as.as_ref().map(|same_as| self.by_id(same_as)),
         };
-        if self.manner.teller.listens() {
-            self.manner.teller.tell(Event::StepStarted(started.clone())).await;
+        if self.manner.sink.listens() {
+            self.manner.sink.tell(Event::StepStarted(started.clone())).await;
         }
         let exchanges = match &step.act {
             Act::Call(template) => self.call(number, template).await?,
@@ -371,13 +371,13 @@ impl Player<'_> {
             Act::Rest => self.rest(number).await?,
         };
         let heard = exchanges.heard.iter();
-        let heard: Vec<Heard<'_>> = heard.map(|(call, asked)| asked.heard(call)).collect();
+        let heard: Vec<Observation<'_>> = heard.map(|(call, asked)| asked.heard(call)).collect();
         let judged = self.judge.judge(&started, &heard);
         self.learn(&exchanges.in_vain, &judged.findings);
         self.steps += 1;
         self.findings.extend(judged.findings.iter().cloned());
-        if self.manner.teller.listens() {
-            self.manner.teller.tell(Event::Judged(judged)).await;
+        if self.manner.sink.listens() {
+            self.manner.sink.tell(Event::Judged(judged)).await;
         }
         match self.judge.blocked() {
             None => Ok(()),
@@ -412,7 +412,7 @@ impl Player<'_> {
     async fn call(&self, number: usize, template: &CallTemplate) -> Result<Exchanges, Ending> {
         let call = self.fill(template);
         let asked = self
-            .courier
+            .sender
             .ask_while(number, Role::Act, &call, |asked, after_ms| {
                 self.is_worth_retrying(&call, asked, after_ms)
             })
@@ -432,7 +432,7 @@ impl Player<'_> {
     }
 
     /// Whether a call is worth sending again, so long after the first attempt.
-    fn is_worth_retrying(&self, call: &Call, asked: &Asked, after_ms: u64) -> bool {
+    fn is_worth_retrying(&self, call: &Call, asked: &AnsweredCall, after_ms: u64) -> bool {
         let here = self.shared.options.endpoint.is_in_process();
         if self.manner.hasty && !here {
             return false;
@@ -455,9 +455,9 @@ impl Player<'_> {
         let call = self.fill(template);
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..times {
-            let (courier, call) = (self.courier.clone(), call.clone());
+            let (sender, call) = (self.sender.clone(), call.clone());
             tasks.spawn(async move {
-                let asked = courier.ask(number, Role::Act, &call).await?;
+                let asked = sender.ask(number, Role::Act, &call).await?;
                 Ok::<_, SendError>((call, asked))
             });
         }
@@ -516,19 +516,19 @@ impl Player<'_> {
         number: usize,
         mut ids: Vec<&str>,
         most: Duration,
-        act: Option<&Heard<'_>>,
+        act: Option<&Observation<'_>>,
         reached: impl Fn(&Call, &Reply) -> bool,
     ) -> Result<Exchanges, Ending> {
         let waits = &self.shared.waits;
         let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let begun = self.courier.now_ms();
+        let begun = self.sender.now_ms();
         let mut wait = self.shared.options.first_wait();
         let mut exchanges = Exchanges::default();
         let mut confirmed = false;
         let mut stale: Vec<ClauseId> = Vec::new();
         while !ids.is_empty() {
             let call = Arranger::describe_call(ids.iter().copied());
-            let asked = self.courier.ask(number, Role::Look, &call).await?;
+            let asked = self.sender.ask(number, Role::Look, &call).await?;
             let reply = &asked.reply;
             let purged = self.judge.purged(&call, reply);
             if !purged.is_empty() {
@@ -536,7 +536,7 @@ impl Player<'_> {
                 exchanges.heard.push((call, asked));
                 continue;
             }
-            let waited_ms = self.courier.now_ms().saturating_sub(begun);
+            let waited_ms = self.sender.now_ms().saturating_sub(begun);
             let waits_on = || !reached(&call, reply) && waited_ms < most_ms;
             let (again, longest) = match self.judge.sight(&call, reply, asked.at_ms, act) {
                 Sight::Consistent => {
@@ -565,7 +565,7 @@ impl Player<'_> {
             if !again {
                 break;
             }
-            self.courier.pause(wait.min(longest)).await;
+            self.sender.pause(wait.min(longest)).await;
             wait = next_wait(wait);
         }
         Ok(exchanges)
@@ -574,7 +574,7 @@ impl Player<'_> {
     /// The call of a template. Ids in it that nobody can own are made known to the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
-        if !self.manner.teller.listens() && self.shared.options.endpoint.is_in_process() {
+        if !self.manner.sink.listens() && self.shared.options.endpoint.is_in_process() {
             // Nothing leaves this process, so there is nothing to guard.
             return call;
         }
@@ -582,7 +582,7 @@ impl Player<'_> {
             let decoys = ["{unknown", "{long"];
             let is_decoy = decoys.iter().any(|name| value.contains(name));
             if is_decoy || is_no_id_of_anybody(filled) {
-                self.courier.ledger.decoy(filled);
+                self.sender.ledger.decoy(filled);
             }
         }
         call
@@ -598,7 +598,7 @@ impl Player<'_> {
                 self.case.name
             );
             let case = self.case.name.clone();
-            self.manner.teller.tell(Event::Noted(Noted { case, text })).await;
+            self.manner.sink.tell(Event::Noted(Noted { case, text })).await;
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::arrange::answer_in_words;
-use super::{Shared, courier};
+use super::{Shared, request_sender};
 use crate::call::Call;
 use crate::endpoint::TransportError;
 use crate::protocol::{self, Body, Reply, SignError};
@@ -135,7 +135,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
 /// An answer as it may be told: messages repeat it, and it may repeat our credentials.
 fn without_secrets(shared: &Shared, request: &Request, response: &Response) -> Reply {
     let (_, answer) = protocol::capture(request, Ok(response), &shared.secrets);
-    courier::read(&answer)
+    request_sender::read(&answer)
 }
 
 /// Makes sure of the caller's account before anything else is sent.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::play::{self, Manner, Played};
-use super::teller::Teller;
+use super::event_sink::EventSink;
+use super::play::{self, PlayMode, PlayedCase};
 use super::{Shared, names};
 use crate::call::Auth;
 use crate::check::Fingerprint;
@@ -104,7 +104,7 @@ enum Care {
 
 /// Scripts that were played, in the order of their numbers.
 struct Batch {
-    plays: Vec<(u64, Played, Vec<Event>)>,
+    plays: Vec<(u64, PlayedCase, Vec<Event>)>,
     sum: Explored,
 }
 
@@ -270,7 +270,7 @@ impl Explorer<'_> {
     }
 
     /// What became of a script, and what follows from it.
-    async fn look_at(&mut self, number: u64, played: &Played, events: Vec<Event>) {
+    async fn look_at(&mut self, number: u64, played: &PlayedCase, events: Vec<Event>) {
         if let Outcome::Error { .. } = &played.outcome {
             self.errors += 1;
             self.place += 1;
@@ -563,25 +563,25 @@ impl Explorer<'_> {
     }
 
     /// Plays a case; its events wait until it is known what it amounts to.
-    async fn play(&mut self, case: &Scenario, care: Care) -> (Played, Vec<Event>) {
+    async fn play(&mut self, case: &Scenario, care: Care) -> (PlayedCase, Vec<Event>) {
         let searches = care == Care::Search;
-        let teller = if searches && self.shared.is_silent() {
-            Teller::Silent
+        let sink = if searches && self.shared.is_silent() {
+            EventSink::Silent
         } else {
-            Teller::kept()
+            EventSink::kept()
         };
-        let manner = Manner {
-            teller: teller.clone(),
+        let manner = PlayMode {
+            sink: sink.clone(),
             index: self.place,
             phase: Phase::Random,
             // A virtual clock has all the time there is.
             hasty: searches && !self.shared.options.endpoint.is_in_process(),
         };
         let played = play::play(self.shared, case, manner).await;
-        if !teller.listens() {
+        if !sink.listens() {
             self.sum.untold += played.requests;
         }
-        (played, teller.take())
+        (played, sink.take())
     }
 
     async fn tell(&self, events: Vec<Event>, draft: bool) {
@@ -627,13 +627,13 @@ async fn play_batch(shared: &Arc<Shared>, numbers: &[u64], features: Features, p
     };
     for number in numbers {
         let case = script(shared, *number, features);
-        let teller = if shared.is_silent() {
-            Teller::Silent
+        let sink = if shared.is_silent() {
+            EventSink::Silent
         } else {
-            Teller::kept()
+            EventSink::kept()
         };
-        let manner = Manner {
-            teller: teller.clone(),
+        let manner = PlayMode {
+            sink: sink.clone(),
             index: place,
             phase: Phase::Random,
             hasty: true,
@@ -641,12 +641,12 @@ async fn play_batch(shared: &Arc<Shared>, numbers: &[u64], features: Features, p
         let played = play::play(shared, &case, manner).await;
         batch.sum.scripts += 1;
         batch.sum.steps += played.steps;
-        if !teller.listens() {
+        if !sink.listens() {
             batch.sum.untold += played.requests;
         }
         let uneventful = played.findings.is_empty() && matches!(played.outcome, Outcome::Judged { .. });
-        if teller.listens() || !uneventful {
-            batch.plays.push((*number, played, teller.take()));
+        if sink.listens() || !uneventful {
+            batch.plays.push((*number, played, sink.take()));
         }
     }
     batch
@@ -686,7 +686,7 @@ fn prints(findings: &[Finding]) -> Vec<Fingerprint> {
 }
 
 /// The first step in which a case shows a finding, or one that is it in a smaller form.
-fn shows(played: &Played, lead: &Fingerprint) -> Option<usize> {
+fn shows(played: &PlayedCase, lead: &Fingerprint) -> Option<usize> {
     played
         .findings
         .iter()

@@ -1,7 +1,7 @@
 //! One case of the wire phase: arrange an instance, play the plain form and then the case on raw sockets, each with a
 //! look at the fleet after it, and clean up.
 //!
-//! Everything but the raw bytes goes through the courier. The raw bytes pass the guard too, and count as a request.
+//! Everything but the raw bytes goes through the request sender. The raw bytes pass the guard too, and count as a request.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,16 +9,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::arrange::{self, ArrangeError, Arranger, Launched, next_wait};
-use super::courier::{Asked, Courier, GONE_AFTER, SendError};
-use super::teller::Teller;
+use super::event_sink::EventSink;
+use super::request_sender::{AnsweredCall, GONE_AFTER, RequestSender, SendError};
 use super::waits::Waits;
 use super::{Options, Shared};
 use crate::call::Call;
-use crate::check::{CaseJudge, Heard};
+use crate::check::{CaseJudge, Observation};
 use crate::contract::FixtureKind;
 use crate::endpoint::{self, RawLimits};
 use crate::journal::{
-    Aim, CaseEnded, CaseStarted, Demand, Event, FixtureReady, Intent, Noted, Phase, Role, StepStarted, Wired,
+    Aim, CaseEnded, CaseStarted, Event, FixtureReady, Intent, Noted, Phase, Role, StepStarted, WireDemand,
+    Wired,
 };
 use crate::plan::wire::{self, Dialogue, Kit, WireCase};
 use crate::protocol::{self, SignError};
@@ -81,7 +82,7 @@ pub(super) async fn play(shared: &Arc<Shared>, index: usize, case: &WireCase) {
     let mut player = Player {
         shared,
         case,
-        courier: Courier::new(shared, case.name, Teller::Live(shared.events.clone())),
+        sender: RequestSender::new(shared, case.name, EventSink::Live(shared.events.clone())),
         judge: CaseJudge::new(Arc::clone(&shared.judge), case.name),
         launched: Vec::new(),
         worst: Verdict::Pass,
@@ -107,7 +108,7 @@ pub(super) async fn play(shared: &Arc<Shared>, index: usize, case: &WireCase) {
 struct Player<'a> {
     shared: &'a Arc<Shared>,
     case: &'a WireCase,
-    courier: Courier,
+    sender: RequestSender,
     judge: CaseJudge,
     launched: Vec<Launched>,
     worst: Verdict,
@@ -148,7 +149,7 @@ impl Player<'_> {
             id: id.clone(),
             kind,
             spot_request: None,
-            at_ms: self.courier.now_ms(),
+            at_ms: self.sender.now_ms(),
         };
         self.judge.fixture(&ready);
         self.shared.tell(Event::FixtureReady(ready)).await;
@@ -176,11 +177,11 @@ impl Player<'_> {
         };
         self.shared.tell(Event::StepStarted(started.clone())).await;
         let wired = self.exchange(number, address, id, build).await?;
-        if demand == Demand::Dropped {
-            self.courier.pause(NOTICE).await;
+        if demand == WireDemand::Dropped {
+            self.sender.pause(NOTICE).await;
         }
         let looks = self.look(number, id, stops).await?;
-        let heard: Vec<Heard<'_>> = looks.iter().map(|(call, asked)| asked.heard(call)).collect();
+        let heard: Vec<Observation<'_>> = looks.iter().map(|(call, asked)| asked.heard(call)).collect();
         let judged = self.judge.judge_wire(&started, &[wired], &heard);
         self.worst = judged
             .findings
@@ -201,14 +202,14 @@ impl Player<'_> {
     ) -> Result<Wired, ArrangeError> {
         let shared = self.shared;
         self.may_send()?;
-        let at_ms = self.courier.now_ms();
+        let at_ms = self.sender.now_ms();
         let (dialogue, signed) = self.made(id, at_ms, build).map_err(SendError::from)?;
         let sent: Vec<u8> = dialogue
             .pieces
             .iter()
             .flat_map(|piece| piece.bytes.iter().copied())
             .collect();
-        endpoint::check_raw(&sent, &self.courier.ledger).map_err(SendError::from)?;
+        endpoint::check_raw(&sent, &self.sender.ledger).map_err(SendError::from)?;
         let limits = RawLimits {
             bytes: MOST_BYTES,
             time: shared.options.wire.time_limit,
@@ -232,7 +233,7 @@ impl Player<'_> {
             rest: captured.rest,
             ending: heard.ending,
             at_ms,
-            took_ms: self.courier.now_ms().saturating_sub(at_ms),
+            took_ms: self.sender.now_ms().saturating_sub(at_ms),
         };
         shared.tell(Event::Wired(Box::new(wired.clone()))).await;
         Ok(wired)
@@ -277,12 +278,17 @@ impl Player<'_> {
     }
 
     /// Describes the instance; where a stop was sent, until it shows.
-    async fn look(&self, number: usize, id: &str, stops: bool) -> Result<Vec<(Call, Asked)>, SendError> {
+    async fn look(
+        &self,
+        number: usize,
+        id: &str,
+        stops: bool,
+    ) -> Result<Vec<(Call, AnsweredCall)>, SendError> {
         let mut wait = self.shared.options.first_wait();
         let mut looks = Vec::new();
         loop {
             let call = Arranger::describe_call([id]);
-            let asked = self.courier.ask(number, Role::Look, &call).await?;
+            let asked = self.sender.ask(number, Role::Look, &call).await?;
             let runs = arrange::success(&asked.reply).is_some_and(|root| {
                 protocol::instances(root).iter().any(|instance| {
                     instance.state.as_ref().and_then(|state| state.name.as_deref()) == Some("running")
@@ -292,7 +298,7 @@ impl Player<'_> {
             if !(stops && runs) || looks.len() >= LOOKS {
                 return Ok(looks);
             }
-            self.courier.pause(wait).await;
+            self.sender.pause(wait).await;
             wait = next_wait(wait);
         }
     }
@@ -300,7 +306,7 @@ impl Player<'_> {
     fn arranger(&self) -> Arranger {
         Arranger {
             shared: Arc::clone(self.shared),
-            courier: self.courier.clone(),
+            sender: self.sender.clone(),
             case: self.case.name.to_owned(),
             step: 0,
             trusting: false,

@@ -9,7 +9,7 @@ use super::emulator;
 use super::trial::{self, Effort, Stage, Trial};
 use crate::contract::{Contract, Demand, Refusal, RefusalAnswer, Transition};
 use crate::journal::Phase;
-use crate::reference::Layout;
+use crate::reference::XmlLayout;
 
 /// A contract without one of its rows.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ pub(super) fn ablate(cut: &Cut, effort: Effort) -> io::Result<Ablated> {
             until_found: true,
             ..effort
         };
-        let pristine = emulator::pristine(cut.stage.contract.edition, Layout::default());
+        let pristine = emulator::pristine(cut.stage.contract.edition, XmlLayout::default());
         let Trial { failed, warned, .. } = trial::play(&cut.stage, pristine, phase, effort)?;
         if !failed.is_empty() {
             ablated.noticed_by = Some(phase);

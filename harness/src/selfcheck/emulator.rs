@@ -1,6 +1,6 @@
-//! An emulator as somebody might write it: the reference, bent.
+//! A faulty emulator: the reference with one fault hook.
 //!
-//! A request comes in; the bend decides what the reference gets to see, what it does besides, and what becomes of its
+//! A request comes in; the hook decides what the reference receives, what else happens, and how it alters the
 //! answer. Hidden requests come from the holder of the reference's first key, and nobody outside sees them.
 
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use crate::call::Call;
 use crate::contract::Edition;
 use crate::embedded;
 use crate::endpoint::{Endpoint, Handler};
-use crate::protocol::{self, Body, Target, form};
-use crate::reference::{Config, Layout, Reference, keys};
+use crate::protocol::{self, Body, RequestTarget, form};
+use crate::reference::{Config, Reference, XmlLayout, keys};
 use crate::runner;
 use crate::wire::{Request, Response};
 
 /// What an emulator does with a request.
-pub type Bend = fn(&Asked<'_>) -> Response;
+pub type FaultHook = fn(&EmulatedRequest<'_>) -> Response;
 
 /// The region of every emulator.
 pub const REGION: &str = "us-east-1";
@@ -33,7 +33,7 @@ pub struct Emulator {
 }
 
 /// A request at the door of an emulator.
-pub struct Asked<'a> {
+pub struct EmulatedRequest<'a> {
     emulator: &'a Emulator,
     /// The request as it came.
     pub request: &'a Request,
@@ -44,7 +44,7 @@ pub struct Asked<'a> {
 }
 
 /// The endpoint of an emulator, a fresh one for each case.
-pub fn endpoint(edition: Edition, layout: Layout, bend: Bend) -> Endpoint {
+pub fn endpoint(edition: Edition, layout: XmlLayout, hook: FaultHook) -> Endpoint {
     Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
         let config = Config {
             seed: runner::seed_of(case),
@@ -53,17 +53,17 @@ pub fn endpoint(edition: Edition, layout: Layout, bend: Bend) -> Endpoint {
             rules: embedded::rules(edition),
             ..Config::default()
         };
-        handler(config, bend)
+        handler(config, hook)
     }))
 }
 
 /// The reference itself, a fresh one for each case.
-pub fn pristine(edition: Edition, layout: Layout) -> Endpoint {
+pub fn pristine(edition: Edition, layout: XmlLayout) -> Endpoint {
     embedded::endpoint_in(REGION, edition, layout)
 }
 
 /// One emulator, which answers for as long as it is kept.
-pub fn handler(config: Config, bend: Bend) -> Handler {
+pub fn handler(config: Config, hook: FaultHook) -> Handler {
     let emulator = Emulator {
         reference: Reference::new(config),
         memory: Mutex::default(),
@@ -71,7 +71,7 @@ pub fn handler(config: Config, bend: Bend) -> Handler {
         served: AtomicUsize::default(),
     };
     Arc::new(move |request, now_ms| {
-        let asked = Asked {
+        let asked = EmulatedRequest {
             emulator: &emulator,
             request,
             now_ms,
@@ -79,7 +79,7 @@ pub fn handler(config: Config, bend: Bend) -> Handler {
         };
         let stops = usize::from(asked.stops());
         emulator.under_way.fetch_add(stops, Ordering::SeqCst);
-        let answer = bend(&asked);
+        let answer = hook(&asked);
         emulator.under_way.fetch_sub(stops, Ordering::SeqCst);
         emulator.served.fetch_add(1, Ordering::Relaxed);
         answer
@@ -87,11 +87,11 @@ pub fn handler(config: Config, bend: Bend) -> Handler {
 }
 
 /// The reference as it is.
-pub fn straight(asked: &Asked<'_>) -> Response {
+pub fn straight(asked: &EmulatedRequest<'_>) -> Response {
     asked.pass()
 }
 
-impl Asked<'_> {
+impl EmulatedRequest<'_> {
     /// The action, empty if there is none.
     pub fn action(&self) -> &str {
         self.get("Action").unwrap_or_default()
@@ -352,7 +352,7 @@ impl Asked<'_> {
 
 impl Emulator {
     fn trusted(&self, call: &Call, now_ms: u64) -> Response {
-        let target = Target {
+        let target = RequestTarget {
             host: "localhost".to_owned(),
             path: "/".to_owned(),
             region: REGION.to_owned(),

@@ -1,7 +1,7 @@
 //! A planted fault: what an author of an emulator gets wrong, and what it violates.
 
 use crate::contract::Edition;
-use crate::selfcheck::emulator::Bend;
+use crate::selfcheck::emulator::FaultHook;
 
 /// One thing that an emulator's author got wrong.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct Fault {
     /// Whether it shows only under calls that overlap.
     pub is_concurrent: bool,
     /// What the emulator does with a request.
-    pub bend: Bend,
+    pub hook: FaultHook,
 }
 
 /// A fault that fails these clauses in these cases.
@@ -32,7 +32,7 @@ pub const fn fault(
     what: &'static str,
     cases: &'static [&'static str],
     fails: &'static [&'static str],
-    bend: Bend,
+    hook: FaultHook,
 ) -> Fault {
     Fault {
         name,
@@ -43,7 +43,7 @@ pub const fn fault(
         fails,
         warns: &[],
         is_concurrent: false,
-        bend,
+        hook,
     }
 }
 

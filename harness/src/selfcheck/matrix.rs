@@ -9,7 +9,7 @@ use super::emulator;
 use super::fault::Fault;
 use super::trial::{self, Effort, Stage, Trial};
 use crate::journal::Phase;
-use crate::reference::Layout;
+use crate::reference::XmlLayout;
 
 /// The phases that a fault is played through.
 pub(super) const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase::Random];
@@ -19,7 +19,7 @@ const PERSISTENCE: u64 = 16;
 
 /// A fault and what became of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub struct MatrixRow {
     /// The name of the fault.
     pub fault: &'static str,
     /// The clauses it violates, those that only warn included.
@@ -31,8 +31,8 @@ pub struct Row {
 }
 
 /// Plays one fault through the phases. All named cases are played; of the many of coverage, as many as it takes.
-pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Row> {
-    let mut row = Row {
+pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<MatrixRow> {
+    let mut row = MatrixRow {
         fault: fault.name,
         violates: fault.violates().collect(),
         trials: Vec::new(),
@@ -40,7 +40,7 @@ pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Ro
     };
     // What needs calls that overlap is played by no phase yet.
     for phase in PHASES.into_iter().filter(|_| !fault.is_concurrent) {
-        let endpoint = emulator::endpoint(fault.edition, Layout::default(), fault.bend);
+        let endpoint = emulator::endpoint(fault.edition, XmlLayout::default(), fault.hook);
         // Scripts come last. What hides from all named cases and from coverage gets as many of them as a search that
         // is left alone would play.
         let hides = phase == Phase::Random && !row.is_killed();
@@ -54,7 +54,7 @@ pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Ro
     Ok(row)
 }
 
-impl Row {
+impl MatrixRow {
     /// Whether a phase found the fault: by a clause that it violates and that failed, or warned where none fails.
     pub fn is_killed(&self) -> bool {
         self.trials.iter().any(|trial| self.is_killed_in(trial))

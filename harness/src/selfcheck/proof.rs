@@ -10,11 +10,11 @@ use serde::Serialize;
 use super::ablation::{self, Ablated};
 use super::emulator;
 use super::fault::Fault;
-use super::matrix::{self, Row};
+use super::matrix::{self, MatrixRow};
 use super::trial::{self, Effort, Stage, Trial};
 use super::variations::{self, VariedRow};
 use crate::contract::{self, Edition};
-use crate::reference::{Layout, Variation};
+use crate::reference::{Variation, XmlLayout};
 
 /// What was proven, and what was not.
 #[derive(Debug, Clone, Serialize)]
@@ -22,7 +22,7 @@ pub struct Proof {
     /// The pristine reference in both editions and both layouts.
     pub baseline: Vec<Baseline>,
     /// Each fault.
-    pub matrix: Vec<Row>,
+    pub matrix: Vec<MatrixRow>,
     /// Each variation in each edition.
     pub variations: Vec<VariedRow>,
     /// Clauses that decide a run and that no fault trips.
@@ -55,7 +55,7 @@ impl Baseline {
 
 impl Proof {
     /// Faults that no phase found, and that do not wait for another one.
-    pub fn survivors(&self) -> impl Iterator<Item = &Row> {
+    pub fn survivors(&self) -> impl Iterator<Item = &MatrixRow> {
         self.matrix.iter().filter(|row| !row.is_killed() && !row.waits)
     }
 
@@ -91,7 +91,7 @@ impl Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stand {
     /// What is going on.
-    pub part: Part,
+    pub part: ProofPart,
     /// How many of its trials are over.
     pub done: usize,
     /// How many there are.
@@ -100,7 +100,7 @@ pub struct Stand {
 
 /// What a proof consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ProofPart {
     /// The pristine reference is played.
     Baseline,
     /// Faults are planted.
@@ -111,13 +111,13 @@ pub enum Part {
     Ablation,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for ProofPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Part::Baseline => "baseline",
-            Part::Faults => "faults",
-            Part::Variations => "variations",
-            Part::Ablation => "ablation",
+            ProofPart::Baseline => "baseline",
+            ProofPart::Faults => "faults",
+            ProofPart::Variations => "variations",
+            ProofPart::Ablation => "ablation",
         })
     }
 }
@@ -149,19 +149,19 @@ pub fn prove(
         watch,
     };
     let stages = Stages::read();
-    let mut references: Vec<(Edition, Layout)> = [Edition::Current, Edition::October2017]
+    let mut references: Vec<(Edition, XmlLayout)> = [Edition::Current, Edition::October2017]
         .into_iter()
-        .flat_map(|edition| [(edition, Layout::Compact), (edition, Layout::Indented)])
+        .flat_map(|edition| [(edition, XmlLayout::Compact), (edition, XmlLayout::Indented)])
         .collect();
     references.retain(|_| whole);
-    let baseline = at_once.all(Part::Baseline, &references, |(edition, layout)| {
+    let baseline = at_once.all(ProofPart::Baseline, &references, |(edition, layout)| {
         innocent(stages.of(*edition), *layout, effort)
     })?;
-    let matrix = at_once.all(Part::Faults, faults, |fault| {
+    let matrix = at_once.all(ProofPart::Faults, faults, |fault| {
         matrix::row(stages.of(fault.edition), fault, effort)
     })?;
     let varied = variations::rows_of(scope.variations, scope.together);
-    let variations = at_once.all(Part::Variations, &varied, |varied| {
+    let variations = at_once.all(ProofPart::Variations, &varied, |varied| {
         variations::row(stages.of(varied.edition), *varied, effort)
     })?;
     let cuts = if whole {
@@ -169,7 +169,7 @@ pub fn prove(
     } else {
         Vec::new()
     };
-    let ablation = at_once.all(Part::Ablation, &cuts, |cut| ablation::ablate(cut, effort))?;
+    let ablation = at_once.all(ProofPart::Ablation, &cuts, |cut| ablation::ablate(cut, effort))?;
     let (deciding, mut vacuous) = vacuity(&stages, &matrix);
     // What a few faults do not trip says nothing.
     vacuous.retain(|_| whole);
@@ -205,7 +205,7 @@ impl Stages {
     }
 }
 
-fn innocent(stage: &Stage, layout: Layout, effort: Effort) -> io::Result<Baseline> {
+fn innocent(stage: &Stage, layout: XmlLayout, effort: Effort) -> io::Result<Baseline> {
     let mut trials = Vec::new();
     for phase in matrix::PHASES {
         let pristine = emulator::pristine(stage.contract.edition, layout);
@@ -218,13 +218,13 @@ fn innocent(stage: &Stage, layout: Layout, effort: Effort) -> io::Result<Baselin
     }
     Ok(Baseline {
         edition: stage.contract.edition,
-        indented: layout == Layout::Indented,
+        indented: layout == XmlLayout::Indented,
         trials,
     })
 }
 
 /// How many clauses decide a run in one of the editions, and those of them that no fault made fail.
-fn vacuity(stages: &Stages, matrix: &[Row]) -> (usize, Vec<String>) {
+fn vacuity(stages: &Stages, matrix: &[MatrixRow]) -> (usize, Vec<String>) {
     let failed: BTreeSet<&str> = matrix
         .iter()
         .flat_map(|row| &row.trials)
@@ -252,9 +252,9 @@ impl AtOnce<'_> {
     /// Does it for each, and keeps the order.
     fn all<T: Sync, R: Send>(
         self,
-        part: Part,
+        part: ProofPart,
         things: &[T],
-        deed: impl Fn(&T) -> io::Result<R> + Sync,
+        script_action: impl Fn(&T) -> io::Result<R> + Sync,
     ) -> io::Result<Vec<R>> {
         let next = AtomicUsize::new(0);
         let over = AtomicUsize::new(0);
@@ -272,7 +272,7 @@ impl AtOnce<'_> {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 things.get(at).map(|thing| (at, thing))
             } {
-                results.push((at, deed(thing)));
+                results.push((at, script_action(thing)));
                 tell(over.fetch_add(1, Ordering::Relaxed) + 1);
             }
             results
@@ -305,7 +305,7 @@ mod tests {
             watch: &watch,
         };
         let numbers: Vec<usize> = (0..20).collect();
-        let doubled = at_once.all(Part::Faults, &numbers, |number| Ok(number * 2));
+        let doubled = at_once.all(ProofPart::Faults, &numbers, |number| Ok(number * 2));
         assert_eq!(
             doubled.expect("nothing fails"),
             numbers.iter().map(|number| number * 2).collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::ablation;
 use super::faults;
-use super::matrix::Row;
+use super::matrix::MatrixRow;
 use super::proof::{Baseline, Proof};
 use super::trial::Trial;
 use super::variations::VariedRow;
@@ -84,7 +84,7 @@ fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
         return writeln!(out, "faults     left out");
     }
     let killed = proof.matrix.iter().filter(|row| row.is_killed()).count();
-    let waiting: Vec<&Row> = proof
+    let waiting: Vec<&MatrixRow> = proof
         .matrix
         .iter()
         .filter(|row| !row.is_killed() && row.waits)
@@ -292,7 +292,7 @@ pub fn matrix_as_text(proof: &Proof) -> String {
     text
 }
 
-fn found_by(row: &Row, trial: &Trial) -> String {
+fn found_by(row: &MatrixRow, trial: &Trial) -> String {
     let failed = |own: bool| {
         trial
             .failed

@@ -13,7 +13,7 @@ use crate::embedded;
 use crate::endpoint::Endpoint;
 use crate::journal::{Event, Finding, Phase};
 use crate::plan::{Plan, Random, coverage};
-use crate::runner::{self, Alone, Options};
+use crate::runner::{self, CaseRunner, Options};
 use crate::verdict::{Outcome, Verdict};
 
 /// A stop is called stuck after ten minutes. The clock is virtual, so they cost nothing.
@@ -107,7 +107,7 @@ fn play_cases(
     cases: &[Scenario],
     effort: Effort,
 ) -> io::Result<Trial> {
-    let alone = Alone::new(Arc::clone(contract), options)?;
+    let alone = CaseRunner::new(Arc::clone(contract), options)?;
     let mut watcher = Watcher::new(phase);
     for case in cases {
         let ended = alone.play_with_care(case, phase);

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// What a process came to.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -32,7 +32,7 @@ pub(crate) struct Finished {
     pub(crate) peak_kib: u64,
 }
 
-impl Finished {
+impl CommandOutput {
     /// The process ended with this code; if not, everything it said is shown.
     #[track_caller]
     pub(crate) fn ended_with(self, code: i32) -> Self {
@@ -122,13 +122,13 @@ pub(crate) fn with_keys(words: &str) -> Command {
 
 /// Runs the command with these words as arguments to its end.
 #[track_caller]
-pub(crate) fn stopcheck(words: &str) -> Finished {
+pub(crate) fn stopcheck(words: &str) -> CommandOutput {
     start(command(words.split(' '))).finish()
 }
 
 /// Runs a command to its end.
 #[track_caller]
-pub(crate) fn finish(command: Command) -> Finished {
+pub(crate) fn finish(command: Command) -> CommandOutput {
     start(command).finish()
 }
 
@@ -154,10 +154,16 @@ fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
 impl Running {
     /// Waits for the end.
     #[track_caller]
-    pub(crate) fn finish(mut self) -> Finished {
-        let mut peak_kib = 0;
+    pub(crate) fn finish(mut self) -> CommandOutput {
+        let (mut peak_kib, mut has_begun) = (0, false);
         let status = loop {
-            peak_kib = peak_kib.max(peak_of(self.child.id()).unwrap_or(0));
+            if let Some((name, kib)) = name_and_peak_of(self.child.id()) {
+                // Between vfork and the end of exec a child still has the memory of this process, and its name.
+                if has_begun {
+                    peak_kib = peak_kib.max(kib);
+                }
+                has_begun |= name == "stopcheck";
+            }
             match self.ended() {
                 Some(status) => break status,
                 None => thread::sleep(LOOK_EVERY),
@@ -166,7 +172,7 @@ impl Running {
         let text = |reader: Option<JoinHandle<String>>| {
             reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
         };
-        Finished {
+        CommandOutput {
             code: status.code(),
             stdout: text(self.stdout.take()),
             stderr: text(self.stderr.take()),
@@ -195,11 +201,14 @@ impl Drop for Running {
     }
 }
 
-/// `VmHWM` of a process, while it lives.
-fn peak_of(pid: u32) -> Option<u64> {
+/// `Name` and `VmHWM` in KiB of a process, while it lives.
+fn name_and_peak_of(pid: u32) -> Option<(String, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
+    let value = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_ascii_whitespace().next().map(str::to_owned)
+    };
+    Some((value("Name:")?, value("VmHWM:")?.parse().ok()?))
 }
 
 /// `stopcheck serve` on a free port, with what it tells a shell to export.

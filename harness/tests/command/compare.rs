@@ -6,13 +6,13 @@ use std::sync::Arc;
 use stopcheck::endpoint::Handler;
 use tokio::sync::Notify;
 
-use crate::child::{Finished, finish, text_of, within};
+use crate::child::{CommandOutput, finish, text_of, within};
 use crate::servers::{action, nobody, quick_reference, serving};
 
 /// A reference in whose answers to StopInstances one text is another.
-fn bent(from: &'static str, to: &'static str) -> String {
+fn altered(from: &'static str, to: &'static str) -> String {
     let reference = quick_reference(None);
-    let bent: Handler = Arc::new(move |request, now_ms| {
+    let altered: Handler = Arc::new(move |request, now_ms| {
         let mut answer = reference(request, now_ms);
         if action(request) == "StopInstances" {
             let text = String::from_utf8_lossy(&answer.body).replace(from, to);
@@ -20,11 +20,11 @@ fn bent(from: &'static str, to: &'static str) -> String {
         }
         answer
     });
-    serving(bent, Arc::new(Notify::new()))
+    serving(altered, Arc::new(Notify::new()))
 }
 
 #[track_caller]
-fn compared(words: &str, scratch: &Path) -> Finished {
+fn compared(words: &str, scratch: &Path) -> CommandOutput {
     finish(within(&format!("compare {words}"), scratch))
 }
 
@@ -36,7 +36,7 @@ fn scratch() -> tempfile::TempDir {
 fn the_reference_is_alike_in_process_over_http_and_from_a_journal() {
     let scratch = scratch();
     let at = scratch.path();
-    let url = bent("nothing", "of it");
+    let url = altered("nothing", "of it");
     finish(within(
         "run --phase scenarios --case dry-run/* --journal @/a.ndjson",
         at,
@@ -59,8 +59,8 @@ fn the_odd_one_out_is_named_and_shown() {
     let scratch = scratch();
     let at = scratch.path();
     let (good, bad) = (
-        bent("nothing", "of it"),
-        bent("DryRunOperation", "DryRunOperator"),
+        altered("nothing", "of it"),
+        altered("DryRunOperation", "DryRunOperator"),
     );
     let words = "--case dry-run/valid --case stop/running --markdown @/c.md --html @/c.html";
     compared(&format!("reference good={good} bad={bad} {words} -v"), at)
@@ -102,8 +102,8 @@ fn what_moved_since_an_earlier_run_is_told() {
     let scratch = scratch();
     let at = scratch.path();
     let (good, bad) = (
-        bent("nothing", "of it"),
-        bent("DryRunOperation", "DryRunOperator"),
+        altered("nothing", "of it"),
+        altered("DryRunOperation", "DryRunOperator"),
     );
     for (name, url, code) in [("good", &good, 0), ("bad", &bad, 1)] {
         let words = format!("run --endpoint-url {url} --case dry-run/valid --journal @/{name}.ndjson");

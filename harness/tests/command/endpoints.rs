@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::child::{Finished, finish, text_of};
+use crate::child::{CommandOutput, finish, text_of};
 use crate::servers::{action, against, answering, nobody, quick_reference, say, serving, until_closed, xml};
 
 #[test]
@@ -157,7 +157,7 @@ fn garbage_in_answer_to_the_stops_of_random_scripts_is_flaky() {
 
 /// Runs against the reference, whose stops are answered by these bytes in turn, with another status in each round.
 #[track_caller]
-fn stops_answered_by(garbage: Vec<Vec<u8>>, words: &str) -> Finished {
+fn stops_answered_by(garbage: Vec<Vec<u8>>, words: &str) -> CommandOutput {
     let (reference, next) = (quick_reference(None), AtomicUsize::new(0));
     let url = serving(
         Arc::new(move |request, now_ms| {

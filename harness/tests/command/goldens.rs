@@ -9,7 +9,7 @@ use stopcheck::endpoint::Handler;
 use stopcheck::reference::keys;
 use tokio::sync::Notify;
 
-use crate::child::{Finished, command, finish, text_of};
+use crate::child::{CommandOutput, command, finish, text_of};
 use crate::servers::{quick_reference, serving};
 
 /// A folder of goldens of its own, with a set that was recorded of some cases of the reference and accepted.
@@ -54,7 +54,7 @@ fn prepared(words: &str, goldens: &Path) -> Command {
 
 /// A run with the set `mine` of this folder.
 #[track_caller]
-fn run(words: &str, goldens: &Path) -> Finished {
+fn run(words: &str, goldens: &Path) -> CommandOutput {
     finish(prepared(words, goldens))
 }
 

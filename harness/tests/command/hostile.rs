@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use stopcheck::endpoint::Handler;
-use stopcheck::reference::Key;
+use stopcheck::reference::AccessKey;
 use stopcheck::wire::{Request, Response};
 use tokio::sync::Notify;
 
-use crate::child::{Finished, finish, text_of};
+use crate::child::{CommandOutput, finish, text_of};
 use crate::servers::{action, against, quick_reference, serving, xml};
 
 const ACCESS_KEY: &str = "AKIACANARYOFTHEMAIN0";
@@ -22,8 +22,8 @@ type Seen = Arc<Mutex<BTreeSet<String>>>;
 /// Hexadecimal digits of a signature.
 const SIGNATURE_DIGITS: usize = 64;
 
-fn canary() -> Key {
-    Key {
+fn canary() -> AccessKey {
+    AccessKey {
         access_key: ACCESS_KEY.to_owned(),
         secret: SECRET.to_owned(),
         session_token: Some(TOKEN.to_owned()),
@@ -107,7 +107,7 @@ const SECRET_ESCAPED: &str = "canary/secret+of=the&amp;main&lt;key&gt;00";
 
 /// Runs against the handler with canaries for credentials, and looks for them in everything that comes of it.
 #[track_caller]
-fn keeps_its_secrets(handler: Handler, words: &str) -> Finished {
+fn keeps_its_secrets(handler: Handler, words: &str) -> CommandOutput {
     let seen = Seen::default();
     let watching = Arc::clone(&seen);
     let url = serving(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::child::{Finished, Served, command, finish, stopcheck, text_of};
+use crate::child::{CommandOutput, Served, command, finish, stopcheck, text_of};
 
 fn arguments(words: &str, scratch: &Path) -> Vec<String> {
     let scratch = scratch.to_str().expect("scratch folders have plain names");
@@ -11,7 +11,7 @@ fn arguments(words: &str, scratch: &Path) -> Vec<String> {
 
 /// Runs the command with `@` standing for the scratch folder.
 #[track_caller]
-fn within(words: &str, scratch: &Path) -> Finished {
+fn within(words: &str, scratch: &Path) -> CommandOutput {
     finish(command(arguments(words, scratch)))
 }
 

@@ -16,7 +16,7 @@ use stopcheck::endpoint::Handler;
 use stopcheck::protocol::wellformed;
 use stopcheck::wire::{Headers, Request, Response};
 
-use crate::child::{Finished, finish, text_of};
+use crate::child::{CommandOutput, finish, text_of};
 use crate::servers::{action, against, quick_reference, until_closed};
 
 /// How the case that meets the misbehaviour ends.
@@ -282,7 +282,7 @@ fn meets(behaviour: Behaviour, ends: Ends) {
 
 /// Nothing in what is written does anything to whoever looks at it.
 #[track_caller]
-fn harmless(run: &Finished, junit: &Path, json: &Path, journal: &Path) {
+fn harmless(run: &CommandOutput, junit: &Path, json: &Path, journal: &Path) {
     let obeyed = |character: char| character.is_control() && character != '\n';
     for (name, text) in [("the terminal", &run.stdout), ("the complaints", &run.stderr)] {
         assert!(!text.contains(obeyed), "{name}: {text:?}");

@@ -8,7 +8,7 @@ use stopcheck::endpoint::Handler;
 use stopcheck::reference::keys;
 use tokio::sync::Notify;
 
-use crate::child::{Finished, finish, text_of, within};
+use crate::child::{CommandOutput, finish, text_of, within};
 use crate::servers::{action, answering, quick_reference, serving, xml};
 
 /// The case that shows the fault below, and the clause that it violates.
@@ -17,7 +17,7 @@ const ID: &str = "dry-run/valid#1/DRY-01";
 /// A reference that misspells the code of a dry run, where `wrong` says so for the nth of them.
 fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String {
     let (reference, count) = (quick_reference(None), AtomicUsize::new(0));
-    let bent: Handler = Arc::new(move |request, now_ms| {
+    let altered: Handler = Arc::new(move |request, now_ms| {
         let mut answer = reference(request, now_ms);
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if action(request) == "StopInstances"
@@ -28,7 +28,7 @@ fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String 
         }
         answer
     });
-    serving(bent, Arc::new(Notify::new()))
+    serving(altered, Arc::new(Notify::new()))
 }
 
 #[track_caller]
@@ -43,7 +43,7 @@ fn recorded(url: &str) -> tempfile::TempDir {
 }
 
 #[track_caller]
-fn replayed(words: &str, scratch: &Path) -> Finished {
+fn replayed(words: &str, scratch: &Path) -> CommandOutput {
     finish(within(&format!("replay {words}"), scratch))
 }
 

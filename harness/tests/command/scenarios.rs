@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::child::{Finished, command, finish, stopcheck, text_of};
+use crate::child::{CommandOutput, command, finish, stopcheck, text_of};
 
 /// The text after "An example" of what is told of the form.
 fn example() -> String {
@@ -21,12 +21,12 @@ fn scratch() -> tempfile::TempDir {
 
 /// Runs the command with `@` standing for the scratch folder.
 #[track_caller]
-fn within(words: &str, scratch: &Path) -> Finished {
+fn within(words: &str, scratch: &Path) -> CommandOutput {
     let scratch = scratch.to_str().expect("scratch folders have plain names");
     finish(command(words.split(' ').map(|word| word.replace('@', scratch))))
 }
 
-impl Finished {
+impl CommandOutput {
     fn is_short(&self) {
         assert!(
             self.stderr.lines().count() < 300,

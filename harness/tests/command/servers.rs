@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::child::command;
 
 /// The reference, with instances that are quicker than Amazon's. It knows `key` beside its own keys.
-pub(crate) fn quick_reference(key: Option<stopcheck::reference::Key>) -> Handler {
+pub(crate) fn quick_reference(key: Option<stopcheck::reference::AccessKey>) -> Handler {
     let mut config = Config {
         delays: Delays {
             pending_ms: 150,

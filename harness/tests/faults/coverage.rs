@@ -1,11 +1,11 @@
 //! Faults that no named case meets: only a combination shows them, or a border.
 
 use stopcheck::contract::Edition;
-use stopcheck::reference::Layout;
+use stopcheck::reference::XmlLayout;
 use stopcheck::verdict::Verdict;
 use stopcheck::wire::Response;
 
-use stopcheck::selfcheck::emulator::{self as mock, Asked, Bend, code_of, drop_param};
+use stopcheck::selfcheck::emulator::{self as mock, EmulatedRequest, FaultHook, code_of, drop_param};
 
 use crate::play;
 
@@ -16,14 +16,14 @@ struct Combined {
     fails: &'static [&'static str],
     /// Whether the named cases are blind to it.
     is_hidden: bool,
-    bend: Bend,
+    hook: FaultHook,
 }
 
-fn first_id<'a>(asked: &'a Asked<'_>) -> Option<&'a str> {
+fn first_id<'a>(asked: &'a EmulatedRequest<'_>) -> Option<&'a str> {
     asked.get("InstanceId.1")
 }
 
-fn repeats(asked: &Asked<'_>) -> bool {
+fn repeats(asked: &EmulatedRequest<'_>) -> bool {
     let mut ids = asked.ids();
     let count = ids.len();
     ids.sort();
@@ -31,7 +31,7 @@ fn repeats(asked: &Asked<'_>) -> bool {
     ids.len() < count
 }
 
-fn mate_is_not_looked_at(asked: &Asked<'_>) -> Response {
+fn mate_is_not_looked_at(asked: &EmulatedRequest<'_>) -> Response {
     let answer = asked.pass();
     let first = first_id(asked).unwrap_or_default();
     let is_about_the_first = String::from_utf8_lossy(&answer.body).contains(first);
@@ -70,7 +70,7 @@ faults! {
         cases: &["coverage/2-wise/00*"],
         fails: &["STT-02"],
         is_hidden: true,
-        bend: |asked| {
+        hook: |asked| {
             if asked.stops() && asked.is_set("Force") && repeats(asked) {
                 let id = first_id(asked).unwrap_or_default().to_owned();
                 if asked.state_of(&id) == "running" && asked.status_as_dry_run() == 412 {
@@ -85,21 +85,21 @@ faults! {
         cases: &["coverage/bounds/list/*"],
         fails: &["ERR-05", "RSP-05"],
         is_hidden: false,
-        bend: |asked| asked.stop_changed(|params| drop_param(params, "InstanceId.10")),
+        hook: |asked| asked.stop_changed(|params| drop_param(params, "InstanceId.10")),
     };
     hibernation_is_asked_of_the_first_alone: Combined {
         name: "whether an instance can hibernate is asked of the first alone",
         cases: &["coverage/2-wise/00*"],
         fails: &["HIB-03"],
         is_hidden: true,
-        bend: mate_is_not_looked_at,
+        hook: mate_is_not_looked_at,
     };
     an_id_is_known_by_its_beginning: Combined {
         name: "an id is known by its beginning",
         cases: &["coverage/bounds/id/*"],
         fails: &["ERR-03"],
         is_hidden: true,
-        bend: |asked| {
+        hook: |asked| {
             asked.stop_changed(|params| {
                 for (name, id) in params {
                     let is_longer =
@@ -114,7 +114,7 @@ faults! {
 }
 
 fn found_by_coverage(fault: &Combined) {
-    let endpoint = mock::endpoint(Edition::Current, Layout::default(), fault.bend);
+    let endpoint = mock::endpoint(Edition::Current, XmlLayout::default(), fault.hook);
     let run = play(Edition::Current, endpoint, fault.cases, 1);
     let failed = run.clauses(Verdict::Fail);
     for clause in fault.fails {
@@ -124,7 +124,7 @@ fn found_by_coverage(fault: &Combined) {
 }
 
 fn found_by_named_cases(fault: &Combined) {
-    let endpoint = mock::endpoint(Edition::Current, Layout::default(), fault.bend);
+    let endpoint = mock::endpoint(Edition::Current, XmlLayout::default(), fault.hook);
     let run = play(Edition::Current, endpoint, &["*"], 1);
     let found = !run.clauses(Verdict::Fail).is_empty();
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Planted faults: what authors of emulators get wrong, each seen by the clauses that forbid it.
 //!
-//! A fault bends the reference. Its row names the cases that are played, every clause that fails, and warnings it must
+//! A fault alters the reference. Its row names the cases that are played, every clause that fails, and warnings it must
 //! raise besides. A clause that decides a run and that no fault trips is a check that cannot fail, and fails here.
 
 mod coverage;
@@ -19,7 +19,7 @@ use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::Phase;
 use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
 use stopcheck::plan::{self, Plan};
-use stopcheck::reference::Layout;
+use stopcheck::reference::XmlLayout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
 use tokio::sync::watch;
@@ -204,7 +204,7 @@ fn table() -> impl Iterator<Item = &'static Fault> {
 pub(crate) fn plant(faults: &[Fault]) {
     let mut complaints = String::new();
     for fault in faults {
-        let endpoint = mock::endpoint(fault.edition, Layout::default(), fault.bend);
+        let endpoint = mock::endpoint(fault.edition, XmlLayout::default(), fault.hook);
         let run = play(fault.edition, endpoint, fault.cases, 1);
         let failed = run.clauses(Verdict::Fail);
         let warned = run.clauses(Verdict::Warn);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stopcheck::contract::Edition;
 use stopcheck::endpoint::{Endpoint, Handler};
-use stopcheck::reference::{Config, Layout, Reference, Throttle};
+use stopcheck::reference::{Config, Reference, Throttle, XmlLayout};
 use stopcheck::runner;
 
 use stopcheck::selfcheck::emulator as mock;
@@ -75,11 +75,11 @@ macro_rules! finds_nothing {
 }
 
 finds_nothing! {
-    todays_reference_has_no_finding_case_by_case: Edition::Current, Layout::Compact, 1;
-    todays_reference_has_no_finding_in_the_old_layout_eight_cases_at_once: Edition::Current, Layout::Indented, 8;
-    the_reference_of_2017_has_no_finding_case_by_case: Edition::October2017, Layout::Indented, 1;
+    todays_reference_has_no_finding_case_by_case: Edition::Current, XmlLayout::Compact, 1;
+    todays_reference_has_no_finding_in_the_old_layout_eight_cases_at_once: Edition::Current, XmlLayout::Indented, 8;
+    the_reference_of_2017_has_no_finding_case_by_case: Edition::October2017, XmlLayout::Indented, 1;
     the_reference_of_2017_has_no_finding_in_the_new_layout_eight_cases_at_once:
-        Edition::October2017, Layout::Compact, 8;
+        Edition::October2017, XmlLayout::Compact, 8;
 }
 
 #[test]

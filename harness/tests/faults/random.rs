@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stopcheck::check::{Again, Judge};
+use stopcheck::check::{JournalJudge, Judge};
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, Scenario};
 use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::journal::{Event, Phase};
 use stopcheck::plan::{Plan, Random};
-use stopcheck::reference::{Config, Layout, Reference};
+use stopcheck::reference::{Config, Reference, XmlLayout};
 use stopcheck::report::Tally;
 use stopcheck::runner::{self, Options};
 use stopcheck::verdict::{Outcome, Verdict};
@@ -201,13 +201,13 @@ fn call_words(call: &CallTemplate) -> String {
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.as_str())
         };
-        let deed = if value("Value") == Some("true") {
+        let script_action = if value("Value") == Some("true") {
             "protect"
         } else {
             "unprotect"
         };
         return format!(
-            "{deed} {}",
+            "{script_action} {}",
             value("InstanceId").unwrap_or_default().trim_matches(['{', '}'])
         );
     }
@@ -241,25 +241,25 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 
 #[test]
 fn scripts_find_nothing_in_todays_reference() {
-    scripts_find_nothing(Edition::Current, Layout::Compact);
+    scripts_find_nothing(Edition::Current, XmlLayout::Compact);
 }
 
 #[test]
 fn scripts_find_nothing_in_todays_reference_in_the_old_layout() {
-    scripts_find_nothing(Edition::Current, Layout::Indented);
+    scripts_find_nothing(Edition::Current, XmlLayout::Indented);
 }
 
 #[test]
 fn scripts_find_nothing_in_the_reference_of_2017() {
-    scripts_find_nothing(Edition::October2017, Layout::Indented);
+    scripts_find_nothing(Edition::October2017, XmlLayout::Indented);
 }
 
 #[test]
 fn scripts_find_nothing_in_the_reference_of_2017_in_the_new_layout() {
-    scripts_find_nothing(Edition::October2017, Layout::Compact);
+    scripts_find_nothing(Edition::October2017, XmlLayout::Compact);
 }
 
-fn scripts_find_nothing(edition: Edition, layout: Layout) {
+fn scripts_find_nothing(edition: Edition, layout: XmlLayout) {
     for seed in SEEDS {
         let endpoint = mock::endpoint(edition, layout, mock::straight);
         let told = explore(edition, silent(endpoint, seed), 20, Until::End);
@@ -274,7 +274,7 @@ fn scripts_find_nothing(edition: Edition, layout: Layout) {
 
 fn found_in_its_least_form(name: &str, seed: u64, least: &str) {
     let fault = selfcheck::named(name).expect("the catalogue has this fault");
-    let endpoint = mock::endpoint(fault.edition, Layout::default(), fault.bend);
+    let endpoint = mock::endpoint(fault.edition, XmlLayout::default(), fault.hook);
     let told = explore(fault.edition, silent(endpoint, seed), SCRIPTS, Until::Told);
     let first = told.cases.first();
     assert!(first.is_some(), "not found: {}\n{}", fault.what, told.in_words());
@@ -326,14 +326,14 @@ fn what_was_told_is_judged_again_in_the_same_way() {
     let options = Options {
         record: true,
         ..silent(
-            mock::endpoint(fault.edition, Layout::default(), fault.bend),
+            mock::endpoint(fault.edition, XmlLayout::default(), fault.hook),
             SEEDS[0],
         )
     };
     let told = explore(fault.edition, options, 40, Until::Told);
     assert!(!told.cases.is_empty(), "there is something to be judged");
     let judge = Judge::new(contract_of(fault.edition), Confidence::default());
-    let mut again = Again::new(Arc::new(judge));
+    let mut again = JournalJudge::new(Arc::new(judge));
     for event in told.events {
         assert_eq!(again.take(event.clone()), Some(event));
     }
@@ -342,7 +342,7 @@ fn what_was_told_is_judged_again_in_the_same_way() {
 #[test]
 fn the_same_seed_tells_the_same_story_however_many_work_at_it() {
     let story = |workers| {
-        let endpoint = mock::endpoint(Edition::Current, Layout::default(), mock::straight);
+        let endpoint = mock::endpoint(Edition::Current, XmlLayout::default(), mock::straight);
         let options = Options {
             workers,
             record: true,

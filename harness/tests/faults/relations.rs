@@ -1,8 +1,8 @@
 //! Calls that mean the same and may be answered differently all the same: no relation complains.
 
 use stopcheck::contract::Edition;
-use stopcheck::reference::Layout;
-use stopcheck::selfcheck::emulator::{self as mock, Bend, set_param, state};
+use stopcheck::reference::XmlLayout;
+use stopcheck::selfcheck::emulator::{self as mock, FaultHook, set_param, state};
 use stopcheck::verdict::Verdict;
 
 use crate::play;
@@ -14,13 +14,13 @@ const PROMISES: &[&str] = &[
 
 /// Nothing is found under a promise of the relations, not even that it could not be judged.
 #[track_caller]
-fn no_difference(cases: &[&str], bend: Bend) {
-    no_finding(cases, bend, |_| true);
+fn no_difference(cases: &[&str], hook: FaultHook) {
+    no_finding(cases, hook, |_| true);
 }
 
 #[track_caller]
-fn no_finding(cases: &[&str], bend: Bend, counts: fn(Verdict) -> bool) {
-    let endpoint = mock::endpoint(Edition::Current, Layout::default(), bend);
+fn no_finding(cases: &[&str], hook: FaultHook, counts: fn(Verdict) -> bool) {
+    let endpoint = mock::endpoint(Edition::Current, XmlLayout::default(), hook);
     let run = play(Edition::Current, endpoint, cases, 1);
     let told: Vec<_> = run
         .findings
@@ -62,7 +62,7 @@ fn an_instance_that_may_have_stopped_meanwhile_makes_no_difference() {
 
 #[test]
 fn an_endpoint_that_is_deaf_to_dry_run_breaks_no_other_promise() {
-    let deaf: Bend = |asked| asked.stop_changed(|params| set_param(params, "DryRun", "false"));
+    let deaf: FaultHook = |asked| asked.stop_changed(|params| set_param(params, "DryRun", "false"));
     // Instances that a dry run has stopped are no longer like the others, so some relations cannot be judged.
     no_finding(&["relation/*"], deaf, |verdict| verdict != Verdict::Inconclusive);
 }

@@ -1,6 +1,6 @@
 //! Answers that the evidence does not forbid: whatever else is said about them, they never fail a run.
 //!
-//! Each row bends the reference to one way that an open question of the evidence, or a recording of another year,
+//! Each row changes the reference to one way that an open question of the evidence, or a recording of another year,
 //! allows. The names begin with the number of the question or of the recording.
 
 use std::time::Duration;
@@ -9,12 +9,14 @@ use stopcheck::call::Form;
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, FixtureKind, Scenario, Step};
 use stopcheck::journal::Phase;
 use stopcheck::plan::Plan;
-use stopcheck::reference::Layout;
+use stopcheck::reference::XmlLayout;
 use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
 use stopcheck::wire::Response;
 
-use stopcheck::selfcheck::emulator::{self as mock, Asked, Bend, code_of, replace_between, set_param, state};
+use stopcheck::selfcheck::emulator::{
+    self as mock, EmulatedRequest, FaultHook, code_of, replace_between, set_param, state,
+};
 use stopcheck::selfcheck::{Fault, fault};
 
 use crate::{plant, play, play_plan};
@@ -27,9 +29,9 @@ const fn tolerated(
     what: &'static str,
     cases: &'static [&'static str],
     fails: &'static [&'static str],
-    bend: Bend,
+    hook: FaultHook,
 ) -> Fault {
-    fault("tolerated", what, cases, fails, bend)
+    fault("tolerated", what, cases, fails, hook)
 }
 
 const TOLERATED: &[Fault] = &[
@@ -516,7 +518,7 @@ const TOLERATED: &[Fault] = &[
 ];
 
 /// Refuses a stop whose indices are not 1, 2, 3 … with this code.
-fn odd_index(asked: &Asked<'_>, code: &str) -> Response {
+fn odd_index(asked: &EmulatedRequest<'_>, code: &str) -> Response {
     let names: Vec<&str> = asked
         .params
         .iter()
@@ -529,7 +531,7 @@ fn odd_index(asked: &Asked<'_>, code: &str) -> Response {
     asked.pass()
 }
 
-fn no_action(asked: &Asked<'_>, code: &str) -> Response {
+fn no_action(asked: &EmulatedRequest<'_>, code: &str) -> Response {
     if asked.action().is_empty() {
         return asked.refuse(400, code, "The request must contain the parameter Action");
     }
@@ -537,7 +539,7 @@ fn no_action(asked: &Asked<'_>, code: &str) -> Response {
 }
 
 /// Reads every boolean that is neither `true` nor `false` as this one.
-fn odd_boolean(asked: &Asked<'_>, value: &str) -> Response {
+fn odd_boolean(asked: &EmulatedRequest<'_>, value: &str) -> Response {
     asked.stop_changed(|params| {
         for name in ["DryRun", "Force"] {
             let odd = params
@@ -551,7 +553,7 @@ fn odd_boolean(asked: &Asked<'_>, value: &str) -> Response {
 }
 
 /// Refuses every stop that the reference refuses with this status and code.
-fn stranger(asked: &Asked<'_>, status: u16, code: &str) -> Response {
+fn stranger(asked: &EmulatedRequest<'_>, status: u16, code: &str) -> Response {
     let response = asked.pass();
     if asked.stops() && code_of(&response).is_some() {
         return asked.refuse(status, code, "Who are you?");
@@ -564,7 +566,7 @@ fn answers_that_nobody_can_forbid_fail_nothing() {
     plant(TOLERATED);
 }
 
-/// A row that bends nothing would be tolerated for nothing.
+/// A row that changes nothing would prove nothing.
 #[test]
 fn each_of_them_answers_otherwise_than_the_reference() {
     // Only headers differ in these.
@@ -573,11 +575,11 @@ fn each_of_them_answers_otherwise_than_the_reference() {
         .iter()
         .filter(|row| !in_headers.iter().any(|start| row.name.starts_with(start)))
     {
-        let answers = |bend| {
-            let endpoint = mock::endpoint(row.edition, Layout::default(), bend);
+        let answers = |hook| {
+            let endpoint = mock::endpoint(row.edition, XmlLayout::default(), hook);
             play(row.edition, endpoint, row.cases, 1).answers
         };
-        assert_ne!(answers(row.bend), answers(mock::straight), "{}", row.name);
+        assert_ne!(answers(row.hook), answers(mock::straight), "{}", row.name);
     }
 }
 
@@ -607,7 +609,7 @@ fn a_reboot_that_starts_an_instance_is_no_violation_of_a_stop() {
     };
     let mut plan = Plan::default();
     plan.add(Phase::Scenarios, [case], &[]);
-    let endpoint = mock::endpoint(Edition::Current, Layout::default(), |asked| {
+    let endpoint = mock::endpoint(Edition::Current, XmlLayout::default(), |asked| {
         if asked.action() == "RebootInstances" {
             for id in asked.ids() {
                 asked.secretly("StartInstances", [("InstanceId.1", id.as_str())]);

@@ -11,7 +11,7 @@ use stopcheck::call::{Auth, Call, Method};
 use stopcheck::contract::{Confidence, Edition};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
 use stopcheck::plan::{Plan, wire};
-use stopcheck::protocol::{self, Target, form};
+use stopcheck::protocol::{self, RequestTarget, form};
 use stopcheck::reference::{Config, Delays, Reference};
 use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
@@ -343,7 +343,7 @@ impl Front {
         } else {
             Method::Post
         };
-        let target = Target {
+        let target = RequestTarget {
             host: "localhost".to_owned(),
             path: "/".to_owned(),
             region: mock::REGION.to_owned(),

@@ -12,12 +12,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use self::serve::Exports;
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ClientsArgs {
     /// Which clients; by default all but terraform.
     #[arg(value_enum)]
     pub(crate) clients: Vec<Client>,
@@ -47,7 +47,7 @@ pub(crate) enum Client {
 
 const DEFAULT: &[Client] = &[Client::Aws, Client::Boto3, Client::Js];
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let clients = if args.clients.is_empty() {
         DEFAULT
     } else {
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     if !failed.is_empty() {
         println!("clients that were not content: {}", failed.join(", "));
     }
-    Ok(Outcome::bad_if(!failed.is_empty()))
+    Ok(TaskOutcome::bad_if(!failed.is_empty()))
 }
 
 impl Client {
@@ -93,7 +93,7 @@ impl Client {
 }
 
 /// Installs what the client needs; the command that drives it.
-fn prepare(client: Client, args: &Args, workspace: &Workspace) -> Result<Command> {
+fn prepare(client: Client, args: &ClientsArgs, workspace: &Workspace) -> Result<Command> {
     match client {
         Client::Aws => python_script(workspace, "aws_cli.py"),
         Client::Boto3 => python_script(workspace, "boto3_client.py"),

@@ -5,8 +5,8 @@
 //! older versions, with known bugs, against those that have them mended.
 
 mod expected;
+mod known_bugs;
 mod play;
-mod victims;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use anyhow::{Context, Result};
 
 use self::expected::{Difference, Expected};
 pub(crate) use self::play::Kind;
-use self::play::{Page, Play};
-use crate::shell::Outcome;
+use self::play::{Play, ReportDestination};
+use crate::shell::TaskOutcome;
 use crate::tools;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct EndpointsArgs {
     #[command(subcommand)]
     action: Action,
 }
@@ -33,7 +33,7 @@ enum Action {
     /// A faster one; its dry run really stops.
     Ministack(JudgeArgs),
     /// Shows that known bugs are found in the versions that had them, and not in those that have them mended.
-    Victims(victims::Args),
+    Victims(known_bugs::KnownBugsArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -58,16 +58,16 @@ struct JudgeArgs {
     run_args: Vec<String>,
 }
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     match &args.action {
         Action::Moto(args) => judge(Kind::Moto, args, workspace),
         Action::Ministack(args) => judge(Kind::Ministack, args, workspace),
-        Action::Victims(args) => victims::run(args, workspace),
+        Action::Victims(args) => known_bugs::run(args, workspace),
     }
 }
 
 /// Compares what is found in an endpoint with its known deviations.
-pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<TaskOutcome> {
     let args = JudgeArgs {
         check: true,
         ..JudgeArgs::default()
@@ -76,11 +76,11 @@ pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// Shows that known bugs are found in the versions that had them, and not in those that have them mended.
-pub(crate) fn victims(workspace: &Workspace) -> Result<Outcome> {
-    victims::run(&victims::Args::default(), workspace)
+pub(crate) fn known_bugs(workspace: &Workspace) -> Result<TaskOutcome> {
+    known_bugs::run(&known_bugs::KnownBugsArgs::default(), workspace)
 }
 
-fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<Outcome> {
+fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let version = args.version.as_deref().unwrap_or(kind.version());
     let list = workspace.path(&format!("xtask/expected/{}-{version}.toml", kind.name()));
     // Read before anything is built: a list that is missing should not be found out after minutes.
@@ -97,9 +97,9 @@ fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<Outcome>
         port: args.port,
         run_args: &phases(args),
         page: if args.check || args.bless {
-            Page::File
+            ReportDestination::File
         } else {
-            Page::Terminal
+            ReportDestination::Terminal
         },
     };
     let name = play.name();
@@ -114,7 +114,7 @@ fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<Outcome>
     };
     let difference = expected.compare(&observed);
     print!("{}", difference.describe(&name));
-    Ok(Outcome::bad_if(difference.decides()))
+    Ok(TaskOutcome::bad_if(difference.decides()))
 }
 
 fn read_expected(list: &Path, kind: Kind) -> Result<Expected> {
@@ -128,7 +128,7 @@ fn read_expected(list: &Path, kind: Kind) -> Result<Expected> {
     Expected::parse(&text).with_context(|| format!("could not read {}", list.display()))
 }
 
-fn bless(path: &Path, observed: &expected::Observed) -> Result<Outcome> {
+fn bless(path: &Path, observed: &expected::Observed) -> Result<TaskOutcome> {
     let before = match fs::read_to_string(path) {
         Ok(text) => Expected::parse(&text).with_context(|| format!("could not read {}", path.display()))?,
         Err(_) => Expected::default(),
@@ -141,7 +141,7 @@ fn bless(path: &Path, observed: &expected::Observed) -> Result<Outcome> {
     fs::write(path, before.blessed(observed).render())
         .with_context(|| format!("could not write {}", path.display()))?;
     println!("wrote {}; give every new line its reason", path.display());
-    Ok(Outcome::Good)
+    Ok(TaskOutcome::Good)
 }
 
 /// What is played. The lists of known deviations are made by the named cases: they take seconds, and each of them is

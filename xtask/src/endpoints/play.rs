@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::shell::{self, Outcome, Server};
+use crate::shell::{self, Server, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -33,12 +33,12 @@ pub(super) struct Play<'a> {
     pub(super) port: Option<u16>,
     /// More arguments for `stopcheck run`.
     pub(super) run_args: &'a [String],
-    pub(super) page: Page,
+    pub(super) page: ReportDestination,
 }
 
 /// Where the page of findings goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Page {
+pub(super) enum ReportDestination {
     Terminal,
     /// What counts is a comparison; the page is there for whoever wants it.
     File,
@@ -51,7 +51,7 @@ impl Play<'_> {
     }
 
     /// Starts the endpoint, runs stopcheck against it, stops it: whether there were findings, and the JSON report.
-    pub(super) fn run(&self, workspace: &Workspace) -> Result<(Outcome, String)> {
+    pub(super) fn run(&self, workspace: &Workspace) -> Result<(TaskOutcome, String)> {
         let name = self.name();
         let venv = install(workspace, self.kind, self.version, &name)?;
         let folder = workspace.target("endpoints");
@@ -80,7 +80,7 @@ impl Play<'_> {
             .arg(format!("--journal={}", journal.display()))
             .args(self.run_args);
         dummy_credentials(&mut command);
-        if self.page == Page::File {
+        if self.page == ReportDestination::File {
             let page = folder.join(format!("{name}.txt"));
             let file = File::create(&page).with_context(|| format!("could not create {}", page.display()))?;
             println!("the findings go to {}", page.display());
@@ -89,8 +89,8 @@ impl Play<'_> {
         let status = shell::status(&mut command)?;
         drop(server);
         let outcome = match status.code() {
-            Some(0) => Outcome::Good,
-            Some(1) => Outcome::Bad,
+            Some(0) => TaskOutcome::Good,
+            Some(1) => TaskOutcome::Bad,
             _ => bail!("`{}` ended with {status}: no verdicts", shell::line(&command)),
         };
         let text =

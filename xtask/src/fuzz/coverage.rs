@@ -11,12 +11,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::{committed, targets};
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct CoverageArgs {
     /// Only these targets; without any, all.
     targets: Vec<String>,
     /// Tells the lines that are not reached, too.
@@ -36,7 +36,7 @@ const MODULES: &[(&str, &str)] = &[
     ("contract loading", "harness/src/contract/"),
 ];
 
-pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(super) fn run(args: &CoverageArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let tools = tools::llvm(workspace)?;
     let folder = workspace.target("fuzz-coverage");
     let profiles = folder.join("profiles");
@@ -92,8 +92,8 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let report = Report::of(workspace, &read_lcov(&lcov)?)?;
     report.print(args.missed);
     Ok(match args.least {
-        Some(least) => Outcome::bad_if(report.modules.iter().any(|(_, reach)| reach.percent() < least)),
-        None => Outcome::Good,
+        Some(least) => TaskOutcome::bad_if(report.modules.iter().any(|(_, reach)| reach.percent() < least)),
+        None => TaskOutcome::Good,
     })
 }
 

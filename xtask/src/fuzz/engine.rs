@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::{Target, folders, size};
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -44,7 +44,7 @@ pub(super) enum Output {
 }
 
 /// What a run came to.
-pub(super) struct Run {
+pub(super) struct FuzzRun {
     target: String,
     is_good: bool,
     took: Duration,
@@ -114,7 +114,7 @@ impl<'w> Engine<'w> {
     }
 
     /// Runs a target.
-    pub(super) fn fuzz(&self, target: &Target, options: &[String], output: Output) -> Result<Run> {
+    pub(super) fn fuzz(&self, target: &Target, options: &[String], output: Output) -> Result<FuzzRun> {
         let artifacts = self.workspace.path("fuzz/artifacts").join(&target.name);
         let logs = self.workspace.target("fuzz-logs");
         for folder in [&artifacts, &logs] {
@@ -142,7 +142,7 @@ impl<'w> Engine<'w> {
             .spawn()
             .with_context(|| format!("could not start `{}`", shell::line(&program)))?;
         let mut kept = File::create(&log).with_context(|| format!("could not make {}", log.display()))?;
-        let mut run = Run::new(target, log);
+        let mut run = FuzzRun::new(target, log);
         let stderr = child.stderr.take().context("the output of a fuzzer is read")?;
         let mut lines = BufReader::new(stderr);
         let mut bytes = Vec::new();
@@ -234,9 +234,9 @@ impl<'w> Engine<'w> {
     }
 }
 
-impl Run {
-    fn new(target: &Target, log: PathBuf) -> Run {
-        Run {
+impl FuzzRun {
+    fn new(target: &Target, log: PathBuf) -> FuzzRun {
+        FuzzRun {
             target: target.name.clone(),
             is_good: false,
             took: Duration::ZERO,
@@ -265,8 +265,8 @@ impl Run {
         }
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
-        Outcome::bad_if(!self.is_good)
+    pub(super) fn outcome(&self) -> TaskOutcome {
+        TaskOutcome::bad_if(!self.is_good)
     }
 
     /// The run in a line.
@@ -378,7 +378,7 @@ mod tests {
             dictionary: false,
             holds: String::new(),
         };
-        let mut run = Run::new(&target, PathBuf::from("xml.log"));
+        let mut run = FuzzRun::new(&target, PathBuf::from("xml.log"));
         for line in [
             "#2\tINITED cov: 17 ft: 20 corp: 1/1b exec/s: 0 rss: 30Mb",
             "#9\tNEW    cov: 23 ft: 31 corp: 2/9b lim: 4 exec/s: 0 rss: 31Mb",
@@ -400,6 +400,6 @@ mod tests {
             "thread '<unnamed>' panicked at src/a.rs:1:2:\n  all of it: xml.log\n  \
              repeat: cargo xtask fuzz promote x/crash-0a"
         );
-        assert_eq!(run.outcome(), Outcome::Bad);
+        assert_eq!(run.outcome(), TaskOutcome::Bad);
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::workspace::Workspace;
 
 mod coverage;
@@ -21,7 +21,7 @@ use engine::Engine;
 pub(crate) use engine::Sanitizer;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct FuzzArgs {
     #[command(subcommand)]
     action: Action,
 }
@@ -89,9 +89,9 @@ enum Action {
         time: u64,
     },
     /// Makes a crash a regression test: shortened, named, and replayed from then on.
-    Promote(promote::Args),
+    Promote(promote::PromoteArgs),
     /// How much of each module the committed inputs reach, by lines.
-    Coverage(coverage::Args),
+    Coverage(coverage::CoverageArgs),
     /// Builds as ClusterFuzzLite and OSS-Fuzz do, and looks at what came of it.
     Oss,
 }
@@ -99,15 +99,15 @@ enum Action {
 /// How long a target runs in CI.
 pub(crate) const SMOKE_SECONDS: u64 = 5;
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &FuzzArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     match &args.action {
         Action::List => {
             for target in targets(workspace)? {
                 println!("{:10} {}", target.name, target.holds);
             }
-            Ok(Outcome::Good)
+            Ok(TaskOutcome::Good)
         }
-        Action::Build { sanitizer } => Engine::build(workspace, *sanitizer, None).map(|_| Outcome::Good),
+        Action::Build { sanitizer } => Engine::build(workspace, *sanitizer, None).map(|_| TaskOutcome::Good),
         Action::Run {
             target,
             time,
@@ -142,12 +142,12 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         Action::Cmin { target } => {
             let target = find(workspace, target)?;
             Engine::build(workspace, Sanitizer::None, Some(&target))?.distil(&target)?;
-            Ok(Outcome::Good)
+            Ok(TaskOutcome::Good)
         }
         Action::Keep { target } => {
             let target = find(workspace, target)?;
             Engine::build(workspace, Sanitizer::None, Some(&target))?.keep(&target)?;
-            Ok(Outcome::Good)
+            Ok(TaskOutcome::Good)
         }
         Action::Tmin { target, input, time } => {
             let target = find(workspace, target)?;
@@ -160,7 +160,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
                 size(&shortest)?,
                 shortest.display()
             );
-            Ok(Outcome::Good)
+            Ok(TaskOutcome::Good)
         }
         Action::Promote(args) => promote::run(args, workspace),
         Action::Coverage(args) => coverage::run(args, workspace),
@@ -169,23 +169,23 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// Builds every target as ClusterFuzzLite and OSS-Fuzz do.
-pub(crate) fn build_as_elsewhere(workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn build_as_elsewhere(workspace: &Workspace) -> Result<TaskOutcome> {
     oss::run(workspace)
 }
 
 /// Runs every target for so long.
-pub(crate) fn smoke(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<Outcome> {
+pub(crate) fn smoke(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<TaskOutcome> {
     let targets = targets(workspace)?;
     let engine = Engine::build(workspace, sanitizer, None)?;
     // A fixed seed: what fails here fails at the desk.
     let options = [format!("-max_total_time={seconds}"), "-seed=1337".to_owned()];
-    let mut outcome = Outcome::Good;
+    let mut outcome = TaskOutcome::Good;
     for target in &targets {
         let run = engine.fuzz(target, &options, engine::Output::Kept)?;
         println!("{}", run.line());
-        if run.outcome() == Outcome::Bad {
+        if run.outcome() == TaskOutcome::Bad {
             println!("{}", run.complaint());
-            outcome = Outcome::Bad;
+            outcome = TaskOutcome::Bad;
         }
     }
     Ok(outcome)
@@ -238,20 +238,20 @@ fn example(workspace: &Workspace) -> std::process::Command {
 }
 
 /// Every committed input of every target.
-pub(crate) fn replay_all(workspace: &Workspace) -> Result<Outcome> {
-    let mut outcome = Outcome::Good;
+pub(crate) fn replay_all(workspace: &Workspace) -> Result<TaskOutcome> {
+    let mut outcome = TaskOutcome::Good;
     for target in targets(workspace)? {
-        if replay(workspace, &target, &committed(workspace, &target)?)? == Outcome::Bad {
-            outcome = Outcome::Bad;
+        if replay(workspace, &target, &committed(workspace, &target)?)? == TaskOutcome::Bad {
+            outcome = TaskOutcome::Bad;
         }
     }
     Ok(outcome)
 }
 
-fn replay(workspace: &Workspace, target: &Target, inputs: &[PathBuf]) -> Result<Outcome> {
+fn replay(workspace: &Workspace, target: &Target, inputs: &[PathBuf]) -> Result<TaskOutcome> {
     let mut command = example(workspace);
     command.args(["replay", &target.name]).args(inputs);
-    Ok(Outcome::bad_if(!shell::status(&mut command)?.success()))
+    Ok(TaskOutcome::bad_if(!shell::status(&mut command)?.success()))
 }
 
 /// The inputs of a target that are part of the work tree: seeds, and past crashes.
@@ -285,7 +285,7 @@ fn folders(workspace: &Workspace, target: &Target) -> Vec<PathBuf> {
 }
 
 /// The tests that hold seeds and dictionary to what they are made of write them if they are told to.
-fn seed(workspace: &Workspace) -> Result<Outcome> {
+fn seed(workspace: &Workspace) -> Result<TaskOutcome> {
     let mut write = workspace.cargo(&[
         "test",
         "--quiet",
@@ -305,7 +305,7 @@ fn seed(workspace: &Workspace) -> Result<Outcome> {
     } else {
         print!("{changed}");
     }
-    Ok(Outcome::Good)
+    Ok(TaskOutcome::Good)
 }
 
 fn size(path: &Path) -> Result<u64> {

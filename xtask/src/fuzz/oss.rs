@@ -12,14 +12,14 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 
 use super::{Target, targets};
-use crate::shell::{self, Outcome};
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
 /// The function that libFuzzer calls; a program without it is none of its.
 const ENTRY: &[u8] = b"LLVMFuzzerTestOneInput";
 
-pub(super) fn run(workspace: &Workspace) -> Result<Outcome> {
+pub(super) fn run(workspace: &Workspace) -> Result<TaskOutcome> {
     let scratch = workspace.target("fuzz-oss");
     let _ = fs::remove_dir_all(&scratch);
     let [src, out, work] = ["src", "out", "work"].map(|name| scratch.join(name));
@@ -44,13 +44,13 @@ pub(super) fn run(workspace: &Workspace) -> Result<Outcome> {
         .env("ARCHITECTURE", env::consts::ARCH)
         .env("PATH", env::join_paths(path)?);
     shell::run(&mut build)?;
-    let mut outcome = Outcome::Good;
+    let mut outcome = TaskOutcome::Good;
     for target in targets(workspace)? {
         match look_at(workspace, &target, &out, &work) {
             Ok(inputs) => println!("{:10} runs, and replays {inputs} seeds", target.name),
             Err(error) => {
                 println!("{:10} {error:#}", target.name);
-                outcome = Outcome::Bad;
+                outcome = TaskOutcome::Bad;
             }
         }
     }

@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail};
 
 use super::engine::{Engine, Sanitizer};
 use super::{example, find, size};
-use crate::shell::Outcome;
+use crate::shell::TaskOutcome;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct PromoteArgs {
     /// The crash, for instance `fuzz/artifacts/xml/crash-…`; its folder names the target.
     crash: PathBuf,
     /// What it is called from now on; by default after what went wrong.
@@ -25,7 +25,7 @@ pub(super) struct Args {
     time: u64,
 }
 
-pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(super) fn run(args: &PromoteArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let crash = args
         .crash
         .canonicalize()
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         "it fails until it is mended: cargo test -p stopcheck --lib fuzzing::tests::every_input_of::{}",
         target.name
     );
-    Ok(Outcome::Good)
+    Ok(TaskOutcome::Good)
 }
 
 /// What the library says of an input that fails: the first line of its panic.

@@ -3,27 +3,27 @@
 //! The staircase is written here and in DESIGN's floors; a module that stands on no step is a complaint, so a new
 //! one is placed on purpose. Tests may look wherever they like.
 
-use super::tokens::Target;
+use super::tokens::ImportTarget;
 use super::{Complaint, Source};
 
 /// The steps from the lowest to the highest.
-const STAIRCASE: &[Step] = &[
-    Step::Apart(&["wire"]),
-    Step::Apart(&["verdict"]),
+const STAIRCASE: &[LayerStep] = &[
+    LayerStep::Apart(&["wire"]),
+    LayerStep::Apart(&["verdict"]),
     // The words of the contract speak of calls, and calls are made of the contract's words.
-    Step::Together(&["contract", "call"]),
-    Step::Apart(&["journal"]),
-    Step::Apart(&["protocol"]),
-    Step::Apart(&["plan"]),
-    Step::Apart(&["model"]),
-    Step::Apart(&["check"]),
-    Step::Apart(&["endpoint", "golden", "report"]),
-    Step::Apart(&["runner"]),
-    Step::Apart(&["embedded"]),
-    Step::Apart(&["selfcheck", "fuzzing"]),
-    Step::Apart(&["replay", "compare"]),
-    Step::Apart(&["config"]),
-    Step::Apart(&["cli"]),
+    LayerStep::Together(&["contract", "call"]),
+    LayerStep::Apart(&["journal"]),
+    LayerStep::Apart(&["protocol"]),
+    LayerStep::Apart(&["plan"]),
+    LayerStep::Apart(&["model"]),
+    LayerStep::Apart(&["check"]),
+    LayerStep::Apart(&["endpoint", "golden", "report"]),
+    LayerStep::Apart(&["runner"]),
+    LayerStep::Apart(&["embedded"]),
+    LayerStep::Apart(&["selfcheck", "fuzzing"]),
+    LayerStep::Apart(&["replay", "compare"]),
+    LayerStep::Apart(&["config"]),
+    LayerStep::Apart(&["cli"]),
 ];
 
 /// The second witness: it must not read our notes, so it stands beside the staircase and sees only this.
@@ -35,7 +35,7 @@ const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "embedded",
 const WITNESS_DOOR: &str = "endpoint";
 
 /// Modules on the same height.
-enum Step {
+enum LayerStep {
     /// They do not see each other.
     Apart(&'static [&'static str]),
     /// They do.
@@ -58,7 +58,9 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
             continue;
         }
         for used in &source.uses {
-            let Target::Ours(to) = &used.to else { continue };
+            let ImportTarget::Ours(to) = &used.to else {
+                continue;
+            };
             if to == WITNESS && from == WITNESS_DOOR {
                 doors.push(&source.path);
             } else if !may_see(from, to) {
@@ -95,12 +97,12 @@ fn may_see(from: &str, to: &str) -> bool {
         // Not a module on the staircase: a macro or an item at the root of the crate.
         return height(to).is_none();
     };
-    other < own || other == own && matches!(step, Step::Together(_))
+    other < own || other == own && matches!(step, LayerStep::Together(_))
 }
 
-fn height(module: &str) -> Option<(usize, &'static Step)> {
+fn height(module: &str) -> Option<(usize, &'static LayerStep)> {
     STAIRCASE.iter().enumerate().find(|(_, step)| match step {
-        Step::Apart(modules) | Step::Together(modules) => modules.contains(&module),
+        LayerStep::Apart(modules) | LayerStep::Together(modules) => modules.contains(&module),
     })
 }
 

@@ -5,7 +5,7 @@
 //! prints. Every complaint is collected before anything is printed.
 
 mod floors;
-mod houses;
+mod library_boundaries;
 mod licences;
 mod manifests;
 mod text;
@@ -17,12 +17,12 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::shell::Outcome;
+use crate::shell::TaskOutcome;
 use crate::tools::Install;
 use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct TidyArgs {
     /// Installs nothing: what needs a tool that is absent is left out, and said so.
     #[arg(long)]
     pub(crate) offline: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Complaint {
     text: String,
 }
 
-pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(crate) fn run(args: &TidyArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let all = read_all(workspace)?;
     // A file that is not text has no lines to judge.
     let files: Vec<(&str, &str)> = all
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     let mut complaints = floors::check(&harness);
     let manifest = fs::read_to_string(workspace.path("harness/Cargo.toml"))
         .context("could not read harness/Cargo.toml")?;
-    complaints.extend(houses::check(
+    complaints.extend(library_boundaries::check(
         &manifests::dependencies(&manifest).context("could not read harness/Cargo.toml")?,
         &harness,
     ));
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
         println!("{complaint}");
     }
     println!("tidy: {} files read, {} complaints", all.len(), complaints.len());
-    Ok(Outcome::bad_if(!complaints.is_empty()))
+    Ok(TaskOutcome::bad_if(!complaints.is_empty()))
 }
 
 /// One file of the harness: where it stands, and what it refers to outside of its tests.

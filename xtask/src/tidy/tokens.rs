@@ -9,12 +9,12 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) line: usize,
-    pub(super) to: Target,
+    pub(super) to: ImportTarget,
 }
 
 /// What the path begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum ImportTarget {
     /// A module at the root of our crate: `crate::wire::…`, or `super::…` as far up as the root.
     Ours(String),
     /// Any other name that is followed by `::`; possibly a crate, possibly a type or a local module.
@@ -97,7 +97,7 @@ fn root(tokens: &[TokenTree], at: usize, name: &str, module: &[String], found: &
         "self" | "Self" => {}
         name => found.push(Use {
             line,
-            to: Target::Name(name.to_owned()),
+            to: ImportTarget::Name(name.to_owned()),
         }),
     }
 }
@@ -107,7 +107,7 @@ fn ours(token: Option<&TokenTree>, line: usize, found: &mut Vec<Use>) {
     match token {
         Some(TokenTree::Ident(name)) => found.push(Use {
             line,
-            to: Target::Ours(name.to_string()),
+            to: ImportTarget::Ours(name.to_string()),
         }),
         Some(TokenTree::Group(group)) => {
             let mut first = true;
@@ -116,7 +116,7 @@ fn ours(token: Option<&TokenTree>, line: usize, found: &mut Vec<Use>) {
                     TokenTree::Ident(name) if first => {
                         found.push(Use {
                             line: name.span().start().line,
-                            to: Target::Ours(name.to_string()),
+                            to: ImportTarget::Ours(name.to_string()),
                         });
                         first = false;
                     }
@@ -179,8 +179,8 @@ mod tests {
             .expect("it is Rust")
             .into_iter()
             .map(|found| match found.to {
-                Target::Ours(name) => format!("crate::{name}"),
-                Target::Name(name) => name,
+                ImportTarget::Ours(name) => format!("crate::{name}"),
+                ImportTarget::Name(name) => name,
             })
             .collect()
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::sheet::{Place, Sheet, Weight};
+use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
 use super::text::one_line;
 use super::{Judge, Seen, shape};
 use crate::call::Call;
@@ -45,13 +45,13 @@ pub(super) struct Answered {
     pub(super) refused: bool,
     /// The instances that were said to be unknown because they may have been purged, with the clauses that forbid
     /// to say so as long as they are visible.
-    pub(super) purged: BTreeMap<String, Vec<Place>>,
+    pub(super) purged: BTreeMap<String, Vec<ClauseIndex>>,
     /// The instances that it moved.
-    pub(super) moved: BTreeMap<Id, Moved>,
+    pub(super) moved: BTreeMap<Id, InstanceChange>,
     /// Where the answer says that instances are, although the call should have been refused.
     pub(super) claimed: BTreeMap<Id, States>,
     /// For each instance of the fleet, in its order, the clauses that forbid the call to change it. Empty if it may.
-    pub(super) effects: Vec<(Id, Vec<Place>)>,
+    pub(super) effects: Vec<(Id, Vec<ClauseIndex>)>,
     /// The instances of the fleet that the call names.
     pub(super) named: Vec<Id>,
 }
@@ -59,26 +59,26 @@ pub(super) struct Answered {
 impl Answered {
     /// Whether an instance, which these clauses forbid the call to change, must stay as it is because the call is none
     /// of its business. A refusal that no clause binds must not change even what it names.
-    pub(super) fn binds_as_control(&self, id: &Id, clauses: &[Place]) -> bool {
+    pub(super) fn binds_as_control(&self, id: &Id, clauses: &[ClauseIndex]) -> bool {
         !self.named.contains(id) || (self.refused && clauses.is_empty())
     }
 }
 
 /// What a call did to an instance.
 #[derive(Debug)]
-pub(super) struct Moved {
+pub(super) struct InstanceChange {
     /// Where it may be now.
     pub(super) states: States,
     /// How it was moved, if anybody can tell.
     pub(super) how: Option<Move>,
     /// The clauses that say where it is now.
-    pub(super) reasons: Vec<Place>,
+    pub(super) reasons: Vec<ClauseIndex>,
 }
 
-impl Moved {
+impl InstanceChange {
     /// It is somewhere in these states, and nobody can tell how it came there.
     fn somewhere(states: States) -> Self {
-        Moved {
+        InstanceChange {
             states,
             how: None,
             reasons: Vec::new(),
@@ -117,7 +117,12 @@ pub(super) enum Manner {
 
 impl Question<'_> {
     /// Judges the answer.
-    pub(super) fn judge(&self, sheet: &mut Sheet<'_>, seen: &mut Seen, reply: &Reply) -> Answered {
+    pub(super) fn judge(
+        &self,
+        judgement: &mut StepJudgement<'_>,
+        seen: &mut Seen,
+        reply: &Reply,
+    ) -> Answered {
         let reading = model::read(&self.judge.contract, self.fleet, self.call);
         let expectation = model::expect(&self.judge.contract, self.fleet, self.action, &reading);
         let mut answered = Answered {
@@ -129,17 +134,17 @@ impl Question<'_> {
             ..Answered::default()
         };
         let certain = expectation.circumstances.iter().filter(|one| one.certain);
-        sheet.circumstances(certain.map(|one| one.condition));
+        judgement.circumstances(certain.map(|one| one.condition));
         let ok = (200..300).contains(&reply.status);
         let mut named = None;
         match &reply.body {
             Body::Document(document) if ok && is_response(document.root(), self.action) => {
                 let changes = reply::state_changes(document.root());
                 if self.is_tested() {
-                    shape::success(self.judge, sheet, seen, self.call, reply, document, &changes);
+                    shape::success(self.judge, judgement, seen, self.call, reply, document, &changes);
                 }
                 self.accepted(
-                    sheet,
+                    judgement,
                     &expectation,
                     &reading,
                     reply,
@@ -147,16 +152,16 @@ impl Question<'_> {
                     &mut answered,
                 );
             }
-            body if ok => self.foreign(sheet, &expectation, &reading, reply, body, &mut answered),
+            body if ok => self.foreign(judgement, &expectation, &reading, reply, body, &mut answered),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if self.is_tested() {
                     let form = ErrorForm {
                         echoes: self.echoes(),
                         any: any_form(&expectation),
                     };
-                    shape::error(self.judge, sheet, seen, reply, form);
+                    shape::error(self.judge, judgement, seen, reply, form);
                 }
-                named = self.refused(sheet, &expectation, reply, &mut answered);
+                named = self.refused(judgement, &expectation, reply, &mut answered);
             }
         }
         let refuses = !ok || expectation.acceptance != Acceptance::Expected;
@@ -169,7 +174,7 @@ impl Question<'_> {
     /// A success that is no answer of this action: another document, or none.
     fn foreign(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         reading: &Reading<'_>,
         reply: &Reply,
@@ -178,21 +183,21 @@ impl Question<'_> {
     ) {
         if expectation.acceptance >= Acceptance::Discouraged {
             // Whatever it is, it is no refusal.
-            self.accepted(sheet, expectation, reading, reply, &[], answered);
+            self.accepted(judgement, expectation, reading, reply, &[], answered);
             return;
         }
         let observed = format!("{} with {}", reply.status, shape::body_in_words(body));
         if self.is_tested() && !is_tolerant(expectation) {
             let allowed = format!("<{}Response>", self.action);
             let clauses = self.judge.of(Check::RootElement);
-            sheet.deviates(clauses, Weight::Full, &allowed, &observed);
+            judgement.deviates(clauses, Weight::Full, &allowed, &observed);
         }
-        self.not_as_expected(sheet, expectation, reply.status, &observed, answered);
+        self.not_as_expected(judgement, expectation, reply.status, &observed, answered);
         // Nobody can tell what it did to the instances it names.
         for rule in expectation.items.values() {
             answered
                 .moved
-                .insert(Arc::clone(rule.id), Moved::somewhere(States::ANY));
+                .insert(Arc::clone(rule.id), InstanceChange::somewhere(States::ANY));
         }
     }
 
@@ -211,7 +216,7 @@ impl Question<'_> {
 
     fn accepted(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         reading: &Reading<'_>,
         reply: &Reply,
@@ -228,7 +233,7 @@ impl Question<'_> {
             let (allowed, observed) = (refusals_in_words(expectation), observed());
             for active in certain(expectation) {
                 let clauses = &self.judge.refusal(active.row).refused;
-                sheet.deviates(clauses, weight, &allowed, &observed);
+                judgement.deviates(clauses, weight, &allowed, &observed);
             }
             answered.wrong = Some((allowed, observed));
             for item in items {
@@ -249,20 +254,20 @@ impl Question<'_> {
                         .fleet
                         .get(rule.id)
                         .map_or(States::ANY, |belief| belief.states);
-                    let moved = Moved::somewhere(states.or(States::one(State::Stopping)).later());
+                    let moved = InstanceChange::somewhere(states.or(States::one(State::Stopping)).later());
                     answered.moved.insert(Arc::clone(rule.id), moved);
                 }
                 continue;
             };
-            self.item(sheet, rule, item, reading, answered);
+            self.item(judgement, rule, item, reading, answered);
         }
-        self.items_are_those_named(sheet, expectation, reading, items, &observed, answered);
+        self.items_are_those_named(judgement, expectation, reading, items, &observed, answered);
     }
 
     /// Judges one item, and takes over where its instance is.
     fn item(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         rule: &ItemRule<'_>,
         item: &StateChange<'_>,
         reading: &Reading<'_>,
@@ -282,8 +287,13 @@ impl Question<'_> {
             .iter()
             .any(|(_, row)| row.from.wire_name() == Some(previous));
         if self.is_tested() {
-            self.judge
-                .note(sheet, Check::PreviousState, Weight::Full, may_have_been, words);
+            self.judge.note(
+                judgement,
+                Check::PreviousState,
+                Weight::Full,
+                may_have_been,
+                words,
+            );
         }
         let matching: Vec<_> = rule.matching(previous, current).collect();
         let found = self.fleet.get(id).map_or(States::NONE, |belief| {
@@ -292,13 +302,15 @@ impl Question<'_> {
         if matching.is_empty() && !self.is_tested() && !may_have_been && !found.is_empty() {
             // What a sister action does from this state, the contract does not say.
             let states = States::named(current).later();
-            answered.moved.insert(Arc::clone(id), Moved::somewhere(states));
+            answered
+                .moved
+                .insert(Arc::clone(id), InstanceChange::somewhere(states));
             return;
         }
         let Some((_, first_row, first_answer)) = matching.first() else {
             let (allowed, observed) = words();
             for row in rule.blamed(Some(previous)) {
-                sheet.deviates(self.judge.transition(row), Weight::Full, &allowed, &observed);
+                judgement.deviates(self.judge.transition(row), Weight::Full, &allowed, &observed);
             }
             // The states are a matter of the clauses of the rows; the call as such was understood and carried out.
             answered.misstated.get_or_insert((allowed, observed));
@@ -310,22 +322,28 @@ impl Question<'_> {
                 .map(|answer| answer.then)
                 .collect();
             let states = States::named(current).or(right).later();
-            answered.moved.insert(Arc::clone(id), Moved::somewhere(states));
+            answered
+                .moved
+                .insert(Arc::clone(id), InstanceChange::somewhere(states));
             return;
         };
+        // User guide: an instance can be force-stopped while it is pending, so the clauses of a plain stop have no say.
+        let is_free = reading.force != Switch::Off && first_row.from == State::Pending;
         let only_odd = matching.iter().all(|(_, _, answer)| answer.odd);
         let mut reasons = Vec::new();
         for (row, _, _) in &matching {
             let clauses = self.judge.transition(*row);
-            if only_odd {
-                let (allowed, observed) = words();
-                sheet.deviates(clauses, Weight::Advisory, &allowed, &observed);
-            } else {
-                sheet.held(clauses);
+            match (is_free, only_odd) {
+                (true, _) => {}
+                (false, true) => {
+                    let (allowed, observed) = words();
+                    judgement.deviates(clauses, Weight::Advisory, &allowed, &observed);
+                }
+                (false, false) => judgement.held(clauses),
             }
             reasons.extend_from_slice(clauses);
         }
-        let moved = Moved {
+        let moved = InstanceChange {
             states: matching.iter().map(|(_, _, answer)| answer.then).collect(),
             how: Some(move_of(first_row.from, first_answer.then, manner_of(reading))),
             reasons,
@@ -335,7 +353,7 @@ impl Question<'_> {
 
     fn items_are_those_named(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         reading: &Reading<'_>,
         items: &[StateChange<'_>],
@@ -364,13 +382,13 @@ impl Question<'_> {
             let weight = if strangers { Weight::Full } else { Weight::Advisory };
             if strangers || missing && !reading.is(Condition::RepeatedScalar) {
                 let clauses = self.judge.of(Check::OneItemPerInstance);
-                sheet.deviates(clauses, weight, &allowed(), &observed());
+                judgement.deviates(clauses, weight, &allowed(), &observed());
             }
             return;
         }
         let words = || (allowed(), observed());
         self.judge
-            .note(sheet, Check::OneItemPerInstance, Weight::Full, fits, words);
+            .note(judgement, Check::OneItemPerInstance, Weight::Full, fits, words);
         if !fits {
             answered.wrong.get_or_insert_with(words);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::words::refusals_in_words;
 use super::{Answered, Question};
-use crate::check::sheet::{Place, Sheet, Weight};
+use crate::check::step_judgement::{ClauseIndex, StepJudgement, Weight};
 use crate::check::text::{one_line, quote};
 use crate::check::{Bindings, shape};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
@@ -16,7 +16,7 @@ impl Question<'_> {
     /// Judges a refusal. Returned is the reason it gives, if that is one that the contract knows here.
     pub(super) fn refused<'e, 'c>(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &'e Expectation<'c>,
         reply: &Reply,
         answered: &mut Answered,
@@ -39,10 +39,10 @@ impl Question<'_> {
                 observed()
             );
             for active in certain(expectation) {
-                sheet.unknown(&self.judge.refusal(active.row).refused, &allowed, &why);
+                judgement.unknown(&self.judge.refusal(active.row).refused, &allowed, &why);
             }
             for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
-                sheet.unknown(self.judge.transition(*row), &allowed, &why);
+                judgement.unknown(self.judge.transition(*row), &allowed, &why);
             }
             return None;
         }
@@ -54,7 +54,7 @@ impl Question<'_> {
                 false => format!("{}, but a new id may not be known yet", observed()),
             };
             for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
-                sheet.unknown(self.judge.transition(*row), &allowed, &why);
+                judgement.unknown(self.judge.transition(*row), &allowed, &why);
             }
             answered.untold = Some((allowed, observed()));
             return None;
@@ -63,7 +63,7 @@ impl Question<'_> {
             // That such text is echoed as XML is inferred (RSP-23), so nothing that decides may hang on it.
             let (allowed, observed) = (refusals_in_words(expectation), observed());
             for active in certain(expectation) {
-                sheet.unknown(&self.judge.refusal(active.row).code, &allowed, &observed);
+                judgement.unknown(&self.judge.refusal(active.row).code, &allowed, &observed);
             }
             return None;
         }
@@ -74,7 +74,7 @@ impl Question<'_> {
                 false => Weight::Full,
             };
             self.judge
-                .note(sheet, Check::StatusClass, weight, client_fault, || {
+                .note(judgement, Check::StatusClass, weight, client_fault, || {
                     ("a 4xx status: the fault is the client's", observed())
                 });
         }
@@ -92,7 +92,7 @@ impl Question<'_> {
                 // What is only tolerated is the reason if nothing better is: an oddity of one instance is none where
                 // another one is.
                 (
-                    active.refusal.demand != Demand::Odd,
+                    active.refusal.demand != Demand::Tolerated,
                     status && *message_fits,
                     active.certain,
                     status,
@@ -101,7 +101,7 @@ impl Question<'_> {
         match fitting {
             Some((active, answer, message_fits)) => {
                 self.refused_with(
-                    sheet,
+                    judgement,
                     expectation,
                     active,
                     answer,
@@ -112,7 +112,7 @@ impl Question<'_> {
                     answered,
                 );
             }
-            None => self.not_as_expected(sheet, expectation, reply.status, &observed(), answered),
+            None => self.not_as_expected(judgement, expectation, reply.status, &observed(), answered),
         }
         fitting.map(|(active, ..)| active)
     }
@@ -124,7 +124,7 @@ impl Question<'_> {
     )]
     fn refused_with(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         active: &Active<'_>,
         answer: &RefusalAnswer,
@@ -136,35 +136,35 @@ impl Question<'_> {
     ) {
         let aspects = self.judge.refusal(active.row);
         for other in certain(expectation) {
-            sheet.held(&self.judge.refusal(other.row).refused);
+            judgement.held(&self.judge.refusal(other.row).refused);
         }
-        if matches!(active.refusal.demand, Demand::May | Demand::Odd) || !active.certain {
+        if matches!(active.refusal.demand, Demand::May | Demand::Tolerated) || !active.certain {
             answered.untold = Some((self.expected_in_words(expectation), observed()));
         }
         let answers = &active.refusal.answers;
         if active.certain && answers.iter().any(|other| other.code != answer.code) {
-            sheet.choice(active.refusal.condition, &answer.code);
+            judgement.choice(active.refusal.condition, &answer.code);
         }
         if active.refusal.condition == Condition::Gone {
             self.claims_purged(expectation, answered);
         }
-        if active.refusal.demand == Demand::Odd {
+        if active.refusal.demand == Demand::Tolerated {
             let (allowed, observed) = (self.expected_in_words(expectation), observed());
             // An instance that may be in two states is refused for one of them; nobody can tell for which.
             let same = |one: &&Active<'_>| {
                 let codes = &one.refusal.answers;
-                one.refusal.demand == Demand::Odd && codes.iter().any(|known| known.code == answer.code)
+                one.refusal.demand == Demand::Tolerated && codes.iter().any(|known| known.code == answer.code)
             };
             for one in expectation.refusals.iter().filter(same) {
                 let clauses = &self.judge.refusal(one.row).code;
-                sheet.deviates(clauses, Weight::Advisory, &allowed, &observed);
+                judgement.deviates(clauses, Weight::Advisory, &allowed, &observed);
             }
         } else {
-            sheet.held(&aspects.refused);
-            sheet.held(&aspects.code);
+            judgement.held(&aspects.refused);
+            judgement.held(&aspects.code);
         }
         if answer.status.contains(&reply.status) {
-            sheet.held(&aspects.status);
+            judgement.held(&aspects.status);
         } else {
             // Of several codes none may be the right one, and still all of them come with one status.
             let weight = if has_one_status(expectation) {
@@ -173,24 +173,24 @@ impl Question<'_> {
                 Weight::Advisory
             };
             let (allowed, observed) = (refusals_in_words(expectation), observed());
-            sheet.deviates(&aspects.status, weight, &allowed, &observed);
+            judgement.deviates(&aspects.status, weight, &allowed, &observed);
             answered.wrong = Some((allowed, observed));
         }
         let preferred = active.refusal.answers.first().map(|first| first.code.as_str());
         if preferred == Some(answer.code.as_str()) {
-            sheet.held(&aspects.preferred);
+            judgement.held(&aspects.preferred);
         } else {
             let wish = format!("{}, the recorded one", preferred.unwrap_or_default());
-            sheet.deviates(&aspects.preferred, Weight::Advisory, &wish, &observed());
+            judgement.deviates(&aspects.preferred, Weight::Advisory, &wish, &observed());
         }
         if message_fits {
-            sheet.held(&aspects.message);
+            judgement.held(&aspects.message);
         } else {
             let wish = format!("a message like {}", answer.message.as_deref().unwrap_or_default());
-            sheet.deviates(&aspects.message, Weight::Advisory, &wish, &observed());
+            judgement.deviates(&aspects.message, Weight::Advisory, &wish, &observed());
         }
-        self.precedence(sheet, expectation, active, answer, observed);
-        self.offenders(sheet, expectation, answer, message, observed);
+        self.precedence(judgement, expectation, active, answer, observed);
+        self.offenders(judgement, expectation, answer, message, observed);
     }
 
     /// Whether a message is one that is known of this answer of a refusal.
@@ -210,7 +210,7 @@ impl Question<'_> {
     /// The answer is none that the contract allows here.
     pub(super) fn not_as_expected(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         status: u16,
         observed: &str,
@@ -230,7 +230,7 @@ impl Question<'_> {
                 .filter(|active| takes_any(active) || may_be_refused(active))
             {
                 let clauses = &self.judge.refusal(active.row).code;
-                sheet.deviates(clauses, Weight::Advisory, &allowed, observed);
+                judgement.deviates(clauses, Weight::Advisory, &allowed, observed);
             }
             answered.untold = Some((allowed, observed.to_owned()));
             return;
@@ -243,16 +243,16 @@ impl Question<'_> {
         };
         for active in certain(expectation) {
             let aspects = self.judge.refusal(active.row);
-            sheet.deviates(&aspects.code, weight, &allowed, observed);
+            judgement.deviates(&aspects.code, weight, &allowed, observed);
             let status_fits = active
                 .refusal
                 .answers
                 .iter()
                 .any(|answer| answer.status.contains(&status));
             if status_fits {
-                sheet.held(&aspects.status);
+                judgement.held(&aspects.status);
             } else {
-                sheet.deviates(&aspects.status, weight, &allowed, observed);
+                judgement.deviates(&aspects.status, weight, &allowed, observed);
             }
         }
         if !forbidden {
@@ -262,7 +262,7 @@ impl Question<'_> {
                 Weight::Advisory
             };
             for row in expectation.items.values().flat_map(|rule| rule.blamed(None)) {
-                sheet.deviates(self.judge.transition(row), weight, &allowed, observed);
+                judgement.deviates(self.judge.transition(row), weight, &allowed, observed);
             }
         }
         answered.wrong = Some((allowed, observed.to_owned()));
@@ -270,7 +270,7 @@ impl Question<'_> {
 
     fn precedence(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         named: &Active<'_>,
         answer: &RefusalAnswer,
@@ -289,17 +289,17 @@ impl Question<'_> {
             };
             let names_first = first.refusal.answers.iter().any(|one| one.code == answer.code);
             if names_first {
-                sheet.held(clauses);
+                judgement.held(clauses);
             } else if named.refusal.condition == rule.before {
                 let allowed = format!("the refusal for {}", rule.first.word());
-                sheet.deviates(clauses, Weight::Advisory, &allowed, &observed());
+                judgement.deviates(clauses, Weight::Advisory, &allowed, &observed());
             }
         }
     }
 
     fn offenders(
         &self,
-        sheet: &mut Sheet<'_>,
+        judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         answer: &RefusalAnswer,
         message: &str,
@@ -327,10 +327,13 @@ impl Question<'_> {
                 .filter(|id| message.contains(*id))
                 .collect::<BTreeSet<_>>()
                 .len();
-            self.judge
-                .note(sheet, Check::NamesOneOffender, Weight::Full, named == 1, || {
-                    ("one of the offending ids in the message", observed())
-                });
+            self.judge.note(
+                judgement,
+                Check::NamesOneOffender,
+                Weight::Full,
+                named == 1,
+                || ("one of the offending ids in the message", observed()),
+            );
         }
     }
 
@@ -360,14 +363,14 @@ impl Question<'_> {
         &self,
         expectation: &Expectation<'_>,
         named: Option<&Active<'_>>,
-    ) -> Vec<(Id, Vec<Place>)> {
-        let mut effects: Vec<(Id, Vec<Place>)> =
+    ) -> Vec<(Id, Vec<ClauseIndex>)> {
+        let mut effects: Vec<(Id, Vec<ClauseIndex>)> =
             self.fleet.keys().map(|id| (Arc::clone(id), Vec::new())).collect();
         for active in certain(expectation).chain(named.filter(|active| !active.certain)) {
             let aspects = self.judge.refusal(active.row);
             for (id, clauses) in &mut effects {
-                let own = active.words.contains(&id.as_ref()) || aspects.mates.is_empty();
-                clauses.extend_from_slice(if own { &aspects.effect } else { &aspects.mates });
+                let own = active.words.contains(&id.as_ref()) || aspects.bystanders.is_empty();
+                clauses.extend_from_slice(if own { &aspects.effect } else { &aspects.bystanders });
             }
         }
         effects
@@ -401,7 +404,7 @@ pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
     let mut demands = expectation
         .refusals
         .iter()
-        .filter(|active| active.refusal.demand != Demand::Odd);
+        .filter(|active| active.refusal.demand != Demand::Tolerated);
     let all_may = expectation.acceptance == Acceptance::Free
         && demands.clone().all(|active| active.refusal.demand == Demand::May);
     // A circumstance that perhaps is not there excuses its own words, and no others.
@@ -411,7 +414,7 @@ pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
 
 /// Whether any error at all is tolerated for this reason.
 fn takes_any(active: &Active<'_>) -> bool {
-    active.certain && active.refusal.demand == Demand::Odd && active.refusal.answers.is_empty()
+    active.certain && active.refusal.demand == Demand::Tolerated && active.refusal.answers.is_empty()
 }
 
 /// Whether the call may certainly be refused for this reason, with one of its codes.
@@ -456,7 +459,7 @@ fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'
         .filter(|active| match active.refusal.demand {
             Demand::Must | Demand::Should => true,
             Demand::May => active.certain,
-            Demand::Odd => false,
+            Demand::Tolerated => false,
         })
 }
 

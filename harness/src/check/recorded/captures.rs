@@ -1,7 +1,7 @@
 //! The captures of September 2026: the answers, the descriptions that followed them, and the histories of whole instances, each
 //! judged without a finding; and one thing changed about them, found under the clause that says so.
 
-use super::super::again::judge_recorded;
+use super::super::rejudge::judge_recorded;
 use super::samples;
 use super::{Guilt, begin, exchange, failed, step};
 use crate::contract::{CallTemplate, Edition, Grade, Recorded, RecordedLook, embedded};

@@ -1,10 +1,10 @@
 //! What real AWS was recorded to answer is never a failure, and one thing changed about it is.
 //!
-//! The records are those of `golden/aws/`, as the contract has them.
+//! The records are those of `specs/recorded/`, as the contract has them.
 
 use std::sync::Arc;
 
-use super::again::judge_recorded;
+use super::rejudge::judge_recorded;
 use super::{CaseJudge, Judge};
 use crate::contract::{Confidence, Edition, Grade, Moment, Recorded, embedded};
 use crate::journal::{

@@ -32,8 +32,8 @@ fn call(action: &str) -> Call {
     Call::new(action, [("InstanceId.1", A)])
 }
 
-fn at<'a>(role: Role, call: &'a Call, reply: &'a Reply, at_ms: u64) -> Heard<'a> {
-    Heard {
+fn at<'a>(role: Role, call: &'a Call, reply: &'a Reply, at_ms: u64) -> Observation<'a> {
+    Observation {
         role,
         call,
         reply: Some(reply),

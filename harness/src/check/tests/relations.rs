@@ -70,7 +70,7 @@ fn related(kind: FixtureKind, told: &[Told], labels: usize, instances: &[(&str, 
             }),
             ..started(number + 1, Intent::Call)
         };
-        let heard = Heard {
+        let heard = Observation {
             role: Role::Act,
             call: &call,
             reply: reply.as_ref(),

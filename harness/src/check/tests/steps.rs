@@ -16,8 +16,8 @@ fn stop() -> Call {
     Call::new("StopInstances", [("InstanceId.1", A)])
 }
 
-fn acts<'a>(call: &'a Call, replies: &'a [Reply]) -> Vec<Heard<'a>> {
-    let heard = |reply| Heard {
+fn acts<'a>(call: &'a Call, replies: &'a [Reply]) -> Vec<Observation<'a>> {
+    let heard = |reply| Observation {
         role: Role::Act,
         call,
         reply: Some(reply),

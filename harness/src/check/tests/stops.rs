@@ -77,10 +77,10 @@ fn settled(kind: FixtureKind, first: &Look, params: &[(&str, &str)], date: &str,
     }
 }
 
-fn at<'a>(call: &'a Call, looks: &'a [Look]) -> Vec<Heard<'a>> {
+fn at<'a>(call: &'a Call, looks: &'a [Look]) -> Vec<Observation<'a>> {
     looks
         .iter()
-        .map(|(at_ms, reply)| Heard {
+        .map(|(at_ms, reply)| Observation {
             at_ms: *at_ms,
             ..heard(Role::Look, call, reply)
         })

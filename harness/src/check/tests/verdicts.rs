@@ -344,8 +344,8 @@ impl Table {
     }
 }
 
-pub(super) fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Heard<'a> {
-    Heard {
+pub(super) fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Observation<'a> {
+    Observation {
         role,
         call,
         reply: Some(reply),

@@ -3,7 +3,7 @@
 use super::verdicts::{Table, heard, said};
 use super::*;
 use crate::call::Method;
-use crate::journal::{Aim, Answer, Bytes, Demand, Ending, Fault, Wired};
+use crate::journal::{Aim, Answer, Bytes, Ending, RawFault, WireDemand, Wired};
 
 fn call() -> Call {
     let mut call = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);
@@ -11,20 +11,20 @@ fn call() -> Call {
     call
 }
 
-const DEMANDS: &[(&str, Demand)] = &[
-    ("plain", Demand::Plain),
-    ("same", Demand::Same),
-    ("answered", Demand::Answered),
-    ("refused", Demand::Refused),
-    ("ended", Demand::Ended),
-    ("dropped", Demand::Dropped),
-    ("in turn", Demand::InTurn),
+const DEMANDS: &[(&str, WireDemand)] = &[
+    ("plain", WireDemand::Plain),
+    ("same", WireDemand::Same),
+    ("answered", WireDemand::Answered),
+    ("refused", WireDemand::Refused),
+    ("ended", WireDemand::Ended),
+    ("dropped", WireDemand::Dropped),
+    ("in turn", WireDemand::InTurn),
 ];
 
-const FAULTS: &[(&str, Fault)] = &[
-    ("", Fault::None),
-    (", a faulty request", Fault::Request),
-    (", faulty HTTP", Fault::Http),
+const FAULTS: &[(&str, RawFault)] = &[
+    ("", RawFault::None),
+    (", a faulty request", RawFault::Request),
+    (", faulty HTTP", RawFault::Http),
 ];
 
 fn response(status: u16, body: &str) -> Answer {
@@ -134,17 +134,17 @@ fn judged(plain: &(Vec<Answer>, &str), aim: Aim, wired: &Wired, seen: Option<&st
     let (answers, after) = plain;
     step(
         1,
-        aim_of(Demand::Plain),
+        aim_of(WireDemand::Plain),
         &self::wired(answers.clone(), Ending::Answered),
         Some(after),
     );
     said(&step(2, aim, wired, seen))
 }
 
-fn aim_of(demand: Demand) -> Aim {
+fn aim_of(demand: WireDemand) -> Aim {
     Aim {
         demand,
-        fault: Fault::None,
+        fault: RawFault::None,
         also: Vec::new(),
         roots: Vec::new(),
         should: false,
@@ -178,7 +178,7 @@ fn what_is_said_of_bytes_on_a_socket() {
                 };
                 for (plain_name, plain) in &plains {
                     // What hangs on the plain form is shown where it may.
-                    if *plain_name != "412" && (should || *fault != Fault::None) {
+                    if *plain_name != "412" && (should || *fault != RawFault::None) {
                         continue;
                     }
                     let rows = outcomes().into_iter().map(|(name, answers, ending)| {

@@ -7,7 +7,7 @@ mod mistakes;
 mod recorded;
 
 use super::super::{Act, Check, Condition, Demand, Level, Market, Root, Scenario, State};
-use super::super::{Key, manual};
+use super::super::{TableKey, manual};
 use super::*;
 use crate::call::{Auth, Method};
 

@@ -1,7 +1,7 @@
 //! The scenarios of the specs files: fixtures, steps, and the calls in them.
 
 use super::super::manual::{self, DECOYS, PARTS, STEPS};
-use super::super::{Key, SameAs};
+use super::super::{SameAs, TableKey};
 use super::*;
 
 /// Scenarios.
@@ -329,9 +329,9 @@ impl Reader<'_> {
             .unwrap_or_default();
         for node in omit {
             match self.word("part to omit", node) {
-                Some(Part::Action) => action = None,
-                Some(Part::Version) => form.version = None,
-                Some(Part::ContentType) => form.content_type = None,
+                Some(CallPart::Action) => action = None,
+                Some(CallPart::Version) => form.version = None,
+                Some(CallPart::ContentType) => form.content_type = None,
                 None => {}
             }
         }
@@ -349,7 +349,7 @@ impl Reader<'_> {
     }
 
     /// A table with the keys of the manual.
-    fn keyed<'n>(&mut self, name: &'static str, node: &'n Node, keys: &[Key]) -> Table<'n> {
+    fn keyed<'n>(&mut self, name: &'static str, node: &'n Node, keys: &[TableKey]) -> Table<'n> {
         let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
         self.table(name, node, &names)
     }
@@ -449,7 +449,7 @@ fn spread(text: &str) -> Option<Vec<String>> {
 /// A part of a call that can be left out.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(in super::super) enum Part {
+pub(in super::super) enum CallPart {
     Action,
     Version,
     ContentType,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fuzzing::damage;
-use crate::protocol::Target;
+use crate::protocol::RequestTarget;
 
 mod answers;
 mod contracts;
@@ -84,8 +84,8 @@ fn text(name: impl Into<String>, text: impl Into<String>) -> (String, Vec<u8>) {
     (name.into(), text.into().into_bytes())
 }
 
-fn target() -> Target {
-    Target {
+fn target() -> RequestTarget {
+    RequestTarget {
         host: "localhost:5000".to_owned(),
         path: "/".to_owned(),
         region: "us-east-1".to_owned(),

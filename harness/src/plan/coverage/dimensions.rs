@@ -1,24 +1,24 @@
 //! The dimensions of a stop and of the world it meets, and what cannot be combined.
 //!
-//! Level 0 of each is the plain one. A level says what it makes of a [`Draft`], and what else can be seen beside it.
+//! Level 0 of each is the plain one. A level says what it makes of a [`CaseDraft`], and what else can be seen beside it.
 
-use super::Draft;
+use super::CaseDraft;
 use crate::call::{Auth, Encoding, Method, Order};
 use crate::contract::{Condition, Contract, FixtureKind, Market, Root, State};
 
 /// Something of a call or its world that may be one way or another.
 pub(super) struct Dimension {
     pub(super) name: &'static str,
-    pub(super) levels: &'static [Level],
+    pub(super) levels: &'static [DimensionLevel],
 }
 
 /// One way.
 #[derive(Clone, Copy)]
-pub(super) struct Level {
+pub(super) struct DimensionLevel {
     pub(super) word: &'static str,
     pub(super) hides: Hides,
     pub(super) needs: Needs,
-    pub(super) set: fn(&mut Draft),
+    pub(super) set: fn(&mut CaseDraft),
 }
 
 /// What a level keeps others from showing.
@@ -76,7 +76,7 @@ pub(super) enum Good {
 
 /// Where in the list the odd id stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum OddIdPosition {
     Last,
     First,
     AfterFirst,
@@ -84,7 +84,7 @@ pub(super) enum Place {
 
 /// Which id is given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum RepeatedId {
     Never,
     TargetAtEnd,
     TargetAtOnce,
@@ -100,8 +100,8 @@ const PLAIN: FixtureKind = FixtureKind {
     hibernation: false,
 };
 
-const fn level(word: &'static str, hides: Hides, set: fn(&mut Draft)) -> Level {
-    Level {
+const fn level(word: &'static str, hides: Hides, set: fn(&mut CaseDraft)) -> DimensionLevel {
+    DimensionLevel {
         word,
         hides,
         needs: Needs::Nothing,
@@ -109,8 +109,8 @@ const fn level(word: &'static str, hides: Hides, set: fn(&mut Draft)) -> Level {
     }
 }
 
-const fn since(needs: Needs, level: Level) -> Level {
-    Level { needs, ..level }
+const fn since(needs: Needs, level: DimensionLevel) -> DimensionLevel {
+    DimensionLevel { needs, ..level }
 }
 
 const HIBERNATE: Needs = Needs::Parameter("Hibernate");
@@ -118,11 +118,11 @@ const SKIP: Needs = Needs::Parameter("SkipOsShutdown");
 const PROTECTION: Needs = Needs::Refusal(Condition::StopProtected);
 
 /// An instance beside the target, in this state.
-fn beside(draft: &mut Draft, state: State) {
+fn beside(draft: &mut CaseDraft, state: State) {
     beside_kind(draft, FixtureKind { state, ..PLAIN });
 }
 
-fn beside_kind(draft: &mut Draft, kind: FixtureKind) {
+fn beside_kind(draft: &mut CaseDraft, kind: FixtureKind) {
     draft.odd = &["{mate}"];
     draft.mate = Some(kind);
 }
@@ -395,9 +395,11 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
         name: "position",
         levels: &[
             level("last", Hides::Nothing, |_| {}),
-            level("first", Hides::Nothing, |draft| draft.place = Place::First),
+            level("first", Hides::Nothing, |draft| {
+                draft.place = OddIdPosition::First;
+            }),
             level("after-first", Hides::Nothing, |draft| {
-                draft.place = Place::AfterFirst;
+                draft.place = OddIdPosition::AfterFirst;
             }),
         ],
     },
@@ -406,12 +408,12 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
         levels: &[
             level("none", Hides::Nothing, |_| {}),
             level("target-at-end", Hides::Nothing, |draft| {
-                draft.again = Again::TargetAtEnd;
+                draft.again = RepeatedId::TargetAtEnd;
             }),
             level("target-at-once", Hides::Nothing, |draft| {
-                draft.again = Again::TargetAtOnce;
+                draft.again = RepeatedId::TargetAtOnce;
             }),
-            level("odd-id", Hides::Nothing, |draft| draft.again = Again::Odd),
+            level("odd-id", Hides::Nothing, |draft| draft.again = RepeatedId::Odd),
         ],
     },
 ];

@@ -6,8 +6,8 @@ use crate::verdict::Verdict;
 
 const EDITIONS: [Edition; 2] = [Edition::Current, Edition::October2017];
 
-fn all_judged(cases: &[Scenario]) -> BTreeMap<String, Ended> {
-    let judged = |case: &Scenario| Ended {
+fn all_judged(cases: &[Scenario]) -> BTreeMap<String, CaseEnding> {
+    let judged = |case: &Scenario| CaseEnding {
         purpose: case.purpose.clone(),
         outcome: Outcome::Judged {
             verdict: Verdict::Pass,
@@ -45,7 +45,7 @@ fn every_combination_that_the_rules_allow_is_in_a_case_hidden_or_not() {
         let grid = Grid::of(&embedded(edition));
         let rows = grid.rows(2);
         for tuple in grid.space.tuples(2) {
-            let has = |row: &Row| {
+            let has = |row: &CoveringRow| {
                 tuple
                     .iter()
                     .all(|(factor, level)| row.get(*factor) == Some(level))
@@ -66,7 +66,7 @@ fn a_combination_is_not_reached_where_something_else_has_the_call_refused() {
         (factor, level.expect("a level of it"))
     };
     let row = |levels: &[(usize, usize)]| grid.space.completion(levels).expect("a row of these levels");
-    let shows = |row: &Row, tuple: [(usize, usize); 2]| {
+    let shows = |row: &CoveringRow, tuple: [(usize, usize); 2]| {
         let mut tuple = tuple.to_vec();
         tuple.sort_unstable();
         grid.shown_by(row, 2).contains(&tuple)

@@ -1,11 +1,11 @@
 //! The table of the wire phase, in the order of the parts of a message.
 
 use super::Build::{Change, Whole};
-use super::Demand::{Answered, Dropped, Ended, InTurn, Refused, Same};
+use super::WireDemand::{Answered, Dropped, Ended, InTurn, Refused, Same};
 use super::{Dialogue, Finish, Kit, Message, Piece, Then, WireCase, at_once, call, is_named};
 use crate::call::Method;
-use crate::journal::Fault;
-use crate::protocol::{SignError, Target};
+use crate::journal::RawFault;
+use crate::protocol::{RequestTarget, SignError};
 
 const KIB: usize = 1024;
 const LAST_CHUNK: &str = "0\r\n\r\n";
@@ -26,7 +26,7 @@ pub(super) static CASES: &[WireCase] = &[
             with_length(message, &length.to_string());
         }),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/content-length/longer",
         Ended,
@@ -38,21 +38,21 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/negative",
         Refused,
         "A length that is no number is an unrecoverable error (RFC 9112, 6.3): below zero.",
         Change(|message| with_length(message, "-1")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/word",
         Refused,
         "A length that is no number is an unrecoverable error (RFC 9112, 6.3): a word.",
         Change(|message| with_length(message, "all")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/huge",
         Ended,
@@ -63,7 +63,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/twice",
         Answered,
@@ -73,21 +73,21 @@ pub(super) static CASES: &[WireCase] = &[
             message.add(length);
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/conflicting",
         Refused,
         "Two lengths, the first without DryRun: nobody can tell where the message ends (RFC 9112, 6.3).",
         Change(|message| conflicting(message, false)),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/conflicting-reversed",
         Refused,
         "Two lengths, the second without DryRun: nobody can tell where the message ends (RFC 9112, 6.3).",
         Change(|message| conflicting(message, true)),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/with-chunks",
         Answered,
@@ -98,7 +98,7 @@ pub(super) static CASES: &[WireCase] = &[
             message.add(length);
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     // Chunks.
     WireCase::new(
         "wire/chunks/whole",
@@ -146,7 +146,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/chunks/no-last",
         Ended,
@@ -158,7 +158,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/chunks/unknown-coding",
         Ended,
@@ -169,7 +169,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http)
+    .fault(RawFault::Http)
     .also(&[501]),
     // Header fields.
     WireCase::new(
@@ -201,7 +201,7 @@ pub(super) static CASES: &[WireCase] = &[
         "HTTP/1.1 has every request without Host refused (RFC 9112, 3.2).",
         Change(|message| message.remove("host")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/host-twice",
         Refused,
@@ -211,56 +211,56 @@ pub(super) static CASES: &[WireCase] = &[
             message.fields.extend(host);
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/host-conflicting",
         Refused,
         "HTTP/1.1 has every request with two Host lines refused (RFC 9112, 3.2): another one.",
         Change(|message| message.add("Host: other.invalid")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/content-type-twice",
         Answered,
         "Two media types.",
         Change(|message| message.add("Content-Type: application/json")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/authorization-twice",
         Answered,
         "A signature and something else beside it.",
         Change(|message| message.add("Authorization: not a signature")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/folded",
         Ended,
         "A value that goes on in the next line is refused or joined (RFC 9112, 5.2).",
         Change(|message| message.add("X-Filler: one,\r\n two")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/no-colon",
         Ended,
         "A line among the header fields that is none.",
         Change(|message| message.add("this is no field")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/space-before-colon",
         Refused,
         "White space between a name and its colon has a request refused (RFC 9112, 5.1).",
         Change(|message| message.add("X-Filler : a")),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/not-utf8",
         Answered,
         "A value with bytes beyond ASCII is opaque data (RFC 9110, 5.5).",
         Change(|message| message.add(&b"X-Filler: \xff\xfe\xc3("[..])),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/many",
         Ended,
@@ -271,21 +271,21 @@ pub(super) static CASES: &[WireCase] = &[
             }
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/8-kib",
         Ended,
         "A header field of 8 KiB is served or refused.",
         Change(|message| message.add(format!("X-Filler: {}", filler(8 * KIB)))),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/header/64-kib",
         Ended,
         "A header field of 64 KiB is served or refused.",
         Change(|message| message.add(format!("X-Filler: {}", filler(64 * KIB)))),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/content-type/absent",
         Answered,
@@ -296,21 +296,21 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(kit.signed(&call)?.dialogue(Finish::Listen))
         }),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/content-type/json",
         Answered,
         "A form that is said to be JSON.",
         Whole(|kit| of_type(kit, "application/json")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/content-type/multipart",
         Answered,
         "A form that is said to have many parts, without a boundary.",
         Whole(|kit| of_type(kit, "multipart/form-data")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     // The request line.
     WireCase::new(
         "wire/line/16-kib",
@@ -318,21 +318,21 @@ pub(super) static CASES: &[WireCase] = &[
         "A request line of 16 KiB is served or refused (RFC 9112, 3).",
         Change(|message| message.set_line(" HTTP", &format!("?Filler={} HTTP", filler(16 * KIB)))),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/line/64-kib",
         Ended,
         "A request line of 64 KiB is served or refused (RFC 9112, 3).",
         Change(|message| message.set_line(" HTTP", &format!("?Filler={} HTTP", filler(64 * KIB)))),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/line/absolute",
         Same,
         "A server must accept the absolute form of a target (RFC 9112, 3.2.2).",
         Whole(|kit| {
             let mut message = kit.dry_run()?;
-            let Target { host, path, .. } = kit.target;
+            let RequestTarget { host, path, .. } = kit.target;
             message.set_line(&format!(" {path}"), &format!(" http://{host}{path}"));
             Ok(message.dialogue(Finish::Listen))
         }),
@@ -343,7 +343,7 @@ pub(super) static CASES: &[WireCase] = &[
         "Methods have a case: `post` is not `POST` (RFC 9110, 9.1).",
         Change(|message| message.set_line("POST", "post")),
     )
-    .fault(Fault::Http)
+    .fault(RawFault::Http)
     .also(&[501]),
     WireCase::new(
         "wire/line/unknown-method",
@@ -351,7 +351,7 @@ pub(super) static CASES: &[WireCase] = &[
         "A method that nobody knows (RFC 9110, 9.1).",
         Change(|message| message.set_line("POST", "FROB")),
     )
-    .fault(Fault::Http)
+    .fault(RawFault::Http)
     .also(&[501]),
     WireCase::new(
         "wire/line/http-1.0",
@@ -369,7 +369,7 @@ pub(super) static CASES: &[WireCase] = &[
             message.remove("host");
         }),
     )
-    .fault(Fault::Http)
+    .fault(RawFault::Http)
     .also(&[505]),
     WireCase::new(
         "wire/line/http-2.0",
@@ -377,7 +377,7 @@ pub(super) static CASES: &[WireCase] = &[
         "A version that is not spoken in this way (RFC 9110, 15.6.6).",
         Change(|message| message.set_line("HTTP/1.1", "HTTP/2.0")),
     )
-    .fault(Fault::Http)
+    .fault(RawFault::Http)
     .also(&[505]),
     WireCase::new(
         "wire/line/no-version",
@@ -385,7 +385,7 @@ pub(super) static CASES: &[WireCase] = &[
         "A request line without a version.",
         Change(|message| message.set_line(" HTTP/1.1", "")),
     )
-    .fault(Fault::Http)
+    .fault(RawFault::Http)
     .also(&[505]),
     WireCase::new(
         "wire/line/after-empty-line",
@@ -400,7 +400,7 @@ pub(super) static CASES: &[WireCase] = &[
         "Several empty lines before the request line.",
         Change(|message| message.line.splice(..0, *b"\r\n\r\n\r\n").for_each(drop)),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/line/bare-line-feeds",
         Ended,
@@ -411,7 +411,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     // The body.
     WireCase::new(
         "wire/body/not-utf8",
@@ -419,7 +419,7 @@ pub(super) static CASES: &[WireCase] = &[
         "A parameter with bytes that are no UTF-8, signed as they are.",
         Whole(|kit| kit.dry_run_with(b"&Filler=\xff\xfe\xc3(")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/body/on-get",
         Answered,
@@ -431,63 +431,63 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::Listen))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/body/1-mib-parameter",
         Ended,
         "An unknown parameter of 1 MiB is refused.",
         Whole(|kit| kit.dry_run_with(format!("&Filler={}", filler(1024 * KIB)).as_bytes())),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/body/1-mib-padding",
         Ended,
         "1 MiB of empty pairs behind the parameters is read or refused.",
         Whole(|kit| kit.dry_run_with("&".repeat(1024 * KIB).as_bytes())),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/percent/alone",
         Answered,
         "A percent sign with nothing behind it.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/percent/one-digit",
         Answered,
         "A percent sign with one digit behind it.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%4")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/percent/no-digits",
         Answered,
         "A percent sign with letters behind it that are no digits.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%zz")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/percent/nul",
         Answered,
         "An escaped NUL.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%00")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/percent/overlong",
         Answered,
         "An escaped slash in two bytes, which is no UTF-8.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%c0%af")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     WireCase::new(
         "wire/percent/not-utf8",
         Answered,
         "Escaped bytes that are no UTF-8.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%ff%fe")),
     )
-    .fault(Fault::Request),
+    .fault(RawFault::Request),
     // How the bytes travel.
     WireCase::new(
         "wire/fragments/bytes",
@@ -537,7 +537,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(at_once([head, b"\r\nHost: ".to_vec()].concat(), Finish::HalfClose, 1))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/half-closed/body",
         Ended,
@@ -548,7 +548,7 @@ pub(super) static CASES: &[WireCase] = &[
             Ok(message.dialogue(Finish::HalfClose))
         }),
     )
-    .fault(Fault::Http),
+    .fault(RawFault::Http),
     WireCase::new(
         "wire/dropped/head",
         Dropped,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::call::{Call, Form, Method};
-use crate::protocol::encode::{Target, encode};
+use crate::protocol::encode::{RequestTarget, encode};
 
 const NOW_MS: u64 = 1_767_225_600_000;
 
@@ -19,7 +19,7 @@ fn keys() -> Keyring {
 }
 
 fn request(method: Method) -> Request {
-    let target = Target {
+    let target = RequestTarget {
         host: "127.0.0.1:5000".into(),
         path: "/".into(),
         region: "us-east-1".into(),

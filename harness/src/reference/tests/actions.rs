@@ -1,11 +1,11 @@
 //! The protocol around the actions, and the actions around stopping.
 
-use super::client::{Client, EBS, START_MS, STORE, refused};
+use super::client::{EBS, START_MS, STORE, TestClient, refused};
 use crate::reference::{Config, Throttle};
 
 #[test]
 fn actions_versions_and_names_are_checked_in_this_order() {
-    let client = Client::new();
+    let client = TestClient::new();
     let refusal = |body: &str| {
         let (status, code, message) = client.send(&client.post(body)).refusal();
         format!("{status} {code}: {message}")
@@ -34,7 +34,7 @@ fn actions_versions_and_names_are_checked_in_this_order() {
 
 #[test]
 fn an_old_version_answers_in_its_own_namespace() {
-    let client = Client::new();
+    let client = TestClient::new();
     let reply = client.send(&client.post("Action=DescribeInstances&Version=2014-10-01"));
     assert!(
         reply
@@ -45,11 +45,11 @@ fn an_old_version_answers_in_its_own_namespace() {
 
 #[test]
 fn every_answer_carries_its_own_id_in_header_and_body() {
-    let client = Client::new();
+    let client = TestClient::new();
     let good = client.call("DescribeInstances", &[]);
     let bad = client.call("Bogus", &[]);
     let header =
-        |reply: &super::client::Reply| reply.response.headers.get("x-amzn-requestid").map(str::to_owned);
+        |reply: &super::client::TestReply| reply.response.headers.get("x-amzn-requestid").map(str::to_owned);
     assert_eq!(header(&good), Some(good.text_of("requestId")));
     assert_eq!(header(&bad), Some(bad.text_of("RequestID")));
     assert_ne!(header(&good), header(&bad));
@@ -65,7 +65,7 @@ fn every_answer_carries_its_own_id_in_header_and_body() {
 
 #[test]
 fn starting_is_the_way_back() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     let named = [("InstanceId.1", id.as_str())];
     assert!(
@@ -109,7 +109,7 @@ fn starting_is_the_way_back() {
 
 #[test]
 fn every_action_knows_the_dry_run() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     let spot = client.running(&[("InstanceMarketOptions.MarketType", "spot")]);
     let spot = client
@@ -164,9 +164,9 @@ fn every_action_knows_the_dry_run() {
 
 #[test]
 fn protection_can_be_set_in_two_ways_and_read_back() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
-    let read = |client: &Client| {
+    let read = |client: &TestClient| {
         let reply = client.ok(
             "DescribeInstanceAttribute",
             &[("InstanceId", &id), ("Attribute", "disableApiStop")],
@@ -203,7 +203,7 @@ fn protection_can_be_set_in_two_ways_and_read_back() {
 
 #[test]
 fn instances_are_found_by_filters_and_in_pages() {
-    let client = Client::new();
+    let client = TestClient::new();
     let tagged = client.launch(&[
         ("TagSpecification.1.ResourceType", "instance"),
         ("TagSpecification.1.Tag.1.Key", "Name"),
@@ -266,7 +266,7 @@ fn instances_are_found_by_filters_and_in_pages() {
 
 #[test]
 fn status_is_shown_of_the_running_unless_all_are_asked_for() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     client.ok("StopInstances", &[("InstanceId.1", &id)]);
     assert!(
@@ -290,7 +290,7 @@ fn status_is_shown_of_the_running_unless_all_are_asked_for() {
 
 #[test]
 fn tags_are_created_and_listed() {
-    let client = Client::new();
+    let client = TestClient::new();
     let id = client.launch(&[]);
     client.ok(
         "CreateTags",
@@ -314,13 +314,14 @@ fn tags_are_created_and_listed() {
 
 #[test]
 fn every_third_mutating_call_is_throttled_and_has_no_effect() {
-    let mut client = Client::with(Config {
+    let mut client = TestClient::with(Config {
         throttle: Some(Throttle { every: 3 }),
         ..Config::default()
     });
     let id = client.running(&[]);
     assert_eq!(client.now_ms, START_MS + 10_000);
-    let stop = |client: &Client| client.call("StopInstances", &[("InstanceId.1", &id), ("DryRun", "true")]);
+    let stop =
+        |client: &TestClient| client.call("StopInstances", &[("InstanceId.1", &id), ("DryRun", "true")]);
     assert_eq!(stop(&client).status, 412);
     assert_eq!(
         stop(&client).refusal(),

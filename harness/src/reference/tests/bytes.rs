@@ -1,7 +1,7 @@
 //! The bytes of answers: equal to the recorded ones where there are any, and well-formed whatever is asked.
 
-use super::client::{Client, START_MS, refused};
-use crate::reference::{Config, Layout};
+use super::client::{START_MS, TestClient, refused};
+use crate::reference::{Config, XmlLayout};
 use crate::wire::{Headers, Request};
 
 const COMPACT: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -28,8 +28,8 @@ const INDENTED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </StopInstancesResponse>
 "#;
 
-fn stopped(layout: Layout) -> (String, String) {
-    let mut client = Client::with(Config {
+fn stopped(layout: XmlLayout) -> (String, String) {
+    let mut client = TestClient::with(Config {
         layout,
         ..Config::default()
     });
@@ -45,21 +45,21 @@ fn stopped(layout: Layout) -> (String, String) {
 
 #[test]
 fn a_compact_stop_is_byte_for_byte_as_in_2025() {
-    let (raw, plain) = stopped(Layout::Compact);
+    let (raw, plain) = stopped(XmlLayout::Compact);
     assert_eq!(plain, COMPACT);
     assert_eq!(raw.len(), 411, "the content length on record");
 }
 
 #[test]
 fn an_indented_stop_is_byte_for_byte_as_in_2017() {
-    let (raw, plain) = stopped(Layout::Indented);
+    let (raw, plain) = stopped(XmlLayout::Indented);
     assert_eq!(plain, INDENTED);
     assert_eq!(raw.len(), 579, "the content length on record");
 }
 
 #[test]
 fn text_from_the_caller_stays_text() {
-    let client = Client::new();
+    let client = TestClient::new();
     let reply = client.call(
         "StopInstances",
         &[("InstanceId.1", "]]><x a='\"&\u{0}\u{8}\r\n\u{ffff}")],
@@ -75,7 +75,7 @@ fn text_from_the_caller_stays_text() {
 
 #[test]
 fn methods_without_a_form_are_refused() {
-    let client = Client::new();
+    let client = TestClient::new();
     for method in ["HEAD", "OPTIONS", "PUT", "DELETE", "get", ""] {
         let mut request = client.post("Action=DescribeInstances&Version=2016-11-15");
         request.method = method.into();
@@ -88,7 +88,7 @@ fn methods_without_a_form_are_refused() {
 
 #[test]
 fn any_bytes_get_a_well_formed_answer_and_never_a_fault_of_the_server() {
-    let client = Client::new();
+    let client = TestClient::new();
     let mut dice = Dice(2026);
     let words = [
         "Action=",

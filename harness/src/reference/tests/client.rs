@@ -14,7 +14,7 @@ pub(super) const EBS: &str = "ami-0eb50000000000001";
 pub(super) const STORE: &str = "ami-015d0000000000003";
 
 /// A reference and a clock that the test moves.
-pub(super) struct Client {
+pub(super) struct TestClient {
     pub(super) reference: Reference,
     pub(super) now_ms: u64,
     pub(super) key: WellKnown,
@@ -22,13 +22,13 @@ pub(super) struct Client {
 }
 
 /// An answer, with the questions that tests ask of it.
-pub(super) struct Reply {
+pub(super) struct TestReply {
     pub(super) status: u16,
     pub(super) text: String,
     pub(super) response: Response,
 }
 
-impl Client {
+impl TestClient {
     pub(super) fn new() -> Self {
         Self::with(Config::default())
     }
@@ -43,13 +43,13 @@ impl Client {
     }
 
     /// Calls an action of today's version.
-    pub(super) fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Reply {
+    pub(super) fn call(&self, action: &str, parameters: &[(&str, &str)]) -> TestReply {
         let fixed = [("Action", action), ("Version", "2016-11-15")];
         self.send(&self.post(&form(fixed.iter().chain(parameters))))
     }
 
     /// The same, where a good answer is needed to go on.
-    pub(super) fn ok(&self, action: &str, parameters: &[(&str, &str)]) -> Reply {
+    pub(super) fn ok(&self, action: &str, parameters: &[(&str, &str)]) -> TestReply {
         let reply = self.call(action, parameters);
         assert_eq!(reply.status, 200, "{}", reply.text);
         reply
@@ -137,9 +137,9 @@ impl Client {
         request
     }
 
-    pub(super) fn send(&self, request: &Request) -> Reply {
+    pub(super) fn send(&self, request: &Request) -> TestReply {
         let response = self.reference.handle(request, self.now_ms);
-        Reply {
+        TestReply {
             status: response.status,
             text: String::from_utf8(response.body.clone()).expect("answers are UTF-8"),
             response,
@@ -167,7 +167,7 @@ impl Client {
     }
 }
 
-impl Reply {
+impl TestReply {
     /// The text between the first of two marks.
     pub(super) fn between(&self, from: &str, to: &str) -> String {
         let rest = self.text.split_once(from).map_or("", |(_, rest)| rest);

@@ -1,6 +1,6 @@
 //! What stopping does to the kinds of instances that are not plain: Spot, instance store, protected, hibernating.
 
-use super::client::{Client, EBS, STORE, refused};
+use super::client::{EBS, STORE, TestClient, refused};
 use super::stopping::{change, stop, stop_with};
 use crate::reference::{Config, Delays, Rules};
 
@@ -15,7 +15,7 @@ const PERSISTENT: &[(&str, &str)] = &[
 
 #[test]
 fn an_instance_store_root_cannot_be_stopped() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[("ImageId", STORE)]);
     assert_eq!(
         stop_with(&client, &[&id], &[("Force", "true")]).refusal(),
@@ -29,7 +29,7 @@ fn an_instance_store_root_cannot_be_stopped() {
 
 #[test]
 fn a_one_time_spot_instance_cannot_be_stopped() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[("InstanceMarketOptions.MarketType", "spot")]);
     let (status, code, message) = stop(&client, &[&id]).refusal();
     assert_eq!((status, code.as_str()), (400, "UnsupportedOperation"));
@@ -40,9 +40,9 @@ fn a_one_time_spot_instance_cannot_be_stopped() {
 
 #[test]
 fn a_persistent_spot_instance_stops_and_its_request_is_disabled() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(PERSISTENT);
-    let request = |client: &Client| {
+    let request = |client: &TestClient| {
         let reply = client.ok(
             "DescribeSpotInstanceRequests",
             &[("Filter.1.Name", "instance-id"), ("Filter.1.Value.1", &id)],
@@ -72,7 +72,7 @@ fn a_persistent_spot_instance_stops_and_its_request_is_disabled() {
 
 #[test]
 fn cancelling_the_request_of_a_stopped_spot_instance_terminates_it() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(PERSISTENT);
     let request = client
         .ok("DescribeInstances", &[("InstanceId.1", &id)])
@@ -90,7 +90,7 @@ fn cancelling_the_request_of_a_stopped_spot_instance_terminates_it() {
 
 #[test]
 fn a_spot_instance_hibernates_and_a_plain_stop_leaves_it_hibernated() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let mut terms = PERSISTENT.to_vec();
     terms.push(("HibernationOptions.Configured", "true"));
     let id = client.running(&terms);
@@ -121,7 +121,7 @@ fn a_spot_instance_hibernates_and_a_plain_stop_leaves_it_hibernated() {
 
 #[test]
 fn in_2017_no_spot_instance_stops_and_hibernation_is_unknown() {
-    let mut client = Client::with(Config {
+    let mut client = TestClient::with(Config {
         rules: Rules::October2017,
         ..Config::default()
     });
@@ -142,7 +142,7 @@ fn in_2017_no_spot_instance_stops_and_hibernation_is_unknown() {
 
 #[test]
 fn a_protected_instance_is_neither_stopped_nor_terminated_until_freed() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[("DisableApiStop", "true")]);
     assert_eq!(
         stop(&client, &[&id]).refusal(),
@@ -172,7 +172,7 @@ fn a_protected_instance_is_neither_stopped_nor_terminated_until_freed() {
 
 #[test]
 fn protection_against_termination_does_not_protect_from_stopping() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[("DisableApiTermination", "true")]);
     assert_eq!(change(&stop(&client, &[&id])), "64/16");
     assert_eq!(
@@ -183,7 +183,7 @@ fn protection_against_termination_does_not_protect_from_stopping() {
 
 #[test]
 fn hibernation_needs_an_instance_that_was_launched_for_it() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let plain = client.running(&[]);
     assert_eq!(
         stop_with(&client, &[&plain], &[("Hibernate", "true")]).refusal(),
@@ -218,7 +218,7 @@ fn hibernating_too_soon_is_refused() {
         hibernate_ready_ms: 60_000,
         ..Delays::default()
     };
-    let mut client = Client::with(Config {
+    let mut client = TestClient::with(Config {
         delays,
         ..Config::default()
     });

@@ -1,10 +1,10 @@
 //! Launching: images, client tokens, Spot terms, and how much an account holds.
 
-use super::client::{Client, EBS, STORE, refused};
+use super::client::{EBS, STORE, TestClient, refused};
 
 #[test]
 fn a_client_token_launches_once() {
-    let client = Client::new();
+    let client = TestClient::new();
     let launch = |token: &str, kind: &str| {
         client.call(
             "RunInstances",
@@ -34,8 +34,8 @@ fn a_client_token_launches_once() {
 
 #[test]
 fn the_account_holds_a_thousand_live_instances() {
-    let mut client = Client::new();
-    let launch = |client: &Client, count: &str| {
+    let mut client = TestClient::new();
+    let launch = |client: &TestClient, count: &str| {
         client.call(
             "RunInstances",
             &[("ImageId", EBS), ("MinCount", count), ("MaxCount", count)],
@@ -54,7 +54,7 @@ fn the_account_holds_a_thousand_live_instances() {
 
 #[test]
 fn the_longest_terminated_are_forgotten_when_they_are_too_many() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let first = client.running(&[]);
     let mut last = first.clone();
     client.ok("TerminateInstances", &[("InstanceId.1", &first)]);
@@ -74,7 +74,7 @@ fn the_longest_terminated_are_forgotten_when_they_are_too_many() {
 
 #[test]
 fn persistent_spot_requests_do_not_end_by_interruption() {
-    let client = Client::new();
+    let client = TestClient::new();
     let reply = client.call(
         "RunInstances",
         &[
@@ -90,7 +90,7 @@ fn persistent_spot_requests_do_not_end_by_interruption() {
 
 #[test]
 fn images_are_listed_and_registered() {
-    let client = Client::new();
+    let client = TestClient::new();
     let stores = client.ok(
         "DescribeImages",
         &[
@@ -121,7 +121,7 @@ fn images_are_listed_and_registered() {
 
 #[test]
 fn what_is_kept_is_short() {
-    let client = Client::new();
+    let client = TestClient::new();
     let launch = |name: &str, value: &str| {
         let all = [
             ("ImageId", EBS),
@@ -144,7 +144,7 @@ fn what_is_kept_is_short() {
 
 #[test]
 fn options_sent_as_empty_are_not_set() {
-    let client = Client::new();
+    let client = TestClient::new();
     client.launch(&[
         ("Placement.AvailabilityZone", ""),
         ("SubnetId", ""),
@@ -154,7 +154,7 @@ fn options_sent_as_empty_are_not_set() {
 
 #[test]
 fn a_thing_has_fifty_tags_and_a_search_two_hundred_values() {
-    let client = Client::new();
+    let client = TestClient::new();
     let id = client.launch(&[]);
     let tag = |count: usize| {
         let names: Vec<String> = (1..=count).map(|n| format!("Tag.{n}.Key")).collect();
@@ -175,7 +175,7 @@ fn a_thing_has_fifty_tags_and_a_search_two_hundred_values() {
 
 #[test]
 fn what_surrounds_an_instance_can_be_seen() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[
         ("InstanceType", "t3.nano"),
         ("Placement.AvailabilityZone", "us-east-1b"),

@@ -1,12 +1,12 @@
 //! Who gets in, and how those who do not are turned away.
 
-use super::client::{Client, Reply, START_MS, refused};
+use super::client::{START_MS, TestClient, TestReply, refused};
 use crate::reference::keys;
 use crate::wire::{Headers, Request};
 
 const DESCRIBE: &str = "Action=DescribeInstances&Version=2016-11-15";
 
-fn with_header(client: &Client, name: &str, value: &str) -> Reply {
+fn with_header(client: &TestClient, name: &str, value: &str) -> TestReply {
     let mut request = client.post(DESCRIBE);
     request.headers.set(name, value);
     client.send(&request)
@@ -14,7 +14,7 @@ fn with_header(client: &Client, name: &str, value: &str) -> Reply {
 
 #[test]
 fn a_signed_request_is_let_in_by_post_and_by_get() {
-    let client = Client::new();
+    let client = TestClient::new();
     assert_eq!(client.send(&client.post(DESCRIBE)).status, 200);
     let mut get = Request {
         method: "GET".into(),
@@ -28,7 +28,7 @@ fn a_signed_request_is_let_in_by_post_and_by_get() {
 
 #[test]
 fn a_plain_date_header_serves_as_the_date_of_signing() {
-    let client = Client::new();
+    let client = TestClient::new();
     let mut request = client.post(DESCRIBE);
     let authorization = request
         .headers
@@ -56,7 +56,7 @@ fn a_plain_date_header_serves_as_the_date_of_signing() {
 
 #[test]
 fn a_body_may_be_left_unsigned_if_the_client_says_so() {
-    let client = Client::new();
+    let client = TestClient::new();
     let mut request = client.post(DESCRIBE);
     request.headers.set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD");
     assert_eq!(
@@ -72,7 +72,7 @@ fn a_body_may_be_left_unsigned_if_the_client_says_so() {
 
 #[test]
 fn a_presigned_request_holds_for_as_long_as_it_says() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let request = client.presigned(DESCRIBE, 60);
     client.now_ms += 60_000;
     assert_eq!(client.send(&request).status, 200);
@@ -82,7 +82,7 @@ fn a_presigned_request_holds_for_as_long_as_it_says() {
 
 #[test]
 fn an_unsigned_request_misses_an_access_key() {
-    let client = Client::new();
+    let client = TestClient::new();
     for method in ["GET", "POST"] {
         let request = Request {
             method: method.into(),
@@ -103,7 +103,7 @@ fn an_unsigned_request_misses_an_access_key() {
 
 #[test]
 fn a_garbled_authorization_is_incomplete() {
-    let client = Client::new();
+    let client = TestClient::new();
     for value in [
         "",
         "Basic dTpw",
@@ -123,7 +123,7 @@ fn a_garbled_authorization_is_incomplete() {
 
 #[test]
 fn an_unknown_key_is_not_validated() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     client.key.access_key = "AKIAEXAMPLENOBODY000";
     assert_eq!(
         client.call("DescribeInstances", &[]).refusal(),
@@ -137,7 +137,7 @@ fn an_unknown_key_is_not_validated() {
 
 #[test]
 fn whatever_is_changed_after_signing_breaks_the_signature() {
-    let client = Client::new();
+    let client = TestClient::new();
     let good = client.post(DESCRIBE);
     let wanted = refused(403, "SignatureDoesNotMatch");
     let mut body = good.clone();
@@ -155,14 +155,14 @@ fn whatever_is_changed_after_signing_breaks_the_signature() {
     let mut claimed = good;
     claimed.headers.set("X-Amz-Content-Sha256", "00");
     assert_eq!(client.send(&claimed).code(), wanted);
-    let mut wrong = Client::new();
+    let mut wrong = TestClient::new();
     wrong.key.secret = "another";
     assert_eq!(wrong.call("DescribeInstances", &[]).code(), wanted);
 }
 
 #[test]
 fn a_foreign_scope_is_refused() {
-    let client = Client::new();
+    let client = TestClient::new();
     let good = client.post(DESCRIBE);
     let header = good.headers.get("Authorization").unwrap_or_default().to_owned();
     for (from, to) in [
@@ -177,7 +177,7 @@ fn a_foreign_scope_is_refused() {
 
 #[test]
 fn a_clock_may_be_off_by_a_quarter_of_an_hour() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let request = client.post(DESCRIBE);
     for (offset, status) in [(900_000, 200), (900_001, 400)] {
         client.now_ms = START_MS + offset;
@@ -193,7 +193,7 @@ fn a_clock_may_be_off_by_a_quarter_of_an_hour() {
 
 #[test]
 fn temporary_credentials_need_their_token_and_their_time() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     client.key = keys::SESSION;
     assert_eq!(client.call("DescribeInstances", &[]).status, 200);
     assert_eq!(client.send(&client.presigned(DESCRIBE, 60)).status, 200);
@@ -222,7 +222,7 @@ fn temporary_credentials_need_their_token_and_their_time() {
 
 #[test]
 fn the_caller_is_told_who_it_is() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     client.service = "sts";
     let body = "Action=GetCallerIdentity&Version=2011-06-15";
     let reply = client.send(&client.post(body));

@@ -1,13 +1,13 @@
 //! What stopping does, state by state and kind by kind.
 
-use super::client::{Client, Reply, refused};
+use super::client::{TestClient, TestReply, refused};
 use crate::reference::keys;
 
-pub(super) fn stop(client: &Client, ids: &[&str]) -> Reply {
+pub(super) fn stop(client: &TestClient, ids: &[&str]) -> TestReply {
     stop_with(client, ids, &[])
 }
 
-pub(super) fn stop_with(client: &Client, ids: &[&str], more: &[(&str, &str)]) -> Reply {
+pub(super) fn stop_with(client: &TestClient, ids: &[&str], more: &[(&str, &str)]) -> TestReply {
     let names: Vec<String> = (1..=ids.len()).map(|n| format!("InstanceId.{n}")).collect();
     let mut all: Vec<(&str, &str)> = names
         .iter()
@@ -19,7 +19,7 @@ pub(super) fn stop_with(client: &Client, ids: &[&str], more: &[(&str, &str)]) ->
 }
 
 /// `64/16` for an answer that says stopping, and running before.
-pub(super) fn change(reply: &Reply) -> String {
+pub(super) fn change(reply: &TestReply) -> String {
     assert_eq!(reply.status, 200, "{}", reply.text);
     let code = |of: &str| {
         let state = reply.text_of(of);
@@ -33,7 +33,7 @@ pub(super) fn change(reply: &Reply) -> String {
 
 #[test]
 fn a_running_instance_stops_and_keeps_all_but_its_public_address() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     let before = client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
     assert!(before.text.contains("<reason/>") && !before.text.contains("stateReason"));
@@ -60,7 +60,7 @@ fn a_running_instance_stops_and_keeps_all_but_its_public_address() {
 
 #[test]
 fn stopping_again_changes_nothing() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     stop(&client, &[&id]);
     client.now_ms += 1_000;
@@ -76,7 +76,7 @@ fn stopping_again_changes_nothing() {
 
 #[test]
 fn a_first_launch_cannot_be_stopped_before_it_runs_but_a_restart_can() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.launch(&[]);
     client.now_ms += 1_999;
     assert_eq!(
@@ -96,7 +96,7 @@ fn a_first_launch_cannot_be_stopped_before_it_runs_but_a_restart_can() {
 
 #[test]
 fn a_terminated_instance_cannot_be_stopped_and_is_unknown_an_hour_later() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     assert_eq!(
         change(&client.ok("TerminateInstances", &[("InstanceId.1", &id)])),
@@ -124,7 +124,7 @@ fn a_terminated_instance_cannot_be_stopped_and_is_unknown_an_hour_later() {
 
 #[test]
 fn a_stopped_instance_is_answered_as_terminated_and_described_as_shutting_down() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     stop(&client, &[&id]);
     client.now_ms += 3_000;
@@ -149,7 +149,7 @@ fn a_stopped_instance_is_answered_as_terminated_and_described_as_shutting_down()
 
 #[test]
 fn a_batch_stops_whole_or_not_at_all() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let good = client.running(&[]);
     let gone = client.running(&[]);
     client.ok("TerminateInstances", &[("InstanceId.1", &gone)]);
@@ -170,7 +170,7 @@ fn a_batch_stops_whole_or_not_at_all() {
 
 #[test]
 fn the_numbers_of_a_list_may_have_gaps_but_have_to_be_numbers() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let (a, b) = (client.running(&[]), client.running(&[]));
     for name in [
         "InstanceId",
@@ -198,7 +198,7 @@ fn the_numbers_of_a_list_may_have_gaps_but_have_to_be_numbers() {
 
 #[test]
 fn a_stop_works_by_get_and_from_a_signed_address() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     let query = format!("Action=StopInstances&Version=2016-11-15&InstanceId.1={id}");
     assert_eq!(change(&client.send(&client.presigned(&query, 60))), "64/16");
@@ -206,9 +206,9 @@ fn a_stop_works_by_get_and_from_a_signed_address() {
 
 #[test]
 fn a_restart_brings_a_public_address_and_a_new_launch_time() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
-    let show = |client: &Client| client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
+    let show = |client: &TestClient| client.ok("DescribeInstances", &[("InstanceId.1", &id)]);
     let address = show(&client).text_of("ipAddress");
     stop(&client, &[&id]);
     assert_eq!(show(&client).text_of("ipAddress"), address);
@@ -226,7 +226,7 @@ fn a_restart_brings_a_public_address_and_a_new_launch_time() {
 
 #[test]
 fn an_instance_named_twice_stops_once_and_is_shown_once() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     let reply = stop(&client, &[&id, &id]);
     assert_eq!(change(&reply), "64/16");
@@ -235,7 +235,7 @@ fn an_instance_named_twice_stops_once_and_is_shown_once() {
 
 #[test]
 fn ids_that_are_missing_malformed_or_unknown_are_told_apart() {
-    let client = Client::new();
+    let client = TestClient::new();
     let refusal = |ids: &[&str]| {
         let (status, code, message) = stop(&client, ids).refusal();
         format!("{status} {code}: {message}")
@@ -272,7 +272,7 @@ fn ids_that_are_missing_malformed_or_unknown_are_told_apart() {
 
 #[test]
 fn a_dry_run_says_412_and_changes_nothing() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     assert_eq!(
         stop_with(&client, &[&id], &[("DryRun", "true")]).refusal(),
@@ -297,7 +297,7 @@ fn a_dry_run_says_412_and_changes_nothing() {
 
 #[test]
 fn who_may_not_stop_is_told_so_before_anything_about_the_instance() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     client.key = keys::DENIED;
     for more in [&[][..], &[("DryRun", "true")]] {
@@ -328,7 +328,7 @@ fn who_may_not_stop_is_told_so_before_anything_about_the_instance() {
 
 #[test]
 fn a_clock_that_runs_backwards_undoes_nothing() {
-    let mut client = Client::new();
+    let mut client = TestClient::new();
     let id = client.running(&[]);
     stop(&client, &[&id]);
     client.now_ms += 3_000;

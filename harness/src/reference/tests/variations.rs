@@ -1,11 +1,11 @@
 //! Each group of variations at the level of the reference: a request goes in, and its answer is not the default one.
 
-use super::client::{Client, EBS, Reply, STORE, refused};
+use super::client::{EBS, STORE, TestClient, TestReply, refused};
 use super::stopping::{change, stop, stop_with};
 use crate::reference::{Config, Variation, Variations, keys};
 
-fn with(variation: Variation) -> Client {
-    Client::with(Config {
+fn with(variation: Variation) -> TestClient {
+    TestClient::with(Config {
         variations: Variations::from(variation),
         ..Config::default()
     })
@@ -20,7 +20,7 @@ const PERSISTENT: &[(&str, &str)] = &[
     ),
 ];
 
-fn code_of(reply: &Reply) -> String {
+fn code_of(reply: &TestReply) -> String {
     let (status, code) = reply.code();
     format!("{status} {code}")
 }
@@ -33,7 +33,7 @@ fn stale_descriptions_show_what_was_before_a_change_and_answers_do_not() {
     ] {
         let mut client = with(variation);
         let id = client.launch(&[]);
-        let look = |client: &Client| client.call("DescribeInstances", &[("InstanceId.1", &id)]);
+        let look = |client: &TestClient| client.call("DescribeInstances", &[("InstanceId.1", &id)]);
         client.now_ms += stale_ms - 1;
         assert_eq!(look(&client).code(), refused(400, "InvalidInstanceID.NotFound"));
         client.ok("CreateTags", &[("ResourceId.1", &id), ("Tag.1.Key", "k")]);
@@ -98,7 +98,7 @@ fn spot_requests_may_lag_behind_their_instances() {
             .text_of("spotInstanceRequestId");
         (client, id, request)
     };
-    let state_of = |client: &Client, request: &str| {
+    let state_of = |client: &TestClient, request: &str| {
         client
             .ok(
                 "DescribeSpotInstanceRequests",
@@ -129,7 +129,7 @@ fn spot_requests_may_lag_behind_their_instances() {
     let (mut client, id, _) = spot(Variation::StartSpotRequestNotReady);
     stop(&client, &[&id]);
     client.now_ms += 7_999;
-    let start = |client: &Client| client.call("StartInstances", &[("InstanceId.1", &id)]);
+    let start = |client: &TestClient| client.call("StartInstances", &[("InstanceId.1", &id)]);
     assert_eq!(start(&client).code(), refused(400, "IncorrectSpotRequestState"));
     client.now_ms += 1;
     assert_eq!(change(&start(&client)), "0/80");
@@ -356,7 +356,7 @@ fn pending_ended_and_restarted_instances_are_treated_in_other_ways() {
     for _ in 0..2 {
         stop(&client, &[&id]);
         client.now_ms += 3_000;
-        let start = |client: &Client| client.call("StartInstances", &[("InstanceId.1", &id)]);
+        let start = |client: &TestClient| client.call("StartInstances", &[("InstanceId.1", &id)]);
         assert_eq!(
             start(&client).code(),
             refused(500, "InsufficientInstanceCapacity")
@@ -397,7 +397,7 @@ fn answers_are_written_in_other_ways() {
         );
         client.ok("DescribeInstances", &[])
     };
-    let plain = Client::new();
+    let plain = TestClient::new();
     plain.ok(
         "RunInstances",
         &[("ImageId", EBS), ("MinCount", "2"), ("MaxCount", "2")],
@@ -425,7 +425,7 @@ fn answers_are_written_in_other_ways() {
     let lower = described(Variation::HeadersInLowerCase).response.headers;
     assert!(lower.0.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
     let client = with(Variation::ConnectionsClosedAfterErrors);
-    let connection = |reply: &Reply| reply.response.headers.get("connection").map(str::to_owned);
+    let connection = |reply: &TestReply| reply.response.headers.get("connection").map(str::to_owned);
     assert_eq!(connection(&stop(&client, &[])), Some("close".to_owned()));
     assert_eq!(connection(&client.call("DescribeInstances", &[])), None);
     let mut client = with(Variation::AuthorizationTextFresh);

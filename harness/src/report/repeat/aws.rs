@@ -63,7 +63,7 @@ pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, Str
 }
 
 /// One call as an `aws` command.
-fn aws_call(sent: &Sent, names: &Names, with: &str) -> Result<String, String> {
+fn aws_call(sent: &Sent, names: &ShellVariables, with: &str) -> Result<String, String> {
     let plain = Form::default();
     let form = &sent.call.form;
     let arranging = sent.role != Role::Act;
@@ -110,7 +110,7 @@ fn aws_call(sent: &Sent, names: &Names, with: &str) -> Result<String, String> {
     Ok(format!("aws ec2 {command}{options}{with}"))
 }
 
-fn modify(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
+fn modify(params: &mut Params<'_>, names: &ShellVariables) -> Result<String, String> {
     let mut out = format!(
         " --instance-id {}",
         params.scalar("InstanceId", names)?.ok_or("no instance id")?
@@ -133,7 +133,7 @@ fn modify(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
     Ok(out)
 }
 
-fn launch(params: &mut Params<'_>, names: &Names) -> Result<String, String> {
+fn launch(params: &mut Params<'_>, names: &ShellVariables) -> Result<String, String> {
     let mut out = String::new();
     let (least, most) = (
         params.scalar("MinCount", names)?,
@@ -226,12 +226,12 @@ impl<'a> Params<'a> {
         Some(self.left.remove(at).1)
     }
 
-    fn scalar(&mut self, name: &str, names: &Names) -> Result<Option<String>, String> {
+    fn scalar(&mut self, name: &str, names: &ShellVariables) -> Result<Option<String>, String> {
         Ok(self.take(name).map(|value| names.word(value)))
     }
 
     /// A list that is written `Name.1`, `Name.2`, … in order. An empty one is refused: `aws` asks for at least one.
-    fn list(&mut self, name: &str, option: &str, names: &Names) -> Result<String, String> {
+    fn list(&mut self, name: &str, option: &str, names: &ShellVariables) -> Result<String, String> {
         let mut out = String::new();
         let in_order: Vec<&str> = self
             .left
@@ -261,7 +261,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    fn ids_and_dry_run(&mut self, names: &Names) -> Result<String, String> {
+    fn ids_and_dry_run(&mut self, names: &ShellVariables) -> Result<String, String> {
         let ids = self.list("InstanceId", "--instance-ids", names)?;
         Ok(ids + &self.flag("DryRun", "--dry-run", "--no-dry-run")?)
     }

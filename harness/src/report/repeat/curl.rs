@@ -87,7 +87,7 @@ impl<'a> Curl<'a> {
     }
 
     /// A call whose answer is not shown: the ids in it are taken into their variables.
-    fn taking(&self, sent: &Sent, names: &Names) -> Result<String, String> {
+    fn taking(&self, sent: &Sent, names: &ShellVariables) -> Result<String, String> {
         if sent.made.is_empty() || sent.role != Role::Arrange {
             return self.call(sent, names, "curl -sS -o /dev/null");
         }
@@ -112,7 +112,7 @@ impl<'a> Curl<'a> {
     }
 
     /// One call exactly as it was sent, with ids from variables.
-    fn call(&self, sent: &Sent, names: &Names, curl: &str) -> Result<String, String> {
+    fn call(&self, sent: &Sent, names: &ShellVariables, curl: &str) -> Result<String, String> {
         let mut out = String::from(curl);
         match sent.call.form.auth {
             Auth::Header => out.push_str(&self.signing()),
@@ -156,7 +156,7 @@ impl<'a> Curl<'a> {
         )
     }
 
-    fn describe(&self, id: &str, names: &Names) -> String {
+    fn describe(&self, id: &str, names: &ShellVariables) -> String {
         format!(
             "curl -s{} --data-raw {} {}",
             self.signing(),

@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 
 /// A step that shows violations, and what it shows that no earlier one does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct RevealingStep {
     /// The case.
     pub case: Arc<str>,
     /// The step.
@@ -21,7 +21,7 @@ pub struct Cause {
 impl Tally {
     /// Few steps that together show every violated clause. The first shows the most of them, the next the most of
     /// the rest, and so on; of equals the first of the plan is taken.
-    pub fn causes(&self, decides: impl Fn(Verdict) -> bool) -> Vec<Cause> {
+    pub fn causes(&self, decides: impl Fn(Verdict) -> bool) -> Vec<RevealingStep> {
         let mut steps: BTreeMap<(&Key, usize), BTreeSet<&ClauseId>> = BTreeMap::new();
         for (key, case) in &self.cases {
             for found in case.findings.iter().filter(|found| decides(found.verdict)) {
@@ -43,7 +43,7 @@ impl Tally {
             for rest in steps.values_mut() {
                 rest.retain(|clause| !clauses.contains(clause));
             }
-            causes.push(Cause {
+            causes.push(RevealingStep {
                 case: Arc::clone(&key.1),
                 step,
                 clauses: clauses.into_iter().cloned().collect(),

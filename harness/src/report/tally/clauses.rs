@@ -14,8 +14,8 @@ pub(super) struct Heading {
 
 #[derive(Default)]
 pub(super) struct Seen<'a> {
-    pub(super) holding: Names<'a>,
-    pub(super) finding: Names<'a>,
+    pub(super) holding: FirstNames<'a>,
+    pub(super) finding: FirstNames<'a>,
     pub(super) last_holding: Option<&'a Arc<str>>,
     pub(super) last_finding: Option<&'a Arc<str>>,
     pub(super) findings: usize,
@@ -28,9 +28,9 @@ pub(super) struct Seen<'a> {
 
 /// The first few names, and how many there are.
 #[derive(Default)]
-pub(super) struct Names<'a>(pub(super) Vec<&'a str>, pub(super) usize);
+pub(super) struct FirstNames<'a>(pub(super) Vec<&'a str>, pub(super) usize);
 
-impl<'a> Names<'a> {
+impl<'a> FirstNames<'a> {
     pub(super) fn add(&mut self, name: &'a str) {
         self.1 += 1;
         if self.0.len() < NAMES_SHOWN {

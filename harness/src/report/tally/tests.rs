@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::RunEnded;
-use crate::report::sample::{self, A, B, Played};
+use crate::report::sample::{self, A, B, SampleCase};
 
 fn tally(events: &[Event]) -> Tally {
     let mut tally = Tally::new(&sample::contract());
@@ -127,7 +127,7 @@ fn the_wire_is_kept_of_the_first_cases_of_a_group_whatever_ends_first() {
 
 #[test]
 fn a_case_played_again_after_an_interruption_counts_once() {
-    let unfinished = Played {
+    let unfinished = SampleCase {
         outcome: None,
         ..sample::bad_case("a", 0, A)
     };
@@ -148,21 +148,21 @@ fn a_case_played_again_after_an_interruption_counts_once() {
 fn the_exit_code_follows_from_the_worst() {
     let lenient = Policy::default();
     let strict = Policy { strict: true };
-    let code = |cases: Vec<Played<'_>>, policy| tally(&sample::stream(cases)).exit_code(policy);
+    let code = |cases: Vec<SampleCase<'_>>, policy| tally(&sample::stream(cases)).exit_code(policy);
     let good = || sample::good_case("a", 0, &["DRY-01"]);
-    let warned = || Played {
+    let warned = || SampleCase {
         findings: vec![sample::finding("w", "RSP-07", Verdict::Warn, "this", "that")],
         outcome: sample::judged(Verdict::Warn),
         ..sample::good_case("w", 1, &[])
     };
-    let error = || Played {
+    let error = || SampleCase {
         outcome: Some(Outcome::Error {
             what: "could not".into(),
         }),
         ..sample::good_case("e", 2, &[])
     };
     let bad = || sample::bad_case("b", 3, A);
-    let unsupported = || Played {
+    let unsupported = || SampleCase {
         outcome: Some(Outcome::Unsupported {
             reason: "no Spot".into(),
         }),
@@ -197,7 +197,7 @@ fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
             )
         })
         .collect();
-    let tally = tally(&sample::stream(vec![Played {
+    let tally = tally(&sample::stream(vec![SampleCase {
         findings,
         ..sample::bad_case("a", 0, A)
     }]));

@@ -1,6 +1,6 @@
 //! Instances that are not stopped like any other: Spot, instance store, hibernation, stop protection.
 
-use crate::selfcheck::emulator::{Asked, drop_param, set_param};
+use crate::selfcheck::emulator::{EmulatedRequest, drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
 use crate::wire::Response;
 
@@ -319,7 +319,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Answers as if instances had been stopped that cannot be.
-fn pretends_to_stop(asked: &Asked<'_>) -> Response {
+fn pretends_to_stop(asked: &EmulatedRequest<'_>) -> Response {
     asked.instead("UnsupportedOperation", || {
         if asked.is_set("DryRun") {
             return asked.would_have_succeeded();

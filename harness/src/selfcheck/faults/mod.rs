@@ -9,9 +9,9 @@ mod relations;
 mod requests;
 mod sequences;
 mod shapes;
-mod sights;
 mod signatures;
 mod states;
+mod visibility;
 
 /// A part of the catalogue.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ pub const CHAPTERS: &[Chapter] = &[
     },
     Chapter {
         about: "descriptions that do not fit",
-        faults: sights::FAULTS,
+        faults: visibility::FAULTS,
     },
     Chapter {
         about: "calls that mean the same, answered differently",

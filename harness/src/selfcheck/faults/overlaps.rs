@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::selfcheck::emulator::Asked;
+use crate::selfcheck::emulator::EmulatedRequest;
 use crate::selfcheck::fault::{Fault, fault};
 use crate::wire::Response;
 
@@ -69,7 +69,10 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// The answer to a stop that comes while another is under way; any other request goes as it came.
-fn while_another_is_under_way(asked: &Asked<'_>, answer: impl FnOnce(&Asked<'_>) -> Response) -> Response {
+fn while_another_is_under_way(
+    asked: &EmulatedRequest<'_>,
+    answer: impl FnOnce(&EmulatedRequest<'_>) -> Response,
+) -> Response {
     if !asked.stops() {
         return asked.pass();
     }
@@ -82,12 +85,12 @@ fn while_another_is_under_way(asked: &Asked<'_>, answer: impl FnOnce(&Asked<'_>)
 mod tests {
     use super::*;
     use crate::call::Call;
-    use crate::protocol::{self, Target};
+    use crate::protocol::{self, RequestTarget};
     use crate::reference::Config;
     use crate::selfcheck::emulator;
 
     fn request(action: &str, params: &[(&str, &str)]) -> crate::wire::Request {
-        let target = Target {
+        let target = RequestTarget {
             host: "localhost".to_owned(),
             path: "/".to_owned(),
             region: emulator::REGION.to_owned(),
@@ -115,7 +118,7 @@ mod tests {
             .iter()
             .filter(|fault| fault.name.starts_with("overlapping"))
         {
-            let handler = emulator::handler(Config::default(), fault.bend);
+            let handler = emulator::handler(Config::default(), fault.hook);
             let run = request(
                 "RunInstances",
                 &[
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn who_is_asked_too_often_tires() {
         let fault = FAULTS.iter().find(|fault| fault.name.starts_with("tires"));
-        let handler = emulator::handler(Config::default(), fault.expect("it is in the table").bend);
+        let handler = emulator::handler(Config::default(), fault.expect("it is in the table").hook);
         let stop = request("StopInstances", &[("InstanceId.1", "i-01234567")]);
         let now = 1_767_225_600_000;
         assert!(text(&handler(&stop, now)).contains("InvalidInstanceID.NotFound"));

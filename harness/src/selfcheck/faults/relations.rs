@@ -1,7 +1,7 @@
 //! Calls that mean the same and are answered differently. Each answer by itself is one that the contract allows, so
 //! that only the relation sees the fault.
 
-use crate::selfcheck::emulator::{Asked, code_of};
+use crate::selfcheck::emulator::{EmulatedRequest, code_of};
 use crate::selfcheck::fault::{Fault, fault};
 use crate::wire::Response;
 
@@ -110,7 +110,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// The answer; to a dry run that would be refused for its ids, under a circumstance, the one to a good dry run.
-fn blind_if(asked: &Asked<'_>, circumstance: bool) -> Response {
+fn blind_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
     let answer = asked.pass();
     let refused = matches!(
         code_of(&answer).as_deref(),
@@ -124,7 +124,7 @@ fn blind_if(asked: &Asked<'_>, circumstance: bool) -> Response {
 
 /// The answer; to a long id that was never issued, under a circumstance, with the other of the two codes that it may be
 /// refused with.
-fn other_border_if(asked: &Asked<'_>, circumstance: bool) -> Response {
+fn other_border_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
     let answer = asked.pass();
     let long = |id: &String| id.len() == "i-0123456789abcdef0".len() && asked.state_of(id).is_empty();
     let Some(id) = asked

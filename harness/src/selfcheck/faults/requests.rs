@@ -512,7 +512,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .warns(&["REQ-24"]),
 ];
 
-fn everything(asked: &crate::selfcheck::emulator::Asked<'_>) -> Vec<String> {
+fn everything(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Vec<String> {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "1000")]);
     String::from_utf8_lossy(&answer.body)
         .split("<instanceId>")

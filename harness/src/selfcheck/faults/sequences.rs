@@ -1,6 +1,6 @@
 //! What only a sequence shows, or a size, or luck: no named case was made for these.
 
-use crate::selfcheck::emulator::{self, Asked, code_of};
+use crate::selfcheck::emulator::{self, EmulatedRequest, code_of};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -181,7 +181,7 @@ fn as_running(text: &str) -> String {
 }
 
 /// How many instances run.
-fn running(asked: &Asked<'_>) -> usize {
+fn running(asked: &EmulatedRequest<'_>) -> usize {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "100")]);
     String::from_utf8_lossy(&answer.body)
         .matches("<name>running</name>")
@@ -189,7 +189,7 @@ fn running(asked: &Asked<'_>) -> usize {
 }
 
 /// A description in which instances whose time has come run again.
-fn revived(asked: &Asked<'_>, text: &str) -> String {
+fn revived(asked: &EmulatedRequest<'_>, text: &str) -> String {
     let mut parts = text.split("<instanceId>");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

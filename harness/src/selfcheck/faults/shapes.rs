@@ -439,7 +439,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .warns(&["IDM-07"]),
 ];
 
-fn other_words(asked: &crate::selfcheck::emulator::Asked<'_>) -> Response {
+fn other_words(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Response {
     let response = asked.pass();
     if code_of(&response).is_none() {
         return response;

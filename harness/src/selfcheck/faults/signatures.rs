@@ -3,7 +3,7 @@
 use crate::protocol::form;
 use crate::wire::Response;
 
-use crate::selfcheck::emulator::Asked;
+use crate::selfcheck::emulator::EmulatedRequest;
 use crate::selfcheck::fault::{Fault, fault};
 
 /// The beginning of the one access key that this family of faults is about.
@@ -198,7 +198,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Does what is asked, whoever asks.
-fn trusting(asked: &Asked<'_>) -> Response {
+fn trusting(asked: &EmulatedRequest<'_>) -> Response {
     let wrong = asked.request.headers.get("authorization").is_none_or(|proof| {
         [UNKNOWN, DENIED, EXPIRED].iter().any(|key| proof.contains(key)) || asked.pass().status == 401
     });
@@ -210,7 +210,7 @@ fn trusting(asked: &Asked<'_>) -> Response {
     }
 }
 
-fn signed_with(asked: &Asked<'_>, key: &str) -> bool {
+fn signed_with(asked: &EmulatedRequest<'_>, key: &str) -> bool {
     let proof = asked.request.headers.get("authorization").unwrap_or_default();
     form::unescape(proof).contains(key)
 }

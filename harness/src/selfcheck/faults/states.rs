@@ -2,7 +2,7 @@
 
 use crate::wire::Response;
 
-use crate::selfcheck::emulator::{Asked, code_of, replace_between, state};
+use crate::selfcheck::emulator::{EmulatedRequest, code_of, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -467,7 +467,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Describes what is pending as stopping, and what runs as stopped.
-fn going_down(asked: &Asked<'_>) -> Response {
+fn going_down(asked: &EmulatedRequest<'_>) -> Response {
     const WHY: &str = "<reason>User initiated (2026-01-01 00:00:00 GMT)</reason><stateReason>\
                        <code>Client.UserInitiatedShutdown</code>\
                        <message>Client.UserInitiatedShutdown: User initiated shutdown</message></stateReason>";
@@ -481,7 +481,7 @@ fn going_down(asked: &Asked<'_>) -> Response {
 }
 
 /// Refuses a batch as the reference does, and stops what could be stopped all the same.
-fn stops_the_rest(asked: &Asked<'_>) -> Response {
+fn stops_the_rest(asked: &EmulatedRequest<'_>) -> Response {
     let response = asked.pass();
     if asked.stops() && response.status != 200 {
         asked.stop_secretly(&asked.ids());

@@ -132,7 +132,7 @@ fn what_a_call_would_leave_behind_is_not_called() {
 
 #[test]
 fn the_numbers_and_references_of_the_manual_are_those_of_the_reader() {
-    let told = |keys: &[Key], name: &str| {
+    let told = |keys: &[TableKey], name: &str| {
         let key = keys.iter().find(|key| key.name == name);
         key.map(|key| key.meaning).unwrap_or_default()
     };

@@ -13,7 +13,7 @@ fn unknown_words_are_told_with_the_closest_first() {
         (
             "demand = \"must\"",
             "mist",
-            "unknown demand \"mist\" (known: must, may, odd, should)",
+            "unknown demand \"mist\" (known: must, may, should, tolerated)",
         ),
         (
             "level = \"may\"",
@@ -593,7 +593,7 @@ fn every_mistake_is_told_at_once_in_the_order_of_the_files() {
             "a.toml: line 1: source without \"title\"",
             "a.toml: line 2: \"key\" is an integer, expected a string",
             "b.toml: line 16: \"code\" is -1, expected 0 to 255",
-            "b.toml: line 79: unknown demand \"mist\" (known: must, may, odd, should)",
+            "b.toml: line 79: unknown demand \"mist\" (known: must, may, should, tolerated)",
         ]
     );
     let all = load(&[("a.toml", a), ("b.toml", &b)], Edition::Current).expect_err("there are four");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Made, target, text};
 use crate::call::Call;
 use crate::contract::{Edition, embedded};
-use crate::fuzzing::tree::{Layout, Part, Texts};
+use crate::fuzzing::tree::{Texts, TreeLayout, TreePart};
 use crate::protocol::{self, Body};
 use crate::reference::{Config, Reference, keys};
 use crate::wire::Response;
@@ -202,22 +202,22 @@ pub(super) fn documents() -> Made {
             .as_bytes(),
     );
     if let Body::Document(document) = &body {
-        let tree = Part::of(document);
+        let tree = TreePart::of(document);
         let layouts = [
-            Layout::default(),
-            Layout {
+            TreeLayout::default(),
+            TreeLayout {
                 comments: true,
                 instructions: true,
                 apostrophes: true,
                 texts: Texts::Data,
-                ..Layout::default()
+                ..TreeLayout::default()
             },
-            Layout {
+            TreeLayout {
                 declared: true,
                 indented: true,
                 long_empty: true,
                 prefix: true,
-                ..Layout::default()
+                ..TreeLayout::default()
             },
         ];
         let written = layouts.map(|layout| tree.written(layout));

@@ -8,8 +8,8 @@ use super::{Made, text};
 use crate::call::{Call, Encoding, Form, Method};
 use crate::contract::{self, ClauseId, Edition, Scenario, State};
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Demand, Ending, Event, Explored, Fault, FixtureReady, Flaky,
-    Intent, Judged, Noted, Phase, Recurred, Role, StepStarted, Wired,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Explored, FixtureReady, Flaky, Intent, Judged,
+    Noted, Phase, RawFault, Recurred, Role, StepStarted, WireDemand, Wired,
 };
 use crate::selfcheck::{self, emulator};
 use crate::verdict::{Outcome, Verdict};
@@ -78,7 +78,7 @@ pub(super) fn journals() -> Made {
         let shown = found
             .or_else(|| contract.scenarios.first())
             .expect("the contract has cases");
-        let endpoint = emulator::endpoint(Edition::Current, crate::reference::Layout::Compact, fault.bend);
+        let endpoint = emulator::endpoint(Edition::Current, crate::reference::XmlLayout::Compact, fault.hook);
         play(name, shown, Some(endpoint));
     }
     all.push(text("of every kind", lines(every_kind())));
@@ -168,13 +168,13 @@ fn every_kind() -> Vec<Event> {
         }),
     ];
     let demands = [
-        (Demand::Plain, Fault::None, Ending::Answered),
-        (Demand::Same, Fault::None, Ending::Silent),
-        (Demand::Answered, Fault::Request, Ending::Closed),
-        (Demand::Refused, Fault::Http, Ending::Reset),
-        (Demand::Ended, Fault::Http, Ending::TooMuch),
-        (Demand::Dropped, Fault::None, Ending::Dropped),
-        (Demand::InTurn, Fault::None, Ending::NoHttp),
+        (WireDemand::Plain, RawFault::None, Ending::Answered),
+        (WireDemand::Same, RawFault::None, Ending::Silent),
+        (WireDemand::Answered, RawFault::Request, Ending::Closed),
+        (WireDemand::Refused, RawFault::Http, Ending::Reset),
+        (WireDemand::Ended, RawFault::Http, Ending::TooMuch),
+        (WireDemand::Dropped, RawFault::None, Ending::Dropped),
+        (WireDemand::InTurn, RawFault::None, Ending::NoHttp),
     ];
     let response = |status, body: &str| Answer::Response {
         status,

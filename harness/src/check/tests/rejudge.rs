@@ -1,14 +1,15 @@
 //! A journal that is judged again: what belongs to a step, and what came late or twice.
 
 use super::*;
-use crate::check::again::Again;
+use crate::check::rejudge::JournalJudge;
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Demand, Ending, Event, Fault, Phase, RequestRecord, Wired,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Phase, RawFault, RequestRecord, WireDemand,
+    Wired,
 };
 use crate::verdict::{Outcome, Verdict};
 
-fn begun() -> Again {
-    let mut again = Again::new(Arc::clone(&JUDGE));
+fn begun() -> JournalJudge {
+    let mut again = JournalJudge::new(Arc::clone(&JUDGE));
     let case = CaseStarted {
         case: "case".to_owned(),
         index: 0,
@@ -68,7 +69,7 @@ fn wired(step: usize) -> Event {
 }
 
 /// How many findings the step has, which was written down as one without any.
-fn findings(again: &mut Again, intent: Intent, told: Event) -> Option<usize> {
+fn findings(again: &mut JournalJudge, intent: Intent, told: Event) -> Option<usize> {
     again.take(Event::StepStarted(started(1, intent)));
     again.take(told);
     let empty = Judged {
@@ -90,8 +91,8 @@ fn a_step_is_judged_by_its_own_exchanges_alone() {
     assert_eq!(findings(&mut begun(), Intent::Call, exchanged(2)), Some(0));
     let aim = || {
         Intent::Wire(Aim {
-            demand: Demand::Answered,
-            fault: Fault::None,
+            demand: WireDemand::Answered,
+            fault: RawFault::None,
             also: Vec::new(),
             roots: Vec::new(),
             should: false,
@@ -103,7 +104,7 @@ fn a_step_is_judged_by_its_own_exchanges_alone() {
 
 #[test]
 fn a_case_ends_with_the_worst_that_was_found_now() {
-    let ended = |again: &mut Again, outcome| {
+    let ended = |again: &mut JournalJudge, outcome| {
         let event = again.take(Event::CaseEnded(CaseEnded {
             case: "case".to_owned(),
             outcome,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tokens::Target;
+use super::tokens::ImportTarget;
 use super::{Complaint, Source};
 
 /// Libraries that are a way of writing types rather than something we call.
@@ -39,7 +39,9 @@ pub(super) fn check(libraries: &[String], sources: &[Source]) -> Vec<Complaint> 
             continue;
         }
         for used in &source.uses {
-            let Target::Name(name) = &used.to else { continue };
+            let ImportTarget::Name(name) = &used.to else {
+                continue;
+            };
             if !names.contains(name) || VOCABULARY.contains(&name.as_str()) {
                 continue;
             }

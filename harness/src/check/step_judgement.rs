@@ -1,4 +1,4 @@
-//! The sheet of a step: which clauses were looked at, and what became of them.
+//! The judgement of a step: which clauses were checked, and the verdict on each.
 //!
 //! This is the one place where a deviation becomes a verdict. A clause of level MAY never deviates: both behaviours
 //! conform. SHOULD and inferred clauses warn. A MUST that is documented or recorded fails, unless the check caps it
@@ -12,16 +12,16 @@ use crate::contract::{Clause, ClauseId, Condition, Confidence, Level};
 use crate::journal::{Choice, Finding, Judged};
 use crate::verdict::Verdict;
 
-/// The clauses of a contract in the order of their ids, as far as a sheet needs them.
+/// The clauses of a contract in the order of their ids, as far as a step judgement needs them.
 #[derive(Debug)]
-pub(super) struct Roll {
+pub(super) struct ClauseTable {
     lines: Vec<Line>,
-    places: HashMap<ClauseId, Place>,
+    indices: HashMap<ClauseId, ClauseIndex>,
 }
 
-/// Where a clause stands in the roll.
+/// The position of a clause in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(usize);
+pub(super) struct ClauseIndex(usize);
 
 /// What a deviation from a clause amounts to.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ struct Line {
 
 /// The judgements of one step, one entry a clause.
 #[derive(Debug)]
-pub(super) struct Sheet<'r> {
-    roll: &'r Roll,
+pub(super) struct StepJudgement<'r> {
+    clause_table: &'r ClauseTable,
     /// A bit for each place, 64 to a word.
     held: Vec<u64>,
-    found: BTreeMap<Place, Found>,
+    found: BTreeMap<ClauseIndex, Found>,
     circumstances: BTreeSet<Condition>,
     choices: BTreeSet<Choice>,
 }
@@ -59,8 +59,8 @@ pub(super) enum Weight {
     Advisory,
 }
 
-impl Roll {
-    /// The roll of these clauses. Those known worse than `least` do not fail.
+impl ClauseTable {
+    /// The table of these clauses. Those known with less confidence than `least` do not fail.
     pub(super) fn new(clauses: &[Clause], least: Confidence) -> Self {
         let mut lines: Vec<Line> = clauses
             .iter()
@@ -72,22 +72,24 @@ impl Roll {
             })
             .collect();
         lines.sort_by(|one, other| one.id.cmp(&other.id));
-        let places = lines
+        let indices = lines
             .iter()
             .enumerate()
-            .map(|(at, line)| (line.id.clone(), Place(at)))
+            .map(|(at, line)| (line.id.clone(), ClauseIndex(at)))
             .collect();
-        Roll { lines, places }
+        ClauseTable { lines, indices }
     }
 
     /// The places of the clauses with these ids.
-    pub(super) fn places(&self, ids: &[ClauseId]) -> Vec<Place> {
-        ids.iter().filter_map(|id| self.places.get(id).copied()).collect()
+    pub(super) fn indices(&self, ids: &[ClauseId]) -> Vec<ClauseIndex> {
+        ids.iter()
+            .filter_map(|id| self.indices.get(id).copied())
+            .collect()
     }
 
     /// The ids of the clauses at these places.
-    pub(super) fn ids(&self, places: impl IntoIterator<Item = Place>) -> Vec<ClauseId> {
-        places
+    pub(super) fn ids(&self, indices: impl IntoIterator<Item = ClauseIndex>) -> Vec<ClauseId> {
+        indices
             .into_iter()
             .map(|place| self.line(place))
             .filter(|line| line.holds && line.full != Verdict::Pass)
@@ -95,17 +97,17 @@ impl Roll {
             .collect()
     }
 
-    fn line(&self, place: Place) -> &Line {
-        self.lines.get(place.0).expect("a place is one of this roll")
+    fn line(&self, place: ClauseIndex) -> &Line {
+        self.lines.get(place.0).expect("an index is one of this table")
     }
 }
 
-impl<'r> Sheet<'r> {
-    /// An empty sheet.
-    pub(super) fn new(roll: &'r Roll) -> Self {
-        Sheet {
-            roll,
-            held: vec![0; roll.lines.len().div_ceil(64)],
+impl<'r> StepJudgement<'r> {
+    /// A judgement of nothing yet.
+    pub(super) fn new(clause_table: &'r ClauseTable) -> Self {
+        StepJudgement {
+            clause_table,
+            held: vec![0; clause_table.lines.len().div_ceil(64)],
             found: BTreeMap::new(),
             circumstances: BTreeSet::new(),
             choices: BTreeSet::new(),
@@ -120,14 +122,14 @@ impl<'r> Sheet<'r> {
         });
     }
 
-    /// What holds of a call that is judged on this sheet.
+    /// Records the conditions that hold for the call of this step.
     pub(super) fn circumstances(&mut self, conditions: impl IntoIterator<Item = Condition>) {
         self.circumstances.extend(conditions);
     }
 
     /// Clauses that were looked at and held.
-    pub(super) fn held(&mut self, places: &[Place]) {
-        for place in places {
+    pub(super) fn held(&mut self, indices: &[ClauseIndex]) {
+        for place in indices {
             if let Some(word) = self.held.get_mut(place.0 / 64) {
                 *word |= 1 << (place.0 % 64);
             }
@@ -135,9 +137,15 @@ impl<'r> Sheet<'r> {
     }
 
     /// Clauses that the endpoint deviates from.
-    pub(super) fn deviates(&mut self, places: &[Place], weight: Weight, allowed: &str, observed: &str) {
-        for place in places {
-            let line = self.roll.line(*place);
+    pub(super) fn deviates(
+        &mut self,
+        indices: &[ClauseIndex],
+        weight: Weight,
+        allowed: &str,
+        observed: &str,
+    ) {
+        for place in indices {
+            let line = self.clause_table.line(*place);
             let verdict = match weight {
                 Weight::Full => line.full,
                 Weight::Advisory => line.advisory,
@@ -150,18 +158,18 @@ impl<'r> Sheet<'r> {
     }
 
     /// Clauses that could not be told.
-    pub(super) fn unknown(&mut self, places: &[Place], allowed: &str, why: &str) {
-        for place in places {
+    pub(super) fn unknown(&mut self, indices: &[ClauseIndex], allowed: &str, why: &str) {
+        for place in indices {
             // A clause of level MAY has nothing to tell.
-            if self.roll.line(*place).full != Verdict::Pass {
+            if self.clause_table.line(*place).full != Verdict::Pass {
                 self.find(*place, Verdict::Inconclusive, allowed, why);
             }
         }
     }
 
     /// These clauses were left open, and are decided now.
-    pub(super) fn clear_unknown(&mut self, places: &[Place]) {
-        for place in places {
+    pub(super) fn clear_unknown(&mut self, indices: &[ClauseIndex]) {
+        for place in indices {
             let unknown = |found: &Found| found.verdict == Verdict::Inconclusive;
             if self.found.get(place).is_some_and(unknown) {
                 self.found.remove(place);
@@ -169,8 +177,8 @@ impl<'r> Sheet<'r> {
         }
     }
 
-    fn find(&mut self, place: Place, verdict: Verdict, allowed: &str, observed: &str) {
-        if !self.roll.line(place).holds {
+    fn find(&mut self, place: ClauseIndex, verdict: Verdict, allowed: &str, observed: &str) {
+        if !self.clause_table.line(place).holds {
             return;
         }
         let new = || Found {
@@ -202,9 +210,9 @@ impl<'r> Sheet<'r> {
         for (at, word) in self.held.iter().enumerate() {
             let mut bits = *word;
             while bits != 0 {
-                let place = Place(at * 64 + bits.trailing_zeros() as usize);
+                let place = ClauseIndex(at * 64 + bits.trailing_zeros() as usize);
                 bits &= bits - 1;
-                let line = self.roll.line(place);
+                let line = self.clause_table.line(place);
                 if line.holds && !self.found.contains_key(&place) {
                     held.push(line.id.clone());
                 }
@@ -220,7 +228,7 @@ impl<'r> Sheet<'r> {
             .found
             .into_iter()
             .map(|(place, found)| {
-                let clause = self.roll.line(place).id.clone();
+                let clause = self.clause_table.line(place).id.clone();
                 Finding {
                     id: format!("{case}#{step}/{clause}"),
                     clause,
@@ -313,21 +321,21 @@ mod tests {
         }
     }
 
-    fn roll(clauses: &[Clause]) -> Roll {
-        Roll::new(clauses, Confidence::default())
+    fn clause_table(clauses: &[Clause]) -> ClauseTable {
+        ClauseTable::new(clauses, Confidence::default())
     }
 
     #[test]
     fn a_deviation_replaces_what_held_and_what_could_not_be_told() {
-        let roll = roll(&[clause("X-01", Level::Must, Confidence::Recorded)]);
-        let must = roll.places(&["X-01".into()]);
-        let mut sheet = Sheet::new(&roll);
-        sheet.held(&must);
-        sheet.unknown(&must, "a", "no idea");
-        sheet.deviates(&must, Weight::Full, "a", "b");
-        sheet.held(&must);
-        sheet.unknown(&must, "a", "no idea");
-        let Judged { held, findings, .. } = sheet.close("case", 1);
+        let clause_table = clause_table(&[clause("X-01", Level::Must, Confidence::Recorded)]);
+        let must = clause_table.indices(&["X-01".into()]);
+        let mut judgement = StepJudgement::new(&clause_table);
+        judgement.held(&must);
+        judgement.unknown(&must, "a", "no idea");
+        judgement.deviates(&must, Weight::Full, "a", "b");
+        judgement.held(&must);
+        judgement.unknown(&must, "a", "no idea");
+        let Judged { held, findings, .. } = judgement.close("case", 1);
         assert!(held.is_empty());
         let seen: Vec<_> = findings
             .iter()
@@ -340,12 +348,12 @@ mod tests {
     fn a_clause_that_does_not_hold_in_the_edition_is_never_judged() {
         let mut later = clause("X-01", Level::Must, Confidence::Recorded);
         later.holds = false;
-        let roll = roll(&[later]);
-        let later = roll.places(&["X-01".into()]);
-        let mut sheet = Sheet::new(&roll);
-        sheet.held(&later);
-        sheet.deviates(&later, Weight::Full, "a", "b");
-        let Judged { held, findings, .. } = sheet.close("case", 1);
+        let clause_table = clause_table(&[later]);
+        let later = clause_table.indices(&["X-01".into()]);
+        let mut judgement = StepJudgement::new(&clause_table);
+        judgement.held(&later);
+        judgement.deviates(&later, Weight::Full, "a", "b");
+        let Judged { held, findings, .. } = judgement.close("case", 1);
         assert!(held.is_empty() && findings.is_empty());
     }
 
@@ -356,13 +364,14 @@ mod tests {
             .iter()
             .map(|id| clause(id, Level::Must, Confidence::Recorded))
             .collect();
-        let roll = roll(&clauses);
-        let places =
-            |wanted: &[&str]| roll.places(&wanted.iter().map(|id| (*id).into()).collect::<Vec<ClauseId>>());
-        let mut sheet = Sheet::new(&roll);
-        sheet.held(&places(&["X-129", "X-064", "X-000", "X-063"]));
-        sheet.deviates(&places(&["X-100", "X-064", "X-001"]), Weight::Full, "a", "b");
-        let Judged { held, findings, .. } = sheet.close("case", 1);
+        let clause_table = clause_table(&clauses);
+        let indices = |wanted: &[&str]| {
+            clause_table.indices(&wanted.iter().map(|id| (*id).into()).collect::<Vec<ClauseId>>())
+        };
+        let mut judgement = StepJudgement::new(&clause_table);
+        judgement.held(&indices(&["X-129", "X-064", "X-000", "X-063"]));
+        judgement.deviates(&indices(&["X-100", "X-064", "X-001"]), Weight::Full, "a", "b");
+        let Judged { held, findings, .. } = judgement.close("case", 1);
         let held: Vec<&str> = held.iter().map(ClauseId::as_str).collect();
         assert_eq!(held, ["X-000", "X-063", "X-129"]);
         let found: Vec<&str> = findings.iter().map(|finding| finding.clause.as_str()).collect();
@@ -371,11 +380,11 @@ mod tests {
 
     #[test]
     fn a_finding_carries_the_circumstances_of_its_step_each_once_and_in_order() {
-        let roll = roll(&[clause("X-01", Level::Must, Confidence::Recorded)]);
-        let mut sheet = Sheet::new(&roll);
-        sheet.deviates(&roll.places(&["X-01".into()]), Weight::Full, "a", "b");
-        sheet.circumstances([Condition::Unsigned, Condition::DryRun, Condition::Unsigned]);
-        let Judged { findings, .. } = sheet.close("case", 1);
+        let clause_table = clause_table(&[clause("X-01", Level::Must, Confidence::Recorded)]);
+        let mut judgement = StepJudgement::new(&clause_table);
+        judgement.deviates(&clause_table.indices(&["X-01".into()]), Weight::Full, "a", "b");
+        judgement.circumstances([Condition::Unsigned, Condition::DryRun, Condition::Unsigned]);
+        let Judged { findings, .. } = judgement.close("case", 1);
         let circumstances: Vec<_> = findings.iter().flat_map(|f| f.circumstances.iter()).collect();
         assert_eq!(circumstances, ["dry-run", "unsigned"]);
     }

@@ -4,14 +4,14 @@
 
 use std::collections::HashMap;
 
-use super::transcript::Draft;
+use super::transcript::TranscriptDraft;
 use crate::contract::ClauseId;
 use crate::journal::{Answer, CaseStarted, Event, Finding, Judged, Phase};
 use crate::verdict::{Outcome, Verdict};
 
 /// Takes the events of a run, and gives a recording at the end of each named case.
 #[derive(Debug, Default)]
-pub struct Keeper {
+pub struct TranscriptRecorder {
     open: HashMap<String, Open>,
 }
 
@@ -37,13 +37,13 @@ pub struct Recording {
 #[derive(Debug)]
 struct Open {
     head: CaseStarted,
-    draft: Draft,
+    draft: TranscriptDraft,
     violated: Vec<(usize, ClauseId)>,
     judged: Vec<(usize, ClauseId)>,
     server: Option<String>,
 }
 
-impl Keeper {
+impl TranscriptRecorder {
     /// Takes the next event. A case that ends with it is given back.
     pub fn take(&mut self, event: &Event) -> Option<Recording> {
         if let Event::CaseStarted(head) = event {
@@ -51,7 +51,7 @@ impl Keeper {
             if head.phase == Phase::Scenarios && !head.draft {
                 let open = Open {
                     head: head.clone(),
-                    draft: Draft::default(),
+                    draft: TranscriptDraft::default(),
                     violated: Vec::new(),
                     judged: Vec::new(),
                     server: None,

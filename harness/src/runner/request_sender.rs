@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::teller::Teller;
+use super::event_sink::EventSink;
 use super::{Shared, names};
 use crate::call::Call;
-use crate::check::Heard;
+use crate::check::Observation;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
 use crate::protocol::{self, Reply, SignError};
@@ -20,12 +20,12 @@ const FAULT_RETRIES: u32 = 2;
 
 /// Sends the calls of one case.
 #[derive(Debug, Clone)]
-pub(super) struct Courier {
+pub(super) struct RequestSender {
     shared: Arc<Shared>,
     endpoint: Endpoint,
-    target: protocol::Target,
+    target: protocol::RequestTarget,
     case: String,
-    teller: Teller,
+    sink: EventSink,
     /// What belongs to this case: nothing else may be touched by it.
     pub(super) ledger: Ledger,
     /// Requests sent so far in this case.
@@ -34,17 +34,17 @@ pub(super) struct Courier {
 
 /// The answer that counts to a call.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct AnsweredCall {
     role: Role,
     pub(super) reply: Reply,
     pub(super) at_ms: u64,
     answered_ms: u64,
 }
 
-impl Asked {
+impl AnsweredCall {
     /// The same with its call, as the judge hears it.
-    pub(super) fn heard<'a>(&'a self, call: &'a Call) -> Heard<'a> {
-        Heard {
+    pub(super) fn heard<'a>(&'a self, call: &'a Call) -> Observation<'a> {
+        Observation {
             role: self.role,
             call,
             reply: Some(&self.reply),
@@ -73,33 +73,33 @@ pub(super) enum SendError {
     Budget(usize),
 }
 
-impl Courier {
-    pub(super) fn new(shared: &Arc<Shared>, case: &str, teller: Teller) -> Self {
+impl RequestSender {
+    pub(super) fn new(shared: &Arc<Shared>, case: &str, sink: EventSink) -> Self {
         let endpoint = shared.options.endpoint.for_case(case);
         let target = endpoint.target(&shared.options.region);
-        Courier {
+        RequestSender {
             shared: Arc::clone(shared),
             endpoint,
             target,
             case: case.to_owned(),
-            teller,
+            sink,
             ledger: Ledger::default(),
             count: Arc::default(),
         }
     }
 
-    /// The same courier, one of so many at the same time, whose events wait for [`Courier::tell_of`].
-    pub(super) fn beside(&self, all: usize) -> Courier {
-        Courier {
-            teller: self.teller.beside(all),
+    /// A sender for one of several simultaneous calls; its events wait for [`RequestSender::tell_of`].
+    pub(super) fn beside(&self, all: usize) -> RequestSender {
+        RequestSender {
+            sink: self.sink.beside(all),
             ..self.clone()
         }
     }
 
     /// Tells what another one kept.
-    pub(super) async fn tell_of(&self, other: &Courier) {
-        for event in other.teller.take() {
-            self.teller.tell(event).await;
+    pub(super) async fn tell_of(&self, other: &RequestSender) {
+        for event in other.sink.take() {
+            self.sink.tell(event).await;
         }
     }
 
@@ -117,7 +117,7 @@ impl Courier {
     }
 
     /// Sends a call, again while it is throttled, and returns the answer that counts.
-    pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<Asked, SendError> {
+    pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<AnsweredCall, SendError> {
         self.ask_while(step, role, call, |_, _| false).await
     }
 
@@ -128,8 +128,8 @@ impl Courier {
         step: usize,
         role: Role,
         call: &Call,
-        again: impl Fn(&Asked, u64) -> bool,
-    ) -> Result<Asked, SendError> {
+        again: impl Fn(&AnsweredCall, u64) -> bool,
+    ) -> Result<AnsweredCall, SendError> {
         let mut wait = Duration::from_millis(200);
         let mut attempt = 0;
         let mut begun_ms = None;
@@ -149,7 +149,7 @@ impl Courier {
                 exchanged.role = Role::Retried;
             }
             if let Some(exchanged) = exchanged {
-                self.teller.tell(Event::Exchanged(exchanged)).await;
+                self.sink.tell(Event::Exchanged(exchanged)).await;
             }
             if last {
                 return Ok(asked);
@@ -168,7 +168,7 @@ impl Courier {
         step: usize,
         role: Role,
         call: &Call,
-    ) -> Result<(Asked, Option<Box<Exchanged>>), SendError> {
+    ) -> Result<(AnsweredCall, Option<Box<Exchanged>>), SendError> {
         let shared = &self.shared;
         if role != Role::Clean {
             if *shared.interrupted.borrow() {
@@ -181,20 +181,20 @@ impl Courier {
         if shared.failed_in_a_row.load(Ordering::Relaxed) >= GONE_AFTER {
             return Err(SendError::Gone);
         }
-        if self.teller.is_full() {
+        if self.sink.is_full() {
             return Err(SendError::TooMuch);
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.now_ms();
         let request = protocol::encode(call, &self.target);
         // What is silent and vouched for stays in this process: there is nothing to guard, and nothing to sign.
-        if !self.teller.listens()
+        if !self.sink.listens()
             && let Some(caller) = shared.options.keys.honest(call.form.auth)
             && let Some(response) = self.endpoint.vouch(&request, &caller.access_key)
         {
             let reply = protocol::decode_own(response);
             let answered_ms = self.now_ms();
-            let asked = Asked {
+            let asked = AnsweredCall {
                 role,
                 reply,
                 at_ms,
@@ -210,7 +210,7 @@ impl Courier {
             "ec2",
             at_ms,
         )?;
-        if self.teller.listens() || !self.endpoint.is_in_process() {
+        if self.sink.listens() || !self.endpoint.is_in_process() {
             endpoint::check(&request, &self.ledger)?;
         }
         let outcome = self.endpoint.send(&request).await;
@@ -232,13 +232,13 @@ impl Courier {
         match outcome {
             Ok(response) => {
                 shared.failed_in_a_row.store(0, Ordering::Relaxed);
-                let asked = |reply| Asked {
+                let asked = |reply| AnsweredCall {
                     role,
                     reply,
                     at_ms,
                     answered_ms: at_ms.saturating_add(took_ms),
                 };
-                if !self.teller.listens() {
+                if !self.sink.listens() {
                     // Nothing of it is told, so nothing of it can tell a secret.
                     return Ok((asked(protocol::decode(response)), None));
                 }
@@ -249,7 +249,7 @@ impl Courier {
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
                 let failed = record(Err(error.to_string()));
-                self.teller.tell(Event::Exchanged(Box::new(failed))).await;
+                self.sink.tell(Event::Exchanged(Box::new(failed))).await;
                 Err(error.into())
             }
         }

@@ -1,6 +1,6 @@
 //! What is seen of an instance after a stop: where it is, why, and what it kept.
 
-use crate::selfcheck::emulator::{Asked, replace_between, state};
+use crate::selfcheck::emulator::{EmulatedRequest, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
 use crate::wire::Response;
 
@@ -255,7 +255,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// A description of instances, changed if one of them is stopped.
-fn described_when_stopped(asked: &Asked<'_>, change: impl FnOnce(String) -> String) -> Response {
+fn described_when_stopped(asked: &EmulatedRequest<'_>, change: impl FnOnce(String) -> String) -> Response {
     asked.described(|text| {
         if text.contains(&state("stopped")) {
             change(text)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
-use super::play::{self, Manner};
-use super::teller::Teller;
+use super::event_sink::EventSink;
+use super::play::{self, PlayMode};
 use super::{Options, Shared};
 use crate::contract::{Contract, Scenario};
 use crate::journal::{Finding, Phase};
@@ -16,14 +16,14 @@ use crate::verdict::Outcome;
 
 /// Plays cases one by one, each to its end before the call returns.
 #[derive(Debug)]
-pub struct Alone {
+pub struct CaseRunner {
     shared: Arc<Shared>,
     runtime: Runtime,
 }
 
 /// What became of a case.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CaseResult {
     /// Whether it could be judged.
     pub outcome: Outcome,
     /// What was found.
@@ -34,35 +34,35 @@ pub struct Ended {
     pub requests: usize,
 }
 
-impl Alone {
+impl CaseRunner {
     /// Whatever cases need in common.
-    pub fn new(contract: Arc<Contract>, options: Options) -> std::io::Result<Alone> {
+    pub fn new(contract: Arc<Contract>, options: Options) -> std::io::Result<CaseRunner> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (events, _) = mpsc::channel(1);
         let (_, interrupted) = watch::channel(false);
         let shared = Arc::new(Shared::new(contract, options, events, interrupted));
-        Ok(Alone { shared, runtime })
+        Ok(CaseRunner { shared, runtime })
     }
 
     /// Plays a case as a search does.
-    pub fn play(&self, case: &Scenario) -> Ended {
+    pub fn play(&self, case: &Scenario) -> CaseResult {
         self.play_for(case, Phase::Random, true)
     }
 
     /// Plays a case as a run does that tells of it: with proofs, and with all the patience that there is.
-    pub fn play_with_care(&self, case: &Scenario, phase: Phase) -> Ended {
+    pub fn play_with_care(&self, case: &Scenario, phase: Phase) -> CaseResult {
         self.play_for(case, phase, false)
     }
 
-    fn play_for(&self, case: &Scenario, phase: Phase, hasty: bool) -> Ended {
-        let manner = Manner {
-            teller: Teller::Silent,
+    fn play_for(&self, case: &Scenario, phase: Phase, hasty: bool) -> CaseResult {
+        let manner = PlayMode {
+            sink: EventSink::Silent,
             index: 0,
             phase,
             hasty,
         };
         let played = self.runtime.block_on(play::play(&self.shared, case, manner));
-        Ended {
+        CaseResult {
             outcome: played.outcome,
             findings: played.findings,
             steps: played.steps,

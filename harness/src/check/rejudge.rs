@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{CaseJudge, Heard, Judge};
+use super::{CaseJudge, Judge, Observation};
 use crate::journal::{CaseEnded, Event, Exchanged, Intent, Judged, StepStarted, Wired};
 use crate::model::ReadLag;
 use crate::protocol::capture::revive;
@@ -15,7 +15,7 @@ use crate::verdict::{Outcome, Verdict};
 
 /// Judges the events of one journal again.
 #[derive(Debug)]
-pub struct Again {
+pub struct JournalJudge {
     judge: Arc<Judge>,
     /// The lag of reads that the run of the journal allowed.
     read_lag: ReadLag,
@@ -31,10 +31,10 @@ struct OpenCase {
     worst: Verdict,
 }
 
-impl Again {
+impl JournalJudge {
     /// Begins with a contract.
     pub fn new(judge: Arc<Judge>) -> Self {
-        Again {
+        JournalJudge {
             read_lag: judge.read_lag,
             judge,
             open: BTreeMap::new(),
@@ -142,10 +142,10 @@ fn replies_of(exchanges: &[Exchanged]) -> Vec<Option<Reply>> {
         .collect()
 }
 
-fn heard_of<'a>(exchanges: &'a [Exchanged], replies: &'a [Option<Reply>]) -> Vec<Heard<'a>> {
+fn heard_of<'a>(exchanges: &'a [Exchanged], replies: &'a [Option<Reply>]) -> Vec<Observation<'a>> {
     exchanges
         .iter()
         .zip(replies)
-        .map(|(exchanged, reply)| Heard::of(exchanged, reply.as_ref()))
+        .map(|(exchanged, reply)| Observation::of(exchanged, reply.as_ref()))
         .collect()
 }

@@ -16,79 +16,81 @@ const LEAST_SHARE: usize = 1024 * 1024;
 
 /// Takes the events of one case.
 #[derive(Debug, Clone)]
-pub(super) enum Teller {
+pub(super) enum EventSink {
     /// They are told at once.
     Live(mpsc::Sender<Event>),
     /// They are kept until the case has ended.
-    Kept(Arc<Mutex<Kept>>),
+    BufferedEvents(Arc<Mutex<BufferedEvents>>),
     /// They are not made.
     Silent,
 }
 
 /// Events that wait to be told.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct BufferedEvents {
     events: Vec<Event>,
     bytes: usize,
     most: usize,
 }
 
-impl Teller {
+impl EventSink {
     /// A buffer.
     pub(super) fn kept() -> Self {
-        Teller::holding(MOST_KEPT)
+        EventSink::holding(MOST_KEPT)
     }
 
     fn holding(most: usize) -> Self {
         let (events, bytes) = (Vec::new(), 0);
-        Teller::Kept(Arc::new(Mutex::new(Kept { events, bytes, most })))
+        EventSink::BufferedEvents(Arc::new(Mutex::new(BufferedEvents { events, bytes, most })))
     }
 
     /// A buffer for one of so many that tell at the same time. What they told is told here, one after the other, once
     /// all have ended: so the order does not hang on who was answered first.
     pub(super) fn beside(&self, all: usize) -> Self {
         match self {
-            Teller::Live(_) | Teller::Kept(_) => Teller::holding((MOST_KEPT / all.max(1)).max(LEAST_SHARE)),
-            Teller::Silent => Teller::Silent,
+            EventSink::Live(_) | EventSink::BufferedEvents(_) => {
+                EventSink::holding((MOST_KEPT / all.max(1)).max(LEAST_SHARE))
+            }
+            EventSink::Silent => EventSink::Silent,
         }
     }
 
     /// Whether an event that is told goes anywhere.
     pub(super) fn listens(&self) -> bool {
-        !matches!(self, Teller::Silent)
+        !matches!(self, EventSink::Silent)
     }
 
     /// Tells an event. If nobody listens any more, the run is being given up and the event with it.
     pub(super) async fn tell(&self, event: Event) {
         match self {
-            Teller::Live(events) => _ = events.send(event).await,
-            Teller::Kept(kept) => {
+            EventSink::Live(events) => _ = events.send(event).await,
+            EventSink::BufferedEvents(kept) => {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.bytes += size_of(&event);
                 kept.events.push(event);
             }
-            Teller::Silent => {}
+            EventSink::Silent => {}
         }
     }
 
     /// Whether more is kept than a case may need. An endpoint that answers in megabytes ends the case.
     pub(super) fn is_full(&self) -> bool {
         match self {
-            Teller::Kept(kept) => {
+            EventSink::BufferedEvents(kept) => {
                 let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.bytes > kept.most
             }
-            Teller::Live(_) | Teller::Silent => false,
+            EventSink::Live(_) | EventSink::Silent => false,
         }
     }
 
     /// What was kept, in order.
     pub(super) fn take(&self) -> Vec<Event> {
         match self {
-            Teller::Kept(kept) => {
+            EventSink::BufferedEvents(kept) => {
                 std::mem::take(&mut kept.lock().unwrap_or_else(PoisonError::into_inner).events)
             }
-            Teller::Live(_) | Teller::Silent => Vec::new(),
+            EventSink::Live(_) | EventSink::Silent => Vec::new(),
         }
     }
 }

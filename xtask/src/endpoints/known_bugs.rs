@@ -14,21 +14,21 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::play::{Kind, Page, Play};
-use crate::shell::Outcome;
+use super::play::{Kind, Play, ReportDestination};
+use crate::shell::TaskOutcome;
 use crate::tools;
 use crate::workspace::Workspace;
 
 const TABLE: &str = "xtask/victims.toml";
 
 #[derive(Default, clap::Args)]
-pub(super) struct Args {
+pub(super) struct KnownBugsArgs {
     /// This `stopcheck` instead of a release build of the work tree.
     #[arg(long)]
     stopcheck: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
+pub(super) fn run(args: &KnownBugsArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let text =
         fs::read_to_string(workspace.path(TABLE)).with_context(|| format!("could not read {TABLE}"))?;
     let table = Table::parse(&text).with_context(|| format!("could not read {TABLE}"))?;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
             version: &victim.version,
             port: None,
             run_args: &run_args,
-            page: Page::File,
+            page: ReportDestination::File,
         };
         let (_, report) = play.run(workspace)?;
         let report: Report = serde_json::from_str(&report)
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, workspace: &Workspace) -> Result<Outcome> {
     for other in &table.not_played {
         println!("not played: {} ({})", other.what, other.reason);
     }
-    Ok(Outcome::bad_if(!all_well))
+    Ok(TaskOutcome::bad_if(!all_well))
 }
 
 /// The table, checked.

@@ -4,7 +4,7 @@ use super::*;
 
 /// What comes of a question of a case with one instance.
 fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
-    let heard = [Heard {
+    let heard = [Observation {
         role: Role::Act,
         call,
         reply: Some(reply),

@@ -1,9 +1,9 @@
 //! Questions beside the fleet: instance status, Spot requests, attributes. They support a case; where a clause
 //! speaks of them, it is judged here.
 
-use super::sheet::{Sheet, Weight};
+use super::step_judgement::{StepJudgement, Weight};
 use super::text::{one_line, quote};
-use super::{CaseJudge, Heard};
+use super::{CaseJudge, Observation};
 use crate::contract::{Check, State};
 use crate::model::States;
 use crate::protocol::reply::{self, Body, Reply};
@@ -26,7 +26,7 @@ pub(super) fn is_question(action: &str) -> bool {
 
 impl CaseJudge {
     /// Judges the answer to a question, and takes over what it changes. A refusal ends the case: unsupported.
-    pub(super) fn ask(&mut self, sheet: &mut Sheet<'_>, act: &Heard<'_>) {
+    pub(super) fn ask(&mut self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>) {
         let action = act.call.action.as_deref().unwrap_or_default();
         let Some(reply) = act.reply else {
             return;
@@ -41,8 +41,8 @@ impl CaseJudge {
             }
         };
         match action {
-            "DescribeInstanceStatus" => self.status(sheet, act, root),
-            "DescribeSpotInstanceRequests" => self.spot_request(sheet, act, root),
+            "DescribeInstanceStatus" => self.status(judgement, act, root),
+            "DescribeSpotInstanceRequests" => self.spot_request(judgement, act, root),
             "ModifyInstanceAttribute" => self.modified(act),
             "CancelSpotInstanceRequests" => self.cancelled(act),
             "RebootInstances" => self.rebooted(act),
@@ -51,7 +51,7 @@ impl CaseJudge {
     }
 
     /// Whether the service itself may refuse this question: of an instance that is not running, or on its way out.
-    fn may_refuse(&self, act: &Heard<'_>) -> bool {
+    fn may_refuse(&self, act: &Observation<'_>) -> bool {
         let ids = act
             .call
             .params
@@ -62,7 +62,7 @@ impl CaseJudge {
         beliefs.any(|belief| belief.states.later() != running)
     }
 
-    fn status(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: Element<'_>) {
+    fn status(&self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>, root: Element<'_>) {
         let listed: Vec<String> = reply::instance_statuses(root)
             .into_iter()
             .map(|(id, _)| id)
@@ -74,13 +74,13 @@ impl CaseJudge {
             }
             let fits = listed.iter().any(|one| *one == **id) == all;
             self.judge
-                .note(sheet, Check::StatusHidesStopped, Weight::Full, fits, || {
+                .note(judgement, Check::StatusHidesStopped, Weight::Full, fits, || {
                     ("listed only if asked for all", format!("{id} otherwise"))
                 });
         }
     }
 
-    fn spot_request(&self, sheet: &mut Sheet<'_>, act: &Heard<'_>, root: Element<'_>) {
+    fn spot_request(&self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>, root: Element<'_>) {
         for request in reply::spot_requests(root) {
             let Some(fits) = self.is_disabled(&request) else {
                 continue;
@@ -94,11 +94,11 @@ impl CaseJudge {
             if !fits && self.request_may_lag(&request, act.at_ms) {
                 let clauses = self.judge.of(Check::SpotRequestDisabled);
                 let why = format!("{}, but it may lag behind the instance", observed());
-                sheet.unknown(clauses, allowed, &why);
+                judgement.unknown(clauses, allowed, &why);
                 continue;
             }
             self.judge
-                .note(sheet, Check::SpotRequestDisabled, Weight::Full, fits, || {
+                .note(judgement, Check::SpotRequestDisabled, Weight::Full, fits, || {
                     (allowed, observed())
                 });
         }
@@ -138,7 +138,7 @@ impl CaseJudge {
     }
 
     /// Which protections an instance has from now on.
-    fn modified(&mut self, act: &Heard<'_>) {
+    fn modified(&mut self, act: &Observation<'_>) {
         let call = act.call;
         let attribute = |name: &str| {
             call.param(&format!("{name}.Value")).or_else(|| {
@@ -163,7 +163,7 @@ impl CaseJudge {
     }
 
     /// What a reboot does to an instance that is not running is not this contract's business: it may be up then.
-    fn rebooted(&mut self, act: &Heard<'_>) {
+    fn rebooted(&mut self, act: &Observation<'_>) {
         let running = States::one(State::Running);
         let up: States = [State::Pending, State::Restarting, State::Running]
             .into_iter()
@@ -197,7 +197,7 @@ impl CaseJudge {
 
     /// The cases cancel the requests of all their Spot Instances or of none. Documented: cancelling the `disabled`
     /// request of a stopped instance terminates the instance.
-    fn cancelled(&mut self, act: &Heard<'_>) {
+    fn cancelled(&mut self, act: &Observation<'_>) {
         let down: States = [State::Stopping, State::Stopped].into_iter().collect();
         for (belief, track) in self.fleet.values_mut().zip(self.tracks.values_mut()) {
             if !belief.is_spot() {
