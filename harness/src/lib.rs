@@ -1,8 +1,9 @@
 //! stopcheck: does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 //!
-//! The floors, imports going down only: facts (`wire`, `verdict`, `contract`, `call`, `journal`), mind (`protocol`,
-//! `plan`, `model`, `check`; and `reference`, the second witness, which knows `wire` alone), hands (`endpoint`,
-//! `report`), conduct (`runner`, `embedded`, `selfcheck`, `fuzzing`, `replay`, `cli`).
+//! Modules import only modules of a lower layer. From the lowest: data (`wire`, `verdict`, `contract`, `call`,
+//! `journal`), pure logic (`protocol`, `plan`, `model`, `check`; and `reference`, the second witness, which imports
+//! `wire` alone), input and output (`endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`,
+//! `fuzzing`, `replay`, `compare`, `cli`). `harness/docs/architecture.md` describes each.
 
 pub mod call;
 pub mod check;

@@ -500,7 +500,8 @@ impl CaseJudge {
         };
         let proof = heard.iter().rev().find(|one| one.role == Role::Look);
         let untold = first(|answered| answered.untold.as_ref());
-        // What is stopping after the call was stopping when it came, so it was not refused for being stopped (OQ-06).
+        // What is stopping after the call was stopping when it came, so a dry run was not refused for its being stopped
+        // (DRY-07).
         let was_stopping = || {
             proof.is_some_and(|proof| {
                 let mut answers = answers.iter();

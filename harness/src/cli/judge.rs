@@ -50,7 +50,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
             }
             next = events.next()?;
         }
-        worst = worst.max(reports::write(&args.reports, &tally, &contract)?);
+        worst = exit::of_both(worst, reports::write(&args.reports, &tally, &contract)?);
     }
     if let (Some(mut file), Some(path)) = (journal, &args.journal) {
         file.flush().map_err(|source| CliError::File {

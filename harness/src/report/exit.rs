@@ -21,6 +21,14 @@ pub const NOTHING_TESTED: u8 = 4;
 /// The run was interrupted; what it had found until then is in the journal. Takes precedence over all others.
 pub const INTERRUPTED: u8 = 130;
 
+/// The exit code for two runs together. The numbers are no order: a finding in one run counts, whatever kept another
+/// from being judged.
+pub fn of_both(one: u8, other: u8) -> u8 {
+    const LEAST_TO_WORST: [u8; 6] = [CONFORMANT, NOTHING_TESTED, INTERNAL, USAGE, FINDINGS, INTERRUPTED];
+    let rank = |code: u8| LEAST_TO_WORST.iter().position(|known| *known == code);
+    if rank(one) < rank(other) { other } else { one }
+}
+
 /// What a code means, as the end of a sentence that begins with "exit code N: ".
 pub fn meaning(code: u8) -> &'static str {
     match code {
@@ -31,5 +39,21 @@ pub fn meaning(code: u8) -> &'static str {
         NOTHING_TESTED => "nothing was tested",
         INTERRUPTED => "the run was interrupted",
         _ => "an unknown exit code",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_in_one_run_is_not_hidden_by_what_kept_another_from_being_judged() {
+        for other in [CONFORMANT, NOTHING_TESTED, INTERNAL, FINDINGS] {
+            assert_eq!(of_both(FINDINGS, other), FINDINGS);
+            assert_eq!(of_both(other, FINDINGS), FINDINGS);
+        }
+        assert_eq!(of_both(INTERRUPTED, FINDINGS), INTERRUPTED);
+        assert_eq!(of_both(CONFORMANT, NOTHING_TESTED), NOTHING_TESTED);
+        assert_eq!(of_both(INTERNAL, NOTHING_TESTED), INTERNAL);
     }
 }

@@ -22,7 +22,6 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["embedded"]),
     LayerStep::Apart(&["selfcheck", "fuzzing"]),
     LayerStep::Apart(&["replay", "compare"]),
-    LayerStep::Apart(&["config"]),
     LayerStep::Apart(&["cli"]),
 ];
 
@@ -31,7 +30,7 @@ const WITNESS: &str = "reference";
 const WITNESS_SEES: &str = "wire";
 
 /// Who may see the second witness: those who wire the house together, and one file of the endpoints as its door.
-const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "embedded", "config", "cli"];
+const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "embedded", "cli"];
 const WITNESS_DOOR: &str = "endpoint";
 
 /// Modules on the same height.

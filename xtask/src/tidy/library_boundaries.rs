@@ -21,7 +21,6 @@ const RUNTIME_FLOORS: &[&str] = &[
     "selfcheck",
     "fuzzing",
     "replay",
-    "config",
     "cli",
 ];
 
