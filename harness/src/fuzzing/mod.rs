@@ -3,7 +3,7 @@
 //! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer. The
 //! table [`TARGETS`] is the one list of them: the fuzz crate, the tests, `cargo xtask fuzz` and the replay on stable all
 //! go by it. What reads text takes the bytes as they are; what needs choices draws them from
-//! [`ChoiceBytes`](crate::plan::bytes::Bytes).
+//! [`ChoiceBytes`](crate::plan::bytes::ChoiceBytes).
 
 pub mod answers;
 pub mod damage;
