@@ -189,7 +189,7 @@ pub(super) fn body_in_words(body: &Body) -> String {
     match body {
         Body::Document(document) => format!("a document <{}>", one_line(document.root().name(), 60)),
         Body::Empty => "an empty body".to_owned(),
-        Body::Unreadable { why } => format!("a body that is no XML ({})", one_line(why, 120)),
+        Body::Unreadable { why } => format!("a body that is not XML ({})", one_line(why, 120)),
     }
 }
 

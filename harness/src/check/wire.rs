@@ -267,7 +267,7 @@ fn alike(reply: &Reply) -> Alike {
             code.unwrap_or(document.root().name()).to_owned()
         }
         Body::Empty => "without a body".to_owned(),
-        Body::Unreadable { .. } => "with a body that is no XML".to_owned(),
+        Body::Unreadable { .. } => "with a body that is not XML".to_owned(),
     };
     Alike {
         status: reply.status,

@@ -13,7 +13,7 @@ use crate::runner::PreflightError;
 pub(super) enum CliError {
     #[error("{0}")]
     Usage(String),
-    #[error("could not read the scenarios\n  {0}\n  hint: stopcheck explain scenarios tells their form")]
+    #[error("could not read the scenarios\n  {0}\n  hint: stopcheck explain scenarios documents the format")]
     Scenarios(String),
     #[error("could not {0}")]
     Endpoint(#[from] EndpointError),

@@ -216,7 +216,7 @@ fn set_in(folder: Option<&Path>, set: &str, mode: GoldenMode) -> Result<Option<S
 fn none_of(folder: Option<&Path>, set: &str) -> CliError {
     let folder = folder.map_or_else(|| found(set, GoldenMode::Check), Path::to_owned);
     CliError::Usage(format!(
-        "there are no goldens of the set {set} in {}\n  hint: stopcheck run --golden record makes them",
+        "there are no goldens of the set {set} in {}\n  hint: stopcheck run --golden record creates them",
         folder.display()
     ))
 }

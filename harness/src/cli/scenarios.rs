@@ -113,7 +113,7 @@ impl Reading {
                 Ok(what) if what.is_file() && toml => self.file(&path),
                 // What does not look like a file of scenarios is not missed.
                 Ok(_) | Err(_) if !toml => {}
-                Ok(_) => self.problem(&path, "it is no file"),
+                Ok(_) => self.problem(&path, "it is not a file"),
                 Err(error) => self.problem(&path, &error.to_string()),
             }
         }

@@ -72,7 +72,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "same-as = { … }",
         meaning: "Compares the answer of a call with that of an earlier one: status, error code, and the instances \
-                  with their states, not messages and not the order. What time alone can explain is no difference.",
+                  with their states, not messages and not the order. What time alone can explain is not a difference.",
         keys: SAME_AS,
     },
     Section {

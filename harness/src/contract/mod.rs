@@ -27,6 +27,7 @@ pub use embedded::EMBEDDED;
 pub(crate) use load::tests::GOOD as SMALL;
 pub use load::{embedded, extended, load};
 pub use manual::TableKey;
+pub(crate) use mistake::distance;
 pub use mistake::{LoadError, LoadErrors, Mistake};
 pub use pattern::Pattern;
 pub use recorded::{Framing, Grade, Moment, Recorded, RecordedFixture, RecordedLook};

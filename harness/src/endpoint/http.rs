@@ -89,7 +89,7 @@ impl Http {
 
     pub(super) async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| unsendable(format!("{:?} is no method", request.method)))?;
+            .map_err(|_| unsendable(format!("{:?} is not a method", request.method)))?;
         let mut message = reqwest::Request::new(method, self.url_of(request)?);
         *message.headers_mut() = to_header_map(&request.headers)?;
         if !request.body.is_empty() || request.method == "POST" {
@@ -342,7 +342,7 @@ fn to_header_map(headers: &Headers) -> Result<HeaderMap, TransportError> {
     let mut map = HeaderMap::with_capacity(headers.0.len());
     for (name, value) in &headers.0 {
         let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| unsendable(format!("{name:?} is no header name")))?;
+            .map_err(|_| unsendable(format!("{name:?} is not a header name")))?;
         // The value may be a secret and stays out of the message.
         let value = HeaderValue::from_bytes(value.as_bytes())
             .map_err(|_| unsendable(format!("the value of {name} cannot stand in a header")))?;

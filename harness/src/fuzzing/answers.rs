@@ -136,7 +136,7 @@ fn is_ours_to_refuse(why: &str) -> bool {
     let reasons = [
         "namespace name is longer",
         "reserved name of the declaration",
-        "its declaration is none",
+        "invalid XML declaration",
         "unknown namespace prefix \"\"",
         "`</:",
         // Half of a pair is no character.

@@ -56,7 +56,7 @@ pub struct About<'a> {
 pub enum StoreError {
     /// The name of a set is the name of a folder.
     #[error(
-        "{0:?} is no name for a set of goldens: letters, digits, `.`, `-` and `_` are, for instance moto-5.2.5"
+        "{0:?} is not a valid name for a set of goldens: use letters, digits, `.`, `-` and `_`, for instance moto-5.2.5"
     )]
     Name(String),
     /// A file or folder.
@@ -70,7 +70,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file that is no snapshot.
-    #[error("could not read {}: it is no snapshot of insta's: {why}\n  hint: record it again with --golden record", path.display())]
+    #[error("could not read {}: it is not an insta snapshot: {why}\n  hint: record it again with --golden record", path.display())]
     NoSnapshot {
         /// The file.
         path: PathBuf,

@@ -36,7 +36,7 @@ const HEADERS_THAT_MATTER: &[&str] = &[
 ];
 const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// So much of a body that is no XML is kept, in lines.
+/// So much of a body that is not XML is kept, in lines.
 const LINES_KEPT: usize = 100;
 
 /// Stands for a look at a fleet that looks as it did in the look before.

@@ -113,7 +113,7 @@ impl Ending {
             Ending::Closed => "was closed by the endpoint",
             Ending::Reset => "was reset by the endpoint",
             Ending::Silent => "stayed open and silent until time was up",
-            Ending::NoHttp => "carried something that is no HTTP",
+            Ending::NoHttp => "sent something that is not HTTP",
             Ending::TooMuch => "carried more than is read",
             Ending::Dropped => "was dropped by us",
         }

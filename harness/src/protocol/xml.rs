@@ -232,7 +232,7 @@ pub fn read(text: &str) -> Result<Document, String> {
             }
             Event::Decl(decl) => {
                 let declaration = read_declaration(&decl);
-                let declaration = declaration.map_err(|why| format!("its declaration is none: {why}"))?;
+                let declaration = declaration.map_err(|why| format!("invalid XML declaration: {why}"))?;
                 tree.document.declaration = Some(declaration);
             }
             Event::DocType(_) => return Err("it has a document type declaration".to_owned()),

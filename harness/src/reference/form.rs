@@ -1,7 +1,7 @@
 //! The parameters of a request: the only file that speaks with `form_urlencoded`.
 //!
 //! They come from the query string, and for POST from the body as well, whatever its content type claims. Where a
-//! name comes twice, the first holds, the query string before the body. Bytes that are no UTF-8 are replaced.
+//! name comes twice, the first holds, the query string before the body. Bytes that are not UTF-8 are replaced.
 
 use std::borrow::Cow;
 

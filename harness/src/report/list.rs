@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use crate::call::{Auth, Encoding, Form, Method, Order};
 use crate::contract::{
     Act, CallTemplate, Clause, ClauseId, Contract, Demand, FixtureKind, Level, Market, Refusal, Root,
-    Scenario, Step, Transition,
+    Scenario, Step, Transition, distance,
 };
 use crate::plan::wire::{self, WireCase};
 use crate::report::recorded;
@@ -498,15 +498,14 @@ fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
 /// The names that are nearly the one asked for, the nearest first.
 pub(crate) fn close<'a>(names: impl Iterator<Item = &'a str>, asked: &str) -> Vec<String> {
     const SHOWN: usize = 5;
-    let asked: Vec<char> = asked.to_lowercase().chars().take(100).collect();
-    let text: String = asked.iter().collect();
+    let text: String = asked.to_lowercase().chars().take(100).collect();
     let mut near: Vec<(usize, &str)> = names
         .filter_map(|name| {
-            let known: Vec<char> = name.to_lowercase().chars().collect();
-            let lower: String = known.iter().collect();
-            let distance = distance(&asked, &known);
-            let part = text.chars().count() >= 3 && lower.contains(&text);
-            (part || distance <= 2.max(known.len() / 4)).then_some((if part { 0 } else { distance }, name))
+            let known = name.to_lowercase();
+            let distance = distance(&text, &known);
+            let part = text.chars().count() >= 3 && known.contains(&text);
+            let most = 2.max(known.chars().count() / 4);
+            (part || distance <= most).then_some((if part { 0 } else { distance }, name))
         })
         .collect();
     near.sort_by_key(|(distance, _)| *distance);
@@ -514,24 +513,6 @@ pub(crate) fn close<'a>(names: impl Iterator<Item = &'a str>, asked: &str) -> Ve
         .take(SHOWN)
         .map(|(_, name)| name.to_owned())
         .collect()
-}
-
-/// How many characters must be inserted, removed or replaced to make one text of the other.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b) {
-            let above = *cell;
-            *cell = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
-            (diagonal, left) = (above, *cell);
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -625,11 +606,5 @@ mod tests {
             "explain nothing like it: no clause, no case and no source has this name \
              (see `stopcheck list` and `stopcheck list --clauses`)"
         );
-    }
-
-    #[test]
-    fn distance_counts_changes() {
-        let of = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
-        assert_eq!((of("kitten", "sitting"), of("", "ab"), of("ab", "ab")), (3, 2, 0));
     }
 }

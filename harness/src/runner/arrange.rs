@@ -583,7 +583,7 @@ pub(super) fn answer_in_words(reply: &Reply) -> String {
             },
         ),
         Body::Empty => "an empty body".to_owned(),
-        Body::Unreadable { why } => format!("a body that is no XML: {why}"),
+        Body::Unreadable { why } => format!("a body that is not XML: {why}"),
     };
     let what: String = what
         .chars()

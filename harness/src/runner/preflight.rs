@@ -48,7 +48,7 @@ pub enum PreflightError {
     },
     /// The caller may not describe instances, or the endpoint cannot.
     #[error(
-        "{endpoint} refuses to describe instances: {answer}\n  hint: stopcheck proves every answer by describing its own instances"
+        "{endpoint} refuses to describe instances: {answer}\n  hint: stopcheck verifies every answer by describing its own instances"
     )]
     NoDescribe {
         /// The endpoint.

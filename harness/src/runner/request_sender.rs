@@ -61,13 +61,13 @@ pub(super) enum SendError {
     Transport(#[from] TransportError),
     #[error("could not {0}")]
     Sign(#[from] SignError),
-    #[error("held back by the guard: {0}")]
+    #[error("blocked by the safety guard: {0}")]
     Blocked(#[from] Blocked),
     #[error("the run was interrupted")]
     Interrupted,
-    #[error("the endpoint no longer answers: the last {GONE_AFTER} requests failed")]
+    #[error("the endpoint stopped answering: the last {GONE_AFTER} requests failed")]
     Gone,
-    #[error("the answers of one case are too large to be kept until it has ended")]
+    #[error("the answers of one case are too large to buffer until the case ends")]
     TooMuch,
     #[error("the budget of {0} requests is used up (--max-requests)")]
     Budget(usize),

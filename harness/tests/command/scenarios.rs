@@ -102,7 +102,7 @@ fn mistakes_are_told_all_at_once_and_nothing_is_played() {
         let refused = within(words, at).ended_with(2).complains_of(&[
             "error: could not read the scenarios",
             "a.toml: line 1: scenario without \"purpose\"",
-            "a.toml: line 2: \"Mine\" is no name of a scenario",
+            "a.toml: line 2: \"Mine\" is not a valid name for a scenario",
             "b.toml: line 1: [clause] belongs to the contract",
             "c.toml: line 2: it is not UTF-8",
             "hint: stopcheck explain scenarios",

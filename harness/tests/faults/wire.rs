@@ -31,7 +31,7 @@ enum Defect {
     Blames500,
     /// What is malformed or incomplete is never answered.
     Hangs,
-    /// Bytes that are no UTF-8 end the connection.
+    /// Bytes that are not UTF-8 end the connection.
     ClosesOnBytes,
     /// What arrived of an incomplete body is carried out.
     CarriesOutHalf,

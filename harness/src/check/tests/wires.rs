@@ -52,7 +52,7 @@ fn outcomes() -> Vec<(&'static str, Vec<Answer>, Ending)> {
         ("200 with a stop", vec![stopped()], Ending::Answered),
         ("400 without a body", vec![response(400, "")], Ending::Answered),
         (
-            "400 and a page that is no XML",
+            "400 and a page that is not XML",
             vec![response(400, "no")],
             Ending::Closed,
         ),

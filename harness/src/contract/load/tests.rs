@@ -301,7 +301,7 @@ fn a_launch_comes_before_its_name_and_only_once() {
         ("{ launch = \"a\" },", "x.toml: line 7: duplicate fixture \"a\""),
         (
             "{ launch = \"unknown\" },",
-            "x.toml: line 7: \"unknown\" is no name of a fixture",
+            "x.toml: line 7: \"unknown\" is not a valid name for a fixture",
         ),
         ("{ pass = 0 },", "x.toml: line 7: \"pass\" is 0"),
         ("{ rest = false },", "x.toml: line 7: a step has exactly one of"),

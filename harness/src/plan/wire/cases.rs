@@ -20,7 +20,7 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/content-length/shorter",
         Answered,
-        "A length that ends before the ids: the request is whole without them, and what follows it is none.",
+        "A length that ends before the ids: the request is whole without them, and the trailing bytes are not a request.",
         Change(|message| {
             let length = message.length_before("&InstanceId.1=");
             with_length(message, &length.to_string());
@@ -42,14 +42,14 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/content-length/negative",
         Refused,
-        "A length that is no number is an unrecoverable error (RFC 9112, 6.3): below zero.",
+        "A length that is not a number is an unrecoverable error (RFC 9112, 6.3): below zero.",
         Change(|message| with_length(message, "-1")),
     )
     .fault(RawFault::Http),
     WireCase::new(
         "wire/content-length/word",
         Refused,
-        "A length that is no number is an unrecoverable error (RFC 9112, 6.3): a word.",
+        "A length that is not a number is an unrecoverable error (RFC 9112, 6.3): a word.",
         Change(|message| with_length(message, "all")),
     )
     .fault(RawFault::Http),
@@ -138,7 +138,7 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/chunks/bad-size",
         Ended,
-        "A chunk whose size is no number ends the message as invalid.",
+        "A chunk whose size is not a number ends the message as invalid.",
         Whole(|kit| {
             let mut message = kit.dry_run()?;
             message.announce_chunks();
@@ -243,7 +243,7 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/header/no-colon",
         Ended,
-        "A line among the header fields that is none.",
+        "A line among the header fields that is not a field.",
         Change(|message| message.add("this is no field")),
     )
     .fault(RawFault::Http),
@@ -416,7 +416,7 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/body/not-utf8",
         Answered,
-        "A parameter with bytes that are no UTF-8, signed as they are.",
+        "A parameter with bytes that are not UTF-8, signed as they are.",
         Whole(|kit| kit.dry_run_with(b"&Filler=\xff\xfe\xc3(")),
     )
     .fault(RawFault::Request),
@@ -463,7 +463,7 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/percent/no-digits",
         Answered,
-        "A percent sign with letters behind it that are no digits.",
+        "A percent sign followed by letters that are not hexadecimal digits.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%zz")),
     )
     .fault(RawFault::Request),
@@ -477,14 +477,14 @@ pub(super) static CASES: &[WireCase] = &[
     WireCase::new(
         "wire/percent/overlong",
         Answered,
-        "An escaped slash in two bytes, which is no UTF-8.",
+        "An escaped slash in two bytes, which is not UTF-8.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%c0%af")),
     )
     .fault(RawFault::Request),
     WireCase::new(
         "wire/percent/not-utf8",
         Answered,
-        "Escaped bytes that are no UTF-8.",
+        "Escaped bytes that are not UTF-8.",
         Whole(|kit| kit.dry_run_with(b"&InstanceId.2=%ff%fe")),
     )
     .fault(RawFault::Request),

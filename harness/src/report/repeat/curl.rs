@@ -18,7 +18,7 @@ impl<'a> Curl<'a> {
             return Err("the embedded reference has no address; `stopcheck serve` gives it one".to_owned());
         }
         let Some((scheme, rest)) = endpoint.split_once("://") else {
-            return Err(format!("the endpoint {} is no URL", quote(endpoint)));
+            return Err(format!("the endpoint {} is not a URL", quote(endpoint)));
         };
         let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let origin = endpoint.get(..scheme.len() + 3 + authority).unwrap_or(endpoint);
@@ -123,7 +123,9 @@ impl<'a> Curl<'a> {
             Auth::WrongSignature => return Err("the signature is wrong on purpose".to_owned()),
             Auth::UnknownKey => return Err("signed with a key that nobody issued".to_owned()),
             Auth::Stale => return Err("signed with an old time, which curl does not do".to_owned()),
-            Auth::Garbage => return Err("the Authorization header is no signature on purpose".to_owned()),
+            Auth::Garbage => {
+                return Err("the Authorization header is intentionally not a signature".to_owned());
+            }
             Auth::Denied => return Err("signed by a caller with fewer rights".to_owned()),
         }
         let Some(body) = text_of(&sent.body).filter(|body| !body.contains('\0')) else {

@@ -326,7 +326,7 @@ fn months_are_months_and_a_range_has_one() {
     mistake_here(
         "since = \"2022-05\"",
         "since = \"2022-13\"",
-        "\"2022-13\" is no month, expected YYYY-MM",
+        "\"2022-13\" is not a month, expected YYYY-MM",
     );
     let to = "until = \"2020-03\"\nsince = \"2020-03\"";
     mistake_here(
@@ -340,30 +340,30 @@ fn months_are_months_and_a_range_has_one() {
 #[test]
 fn a_message_is_a_pattern_once_its_holes_are_filled() {
     let message = "message = \"^The instance '{id}'$\"";
-    mistake_here(message, "message = '^(a$'", "\"^(a$\" is no pattern: ");
-    mistake_here(message, "message = '^{name}$'", "\"^{name}$\" is no pattern: ");
+    mistake_here(message, "message = '^(a$'", "\"^(a$\" is not a pattern: ");
+    mistake_here(message, "message = '^{name}$'", "\"^{name}$\" is not a pattern: ");
     no_mistake(message, "message = '^({id}|{value}) \\d{4}$'");
 }
 
 #[test]
 fn names_have_their_letters() {
-    let rule = "\"Stop/Running\" is no name of a scenario: small letters, digits and - only, with single slashes between";
+    let rule = "\"Stop/Running\" is not a valid name for a scenario: small letters, digits and - only, with single slashes between";
     mistake_here("name = \"stop/running-2\"", "name = \"Stop/Running\"", rule);
     for name in ["/a", "a/", "a//b"] {
         let to = format!("name = \"{name}\"");
-        let message = format!("\"{name}\" is no name of a scenario");
+        let message = format!("\"{name}\" is not a valid name for a scenario");
         mistake_here("name = \"stop/running-2\"", &to, &message);
     }
     no_mistake("name = \"stop/running-2\"", "name = \"a/b/c\"");
     mistake_here(
         "{ b = \"running\"",
         "{ b = \"running\", long = \"running\"",
-        "\"long\" is no name of a fixture",
+        "\"long\" is not a valid name for a fixture",
     );
     mistake_here(
         "{ b = \"running\"",
         "{ b = \"running\", C = \"running\"",
-        "\"C\" is no name of a fixture",
+        "\"C\" is not a valid name for a fixture",
     );
 }
 
