@@ -1,7 +1,7 @@
-//! A call: what is meant to be sent, before it becomes bytes.
+//! A call of the Query API before it becomes bytes.
 //!
-//! The parameters are literal names and values, already resolved to real instance ids, so that the oracle can
-//! read a call of any origin: a scenario, a random script, a recording. How it travels is the `Form`.
+//! The parameters are literal names and values, with references already resolved to real instance ids. The oracle can
+//! therefore read a call from any source: a scenario, a random script, a recording. The [`Form`] says how it is sent.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 pub struct Call {
     /// The value of `Action`; `None` leaves the parameter out.
     pub action: Option<String>,
-    /// All other parameters but `Version`, literal and undecoded, in order.
+    /// All other parameters except `Version`, in order, literal and not encoded.
     pub params: Vec<(String, String)>,
-    /// How the call travels.
+    /// How the call is sent.
     #[serde(default, skip_serializing_if = "Form::is_plain")]
     pub form: Form,
 }
 
-/// The API version of today's service, which every plain call names.
+/// The API version of today's service, which plain calls use.
 pub const API_VERSION: &str = "2016-11-15";
 
-/// How a call travels. The default is what SDKs send: a signed POST with a form body.
+/// How a call is sent. The default is what SDKs send: a signed POST with a form body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Form {
@@ -65,20 +65,20 @@ pub enum Order {
     Reversed,
 }
 
-/// How form values are percent-encoded. All three mean the same text.
+/// How form values are percent-encoded. All three encodings represent the same text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
-    /// Everything but unreserved characters, space as `%20`.
+    /// Escape everything but unreserved characters, with space as `%20`.
     #[default]
     Standard,
-    /// As `Standard`, with space as `+`.
+    /// Like `Standard`, with space as `+`.
     PlusForSpace,
-    /// Every byte of every value, unreserved or not.
+    /// Escape every byte of every value, even unreserved characters.
     EveryByte,
 }
 
-/// How a call is authenticated. The wrong ones are right ones changed after signing.
+/// How a call is authenticated: correctly, wrongly in one way, or not at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
@@ -87,26 +87,26 @@ pub enum Auth {
     Header,
     /// SigV4 in the query string, with the run's credentials.
     Query,
-    /// Not signed at all.
+    /// No signature.
     Unsigned,
     /// Signed, then one digit of the signature changed.
     WrongSignature,
-    /// Signed with an access key that nobody issued.
+    /// Signed with an access key that was never issued.
     UnknownKey,
     /// Signed correctly with a time stamp one hour old.
     Stale,
-    /// An `Authorization` header that is no signature.
+    /// An `Authorization` header that is not a signature.
     Garbage,
     /// Signed with the temporary credentials of a session, token included.
     Session,
     /// Signed with temporary credentials that have expired.
     ExpiredSession,
-    /// Signed by a caller that may describe but not stop.
+    /// Signed by a caller who may describe but not stop instances.
     Denied,
 }
 
 impl Call {
-    /// A plain call of this action with these parameters.
+    /// Creates a plain call of this action with these parameters.
     pub fn new<N: Into<String>, V: Into<String>>(
         action: &str,
         params: impl IntoIterator<Item = (N, V)>,
@@ -121,7 +121,7 @@ impl Call {
         }
     }
 
-    /// The value of the first parameter with exactly this name.
+    /// Returns the value of the first parameter with exactly this name.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params
             .iter()
@@ -144,7 +144,7 @@ impl Default for Form {
 }
 
 impl Form {
-    /// Whether this is the form that SDKs use.
+    /// Whether this is the default form, which SDKs use.
     pub fn is_plain(&self) -> bool {
         *self == Form::default()
     }

@@ -1,7 +1,6 @@
-//! The embedded reference as an endpoint: what is judged when no server is named, by the command and by tests that
-//! use the library.
+//! The embedded reference as an endpoint. The command and tests of the library judge it if no server is given.
 //!
-//! An edition comes in; an endpoint with a fresh reference for each case, its keys, and the options of a run go out.
+//! Input: an edition. Output: an endpoint with a fresh reference for each case, its keys, and the options of a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,7 @@ use crate::reference::{Config, Reference, Rules, Variations, XmlLayout};
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::wire::Response;
 
-/// The options of a run on the reference. Its clock is virtual, so patience costs nothing.
+/// Returns the options of a run on the reference. Its clock is virtual, so waiting takes no real time.
 pub fn options(edition: Edition) -> Options {
     let region = "us-east-1";
     Options {
@@ -46,12 +45,12 @@ pub fn options(edition: Edition) -> Options {
     }
 }
 
-/// The embedded reference, a fresh one for each case.
+/// Returns the embedded reference as an endpoint, with a fresh reference for each case.
 pub fn endpoint(region: &str, edition: Edition) -> Endpoint {
     endpoint_in(region, edition, XmlLayout::default())
 }
 
-/// The same, with its answers laid out in one of two ways.
+/// Like [`endpoint()`], with the given XML layout.
 pub fn endpoint_in(region: &str, edition: Edition, layout: XmlLayout) -> Endpoint {
     let config = Config {
         region: region.to_owned(),
@@ -71,9 +70,10 @@ pub fn endpoint_in(region: &str, edition: Edition, layout: XmlLayout) -> Endpoin
     }))
 }
 
-/// A reference that varies, a fresh one for each case. Each request is also sent to one that does not, until the two
-/// have answered differently; `differs` is set when they do. Request ids and dates are the same in both, so any
-/// difference is one of behaviour.
+/// Returns an endpoint with variations, with a fresh reference for each case.
+///
+/// Each request is also sent to a reference without variations, until their answers differ for the first time; then
+/// `differs` is set. Request ids and dates are the same in both, so any difference is one of behaviour.
 pub fn varied_endpoint(edition: Edition, variations: Variations, differs: Arc<AtomicBool>) -> Endpoint {
     let plain = Config {
         rules: rules(edition),
@@ -99,7 +99,7 @@ pub fn varied_endpoint(edition: Edition, variations: Variations, differs: Arc<At
     }))
 }
 
-/// A reference that varies, and one that does not to compare it with.
+/// A reference with variations, and one without for comparison.
 struct Pair {
     varied: Reference,
     plain: Reference,
@@ -123,7 +123,7 @@ fn seeded(config: &Config, case: &str) -> Config {
     }
 }
 
-/// The behaviour of the reference that an edition describes.
+/// Returns the behaviour of the reference in an edition.
 pub fn rules(edition: Edition) -> Rules {
     match edition {
         Edition::October2017 => Rules::October2017,
@@ -131,7 +131,7 @@ pub fn rules(edition: Edition) -> Rules {
     }
 }
 
-/// The keys that the reference knows.
+/// Returns the keys that the reference knows.
 pub fn keyring() -> Keyring {
     let credentials = |key: WellKnown| Credentials {
         access_key: key.access_key.to_owned(),

@@ -1,8 +1,8 @@
 //! The journal: every run as a stream of events, one JSON object a line.
 //!
-//! It holds each exchange byte for byte, secrets removed at capture, and enough of what was meant (call, role,
-//! fixtures) that everything after the wire can be computed from it again. Lines of an unknown schema version are
-//! refused; nothing here opens files.
+//! It holds each exchange byte for byte, with secrets removed at capture, and the intent behind it (call, role,
+//! fixtures), so that all later results can be computed from it again. Lines of an unknown schema version are rejected.
+//! This module does not open files.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ mod raw;
 
 pub use raw::{Aim, Ending, RawFault, WireDemand, Wired};
 
-/// The version of the event format. A reader refuses another one.
+/// The version of the event format. Readers reject any other version.
 pub const SCHEMA: u32 = 1;
 
 /// One line of the journal.
@@ -26,31 +26,31 @@ pub enum Event {
     RunStarted(RunStarted),
     /// A case begins.
     CaseStarted(CaseStarted),
-    /// An instance was arranged for a case, and described as wished.
+    /// A fixture is ready: the instance was launched and described as requested.
     FixtureReady(FixtureReady),
-    /// A step begins; the exchanges that follow under its number belong to it.
+    /// A step begins; the exchanges with its number belong to it.
     StepStarted(StepStarted),
-    /// One request and what came back.
+    /// One request and its answer.
     Exchanged(Box<Exchanged>),
-    /// Bytes on a raw socket and what came back.
+    /// One exchange of bytes on a raw socket.
     Wired(Box<Wired>),
     /// A step was judged.
     Judged(Judged),
     /// A case ended.
     CaseEnded(CaseEnded),
-    /// Something a person should know that is no verdict, for instance an instance that could not be removed.
+    /// A message for people that is not a verdict, for instance about an instance that could not be terminated.
     Noted(Noted),
-    /// What was played without being told case by case.
+    /// A count of cases that were played without an event for each.
     Explored(Explored),
-    /// What a case shows came again in others.
+    /// A finding recurred in other generated cases.
     Recurred(Recurred),
-    /// What a case shows does not come every time it is played.
+    /// A finding does not recur every time its case is played.
     Flaky(Flaky),
     /// The last line; a journal without it was interrupted.
     RunEnded(RunEnded),
 }
 
-/// What a run was told to do.
+/// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     /// [`SCHEMA`].
@@ -68,22 +68,22 @@ pub struct RunStarted {
     pub min_confidence: Confidence,
     /// The seed of everything random.
     pub seed: u64,
-    /// How many cases the plan has; random ones are not planned.
+    /// The number of cases in the plan; random cases are not planned.
     pub cases: usize,
-    /// The files and folders of scenarios that were added to the contract, as they were named.
+    /// The files and folders of scenarios that were added to the contract, as given by the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenarios: Vec<String>,
-    /// The number of cases left out by a filter.
+    /// The number of cases that a filter left out.
     #[serde(default)]
     pub left_out: usize,
-    /// How long reads were taken to lag behind what was answered, milliseconds.
+    /// How long reads may lag behind an answer, in milliseconds.
     #[serde(default = "read_lag_of_old")]
     pub read_lag_ms: u64,
-    /// When it began, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// When the run began, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
 }
 
-/// The head of a case.
+/// The start of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseStarted {
     /// Its name, a slash-path.
@@ -93,15 +93,15 @@ pub struct CaseStarted {
     /// The phase it belongs to.
     #[serde(default, skip_serializing_if = "Phase::is_scenarios")]
     pub phase: Phase,
-    /// Whether it was only searched with: an attempt on the way to a smaller case, or one whose findings are known
-    /// already. Its findings are told by another case.
+    /// Whether the case is only part of a search: an attempt to find a smaller case, or a case whose findings are
+    /// already known. Another case reports its findings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub draft: bool,
-    /// What it shows.
+    /// What the case shows.
     pub purpose: String,
-    /// The clauses it is there for.
+    /// The clauses that the case covers.
     pub clauses: Vec<ClauseId>,
-    /// What is played, so that it can be played again by whoever has the journal.
+    /// The scenario that is played, so that the case can be played again from the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenario: Option<Box<Scenario>>,
 }
@@ -110,10 +110,10 @@ pub struct CaseStarted {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Named by the contract or by a user.
+    /// From the contract or from a user's scenario files.
     #[default]
     Scenarios,
-    /// From a covering array, and from the borders of values.
+    /// From a covering array, and from the limits of values.
     Coverage,
     /// From a seed.
     Random,
@@ -140,7 +140,7 @@ impl Phase {
     }
 }
 
-/// An arranged instance.
+/// A fixture that is ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FixtureReady {
     /// The case.
@@ -149,29 +149,29 @@ pub struct FixtureReady {
     pub name: String,
     /// The instance id.
     pub id: String,
-    /// What it was wished to be, and was described as.
+    /// The requested properties, which the description of the instance confirmed.
     pub kind: FixtureKind,
     /// The Spot request that launched it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_request: Option<String>,
-    /// When it was there, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// When the instance was ready, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     #[serde(default)]
     pub at_ms: u64,
 }
 
-/// What was waited for at most when journals did not say how long.
+/// The read lag of journals that do not record it: the longest wait at that time.
 fn read_lag_of_old() -> u64 {
     60_000
 }
 
-/// What a step was meant to do.
+/// The start of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepStarted {
     /// The case.
     pub case: String,
     /// The number of the step in its case, from 1.
     pub step: usize,
-    /// What it does.
+    /// What the step does.
     pub intent: Intent,
     /// See [`crate::contract::Step::witness`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -182,18 +182,18 @@ pub struct StepStarted {
     /// See [`crate::contract::Step::label`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// See [`crate::contract::Step::same_as`]; instances are named by their ids.
+    /// See [`crate::contract::Step::same_as`]; here, instances are given by their ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<SameAs>,
 }
 
-/// The kind of a step.
+/// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Intent {
-    /// One call.
+    /// Send one call.
     Call,
-    /// One call several times at once.
+    /// Send one call several times at once.
     Together,
     /// Wait until the fixtures with these ids are in a state.
     Settle {
@@ -202,21 +202,21 @@ pub enum Intent {
         /// The wire name of the state.
         state: String,
     },
-    /// Describe the fleet.
+    /// Describe all instances of the case.
     Observe,
     /// Launch one more instance.
     Launch {
         /// The short name that later steps use.
         name: String,
     },
-    /// Let time pass without looking.
+    /// Wait without describing instances.
     Pass {
-        /// Milliseconds, by the clock of the run: what was waited, which may be less than a script asked for.
+        /// The time waited in milliseconds, by the clock of the run; may be less than a script requested.
         ms: u32,
     },
-    /// Describe the fleet until nothing in it is on its way.
+    /// Describe the instances of the case until none is in transition.
     Rest,
-    /// Bytes on a raw socket, and a look at the fleet after them.
+    /// Send bytes on a raw socket, then describe the instances.
     Wire(Aim),
 }
 
@@ -224,38 +224,39 @@ pub enum Intent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// To bring a fixture into being; not judged.
+    /// To prepare a fixture; not judged.
     Arrange,
     /// The call that the step is about; judged.
     Act,
-    /// An attempt that was throttled or failed on the server's side and was made again; not judged.
+    /// An attempt that was throttled or failed with a server error, and was sent again; not judged.
     Retried,
-    /// A description of the fleet: while waiting, or as the proof after a refusal. The last one of a step counts.
+    /// A description of the instances, while waiting or to show that a refusal changed nothing. The last one of a step
+    /// counts.
     Look,
-    /// A question beside the fleet (attributes, Spot requests, status), judged by the check that asked.
+    /// Another read (attributes, Spot requests, status), judged by the check that requested it.
     Ask,
     /// Clean-up; not judged.
     Clean,
 }
 
-/// One request and what came back.
+/// One request and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchanged {
     /// The case.
     pub case: String,
-    /// The step, 0 while arranging and cleaning up.
+    /// The step; 0 during preparation and clean-up.
     pub step: usize,
     /// Why it was sent.
     pub role: Role,
-    /// What was meant.
+    /// The call that was encoded.
     pub call: Call,
-    /// What was sent.
+    /// The request as sent.
     pub request: RequestRecord,
-    /// What came back.
+    /// The answer.
     pub answer: Answer,
-    /// When it was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// When the request was sent, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
-    /// How long the answer took, milliseconds.
+    /// The time until the answer, in milliseconds.
     pub took_ms: u64,
 }
 
@@ -272,7 +273,7 @@ pub struct RequestRecord {
     pub body: Bytes,
 }
 
-/// What came back.
+/// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -285,20 +286,20 @@ pub enum Answer {
         /// The body.
         body: Bytes,
     },
-    /// No response; never a verdict about the endpoint by itself.
+    /// No response. By itself this is never a verdict about the endpoint.
     Failed {
-        /// What happened, continuing "could not …".
+        /// The reason; continues "could not …".
         why: String,
     },
 }
 
-/// Bytes in JSON: text where they are UTF-8, base64 where they are not.
+/// Bytes in JSON: text if they are UTF-8, base64 otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bytes {
     /// UTF-8.
     Text(String),
-    /// Anything else, base64.
+    /// Any other bytes, in base64.
     Base64(String),
 }
 
@@ -309,38 +310,40 @@ pub struct Judged {
     pub case: String,
     /// The step.
     pub step: usize,
-    /// The clauses that were looked at and held.
+    /// The clauses that were judged and held.
     pub held: Vec<ClauseId>,
-    /// The deviations, and what could not be told.
+    /// The deviations, and the clauses that could not be decided.
     pub findings: Vec<Finding>,
-    /// Which of several answers that the contract allows came.
+    /// The answers that were chosen where the contract allows several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
 }
 
-/// An answer where the contract allows several, because Amazon's is not settled or changes from call to call.
+/// The endpoint's choice where the contract allows several answers, because Amazon's answer is not settled or varies
+/// between calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Choice {
-    /// The word of the condition that the call was refused for.
+    /// The word of the condition for which the call was refused.
     pub condition: String,
-    /// The code of the answer.
+    /// The error code of the answer.
     pub code: String,
 }
 
-/// One deviation of the endpoint, or one thing that could not be told about it.
+/// One deviation of the endpoint, or one clause that could not be decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// `CASE#STEP/CLAUSE`, unique in a run and the same in every run of the same plan.
+    /// `CASE#STEP/CLAUSE`; unique in a run, and the same in every run of the same plan.
     pub id: String,
     /// The clause.
     pub clause: ClauseId,
-    /// How bad.
+    /// The severity.
     pub verdict: Verdict,
     /// What was allowed.
     pub allowed: String,
     /// What was observed.
     pub observed: String,
-    /// The words of the conditions that certainly held for the call of the step, sorted; none for a step without one.
+    /// The words of the conditions that certainly held for the call of the step, sorted; empty for a step without a
+    /// call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub circumstances: Vec<String>,
 }
@@ -354,43 +357,44 @@ pub struct CaseEnded {
     pub outcome: Outcome,
 }
 
-/// How much a phase of generated cases has played since it last said so.
+/// The work of a phase of generated cases since its last `Explored` event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explored {
     /// The phase.
     pub phase: Phase,
-    /// Generated cases, told or not; what was played to repeat and shrink them is not counted.
+    /// The number of generated cases, with or without events of their own; plays that repeat or shrink them are not
+    /// counted.
     pub scripts: u64,
-    /// Their steps that were judged.
+    /// The number of their steps that were judged.
     pub steps: usize,
-    /// Requests that no other event tells of.
+    /// The number of requests that no other event records.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untold: usize,
 }
 
-/// A finding that came again.
+/// A finding that recurred.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recurred {
-    /// The case that shows it in its least form.
+    /// The smallest case that shows it.
     pub case: String,
     /// Its clause.
     pub clause: ClauseId,
-    /// In how many generated cases it was seen.
+    /// The number of generated cases that showed it.
     pub scripts: u64,
 }
 
-/// A finding that does not come every time: no verdict hangs on it.
+/// A finding that does not recur every time, and therefore decides nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Flaky {
     /// The case.
     pub case: String,
     /// The clause.
     pub clause: ClauseId,
-    /// What was looked for, in words.
+    /// The fingerprint of the finding.
     pub fingerprint: String,
-    /// How often it was seen.
+    /// How many times it occurred.
     pub times: usize,
-    /// How often the case was played.
+    /// How many times the case was played.
     pub of: usize,
 }
 
@@ -398,10 +402,10 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// A note for people.
+/// A message for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Noted {
-    /// The case, empty for the run.
+    /// The case; empty for a message about the whole run.
     pub case: String,
     /// The text.
     pub text: String,
@@ -410,7 +414,7 @@ pub struct Noted {
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunEnded {
-    /// When, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// When it ended, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
     /// Whether it was interrupted.
     pub interrupted: bool,
@@ -419,16 +423,16 @@ pub struct RunEnded {
 /// Why a line of a journal could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// The line is no event.
+    /// The line is not an event.
     #[error("not an event of a stopcheck journal: {0}")]
     NoEvent(serde_json::Error),
-    /// The journal was written in another form.
+    /// The journal has another schema version.
     #[error("the journal has schema {0}, this stopcheck reads schema {SCHEMA}")]
     OtherSchema(u32),
 }
 
 impl Finding {
-    /// The step that shows it, 0 if its id names none.
+    /// Returns the step of the finding, or 0 if its id names none.
     pub fn step(&self) -> usize {
         let step = self.id.split_once('#').and_then(|(_, rest)| rest.split_once('/'));
         step.and_then(|(step, _)| step.parse().ok()).unwrap_or(0)
@@ -436,14 +440,14 @@ impl Finding {
 }
 
 impl Event {
-    /// The event as one line of a journal, without its end.
+    /// Returns the event as one line of a journal, without a line ending.
     pub fn to_line(&self) -> String {
         serde_json::to_string(self).expect("events hold nothing that JSON cannot")
     }
 
-    /// The event of a line.
+    /// Reads the event of a line.
     pub fn from_line(line: &str) -> Result<Event, LineError> {
-        // The schema is looked at first: an event of another schema would fail for a reason that misleads.
+        // Check the schema first: an event of another schema would fail with a misleading error.
         if let Ok(Head {
             event,
             schema: Some(schema),
@@ -456,7 +460,7 @@ impl Event {
         serde_json::from_str(line).map_err(LineError::NoEvent)
     }
 
-    /// The case that an event belongs to; none for those of the run as a whole.
+    /// Returns the case of the event; `None` for events of the whole run.
     pub fn case(&self) -> Option<&str> {
         let case = match self {
             Event::RunStarted(_) | Event::Explored(_) | Event::RunEnded(_) => return None,

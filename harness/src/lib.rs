@@ -1,8 +1,8 @@
 //! stopcheck: does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 //!
-//! Modules import only modules of a lower layer. From the lowest: data (`wire`, `verdict`, `contract`, `call`,
+//! Modules import only modules of lower layers. From the lowest: data (`wire`, `verdict`, `contract`, `call`,
 //! `journal`), pure logic (`protocol`, `plan`, `model`, `check`; and `reference`, the second witness, which imports
-//! `wire` alone), input and output (`endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`,
+//! only `wire`), input and output (`endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`,
 //! `fuzzing`, `replay`, `compare`, `cli`). `harness/docs/architecture.md` describes each.
 
 pub mod call;

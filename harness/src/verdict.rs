@@ -1,19 +1,20 @@
-//! What a run concludes: verdicts about the endpoint, and the outcomes that are not verdicts.
+//! The results of a run: verdicts about the endpoint, and outcomes of cases.
 //!
-//! A verdict is about the endpoint. `Unsupported` (the endpoint lacks what a case needs) and `Error` (something
-//! failed on our side) are counted apart and never hidden among verdicts.
+//! A verdict is about the endpoint. `Unsupported` (the endpoint lacks what a case needs) and `Error` (something failed
+//! on our side) are counted separately and never mixed with verdicts.
 
 use serde::{Deserialize, Serialize};
 
-/// A conclusion about the endpoint, ordered from best to worst; combining keeps the worst.
+/// A verdict about the endpoint, ordered from best to worst; the worst of several wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Everything observed is allowed.
     Pass,
-    /// A deviation that does not decide the run: SHOULD, inferred, or one of an accepted set.
+    /// A deviation that does not decide the run, because the clause is a SHOULD or inferred, or the answer is one of an
+    /// accepted set.
     Warn,
-    /// It could not be told, and the finding says why.
+    /// Undecidable; the finding says why.
     Inconclusive,
     /// A deviation from a MUST that is documented or recorded.
     Fail,
@@ -25,15 +26,15 @@ pub enum Verdict {
 pub enum Outcome {
     /// The case was played and judged.
     Judged {
-        /// The worst verdict of its judgements.
+        /// The worst verdict of its steps.
         verdict: Verdict,
     },
     /// The endpoint lacks what the case needs; nothing is concluded.
     Unsupported {
-        /// What is missing, and how that was seen.
+        /// What is missing, and how that was detected.
         reason: String,
     },
-    /// The harness failed: transport, budget, or a bug of ours; nothing is concluded.
+    /// The harness failed: transport, request budget, or a bug of ours; nothing is concluded.
     Error {
         /// What failed, and what to do.
         what: String,
@@ -41,7 +42,7 @@ pub enum Outcome {
 }
 
 impl Verdict {
-    /// The word of the terminal report, `PASS` to `FAIL`.
+    /// Returns the word for the terminal report, `PASS` to `FAIL`.
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Pass => "PASS",
@@ -51,7 +52,7 @@ impl Verdict {
         }
     }
 
-    /// The lower-case word of the machine-readable reports.
+    /// Returns the lower-case name for machine-readable reports.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Pass => "pass",

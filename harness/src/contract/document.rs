@@ -1,7 +1,7 @@
-//! The text of a specs file as a tree of values, each with its line.
+//! Parses the text of a specs file into a tree of values, each with its line.
 //!
-//! Enters: TOML. Leaves: [`Entry`]s in the order of the file, or what is wrong with the syntax. The only file that
-//! speaks with `toml`; it knows nothing of contracts.
+//! Input: TOML. Output: [`Entry`]s in the order of the file, or the syntax errors. This is the only file that uses
+//! `toml`; it knows nothing about contracts.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -32,12 +32,12 @@ pub(super) enum Value {
     Truth(bool),
     List(Vec<Node>),
     Table(Vec<Entry>),
-    /// A value of a kind that no specs file has, by its name.
+    /// The name of a kind of value that no specs file uses.
     Other(&'static str),
 }
 
-/// A text as a string of one line: what could be taken for something else, or not be seen, is escaped. Python writes
-/// these escapes in the same way.
+/// Formats a text as a string on one line. Characters that are invisible or ambiguous are escaped, in the same way as
+/// in Python.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
@@ -57,7 +57,7 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// Reads a whole file, or returns every mistake of syntax with its line.
+/// Parses a whole file, or returns all syntax errors with their lines.
 pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -74,7 +74,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
 }
 
 impl Value {
-    /// The kind of value, with its article.
+    /// Returns the kind of value, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Value::Text(_) => "a string",
@@ -87,7 +87,7 @@ impl Value {
     }
 }
 
-/// The offsets at which lines end.
+/// The offsets of the line ends.
 struct Lines(Vec<usize>);
 
 impl Lines {
@@ -95,7 +95,7 @@ impl Lines {
         Lines(text.match_indices('\n').map(|(offset, _)| offset).collect())
     }
 
-    /// The number of the line, from 1, that holds this byte.
+    /// Returns the number of the line with this byte, from 1.
     fn line(&self, offset: usize) -> usize {
         self.0.partition_point(|&end| end < offset) + 1
     }
@@ -114,7 +114,7 @@ fn entries(table: DeTable<'_>, lines: &Lines) -> Vec<Entry> {
             (span, entry)
         })
         .collect();
-    // The parser sorts keys by name; people wrote them in an order that means something to them.
+    // Restore the order of the file, which is meaningful to its author: the parser sorts keys by name.
     found.sort_by_key(|(span, _)| span.start);
     found.into_iter().map(|(_, entry)| entry).collect()
 }

@@ -1,4 +1,4 @@
-//! The specs that are compiled into the command, so that it needs no files beside it.
+//! The specs, compiled into the command so that it needs no other files.
 
 macro_rules! recorded {
     ($number:literal) => {
@@ -9,7 +9,7 @@ macro_rules! recorded {
     };
 }
 
-/// Every specs file: its name in the repository, and its text.
+/// Every specs file: its name in the repository and its text.
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("specs/clauses.toml", include_str!("../../../specs/clauses.toml")),
     ("specs/sources.toml", include_str!("../../../specs/sources.toml")),
@@ -30,7 +30,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
         "specs/relations.toml",
         include_str!("../../../specs/relations.toml"),
     ),
-    // What Amazon EC2 was recorded to answer.
+    // Recorded answers of Amazon EC2.
     recorded!("R01"),
     recorded!("R02"),
     recorded!("R03"),

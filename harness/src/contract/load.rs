@@ -1,10 +1,10 @@
-//! From the text of specs files to a checked contract.
+//! Loads a checked contract from the text of specs files.
 //!
-//! Enters: file names and texts, and an edition. Leaves: a [`Contract`] in which every reference resolves and every
-//! clause is either judged by something and shown by a scenario, or says why not; otherwise all mistakes at once,
-//! each with its file and line. Nothing is read from disk here.
+//! Input: file names and texts, and an edition. Output: a [`Contract`], or all mistakes at once, each with its file and
+//! line. In a `Contract`, every reference resolves, and every clause is either judged by something and listed by a
+//! scenario, or says why it is untested. Nothing is read from disk here.
 //!
-//! All rules look at the files as a whole, whatever the edition; the edition only selects rows at the end.
+//! All rules apply to all files together and are independent of the edition, which only selects rows at the end.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use super::mistake::{LoadError, LoadErrors, Mistake};
 use super::rows::{self, Mention, MentionKind, Rows, SourcePlace, TableRow, Tables};
 use super::{Aspects, Clause, ClauseId, Contract, Edition, Parameter, Transition};
 
-/// Makes the contract of one edition from specs files, each a name and a text. Any table may stand in any file.
+/// Loads the contract of one edition from specs files, given as names and texts. Any table may be in any file.
 pub fn load(files: &[(&str, &str)], edition: Edition) -> Result<Contract, LoadErrors> {
     let files: Vec<_> = files
         .iter()
@@ -23,7 +23,7 @@ pub fn load(files: &[(&str, &str)], edition: Edition) -> Result<Contract, LoadEr
     load_all(&files, edition)
 }
 
-/// The contract that is compiled into the command, and the scenarios of these files beside its own.
+/// Loads the embedded contract with the scenarios of these files added to its own.
 pub fn extended(files: &[(String, String)], edition: Edition) -> Result<Contract, LoadErrors> {
     let own = EMBEDDED.iter().map(|(file, text)| (*file, *text, Tables::All));
     let added = files
@@ -41,7 +41,7 @@ fn load_all(files: &[(&str, &str, Tables)], edition: Edition) -> Result<Contract
         match document::parse(text) {
             Ok(document) => rows::read(file, *tables, &document, &mut rows, &mut errors),
             Err(mistakes) => {
-                // Scenarios define nothing that others refer to.
+                // A broken file of scenarios does not matter here: nothing refers to scenarios.
                 whole &= *tables == Tables::Scenarios;
                 errors.extend(mistakes.into_iter().map(|(line, message)| LoadError {
                     file: (*file).to_owned(),
@@ -52,7 +52,7 @@ fn load_all(files: &[(&str, &str, Tables)], edition: Edition) -> Result<Contract
         }
     }
     check_names(&rows, &mut errors);
-    // What a file that cannot be read defines would be missed all over the others.
+    // If a file cannot be read, references to its definitions would all be reported as mistakes.
     if whole {
         if rows.actions.is_empty() {
             let (file, line) = (files.first().map_or("specs", |(file, ..)| file).to_owned(), 1);
@@ -69,14 +69,14 @@ fn load_all(files: &[(&str, &str, Tables)], edition: Edition) -> Result<Contract
     Err(LoadErrors(errors))
 }
 
-/// The contract that is compiled into the command.
+/// Loads the contract that is compiled into the command.
 pub fn embedded(edition: Edition) -> Contract {
     load(EMBEDDED, edition).expect("the embedded specs are checked by a test")
 }
 
-/// Finds names that are given twice.
+/// Reports duplicate names.
 fn check_names(rows: &Rows, errors: &mut Vec<LoadError>) {
-    // An action, a source and the address of a clause or scenario mean one thing at all times.
+    // Actions, sources, clauses, scenarios and recorded answers have unique names across all editions.
     no_two("action", &rows.actions, |_| "action".to_owned(), ever, errors);
     no_two("source", &rows.sources, |source| source.key.clone(), ever, errors);
     no_two(
@@ -100,7 +100,7 @@ fn check_names(rows: &Rows, errors: &mut Vec<LoadError>) {
         ever,
         errors,
     );
-    // What is answered may differ from time to time.
+    // These may be defined again for another range of months.
     no_two(
         "state code",
         &rows.states,
@@ -138,7 +138,7 @@ fn ever<T>(_: &TableRow<T>, _: &TableRow<T>) -> bool {
 }
 
 fn together<T>(a: &TableRow<T>, b: &TableRow<T>) -> bool {
-    // A word or month that could not be read was replaced by one that may stand elsewhere.
+    // A field that could not be read was replaced by a default, which may duplicate another row by accident.
     !a.mended && !b.mended && a.range.meets(b.range)
 }
 
@@ -152,7 +152,7 @@ fn no_two<T>(
     let mut seen: HashMap<String, Vec<&TableRow<T>>> = HashMap::new();
     for row in rows {
         let name = name(&row.value);
-        // A name that could not be read is reported already.
+        // A name that could not be read is already reported.
         if name.is_empty() {
             continue;
         }
@@ -165,7 +165,7 @@ fn no_two<T>(
     }
 }
 
-/// Finds names that nothing carries, and clauses that nothing judges.
+/// Reports references to unknown names, and clauses that nothing judges.
 fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
     let clauses: HashMap<&str, &TableRow<Clause>> = rows
         .clauses
@@ -199,12 +199,12 @@ fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
     }
 }
 
-/// Where clauses are cited.
+/// The citations of clauses.
 #[derive(Default)]
 struct Uses {
-    /// The first place that binds a clause.
+    /// For each clause, the first place that binds it.
     binding: HashMap<String, SourcePlace>,
-    /// The clauses that scenarios are there for.
+    /// The clauses that scenarios list.
     listed: HashSet<String>,
 }
 
@@ -231,7 +231,8 @@ impl Uses {
                 }));
             }
             if row.added {
-                // The contract stands for itself: a user's case neither keeps a clause alive nor contradicts it.
+                // The contract must be complete without added scenarios, so these do not count as uses of a clause. But
+                // a user's step must not claim to decide an untested clause.
                 if let (MentionKind::Binds, Some(reason)) = (mention.kind, &clause.value.untested) {
                     let (clause, reason) = (mention.name.clone(), reason.clone());
                     errors.push(place.error(Mistake::Undecidable { clause, reason }));
@@ -250,7 +251,7 @@ impl Uses {
         }
     }
 
-    /// Whether something finds this clause violated, or a reason says why nothing does.
+    /// Reports a clause that is neither tested nor marked untested, that is both, or that no scenario lists.
     fn judge(&self, row: &TableRow<Clause>, errors: &mut Vec<LoadError>) {
         let clause = row.value.id.as_str();
         if clause.is_empty() {
@@ -266,7 +267,7 @@ impl Uses {
         let mistake = match (bound, &row.value.untested) {
             (None, Some(_)) => return,
             (Some(_), None) if self.listed.contains(&clause) => return,
-            // The cases of the wire phase are generated; each of them lists what it is there for.
+            // The wire cases are generated; each of them lists its clauses.
             (Some(_), None) if row.value.checks.iter().any(|check| check.is_on_the_wire()) => return,
             (Some(_), None) => Mistake::Unlisted { clause },
             (None, None) => Mistake::Unbound { clause },
@@ -276,7 +277,7 @@ impl Uses {
     }
 }
 
-/// A source may be free text, but what looks like a key must be one.
+/// Reports an unknown source key. A source may be free text, but text that looks like a key must be one.
 fn check_source<T>(
     mention: &Mention,
     row: &TableRow<T>,
@@ -300,7 +301,7 @@ fn check_source<T>(
     }
 }
 
-/// Selects what holds in the edition.
+/// Selects the rows that hold in the edition.
 fn contract(rows: Rows, edition: Edition) -> Contract {
     let clauses: Vec<Clause> = rows
         .clauses
@@ -315,7 +316,7 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
         .filter(|clause| clause.holds)
         .map(|clause| clause.id.clone())
         .collect();
-    // A row may cite a clause that holds for a part of its time only.
+    // A row may cite a clause that holds only in a part of its range.
     let keep = |ids: &mut Vec<ClauseId>| ids.retain(|id| holding.contains(id));
     let parameters = rows
         .parameters
@@ -379,7 +380,7 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
     }
 }
 
-/// The values of the rows that hold in the edition.
+/// Returns the values of the rows that hold in the edition.
 fn values<T>(rows: Vec<TableRow<T>>, edition: Edition) -> Vec<T> {
     rows.into_iter()
         .filter(|row| row.range.holds_in(edition))

@@ -1,30 +1,30 @@
-//! What a scenario can say: every key with its meaning, and the words that it takes.
+//! The format of scenario files: every key with its meaning and its allowed words.
 //!
-//! The reader of scenarios takes its keys from here, and `stopcheck explain scenarios` is printed from here, so
-//! neither knows a key or a word that the other does not.
+//! The reader of scenarios takes its keys from here, and `stopcheck explain scenarios` prints this data, so the two
+//! cannot disagree.
 
 use super::rows::words;
 use super::vocabulary::State;
 use super::{Market, Root};
 use crate::call::{Auth, Encoding, Method, Order};
 
-/// A key of a table, and what it is for.
+/// A key of a table, and its meaning.
 #[derive(Debug, Clone, Copy)]
 pub struct TableKey {
-    /// As it is written.
+    /// The key, as written in a file.
     pub name: &'static str,
-    /// What its value is and does.
+    /// The meaning of its value.
     pub meaning: &'static str,
-    /// The words that it takes, if it takes one of a few.
+    /// The allowed words, if its value is one of a few.
     pub words: Option<fn() -> &'static [&'static str]>,
 }
 
-/// A table that files of scenarios have.
+/// A table of a scenario file.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
-    /// How it is written.
+    /// How the table is written.
     pub title: &'static str,
-    /// What it is.
+    /// The meaning of the table.
     pub meaning: &'static str,
     /// Its keys.
     pub keys: &'static [TableKey],
@@ -50,7 +50,7 @@ const fn one_of(
     }
 }
 
-/// Everything there is to know, from the file down to the form of a call.
+/// The whole format, from the file down to the form of a call.
 pub const SECTIONS: &[Section] = &[
     Section {
         title: "[[scenario]]",
@@ -218,7 +218,7 @@ pub(super) const LAUNCH: &[TableKey] = &[
 
 pub(super) const PASS: &[TableKey] = &[key("pass", "milliseconds, 1 to 3600000")];
 
-/// The steps by the key that makes them what they are, with all keys they may have.
+/// The kinds of steps: the key that identifies each, and all keys that it may have.
 pub(super) const STEPS: &[(&str, &[TableKey])] = &[
     ("call", CALL),
     ("settle", SETTLE),
@@ -228,7 +228,7 @@ pub(super) const STEPS: &[(&str, &[TableKey])] = &[
     ("rest", REST),
 ];
 
-/// What stands between braces in the values of a call, `a` being the name of an instance.
+/// The references in braces that values of a call may contain; `a` is the name of an instance.
 pub const REFERENCES: &[TableKey] = &[
     key("{a}", "the id of the instance"),
     key("{a.spot}", "the Spot request that launched it"),
@@ -247,10 +247,10 @@ pub const REFERENCES: &[TableKey] = &[
 /// The parts of an instance that a reference may name.
 pub(super) const PARTS: &[&str] = &["spot", "upper"];
 
-/// The references that name no instance; a number may follow.
+/// References to ids that belong to no instance; a number may follow.
 pub(super) const DECOYS: &[&str] = &["long", "unknown", "unknown2"];
 
-/// A file of scenarios in full.
+/// A complete file of scenarios.
 pub const EXAMPLE: &str = r#"# Two instances are stopped, one by POST and one by GET; a dry run before that changes nothing.
 [[scenario]]
 name = "mine/get-after-a-dry-run"

@@ -1,14 +1,14 @@
-//! What can be wrong with a specs file, in words that let its author mend it.
+//! Mistakes in specs files, with messages that help the author to correct them.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Everything that is wrong with the specs, in the order of the files.
+/// All mistakes in the specs, in the order of the files.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct LoadErrors(pub Vec<LoadError>);
 
-/// One mistake and its place.
+/// One mistake with its file and line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file}: line {line}: {mistake}")]
 pub struct LoadError {
@@ -16,7 +16,7 @@ pub struct LoadError {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The mistake.
     pub mistake: Mistake,
 }
 
@@ -26,14 +26,14 @@ pub enum Mistake {
     /// The text is not TOML.
     #[error("{0}")]
     Syntax(String),
-    /// A word outside its vocabulary, or a name that nothing carries.
+    /// A word outside its vocabulary, or a name that is not defined.
     #[error("unknown {noun} {word:?}{}", Known(known))]
     UnknownWord {
-        /// What the word was to be.
+        /// What the word should be.
         noun: &'static str,
         /// The word.
         word: String,
-        /// The words that would do, the closest first.
+        /// The allowed words, closest match first.
         known: Vec<String>,
     },
     /// A key that its table does not have.
@@ -43,7 +43,7 @@ pub enum Mistake {
         table: &'static str,
         /// The key.
         key: String,
-        /// The keys it has, the closest first.
+        /// The allowed keys, closest match first.
         known: Vec<String>,
     },
     /// A table lacks a key.
@@ -64,7 +64,7 @@ pub enum Mistake {
         /// The type it has.
         found: &'static str,
     },
-    /// A text or list that must hold something.
+    /// A text or list that must not be empty.
     #[error("{key:?} is empty")]
     Empty {
         /// The key of the value.
@@ -76,7 +76,7 @@ pub enum Mistake {
         /// The text.
         text: String,
     },
-    /// An address that no browser opens.
+    /// An invalid URL.
     #[error("{text:?} is not a URL, expected https:// or http:// and no white space")]
     BadUrl {
         /// The text.
@@ -90,7 +90,7 @@ pub enum Mistake {
         /// The text.
         text: String,
     },
-    /// A range without a month in it.
+    /// A range that contains no month.
     #[error("the range is empty: since {since} is not before until {until}")]
     EmptyRange {
         /// Its first month.
@@ -105,30 +105,30 @@ pub enum Mistake {
         key: &'static str,
         /// The number.
         number: i64,
-        /// The least that is accepted.
+        /// The lowest accepted number.
         least: i64,
-        /// The most that is accepted.
+        /// The highest accepted number.
         most: i64,
     },
-    /// A pattern that is no regular expression.
+    /// A pattern that is not a valid regular expression.
     #[error("{pattern:?} is not a pattern: {problem}")]
     BadPattern {
         /// The pattern.
         pattern: String,
-        /// What the regular expression lacks.
+        /// The message of the regular expression library.
         problem: String,
     },
-    /// A name with characters it may not have, or one that is taken.
+    /// A name with forbidden characters, or a reserved name.
     #[error("{name:?} is not a valid name for a {noun}: {rule}")]
     BadName {
-        /// What it was to name.
+        /// What the name is for.
         noun: &'static str,
         /// The name.
         name: String,
-        /// What a name must be.
+        /// The rule for names.
         rule: &'static str,
     },
-    /// An instance of a recorded answer whose id is not told.
+    /// An instance of a recorded answer whose id is missing.
     #[error("fixture {name:?} has no id in \"ids\"")]
     NoRecordedId {
         /// The short name of the instance.
@@ -140,16 +140,16 @@ pub enum Mistake {
         /// The text.
         text: String,
     },
-    /// A step that does nothing, or two things.
+    /// A step that does nothing, or more than one thing.
     #[error("a step has exactly one of call, settle, observe, launch, pass and rest")]
     StepShape,
-    /// A table of the contract in a file that a user adds.
+    /// A table of the contract in a file that a user added.
     #[error("[{table}] belongs to the contract; a file of scenarios holds [[scenario]] tables alone")]
     OnlyScenarios {
         /// The table.
         table: String,
     },
-    /// A call of a user's scenario that would leave something behind.
+    /// A call of a user's scenario that would leave a resource behind.
     #[error(
         "{action:?} brings something into being that nobody would remove; an instance is launched by a fixture or \
          a launch step"
@@ -158,38 +158,38 @@ pub enum Mistake {
         /// The action.
         action: String,
     },
-    /// Calls that run at once have several answers.
+    /// A comparison of calls that run at the same time, which have several answers.
     #[error("a step with \"together\" has several answers and is not compared: no \"label\", no \"same-as\"")]
     ComparedAtOnce,
-    /// A user's step that is to decide a clause which no answer can show.
+    /// A user's step that claims to decide an untested clause.
     #[error("{clause} cannot be decided by a step: {reason}")]
     Undecidable {
         /// The clause.
         clause: String,
-        /// Why it is untested.
+        /// The reason why it is untested.
         reason: String,
     },
-    /// Bytes that are no text.
+    /// Bytes that are not UTF-8.
     #[error("it is not UTF-8")]
     NotUtf8,
-    /// Two rows of one name that hold at the same time.
+    /// A name that is used twice where it must be unique.
     #[error("duplicate {noun} {name:?} (first in {first})")]
     Duplicate {
-        /// What they are.
+        /// The kind of thing that has the name.
         noun: &'static str,
-        /// Their name.
+        /// The name.
         name: String,
-        /// The place of the first.
+        /// The place of its first use.
         first: String,
     },
-    /// A citation of a clause that never holds when the citing row does.
+    /// A citation of a clause whose range does not overlap the range of the citing row.
     #[error("{clause} holds {clause_range}, and never where it is cited ({row_range})")]
     NeverTogether {
         /// The clause.
         clause: String,
-        /// When it holds.
+        /// The range of the clause.
         clause_range: String,
-        /// When the citing row holds.
+        /// The range of the citing row.
         row_range: String,
     },
     /// No file names the action.
@@ -203,7 +203,7 @@ pub enum Mistake {
         /// The clause.
         clause: String,
     },
-    /// A clause that claims to be untested and is not.
+    /// A clause that is marked untested although something tests it.
     #[error("{clause} is marked untested, yet bound by {place}")]
     BoundAndUntested {
         /// The clause.
@@ -211,7 +211,7 @@ pub enum Mistake {
         /// What binds it.
         place: String,
     },
-    /// A clause that can be judged and that no scenario is there for.
+    /// A testable clause that no scenario lists.
     #[error("{clause} can be tested, yet no scenario lists it")]
     Unlisted {
         /// The clause.
@@ -220,7 +220,7 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    /// An unknown word, with those that would do sorted by their likeness to it.
+    /// An unknown word; sorts the allowed words by their similarity to it.
     pub(super) fn unknown_word<'k>(
         noun: &'static str,
         word: &str,
@@ -233,7 +233,7 @@ impl Mistake {
         }
     }
 
-    /// An unknown key, with those that would do sorted by their likeness to it.
+    /// An unknown key; sorts the allowed keys by their similarity to it.
     pub(super) fn unknown_key(table: &'static str, key: &str, known: &[&str]) -> Mistake {
         Mistake::UnknownKey {
             table,
@@ -255,7 +255,7 @@ impl fmt::Display for LoadErrors {
     }
 }
 
-/// The words that would do, as far as they help.
+/// The allowed words, of which only the first few are printed.
 struct Known<'k>(&'k [String]);
 
 impl fmt::Display for Known<'_> {
@@ -272,7 +272,7 @@ impl fmt::Display for Known<'_> {
 
 fn closest_first<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
-    // Half a word is far from its whole by letters, yet it is the likeliest slip.
+    // An abbreviation is the likeliest slip, although many letters differ.
     let begins = |candidate: &str| candidate.starts_with(word) || word.starts_with(candidate);
     known.sort_by_cached_key(|candidate| (!begins(candidate), distance(word, candidate)));
     known.into_iter().map(str::to_owned).collect()

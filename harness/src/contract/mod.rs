@@ -1,8 +1,8 @@
 //! The contract of an action: clauses, tables and scenarios, as checked values.
 //!
-//! Enters: the text of the files in `specs/`. Leaves: a [`Contract`] for one [`Edition`], in which every reference
-//! resolves. A `Contract` in hand is a checked contract; nobody downstream asks again. No opinion of an endpoint
-//! and no wire format lives here.
+//! Input: the text of the files in `specs/`. Output: a [`Contract`] for one [`Edition`], in which every reference
+//! resolves. A `Contract` in hand has been checked, so later code does not check it again. This module neither judges
+//! an endpoint nor knows the wire format.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,32 +33,32 @@ pub use pattern::Pattern;
 pub use recorded::{Framing, Grade, Moment, Recorded, RecordedFixture, RecordedLook};
 pub use vocabulary::{Check, Condition, State};
 
-/// The contract of `StopInstances` as it holds in one edition.
+/// The contract of `StopInstances` in one edition.
 #[derive(Debug, Clone)]
 pub struct Contract {
     /// The action that this contract is about, `StopInstances`.
     pub action: String,
-    /// The edition for which it was made.
+    /// The edition that it was loaded for.
     pub edition: Edition,
-    /// Every clause under its id, also those that do not hold in this edition.
+    /// All clauses, including those that do not hold in this edition.
     pub clauses: Vec<Clause>,
-    /// The request parameters of the action, also those that it got later than this edition.
+    /// The request parameters of the action, including those that were added after this edition.
     pub parameters: Vec<Parameter>,
     /// The state codes and names.
     pub states: Vec<StateCode>,
-    /// What an accepted state change answers, per action and prior state.
+    /// The states that an accepted call returns, for each action and prior state.
     pub transitions: Vec<Transition>,
-    /// What is refused, and how.
+    /// The conditions for which a call is refused, and the accepted errors.
     pub refusals: Vec<Refusal>,
-    /// Which of two reasons to refuse a call is expected to be named.
+    /// Which refusal is expected if two conditions hold for a call.
     pub precedences: Vec<Precedence>,
-    /// Which refusals of sister actions pass by themselves.
+    /// The refusals of sibling actions that are temporary.
     pub passing: Vec<Passing>,
     /// The named cases that apply in this edition.
     pub scenarios: Vec<Scenario>,
-    /// What the short source keys (`M`, `API`, `R14`) stand for.
+    /// The meaning of the short source keys (`M`, `API`, `R14`).
     pub sources: Vec<Source>,
-    /// What the real service was recorded to answer, as far as it fits this edition.
+    /// The recorded answers of the real service that fit this edition.
     pub recorded: Vec<Recorded>,
 }
 
@@ -70,10 +70,10 @@ pub struct ClauseId(Arc<str>);
 /// A point in time of Amazon's documentation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Edition {
-    /// The text this project was given: 2017-10-03 to 2018-11-28.
+    /// The documentation that this project was given: 2017-10-03 to 2018-11-28.
     #[serde(rename = "2017-10")]
     October2017,
-    /// Today's service.
+    /// The service as it is today.
     #[default]
     #[serde(rename = "current")]
     Current,
@@ -84,25 +84,25 @@ pub enum Edition {
 pub struct Clause {
     /// Its address.
     pub id: ClauseId,
-    /// The chapter it belongs to, for instance `dry-run`.
+    /// The chapter that it belongs to, for instance `dry-run`.
     pub group: String,
     /// How binding it is.
     pub level: Level,
     /// How well it is known.
     pub confidence: Confidence,
-    /// The month of the newest evidence for it, `2026-09`; none for what is only reasoned.
+    /// The month of the newest evidence for it, for instance `2026-09`; `None` if the clause is only inferred.
     pub confirmed: Option<String>,
     /// Whether it holds in the edition of the contract.
     pub holds: bool,
-    /// The range of editions in which it holds, as written in the specs, for people.
+    /// The range of editions in which it holds, as text for people.
     pub range: String,
-    /// The sentence, in our words.
+    /// The requirement, in our own words.
     pub statement: String,
     /// Source keys, resolved by [`Contract::sources`]; some are free text.
     pub sources: Vec<String>,
-    /// What is accepted, or a remark for the reader.
+    /// Which behaviour is accepted, or a remark for the reader.
     pub note: Option<String>,
-    /// The checks of the code that judge it wherever they apply.
+    /// The checks that judge it wherever they apply.
     pub checks: Vec<Check>,
     /// Why it cannot be tested through the API, if it cannot.
     pub untested: Option<String>,
@@ -112,38 +112,38 @@ pub struct Clause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// MAY: nothing follows from either behaviour.
+    /// MAY: both behaviours are allowed.
     May,
     /// SHOULD: a deviation is a warning.
     Should,
-    /// MUST NOT: as MUST.
+    /// MUST NOT: treated like MUST.
     MustNot,
-    /// MUST: a deviation decides the run, if the clause is known well enough.
+    /// MUST: a deviation fails the run if the clause is known well enough.
     Must,
 }
 
-/// How well a clause is known, from least to best.
+/// How well a clause is known, ordered from worst to best.
 ///
-/// The default is the least with which a clause decides a run.
+/// The default is the lowest confidence with which a clause decides a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confidence {
-    /// Documented or recorded for another action only: a hint, which never decides a run.
+    /// Documented or recorded only for another action: a hint, which never decides a run.
     #[serde(rename = "sibling")]
     Sibling,
     /// Sources disagree.
     #[serde(rename = "contradicted")]
     Contradicted,
-    /// Reasoned from other facts; never decides a run by default.
+    /// Inferred from other facts; never decides a run by default.
     #[serde(rename = "inferred")]
     Inferred,
     #[default]
-    /// In Amazon's documentation or official model.
+    /// Stated in Amazon's documentation or official model.
     #[serde(rename = "documented")]
     Documented,
     /// Seen in a captured or quoted answer of the real service.
     #[serde(rename = "recorded")]
     Recorded,
-    /// Both.
+    /// Both documented and recorded.
     #[serde(rename = "documented+recorded")]
     DocumentedAndRecorded,
 }
@@ -157,7 +157,7 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// Whether a call without it is refused.
     pub required: bool,
-    /// Whether the action has it in the edition of the contract.
+    /// Whether the action has the parameter in the edition of the contract.
     pub holds: bool,
 }
 
@@ -171,7 +171,7 @@ pub enum ParameterKind {
     StringList,
 }
 
-/// A state as it stands on the wire.
+/// An instance state on the wire.
 #[derive(Debug, Clone)]
 pub struct StateCode {
     /// The low byte of `code`.
@@ -180,61 +180,61 @@ pub struct StateCode {
     pub name: String,
 }
 
-/// What an accepted call of an action answers for one instance, by its prior state.
+/// The states that an accepted call of an action returns for one instance, by its prior state.
 #[derive(Debug, Clone)]
 pub struct Transition {
     /// The action, for instance `StopInstances`.
     pub action: String,
-    /// The state the instance is in when the call arrives.
+    /// The state of the instance when the call arrives.
     pub from: State,
-    /// The answers that are accepted; the first is the expected one.
+    /// The accepted answers; the first is the expected one.
     pub answers: Vec<TransitionAnswer>,
-    /// The clauses that say so; violated when the call is refused or answers otherwise.
+    /// The clauses that require it; violated if the call is refused or returns other states.
     pub clauses: Vec<ClauseId>,
 }
 
-/// One accepted pair of `previousState` and `currentState`, and where the instance is then.
+/// An accepted pair of `previousState` and `currentState`, and the state that follows.
 #[derive(Debug, Clone)]
 pub struct TransitionAnswer {
     /// The accepted name in `previousState`.
     pub previous: String,
     /// The accepted name in `currentState`.
     pub current: String,
-    /// The state the instance is in right afterwards.
+    /// The state of the instance right after the call.
     pub then: State,
-    /// Accepted, but reported as a warning under the transition's clauses.
+    /// Whether this answer is accepted but reported as a warning for the clauses of the transition.
     pub odd: bool,
 }
 
-/// What happens to a call for which a condition holds.
+/// How a call must be treated if a condition holds.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// The condition.
     pub condition: Condition,
-    /// Whether it must be refused.
+    /// Whether the call must be refused.
     pub demand: Demand,
-    /// The accepted errors; the first is the preferred one. None at all means any error.
+    /// The accepted errors; the first is the preferred one. An empty list accepts any error.
     pub answers: Vec<RefusalAnswer>,
-    /// Conditions that no longer count when this one holds: they are examined later by the service.
+    /// Conditions that are ignored if this one holds, because the service checks them later.
     pub masks: Vec<Condition>,
-    /// Whether the real service was seen to refuse such a call without an answer in its own form: another status, and a
-    /// body that is no error document, then warn at most.
+    /// Whether the real service has refused such a call with a response that is not in its own error format. If so,
+    /// another status or a body that is not an error document causes at most a warning.
     pub any_form: bool,
-    /// The clauses violated, by what deviates.
+    /// The violated clauses, by what deviates.
     pub clauses: Aspects,
 }
 
-/// How strictly a refusal is demanded.
+/// How strictly a refusal is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Demand {
     /// Acceptance is a violation.
     Must,
-    /// Acceptance is a warning, whatever the level of the clause: the evidence has a gap.
+    /// Acceptance is a warning, regardless of the level of the clause, because the evidence has a gap.
     Should,
-    /// Refusal and acceptance are both fine.
+    /// Refusal and acceptance are both allowed.
     May,
-    /// Acceptance is expected; this refusal is tolerated with a warning.
+    /// Acceptance is expected; a refusal is tolerated with a warning.
     Tolerated,
 }
 
@@ -245,47 +245,48 @@ pub struct RefusalAnswer {
     pub code: String,
     /// The accepted HTTP status codes.
     pub status: Vec<u16>,
-    /// A pattern (regular expression) of the message, if one is known.
+    /// A pattern (regular expression) for the message, if one is known.
     pub message: Option<String>,
 }
 
-/// The clauses of a refusal, by the aspect that deviates.
+/// The clauses of a refusal, by what deviates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Aspects {
     /// The call was accepted.
     pub refused: Vec<ClauseId>,
-    /// The HTTP status is another.
+    /// The HTTP status differs.
     pub status: Vec<ClauseId>,
-    /// The error code is another.
+    /// The error code differs.
     pub code: Vec<ClauseId>,
-    /// The error is an accepted one, but not the preferred.
+    /// The error is accepted, but is not the preferred one.
     pub preferred: Vec<ClauseId>,
     /// The message does not match.
     pub message: Vec<ClauseId>,
-    /// The call changed the instance at fault, or any, where the fault is the request's.
+    /// The refused call changed the instance that caused the refusal, or any instance if the request itself was at
+    /// fault.
     pub effect: Vec<ClauseId>,
-    /// The call changed an instance that merely stood in the same request as the one at fault.
+    /// The refused call changed an instance that was only named in the same request.
     pub bystanders: Vec<ClauseId>,
 }
 
-/// Of two conditions that both hold, the one whose refusal is expected.
+/// Which refusal is expected if two conditions hold.
 #[derive(Debug, Clone)]
 pub struct Precedence {
     /// The condition whose refusal is expected.
     pub first: Condition,
-    /// The condition whose refusal is then a deviation.
+    /// The condition whose refusal is a deviation if both hold.
     pub before: Condition,
-    /// The clauses that say so.
+    /// The clauses that require it.
     pub clauses: Vec<ClauseId>,
 }
 
-/// Refusals of a sister action that pass by themselves, whatever the instance is.
+/// Temporary refusals of a sibling action, which may occur for any instance.
 #[derive(Debug, Clone)]
 pub struct Passing {
     /// The action.
     pub action: String,
-    /// Their codes.
+    /// The error codes.
     pub codes: Vec<String>,
 }
 
@@ -294,23 +295,23 @@ pub struct Passing {
 pub struct Scenario {
     /// A stable slash-path, for instance `refuse/terminated`.
     pub name: String,
-    /// One sentence: what it shows.
+    /// One sentence that says what the case shows.
     pub purpose: String,
-    /// The clauses it is there for.
+    /// The clauses that the case covers.
     pub clauses: Vec<ClauseId>,
-    /// The instances it needs, by the short name that its steps use.
+    /// The instances that it needs, by the short names that its steps use.
     pub fixtures: Vec<(String, FixtureKind)>,
-    /// What is done, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// What an instance must be before the case begins.
+/// The properties that an instance must have before the case begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FixtureKind {
-    /// The state it is brought to.
+    /// The state that it is brought to.
     pub state: State,
-    /// On-demand or Spot.
+    /// On-Demand or Spot.
     pub market: Market,
     /// The root device type.
     pub root: Root,
@@ -318,7 +319,7 @@ pub struct FixtureKind {
     pub stop_protected: bool,
     /// `disableApiTermination`.
     pub termination_protected: bool,
-    /// Configured for hibernation at launch.
+    /// Whether it is configured for hibernation at launch.
     pub hibernation: bool,
 }
 
@@ -339,7 +340,7 @@ impl Default for FixtureKind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Market {
-    /// On demand.
+    /// On-Demand.
     #[default]
     OnDemand,
     /// By a one-time Spot request.
@@ -362,90 +363,97 @@ pub enum Root {
 /// One step of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What is done.
+    /// What the step does.
     pub act: Act,
-    /// Clauses that this step decides beyond those of the tables: violated when the step's answer is wrong
-    /// although the control step's was right.
+    /// Clauses that this step decides in addition to those of the tables. They are violated if the answer of this step
+    /// is wrong although the answer of the control step was right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witness: Vec<ClauseId>,
-    /// The plain form of what a later step varies. If it fails, the witness clauses of the case cannot be told.
+    /// Whether this step is the plain form of a call that later steps vary. If its answer is wrong, the witness clauses
+    /// of the case are inconclusive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub control: bool,
-    /// A name for the answer, for later steps to be compared with.
+    /// A name for the answer, by which later steps refer to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What the answer must be the same as.
+    /// The earlier answers that this answer must equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<SameAs>,
 }
 
-/// What the answer of a call must be the same as. Compared are the status, the error code, and who went from which
-/// state to which; not messages and not the order.
+/// The earlier answers that the answer of a call must equal.
+///
+/// The comparison covers the status, the error code, and the previous and current state of each instance. It ignores
+/// messages and the order of the items.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SameAs {
-    /// The labels of earlier calls of the case. The answers of several are taken together, as of singles for a batch.
+    /// The labels of earlier calls of the case. The answers of several calls are combined, for instance those of single
+    /// calls for comparison with a batch.
     pub labels: Vec<String>,
-    /// Which instance of this call stands for which of the earlier ones: names in a scenario, ids in a journal.
+    /// Which instance of this call corresponds to which instance of the earlier ones: names in a scenario, ids in a
+    /// journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<(String, String)>,
-    /// The clauses that promise it.
+    /// The clauses that require it.
     pub clauses: Vec<ClauseId>,
 }
 
-/// What a step does. Text may hold `{a}` for the id of fixture `a`, `{a.spot}` for its Spot request, `{a.upper}` for
-/// its id in upper case, `{unknown}`, `{unknown2}` … for ids of eight digits that nobody owns, and `{long}` for one of
-/// seventeen digits.
+/// What a step does.
+///
+/// Text may contain references: `{a}` is the id of fixture `a`, `{a.spot}` its Spot request, and `{a.upper}` its id in
+/// upper case. `{unknown}`, `{unknown2}` … are ids of eight digits that nobody owns, and `{long}` is one of seventeen
+/// digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
-    /// One call, answered and judged; a refusal is followed by the proof that nothing changed.
+    /// Send one call and judge its answer. After a refusal, a description shows that nothing changed.
     Call(CallTemplate),
-    /// The same call several times at once.
+    /// Send the same call several times at once.
     Together(CallTemplate, u8),
     /// Poll until the named fixtures are in this state.
     Settle(Vec<String>, State),
-    /// Describe the whole fleet of the case and judge what is seen.
+    /// Describe all instances of the case and judge the result.
     Observe,
-    /// Launch one more instance under this name. It is in whatever state the endpoint answers; the state of the kind
-    /// means nothing.
+    /// Launch one more instance under this name. Its state is the one that the endpoint returns; the state in the kind
+    /// is ignored.
     Launch(String, FixtureKind),
-    /// Let so many milliseconds pass without looking.
+    /// Wait for this many milliseconds without describing instances.
     Pass(u32),
-    /// Look until no instance is on its way to another state.
+    /// Describe the instances until none is in transition to another state.
     Rest,
 }
 
-/// A call with holes.
+/// A call whose values may contain references.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallTemplate {
     /// The action, `None` to leave it out.
     pub action: Option<String>,
-    /// Parameters, literal names; values may hold references.
+    /// The parameters: names are literal, values may contain references.
     pub params: Vec<(String, String)>,
-    /// How it travels.
+    /// How the call is sent.
     #[serde(default, skip_serializing_if = "Form::is_plain")]
     pub form: Form,
 }
 
-/// What a short source key stands for.
+/// The meaning of a short source key.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
     /// The key, for instance `API` or `R14`.
     pub key: String,
-    /// What it is.
+    /// The title of the source.
     pub title: String,
-    /// The address at which it can be read, if it is public.
+    /// The URL of the source, if it is public.
     pub url: Option<String>,
-    /// The licence of data that was taken from it, if it states one, as an SPDX identifier.
+    /// The licence of data taken from the source, if it states one, as an SPDX identifier.
     pub licence: Option<String>,
 }
 
-/// A text as a string of TOML, on one line and of visible characters alone. Python reads it as the same text.
+/// Formats a text as a TOML string on one line, with only visible characters. Python reads it as the same text.
 pub fn quoted(text: &str) -> String {
     document::quoted(text)
 }
 
-/// The address of the issue or pull request that `owner/repo#7` names.
+/// Returns the URL of the issue or pull request in a citation like `owner/repo#7`.
 fn github_thread(text: &str) -> Option<String> {
     let (repository, number) = text.split_once('#')?;
     let (owner, name) = repository.split_once('/')?;
@@ -461,25 +469,25 @@ fn github_thread(text: &str) -> Option<String> {
 }
 
 impl Contract {
-    /// The clause with this id.
+    /// Returns the clause with this id.
     pub fn clause(&self, id: &ClauseId) -> Option<&Clause> {
         self.clauses.iter().find(|clause| clause.id == *id)
     }
 
-    /// What a source of a clause stands for: all of its text is a key, or its first word is, as in `H 480452881`.
+    /// Returns the source that a citation refers to. The key is the whole text, or its first word as in `H 480452881`.
     pub fn source(&self, text: &str) -> Option<&Source> {
         let find = |key: &str| self.sources.iter().find(|source| source.key == key);
         find(text).or_else(|| find(text.split(' ').next().unwrap_or_default()))
     }
 
-    /// Whether an action may answer this code for a while, whatever the instance is.
+    /// Whether this error code of an action is temporary, for any instance.
     pub fn passes_by_itself(&self, action: &str, code: &str) -> bool {
         self.passing
             .iter()
             .any(|row| row.action == action && row.codes.iter().any(|known| known == code))
     }
 
-    /// The address of a citation: that of its source, or of the GitHub thread that a text like `owner/repo#7` names.
+    /// Returns the URL of a citation: that of its source, or of the GitHub thread in a text like `owner/repo#7`.
     pub fn url(&self, text: &str) -> Option<String> {
         match self.source(text) {
             Some(source) => source.url.clone(),
@@ -487,7 +495,7 @@ impl Contract {
         }
     }
 
-    /// The clauses that hold in this edition and are judged by this check.
+    /// The clauses that hold in this edition and that this check judges.
     pub fn clauses_of(&self, check: Check) -> impl Iterator<Item = &Clause> {
         self.clauses
             .iter()
@@ -503,7 +511,7 @@ impl Clause {
 }
 
 impl From<Act> for Step {
-    /// A step that does this and nothing besides.
+    /// A step with this act and no other properties.
     fn from(act: Act) -> Self {
         Step {
             act,
@@ -516,7 +524,7 @@ impl From<Act> for Step {
 }
 
 impl Act {
-    /// The call of a step that makes one.
+    /// The call of this act, if it sends one.
     pub fn call(&self) -> Option<&CallTemplate> {
         match self {
             Act::Call(call) | Act::Together(call, _) => Some(call),
@@ -524,7 +532,7 @@ impl Act {
         }
     }
 
-    /// The same, to change it.
+    /// The call of this act, mutably, if it sends one.
     pub fn call_mut(&mut self) -> Option<&mut CallTemplate> {
         match self {
             Act::Call(call) | Act::Together(call, _) => Some(call),
@@ -575,7 +583,7 @@ impl Edition {
 }
 
 impl Level {
-    /// The word of RFC 2119.
+    /// The keyword of RFC 2119.
     pub fn word(self) -> &'static str {
         match self {
             Level::May => "MAY",
@@ -587,7 +595,7 @@ impl Level {
 }
 
 impl Confidence {
-    /// The label of the evidence.
+    /// The name of the confidence, as in the specs.
     pub fn word(self) -> &'static str {
         match self {
             Confidence::Contradicted => "contradicted",

@@ -1,7 +1,7 @@
-//! Message patterns of the contract: regular expressions with holes for what the request said.
+//! Patterns of error messages: regular expressions with placeholders for values of the request.
 //!
-//! Enters: a template of the specs, in which `{id}` stands for any of the call's instance ids and `{value}` for one
-//! value of the request. Leaves: a matcher. The only file that speaks with `regex-lite`.
+//! Input: a template of the specs, in which `{id}` matches any of the call's instance ids and `{value}` one value of
+//! the request. Output: a matcher. This is the only file that uses `regex-lite`.
 
 use regex_lite::{Regex, escape};
 
@@ -22,21 +22,21 @@ impl Pattern {
     /// ```
     pub fn new(template: &str, id: &[&str], value: &str) -> Result<Pattern, String> {
         let ids = match id {
-            // A class without members: a call without ids has no message that names one.
+            // An empty character class, which matches nothing: no message names an id if the call has none.
             [] => r"[^\s\S]".to_owned(),
             ids => {
                 let escaped: Vec<String> = ids.iter().map(|id| escape(id)).collect();
                 format!("(?:{})", escaped.join("|"))
             }
         };
-        // Escaping parts every brace from its name, so a filled hole never holds another hole.
+        // `escape` puts a backslash before each brace, so an inserted value never contains another placeholder.
         let text = template
             .replace("{id}", &ids)
             .replace("{value}", &format!("(?:{})", escape(value)));
         Regex::new(&text).map(Pattern).map_err(|error| error.to_string())
     }
 
-    /// Whether the pattern is found in this message. Templates anchor themselves.
+    /// Whether the pattern matches somewhere in this message. Templates have their own anchors.
     pub fn is_match(&self, message: &str) -> bool {
         self.0.is_match(message)
     }

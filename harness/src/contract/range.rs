@@ -1,4 +1,4 @@
-//! Ranges of months, by which a row of the specs belongs to some editions and not to others.
+//! Ranges of months, which determine the editions in which a row of the specs holds.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub(super) struct Month {
     month: u8,
 }
 
-/// From one month on, and before another; an end that is absent is open.
+/// The months from `since` on and before `until`; an absent end is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Range {
     /// The first month in which it holds.
@@ -21,7 +21,7 @@ pub(super) struct Range {
 }
 
 impl Month {
-    /// Reads `YYYY-MM`.
+    /// Parses `YYYY-MM`.
     pub(super) fn parse(text: &str) -> Option<Month> {
         let (year, month) = text.split_once('-')?;
         let digits = |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
@@ -37,7 +37,7 @@ impl Month {
 }
 
 impl Range {
-    /// Whether the edition lies in this range.
+    /// Whether this range includes the edition.
     pub(super) fn holds_in(self, edition: Edition) -> bool {
         match edition {
             Edition::October2017 => {
@@ -47,12 +47,12 @@ impl Range {
                 };
                 self.since.is_none_or(|since| since <= month) && self.until.is_none_or(|until| month < until)
             }
-            // Today is later than anything that a specs file can know.
+            // The current edition is later than any month in a specs file.
             Edition::Current => self.until.is_none(),
         }
     }
 
-    /// Whether there is a month in which both hold.
+    /// Whether the two ranges overlap.
     pub(super) fn meets(self, other: Range) -> bool {
         let starts_before_end = |a: Range, b: Range| match (a.since, b.until) {
             (Some(since), Some(until)) => since < until,

@@ -1,8 +1,10 @@
-//! Answers that the real service was recorded to give. The files are `specs/recorded/*.toml`, one for each number of the
-//! evidence, `R…` or `C…`; they are tables of the contract like any other.
+//! Recorded answers of the real service.
 //!
-//! They are the proof that the contract forbids nothing that Amazon does: every one of them is judged by the tests, and
-//! must pass. They are also what people are shown when they ask where a sentence comes from.
+//! The files are `specs/recorded/*.toml`, one for each number of the evidence, `R…` or `C…`; they are tables of the
+//! contract like any other.
+//!
+//! They show that the contract forbids nothing that Amazon does: the tests judge every one of them, and none may fail.
+//! They are also printed as the evidence for a clause.
 
 use std::fmt;
 
@@ -10,59 +12,59 @@ use serde::Deserialize;
 
 use super::{CallTemplate, FixtureKind, State};
 
-/// One recorded answer, and the call that it fits.
+/// One recorded answer, and its call.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    /// Its name, the number of its source first, for instance `r16-shutting-down`.
+    /// Its name, which begins with the number of its source, for instance `r16-shutting-down`.
     pub name: String,
     /// The key of its source, for instance `R16`; see [`Contract::source`](super::Contract::source).
     pub source: String,
-    /// How good the record is.
+    /// The quality of the record.
     pub grade: Grade,
-    /// How much of the text below is the record itself.
+    /// How much of the body is original.
     pub framing: Framing,
-    /// The date on which it was answered, or the years between which it was, as far as that is known.
+    /// The date of the answer, or the range of years, as far as it is known.
     pub when: Option<String>,
-    /// The moment at which the call was sent, if the record keeps it.
+    /// The time at which the call was sent, if it was recorded.
     pub at: Option<Moment>,
     /// A remark for the reader.
     pub note: Option<String>,
-    /// The instances that the call is about, and how the record names them.
+    /// The instances that the call names, with their recorded ids.
     pub fixtures: Vec<RecordedFixture>,
-    /// The ids of no instance that the call names, by the names that it uses for them.
+    /// Ids in the call that belong to no instance, by the names that the call uses for them.
     pub decoys: Vec<(String, String)>,
-    /// The call. Where none was recorded beside the answer, the one to which this is the answer.
+    /// The call. If only the answer was recorded, a call that has this answer.
     pub call: CallTemplate,
     /// The status code.
     pub status: u16,
-    /// The header fields that were recorded; the order is that of the record.
+    /// The recorded header fields, in their recorded order.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
-    /// How DescribeInstances showed the first instance afterwards, in the order of time.
+    /// The descriptions of the first instance after the call, in chronological order.
     pub seen: Vec<RecordedLook>,
-    /// Why the embedded reference answers the same call otherwise, if it does.
+    /// Why the embedded reference answers the same call differently, if it does.
     pub elsewhere: Option<String>,
 }
 
-/// What one description after a recorded call showed of the instance. Only what the record keeps is here.
+/// One description of the instance after a recorded call. It has only what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedLook {
-    /// The moment at which the description was received.
+    /// The time at which the description was received.
     pub at: Moment,
     /// `instanceState`.
     pub state: State,
-    /// `reason`, empty if it was.
+    /// `reason`; empty if it was empty or not recorded.
     pub reason: String,
-    /// The message of `stateReason`, which begins with its code; none if the description has no `stateReason`.
+    /// The message of `stateReason`, which begins with its code; `None` if the description has no `stateReason`.
     pub state_reason: Option<String>,
-    /// `ipAddress`; none if the record does not keep it.
+    /// `ipAddress`; `None` if it was not recorded.
     pub public_ip: Option<String>,
-    /// `privateIpAddress`; none if the record does not keep it.
+    /// `privateIpAddress`; `None` if it was not recorded.
     pub private_ip: Option<String>,
 }
 
-/// A moment in universal time, to the millisecond.
+/// A time in UTC, with millisecond precision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     text: String,
@@ -70,7 +72,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Reads `2026-09-25T20:59:05Z`, with up to three decimals of the seconds. None for any other text.
+    /// Parses `2026-09-25T20:59:05Z`, with up to three decimals of the seconds. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Moment> {
         let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
         let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
@@ -119,7 +121,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Numbers of so many digits each.
+/// Parses numbers with the given numbers of digits.
 fn numbers<const N: usize>(text: &str, between: char, digits: [usize; N]) -> Option<[u64; N]> {
     let mut out = [0; N];
     let mut parts = text.split(between);
@@ -146,43 +148,43 @@ fn days_in(year: u64, month: u64) -> u64 {
     }
 }
 
-/// An instance that a recorded call is about.
+/// An instance in a recorded call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedFixture {
     /// The short name that the call uses.
     pub name: String,
-    /// What it was.
+    /// Its properties.
     pub kind: FixtureKind,
-    /// Its id in the record.
+    /// Its recorded id.
     pub id: String,
 }
 
-/// How good a record is.
+/// The quality of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Grade {
     /// Captured on the wire.
     A,
-    /// Read by an SDK from a real exchange: values exact, framing lost.
+    /// Parsed by an SDK from a real exchange: values are exact, framing is lost.
     B,
     /// Code and message quoted by a person or in a log.
     C,
 }
 
-/// How much of a recorded body is the record itself.
+/// How much of the body of a recorded answer is original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Framing {
     /// All of it, byte for byte.
     Captured,
-    /// The values; the layout around them is that of captured answers of the same years.
+    /// The values; the layout is that of captured answers of the same years.
     Rebuilt,
-    /// Code and message; the envelope and its request id are those of R14, and the status is that of other records of
-    /// the same code.
+    /// Code and message; the envelope and its request id come from R14, and the status from other records of the same
+    /// code.
     Quoted,
 }
 
 impl Grade {
-    /// The letter.
+    /// Returns the letter of the grade.
     pub fn letter(self) -> char {
         match self {
             Grade::A => 'A',
@@ -193,7 +195,7 @@ impl Grade {
 }
 
 impl Framing {
-    /// What of a body is the record, in words that continue "grade A, …".
+    /// Describes which part of a body is original; continues "grade A, …".
     pub fn in_words(self) -> &'static str {
         match self {
             Framing::Captured => "byte for byte",

@@ -1,8 +1,8 @@
-//! The rows of the specs files: what one table says, read without a look at any other.
+//! The rows of the specs files, each read without regard to any other.
 //!
-//! Enters: one file as a tree of values. Leaves: [`Rows`], each with its place, its range of months and the names it
-//! refers to, and every mistake that can be seen within a row. A broken field is reported and replaced, so that the
-//! row still stands for its name when references are resolved.
+//! Input: one file as a tree of values. Output: [`Rows`], each with its place, its range of months and the names that
+//! it refers to, and every mistake that can be found within a row. A broken field is reported and replaced by a
+//! default, so that references to the row still resolve.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ mod values;
 pub(super) use scenario::CallPart;
 pub(super) use values::words;
 
-/// All rows of all files, in their order.
+/// All rows of all files, in order.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) actions: Vec<TableRow<String>>,
@@ -51,9 +51,9 @@ pub(super) struct TableRow<T> {
     pub(super) added: bool,
     /// The months in which it holds.
     pub(super) range: Range,
-    /// Whether a field was replaced, after its mistake was told: what the row says is then not what was meant.
+    /// Whether a broken field was replaced by a default, so that the value is not what the author wrote.
     pub(super) mended: bool,
-    /// The names that stand in it.
+    /// The names that it refers to.
     pub(super) mentions: Vec<Mention>,
     pub(super) value: T,
 }
@@ -73,23 +73,23 @@ pub(super) struct Mention {
     pub(super) name: String,
 }
 
-/// What a name is mentioned for.
+/// The purpose of a reference to a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MentionKind {
-    /// A clause that is violated when the row is not kept.
+    /// A clause that is violated if an answer deviates from the row.
     Binds,
-    /// A clause that a scenario is there for.
+    /// A clause that a scenario covers.
     Lists,
-    /// Where a clause is from.
+    /// The source of a clause.
     Source,
 }
 
-/// Which tables a file may hold.
+/// The tables that a file may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tables {
-    /// All of them: a file of the contract.
+    /// All tables: a file of the contract.
     All,
-    /// Scenarios alone: a file that a user adds.
+    /// Only scenarios: a file that a user adds.
     Scenarios,
 }
 
@@ -159,7 +159,7 @@ pub(super) fn read(
 }
 
 impl SourcePlace {
-    /// Another line of the same file.
+    /// Returns another line of the same file.
     pub(super) fn at(&self, line: usize) -> SourcePlace {
         SourcePlace {
             file: self.file.clone(),
@@ -167,7 +167,7 @@ impl SourcePlace {
         }
     }
 
-    /// A mistake at this place.
+    /// Creates a mistake at this place.
     pub(super) fn error(&self, mistake: Mistake) -> LoadError {
         LoadError {
             file: self.file.clone(),
@@ -183,7 +183,7 @@ impl fmt::Display for SourcePlace {
     }
 }
 
-/// Reads values and writes down what is wrong with them.
+/// Reads values and collects mistakes.
 struct Reader<'a> {
     file: &'a str,
     tables: Tables,
@@ -191,11 +191,11 @@ struct Reader<'a> {
     mentions: Vec<Mention>,
 }
 
-/// A table whose keys are known to be known.
+/// A table whose keys were checked; unknown keys are already reported.
 struct Table<'n> {
     name: &'static str,
     line: usize,
-    /// `None` for a value that is no table; its keys are not missed.
+    /// `None` if the value is not a table; then no missing keys are reported.
     entries: Option<&'n [Entry]>,
 }
 
@@ -208,7 +208,7 @@ impl<'n> Table<'n> {
     }
 }
 
-/// The rows.
+/// Reads rows.
 impl Reader<'_> {
     fn row<T>(&mut self, node: &Node, read: impl FnOnce(&mut Self, &Node) -> (T, Range)) -> TableRow<T> {
         let before = self.errors.len();
@@ -242,7 +242,7 @@ impl Reader<'_> {
             required: self
                 .need(&table, "required")
                 .is_some_and(|node| self.truth("required", node)),
-            // Whether the action has it depends on the edition, which a row does not know.
+            // The loader sets this: it depends on the edition, which a row does not know.
             holds: false,
         };
         (parameter, self.range(&table))
@@ -306,7 +306,7 @@ impl Reader<'_> {
                 .get("confirmed")
                 .and_then(|node| self.month("confirmed", node))
                 .map(|month| month.to_string()),
-            // Whether it holds depends on the edition, which a row does not know.
+            // The loader sets this: it depends on the edition, which a row does not know.
             holds: false,
             range: range.to_string(),
             statement: self.filled(&table, "statement"),
@@ -380,7 +380,7 @@ impl Reader<'_> {
             .unwrap_or(Demand::May);
         let answers = match demand {
             Demand::Must => self.need_some(&table, "answers"),
-            // A refusal that is not demanded may be one of which no document tells the code.
+            // If a refusal is not required, its code may be undocumented.
             Demand::Should | Demand::May | Demand::Tolerated => table
                 .get("answers")
                 .map(|node| self.list("answers", node))
@@ -400,7 +400,7 @@ impl Reader<'_> {
             any_form: table
                 .get("any-form")
                 .is_some_and(|node| self.truth("any-form", node)),
-            // A refusal that is only tolerated may concern no clause.
+            // A refusal that is only tolerated may have no clauses.
             clauses: table
                 .get("clauses")
                 .map(|node| self.aspects(node))
@@ -459,7 +459,7 @@ impl Reader<'_> {
     fn message(&mut self, node: &Node) -> String {
         let template = self.text("message", node).unwrap_or_default();
         if let Err(problem) = Pattern::new(template, &["x"], "x") {
-            // The library draws the pattern and points into it; the line that names the fault is the last.
+            // The message of the library shows the pattern with a marker; its last line names the problem.
             let problem = problem.lines().last().unwrap_or_default().trim().to_owned();
             self.wrong(
                 node.line,

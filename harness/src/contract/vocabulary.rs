@@ -1,25 +1,25 @@
 //! The closed vocabulary in which a contract is written: states, conditions, checks.
 //!
-//! A word that is not here is an error in a specs file, reported with the known words. Adding a word means adding
-//! the code that gives it meaning; the compiler shows where.
+//! An unknown word in a specs file is an error, which lists the known words. A new word needs code that gives it
+//! meaning; the compiler shows where.
 
 use serde::{Deserialize, Serialize};
 
-/// Where an instance can be. Finer than the wire: a first launch and a restart are both `pending` there.
+/// The state of an instance. Finer than on the wire, where a first launch and a restart are both `pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Launched for the first time, never yet running.
+    /// Launched for the first time, not yet running.
     Pending,
     /// Started again after a stop, not yet running.
     Restarting,
     /// Running.
     Running,
-    /// On its way to stopped.
+    /// In transition to stopped.
     Stopping,
     /// Stopped.
     Stopped,
-    /// On its way to terminated.
+    /// In transition to terminated.
     ShuttingDown,
     /// Terminated and still visible.
     Terminated,
@@ -28,7 +28,7 @@ pub enum State {
 }
 
 impl State {
-    /// Every state, in the order of a life.
+    /// Every state, in the order of an instance's life.
     pub const ALL: [State; 8] = [
         State::Pending,
         State::Restarting,
@@ -40,7 +40,7 @@ impl State {
         State::Gone,
     ];
 
-    /// The name on the wire; `Gone` has none.
+    /// Returns the name on the wire; `Gone` has none.
     pub fn wire_name(self) -> Option<&'static str> {
         match self {
             State::Pending | State::Restarting => Some("pending"),
@@ -64,12 +64,12 @@ macro_rules! vocabulary {
             /// Every word of this vocabulary.
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
-            /// The word as it stands in a specs file.
+            /// Returns the word in a specs file.
             pub fn word(self) -> &'static str {
                 match self { $($name::$variant => $word,)* }
             }
 
-            /// The meaning of a word, if it is known.
+            /// Returns the value for a word, if the word is known.
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.word() == word)
             }
@@ -78,11 +78,11 @@ macro_rules! vocabulary {
 }
 
 vocabulary! {
-    /// A circumstance of a call, or of an instance it names, that may have it refused.
+    /// A property of a call, or of an instance that it names, for which the call may be refused.
     Condition {
         /// The request carries no signature.
         Unsigned = "unsigned",
-        /// The `Authorization` header is no signature.
+        /// The `Authorization` header is not a signature.
         GarbageSignature = "garbage-signature",
         /// The access key is unknown.
         UnknownKey = "unknown-key",
@@ -94,11 +94,11 @@ vocabulary! {
         ExpiredSession = "expired-session",
         /// The caller may not stop instances.
         Denied = "denied",
-        /// The signature stands in the query string.
+        /// The signature is in the query string.
         QuerySignature = "query-signature",
         /// `Action` is absent.
         MissingAction = "missing-action",
-        /// `Action` names nothing the service has.
+        /// `Action` names no action of the service.
         UnknownAction = "unknown-action",
         /// `Action` is a known action in another case.
         MiscasedAction = "miscased-action",
@@ -112,29 +112,29 @@ vocabulary! {
         MiscasedParameter = "miscased-parameter",
         /// `ClientToken`, which other actions have.
         ClientToken = "client-token",
-        /// A parameter that the action got later than this edition.
+        /// A parameter that was added to the action after this edition.
         LaterParameter = "later-parameter",
-        /// A parameter given more than once under one name.
+        /// A parameter that is given more than once under one name.
         RepeatedScalar = "repeated-scalar",
         /// A boolean that is neither `true` nor `false`.
         OddBoolean = "odd-boolean",
         /// A list index that is not 1, 2, 3, … without gaps.
         OddIndex = "odd-index",
-        /// No instance id at all.
+        /// No instance id.
         NoIds = "no-ids",
         /// The only instance id is the empty string.
         EmptyId = "empty-id",
         /// An id that is clearly not of the form `i-…`.
         MalformedId = "malformed-id",
-        /// An empty instance id beside others.
+        /// An empty instance id in addition to others.
         EmptyMember = "empty-member",
-        /// An id that begins like one and cannot be one: 9 to 16 or more than 17 hexadecimal digits, no digit at all,
-        /// another character, or `I-` for `i-`.
+        /// An id that begins like a valid one but cannot be valid: 9 to 16 or more than 17 hexadecimal digits, no digit
+        /// at all, another character, or `I-` for `i-`.
         ImpossibleId = "impossible-id",
         /// A long id of 17 digits that the endpoint is not known to have issued, or an id that nobody owns with white
-        /// space around it. EC2 calls some of these malformed and others unknown, and no rule for which is known.
+        /// space around it. EC2 calls some of these malformed and others unknown, by no known rule.
         UnissuedId = "unissued-id",
-        /// A value that is very long, or holds characters beyond printable ASCII.
+        /// A value that is very long, or contains characters beyond printable ASCII.
         OddValue = "odd-value",
         /// An existing id with white space around it.
         PaddedId = "padded-id",
@@ -148,9 +148,9 @@ vocabulary! {
         RepeatedId = "repeated-id",
         /// `DryRun=true`.
         DryRun = "dry-run",
-        /// `DryRun=true` for an instance that is stopped, or on its way there.
+        /// `DryRun=true` for an instance that is stopped or stopping.
         DryRunOfStopped = "dry-run-of-stopped",
-        /// More ids than anybody promised to read.
+        /// More ids than any documentation promises to accept.
         ManyIds = "many-ids",
         /// `SkipOsShutdown` is given.
         SkipOsShutdown = "skip-os-shutdown",
@@ -190,7 +190,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// A check of the code that judges clauses wherever it applies, whatever the scenario.
+    /// A check, which judges clauses wherever it applies, in any scenario.
     Check {
         /// A success answers 200.
         SuccessStatus = "success-status",
@@ -228,71 +228,71 @@ vocabulary! {
         ErrorContentType = "error-content-type",
         /// `x-amzn-requestid` equals `RequestID` on errors.
         ErrorRequestIdHeader = "error-request-id-header",
-        /// A body that is well-formed XML although it echoes text of the request.
+        /// The body is well-formed XML even if it echoes text of the request.
         WellFormedEcho = "well-formed-echo",
-        /// The status class fits the fault: 4xx for the client's.
+        /// The status class matches the fault: 4xx for the client's.
         StatusClass = "status-class",
         /// A refusal carries no `instancesSet`.
         RefusalWithoutSet = "refusal-without-set",
-        /// `previousState` is the state before this very call.
+        /// `previousState` is the state right before this call.
         PreviousState = "previous-state",
-        /// After a stop the instance reaches `stopped`.
+        /// After a stop, the instance reaches `stopped`.
         Settles = "settles",
-        /// After a stop the instance does not run again by itself.
+        /// After a stop, the instance does not run again by itself.
         StaysStopped = "stays-stopped",
-        /// After a stop the instance can be described, in `stopping` or `stopped`.
+        /// After a stop, the instance can be described, as `stopping` or `stopped`.
         VisibleAfterStop = "visible-after-stop",
         /// The text of `reason` after a stop.
         TransitionReason = "transition-reason",
-        /// The time in `reason` against the response's `Date`.
+        /// The time in `reason` agrees with the response's `Date`.
         ReasonTime = "reason-time",
         /// `stateReason` after a stop.
         StateReason = "state-reason",
         /// `stateReason` after a hibernating stop.
         HibernateReason = "hibernate-reason",
-        /// `reason` and `stateReason` are there already while stopping.
+        /// `reason` and `stateReason` are already present while stopping.
         ReasonWhileStopping = "reason-while-stopping",
         /// A running instance has no reason.
         RunningWithoutReason = "running-without-reason",
-        /// What the official waiter `InstanceStopped` would conclude.
+        /// The conclusion of the official waiter `InstanceStopped`.
         Waiter = "waiter",
-        /// How long a stop takes.
+        /// The duration of a stop.
         StopTime = "stop-time",
-        /// Id, volumes and private address are kept, the public address is released.
+        /// Id, volumes and private address are kept; the public address is released.
         KeepsIdentity = "keeps-identity",
-        /// A stop leaves the network interfaces of an instance where they are.
+        /// A stop keeps the network interfaces of an instance.
         KeepsInterfaces = "keeps-interfaces",
-        /// `DescribeInstanceStatus` leaves a stopped instance out unless asked.
+        /// `DescribeInstanceStatus` omits a stopped instance by default.
         StatusHidesStopped = "status-hides-stopped",
         /// The Spot request of a stopped instance is disabled.
         SpotRequestDisabled = "spot-request-disabled",
-        /// Stopping a stopped instance leaves its reason alone.
+        /// Stopping a stopped instance does not change its reason.
         ReasonUnchanged = "reason-unchanged",
-        /// `IncorrectInstanceState` names one instance although several offend.
+        /// `IncorrectInstanceState` names one instance even if several are in a wrong state.
         NamesOneOffender = "names-one-offender",
-        /// Concurrent or repeated stops end in one state, and each instance made one transition.
+        /// Concurrent or repeated stops end in one state, and each instance makes one transition.
         OneTransition = "one-transition",
-        /// After repeated stops an instance is stopped.
+        /// After repeated stops, an instance is stopped.
         EndsStopped = "ends-stopped",
-        /// No refused call, and no case, changed an instance it did not mean.
+        /// No refused call, and no case, changes an instance that it was not meant to change.
         ControlUnchanged = "control-unchanged",
         /// A complete request is answered.
         WireAnswered = "wire-answered",
-        /// What is no request is answered too, or the connection ends.
+        /// An incomplete or invalid request is answered too, or the connection ends.
         WireEnded = "wire-ended",
-        /// A request in another dress is answered like its plain form.
+        /// A request in another form is answered like its plain form.
         WireSame = "wire-same",
-        /// What is no whole, unambiguous request is not carried out.
+        /// An incomplete or ambiguous request is not carried out.
         WireNoEffect = "wire-no-effect",
-        /// Pipelined requests are answered in their order.
+        /// Pipelined requests are answered in order.
         WireInTurn = "wire-in-turn",
-        /// What HTTP has refused is not carried out as if nothing were wrong.
+        /// A request that HTTP requires to be refused is not carried out like a valid one.
         WireRefused = "wire-refused",
     }
 }
 
 impl Check {
-    /// Whether the cases of the wire phase show it, which are generated and stand in no specs file.
+    /// Whether this check is covered by the wire cases, which are generated and not in any specs file.
     pub fn is_on_the_wire(self) -> bool {
         matches!(
             self,

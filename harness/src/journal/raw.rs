@@ -1,49 +1,49 @@
-//! Exchanges on a raw socket: bytes that no HTTP library sends, and what can be known of what comes back.
+//! Exchanges on a raw socket: bytes that no HTTP library sends, and the expected responses.
 //!
-//! An [`Aim`] stands in the step, so that a recording is judged by what was meant then; a [`Wired`] holds what was
-//! sent and heard, without secrets.
+//! The [`Aim`] is recorded with the step, so that a recording is judged by the expectation of that time. The [`Wired`]
+//! event has what was sent and received, without secrets.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Bytes};
 use crate::call::Call;
 
-/// What can be known of the answer to bytes on a raw socket.
+/// What is expected of the answer to bytes on a raw socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aim {
-    /// What HTTP demands.
+    /// What HTTP requires.
     pub demand: WireDemand,
-    /// Whose fault it is, if anything is wrong with the bytes.
+    /// What is wrong with the bytes, if anything.
     #[serde(default)]
     pub fault: RawFault,
-    /// Status codes that HTTP has for just this, beside those that are expected.
+    /// Status codes that HTTP defines for exactly this situation, accepted in addition to the expected ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<u16>,
-    /// The root elements of the answers, where several are expected.
+    /// The root elements of the answers, if several answers are expected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roots: Vec<String>,
-    /// Whether HTTP only says SHOULD here, so that a deviation is never more than a warning.
+    /// Whether HTTP only says SHOULD here, so that a deviation is at most a warning.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub should: bool,
 }
 
-/// What HTTP demands of the answer to some bytes.
+/// What HTTP requires of the answer to some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WireDemand {
-    /// The plain form itself: an answer. The later steps are compared with it.
+    /// The plain form of the call: an answer. Later steps are compared with it.
     Plain,
-    /// The plain form in another dress: the same answer.
+    /// The plain form, written in another way: the same answer.
     Same,
-    /// A complete request: an answer, whatever it says.
+    /// A complete request: any answer.
     Answered,
-    /// A request that HTTP has refused: it must not be carried out like the plain form.
+    /// A request that HTTP requires to be refused: it must not be carried out like the plain form.
     Refused,
-    /// No request, or a doubtful one: an answer or the end of the connection.
+    /// An incomplete or ambiguous request, or none: an answer or the end of the connection.
     Ended,
-    /// The connection is dropped before the message is complete: nothing can come back.
+    /// The client drops the connection before the message is complete: no answer is possible.
     Dropped,
-    /// Several requests at once: their answers in their order.
+    /// Several requests at once: their answers, in order.
     InTurn,
 }
 
@@ -54,9 +54,9 @@ pub enum RawFault {
     /// Nothing.
     #[default]
     None,
-    /// What the request says.
+    /// The content of the request.
     Request,
-    /// How it is written: a server may fail before any service sees it.
+    /// The HTTP syntax: a server may fail before the service sees the request.
     Http,
 }
 
@@ -69,19 +69,19 @@ pub struct Wired {
     pub step: usize,
     /// The call whose plain form the bytes were made from.
     pub call: Call,
-    /// What was sent, cut where it is long.
+    /// The bytes sent, truncated if they are long.
     pub sent: Bytes,
     /// How many bytes were sent.
     pub sent_length: usize,
     /// The final responses, in order.
     pub answers: Vec<Answer>,
-    /// What came after them and is no whole response, cut where it is long.
+    /// The bytes after the responses that are not a whole response, truncated if they are long.
     pub rest: Bytes,
-    /// How it ended.
+    /// How the exchange ended.
     pub ending: Ending,
-    /// When it began, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// When it began, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
-    /// How long it took, milliseconds.
+    /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
 
@@ -89,24 +89,24 @@ pub struct Wired {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// All answers that were waited for came.
+    /// All expected answers arrived.
     Answered,
     /// The endpoint closed the connection.
     Closed,
     /// The endpoint reset the connection.
     Reset,
-    /// Nothing more came until time was up.
+    /// Nothing more arrived before the timeout.
     Silent,
-    /// Something came that is no HTTP.
+    /// The endpoint sent something that is not HTTP.
     NoHttp,
-    /// More came than we are willing to read.
+    /// The endpoint sent more than we are willing to read.
     TooMuch,
     /// We dropped the connection.
     Dropped,
 }
 
 impl Ending {
-    /// The ending in words, after "the connection".
+    /// Describes the ending; continues "the connection …".
     pub fn words(self) -> &'static str {
         match self {
             Ending::Answered => "was answered on",

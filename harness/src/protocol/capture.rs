@@ -1,8 +1,8 @@
-//! Between an exchange and the journal: secrets go, everything else stays byte for byte.
+//! Converts exchanges to journal records: removes secrets and keeps all other bytes.
 //!
-//! A request, its outcome and the secrets of the run come in; journal records go out. What is a secret by its place
-//! (a signature, a credential, a token) is removed there; what is a secret by its text is removed wherever it is
-//! repeated, in every spelling. No secret is ever written anywhere else.
+//! Input: a request, its outcome, and the secrets of the run. Output: journal records. Secrets in known places
+//! (signatures, credentials, tokens) are removed there; known secrets are also removed wherever they are repeated, in
+//! every spelling. No secret is ever written.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::protocol::scrub::{REDACTED, Scrubber};
 use crate::protocol::sign::GARBAGE;
 use crate::wire::{HeaderText, Headers, Request, Response};
 
-/// Records an exchange without secrets: those given, and those that the request itself carries.
+/// Records an exchange and removes secrets: the given ones, and those that the request itself carries.
 pub fn capture(
     request: &Request,
     outcome: Result<&Response, String>,
@@ -24,22 +24,22 @@ pub fn capture(
     (record(request, &scrubber), answer(outcome, &scrubber))
 }
 
-/// What is recorded of an exchange on a raw socket.
+/// The record of an exchange on a raw socket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawCapture {
-    /// What was sent.
+    /// The bytes sent.
     pub sent: Bytes,
     /// The responses.
     pub answers: Vec<Answer>,
-    /// What came and is no response.
+    /// The bytes received that are not a response.
     pub rest: Bytes,
 }
 
-/// So much is kept of bytes on a raw socket; what is longer is filler, and a case makes it again.
+/// The number of bytes kept of raw data. Anything longer is filler, which the case generates again.
 const RAW_KEPT: usize = 16 << 10;
 
-/// Records an exchange on a raw socket without secrets: those given, and those of the signed requests that the bytes
-/// were made from. Secrets go first, so that the cut cannot leave half of one.
+/// Records an exchange on a raw socket and removes secrets: the given ones, and those of the signed requests from which
+/// the bytes were made. Secrets are removed before truncation, so that half a secret cannot remain.
 pub fn capture_raw(
     sent: &[u8],
     responses: &[Response],
@@ -64,7 +64,7 @@ pub fn capture_raw(
     }
 }
 
-/// The response of a recorded answer; `None` if there was none, or its base64 does not decode.
+/// Restores the response of a recorded answer; `None` if there was none or its base64 is invalid.
 pub fn revive(answer: &Answer) -> Option<Response> {
     match answer {
         Answer::Response {
@@ -86,7 +86,7 @@ pub fn revive(answer: &Answer) -> Option<Response> {
     }
 }
 
-/// Parameters that carry credentials or signatures, of this and of older signature versions.
+/// Parameters with credentials or signatures, of this and older signature versions.
 const SECRET_PARAMS: [&str; 6] = [
     "X-Amz-Signature",
     "X-Amz-Credential",
@@ -96,7 +96,7 @@ const SECRET_PARAMS: [&str; 6] = [
     "SecurityToken",
 ];
 
-/// Headers that carry nothing but secrets.
+/// Headers whose whole value is secret.
 const SECRET_HEADERS: [&str; 3] = ["X-Amz-Security-Token", "Proxy-Authorization", "Cookie"];
 
 fn record(request: &Request, scrubber: &Scrubber) -> RequestRecord {
@@ -153,7 +153,7 @@ fn as_bytes(bytes: Vec<u8>) -> Bytes {
     }
 }
 
-/// Raw bytes with what is a secret by its place replaced, and every other byte as it was.
+/// Replaces the secrets in header lines of raw bytes; all other lines stay as they are.
 fn without_secret_lines(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -179,14 +179,14 @@ fn without_secret_lines(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a request proves its identity with: an endpoint may repeat it in its answer.
+/// Returns the secrets in a request, because an endpoint may repeat them in its answer.
 fn carried_secrets(request: &Request) -> Vec<String> {
     let authorization = request.headers.get("authorization").unwrap_or_default();
     let in_header = authorization.split([',', ' ']).filter_map(|part| {
         let (name, value) = part.split_once('=')?;
         match name {
             "Signature" => Some(value.to_owned()),
-            // The scope behind the key is no secret.
+            // The scope after the key is not secret.
             "Credential" => value.split('/').next().map(str::to_owned),
             _ => None,
         }
@@ -216,7 +216,7 @@ fn is_secret_param(name: &str) -> bool {
         .any(|secret| name.trim().eq_ignore_ascii_case(secret))
 }
 
-/// A form with the values of secret parameters replaced and every other byte as it was.
+/// Replaces the values of secret parameters in a form; every other byte stays as it is.
 fn without_secret_params(form: &str) -> String {
     let mut out = String::with_capacity(form.len());
     for (i, pair) in form.split('&').enumerate() {
@@ -235,7 +235,7 @@ fn without_secret_params(form: &str) -> String {
     out
 }
 
-/// An `Authorization` header without what proves something: its algorithm and the list of signed headers stay.
+/// Removes the secrets from an `Authorization` header; its algorithm and the list of signed headers stay.
 fn without_proof(value: &str) -> String {
     if value == GARBAGE {
         return value.to_owned();
@@ -284,7 +284,7 @@ mod tests {
             region: "us-east-1".into(),
         };
         let mut call = Call::new("StopInstances", [("InstanceId.1", "i-0a")]);
-        // A request that carries secrets as values, as a careless scenario might.
+        // The request also carries secrets as values, as a careless scenario might.
         for (i, secret) in keys().secrets().into_iter().enumerate() {
             call.params
                 .push((format!("Tag.{i}.Value"), format!("x{secret}y")));
@@ -298,7 +298,7 @@ mod tests {
         sign(encode(&call, &target), auth, &keys(), "us-east-1", "ec2", 0).expect("the keys are on the ring")
     }
 
-    /// Everything that is written, as one text, with base64 undone.
+    /// Everything that is written, as one text, with base64 decoded.
     fn written(record: &RequestRecord, answer: &Answer) -> String {
         let revived = revive(answer).map(|response| String::from_utf8_lossy(&response.body).into_owned());
         format!("{record:?}{answer:?}{revived:?}")

@@ -1,7 +1,7 @@
-//! From a call to the bytes of an unsigned request.
+//! Encodes a call as an unsigned request.
 //!
-//! A [`Call`] and a [`RequestTarget`] come in, a [`Request`] goes out. Signing is the next step and changes none of these
-//! bytes, except to add to the headers or the query.
+//! Input: a [`Call`] and a [`RequestTarget`]. Output: a [`Request`]. Signing comes next; it adds headers or query
+//! parameters and changes nothing else.
 
 use crate::call::{Call, Method, Order};
 use crate::protocol::form;
@@ -18,19 +18,19 @@ pub struct RequestTarget {
     pub region: String,
 }
 
-/// Who asks, in every request.
+/// The `User-Agent` header of every request.
 pub const USER_AGENT: &str = concat!("stopcheck/", env!("CARGO_PKG_VERSION"));
 
-/// Writes a call as an unsigned request.
+/// Encodes a call as an unsigned request.
 pub fn encode(call: &Call, target: &RequestTarget) -> Request {
     let form = form::write(ordered(call), call.form.encoding);
-    // Room for those of a signature, too.
+    // Leave room for the headers of a signature.
     let mut headers: Vec<(HeaderText, HeaderText)> = Vec::with_capacity(8);
     headers.push(("Host".into(), target.host.clone().into()));
     if let (Method::Post, Some(content_type)) = (call.form.method, &call.form.content_type) {
         headers.push(("Content-Type".into(), content_type.clone().into()));
     }
-    // What arrives must be what was sent, byte for byte, so no compression is offered.
+    // Offer no compression, so that the bytes received are the bytes that the endpoint produced.
     headers.push(("Accept-Encoding".into(), "identity".into()));
     headers.push(("User-Agent".into(), USER_AGENT.into()));
     let (method, target, body) = match call.form.method {
@@ -46,7 +46,7 @@ pub fn encode(call: &Call, target: &RequestTarget) -> Request {
     }
 }
 
-/// All parameters of a call in the order in which they are written.
+/// All parameters of a call, in the order in which they are written.
 fn ordered(call: &Call) -> Vec<(&str, &str)> {
     let action = call.action.as_deref().map(|action| ("Action", action));
     let version = call.form.version.as_deref().map(|version| ("Version", version));
@@ -59,7 +59,7 @@ fn ordered(call: &Call) -> Vec<(&str, &str)> {
         Order::ActionLast => given.chain(version).chain(action).collect(),
         Order::Sorted => {
             let mut pairs: Vec<_> = action.into_iter().chain(version).chain(given).collect();
-            // Stable and by name alone: two parameters of one name keep their order, which may matter.
+            // The sort is stable and by name only: parameters of the same name keep their order, which may matter.
             pairs.sort_by_key(|(name, _)| *name);
             pairs
         }

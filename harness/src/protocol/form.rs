@@ -1,24 +1,24 @@
-//! Form encoding, both ways: `application/x-www-form-urlencoded` as the Query API uses it.
+//! Reads and writes forms: `application/x-www-form-urlencoded` as the Query API uses it.
 //!
-//! Writing is exact and reversible. Reading is total: whatever is no form is read as well as it can be.
+//! Writing is exact and reversible. Reading never fails: it makes the best of malformed input.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::call::Encoding;
 
-/// Everything but RFC 3986's unreserved characters.
+/// All characters except RFC 3986's unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Writes pairs as a form. The encoding is for values; names are always written in the standard one.
+/// Writes pairs as a form. The encoding applies to values; names are always in the standard encoding.
 pub fn write<N: AsRef<str>, V: AsRef<str>>(
     pairs: impl IntoIterator<Item = (N, V)>,
     encoding: Encoding,
 ) -> String {
-    // Enough for most calls.
+    // Large enough for most calls.
     let mut out = String::with_capacity(160);
     for (name, value) in pairs {
         if !out.is_empty() {
@@ -31,9 +31,10 @@ pub fn write<N: AsRef<str>, V: AsRef<str>>(
     out
 }
 
-/// Reads a form: pairs at `&`, names and values at the first `=`, `+` as a space, bytes that are not UTF-8 replaced.
+/// Reads a form.
 ///
-/// Empty pairs are skipped; a pair without `=` has an empty value.
+/// Pairs are split at `&`, names and values at the first `=`. `+` is a space, and bytes that are not UTF-8 are
+/// replaced. Empty pairs are skipped; a pair without `=` has an empty value.
 pub fn read(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
@@ -42,13 +43,13 @@ pub fn read(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// One text with `+` and percent escapes undone, bytes that are not UTF-8 replaced.
+/// Decodes `+` and percent escapes; bytes that are not UTF-8 are replaced.
 pub fn unescape(text: &str) -> String {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// One text in the standard encoding: everything but unreserved characters escaped.
+/// Encodes a text in the standard encoding: escapes everything but unreserved characters.
 pub fn escape(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
@@ -68,7 +69,7 @@ fn write_value(out: &mut String, value: &str, encoding: Encoding) {
     }
 }
 
-/// The set of all ASCII bytes; others are always escaped.
+/// The set of all ASCII bytes; other bytes are always escaped.
 const EVERYTHING: &AsciiSet = &every_byte();
 
 const fn every_byte() -> AsciiSet {

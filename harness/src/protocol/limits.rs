@@ -1,23 +1,23 @@
-//! How much of a document we are willing to read, looked at before any parser builds a tree of it.
+//! Limits on the size of a document, checked before a parser builds a tree of it.
 //!
-//! [`within`] walks the bytes once, without allocating for what it finds, and counts at least as much as a parser
-//! would. It does not decide whether a document is well-formed; what it cannot follow it leaves to the judges.
+//! [`within`] scans the bytes once, without copying them, and counts at least as much as a parser would. It does not
+//! decide whether a document is well-formed; what it cannot follow, it leaves to the XML readers.
 
 /// The limits of a readable document.
 ///
-/// The default is above any answer of EC2, whose largest page describes a thousand instances, and low enough that the
-/// worst document within it costs about a hundred megabytes and a second, on as many connections as there are.
+/// The default is above any answer of EC2, whose largest page describes a thousand instances. It is low enough that the
+/// worst document within it costs about a hundred megabytes and a second for each connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest document.
+    /// The maximum length in bytes.
     pub bytes: usize,
-    /// The deepest nesting of elements.
+    /// The maximum nesting depth of elements.
     pub depth: usize,
-    /// The most attributes of one element.
+    /// The maximum number of attributes of one element.
     pub attributes: usize,
-    /// The most namespace declarations in force at one place.
+    /// The maximum number of namespace declarations in scope at one place.
     pub namespaces: usize,
-    /// The most elements, comments, instructions and CDATA sections in all.
+    /// The maximum total number of elements, comments, processing instructions and CDATA sections.
     pub elements: usize,
 }
 
@@ -33,7 +33,7 @@ impl Default for Limits {
     }
 }
 
-/// Why a document is not read.
+/// Why a document exceeds the limits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Excess {
     /// It is too long.
@@ -45,25 +45,25 @@ pub enum Excess {
     /// An element has too many attributes.
     #[error("an element has more than {0} attributes")]
     Attributes(usize),
-    /// Too many namespaces are in force.
+    /// Too many namespaces are in scope.
     #[error("more than {0} namespace declarations are in force at one place")]
     Namespaces(usize),
-    /// It has too many elements, comments, instructions and CDATA sections.
+    /// It has too many elements, comments, processing instructions and CDATA sections.
     #[error("it has more than {0} elements and other pieces of markup")]
     Elements(usize),
-    /// It declares a document type: entities, the tool of every XML bomb.
+    /// It declares a document type, and with it entities, which every XML bomb needs.
     #[error("it has a document type declaration, which no answer of EC2 has")]
     Doctype,
 }
 
-/// Whether a document keeps within the limits.
+/// Checks that a document is within the limits.
 pub fn within(text: &str, limits: &Limits) -> Result<(), Excess> {
     if text.len() > limits.bytes {
         return Err(Excess::Bytes(limits.bytes));
     }
     let mut rest = text;
     let mut elements = 0_usize;
-    // For each open element the number of namespaces it declares; their sum is what is in force.
+    // The number of namespaces that each open element declares; their sum is in scope.
     let mut open: Vec<usize> = Vec::new();
     let mut in_force = 0_usize;
     while let Some((_, markup)) = rest.split_once('<') {
@@ -103,7 +103,7 @@ pub fn within(text: &str, limits: &Limits) -> Result<(), Excess> {
     Ok(())
 }
 
-/// What follows a comment or a CDATA section. Any other `<!` is a declaration that belongs to a document type.
+/// Returns the rest after a comment or a CDATA section. Any other `<!` belongs to a document type.
 fn after_bang(markup: &str) -> Result<&str, Excess> {
     if let Some(comment) = markup.strip_prefix("!--") {
         Ok(after(comment, "-->"))
@@ -118,7 +118,7 @@ fn after<'a>(text: &'a str, end: &str) -> &'a str {
     text.split_once(end).map_or("", |(_, rest)| rest)
 }
 
-/// A start tag, as far as it must be understood to count.
+/// A start tag, parsed only as far as counting needs.
 struct Tag<'a> {
     attributes: usize,
     namespaces: usize,
@@ -126,7 +126,7 @@ struct Tag<'a> {
     rest: &'a str,
 }
 
-/// Counts the equals signs outside quotes, which no attribute can do without.
+/// Counts the equals signs outside quotes; every attribute has one.
 fn read_tag(markup: &str) -> Tag<'_> {
     let mut tag = Tag {
         attributes: 0,
@@ -157,7 +157,7 @@ fn read_tag(markup: &str) -> Tag<'_> {
                     tag.rest = markup.get(i + 1..).unwrap_or_default();
                     break;
                 }
-                // The name of an attribute may be parted from its equals sign, so only a word after a word counts.
+                // White space may precede the equals sign, so only a word after white space begins a new name.
                 byte if byte.is_ascii_whitespace() => {}
                 _ if last.is_ascii_whitespace() => word_start = i,
                 _ => {}

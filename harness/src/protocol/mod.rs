@@ -1,7 +1,8 @@
-//! The language of the EC2 Query API: calls become signed bytes, bytes become replies.
+//! The protocol of the EC2 Query API: encodes and signs calls, decodes replies.
 //!
-//! Pure: time, credentials and bytes come in as arguments. Whatever an endpoint sends, reading it ends in a value:
-//! a document within [`Limits`], an empty body, or the reason why it cannot be read. Nothing here judges an answer.
+//! Pure: time, credentials and bytes are arguments. Decoding returns a value for any bytes that an endpoint sends: a
+//! document within the [`Limits`], an empty body, or the reason why the body cannot be read. Nothing here judges an
+//! answer.
 
 pub mod capture;
 pub mod encode;

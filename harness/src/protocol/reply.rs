@@ -1,8 +1,8 @@
-//! From a response to a reply: the status, the headers, and a body that is a document or the reason why not.
+//! Decodes a response into a reply: the status, the headers, and a body that is a document or the reason why not.
 //!
-//! Bytes come in, a value goes out, whatever they are: first the encoding, then the [`Limits`], then the strict
-//! judge, and only then the reader that builds the tree. Only a document so plain that nobody could misjudge it is read
-//! at once. What documents say is in the sibling `views`, whose words can be had from here too.
+//! Any bytes give a value. Decoding checks the encoding, then the [`Limits`], then lets the strict judge check that the
+//! text is well-formed, and only then builds the tree. Documents that [`xml::read_plain`] accepts are plain enough to
+//! skip the strict judge. The contents of documents are read by the sibling module `views`, which is re-exported here.
 
 use std::string::FromUtf8Error;
 
@@ -12,7 +12,7 @@ use crate::protocol::xml::Document;
 use crate::protocol::{limits, wellformed, xml};
 use crate::wire::{Headers, Response};
 
-/// A response, read.
+/// A decoded response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The status code.
@@ -23,22 +23,22 @@ pub struct Reply {
     pub body: Body,
 }
 
-/// What the body of a response turned out to be.
+/// The body of a response, as far as it could be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Body {
     /// A well-formed document.
     Document(Document),
-    /// No bytes at all.
+    /// No bytes.
     Empty,
     /// Anything else.
     Unreadable {
-        /// What it is instead, in words.
+        /// A description of the problem.
         why: String,
     },
 }
 
 impl Reply {
-    /// The root element of the body, if the body is a document.
+    /// Returns the root element of the body, if the body is a document.
     pub fn root(&self) -> Option<xml::Element<'_>> {
         match &self.body {
             Body::Document(document) => Some(document.root()),
@@ -46,13 +46,13 @@ impl Reply {
         }
     }
 
-    /// The first error of the body, if the body is an error envelope.
+    /// Returns the first error of the body, if the body is an error envelope.
     pub fn error(&self) -> Option<ErrorEntry<'_>> {
         self.root().and_then(first_error)
     }
 }
 
-/// Reads a response. Any bytes end in a value.
+/// Decodes a response. Any bytes give a reply.
 pub fn decode(response: Response) -> Reply {
     Reply {
         status: response.status,
@@ -61,8 +61,10 @@ pub fn decode(response: Response) -> Reply {
     }
 }
 
-/// Reads a response of a service in this process. Bytes that come from nowhere else are not measured against the
-/// limits; all else is as in [`decode`].
+/// Decodes a response of a service in this process.
+///
+/// A plain document is not checked against the limits, because it does not come from outside; everything else is as in
+/// [`decode`].
 pub fn decode_own(response: Response) -> Reply {
     let Response {
         status,
@@ -86,7 +88,7 @@ pub fn decode_own(response: Response) -> Reply {
     }
 }
 
-/// Reads a body alone. Any bytes end in a value.
+/// Decodes a body. Any bytes give a value.
 pub fn read_body(bytes: &[u8]) -> Body {
     if bytes.is_empty() {
         return Body::Empty;
@@ -112,7 +114,7 @@ fn read_document(bytes: &[u8], limits: &Limits) -> Result<Document, String> {
     Ok(document)
 }
 
-/// The text of a body. The byte order mark of UTF-8 is legal XML and carries nothing.
+/// Returns the text of a body. A UTF-8 byte order mark is legal XML and is dropped.
 fn as_text(bytes: &[u8]) -> Result<&str, String> {
     let utf_16 = match bytes {
         [0xfe, 0xff, ..] | [0, b'<', ..] => Some("big"),
@@ -126,7 +128,7 @@ fn as_text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|error| format!("not valid UTF-8 at byte {}", error.valid_up_to()))
 }
 
-/// A document that declares another encoding means other characters than the ones we read.
+/// Rejects a document that declares another encoding and has characters beyond ASCII, which we would misread.
 fn check_encoding(text: &str, document: &Document) -> Result<(), String> {
     let declared = document
         .declaration

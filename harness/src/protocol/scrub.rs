@@ -1,24 +1,24 @@
-//! Finds secrets in bytes and takes them out, however an endpoint spells them.
+//! Finds and removes secrets in bytes, in every spelling that an endpoint may use.
 //!
-//! An answer may repeat a secret as it is, percent-encoded once or twice, escaped for XML or JSON, in another case,
-//! or with zero bytes between its letters as UTF-16 has them. All of these are the same secret. Each byte is looked
-//! at once, and only where a secret may begin is anything compared.
+//! An answer may repeat a secret literally, percent-encoded once or twice, escaped for XML or JSON, in another case, or
+//! with zero bytes between its letters as in UTF-16. All of these spellings are removed. The search visits each byte
+//! once and compares only where a secret may begin.
 
-/// What stands where a secret was.
+/// The replacement for a secret.
 pub(super) const REDACTED: &str = "REDACTED";
 
-/// Secrets shorter than this are dummies, such as `test`, which mocks are given; they are taken out only where they
-/// stand alone as a word, or every `latest` of a journal would lose its end.
+/// Shorter secrets are dummies for mocks, for instance `test`. They are removed only as a whole word; otherwise every
+/// `latest` in a journal would lose its end.
 const SHORTEST_ANYWHERE: usize = 12;
 
-/// No text shorter than this can keep anything secret.
+/// Shorter texts cannot keep anything secret and are never removed.
 const SHORTEST_WORD: usize = 4;
 
-/// A set of secrets, ready to be looked for.
+/// A set of secrets, prepared for searching.
 pub(super) struct Scrubber {
-    /// Longest first, so that a secret within another one does not leave the rest of it standing.
+    /// Longest first, so that a secret that is part of a longer one does not leave the rest of it behind.
     secrets: Vec<Vec<u8>>,
-    /// The bytes with which a secret may begin.
+    /// The bytes with which a secret may begin, in any spelling.
     may_begin: [bool; 256],
 }
 
@@ -41,12 +41,12 @@ impl Scrubber {
         Scrubber { secrets, may_begin }
     }
 
-    /// A text without secrets.
+    /// Returns a text without secrets.
     pub(super) fn text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
     }
 
-    /// Bytes without secrets.
+    /// Returns bytes without secrets.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;
@@ -80,7 +80,7 @@ fn mark(set: &mut [bool; 256], byte: u8) {
     }
 }
 
-/// How many bytes a secret takes here, if it stands here.
+/// Returns the number of bytes of a secret that begins at this position, if there is one.
 fn length_at(secret: &[u8], bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     for (i, &wanted) in secret.iter().enumerate() {
@@ -95,7 +95,7 @@ fn length_at(secret: &[u8], bytes: &[u8], start: usize) -> Option<usize> {
     (secret.len() >= SHORTEST_ANYWHERE || !within_a_word).then_some(at - start)
 }
 
-/// How many bytes spell this one, if they do.
+/// Returns the number of bytes that spell the wanted byte, if they do.
 fn spelled(rest: &[u8], wanted: u8) -> Option<usize> {
     let is = |high: &u8, low: &u8| {
         let digit = |byte: &u8| char::from(*byte).to_digit(16);
@@ -133,7 +133,7 @@ fn spelled_as_entity(rest: &[u8], wanted: u8) -> Option<usize> {
             _ => return None,
         },
     };
-    // The ampersand before and the semicolon behind.
+    // Add the ampersand and the semicolon.
     (u8::try_from(number).ok()?.eq_ignore_ascii_case(&wanted)).then_some(end + 2)
 }
 

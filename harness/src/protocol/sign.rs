@@ -1,8 +1,8 @@
-//! Signature Version 4: who asks, proven in a header, in the query, wrongly, or not at all.
+//! Signature Version 4: authenticates a request in a header or in the query, wrongly, or not at all.
 //!
-//! A request comes in with exactly the bytes that will be sent; it goes out with a header or query parameters more.
-//! Nothing may change it afterwards. The wrong ways are right ones changed after signing. This is the one file that
-//! speaks to the AWS signing crates; the time is an argument.
+//! Input: a request with exactly the bytes that will be sent. Output: the request with an additional header or query
+//! parameters, which must not be changed afterwards. The time is an argument. This is the only file that uses the AWS
+//! signing crates.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use crate::call::{Auth, Encoding};
 use crate::protocol::form;
 use crate::wire::Request;
 
-/// What a request is signed with.
+/// The credentials of a signature.
 #[derive(Clone)]
 pub struct Credentials {
     /// The access key id.
@@ -38,9 +38,9 @@ impl fmt::Debug for Credentials {
 /// All credentials of a run.
 #[derive(Debug, Clone)]
 pub struct Keyring {
-    /// The ones that requests are signed with.
+    /// The credentials of ordinary requests.
     pub main: Credentials,
-    /// A caller that may describe but not stop.
+    /// A caller who may describe but not stop instances.
     pub denied: Option<Credentials>,
     /// Temporary credentials of a session.
     pub session: Option<Credentials>,
@@ -54,19 +54,19 @@ pub enum SignError {
     /// The run has no credentials for this way of signing.
     #[error("sign as {auth:?}: no such credentials were given")]
     NoSuchCredentials {
-        /// The way.
+        /// The way of signing.
         auth: Auth,
     },
-    /// The signer refused the request.
+    /// The signer rejected the request.
     #[error("sign the request: {why}")]
     Refused {
-        /// What the signer says.
+        /// The message of the signer.
         why: String,
     },
 }
 
 impl Keyring {
-    /// Whether requests can be authenticated in this way.
+    /// Whether requests can be authenticated in this way with these credentials.
     pub fn has(&self, auth: Auth) -> bool {
         match auth {
             Auth::Session => self.session.is_some(),
@@ -82,8 +82,9 @@ impl Keyring {
         }
     }
 
-    /// The credentials of a caller who is who they say they are, in the header, where all that a service learns of a
-    /// signature is that it is right.
+    /// Returns the credentials of a caller with a valid signature in the header; `None` for any other way of signing.
+    ///
+    /// A service learns nothing from the signature except that it is valid.
     pub fn honest(&self, auth: Auth) -> Option<&Credentials> {
         match auth {
             Auth::Header => Some(&self.main),
@@ -99,7 +100,7 @@ impl Keyring {
         }
     }
 
-    /// Every text that must never be written anywhere.
+    /// All texts that must never be written to any output.
     pub fn secrets(&self) -> Vec<String> {
         let all = [
             Some(&self.main),
@@ -123,7 +124,7 @@ impl Keyring {
     }
 }
 
-/// Authenticates a request in the given way, at the given time, for a service: `ec2` or `sts`.
+/// Authenticates a request in the given way, at the given time, for a service (`ec2` or `sts`).
 pub fn sign(
     mut request: Request,
     auth: Auth,
@@ -161,10 +162,10 @@ pub fn sign(
     }
 }
 
-/// An `Authorization` header that proves nothing.
+/// An `Authorization` header that is not a signature.
 pub(super) const GARBAGE: &str = "not a signature";
 
-/// What a signature is good for.
+/// The scope of a signature.
 struct Scope<'a> {
     region: &'a str,
     service: &'a str,
@@ -173,10 +174,10 @@ struct Scope<'a> {
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
-/// How long a signature in a query is good for; the time that presigning clients give by default.
+/// How long a signature in a query is valid: the default of presigning clients.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
 
-/// 9999-12-31T23:59:59Z: the format of dates in signatures has four digits for the year.
+/// 9999-12-31T23:59:59Z: dates in signatures have four digits for the year.
 const LAST_MS: u64 = 253_402_300_799_000;
 
 fn in_header(mut request: Request, keys: &Credentials, scope: &Scope<'_>) -> Result<Request, SignError> {
@@ -201,8 +202,10 @@ fn in_query(mut request: Request, keys: &Credentials, scope: &Scope<'_>) -> Resu
     Ok(request)
 }
 
-/// Asks the signer what to add. Signed are the host, the content type and what the signer adds itself, as the
-/// command line tools of AWS do; other headers may change on the way.
+/// Returns what the signer adds to the request.
+///
+/// Like the command line tools of AWS, it signs the host, the content type and the headers that it adds; other headers
+/// may change in transit.
 fn instructions(
     request: &Request,
     keys: &Credentials,
@@ -253,7 +256,7 @@ fn refused(why: impl fmt::Display) -> SignError {
     SignError::Refused { why: why.to_string() }
 }
 
-/// Changes the last digit of the signature, which stands at the end of the header.
+/// Changes the last digit of the signature, which is at the end of the header.
 fn with_one_digit_changed(mut request: Request) -> Request {
     if let Some(right) = request.headers.get("Authorization") {
         let mut wrong = right.to_owned();
@@ -264,7 +267,7 @@ fn with_one_digit_changed(mut request: Request) -> Request {
     request
 }
 
-/// An access key of the right shape that nobody was given.
+/// A well-formed access key that was never issued.
 fn nobodys_key() -> Credentials {
     Credentials {
         access_key: "AKIASTOPCHECKNOSUCH7".to_owned(),

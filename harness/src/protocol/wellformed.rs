@@ -1,31 +1,31 @@
-//! The strict judge: is this text an XML document at all?
+//! The strict judge: checks that a text is a well-formed XML document.
 //!
-//! The fast reader beside it passes documents that are not XML, so its word counts only after this one's. This is
-//! the one file that speaks to roxmltree. The text must have passed the [limits](crate::protocol::limits) before.
+//! The fast reader in `xml` accepts documents that are not XML, so its result counts only if this check passes. The
+//! text must already be within the [limits](crate::protocol::limits). This is the only file that uses roxmltree.
 
 use roxmltree::{Document, Node, ParsingOptions};
 
 /// An element as the strict judge reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrictElement {
-    /// How many elements it stands in.
+    /// The number of elements that contain it.
     pub depth: usize,
-    /// The namespace it is in.
+    /// Its namespace.
     pub namespace: Option<String>,
     /// The local name.
     pub name: String,
-    /// Its own text, all pieces joined.
+    /// Its own text, with all pieces joined.
     pub text: String,
-    /// Local names and values of its attributes, without the declarations of namespaces.
+    /// The local names and values of its attributes, without namespace declarations.
     pub attributes: Vec<(String, String)>,
 }
 
-/// Whether a text is a well-formed document with namespaces, or the reason why not.
+/// Checks that a text is a well-formed document with namespaces; the error is the reason why not.
 pub fn judge(text: &str) -> Result<(), String> {
     parse(text).map(|_| ())
 }
 
-/// All elements of a document in the order of their start tags: a second reading, to hold the first against.
+/// Reads all elements of a document in the order of their start tags, for comparison with the fast reader.
 pub fn read_again(text: &str) -> Result<Vec<StrictElement>, String> {
     let document = parse(text)?;
     let elements = document.descendants().filter(Node::is_element);
@@ -33,7 +33,7 @@ pub fn read_again(text: &str) -> Result<Vec<StrictElement>, String> {
 }
 
 fn parse(text: &str) -> Result<Document<'_>, String> {
-    // A document type could bring entities, and no answer of EC2 has one.
+    // A document type could declare entities, and no answer of EC2 has one.
     let options = ParsingOptions {
         allow_dtd: false,
         ..ParsingOptions::default()
@@ -47,7 +47,7 @@ fn again(element: Node<'_, '_>) -> StrictElement {
     let attributes = element.attributes();
     StrictElement {
         depth: element.ancestors().skip(1).filter(Node::is_element).count(),
-        // A default namespace without a name is none.
+        // An empty default namespace means no namespace.
         namespace: name
             .namespace()
             .filter(|name| !name.is_empty())

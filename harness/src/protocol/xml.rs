@@ -1,8 +1,8 @@
-//! A document as a tree of elements: names, namespaces, texts.
+//! An XML document as a tree of elements: names, namespaces, attributes, texts.
 //!
-//! A text that passed the [limits](crate::protocol::limits) comes in, a tree of bounded depth goes out. This is the
-//! one file that speaks to quick-xml. It reads fast and trusts; whether the text is XML at all is for
-//! [`wellformed`](crate::protocol::wellformed) to say first, but for the few constructs that [`read_plain`] knows.
+//! Input: a text within the [limits](crate::protocol::limits). Output: a tree of bounded depth. This is the only file
+//! that uses quick-xml. It is fast and does not check everything: [`wellformed`](crate::protocol::wellformed) must
+//! first check that the text is XML, except for the small subset that [`read_plain`] accepts.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -16,8 +16,8 @@ mod plain;
 
 /// A whole document.
 ///
-/// Its words stand one after another in one text and its elements one after another in one list, so that an answer is a
-/// handful of allocations however many elements it has.
+/// All its words are in one string and all its elements in one list, so that an answer needs only a few allocations, no
+/// matter how many elements it has.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The XML declaration, if there is one.
@@ -35,7 +35,7 @@ pub struct Document {
 pub struct Declaration {
     /// The version, `1.0` in practice.
     pub version: Cow<'static, str>,
-    /// The encoding as it is spelled.
+    /// The encoding, as spelled in the declaration.
     pub encoding: Option<Cow<'static, str>>,
 }
 
@@ -44,7 +44,7 @@ pub struct Declaration {
 pub struct Element<'d> {
     document: &'d Document,
     node: &'d Node,
-    /// Where the node stands in its document.
+    /// The index of the node in its document.
     at: usize,
 }
 
@@ -54,11 +54,11 @@ struct Node {
     namespace: Option<Span>,
     text: Span,
     attributes: Span,
-    /// The place behind its last descendant.
+    /// The index after its last descendant.
     end: u32,
 }
 
-/// From here to there. Documents are limited to far less than what fits.
+/// A range of offsets or indices. The limits keep documents far below 4 GiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Span {
     start: u32,
@@ -66,7 +66,7 @@ struct Span {
 }
 
 impl Document {
-    /// The root element.
+    /// Returns the root element.
     pub fn root(&self) -> Element<'_> {
         self.element(0).expect("a document has a root")
     }
@@ -89,7 +89,7 @@ impl Document {
     }
 }
 
-/// Documents are equal that say the same, wherever their words are kept.
+/// Documents are equal if their contents are equal, no matter how their words are stored.
 impl Ord for Document {
     fn cmp(&self, other: &Self) -> Ordering {
         let declarations = self.declaration.cmp(&other.declaration);
@@ -111,7 +111,7 @@ impl PartialEq for Document {
 
 impl Eq for Document {}
 
-/// Elements are equal that say the same and stand at the same place.
+/// Elements are equal if their contents and their positions in the document are equal.
 impl Ord for Element<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let said = |element: &Self| {
@@ -140,28 +140,29 @@ impl PartialEq for Element<'_> {
 impl Eq for Element<'_> {}
 
 impl<'d> Element<'d> {
-    /// The local name, without a prefix.
+    /// Returns the local name, without a prefix.
     pub fn name(self) -> &'d str {
         self.document.word(self.node.name)
     }
 
-    /// The namespace it is in.
+    /// Returns the namespace.
     pub fn namespace(self) -> Option<&'d str> {
         self.node.namespace.map(|span| self.document.word(span))
     }
 
-    /// Whether it is in the same namespace as another element of its document.
+    /// Whether the element is in the same namespace as another element of its document.
     pub fn is_beside(self, other: Element<'_>) -> bool {
         // A name may be stored more than once.
         self.node.namespace == other.node.namespace || self.namespace() == other.namespace()
     }
 
-    /// Its own text, all pieces joined, not trimmed. White space that only sets child elements apart is none.
+    /// Returns the element's own text, with all pieces joined, not trimmed. White space that only separates child
+    /// elements is omitted.
     pub fn text(self) -> &'d str {
         self.document.word(self.node.text)
     }
 
-    /// The attributes, namespace declarations included, with their names as they are spelled.
+    /// The attributes, including namespace declarations, with their names as spelled.
     pub fn attributes(self) -> impl Iterator<Item = (&'d str, &'d str)> {
         let own = self.document.attributes.get(self.node.attributes.range());
         own.unwrap_or_default()
@@ -169,7 +170,7 @@ impl<'d> Element<'d> {
             .map(move |(name, value)| (self.document.word(*name), self.document.word(*value)))
     }
 
-    /// The child elements in order.
+    /// The child elements, in order.
     pub fn children(self) -> impl Iterator<Item = Element<'d>> {
         let (mut next, end) = (self.at + 1, self.node.end as usize);
         std::iter::from_fn(move || {
@@ -179,22 +180,23 @@ impl<'d> Element<'d> {
         })
     }
 
-    /// The first child of this local name.
+    /// Returns the first child with this local name.
     pub fn child(self, name: &str) -> Option<Element<'d>> {
         self.children().find(|child| child.name() == name)
     }
 
-    /// All children of this local name.
+    /// All children with this local name.
     pub fn children_named(self, name: &str) -> impl Iterator<Item = Element<'d>> {
         self.children().filter(move |child| child.name() == name)
     }
 
-    /// The trimmed text of the first child of this local name.
+    /// Returns the trimmed text of the first child with this local name.
     pub fn child_text(self, name: &str) -> Option<&'d str> {
         self.child(name).map(|child| child.text().trim())
     }
 
-    /// The trimmed text at the end of a path of first children; of the element itself for an empty path.
+    /// Returns the trimmed text of the element at the end of a path of first children; an empty path means this
+    /// element.
     pub fn path_text(self, path: &[&str]) -> Option<&'d str> {
         let mut element = self;
         for name in path {
@@ -210,7 +212,7 @@ impl Span {
     }
 }
 
-/// Reads a document into a tree, or says why it is none.
+/// Reads a document into a tree; the error is the reason why it cannot be read.
 pub fn read(text: &str) -> Result<Document, String> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().enable_all_checks(true);
@@ -236,7 +238,7 @@ pub fn read(text: &str) -> Result<Document, String> {
                 tree.document.declaration = Some(declaration);
             }
             Event::DocType(_) => return Err("it has a document type declaration".to_owned()),
-            // Neither quick-xml nor the strict judge minds this one.
+            // Neither quick-xml nor the strict judge rejects this.
             Event::PI(instruction) if instruction.target().eq_ignore_ascii_case("xml") => {
                 return Err(
                     "it has a processing instruction with the reserved name of the declaration".to_owned(),
@@ -249,17 +251,16 @@ pub fn read(text: &str) -> Result<Document, String> {
     tree.whole()
 }
 
-/// Reads a document that is written as EC2 writes: elements, texts without references, one kind of attribute, all in
-/// ASCII. Any other text is none of its business, XML or not.
+/// Reads a document that is written as EC2 writes its answers; returns `None` for any other text, XML or not.
 ///
-/// Of XML so narrow nothing is left to judge but what is judged here: quick-xml pairs the tags, and names, attributes
-/// and characters are compared with what is allowed anywhere. The strict judge agrees on every such text, which tests
-/// and the fuzzer hold against it; it sees all others.
+/// The accepted subset has elements, texts without references, and default namespace declarations, all in ASCII. It is
+/// so small that the strict judge is not needed: quick-xml matches the tags, and this code checks names, attributes and
+/// characters. Tests and the fuzzer verify that the strict judge accepts every such text.
 pub fn read_plain(text: &str) -> Option<Document> {
     Some(grow_plain(text)?.into_document(text.to_owned()))
 }
 
-/// The same for a text that nobody else needs; one that is not plain is given back.
+/// Like [`read_plain`], but takes ownership of the text; returns the text if it is not plain.
 pub fn read_plain_owned(text: String) -> Result<Document, String> {
     match grow_plain(&text) {
         Some(grown) => Ok(grown.into_document(text)),
@@ -270,12 +271,12 @@ pub fn read_plain_owned(text: String) -> Result<Document, String> {
 fn grow_plain(text: &str) -> Option<plain::Grown> {
     let declared = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     let body = declared.unwrap_or(text);
-    // Without an early end the loop takes many bytes at once.
+    // Without an early exit, the loop can be vectorised.
     let fits = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
     if !body.bytes().fold(true, |all, byte| all & fits(byte)) {
         return None;
     }
-    // The end of a CDATA section may not stand in a text. Few texts hold a bracket, and that is soon seen.
+    // Text must not contain the end of a CDATA section. Few texts contain a bracket, so the first test is a fast path.
     if body.contains(']') && body.contains("]]>") {
         return None;
     }
@@ -306,18 +307,18 @@ fn grow_plain(text: &str) -> Option<plain::Grown> {
     }))
 }
 
-/// The longest namespace name that is read. Each element of it is compared with it.
+/// The maximum length of a namespace name in bytes. Names are compared for each element.
 const LONGEST_NAMESPACE: usize = 1024;
 
-/// A tree while it grows.
+/// A tree under construction.
 struct Tree {
     document: Document,
     resolver: NamespaceResolver,
-    /// The places of the open elements, from the root inwards.
+    /// The indices of the open elements, from the root inwards.
     open: Vec<usize>,
-    /// The texts of the open elements so far; behind them those of closed ones, to be used again.
+    /// The texts of the open elements so far, followed by buffers of closed elements for reuse.
     texts: Vec<String>,
-    /// The namespace names seen last: an answer of thousands of elements has one, and it is stored once.
+    /// Recent namespace names. An answer of thousands of elements has one namespace, which is stored once.
     namespaces: Vec<Span>,
 }
 
@@ -326,7 +327,7 @@ impl Tree {
         Tree {
             document: Document {
                 declaration: None,
-                // Enough for the answers of EC2, which are a few words to an element.
+                // Enough for the answers of EC2, which have a few words for each element.
                 nodes: Vec::with_capacity(bytes / 40),
                 attributes: Vec::new(),
                 words: String::with_capacity(bytes / 2),
@@ -369,7 +370,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes in the attributes of a start tag, and the namespaces that it declares.
+    /// Adds the attributes of a start tag, and the namespaces that it declares.
     fn attributes(&mut self, start: &BytesStart<'_>) -> Result<Span, String> {
         let document = &mut self.document;
         let first = document.attributes.len();
@@ -380,7 +381,7 @@ impl Tree {
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| error.to_string())?;
-            // The name that is declared is what the value means: a reference in it stands for its character.
+            // References in a namespace name are resolved before the name is declared.
             if let Some(prefix) = attribute.key.as_namespace_binding() {
                 let declared = self.resolver.add(prefix, Namespace(&value));
                 declared.map_err(|error| error.to_string())?;
@@ -434,7 +435,7 @@ impl Tree {
 }
 
 impl Document {
-    /// Adds a word.
+    /// Stores a word and returns its position.
     fn add(&mut self, word: &str) -> Span {
         let start = self.words.len();
         self.words.push_str(word);
@@ -442,14 +443,14 @@ impl Document {
     }
 }
 
-/// The place of a namespace name. It may be stored more than once, but not for each element.
+/// Stores a namespace name and returns its position. A name may be stored more than once, but not for each element.
 fn share(document: &mut Document, seen: &mut Vec<Span>, name: &str) -> Result<Span, String> {
     if name.len() > LONGEST_NAMESPACE {
         return Err(format!(
             "a namespace name is longer than {LONGEST_NAMESPACE} bytes"
         ));
     }
-    // Bounded, so that a document of nothing but namespaces is not searched again for each of them.
+    // The search is bounded, so that a document with a great many namespaces does not take quadratic time.
     let last = seen.iter().rev().take(16);
     if let Some(known) = last.copied().find(|known| document.word(*known) == name) {
         return Ok(known);
@@ -470,7 +471,8 @@ fn place(at: usize) -> u32 {
     u32::try_from(at).expect("documents are limited to far less")
 }
 
-/// What a reference stands for. Without a document type there are character references and five entities.
+/// Returns the character of a reference. Without a document type, there are only character references and five
+/// entities.
 fn character(reference: &BytesRef<'_>) -> Result<char, String> {
     if let Some(character) = reference.resolve_char_ref().map_err(|error| error.to_string())? {
         return Ok(character);

@@ -1,7 +1,7 @@
-//! The two messages that travel: a request as it goes out, a response as it came in.
+//! HTTP messages: a request as it is sent, a response as it was received.
 //!
-//! Plain bytes and strings, no meaning. This is the lowest floor of the house and the only one the reference
-//! endpoint knows. Nothing here reads XML, forms or signatures.
+//! Only bytes and strings, without meaning: nothing here reads XML, forms or signatures. This is the lowest layer, and
+//! the only one that the reference endpoint imports.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Request {
     /// The method, upper case: `GET`, `POST`, `HEAD`, …
     pub method: String,
-    /// Path and query as they stand on the request line, for instance `/` or `/?Action=StopInstances`.
+    /// Path and query as on the request line, for instance `/` or `/?Action=StopInstances`.
     pub target: String,
     /// Header fields in the order in which they are sent.
     pub headers: Headers,
@@ -31,16 +31,16 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Header fields in order. Names keep their spelling and compare without regard to case.
+/// Header fields in order. Names keep their spelling and are compared case-insensitively.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Headers(pub Vec<(HeaderText, HeaderText)>);
 
-/// A name or a value of a header field. Most are the same in every message, and need not be copied into each.
+/// A name or a value of a header field. Most are the same in every message and need no copy.
 pub type HeaderText = Cow<'static, str>;
 
 impl Headers {
-    /// The first value under this name, in any spelling of it.
+    /// Returns the value of the first field with this name, compared case-insensitively.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -48,7 +48,7 @@ impl Headers {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// Replaces every field of this name by one, or appends it.
+    /// Removes every field of this name and appends a new one.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.remove(name);
         self.0.push((name.to_owned().into(), value.into().into()));
@@ -72,14 +72,14 @@ impl<N: Into<HeaderText>, V: Into<HeaderText>> FromIterator<(N, V)> for Headers 
 }
 
 impl Request {
-    /// The path part of the request target, without the query.
+    /// Returns the path of the request target, without the query.
     pub fn path(&self) -> &str {
         self.target
             .split_once('?')
             .map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// The query part of the request target, empty if there is none.
+    /// Returns the query of the request target; empty if there is none.
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }

@@ -1,4 +1,4 @@
-//! The loader: what it reads, and what it says of mistakes.
+//! Tests of the loader: what it reads, and which mistakes it reports.
 
 #![expect(clippy::panic, reason = "a test that fails says what it saw")]
 
@@ -120,7 +120,7 @@ fn errors_of(files: &[(&str, &str)]) -> Vec<String> {
     }
 }
 
-/// The messages after one piece of the small contract was replaced.
+/// The messages after one part of the small contract is replaced.
 #[track_caller]
 fn mistakes(from: &str, to: &str) -> Vec<String> {
     assert_eq!(
@@ -131,7 +131,7 @@ fn mistakes(from: &str, to: &str) -> Vec<String> {
     errors_of(&[("specs/x.toml", &GOOD.replace(from, to))])
 }
 
-/// The replacement makes exactly one mistake, and its message begins like this.
+/// Asserts that the replacement causes exactly one mistake, whose message begins with `message`.
 #[track_caller]
 fn one_mistake(from: &str, to: &str, message: &str) {
     let found = mistakes(from, to);
@@ -141,7 +141,7 @@ fn one_mistake(from: &str, to: &str, message: &str) {
     assert!(only.starts_with(&format!("specs/x.toml: {message}")), "{only}");
 }
 
-/// As `one_mistake`, on the first line of the replaced piece.
+/// Like `one_mistake`, for a mistake on the first line of the replaced part.
 #[track_caller]
 fn mistake_here(from: &str, to: &str, message: &str) {
     let line = GOOD
@@ -252,7 +252,7 @@ fn a_call_numbers_its_ids_and_then_has_its_options_and_parameters() {
     assert!(matches!(fourth.act, Act::Observe));
 }
 
-/// The last scenario of the embedded specs and this one, or what is wrong with it.
+/// The last scenario of the embedded specs with this one added, or the mistakes in it.
 fn with_scenario(steps: &str) -> Result<Scenario, String> {
     let text = format!(
         "[[scenario]]\nname = \"x/y\"\npurpose = \"x\"\nclauses = []\nfixtures = {{ a = \"running\" }}\nsteps = [\n{steps}\n]\n"
@@ -394,7 +394,7 @@ fn the_embedded_specs_have_no_mistakes() {
     }
 }
 
-/// The embedded rows, without a look at how they fit together.
+/// The embedded rows, without the check of references.
 fn embedded_rows() -> Rows {
     let (mut rows, mut errors) = (Rows::default(), Vec::new());
     for (file, text) in EMBEDDED {

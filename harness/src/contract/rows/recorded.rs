@@ -1,10 +1,10 @@
-//! The recorded answers of the specs files: the instances, the call, and what came back.
+//! Reads the recorded answers of the specs files: the instances, the call, and the answer.
 
 use super::super::manual;
 use super::super::recorded::{Framing, Grade, Moment, RecordedFixture, RecordedLook};
 use super::*;
 
-/// The keys of a row.
+/// The keys of a recorded answer.
 const KEYS: &[&str] = &[
     "name",
     "source",
@@ -25,17 +25,17 @@ const KEYS: &[&str] = &[
     "elsewhere",
 ];
 
-/// The keys of one of its descriptions.
+/// The keys of a description after the call.
 const LOOK_KEYS: &[&str] = &["at", "state", "reason", "state-reason", "ip", "private-ip"];
 
-/// Recorded answers.
+/// Reads recorded answers.
 impl Reader<'_> {
     pub(super) fn recorded(&mut self, node: &Node) -> (Recorded, Range) {
         let table = self.table("recorded", node, KEYS);
         let (fixtures, decoys) = self.recorded_ids(&table);
         let names: Vec<String> = fixtures.iter().map(|fixture| fixture.name.clone()).collect();
         let call = self.need(&table, "call").map(|node| {
-            // What makes a step of a call has no place here.
+            // Keys that describe a step, not a call, are not allowed here.
             let of_a_step = ["together", "witness", "control", "label", "same-as"];
             let keys = manual::CALL.iter().map(|key| key.name);
             let keys: Vec<&str> = keys.filter(|key| !of_a_step.contains(key)).collect();
@@ -86,7 +86,7 @@ impl Reader<'_> {
         (recorded, self.range(&table))
     }
 
-    /// The descriptions after the call.
+    /// Reads the descriptions after the call.
     fn looks(&mut self, table: &Table<'_>) -> Vec<RecordedLook> {
         let nodes = table.get("seen").map(|node| self.list("seen", node));
         let nodes = nodes.unwrap_or_default();
@@ -131,7 +131,7 @@ impl Reader<'_> {
         moment
     }
 
-    /// The instances, each with the id that the record gives it, and the ids of none.
+    /// Reads the instances with their recorded ids, and the ids that belong to no instance.
     fn recorded_ids(&mut self, table: &Table<'_>) -> (Vec<RecordedFixture>, Vec<(String, String)>) {
         let kinds = table
             .get("fixtures")

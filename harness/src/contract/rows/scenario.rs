@@ -1,10 +1,10 @@
-//! The scenarios of the specs files: fixtures, steps, and the calls in them.
+//! Reads the scenarios of the specs files: fixtures, steps, and their calls.
 
 use super::super::manual::{self, DECOYS, PARTS, STEPS};
 use super::super::{SameAs, TableKey};
 use super::*;
 
-/// Scenarios.
+/// Reads scenarios.
 impl Reader<'_> {
     pub(super) fn scenario(&mut self, node: &Node) -> (Scenario, Range) {
         let table = self.keyed("scenario", node, manual::SCENARIO);
@@ -26,7 +26,7 @@ impl Reader<'_> {
             .iter()
             .map(|node| self.step(node, &mut names, &mut labels))
             .collect();
-        // Every case of our own is there for a clause; a user may just want to see what is answered.
+        // Every case of the contract covers a clause; a user may just want to see the answer.
         let clauses = match (table.get("clauses"), self.tables) {
             (None, Tables::Scenarios) => Vec::new(),
             (_, Tables::Scenarios | Tables::All) => self.clauses(&table, "clauses", MentionKind::Lists),
@@ -98,7 +98,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A step. A launch adds to the names that later steps may use, a label to those that they are compared with.
+    /// Reads a step. A launch adds a name for later steps, a label adds an answer that they may be compared with.
     fn step(&mut self, node: &Node, names: &mut Vec<String>, labels: &mut Vec<String>) -> Step {
         let verbs: Vec<&str> = match &node.value {
             Value::Table(entries) => entries
@@ -207,7 +207,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What an answer is compared with: calls that stand before it.
+    /// Reads the comparison of an answer with those of earlier calls.
     fn same_as(&mut self, node: &Node, names: &[String], labels: &[String]) -> SameAs {
         let table = self.keyed("same-as", node, manual::SAME_AS);
         let known = |reader: &mut Self, key, noun, node: &Node, known: &[String]| {
@@ -338,7 +338,7 @@ impl Reader<'_> {
         CallTemplate { action, params, form }
     }
 
-    /// What a user's call creates, nobody would remove: only what a launch brings into being is.
+    /// Rejects a user's call that creates a resource: only the instances of fixtures and launch steps are terminated.
     fn may_be_called(&mut self, line: usize, action: &str) {
         let lower = action.trim().to_ascii_lowercase();
         let creates = CREATING.iter().any(|verb| lower.starts_with(verb));
@@ -348,7 +348,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A table with the keys of the manual.
+    /// Reads a table with the keys of the manual.
     fn keyed<'n>(&mut self, name: &'static str, node: &'n Node, keys: &[TableKey]) -> Table<'n> {
         let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
         self.table(name, node, &names)
@@ -383,7 +383,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A text in which every reference names a fixture or a decoy.
+    /// Reads a text and checks that every reference names a fixture or a decoy.
     fn holed(&mut self, key: &'static str, node: &Node, fixtures: &[String]) -> Option<String> {
         let text = self.text(key, node)?;
         let mut rest = text;
@@ -407,10 +407,10 @@ impl Reader<'_> {
     }
 }
 
-/// Nobody needs more time than an hour, and nobody waits for it.
+/// An hour, the longest wait that a step may request.
 const LONGEST_PASS_MS: i64 = 3_600_000;
 
-/// How the names of actions begin that bring something into being.
+/// The prefixes of actions that create resources.
 const CREATING: &[&str] = &[
     "allocate",
     "copy",
@@ -431,13 +431,13 @@ pub(super) fn is_decoy(name: &str) -> bool {
         .any(is_number)
 }
 
-/// Whether a reference is to a part of a fixture: its Spot request, or its id in upper case.
+/// Whether a reference names a part of a fixture: its Spot request, or its id in upper case.
 fn is_part(name: &str, fixtures: &[String]) -> bool {
     name.split_once('.')
         .is_some_and(|(fixture, part)| fixtures.iter().any(|known| known == fixture) && PARTS.contains(&part))
 }
 
-/// `{unknown1..100}` written out; nothing of any other text, nor of a range that holds nothing.
+/// Expands `{unknown1..100}`; returns `None` for any other text and for an empty range.
 fn spread(text: &str) -> Option<Vec<String>> {
     let range = text.strip_prefix("{unknown")?.strip_suffix('}')?;
     let (first, last) = range.split_once("..")?;
@@ -446,7 +446,7 @@ fn spread(text: &str) -> Option<Vec<String>> {
     (!ids.is_empty()).then_some(ids)
 }
 
-/// A part of a call that can be left out.
+/// A part of a call that can be omitted.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in super::super) enum CallPart {

@@ -1,4 +1,4 @@
-//! Values: one key of a table at a time, with what is wrong with it.
+//! Reads single values of a table and reports what is wrong with them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{self, DeserializeOwned, IntoDeserializer};
 
 use super::*;
 
-/// Values.
+/// Reads values.
 impl Reader<'_> {
     pub(super) fn wrong(&mut self, line: usize, mistake: Mistake) {
         self.errors.push(LoadError {
@@ -72,7 +72,7 @@ impl Reader<'_> {
         &[]
     }
 
-    /// A list that must be there and must not be empty.
+    /// Reads a list that must be present and not empty.
     pub(super) fn need_some<'n>(&mut self, table: &Table<'n>, key: &'static str) -> &'n [Node] {
         let Some(node) = self.need(table, key) else {
             return &[];
@@ -92,7 +92,7 @@ impl Reader<'_> {
         None
     }
 
-    /// A text that must be there and must not be empty.
+    /// Reads a text that must be present and not empty.
     pub(super) fn filled(&mut self, table: &Table<'_>, key: &'static str) -> String {
         let Some(node) = self.need(table, key) else {
             return String::new();
@@ -104,7 +104,7 @@ impl Reader<'_> {
         text.unwrap_or_default().to_owned()
     }
 
-    /// The address of a public document.
+    /// Reads the URL of a public document.
     pub(super) fn url(&mut self, node: &Node) -> Option<String> {
         let text = self.text("url", node)?;
         let host = ["https://", "http://"]
@@ -153,7 +153,7 @@ impl Reader<'_> {
         None
     }
 
-    /// A variant of one of our enums, by the name that it has for serde.
+    /// Reads a variant of one of our enums, by its serde name.
     pub(super) fn word<T: DeserializeOwned>(&mut self, noun: &'static str, node: &Node) -> Option<T> {
         let text = self.text(noun, node)?;
         match T::deserialize(IntoDeserializer::<NoSuchWord>::into_deserializer(text)) {
@@ -168,7 +168,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A word of the closed vocabulary.
+    /// Reads a word of the closed vocabulary.
     pub(super) fn known_word<T: Copy>(
         &mut self,
         noun: &'static str,
@@ -185,7 +185,7 @@ impl Reader<'_> {
         found
     }
 
-    /// A list of words of the closed vocabulary.
+    /// Reads a list of words of the closed vocabulary.
     pub(super) fn vocabulary<T: Copy>(
         &mut self,
         key: &str,
@@ -201,13 +201,13 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// The name of a state on the wire.
+    /// Reads the wire name of a state.
     pub(super) fn state_name(&mut self, table: &Table<'_>, key: &'static str) -> String {
         let Some(node) = self.need(table, key) else {
             return String::new();
         };
         let names: Vec<&str> = State::ALL.iter().filter_map(|state| state.wire_name()).collect();
-        // First launch and restart are both `pending` there.
+        // The wire name of both a first launch and a restart is `pending`.
         let distinct = names
             .iter()
             .enumerate()
@@ -229,7 +229,7 @@ impl Reader<'_> {
             let line = table.get("until").map_or(table.line, |node| node.line);
             let (since, until) = (since.to_string(), until.to_string());
             self.wrong(line, Mistake::EmptyRange { since, until });
-            // Read as always: an empty range would make every citation in the row a mistake of its own.
+            // Treat it as always: with an empty range, every citation in the row would be reported as a mistake.
             return Range::default();
         }
         range
@@ -284,16 +284,16 @@ impl Reader<'_> {
     }
 }
 
-/// The words of one of our enums, in its order.
+/// Returns the serde names of one of our enums, in order.
 pub(in super::super) fn words<T: DeserializeOwned>() -> &'static [&'static str] {
-    // No word holds a blank.
+    // A blank is never a name, so serde lists the names in its error.
     match T::deserialize(IntoDeserializer::<NoSuchWord>::into_deserializer(" ")) {
         Err(NoSuchWord(known)) => known,
         Ok(_) => &[],
     }
 }
 
-/// What serde says of a word that an enum does not have: the words it has.
+/// The serde error for an unknown name, with the known names.
 #[derive(Debug)]
 struct NoSuchWord(&'static [&'static str]);
 

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Bodies that were recorded from EC2, and the name of their root.
+/// Bodies that were recorded from EC2, and the name of their root element.
 const RECORDED: [(&str, &str); 4] = [
     (
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<StopInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\n    <requestId>8fb2652c-2944-48cd-a035-7580571e5499</requestId>\n    <instancesSet>\n        <item>\n            <instanceId>i-03fe236b187a898b6</instanceId>\n            <currentState>\n                <code>64</code>\n                <name>stopping</name>\n            </currentState>\n            <previousState>\n                <code>16</code>\n                <name>running</name>\n            </previousState>\n        </item>\n    </instancesSet>\n</StopInstancesResponse>",
@@ -97,7 +97,7 @@ fn bombs_are_refused_before_a_parser_sees_them() {
     );
 }
 
-/// Documents that are not XML. quick-xml alone passes many of them.
+/// Documents that are not XML. quick-xml alone accepts many of them.
 const MALFORMED: &[&str] = &[
     "<a>",
     "<a></b>",
@@ -169,7 +169,7 @@ fn what_is_read_as_plain_is_what_the_judge_passes_and_reads_the_same() {
             plain += 1;
         }
     };
-    // A few short documents in full: each byte, and each piece of markup, at each place.
+    // Exhaustive variations of a few short documents: each byte, and each piece of markup, at each position.
     let documents = [
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a xmlns=\"u:v\"><b>c</b><d/> </a>",
         "<a><b xmlns=\"u\"><c></c></b>\n</a>",

@@ -1,4 +1,4 @@
-//! The answer of an action that changes states: who went from which state to which.
+//! The answer of an action that changes states: the previous and current state of each instance.
 
 use crate::protocol::views::{Members, text_of};
 use crate::protocol::xml::Element;
@@ -6,15 +6,15 @@ use crate::protocol::xml::Element;
 /// The answer of StopInstances, StartInstances or TerminateInstances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateChanges<'a> {
-    /// Every `requestId` below the root.
+    /// Every `requestId` child of the root.
     pub request_ids: Vec<&'a str>,
-    /// How many `instancesSet` elements there are.
+    /// The number of `instancesSet` elements.
     pub sets: usize,
     /// All items of all sets, in order.
     pub items: Vec<StateChange<'a>>,
 }
 
-/// One instance in such an answer.
+/// One instance in the answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateChange<'a> {
     /// `instanceId`.
@@ -23,9 +23,9 @@ pub struct StateChange<'a> {
     pub current: Option<StateValue<&'a str>>,
     /// `previousState`.
     pub previous: Option<StateValue<&'a str>>,
-    /// What is missing, repeated or out of place in the item, in words.
+    /// What is missing, repeated or misplaced in the item, as text.
     pub oddities: Vec<String>,
-    /// What is unusual about it and passed over by any reader: additions, blanks, stray text.
+    /// Unusual things in the item that readers ignore: additions, white space, stray text.
     pub remarks: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> StateChange<'a> {
     }
 }
 
-/// A state as it is written: a code and a name.
+/// An instance state as written: a code and a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateValue<T = String> {
     /// The text of `code`.
@@ -51,7 +51,7 @@ pub struct StateValue<T = String> {
 }
 
 impl<T: AsRef<str>> StateValue<T> {
-    /// The code as a number, if it is one in plain decimal digits.
+    /// Returns the code as a number, if it consists of decimal digits.
     pub fn code_number(&self) -> Option<u32> {
         let code = self.code.as_ref()?.as_ref();
         code.bytes()
@@ -62,7 +62,7 @@ impl<T: AsRef<str>> StateValue<T> {
 
 /// Reads the answer of an action that changes states.
 ///
-/// What stands outside the sets is not this view's concern; what is unusual within an item is told with it.
+/// It ignores content outside the sets; unusual things within an item are listed with the item.
 pub fn state_changes(root: Element<'_>) -> StateChanges<'_> {
     StateChanges {
         request_ids: root.children_named("requestId").map(text_of).collect(),

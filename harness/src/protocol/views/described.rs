@@ -1,19 +1,19 @@
-//! What the Describe actions and RunInstances answer, as far as the harness asks.
+//! The answers of the Describe actions and of RunInstances, as far as the harness reads them.
 //!
-//! These answers are looked at to learn the state of the fleet, not judged for themselves: unknown members are
-//! passed over, and an element that is empty counts as absent, except for an instance's `reason`.
+//! These answers show the state of the instances and are not judged themselves: unknown members are ignored, and an
+//! empty element counts as absent, except for an instance's `reason`.
 
 use crate::protocol::views::{StateValue, text_of};
 use crate::protocol::xml::Element;
 
-/// An instance as it is described.
+/// An instance in a description.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Instance {
     /// `instanceId`.
     pub id: String,
     /// `instanceState`.
     pub state: Option<StateValue>,
-    /// `reason`; present and empty is `Some("")`.
+    /// `reason`; `Some("")` if it is present and empty.
     pub reason: Option<String>,
     /// Code and message of `stateReason`.
     pub state_reason: Option<(String, String)>,
@@ -41,7 +41,7 @@ pub struct Instance {
     pub tags: Vec<(String, String)>,
 }
 
-/// An image as it is described.
+/// An image in a description.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Image {
     /// `imageId`.
@@ -56,7 +56,7 @@ pub struct Image {
     pub state: Option<String>,
 }
 
-/// A Spot request as it is described.
+/// A Spot request in a description.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpotRequest {
     /// `spotInstanceRequestId`.
@@ -71,20 +71,22 @@ pub struct SpotRequest {
     pub instance_id: Option<String>,
 }
 
-/// All instances of a DescribeInstances answer, or of a RunInstances answer. Items without an id are passed over.
+/// Returns all instances of a DescribeInstances or RunInstances answer. Items without an id are skipped.
 pub fn instances(root: Element<'_>) -> Vec<Instance> {
     listed(root).filter_map(read_instance).collect()
 }
 
-/// The items of all instances, of all reservations.
+/// The items of all instances in all reservations.
 fn listed(root: Element<'_>) -> impl Iterator<Item = Element<'_>> {
     let reservations =
         items(root, "reservationSet").flat_map(|reservation| items(reservation, "instancesSet"));
     reservations.chain(items(root, "instancesSet"))
 }
 
-/// Ids and names of states alone, of the same instances: an instance has dozens of members, and most looks are for these
-/// two. A state without a name is an empty one.
+/// Returns only the ids and state names of the same instances.
+///
+/// An instance has dozens of members, and most descriptions need only these two. A missing state name is returned as an
+/// empty one.
 pub fn sightings<'a>(root: Element<'a>) -> Vec<(&'a str, &'a str)> {
     let read = |item: Element<'a>| {
         let id = item.child_text("instanceId").filter(|id| !id.is_empty())?;
@@ -94,12 +96,12 @@ pub fn sightings<'a>(root: Element<'a>) -> Vec<(&'a str, &'a str)> {
     listed(root).filter_map(read).collect()
 }
 
-/// The token of the next page.
+/// Returns the token of the next page.
 pub fn next_token(root: Element<'_>) -> Option<String> {
     filled(root, &["nextToken"])
 }
 
-/// All images of a DescribeImages answer.
+/// Returns all images of a DescribeImages answer.
 pub fn images(root: Element<'_>) -> Vec<Image> {
     let read = |item: Element<'_>| {
         Some(Image {
@@ -113,7 +115,7 @@ pub fn images(root: Element<'_>) -> Vec<Image> {
     items(root, "imagesSet").filter_map(read).collect()
 }
 
-/// All requests of a DescribeSpotInstanceRequests answer.
+/// Returns all requests of a DescribeSpotInstanceRequests answer.
 pub fn spot_requests(root: Element<'_>) -> Vec<SpotRequest> {
     let read = |item: Element<'_>| {
         Some(SpotRequest {
@@ -127,7 +129,7 @@ pub fn spot_requests(root: Element<'_>) -> Vec<SpotRequest> {
     items(root, "spotInstanceRequestSet").filter_map(read).collect()
 }
 
-/// Ids and states of a DescribeInstanceStatus answer.
+/// Returns the ids and states of a DescribeInstanceStatus answer.
 pub fn instance_statuses(root: Element<'_>) -> Vec<(String, StateValue)> {
     items(root, "instanceStatusSet")
         .filter_map(|item| {
@@ -137,18 +139,18 @@ pub fn instance_statuses(root: Element<'_>) -> Vec<(String, StateValue)> {
         .collect()
 }
 
-/// The value of an attribute of a DescribeInstanceAttribute answer, for instance of `disableApiStop`.
+/// Returns the value of an attribute in a DescribeInstanceAttribute answer, for instance of `disableApiStop`.
 pub fn attribute_value(root: Element<'_>, name: &str) -> Option<String> {
     root.path_text(&[name, "value"]).map(str::to_owned)
 }
 
-/// The value of `return`, if it is a boolean.
+/// Returns the value of `return`, if it is a boolean.
 pub fn return_value(root: Element<'_>) -> Option<bool> {
     root.child_text("return")?.parse().ok()
 }
 
-/// An instance is asked for by one pass over its many members. Of members that are repeated the first counts, and of
-/// lists every one.
+/// Reads an instance in one pass over its many members. If a member is repeated, the first counts; if a list is
+/// repeated, all of them count.
 fn read_instance(item: Element<'_>) -> Option<Instance> {
     let mut instance = Instance::default();
     let mut met: Vec<&str> = Vec::with_capacity(16);
@@ -200,7 +202,7 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
     (!instance.id.is_empty()).then_some(instance)
 }
 
-/// An element without code and message says as much as none, and clients see none.
+/// Returns `None` for an element without code and message, because clients see none either.
 fn read_state_reason(reason: Element<'_>) -> Option<(String, String)> {
     let text = |name| reason.child_text(name).unwrap_or_default().to_owned();
     let (code, message) = (text("code"), text("message"));
@@ -221,7 +223,7 @@ fn items<'a>(element: Element<'a>, list: &'a str) -> impl Iterator<Item = Elemen
         .flat_map(|list| list.children_named("item"))
 }
 
-/// The text at the end of a path, unless it is empty.
+/// Returns the text at the end of a path, unless it is empty.
 fn filled(element: Element<'_>, path: &[&str]) -> Option<String> {
     element
         .path_text(path)

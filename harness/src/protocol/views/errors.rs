@@ -8,11 +8,11 @@ use crate::protocol::xml::Element;
 pub struct Errors<'a> {
     /// The errors in order.
     pub errors: Vec<ErrorEntry<'a>>,
-    /// Every `RequestID` below the root.
+    /// Every `RequestID` child of the root.
     pub request_ids: Vec<&'a str>,
-    /// What is missing, repeated or out of place in the envelope, in words.
+    /// What is missing, repeated or misplaced in the envelope, as text.
     pub oddities: Vec<String>,
-    /// What is unusual about it and passed over by any reader: additions, blanks, stray text.
+    /// Unusual things in the envelope that readers ignore: additions, white space, stray text.
     pub remarks: Vec<String>,
 }
 
@@ -27,8 +27,8 @@ pub struct ErrorEntry<'a> {
 
 /// Reads an error envelope, if the document is recognisably one.
 ///
-/// That is: its root is `Response`, or it has an error with a code where EC2 or its sisters put one. What differs
-/// from EC2's own envelope is told in the oddities.
+/// It is one if its root is `Response`, or if it has an error with a code where EC2 or a similar service puts one.
+/// Differences from EC2's own envelope are listed as oddities.
 pub fn errors(root: Element<'_>) -> Option<Errors<'_>> {
     let entries = entries(root)?;
     let (mut oddities, mut remarks) = about_root(root);
@@ -44,7 +44,7 @@ pub fn errors(root: Element<'_>) -> Option<Errors<'_>> {
     })
 }
 
-/// The first error alone: what clients act on.
+/// Returns only the first error, on which clients act.
 pub fn first_error(root: Element<'_>) -> Option<ErrorEntry<'_>> {
     let first = entries(root)?.into_iter().next()?;
     Some(ErrorEntry {
@@ -53,7 +53,7 @@ pub fn first_error(root: Element<'_>) -> Option<ErrorEntry<'_>> {
     })
 }
 
-/// The errors of an envelope, where they stand.
+/// Returns the error elements of an envelope, from the place that EC2 uses or from that of similar services.
 fn entries(root: Element<'_>) -> Option<Vec<Element<'_>>> {
     let own_place: Vec<Element<'_>> = root
         .children_named("Errors")
@@ -103,9 +103,9 @@ fn about_root(root: Element<'_>) -> (Vec<String>, Vec<String>) {
             child.name()
         ));
     }
-    // A root that is the error itself has members of its own, which are looked at with the error.
+    // If the root is the error itself, its members are checked with the error.
     if root.name() != "Error" {
-        // Errors in the wrong place are read there; that the right place is missing has been told.
+        // Errors in the wrong place are read there; the missing `Errors` is already reported.
         let error_known = if root.name() == "Response" {
             "Errors"
         } else {

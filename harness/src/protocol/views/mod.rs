@@ -1,7 +1,7 @@
-//! What documents say: state changes, errors, instances, images and the other answers that the harness asks for.
+//! Views of documents: state changes, errors, instances, images and the other answers that the harness reads.
 //!
-//! A tree comes in, a value goes out, for any tree: a view reads what is there and tells what is odd about it, and
-//! never decides whether that is allowed. Names are compared without namespaces; the root's is for a check to judge.
+//! A view accepts any tree. It reads what is there and lists what is unusual, but does not decide whether that is
+//! allowed. Names are compared without namespaces; a check judges the namespace of the root.
 
 mod changes;
 mod described;
@@ -16,13 +16,13 @@ pub use errors::{ErrorEntry, Errors, errors, first_error};
 
 use crate::protocol::xml::Element;
 
-/// An element whose members are known by name and expected once, with what is odd about it.
+/// An element whose members have known names and are expected once, with everything unusual about it.
 struct Members<'a> {
     element: Element<'a>,
     called: &'a str,
-    /// What is missing, repeated or out of place.
+    /// Members that are missing, repeated or misplaced.
     oddities: Vec<String>,
-    /// What a reader passes over: additions, blanks, stray text.
+    /// Differences that readers ignore: additions, white space, stray text.
     remarks: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The first member of this name.
+    /// Returns the first member with this name.
     fn one(&mut self, name: &'a str) -> Option<Element<'a>> {
         let mut found = self.element.children_named(name);
         let first = found.next();
@@ -57,7 +57,7 @@ impl<'a> Members<'a> {
         first
     }
 
-    /// The trimmed text of the first member of this name. Clients do not trim, so blanks around it are told.
+    /// Returns the trimmed text of the first member with this name. Clients do not trim, so white space is a remark.
     fn text(&mut self, name: &'a str) -> Option<&'a str> {
         let member = self.one(name)?;
         if member.text().trim() != member.text() {
@@ -76,7 +76,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Tells of the children whose names are not known. A few examples are enough, however many there are.
+/// Adds remarks for up to four children with unknown names; more examples would not help.
 fn unknown(element: Element<'_>, called: &str, known: &[&str], remarks: &mut Vec<String>) {
     let strangers = element.children().filter(|child| !known.contains(&child.name()));
     remarks.extend(

@@ -1,21 +1,21 @@
-//! The tree of a plain document: its words stay where they stand in the text.
+//! The tree of a plain document; its words are ranges of the original text.
 
 use super::{Declaration, Document, LONGEST_NAMESPACE, Node, Span, place, span};
 
-/// A tree while it grows. Whatever is not plain ends it with `None`.
+/// A tree under construction. Its methods return `None` if the document is not plain.
 pub(super) struct Tree<'t> {
     text: &'t str,
     nodes: Vec<Node>,
     attributes: Vec<(Span, Span)>,
     /// The open elements, from the root inwards.
     open: Vec<Open>,
-    /// The pieces of their texts, in the same order.
+    /// The pieces of the texts of the open elements, in the same order.
     pieces: Vec<Span>,
-    /// Texts in several pieces, joined; they come to stand behind the text.
+    /// Joined texts of elements whose text is in several pieces; appended to the original text at the end.
     joined: String,
 }
 
-/// A whole tree, without the text that it was read from.
+/// A complete tree, without the text that it was read from.
 pub(super) struct Grown {
     declaration: Option<Declaration>,
     nodes: Vec<Node>,
@@ -24,7 +24,7 @@ pub(super) struct Grown {
 }
 
 impl Grown {
-    /// The document, given the text.
+    /// Returns the document; takes the text that the tree was read from.
     pub(super) fn into_document(self, mut text: String) -> Document {
         text.push_str(&self.joined);
         Document {
@@ -47,7 +47,7 @@ impl<'t> Tree<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Tree {
             text,
-            // Enough for the answers of EC2, which are a few words to an element.
+            // Enough for the answers of EC2, which have a few words for each element.
             nodes: Vec::with_capacity(text.len() / 32),
             attributes: Vec::new(),
             open: Vec::with_capacity(8),
@@ -56,7 +56,7 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Begins an element with a name without a prefix, and nothing else but a default namespace.
+    /// Opens an element. Its name must have no prefix, and its only attribute may be a default namespace.
     pub(super) fn open(&mut self, name: &str, attributes: &str) -> Option<()> {
         if !is_name(name) || self.open.is_empty() && !self.nodes.is_empty() {
             return None;
@@ -88,7 +88,7 @@ impl<'t> Tree<'t> {
         Some(())
     }
 
-    /// Adds text without references to the innermost element.
+    /// Adds text without references to the innermost open element.
     pub(super) fn text(&mut self, text: &str) -> Option<()> {
         let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
         let Some(open) = self.open.last_mut() else {
@@ -100,7 +100,7 @@ impl<'t> Tree<'t> {
         Some(())
     }
 
-    /// Ends the innermost element.
+    /// Closes the innermost open element.
     pub(super) fn close(&mut self) -> Option<()> {
         let open = self.open.pop()?;
         let end = self.nodes.len();
@@ -123,7 +123,7 @@ impl<'t> Tree<'t> {
         Some(())
     }
 
-    /// The whole tree, if it has ended.
+    /// Returns the complete tree, if all elements are closed and there is at least one.
     pub(super) fn whole(self, declaration: Option<Declaration>) -> Option<Grown> {
         let is_whole = self.open.is_empty() && !self.nodes.is_empty();
         is_whole.then_some(Grown {
@@ -134,7 +134,7 @@ impl<'t> Tree<'t> {
         })
     }
 
-    /// Where a part of the text stands in it.
+    /// Returns the range of a part of the text.
     fn place_of(&self, part: &str) -> Option<Span> {
         let start = part.as_ptr().addr().checked_sub(self.text.as_ptr().addr())?;
         let end = start + part.len();
@@ -148,11 +148,11 @@ fn is_name(name: &str) -> bool {
     name.bytes().next().is_some_and(is_letter) && name.bytes().all(in_name)
 }
 
-/// The name and the value of an attribute that declares the default namespace, if there is no other.
+/// Returns the name and the value of an attribute that declares the default namespace, if it is the only attribute.
 fn default_namespace(attributes: &str) -> Option<(&str, &str)> {
     let (key, rest) = attributes.strip_prefix(' ')?.split_once("=\"")?;
     let name = rest.strip_suffix('"')?;
-    // The names that are reserved for XML itself are the consortium's.
+    // Namespace names that are reserved for XML itself belong to the W3C.
     let is_plain = key == "xmlns"
         && (1..=LONGEST_NAMESPACE).contains(&name.len())
         && !name.contains("w3.org")

@@ -1,8 +1,8 @@
-//! Scenarios that a user adds: what is read, and what is told of mistakes in them.
+//! Tests of scenarios that a user adds: what is read, and which mistakes are reported.
 
 use super::*;
 
-/// A scenario with this head and these steps, from line 1 on; the steps begin on line 6.
+/// A scenario file with these values; its steps begin on line 6.
 fn scenario(name: &str, more: &str, steps: &str) -> String {
     format!(
         "[[scenario]]\nname = \"{name}\"\npurpose = \"X.\"\nfixtures = {{ a = \"running\", b = \"running\" }}\n\
@@ -18,7 +18,7 @@ fn added(files: &[(&str, &str)]) -> Result<Contract, Vec<String>> {
     extended(&owned, Edition::Current).map_err(|errors| errors.0.iter().map(LoadError::to_string).collect())
 }
 
-/// A file with these steps has exactly this mistake, or begins with it.
+/// Asserts that a file with these steps has exactly one mistake, whose message begins with `message`.
 #[track_caller]
 fn mistaken(steps: &str, message: &str) {
     let text = scenario("mine/x", "", steps);

@@ -1,4 +1,4 @@
-//! What the loader says of mistakes, and that it says no more than that.
+//! Tests that the loader reports each mistake, and no others.
 
 use super::*;
 
@@ -398,7 +398,7 @@ fn references_name_a_fixture_or_a_decoy() {
         "ids = [\"{a}\"]",
         "ids = [\"{a.spot}\", \"{a.upper}\", \"{unknown1..100}\"]",
     );
-    // A range is one from end to end, and holds something.
+    // A range must be well-formed and not empty.
     for wrong in ["unknown1..1O0", "unknown2..1", "unknown1.."] {
         mistake_here(
             "ids = [\"{a}\"]",

@@ -1,9 +1,9 @@
-//! Recorded answers: what is read, and what is told of mistakes in them.
+//! Tests of recorded answers: what is read, and which mistakes are reported.
 
 use super::*;
 use crate::contract::{Framing, Grade, Moment};
 
-/// A source, and a record of it from line 5 on.
+/// A source, and a record of it that begins on line 5.
 const RECORD: &str = r#"[[source]]
 key = "R90"
 title = "A record."
@@ -30,7 +30,7 @@ body = '''
 '''
 "#;
 
-/// The contract with the record, in which the first `from` is `to`.
+/// The contract with the record, in which the first `from` is replaced by `to`.
 fn read(from: &str, to: &str, edition: Edition) -> Result<Contract, Vec<String>> {
     assert!(from.is_empty() || RECORD.contains(from), "{from}");
     let record = RECORD.replacen(from, to, 1);
@@ -155,7 +155,7 @@ fn a_mistake_in_a_record_is_told_with_its_line() {
         ),
     ] {
         let mut errors = read(from, to, Edition::Current).expect_err(to);
-        // A name that nothing carries is missed where it is used, too.
+        // An undefined name is reported again where it is used.
         errors.truncate(1);
         let told = errors.first().map(String::as_str).unwrap_or_default();
         assert!(told.starts_with(&format!("r90.toml: {message}")), "{told}");
