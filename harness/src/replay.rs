@@ -1,7 +1,7 @@
-//! Playing a finding again: a case and what it once showed come in, what it shows now goes out.
+//! Replays a finding: plays its case again and reports whether the finding recurs.
 //!
-//! Whether two findings are the same is told by their fingerprints, as it is for findings of random scripts. Nothing
-//! here reads files; the command reads the journal, a test has the scenario in its own text.
+//! Two findings are the same if their fingerprints match, as for findings of random scripts. Nothing here reads files:
+//! the command reads the journal, and an exported test contains its scenario as text.
 
 use std::sync::Arc;
 
@@ -14,38 +14,38 @@ use crate::plan::{Plan, Planned};
 use crate::runner::{self, Options, PreflightError};
 use crate::verdict::{Outcome, Verdict};
 
-/// One time that a case was played.
+/// One play of a case.
 #[derive(Debug, Clone, Default)]
 pub struct Attempt {
-    /// How the case ended; none if the run ended before it.
+    /// How the case ended; `None` if the run ended first.
     pub outcome: Option<Outcome>,
-    /// What it showed.
+    /// The findings of the case.
     pub findings: Vec<Finding>,
-    /// All that happened, the head of the run first.
+    /// All events, the start of the run first.
     pub events: Vec<Event>,
 }
 
-/// What became of a finding.
+/// Whether a finding recurred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conclusion {
-    /// It came each time.
+    /// It recurred in every attempt.
     StillFailing,
-    /// It did not come; the same clause is violated in another way each time.
+    /// It did not recur, but each attempt violates the same clause in another way.
     FailsOtherwise,
-    /// It came never, and everything was judged.
+    /// It never recurred, and every attempt was judged.
     NotTheCase,
-    /// It came some of the times.
+    /// It recurred in some of the attempts only, or the same clause was violated in another way in some of them only.
     NotReproducible {
-        /// So often.
+        /// The number of these attempts.
         came: usize,
     },
-    /// The case could not be played to its end, or the clause could not be told; the reason.
+    /// The case could not be played to its end, or the clause could not be decided; the reason.
     Untold(String),
-    /// Something of ours failed; what.
+    /// An error of ours; what failed.
     Failed(String),
 }
 
-/// Plays a case once. The error is the reason why it was not even begun.
+/// Plays a case once. Returns an error if the case could not be started.
 pub async fn play(
     contract: &Arc<Contract>,
     case: &Scenario,
@@ -82,7 +82,7 @@ pub async fn play(
     Ok(attempt)
 }
 
-/// The first finding of an attempt that is the wanted one, or one that is it in another size.
+/// The first finding of an attempt that is the same as the wanted one, or that is the same in a smaller or larger case.
 pub fn same<'a>(wanted: &Finding, attempt: &'a Attempt) -> Option<&'a Finding> {
     let print = Fingerprint::of(wanted);
     attempt.findings.iter().find(|finding| {
@@ -91,7 +91,7 @@ pub fn same<'a>(wanted: &Finding, attempt: &'a Attempt) -> Option<&'a Finding> {
     })
 }
 
-/// What all attempts come to.
+/// Draws the conclusion from all attempts.
 pub fn conclude(wanted: &Finding, attempts: &[Attempt]) -> Conclusion {
     let came = attempts
         .iter()
@@ -130,7 +130,7 @@ pub fn conclude(wanted: &Finding, attempts: &[Attempt]) -> Conclusion {
     if let Some((finding, _)) = doubt {
         return Conclusion::Untold(finding.observed.clone());
     }
-    // A clause that was seen to be violated before is not fixed by being violated differently.
+    // A clause that was violated before is not fixed if it is now violated in another way.
     let violated = verdicts
         .iter()
         .filter(|worst| worst.is_some_and(|(_, verdict)| verdict >= wanted.verdict))
@@ -148,19 +148,19 @@ pub enum TestError {
     /// The scenario does not fit the contract of this version.
     #[error("could not read the scenario: {0}")]
     Scenario(String),
-    /// There is no runtime to be had.
+    /// The async runtime could not be started.
     #[error("could not start: {0}")]
     Runtime(#[from] std::io::Error),
-    /// The run did not begin.
+    /// The run did not start.
     #[error("{0}")]
     Preflight(#[from] PreflightError),
-    /// Nothing was concluded.
+    /// The case was not judged.
     #[error("the case was not judged: {0}")]
     NotJudged(String),
 }
 
-/// Plays the only scenario of a text, and returns what it shows. Where nothing is shown the case was judged, so a
-/// test that finds nothing has tested something.
+/// Plays the only scenario of a text and returns its findings. An empty list means that the case was judged, so a test
+/// without findings has tested something.
 pub fn findings_of(scenario: &str, edition: Edition, options: Options) -> Result<Vec<Finding>, TestError> {
     let file = ("the exported scenario".to_owned(), scenario.to_owned());
     let mut contract =

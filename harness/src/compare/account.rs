@@ -1,4 +1,4 @@
-//! What one subject has to say, case by case: the events of a run enter, live or from a journal, or a set of goldens.
+//! The results of one subject, case by case, from the events of a run (live or from a journal) or a set of goldens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
@@ -8,53 +8,53 @@ use crate::golden::TranscriptRecorder;
 use crate::journal::{Answer, Event, Finding, Phase};
 use crate::verdict::{Outcome, Verdict};
 
-/// Everything that is compared of one subject.
+/// Everything that is compared about one subject.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// What it is called here.
+    /// Its name in the comparison.
     pub name: String,
-    /// Where it is from: a URL, `reference`, a file, a set of goldens.
+    /// Where it comes from: a URL, `reference`, a file, a set of goldens.
     pub origin: String,
-    /// What the endpoint calls itself, if it does.
+    /// The `Server` header of the endpoint, if it sends one.
     pub server: Option<String>,
-    /// What was told of each case.
+    /// The result of each case.
     pub cases: BTreeMap<String, Told>,
 }
 
-/// What a subject made of one case.
+/// The result of one case at one subject.
 #[derive(Debug, Clone)]
 pub struct Told {
     /// The position of the case in its plan.
     pub index: usize,
     /// What it shows.
     pub purpose: String,
-    /// What became of it.
+    /// How it ended.
     pub outcome: ComparedOutcome,
     /// The clauses with a finding, each with the worst verdict.
     pub findings: BTreeMap<ClauseId, Verdict>,
-    /// Whether that is all that was concluded. A golden tells which clauses were violated, and neither how badly nor what
-    /// could not be told.
+    /// Whether the findings are complete. A golden records which clauses were violated, but not how severely, nor what
+    /// was inconclusive.
     pub is_whole: bool,
-    /// The clauses that were looked at and held.
+    /// The clauses that were checked and held.
     pub held: BTreeSet<ClauseId>,
-    /// The findings that did not come every time.
+    /// The clauses with a finding that did not recur every time.
     pub flaky: BTreeSet<ClauseId>,
-    /// The transcript, if the case is one of those that have one.
+    /// The transcript, if the case has one.
     pub text: Option<String>,
 }
 
-/// What became of a case.
+/// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ComparedOutcome {
     /// It was played and judged.
     Judged,
-    /// The subject lacks what it needs.
+    /// The subject does not support what the case needs.
     Unsupported(String),
-    /// We failed.
+    /// An error of ours.
     Error(String),
 }
 
-/// Makes an account of the events of a run.
+/// Builds an account from the events of a run.
 #[derive(Debug)]
 pub struct Recorder {
     account: Account,
@@ -63,7 +63,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// An account of nothing yet.
+    /// A recorder for an account without cases.
     pub fn new(name: &str, origin: &str) -> Self {
         Recorder {
             account: Account {
@@ -77,12 +77,12 @@ impl Recorder {
         }
     }
 
-    /// Takes the next event.
+    /// Records the next event.
     pub fn take(&mut self, event: &Event) {
         let recording = self.recorder.take(event);
         match event {
             Event::CaseStarted(started) => {
-                // Attempts are no cases, and what a seed came upon elsewhere cannot be compared by its number.
+                // Drafts are not cases, and the same number of a random script means another script under another seed.
                 let compared = matches!(started.phase, Phase::Scenarios | Phase::Coverage);
                 if compared && !started.draft {
                     let told = Told {
@@ -138,7 +138,7 @@ impl Recorder {
         }
     }
 
-    /// The account of everything that has ended.
+    /// Returns the account of all cases that have ended.
     pub fn finish(self) -> Account {
         self.account
     }
@@ -153,7 +153,7 @@ impl Told {
         *worst = (*worst).max(finding.verdict);
     }
 
-    /// What a golden tells of a case of the contract: its text, and the clauses that were violated.
+    /// The result of a case of the contract as a golden records it: its text, and the clauses that were violated.
     pub fn of_golden(contract: &Contract, case: &str, text: String, violated: &[ClauseId]) -> Told {
         let planned = contract.scenarios.iter().position(|one| one.name == case);
         let scenario = planned.and_then(|index| contract.scenarios.get(index));
@@ -172,7 +172,7 @@ impl Told {
         }
     }
 
-    /// The worst verdict about the subject; none if nothing was concluded.
+    /// The worst verdict about the subject; `None` if the case was not judged.
     pub fn verdict(&self) -> Option<Verdict> {
         (self.outcome == ComparedOutcome::Judged).then(|| {
             let all = self.findings.values().copied();
@@ -180,7 +180,7 @@ impl Told {
         })
     }
 
-    /// Whether the verdicts are those of another, whatever was answered.
+    /// Whether another result has the same verdicts, regardless of the answers.
     pub(super) fn is_judged_as(&self, other: &Told) -> bool {
         let is_same = if self.is_whole && other.is_whole {
             self.findings == other.findings
@@ -198,7 +198,7 @@ impl Told {
             .map(|(clause, _)| clause)
     }
 
-    /// Whether all that is known of both is the same.
+    /// Whether another result has the same verdicts and the same text.
     pub(super) fn is_told_as(&self, other: &Told) -> bool {
         self.is_judged_as(other) && self.text == other.text
     }

@@ -1,4 +1,4 @@
-//! A comparison as Markdown, for an issue or a page: the same tables, and what differs folded below them.
+//! A comparison as Markdown, for an issue or a page: the same tables, with the differences folded below them.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use super::terminal::{odd_in_words, standing_in_words, summary};
 use super::{Agreement, Comparison, FindingMovement, Since, letter};
 use crate::report::markup::{block, code, plain};
 
-/// So many lines of a difference are written before it is cut.
+/// How many lines of a difference are written before it is cut.
 const LINES: usize = 200;
 
 /// Writes the comparison of several subjects.
@@ -73,7 +73,7 @@ pub fn comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-/// What moved since earlier runs.
+/// Writes what changed since earlier runs.
 pub fn since(since: &Since, out: &mut dyn Write) -> io::Result<()> {
     let before: Vec<String> = since.before.iter().map(|name| plain(name)).collect();
     writeln!(out, "# {} since {}", plain(&since.now), before.join(", "))?;

@@ -1,8 +1,9 @@
-//! Endpoints side by side: who answers a case otherwise, and which clause that touches; and two runs of one endpoint:
-//! what is fixed, what is broken.
+//! Comparisons: endpoints side by side (which one answers differently, and which clauses that concerns), and two runs
+//! of one endpoint (what is fixed, what is broken).
 //!
-//! An [`Account`] for each subject enters, made of a run, a journal or a set of goldens. A [`Comparison`] leaves, a row for
-//! each case, or a [`Since`]; text for a terminal, Markdown and HTML are pure views of them. Nothing here asks anybody.
+//! Input: an [`Account`] for each subject, made from a run, a journal or a set of goldens. Output: a [`Comparison`]
+//! with a row for each case, or a [`Since`]; the texts for the terminal, Markdown and HTML are pure views of them.
+//! Nothing here sends a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,66 +28,66 @@ pub struct Comparison {
     pub accounts: Vec<Account>,
     /// The cases, in the order of the plan.
     pub rows: Vec<ComparedCase>,
-    /// The clauses about which the subjects differ, in the order of the contract.
+    /// The clauses on which the subjects differ, in the order of the contract.
     pub clauses: Vec<ClauseRow>,
-    /// For each subject, in how many cases a clause has a finding.
+    /// For each subject, the number of cases in which each clause has a finding.
     spread: Vec<BTreeMap<ClauseId, usize>>,
 }
 
-/// One case.
+/// One case of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComparedCase {
     /// Its name.
     pub case: String,
     /// What it shows.
     pub purpose: String,
-    /// For each subject, which group of those that answer the same it belongs to, from 0; none where it was not played.
+    /// For each subject, its group among those with the same result, from 0; `None` where the case was not played.
     pub groups: Vec<Option<usize>>,
-    /// How far they agree.
+    /// How far the subjects agree.
     pub agreement: Agreement,
-    /// The only one that differs from all others, which agree with each other: first of all in what is judged.
+    /// The only subject that differs while all others agree: by verdicts if these differ, otherwise by answers.
     pub odd: Option<usize>,
 }
 
-/// How far subjects agree about a case.
+/// How far the subjects agree on a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Agreement {
-    /// The same was answered and judged.
+    /// Same answers, same verdicts.
     Alike,
-    /// Not the same was answered, but nothing else is allowed or forbidden of it.
+    /// Different answers, same verdicts.
     JudgedAlike,
-    /// Of those that were judged, the verdicts differ.
+    /// Different verdicts among the subjects that were judged.
     JudgedApart,
-    /// Not all have played it to its end, and those that have are judged alike.
+    /// Not every subject has played the case to its end; the verdicts of those that have do not differ.
     Missing,
 }
 
-/// What the cases together say of a clause.
+/// What all cases together show about a clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClauseRow {
     /// The clause.
     pub id: ClauseId,
     /// The sentence.
     pub statement: String,
-    /// What each subject makes of it.
+    /// The standing of the clause at each subject.
     pub standings: Vec<Standing>,
 }
 
-/// What a subject makes of a clause.
+/// What the cases of a subject show about a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing that was played says.
+    /// No case that was played shows anything about it.
     Unseen,
-    /// It held wherever it was looked at.
+    /// It held wherever it was checked.
     Held,
-    /// It was violated, or it could not be told, in so many cases; the verdict is the worst.
+    /// It was violated or inconclusive: the worst verdict, and the number of cases with it.
     Found(Verdict, usize),
-    /// It was violated in so many cases; how badly is not known.
+    /// It was violated in this many cases; how severely is not known.
     Violated(usize),
 }
 
 impl Comparison {
-    /// Lays accounts side by side.
+    /// Compares accounts case by case.
     pub fn of(accounts: Vec<Account>, contract: &Contract) -> Comparison {
         let mut names: Vec<(usize, &str)> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -116,7 +117,7 @@ impl Comparison {
         }
     }
 
-    /// How many cases there are of which the subjects agree so far.
+    /// The number of cases on which the subjects agree this far.
     pub fn count(&self, agreement: Agreement) -> usize {
         self.rows.iter().filter(|row| row.agreement == agreement).count()
     }
@@ -127,7 +128,7 @@ impl Comparison {
         (0..self.accounts.len()).map(times).collect()
     }
 
-    /// How many cases could be compared: two subjects at least were judged by them.
+    /// How many cases could be compared: at least two subjects were judged on them.
     pub fn compared(&self) -> usize {
         let judged = |row: &&ComparedCase| {
             let told = self
@@ -141,8 +142,8 @@ impl Comparison {
         self.rows.iter().filter(judged).count()
     }
 
-    /// The clauses with the worst verdict about a subject in a case, those first that are found in the fewest of its
-    /// other cases: they tell most about this one.
+    /// The clauses with the worst verdict about a subject in a case. Clauses with a finding in the fewest other cases
+    /// come first: they say most about this one.
     pub fn guilty<'t>(&self, subject: usize, told: &'t Told) -> Vec<&'t ClauseId> {
         let worst = told.verdict();
         let found = told
@@ -155,13 +156,13 @@ impl Comparison {
         guilty
     }
 
-    /// What a subject told of a case.
+    /// The result of a case at a subject.
     pub fn told(&self, subject: usize, case: &str) -> Option<&Told> {
         self.accounts.get(subject)?.cases.get(case)
     }
 
-    /// What was answered to a case, where it differs: the first of each group beside the first of all, as a unified diff of
-    /// harmless lines, no more than `most` of them.
+    /// The differences between the answers to a case: the first subject's compared with the first of each other group,
+    /// as a unified diff in lines that are safe to print, cut after `most` lines.
     fn differences(&self, row: &ComparedCase, most: usize) -> Vec<Difference> {
         let texts = self.texts(row);
         let Some(((first, base), others)) = texts.split_first() else {
@@ -184,7 +185,7 @@ impl Comparison {
         differences.filter(|one| !one.lines.is_empty()).collect()
     }
 
-    /// What a subject made of a case, in a cell.
+    /// The result of a case at a subject, as the text of a table cell.
     fn cell(&self, subject: usize, case: &str) -> String {
         let told = self.told(subject, case);
         told.map_or_else(
@@ -193,7 +194,7 @@ impl Comparison {
         )
     }
 
-    /// The texts of a case that differ: the first of each group with what the first subject of all has.
+    /// The transcripts to compare for a case: that of the first subject in each group, with the index of the subject.
     pub fn texts(&self, row: &ComparedCase) -> Vec<(usize, &str)> {
         let mut shown: Vec<usize> = Vec::new();
         let mut texts = Vec::new();
@@ -212,7 +213,7 @@ impl Comparison {
     }
 }
 
-/// What two subjects answered differently.
+/// The difference between the answers of two subjects.
 struct Difference {
     old: String,
     new: String,
@@ -230,7 +231,7 @@ fn spread(account: &Account) -> BTreeMap<ClauseId, usize> {
 fn row(accounts: &[Account], case: &str) -> ComparedCase {
     let told: Vec<Option<&Told>> = accounts.iter().map(|account| account.cases.get(case)).collect();
     let groups = grouped(&told, Told::is_told_as);
-    // Who cannot play a case is not told apart from who does.
+    // A subject that cannot play a case does not count as different from one that can.
     let judged = told
         .iter()
         .map(|one| one.filter(|told| told.outcome == ComparedOutcome::Judged));
@@ -263,7 +264,7 @@ fn row(accounts: &[Account], case: &str) -> ComparedCase {
     }
 }
 
-/// To which group each belongs, of those that are the same; groups are numbered as they come.
+/// Puts results that are the same into one group. Groups are numbered in the order in which they first occur.
 fn grouped(told: &[Option<&Told>], same: fn(&Told, &Told) -> bool) -> Vec<Option<usize>> {
     let mut firsts: Vec<&Told> = Vec::new();
     let mut groups = Vec::new();
@@ -280,7 +281,7 @@ fn grouped(told: &[Option<&Told>], same: fn(&Told, &Told) -> bool) -> Vec<Option
     groups
 }
 
-/// The only one that is alone in its group, where all others are in one.
+/// The only subject that is alone in its group while all others share one.
 fn odd_one(groups: &[Option<usize>]) -> Option<usize> {
     if groups.len() < 3 || groups.iter().any(Option::is_none) {
         return None;
@@ -297,7 +298,7 @@ fn odd_one(groups: &[Option<usize>]) -> Option<usize> {
 }
 
 impl Account {
-    /// What all of its cases say of a clause.
+    /// What all cases of the account show about a clause.
     pub fn standing(&self, clause: &ClauseId) -> Standing {
         let found: Vec<(Verdict, bool)> = self
             .cases
@@ -318,7 +319,7 @@ impl Account {
 }
 
 impl ClauseRow {
-    /// Whether the verdicts of two subjects about it differ.
+    /// Whether two subjects have different standings.
     fn differs(&self) -> bool {
         let mut rest = self.standings.as_slice();
         while let Some((first, others)) = rest.split_first() {
@@ -332,7 +333,7 @@ impl ClauseRow {
 }
 
 impl Standing {
-    /// Whether another says nothing else. What one has not seen is no difference.
+    /// Whether the other standing agrees with this one. A clause that one of them has not seen is no difference.
     fn is_like(self, other: Standing) -> bool {
         match (self, other) {
             (Standing::Unseen, _) | (_, Standing::Unseen) => true,
@@ -347,7 +348,7 @@ impl Standing {
     }
 }
 
-/// `A`, `B`, …, and numbers once the letters are used up: what a subject is called in a table.
+/// The label of a subject in a table: `A`, `B`, …, then numbers once the letters are used up.
 pub(crate) fn letter(at: usize) -> String {
     u8::try_from(at)
         .ok()

@@ -1,5 +1,5 @@
-//! A comparison as one page of HTML that needs nothing beside it. The one file that speaks with minijinja, which escapes
-//! whatever an endpoint answered.
+//! A comparison as one self-contained HTML page. Only this file uses minijinja, which escapes everything that an
+//! endpoint answered.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use crate::verdict::Verdict;
 
 const TEMPLATE: &str = include_str!("page.html");
 
-/// So many lines of a difference are shown before it is cut.
+/// How many lines of a difference are shown before it is cut.
 const LINES: usize = 400;
 
 #[derive(Serialize)]
@@ -134,7 +134,7 @@ fn case(comparison: &Comparison, row: &ComparedCase) -> Case {
     }
 }
 
-/// What was answered, where it differs from the first; the names in the head of a diff are told above it.
+/// The differences from the first answer, without the head of the diff: the page shows its names above the diff.
 fn diffs(comparison: &Comparison, row: &ComparedCase) -> Vec<Diff> {
     let line = |text: String| Line {
         class: match text.chars().next() {

@@ -1,4 +1,4 @@
-//! Two runs of one endpoint: what moved between them.
+//! Two runs of one endpoint: what changed between them.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use super::account::{Account, ComparedOutcome, Told};
 use crate::contract::ClauseId;
 use crate::verdict::Verdict;
 
-/// What moved since earlier runs.
+/// What changed since earlier runs.
 #[derive(Debug)]
 pub struct Since {
-    /// What the older runs are called.
+    /// The names of the older runs.
     pub before: Vec<String>,
-    /// What the newer run is called.
+    /// The name of the newer run.
     pub now: String,
-    /// Every finding of any of them, by case and clause.
+    /// One entry for each case and clause with a finding in any run, if the case was judged on both sides.
     pub moved: Vec<FindingChange>,
-    /// Cases that only one side has, with the side that has them: the newer one if true.
+    /// Cases that only one side has; `true` if that is the newer side.
     pub unmatched: Vec<(String, bool)>,
-    /// Cases that were judged on one side and not on the other, with the reason.
+    /// Cases that were not judged on both sides, with the reason.
     pub unjudged: Vec<(String, String)>,
 }
 
-/// What became of a finding.
+/// The movement of one finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FindingChange {
     /// How it moved.
@@ -30,25 +30,25 @@ pub struct FindingChange {
     pub case: String,
     /// The clause.
     pub clause: ClauseId,
-    /// How bad it is, or was.
+    /// The worse of its verdicts before and now.
     pub verdict: Verdict,
 }
 
-/// How a finding moved. The order is that of the report.
+/// How a finding moved, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingMovement {
-    /// It is there now, and was not in the last run before, in which the case was judged.
+    /// It is new, or worse than in the last earlier run, in which the case was judged.
     Broken,
-    /// It was in the last run before, and is not any more.
+    /// It is gone, or less severe than in the last earlier run.
     Fixed,
-    /// It comes and goes: a run says so itself, or the older runs do not agree.
+    /// It comes and goes: a run marks it as flaky, or the older runs disagree.
     Flaky,
-    /// It is there as it was.
+    /// It has not changed.
     Same,
 }
 
 impl FindingMovement {
-    /// The word of reports.
+    /// The word that reports use.
     pub fn word(self) -> &'static str {
         match self {
             FindingMovement::Broken => "broken",
@@ -60,7 +60,7 @@ impl FindingMovement {
 }
 
 impl Since {
-    /// Compares a run with earlier ones, the last of which is the one that it is held against.
+    /// Compares a run with the last of the earlier ones; the others show which findings are flaky.
     pub fn of(before: &[Account], now: &Account) -> Since {
         let mut since = Since {
             before: before.iter().map(|account| account.name.clone()).collect(),
@@ -125,25 +125,25 @@ impl Since {
                 turn,
                 case: name.to_owned(),
                 clause: clause.clone(),
-                // What is fixed is as bad as it was.
+                // A fixed finding is listed with the verdict it had.
                 verdict: after.max(before).or(seen.max()).unwrap_or(Verdict::Pass),
             });
         }
     }
 
-    /// What moved so.
+    /// The findings that moved in this way.
     pub fn of_turn(&self, turn: FindingMovement) -> impl Iterator<Item = &FindingChange> {
         self.moved.iter().filter(move |moved| moved.turn == turn)
     }
 
-    /// Whether something that decides a run is broken.
+    /// Whether any deciding finding is [`FindingMovement::Broken`].
     pub fn is_worse(&self) -> bool {
         self.of_turn(FindingMovement::Broken)
             .any(|moved| moved.verdict == Verdict::Fail)
     }
 }
 
-/// Why two runs of a case say nothing of each other.
+/// The reason why two results of a case cannot be compared, if there is one.
 fn why_not(old: &Told, new: &Told) -> Option<String> {
     match (&old.outcome, &new.outcome) {
         (ComparedOutcome::Judged, ComparedOutcome::Judged) => None,

@@ -1,4 +1,4 @@
-//! A comparison for a person.
+//! A comparison as text for the terminal.
 //!
 //! ```text
 //! A  reference   embedded · AmazonEC2
@@ -27,15 +27,15 @@ use crate::verdict::Verdict;
 /// How much is shown, and how wide.
 #[derive(Debug, Clone, Copy)]
 pub struct ComparisonStyle {
-    /// Columns.
+    /// The width in columns.
     pub width: usize,
-    /// Whether cases on which all agree are listed, too, and what was answered is shown where it differs.
+    /// Whether to list all cases, not only those judged differently, and to show the answers where they differ.
     pub verbose: bool,
 }
 
-/// So many names of clauses stand in a cell; the rest is counted.
+/// How many clauses are named in a cell; the others are counted.
 const SHOWN: usize = 3;
-/// So many lines of a difference are shown before it is cut.
+/// How many lines of a difference are shown before it is cut.
 const LINES: usize = 24;
 
 /// Writes the comparison of several subjects.
@@ -97,7 +97,7 @@ pub fn comparison(comparison: &Comparison, look: ComparisonStyle, out: &mut dyn 
     Ok(())
 }
 
-/// What moved since earlier runs.
+/// Writes what changed since earlier runs.
 pub fn since(since: &Since, look: ComparisonStyle, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
@@ -161,7 +161,7 @@ fn cells(comparison: &Comparison, row: &ComparedCase) -> Vec<String> {
     cells
 }
 
-/// What a subject made of a case, in a cell.
+/// The result of a case at a subject, as the text of a table cell.
 pub(super) fn told_in_words(comparison: &Comparison, subject: usize, told: &Told) -> String {
     match &told.outcome {
         ComparedOutcome::Unsupported(_) => return "unsupported".to_owned(),
@@ -192,7 +192,7 @@ pub(super) fn told_in_words(comparison: &Comparison, subject: usize, told: &Told
     text
 }
 
-/// What a subject makes of a clause, in a cell.
+/// The standing of a clause at a subject, as the text of a table cell.
 pub(super) fn standing_in_words(standing: Standing) -> String {
     match standing {
         Standing::Unseen => "-".to_owned(),
@@ -202,7 +202,7 @@ pub(super) fn standing_in_words(standing: Standing) -> String {
     }
 }
 
-/// How far the subjects agree, in a line.
+/// How far the subjects agree, in one line.
 pub(super) fn summary(comparison: &Comparison) -> String {
     let mut parts = Vec::new();
     for (agreement, words) in [
@@ -221,7 +221,7 @@ pub(super) fn summary(comparison: &Comparison) -> String {
     format!("{all} {noun}: {}", parts.join(" · "))
 }
 
-/// Who is the odd one out how often.
+/// How often each subject is the odd one out.
 pub(super) fn odd_in_words(comparison: &Comparison) -> String {
     let odd = comparison.odd();
     let odd = odd.iter().enumerate().filter(|(_, times)| **times > 0);
@@ -237,7 +237,7 @@ pub(super) fn odd_in_words(comparison: &Comparison) -> String {
     .join(", ")
 }
 
-/// What was answered, where it differs: the first of each group beside the first of all.
+/// Writes the answers that differ: the first subject's compared with the first of each other group.
 fn differences(
     comparison: &Comparison,
     row: &ComparedCase,
@@ -253,7 +253,7 @@ fn differences(
     Ok(())
 }
 
-/// A line as it is laid out, cut at the width.
+/// Cuts a line at the width, without folding it.
 fn cut(line: &str, width: usize) -> String {
     let width = width.saturating_sub(3);
     if line.chars().count() <= width {
@@ -264,7 +264,7 @@ fn cut(line: &str, width: usize) -> String {
     cut
 }
 
-/// Columns as wide as their widest cell; the last one is not padded.
+/// Writes a table with columns as wide as their widest cell; the last one is not padded.
 fn write_table(head: &[String], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     let all = || {
         rows.iter()

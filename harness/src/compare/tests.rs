@@ -3,8 +3,8 @@ use crate::contract::{Edition, embedded};
 use crate::journal::{CaseEnded, CaseStarted, Event, Finding, Flaky, Judged, Phase};
 use crate::verdict::Outcome;
 
-/// An account in which each case has these findings; a `!` before a clause lets it only warn, a `~` says that it did
-/// not come every time.
+/// An account in which each case has these findings. A `!` before a clause makes it a warning; a `~` marks a finding
+/// that did not recur every time.
 fn account(name: &str, cases: &[(&str, &[&str])]) -> Account {
     let mut recorder = Recorder::new(name, "a test");
     for (index, (case, clauses)) in cases.iter().enumerate() {
@@ -94,7 +94,7 @@ fn the_odd_one_out_is_the_only_one_that_differs_from_all_others() {
         apart(&[], &[], &["STT-07"]),
         Some((Agreement::JudgedApart, Some(2)))
     );
-    // All three differ: nobody is odd.
+    // All three differ: none is the odd one out.
     assert_eq!(
         apart(&["STT-07"], &["ERR-09"], &[]),
         Some((Agreement::JudgedApart, None))
@@ -104,7 +104,7 @@ fn the_odd_one_out_is_the_only_one_that_differs_from_all_others() {
         apart(&["!STT-07"], &["STT-07"], &["STT-07"]),
         Some((Agreement::JudgedApart, Some(0)))
     );
-    // Of two, neither is odd.
+    // Of two subjects, none is the odd one out.
     let two = compared(vec![
         account("x", &[("a/b", &["STT-07"])]),
         account("y", &[("a/b", &[])]),
@@ -151,7 +151,7 @@ fn clauses_are_listed_where_the_verdicts_about_them_differ() {
         .iter()
         .map(|row| (row.id.as_str(), row.standings.as_slice()))
         .collect();
-    // What the other has not seen is no difference, and ERR-09 is violated by both.
+    // A clause that the other subject has not seen is no difference, and both violate ERR-09.
     assert_eq!(
         told,
         [(
@@ -266,7 +266,7 @@ fn who_cannot_play_a_case_is_not_told_apart_from_who_does() {
         first(vec![plain(&[]), plain(&[]), unsupported("z")]),
         (Some((Agreement::Missing, None)), 1)
     );
-    // The others differ, whatever the third would do.
+    // The other two differ, regardless of the third.
     assert_eq!(
         first(vec![plain(&["STT-07"]), plain(&[]), unsupported("z")]),
         (Some((Agreement::JudgedApart, None)), 1)
@@ -316,7 +316,7 @@ fn a_golden_is_compared_by_what_was_violated() {
             comparison.clauses.len(),
         )
     };
-    // How badly is not known.
+    // A golden does not record how severe a violation is.
     for clauses in [["STT-07"], ["!STT-07"]] {
         assert_eq!(
             first(golden(&["STT-07"]), live(&clauses)),

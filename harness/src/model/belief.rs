@@ -1,4 +1,4 @@
-//! What is believed of the instances of a case: a set of possible states each, and facts that do not move by
+//! Beliefs about the instances of a case: for each, a set of possible states, and facts that do not change by
 //! themselves.
 
 use std::collections::BTreeMap;
@@ -13,20 +13,20 @@ pub type Id = Arc<str>;
 /// The instances of a case, by id.
 pub type Fleet = BTreeMap<Id, Belief>;
 
-/// What is believed of one instance.
+/// What the model believes about one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Belief {
     /// The states it may be in.
     pub states: States,
-    /// Its fixed properties, and the protections as they were last set.
+    /// Its fixed properties, and its protections as they were last set.
     pub kind: FixtureKind,
     /// Whether its Spot request was cancelled.
     pub spot_cancelled: bool,
-    /// Which changes of it a call that is sent now may not see yet.
+    /// Changes of it that a call sent now may not see yet.
     pub unseen: Unseen,
 }
 
-/// Changes of an instance that were answered, and that calls may not see yet.
+/// Changes of an instance that were answered but that calls may not see yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unseen {
     /// Its stop protection was set or lifted.
@@ -40,7 +40,7 @@ pub struct Unseen {
 pub struct States(u8);
 
 impl Belief {
-    /// An instance that is exactly as a fixture was wished.
+    /// The belief about an instance that is exactly as its fixture requires.
     pub fn of(kind: FixtureKind) -> Self {
         Belief {
             states: States::one(kind.state),
@@ -62,19 +62,19 @@ impl States {
     /// Every state: nothing is known.
     pub const ANY: States = States(u8::MAX);
 
-    /// The states that an instance does not leave by itself, but for being purged after its end.
+    /// The states that an instance does not leave by itself, except that a terminated one is purged.
     pub fn still() -> Self {
         [State::Running, State::Stopped, State::Terminated, State::Gone]
             .into_iter()
             .collect()
     }
 
-    /// Exactly this state.
+    /// Only this state.
     pub fn one(state: State) -> Self {
         States(bit(state))
     }
 
-    /// The states with this name on the wire; none if it names no state.
+    /// The states with this name on the wire; empty if no state has it.
     pub fn named(name: &str) -> Self {
         State::ALL
             .into_iter()
@@ -82,45 +82,45 @@ impl States {
             .collect()
     }
 
-    /// Whether it holds this state.
+    /// Whether the set contains this state.
     pub fn contains(self, state: State) -> bool {
         self.0 & bit(state) != 0
     }
 
-    /// Whether it holds nothing.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether every state of it is in the other.
+    /// Whether every state of the set is also in `other`.
     pub fn within(self, other: States) -> bool {
         self.0 & !other.0 == 0
     }
 
-    /// The states in both.
+    /// The states in both sets.
     #[must_use]
     pub fn and(self, other: States) -> States {
         States(self.0 & other.0)
     }
 
-    /// The states in this one and not in the other.
+    /// The states in this set that are not in `other`.
     #[must_use]
     pub fn without(self, other: States) -> States {
         States(self.0 & !other.0)
     }
 
-    /// The states in either.
+    /// The states in either set.
     #[must_use]
     pub fn or(self, other: States) -> States {
         States(self.0 | other.0)
     }
 
-    /// The states in it, in the order of a life.
+    /// The states in the set, in the order of an instance's life.
     pub fn iter(self) -> impl Iterator<Item = State> {
         State::ALL.into_iter().filter(move |state| self.contains(*state))
     }
 
-    /// The only state in it, if there is just one.
+    /// The only state in the set; `None` if it has no state or several.
     pub fn only(self) -> Option<State> {
         if self.0.count_ones() == 1 {
             self.iter().next()
@@ -129,7 +129,7 @@ impl States {
         }
     }
 
-    /// Where time alone may have brought it: each state, and all that follows from it without a call.
+    /// The states to which time alone may have moved it: each state of the set, and all that follow without a call.
     #[must_use]
     pub fn later(self) -> States {
         let mut set = self;
@@ -142,7 +142,8 @@ impl States {
     }
 }
 
-/// What a state becomes by itself. The order of [`State::ALL`] makes one pass in [`States::later`] enough.
+/// The next state that an instance enters by itself. The order of [`State::ALL`] makes one pass in [`States::later`]
+/// enough.
 fn next_by_itself(state: State) -> Option<State> {
     match state {
         State::Pending | State::Restarting => Some(State::Running),

@@ -11,18 +11,18 @@ use crate::contract::{
 /// Every answer that is allowed to one call.
 #[derive(Debug)]
 pub struct Expectation<'a> {
-    /// What holds of the call and of the instances it names, whether or not anything follows from it. Sorted.
+    /// Conditions that hold for the call and the instances it names, whether or not they have consequences. Sorted.
     pub circumstances: Vec<Circumstance<'a>>,
     /// The refusals that may come.
     pub refusals: Vec<Active<'a>>,
-    /// Whether and how the call may be accepted.
+    /// Whether the call may be accepted.
     pub acceptance: Acceptance,
     /// What each named instance of the fleet may answer if the call is accepted.
     pub items: BTreeMap<&'a str, ItemRule<'a>>,
-    /// Whether the set of items is not known exactly: odd indices, other cases, repeated ids.
+    /// Whether the set of items is not known exactly: odd indices, ids in another case or padded, repeated ids.
     pub loose: bool,
-    /// Whether a sister of the action under test may be refused for reasons that the contract does not know: an id it
-    /// does not take, a state it does not leave, a protection.
+    /// Whether this is a call of a sibling action that may be refused for reasons that the contract does not cover: an
+    /// id that the action does not accept, a state for which it has no row, a protection.
     pub foreign: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct Expectation<'a> {
 pub struct Circumstance<'a> {
     /// The condition.
     pub condition: Condition,
-    /// Whether it holds in every possible world.
+    /// Whether it certainly holds, in every possible state of the instances.
     pub certain: bool,
     /// The ids or words at fault.
     pub words: Vec<&'a str>,
@@ -42,9 +42,9 @@ pub struct Circumstance<'a> {
 pub struct Active<'a> {
     /// The row of the contract.
     pub refusal: &'a Refusal,
-    /// Its place among the refusals of the contract.
+    /// Its index among the refusals of the contract.
     pub row: usize,
-    /// Whether its condition holds in every possible world.
+    /// Whether its condition certainly holds, in every possible state of the instances.
     pub certain: bool,
     /// The ids or words at fault.
     pub words: Vec<&'a str>,
@@ -53,25 +53,25 @@ pub struct Active<'a> {
 /// Whether a call may be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Acceptance {
-    /// It is expected.
+    /// Acceptance is expected.
     Expected,
-    /// Acceptance and refusal are both fine.
+    /// Acceptance and refusal are both allowed.
     Free,
     /// A refusal is expected, but the evidence has a gap: acceptance is a warning.
     Discouraged,
-    /// It must be refused.
+    /// The call must be refused.
     Forbidden,
 }
 
-/// What an item about one instance may say.
+/// What an item of the answer may report about one instance.
 #[derive(Debug)]
 pub struct ItemRule<'a> {
     /// The instance.
     pub id: &'a Id,
-    /// The rows that may apply, one for each state the instance may be in, with their places among the transitions of
+    /// The rows that may apply, one for each state the instance may be in, with their indices among the transitions of
     /// the contract.
     pub rows: Vec<(usize, &'a Transition)>,
-    /// The states that the instance may be in without time having moved it on.
+    /// The states that the instance may be in, without changes by time alone.
     pub states: States,
 }
 
@@ -88,7 +88,7 @@ pub fn expect<'a>(
         .iter()
         .map(|(condition, words)| Circumstance {
             condition: *condition,
-            // OQ-03: what an odd index names is not known, and so it is of what stands under one.
+            // OQ-03: it is not known what an odd index names, so a condition of an id under one is uncertain, too.
             certain: !(odd_index && is_of_an_id(*condition)),
             words: words.clone(),
         })
@@ -106,9 +106,10 @@ pub fn expect<'a>(
         let Some((id, belief)) = exact.or_else(nearly) else {
             continue;
         };
-        // Whether an id that is not written exactly names the instance at all is not known.
+        // It is not known whether an id that is not written exactly names the instance at all.
         let named = exact.is_some() && !odd_index;
-        // Only the action under test has refusals that depend on an instance; its siblings have rows of transitions.
+        // Only the action under test has refusals that depend on an instance; sibling actions only have transition
+        // rows.
         if sister {
             foreign |= may_decline(contract, action, belief);
         } else {
@@ -145,7 +146,7 @@ pub fn expect<'a>(
     }
 }
 
-/// Whether a condition is one of the ids that a call names, whatever instances there are.
+/// Whether a condition is about the ids that a call names, regardless of the instances.
 fn is_of_an_id(condition: Condition) -> bool {
     matches!(
         condition,
@@ -162,7 +163,7 @@ fn is_of_an_id(condition: Condition) -> bool {
     )
 }
 
-/// Whether a sister action may refuse this instance: in a state for which it has no row, or protected from it.
+/// Whether a sibling action may refuse this instance: it has no row for a possible state, or the instance is protected.
 fn may_decline(contract: &Contract, action: &str, belief: &Belief) -> bool {
     let protected = belief.kind.stop_protected || belief.kind.termination_protected;
     let rows = rows_for(contract, action, belief);
@@ -170,7 +171,7 @@ fn may_decline(contract: &Contract, action: &str, belief: &Belief) -> bool {
     protected || !belief.states.later().iter().all(leaves)
 }
 
-/// Takes down that an instance brings a condition.
+/// Records that an instance meets a condition.
 fn add<'a>(circumstances: &mut Vec<Circumstance<'a>>, condition: Condition, certain: bool, id: &'a str) {
     let found = circumstances.binary_search_by_key(&condition, |circumstance| circumstance.condition);
     let at = found.unwrap_or_else(|at| {
@@ -188,7 +189,7 @@ fn add<'a>(circumstances: &mut Vec<Circumstance<'a>>, condition: Condition, cert
     }
 }
 
-/// The conditions that an instance brings, each with whether it holds whatever state the instance is in.
+/// The conditions that an instance meets, each with whether it holds in every possible state of the instance.
 fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool)> {
     let states = belief.states.later();
     let certain = states.only().is_some() || belief.states.only().is_some_and(|only| !moves(only));
@@ -208,7 +209,7 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
             Some((condition, certain))
         })
         .collect();
-    // Such an instance is refused alike whether it is still shutting down, terminated or purged.
+    // The refusal is the same whether the instance is still shutting down, terminated or purged.
     let dead: States = [State::ShuttingDown, State::Terminated, State::Gone]
         .into_iter()
         .collect();
@@ -217,23 +218,24 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
             *certain |= matches!(*condition, Condition::ShuttingDown | Condition::Terminated);
         }
     }
-    // The real call would be a no-op; that its dry run is not refused for the state is recorded for other actions only.
+    // The real call would be a no-op. That its dry run is not refused for the state is recorded for other actions only.
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     if reading.dry_run != Switch::Off && !states.and(down).is_empty() {
         conditions.push((Condition::DryRunOfStopped, states.within(down)));
     }
-    // User guide: an instance can be force-stopped while it is pending; what else Force may not bring about is known.
+    // User guide: an instance can be force-stopped while it is pending. The other conditions of a state are known to
+    // hold with Force, too.
     if reading.force != Switch::Off {
         for (condition, certain) in &mut conditions {
             *certain &= *condition != Condition::NeverRan;
         }
     }
-    // With any other state the service may name that one first, or do nothing at all (OQ-14).
+    // In any other state the service may report that state first, or do nothing at all (OQ-14).
     let running = states == States::one(State::Running);
-    // OQ-11: what Hibernate means beside these, nobody recorded.
+    // OQ-11: the effect of Hibernate together with these options is not recorded.
     let plainly = reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off;
     let unseen = belief.unseen;
-    // Each with whether it may hold, and whether that is certain of a running instance.
+    // Each condition, whether it may hold, and whether it certainly holds for a running instance.
     let kinds = [
         (
             Condition::InstanceStore,
@@ -265,7 +267,7 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
             reading.hibernate == Switch::On && !belief.kind.hibernation,
             plainly,
         ),
-        // How long an instance must have run is not documented, so it is never certain that it is too soon.
+        // How long an instance must have run is not documented, so it is never certain that the call comes too soon.
         (
             Condition::HibernateTooSoon,
             reading.hibernate != Switch::Off && belief.kind.hibernation,
@@ -281,7 +283,7 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
     conditions
 }
 
-/// Whether time alone may take an instance out of this state.
+/// Whether time alone may move an instance out of this state.
 fn moves(state: State) -> bool {
     States::one(state).later() != States::one(state)
 }
@@ -296,7 +298,7 @@ fn rows_for<'a>(contract: &'a Contract, action: &str, belief: &Belief) -> Vec<(u
         .collect()
 }
 
-/// The rows whose condition holds, without those that a certain one hides.
+/// The rows whose condition holds, except those that a certain `must` row masks.
 fn activate<'a>(contract: &'a Contract, circumstances: &[Circumstance<'a>]) -> Vec<Active<'a>> {
     if circumstances.is_empty() {
         return Vec::new();
@@ -340,7 +342,7 @@ fn acceptance_of(refusals: &[Active<'_>]) -> Acceptance {
 }
 
 impl<'r> ItemRule<'r> {
-    /// The answers of any row that say exactly this, with their rows and the places of these.
+    /// The answers with exactly these two states, each with its row and the index of the row.
     pub fn matching<'a>(
         &'a self,
         previous: &'a str,
@@ -352,8 +354,9 @@ impl<'r> ItemRule<'r> {
             .filter(move |(_, _, answer)| answer.previous == previous && answer.current == current)
     }
 
-    /// The places of the rows to blame if the answer fits none: those of the state that the answer itself says the
-    /// instance was in, or else of the states it was last known to be in, not of those that time may have brought it to.
+    /// The indices of the rows that are violated if the answer fits none: the rows of the previous state that the
+    /// answer reports, or else of the states the instance was last known to be in (not those that time may have moved
+    /// it to), or else all rows.
     pub fn blamed(&self, previous: Option<&str>) -> Vec<usize> {
         let of = |fits: &dyn Fn(State) -> bool| -> Vec<usize> {
             let rows = self.rows.iter().filter(|(_, row)| fits(row.from));
@@ -367,7 +370,7 @@ impl<'r> ItemRule<'r> {
             .unwrap_or_else(|| of(&|_| true))
     }
 
-    /// The allowed pairs, for people.
+    /// The allowed pairs as text.
     pub fn describe(&self) -> String {
         let mut pairs: Vec<String> = self
             .rows

@@ -1,8 +1,9 @@
-//! The oracle: what may an endpoint answer, given what is believed of its instances?
+//! The oracle: what an endpoint may answer, given the beliefs about its instances.
 //!
 //! For each instance the model keeps the *set* of states it may be in; time may move it on between any two steps.
-//! [`expect()`] turns a fleet and a call into the set of allowed answers, each with the clauses that allow it. Pure:
-//! no clock, no sockets, no replies. The replies are read in `check`, which narrows the beliefs by what came back.
+//! [`expect()`] turns a fleet and a call into the set of allowed answers, each with the clauses that allow it. The
+//! module is pure: no clock, no sockets, no replies. `check` reads the replies and narrows the beliefs by what they
+//! show.
 
 pub mod belief;
 pub mod expect;

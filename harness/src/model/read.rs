@@ -1,7 +1,7 @@
-//! Reading a call the way the contract does: which ids does it name, which options does it set, what is wrong with
-//! the request as such?
+//! Reads a call the way the contract does: which ids it names, which options it sets, what is wrong with the request
+//! itself.
 //!
-//! It works on literal names and values, so it reads calls of any origin. What depends on instances is `expect`'s.
+//! It works on literal names and values, so it reads calls of any origin. `expect` adds what depends on the instances.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use crate::contract::{Condition, Contract, ParameterKind};
 /// A call as the contract reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading<'a> {
-    /// The ids under well-formed or odd indices, in the order written, repeated ones kept.
+    /// The ids under well-formed or odd indices, in the order written, including repeated ones.
     pub ids: Vec<&'a str>,
-    /// What is wrong with the request as such, with the words at fault (a parameter name, an id, a value). Sorted, each
-    /// condition once.
+    /// What is wrong with the request itself, with the words at fault (a parameter name, an id, a value). Sorted; each
+    /// condition occurs once.
     pub conditions: Vec<(Condition, Vec<&'a str>)>,
     /// `DryRun`.
     pub dry_run: Switch,
@@ -35,18 +35,18 @@ pub enum Switch {
     Off,
     /// `true`.
     On,
-    /// Any other text: nobody knows.
+    /// Any other text; its effect is not known.
     Odd,
 }
 
 /// What an id looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdShape {
-    /// `i-` and 1 to 8 hexadecimal digits in either case. EC2 called each of them unknown, never malformed (captures
-    /// of September 2026, R27, R28).
+    /// `i-` and 1 to 8 hexadecimal digits in either case. EC2 reported each of them as unknown, never as malformed
+    /// (captures of September 2026, R27, R28).
     Short,
-    /// `i-` and 17 hexadecimal digits in either case, the form of the ids issued today. EC2 decodes them: those that
-    /// it cannot have issued are malformed.
+    /// `i-` and 17 hexadecimal digits in either case, the form of the ids issued today. EC2 decodes them: an id that it
+    /// cannot have issued is malformed.
     Long,
     /// The empty string.
     Empty,
@@ -58,7 +58,7 @@ pub enum IdShape {
     Padded,
 }
 
-/// Actions that a harness uses beside the one under test; calling them is never an unknown action.
+/// Supporting actions that a harness uses; a call of one of them is never an unknown action.
 const SUPPORTING_ACTIONS: &[&str] = &[
     "RunInstances",
     "DescribeInstances",
@@ -74,7 +74,7 @@ const SUPPORTING_ACTIONS: &[&str] = &[
     "GetCallerIdentity",
 ];
 
-/// So many ids are read by every client's account; that a hundred are is inferred.
+/// The number of ids that every client reports as accepted; that a hundred are accepted is inferred.
 const PROMISED_IDS: usize = 20;
 
 /// Reads a call.
@@ -144,12 +144,12 @@ fn issuable(id: &str) -> Option<IdShape> {
 }
 
 impl<'a> Reading<'a> {
-    /// Whether the call is read as one of this condition.
+    /// Whether this condition holds for the call.
     pub fn is(&self, condition: Condition) -> bool {
         self.conditions.iter().any(|(known, _)| *known == condition)
     }
 
-    /// Takes down a condition, and a word at fault if it has one.
+    /// Records a condition, and a word at fault if there is one.
     fn note(&mut self, condition: Condition, word: &'a str) {
         let at = match self
             .conditions
@@ -243,7 +243,7 @@ fn read_parameters<'a>(contract: &Contract, call: &'a Call, reading: &mut Readin
             ParameterKind::Boolean => set_switch(reading, name, value, again),
         }
     }
-    // 1, 2, 3 … in any order is what the documents describe; whatever else, nobody recorded (OQ-03).
+    // The documentation describes 1, 2, 3 … in any order; what happens with other indices is not recorded (OQ-03).
     indices.sort_unstable();
     let plain = (1..)
         .map(Some)
@@ -260,7 +260,7 @@ fn read_parameters<'a>(contract: &Contract, call: &'a Call, reading: &mut Readin
     }
 }
 
-/// Whether a written name is this parameter, a list with any index or none.
+/// Whether a written name is this parameter; a list matches with any index or without one.
 fn is_named(parameter: &str, written: &str) -> bool {
     match parameter.strip_suffix(".N") {
         None => parameter == written,
@@ -279,7 +279,7 @@ fn index_of(name: &str) -> Option<u64> {
     if plain { digits.parse().ok() } else { None }
 }
 
-/// What a name is that the action does not have.
+/// The condition for a name that is not a parameter of the action.
 fn stranger(contract: &Contract, name: &str) -> Condition {
     let lower = name.to_ascii_lowercase();
     let miscased = contract.parameters.iter().any(|known| {
@@ -298,10 +298,10 @@ fn stranger(contract: &Contract, name: &str) -> Condition {
     }
 }
 
-/// The longest value that is nothing special: tags, the longest values that are documented, have no more.
+/// The longest value that is not odd: tags, the longest documented values, are no longer than this.
 const LONGEST_VALUE: usize = 255;
 
-/// Whether a value may be refused for what it is made of, whatever it is meant to be.
+/// Whether a value may be refused for its length or its characters, regardless of its meaning.
 fn is_odd(value: &str) -> bool {
     value.len() > LONGEST_VALUE || value.chars().any(|character| !matches!(character, ' '..='~'))
 }
@@ -323,7 +323,7 @@ fn set_switch<'a>(reading: &mut Reading<'a>, name: &'a str, value: &str, again: 
         _ => None,
     };
     if let Some(place) = place {
-        // OQ-17: of two values that differ either may count.
+        // OQ-17: if the two values differ, either may count.
         *place = if again && *place != switch {
             Switch::Odd
         } else {

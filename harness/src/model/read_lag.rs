@@ -1,9 +1,9 @@
-//! How long reads may lag behind what was answered. This is the one place that says so; every check asks it.
+//! How long reads may lag behind earlier answers. This is the only definition; every check uses it.
 //!
-//! EC2 is eventually consistent: a description that is read right after a change may show what was true before it, and
-//! a call that follows a change of an attribute may not see the change yet. Of 28 descriptions that were captured a
-//! quarter of a second after a stop or a start 26 were stale, and none some seconds later; no source gives an upper
-//! bound (captures of September 2026; Amazon's page on eventual consistency speaks of minutes of retries).
+//! EC2 is eventually consistent: a description that is read right after a change may show the state before it, and a
+//! call that follows a change of an attribute may not see the change yet. Of 28 descriptions that were captured a
+//! quarter of a second after a stop or a start, 26 were stale; some seconds later, none was. No source gives an upper
+//! bound (captures of September 2026; Amazon's page on eventual consistency mentions minutes of retries).
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use crate::contract::State;
 pub struct ReadLag(u64);
 
 impl ReadLag {
-    /// Reads do not lag: the first one decides. For searches that are played again with patience before they count.
+    /// No lag: the first read decides. For searches, whose cases are played again with more patience before they count.
     pub const NONE: ReadLag = ReadLag(0);
-    /// For endpoints that do not look like real AWS: longer than every lag that was captured.
+    /// For endpoints that do not look like real AWS: longer than any lag that was captured.
     pub const USUAL: ReadLag = ReadLag(5_000);
     /// For real AWS, where no upper bound is known.
     pub const AWS: ReadLag = ReadLag(300_000);
 
-    /// So many milliseconds.
+    /// A lag of this many milliseconds.
     pub const fn from_ms(ms: u64) -> Self {
         ReadLag(ms)
     }
 
-    /// The same in milliseconds.
+    /// The lag in milliseconds.
     pub fn ms(self) -> u64 {
         self.0
     }
 
-    /// Whether a request that was sent at one moment may not see what was answered at another, both in milliseconds.
+    /// Whether a request sent at `sent_ms` may not yet see what was answered at `answered_ms`.
     pub fn covers(self, answered_ms: u64, sent_ms: u64) -> bool {
         sent_ms < answered_ms.saturating_add(self.0)
     }
@@ -50,14 +50,14 @@ impl From<Duration> for ReadLag {
     }
 }
 
-/// Which states an instance may have left, and when it may have left each of them last.
+/// The states that an instance may have left, each with the last time at which it may have left it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Past {
     left_ms: [Option<u64>; State::ALL.len()],
 }
 
 impl Past {
-    /// Records that an instance was in one of these states until this moment.
+    /// Records that an instance was in one of these states until `at_ms`.
     pub fn leave(&mut self, states: States, at_ms: u64) {
         for (left, state) in self.left_ms.iter_mut().zip(State::ALL) {
             if states.contains(state) {
@@ -66,7 +66,7 @@ impl Past {
         }
     }
 
-    /// The states that a read sent at this moment may still show.
+    /// The states that a read sent at `sent_ms` may still show.
     pub fn shown(&self, lag: ReadLag, sent_ms: u64) -> States {
         self.left_ms
             .iter()

@@ -1,8 +1,8 @@
-//! A source of choices: bytes that never end, whoever they come from.
+//! A source of choices: bytes from any origin, followed by endless zeros.
 //!
-//! A seed, a corpus or libFuzzer gives the bytes; scripts and the bodies of the fuzz targets draw from them. A zero byte
-//! is the simplest choice everywhere, and bytes that have run out read as zeros, so that less input always means a
-//! simpler value. This is the one file that speaks to `arbitrary`.
+//! The bytes come from a seed, a corpus or libFuzzer; scripts and the bodies of the fuzz targets draw from them. A zero
+//! byte is the simplest choice everywhere, and bytes past the end read as zeros, so less input always means a simpler
+//! value. Only this file uses `arbitrary`.
 
 use arbitrary::Unstructured;
 
@@ -11,12 +11,12 @@ use arbitrary::Unstructured;
 pub struct ChoiceBytes<'a>(Unstructured<'a>);
 
 impl<'a> ChoiceBytes<'a> {
-    /// A source of these bytes, and then of zeros.
+    /// A source of these bytes, followed by zeros.
     pub fn new(bytes: &'a [u8]) -> Self {
         ChoiceBytes(Unstructured::new(bytes))
     }
 
-    /// Whether nothing but zeros is left.
+    /// Whether only the zeros after the end are left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -26,17 +26,17 @@ impl<'a> ChoiceBytes<'a> {
         self.0.arbitrary().unwrap_or_default()
     }
 
-    /// The next byte as a yes or no; a zero is a no.
+    /// The next byte as a boolean; zero is `false`.
     pub fn flag(&mut self) -> bool {
         self.byte() % 2 == 1
     }
 
-    /// The next two bytes as a number, the more significant one first.
+    /// The next two bytes as a big-endian number.
     pub fn number(&mut self) -> u16 {
         u16::from_be_bytes([self.byte(), self.byte()])
     }
 
-    /// One of these, by the next byte.
+    /// One of these choices, selected by the next byte.
     ///
     /// # Panics
     ///
@@ -45,20 +45,20 @@ impl<'a> ChoiceBytes<'a> {
         pick(choices, self.byte())
     }
 
-    /// Text of up to so many bytes, its length in front. What is no UTF-8 is replaced.
+    /// Text of at most `most` bytes, preceded by its length. Invalid UTF-8 is replaced.
     pub fn text(&mut self, most: u8) -> String {
         let length = usize::from(self.byte().min(most)).min(self.0.len());
         String::from_utf8_lossy(self.0.bytes(length).unwrap_or_default()).into_owned()
     }
 
-    /// All that is left.
+    /// All bytes that are left.
     pub fn rest(mut self) -> &'a [u8] {
         let left = self.0.len();
         self.0.bytes(left).unwrap_or_default()
     }
 }
 
-/// One of these, whichever byte chooses.
+/// One of these choices, selected by `choice`.
 ///
 /// # Panics
 ///

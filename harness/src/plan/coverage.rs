@@ -1,10 +1,10 @@
-//! The coverage phase: combinations of everything that may be one way or another about a stop, and the borders of
-//! every value.
+//! The coverage phase: combinations of everything that can vary about a stop, and the boundary values of every
+//! parameter.
 //!
-//! A contract comes in, cases go out; the judge says what is allowed. A level that has the call refused hides what
-//! stands beside it, so a combination counts only where it can be seen: in a case in which nothing else does that.
-//! Of two such levels in one combination neither is the cause alone, and others beside them do no harm, unless they
-//! refuse the call at the door, before anything is looked at.
+//! A contract comes in, cases go out; the judge decides what is allowed. A level that causes a refusal hides the
+//! effects of the levels combined with it, so a combination counts only where it is visible: in a case without other
+//! levels that cause a refusal. If a combination contains two of these levels, neither is the only cause, and more of
+//! them do no harm unless they get the call refused up front, before anything else is looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ mod dimensions;
 
 use dimensions::{DIMENSIONS, DimensionLevel, Good, Hides, OddIdPosition, RULES, RepeatedId};
 
-/// The cases of the phase: combinations of so many dimensions, the plainest first, then borders.
+/// The cases of the phase: combinations of `strength` dimensions, the plainest first, then boundary values.
 pub fn cases(contract: &Contract, strength: usize) -> Vec<Scenario> {
     let grid = Grid::of(contract);
     let mut cases: Vec<Scenario> = grid.cases(strength).into_iter().map(|(case, _)| case).collect();
@@ -26,25 +26,25 @@ pub fn cases(contract: &Contract, strength: usize) -> Vec<Scenario> {
     cases
 }
 
-/// The strength of the phase that has a case of this name, if it is a case of this phase.
+/// The strength at which the phase has a case of this name; `None` if it is not a case of this phase.
 pub fn strength_of(name: &str) -> Option<usize> {
     let rest = name.strip_prefix("coverage/")?;
     let named = |strength: &usize| rest.starts_with(&format!("{strength}-wise"));
     Some(STRENGTHS.into_iter().find(named).unwrap_or(LEAST))
 }
 
-/// What there is to combine.
+/// What the phase combines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     /// The dimensions with their levels, the plain one first.
     pub dimensions: Vec<(&'static str, Vec<&'static str>)>,
     /// What cannot be combined, and why.
     pub rules: Vec<(&'static str, String)>,
-    /// How many dimensions are combined.
+    /// How many dimensions each combination has.
     pub strength: usize,
-    /// How many cases are made of combinations.
+    /// How many cases combine levels.
     pub cases: usize,
-    /// How many cases are made of borders.
+    /// How many cases test boundary values.
     pub bounds: usize,
     /// How many combinations there are.
     pub combinations: usize,
@@ -53,7 +53,7 @@ pub struct Survey {
 /// How a case of a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaseEnding {
-    /// What the run said that the case shows; by it a case of another stopcheck is known.
+    /// The purpose of the case as the run recorded it. If it differs, the case comes from another version of stopcheck.
     pub purpose: String,
     /// The outcome.
     pub outcome: Outcome,
@@ -64,22 +64,22 @@ pub struct CaseEnding {
 pub struct Reach {
     /// How many were reached.
     pub reached: usize,
-    /// Why the others were not, those with most combinations first.
+    /// Why the others were not reached; the reason with the most combinations comes first.
     pub unreached: Vec<Unreached>,
 }
 
-/// Combinations that were not reached for one reason.
+/// Combinations that were not reached for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreached {
     /// The reason.
     pub why: String,
     /// How many.
     pub combinations: usize,
-    /// Single levels that were never reached for it, or one of the combinations if there are none.
+    /// Single levels that were never reached, and one combination that contains none of them, if there is one.
     pub examples: Vec<String>,
 }
 
-/// Counts what there is to combine.
+/// Counts what the phase combines.
 pub fn survey(contract: &Contract, strength: usize) -> Survey {
     let grid = Grid::of(contract);
     let rules = RULES.iter().filter(|rule| rule.needs.are_met(contract));
@@ -105,14 +105,14 @@ fn in_words(parts: &[(&str, &[&str])]) -> String {
     parts.join(" with ")
 }
 
-/// Which combinations of `strength` dimensions the cases of a run reached, by how each of them ended.
+/// Which combinations of `strength` dimensions the cases of a run reached, given how each case ended.
 pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, CaseEnding>) -> Reach {
     let grid = Grid::of(contract);
     let mut open: BTreeSet<Tuple> = grid.combinations(strength).into_iter().collect();
     let total = open.len();
     let mut seen: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut failed: Vec<(CoveringRow, String)> = Vec::new();
-    // A run may have been made with another strength than the one that is asked about.
+    // The run may have used another strength than `strength`.
     for (case, row) in STRENGTHS.into_iter().flat_map(|strength| grid.cases(strength)) {
         let ended = ended
             .get(&case.name)
@@ -169,12 +169,12 @@ pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Case
     Reach { reached, unreached }
 }
 
-/// The strengths that a run may be made with.
+/// The strengths that a run may use.
 const STRENGTHS: [usize; 2] = [LEAST, 3];
-/// The strength that a run is made with by default.
+/// The strength that a run uses by default.
 pub const LEAST: usize = 2;
 
-/// A case before it is written down.
+/// A case under construction.
 pub(super) struct CaseDraft {
     target: FixtureKind,
     form: Form,
@@ -230,12 +230,12 @@ impl Grid {
             .collect()
     }
 
-    /// The rows of the phase: what hides nothing among itself, each hiding level beside what hides nothing, and hiding
-    /// levels beside each other, those that refuse at the door apart.
+    /// The rows of the phase: levels that hide nothing with each other, each hiding level with levels that hide
+    /// nothing, and hiding levels with each other; those refused up front are covered separately.
     fn rows(&self, strength: usize) -> Vec<CoveringRow> {
         let mut rows = cover(&self.plain(), strength, |_| true);
         for hiding in self.hiding() {
-            // It is in all of these rows, so it makes one more of each combination.
+            // The hiding level is in all of these rows, so it adds one dimension to each combination.
             rows.extend(cover(&self.plain_with(hiding), strength - 1, |_| true));
         }
         rows.extend(cover(&self.indoors(), strength, |tuple| {
@@ -252,7 +252,7 @@ impl Grid {
         rows
     }
 
-    /// Every combination that can be seen.
+    /// Every combination whose effect is visible.
     fn combinations(&self, strength: usize) -> Vec<Tuple> {
         let plain = self.plain();
         let with: BTreeMap<(usize, usize), Space> = self
@@ -274,7 +274,7 @@ impl Grid {
         tuples
     }
 
-    /// The combinations that a case of this row shows.
+    /// The combinations whose effect is visible in the case of this row.
     fn shown_by(&self, row: &CoveringRow, strength: usize) -> Vec<Tuple> {
         let levels = levels_of(row);
         let hiding: Vec<(usize, usize)> = self.hiding_in(&levels).collect();
@@ -293,7 +293,7 @@ impl Grid {
         self.space_of(|factor, level| self.hides(factor, level) == Hides::Nothing)
     }
 
-    /// The same, with one hiding level in all of it.
+    /// The space of the levels that hide nothing, with one hiding level in every row.
     fn plain_with(&self, hiding: (usize, usize)) -> Space {
         self.space_of(|factor, level| {
             if factor == hiding.0 {
@@ -304,7 +304,7 @@ impl Grid {
         })
     }
 
-    /// The space of the levels that are not refused at the door.
+    /// The space without the levels that are refused up front.
     fn indoors(&self) -> Space {
         self.space_of(|factor, level| self.hides(factor, level) != Hides::All)
     }
@@ -345,7 +345,7 @@ impl Grid {
         Some((name, levels.get(level)?))
     }
 
-    /// The levels that were never reached and that these combinations come down to; or one combination.
+    /// The never reached levels that explain these combinations, and one combination that contains none of them.
     fn examples(&self, tuples: &[Tuple], never: &BTreeSet<(usize, usize)>) -> Vec<String> {
         let mut rest: Vec<&Tuple> = tuples.iter().collect();
         let mut found = Vec::new();
@@ -396,7 +396,7 @@ fn levels_of(row: &[usize]) -> Tuple {
     row.iter().copied().enumerate().collect()
 }
 
-/// The names of the good instances: the target, and up to nine beside it.
+/// The names of the good instances: the target, and up to nine others.
 const GOOD: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
 impl CaseDraft {
@@ -417,8 +417,8 @@ impl CaseDraft {
         }
     }
 
-    /// Writes it down. A call that is not refused for sure is waited for; after any other the last look of the case
-    /// says that nothing moved.
+    /// Turns the draft into a case. Unless the call is certain to be refused, the case waits for the instances to stop;
+    /// otherwise its final description shows that nothing changed.
     fn into_case(self, name: String, purpose: String, refused: bool) -> Scenario {
         let good: Vec<&str> = match self.good {
             Good::And(others) => GOOD.iter().copied().take(others + 1).collect(),
@@ -459,7 +459,7 @@ impl CaseDraft {
             last.hibernation = false;
         }
         if let Some(mate) = self.mate {
-            // A mate shares what the whole call needs, as far as its kind can have it.
+            // The mate is prepared for hibernation like the other instances of the call, if its kind allows that.
             let can_hibernate = mate.root == plain.root && mate.market == plain.market;
             let hibernation = plain.hibernation && can_hibernate;
             fixtures.push(("mate".to_owned(), FixtureKind { hibernation, ..mate }));
@@ -499,7 +499,7 @@ impl CaseDraft {
     }
 }
 
-/// An instance that no case means.
+/// An instance that no call names.
 const CONTROL: &str = "control";
 
 /// Ids under the indices 1, 2, 3 …

@@ -1,10 +1,10 @@
-//! Covering arrays: few rows in which every combination of `t` levels occurs that the constraints allow.
+//! Covering arrays: few rows that contain every combination of `t` levels that the constraints allow.
 //!
-//! A [`Space`] comes in, rows go out, the same ones every time. The strategy is in-parameter-order of Y. Lei,
-//! R. Kacker, D. R. Kuhn, V. Okun and J. Lawrence, "IPOG: A General Strategy for T-Way Software Testing" (ECBS 2007):
-//! factors are added one after another, each first across the rows that are there, then by new rows for what is
-//! still missing. Constraints are kept as in L. Yu et al. (ICST 2013): a partial row is kept only if it can be
-//! completed. Written here because no crate was found that takes constraints and more than pairs.
+//! A [`Space`] comes in, rows go out; the same space always gives the same rows. The strategy is in-parameter-order of
+//! Y. Lei, R. Kacker, D. R. Kuhn, V. Okun and J. Lawrence, "IPOG: A General Strategy for T-Way Software Testing" (ECBS
+//! 2007): factors are added one after another, each first to the existing rows, then in new rows for the combinations
+//! that are still missing. Constraints are handled as in L. Yu et al. (ICST 2013): a partial row is kept only if it can
+//! be completed. We wrote it ourselves because we found no crate that supports constraints and more than pairs.
 
 #![expect(
     clippy::indexing_slicing,
@@ -21,21 +21,21 @@ pub type Tuple = Vec<(usize, usize)>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Levels(u64);
 
-/// Factors with so many levels each, and combinations that cannot be.
+/// Factors with their numbers of levels, and forbidden combinations.
 #[derive(Debug, Clone)]
 pub struct Space {
     sizes: Vec<usize>,
     /// A row must not have a level of each set at once.
     forbidden: Vec<Vec<(usize, Levels)>>,
-    /// The constraints that speak of a factor.
+    /// For each factor, the indices of the constraints that mention it.
     about: Vec<Vec<usize>>,
 }
 
 type Partial = Vec<Option<usize>>;
 
-/// Rows that hold every wanted combination of `strength` levels, those nearest to all-zero first.
+/// Rows that contain every wanted combination of `strength` levels, those nearest to all-zero first.
 ///
-/// A row is no larger than it must be: what no combination asks for is at the lowest level that the constraints allow.
+/// A factor that no combination needs is at the lowest level that the constraints allow.
 pub fn cover(space: &Space, strength: usize, wanted: impl Fn(&[(usize, usize)]) -> bool) -> Vec<CoveringRow> {
     let strength = strength.clamp(1, space.sizes.len().max(1));
     let mut order: Vec<usize> = (0..space.sizes.len()).collect();
@@ -59,7 +59,8 @@ pub fn cover(space: &Space, strength: usize, wanted: impl Fn(&[(usize, usize)]) 
     rows
 }
 
-/// Gives a row the level of a new factor that covers most; none if it covers nothing, so that the place stays free.
+/// Gives a row the level of a new factor that covers most, or no level if none covers anything, so that the place stays
+/// free.
 fn widen(space: &Space, row: &mut Partial, factor: usize, missing: &mut Missing) {
     let mut best = (0, None);
     for level in 0..space.sizes[factor] {
@@ -73,7 +74,7 @@ fn widen(space: &Space, row: &mut Partial, factor: usize, missing: &mut Missing)
     missing.strike(row);
 }
 
-/// Puts a combination into the first row that has room for it, or into one of its own.
+/// Puts a combination into the first row that has room for it, or into a new row.
 fn place(space: &Space, rows: &mut Vec<Partial>, tuple: &Tuple, missing: &mut Missing) {
     for row in rows.iter_mut() {
         let has_room = tuple
@@ -98,12 +99,12 @@ fn place(space: &Space, rows: &mut Vec<Partial>, tuple: &Tuple, missing: &mut Mi
 }
 
 impl Levels {
-    /// These levels.
+    /// The set of these levels.
     pub fn of(levels: impl IntoIterator<Item = usize>) -> Self {
         Levels(levels.into_iter().fold(0, |set, level| set | bit(level)))
     }
 
-    /// Whether it holds a level.
+    /// Whether the set contains a level.
     pub fn contains(self, level: usize) -> bool {
         self.0 & bit(level) != 0
     }
@@ -117,7 +118,7 @@ fn bit(level: usize) -> u64 {
 }
 
 impl Space {
-    /// Factors with so many levels each, at most 64, and no constraint.
+    /// Factors with these numbers of levels, at most 64 each, and no constraints.
     pub fn new(sizes: Vec<usize>) -> Self {
         Space {
             about: vec![Vec::new(); sizes.len()],
@@ -126,7 +127,7 @@ impl Space {
         }
     }
 
-    /// No row has a level of each of these sets at once.
+    /// Forbids rows that have a level of each of these sets at once.
     pub fn forbid(&mut self, parts: Vec<(usize, Levels)>) {
         for (factor, _) in &parts {
             self.about[*factor].push(self.forbidden.len());
@@ -139,12 +140,12 @@ impl Space {
         &self.sizes
     }
 
-    /// The rest of a row that begins like this, at the lowest levels possible; none if there is no such row.
+    /// A row with this combination and otherwise the lowest levels possible; `None` if there is no such row.
     pub fn completion(&self, tuple: &[(usize, usize)]) -> Option<CoveringRow> {
         self.complete(&self.partial(tuple))
     }
 
-    /// Every combination of `strength` levels that some row may have.
+    /// Every combination of `strength` levels that a row may have.
     pub fn tuples(&self, strength: usize) -> Vec<Tuple> {
         let mut tuples = Vec::new();
         for factors in choices(&(0..self.sizes.len()).collect::<Vec<_>>(), strength) {
@@ -183,7 +184,7 @@ impl Space {
         false
     }
 
-    /// Whether no constraint about this factor is broken by what is there of a row.
+    /// Whether the filled places of a row keep all constraints about this factor.
     fn keeps(&self, row: &Partial, factor: usize) -> bool {
         self.about[factor].iter().all(|index| {
             let mut parts = self.forbidden[*index].iter();
@@ -192,7 +193,7 @@ impl Space {
     }
 }
 
-/// The combinations with a new factor that no row has yet.
+/// The combinations with a new factor that no row contains yet.
 struct Missing {
     groups: Vec<Group>,
 }
@@ -201,7 +202,7 @@ struct Missing {
 struct Group {
     factors: Vec<usize>,
     sizes: Vec<usize>,
-    /// One for each combination, the last factor counting fastest.
+    /// Whether each combination is missing, the last factor varying fastest.
     open: Vec<bool>,
 }
 
@@ -248,7 +249,7 @@ impl Missing {
         })
     }
 
-    /// How many of them a row has.
+    /// How many of the missing combinations a row contains.
     fn gain(&self, row: &Partial) -> usize {
         self.groups
             .iter()
@@ -256,7 +257,7 @@ impl Missing {
             .count()
     }
 
-    /// Takes out those that a row has.
+    /// Removes the combinations that a row contains.
     fn strike(&mut self, row: &Partial) {
         for group in &mut self.groups {
             if let Some(index) = group.of(row) {
@@ -280,7 +281,7 @@ impl Group {
     }
 }
 
-/// Every choice of so many of these, in order.
+/// Every selection of `count` of these, in order.
 pub fn choices<T: Clone>(of: &[T], count: usize) -> Vec<Vec<T>> {
     if count == 0 {
         return vec![Vec::new()];
@@ -295,13 +296,13 @@ pub fn choices<T: Clone>(of: &[T], count: usize) -> Vec<Vec<T>> {
     all
 }
 
-/// Every combination of levels of these factors, the last factor counting fastest.
+/// Every combination of levels of these factors, the last factor varying fastest.
 fn products<'a>(sizes: &[usize], factors: &'a [usize]) -> impl Iterator<Item = Tuple> + use<'a> {
     let sizes = factors.iter().map(|factor| sizes[*factor]).collect();
     levels_of(sizes).map(|levels| factors.iter().copied().zip(levels).collect())
 }
 
-/// Counts through levels of these sizes.
+/// Every list of levels for these sizes, the last one varying fastest.
 fn levels_of(sizes: Vec<usize>) -> impl Iterator<Item = Vec<usize>> {
     let total: usize = sizes.iter().product();
     (0..total).map(move |mut index| {
@@ -340,7 +341,8 @@ mod tests {
         )
     }
 
-    /// A space whose constraints reach across factors: 1 needs 2, 2 forbids 3, and two levels are out altogether.
+    /// A space with constraints between factors, one of them between three, and with one level that is forbidden
+    /// altogether.
     fn tangled() -> Space {
         let mut space = shape(&[(3, 4), (2, 3), (5, 1)]);
         space.forbid(vec![(0, Levels::of([1, 2])), (1, Levels::of([0]))]);
@@ -387,7 +389,7 @@ mod tests {
                 for tuple in &tuples {
                     assert!(rows.iter().any(|row| has(row, tuple)), "{tuple:?} of {space:?}");
                 }
-                // What counts as allowed is exactly what some row may have, neither more nor less.
+                // The allowed combinations are exactly those that some row contains.
                 let factors = choices(&(0..space.sizes.len()).collect::<Vec<_>>(), strength);
                 let by_force = factors
                     .iter()
@@ -422,7 +424,7 @@ mod tests {
 
     #[test]
     fn arrays_are_not_much_larger_than_the_best_that_are_known() {
-        // The least sizes known, from the tables of covering arrays of NIST and C. Colbourn.
+        // The smallest sizes known, from the tables of covering arrays of NIST and C. Colbourn.
         let table = [
             (shape(&[(3, 4)]), 2, 9),
             (shape(&[(3, 13)]), 2, 15),

@@ -1,7 +1,7 @@
 //! From the contract to a list of cases.
 //!
-//! Enters: a contract and a filter. Leaves: a [`Plan`], its cases in a stable order. Phases that generate cases add
-//! theirs here; the named scenarios come as they stand in the contract.
+//! Input: a contract and a filter. Output: a [`Plan`] with its cases in a stable order. Phases that generate cases add
+//! them here; the named scenarios are copied from the contract unchanged.
 
 pub mod bytes;
 pub mod script;
@@ -24,33 +24,33 @@ pub mod covering;
 pub struct Plan {
     /// The cases, in order.
     pub cases: Vec<Planned>,
-    /// Cases on a raw socket, played after them.
+    /// Cases on a raw socket, played after [`Plan::cases`].
     pub wire: Vec<WireCase>,
     /// How many cases the filter left out.
     pub left_out: usize,
-    /// Scripts that are made up while the run goes on.
+    /// Scripts that are generated during the run.
     pub random: Option<Random>,
 }
 
 /// A case that is known before the run begins.
 #[derive(Debug, Clone)]
 pub struct Planned {
-    /// Where it comes from.
+    /// The phase it comes from.
     pub phase: Phase,
     /// What is played.
     pub case: Scenario,
 }
 
-/// How many random scripts are played, and how they are made small.
+/// How many random scripts are played, and how much may be spent on shrinking them.
 #[derive(Debug, Clone, Default)]
 pub struct Random {
-    /// So many scripts, if time does not end them.
+    /// The number of scripts, unless the time runs out first.
     pub scripts: u64,
-    /// So long, if the number does not end them.
+    /// The time limit, unless the number of scripts is reached first.
     pub max_time: Option<Duration>,
-    /// How many requests may be spent on making one finding small.
+    /// How many requests may be spent on shrinking one finding.
     pub max_shrink_requests: usize,
-    /// The numbers of the only scripts that are wanted, if not all are.
+    /// The numbers of the scripts to play; `None` for all.
     pub only: Option<Vec<u64>>,
 }
 
@@ -63,7 +63,8 @@ impl Random {
         }
     }
 
-    /// The same, for those whose name matches one of the patterns only. None of them, if no pattern speaks of scripts.
+    /// Keeps the scripts whose name matches one of the patterns, or all if there are no patterns; `None` if no pattern
+    /// matches a script. A pattern with `*` selects all scripts if it matches `random/0`, and otherwise none.
     pub fn filtered(self, patterns: &[String]) -> Option<Random> {
         if patterns.is_empty() {
             return Some(self);
@@ -88,8 +89,8 @@ impl Random {
 }
 
 impl Plan {
-    /// Adds the cases of a phase whose name matches one of the patterns, or all if there is none. `*` stands for any
-    /// text.
+    /// Adds the cases of a phase whose name matches one of the patterns, or all cases if there are no patterns. `*`
+    /// stands for any text.
     pub fn add(&mut self, phase: Phase, cases: impl IntoIterator<Item = Scenario>, patterns: &[String]) {
         for case in cases {
             if patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name)) {
@@ -113,7 +114,7 @@ pub fn generate(contract: &Contract, patterns: &[String]) -> Plan {
     plan
 }
 
-/// Whether a name fits a pattern in which `*` stands for any text, slashes included.
+/// Whether a name matches a pattern in which `*` stands for any text, slashes included.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -133,20 +134,20 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The ways of authenticating, beyond the run's own credentials, that a case needs.
+/// The kinds of authentication that a case needs in addition to the run's own credentials.
 pub fn special_auth(case: &Scenario) -> impl Iterator<Item = Auth> {
     case.steps
         .iter()
         .filter_map(|step| Some(step.act.call()?.form.auth))
 }
 
-/// What the holes of a template are filled with.
+/// The values for the placeholders of a template.
 pub trait TemplateValues {
     /// The text for a name between braces.
     fn resolve(&self, name: &str) -> Option<String>;
 }
 
-/// A recorded call names its instances as the record does.
+/// The names of a recorded call stand for the ids in the record.
 impl TemplateValues for Recorded {
     fn resolve(&self, name: &str) -> Option<String> {
         let fixtures = self.fixtures.iter().map(|fixture| (&fixture.name, &fixture.id));
@@ -156,7 +157,7 @@ impl TemplateValues for Recorded {
     }
 }
 
-/// A template with its holes filled. A hole nobody knows stays as it is.
+/// Fills the placeholders of a template. A placeholder with an unknown name stays as it is.
 pub fn fill(template: &CallTemplate, names: &dyn TemplateValues) -> Call {
     Call {
         action: template.action.clone(),

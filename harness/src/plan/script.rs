@@ -1,28 +1,30 @@
 //! A random script: bytes become a sequence of steps.
 //!
-//! One decoder, two sources of bytes: a seed, or libFuzzer. It is total, and blind to the contract: it knows what can
-//! be asked, not what will be answered. A zero byte is the simplest choice everywhere, and bytes that have run out
-//! read as zeros; each step takes the same small number of bytes, so that cutting some out cuts steps out.
+//! One decoder serves two sources of bytes: a seed and libFuzzer. It accepts any bytes and does not use the contract:
+//! it knows what can be sent, not what will be answered. A zero byte is the simplest choice everywhere, and bytes past
+//! the end read as zeros. Each step uses the same small number of bytes, so removing bytes removes steps.
 //!
-//! The first bytes draw a mix of features, and the steps use nothing else: a script that never protects an instance
-//! comes to places that one which does a little of everything never reaches (swarm testing, Groce et al. 2012).
-//! Instances are named by their place among those launched so far, so that later steps meet what earlier ones left.
+//! The first bytes select a mix of features, and the steps use no others: a script that never protects an instance
+//! reaches states that a script which does a little of everything never reaches (swarm testing, Groce et al. 2012).
+//! Instances are named by their position among those launched so far, so later steps use what earlier steps left
+//! behind.
 
 use crate::call::{Auth, Encoding, Form, Method, Order};
 use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
 use crate::plan::bytes::{ChoiceBytes, pick};
 
-/// A sequence of steps that nobody thought of.
+/// A generated sequence of steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     steps: Vec<Act>,
 }
 
-/// What scripts may use. An endpoint that lacks instance-store images is not asked for them ten thousand times.
+/// The features that scripts may use, so that an endpoint without instance-store images does not receive ten thousand
+/// requests for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Features(u32);
 
-/// One kind of thing that scripts may use.
+/// One feature that scripts may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Feature {
@@ -34,7 +36,7 @@ pub enum Feature {
     Hibernate,
     /// `SkipOsShutdown`.
     SkipOsShutdown,
-    /// `false` where nothing would do.
+    /// `false` where the parameter could be left out.
     ExplicitFalse,
     /// Booleans that are neither `true` nor `false`.
     OddBooleans,
@@ -44,39 +46,39 @@ pub enum Feature {
     Repeats,
     /// Ids that nobody owns.
     UnknownIds,
-    /// Ids that are none.
+    /// Malformed ids.
     MalformedIds,
     /// Ids with white space around them or in upper case.
     BentIds,
-    /// Starting again.
+    /// Calls of `StartInstances`.
     Start,
-    /// Terminating.
+    /// Calls of `TerminateInstances`.
     Terminate,
-    /// Rebooting.
+    /// Calls of `RebootInstances`.
     Reboot,
     /// Stop protection, set and lifted.
     Protect,
-    /// Spot Instances by a persistent request.
+    /// Spot Instances of a persistent request.
     PersistentSpot,
-    /// Spot Instances by a one-time request.
+    /// Spot Instances of a one-time request.
     OneTimeSpot,
     /// Instances with an instance-store root.
     InstanceStore,
-    /// Ten instances and more. They are slow to describe, so it takes luck to have them.
+    /// Ten instances or more. They are slow to describe, so only few scripts have them.
     Herd,
     /// Wrong names, versions, indices.
     OddParameters,
     /// GET, other orders and encodings.
     Forms,
-    /// Callers that are not who they say they are.
+    /// Missing or invalid signatures, and unknown access keys.
     WrongSignatures,
     /// Temporary credentials.
     Sessions,
-    /// A caller that may not stop.
+    /// A caller that is not allowed to stop instances.
     Denied,
 }
 
-/// The version of the decoder, in front of the bytes. Another meaning of the same bytes gets another number.
+/// The version of the decoder, the first of the bytes. It changes when the same bytes get another meaning.
 const VERSION: u8 = 2;
 
 /// The bytes before the first step: the version and the mix.
@@ -85,14 +87,14 @@ const HEAD: usize = 4;
 /// The bytes of one step.
 pub const STEP_BYTES: usize = 7;
 
-/// The most steps that bytes are read for.
+/// How many steps are decoded at most.
 const MOST_STEPS: usize = 128;
 
-/// The most instances of a script, and of one with a herd.
+/// How many instances a script has at most, and how many a script with a herd launches first.
 const MOST_INSTANCES: usize = 3;
 const HERD: usize = 11;
 
-/// What a herd comes with.
+/// The features that a script must have for a herd.
 const HERD_MIX: [Feature; 5] = [
     Feature::Herd,
     Feature::Batches,
@@ -102,16 +104,16 @@ const HERD_MIX: [Feature; 5] = [
 ];
 
 impl Features {
-    /// Everything.
+    /// All features.
     pub const ALL: Features = Features((1 << Feature::ALL.len()) - 1);
 
-    /// Without this one.
+    /// These features without one.
     #[must_use]
     pub fn without(self, feature: Feature) -> Features {
         Features(self.0 & !bit(feature))
     }
 
-    /// Whether this one is among them.
+    /// Whether a feature is among these.
     pub fn has(self, feature: Feature) -> bool {
         self.0 & bit(feature) != 0
     }
@@ -152,19 +154,19 @@ impl Feature {
 }
 
 impl Script {
-    /// The script of these bytes, whatever they are, with no other features than these.
+    /// Decodes a script, using only the allowed features. Any bytes are a script.
     pub fn decode(bytes: &[u8], allowed: Features) -> Script {
         Script::read(&mut ChoiceBytes::new(bytes), allowed)
     }
 
-    /// The bytes of a script of so many steps, from a source of random bytes.
+    /// The bytes of a script with this many steps, from a source of random bytes.
     pub fn bytes(steps: usize, mut random: impl FnMut() -> u8) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         bytes.extend((1..HEAD + steps * STEP_BYTES).map(|_| random()));
         bytes
     }
 
-    /// The same as a case of this name.
+    /// Converts the script to a case of this name.
     pub fn into_case(self, name: &str) -> Scenario {
         Scenario {
             name: name.to_owned(),
@@ -206,14 +208,14 @@ impl Script {
     }
 }
 
-/// Writes steps, and knows how many instances there are.
+/// Appends steps and counts the instances launched so far.
 struct Writer {
     features: Features,
     instances: usize,
     steps: Vec<Act>,
 }
 
-/// What a step does. The simplest comes first; what stands there twice is chosen twice as often.
+/// What a step can do, the simplest first. An action that is listed twice is chosen twice as often.
 const SCRIPT_ACTIONS: [(ScriptAction, Option<Feature>); 24] = [
     (ScriptAction::Stop, None),
     (ScriptAction::Stop, None),
@@ -260,7 +262,7 @@ impl Writer {
         let (script_action, feature) = pick(&SCRIPT_ACTIONS, script_action);
         let script_action = match feature {
             Some(feature) if !self.features.has(feature) => ScriptAction::Stop,
-            // There are enough of them, and to stop those is what scripts are for.
+            // There are enough instances; stopping them is what scripts are for.
             None if matches!(script_action, ScriptAction::Launch) && self.instances >= self.most() => {
                 ScriptAction::Stop
             }
@@ -270,7 +272,7 @@ impl Writer {
             ScriptAction::Stop => Act::Call(self.stop(which, options, list, bad, odd, form)),
             ScriptAction::Rest => Act::Rest,
             ScriptAction::Pass => Act::Pass(pick(&[500, 1_000, 2_500, 5_000, 1], options)),
-            // Resting looks too, and every script ends with a look.
+            // `Rest` also describes the instances, and every script ends with a description.
             ScriptAction::Observe if which % 2 == 1 => Act::Observe,
             ScriptAction::Observe => Act::Rest,
             ScriptAction::Launch => return self.launch(options),
@@ -279,7 +281,7 @@ impl Writer {
             ScriptAction::Reboot => Act::Call(self.plain("RebootInstances", which, list)),
             ScriptAction::Protect(on) => {
                 self.protect(which, on);
-                // Most of the time until every call sees it.
+                // Usually long enough for every call to see the change.
                 Act::Pass(pick(&[6_000, 6_000, 6_000, 1], options))
             }
         };
@@ -353,7 +355,7 @@ impl Writer {
         self.instances += 1;
     }
 
-    /// A call of a sister action: one instance, or two.
+    /// A call of a sibling action on one instance or two.
     fn plain(&self, action: &str, which: u8, list: u8) -> CallTemplate {
         let count = if self.features.has(Feature::Batches) && list % 4 == 3 {
             2
@@ -374,7 +376,7 @@ impl Writer {
         }
     }
 
-    /// A call of the action under test, with whatever may be wrong with it.
+    /// A call of the action under test, with any errors that the features allow.
     fn stop(&self, which: u8, options: u8, list: u8, bad: u8, odd: u8, form: u8) -> CallTemplate {
         let mut params: Vec<(String, String)> = self
             .ids(which, list, bad)
@@ -393,7 +395,7 @@ impl Writer {
         call
     }
 
-    /// The ids of a call: real ones in a row, one of them perhaps given twice, one perhaps not real.
+    /// The ids of a call: launched instances in order, possibly with one repeated and with one bad id.
     fn ids(&self, which: u8, list: u8, bad: u8) -> Vec<String> {
         let herd = self.features.has(Feature::Herd);
         let count = match (self.features.has(Feature::Batches), herd) {
@@ -416,7 +418,7 @@ impl Writer {
             let text = text
                 .replace("{own}", &own)
                 .replace("{own.upper}", &own.replace('}', ".upper}"));
-            // In front, behind, or in the place of one.
+            // After the others, before them, or in place of the first.
             match list % 3 {
                 0 => ids.push(text),
                 1 => ids.insert(0, text),
@@ -492,13 +494,13 @@ impl Writer {
         }
     }
 
-    /// The hole of an instance, whichever byte names it.
+    /// The placeholder of the instance that this byte selects.
     fn instance(&self, which: u8) -> String {
         format!("{{{}}}", name_of(usize::from(which) % self.instances.max(1)))
     }
 }
 
-/// Options of a stop, most often none.
+/// Options of a stop, mostly none.
 const OPTIONS: [&[(Feature, &str, &str)]; 16] = [
     &[],
     &[],
@@ -527,7 +529,7 @@ const OPTIONS: [&[(Feature, &str, &str)]; 16] = [
     &[(Feature::OddBooleans, "Force", "1")],
 ];
 
-/// Ids that are not those of a launched instance, most often none.
+/// Ids that do not exactly match a launched instance, mostly none.
 const BAD_IDS: [(Option<Feature>, &str); 20] = [
     (None, ""),
     (None, ""),
@@ -561,7 +563,7 @@ fn rename_ids(call: &mut CallTemplate, name: impl Fn(usize) -> String) {
     }
 }
 
-/// `a`, `b`, …; no more instances than letters.
+/// `a`, `b`, …; a script has fewer instances than there are letters.
 fn name_of(instance: usize) -> String {
     char::from(b'a' + u8::try_from(instance % 26).unwrap_or_default()).to_string()
 }

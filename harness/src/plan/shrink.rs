@@ -1,14 +1,14 @@
-//! Smaller forms of a case: what is tried to show a finding in its least form.
+//! Simpler forms of a case, used to shrink a case that shows a finding.
 //!
-//! A case comes in, the cases that are one step simpler go out, the boldest first: half of the steps gone, one
-//! instance gone, one id, one parameter, a value or a form made plain. Whoever plays them says which still shows the
-//! finding, and goes on from there until none does. Every form is simpler by a measure that cannot fall for ever.
+//! A case comes in; the cases that are one step simpler go out, the boldest first: half of the steps removed, one
+//! instance, one id or one parameter removed, a value or a form made plain. The caller plays them, continues with one
+//! that still shows the finding, and stops when none does. Every form is simpler by a measure that cannot fall forever.
 
 use crate::call::Form;
 use crate::contract::{Act, CallTemplate, FixtureKind, Scenario, State};
 
-/// The cases that are simpler than this one in one thing, the boldest first. `last` is the step (from 1) that shows
-/// the finding; what comes after it goes first.
+/// The cases that are simpler than this one in one respect, the boldest first. `last` is the step (from 1) that shows
+/// the finding; the first form drops the steps after it.
 pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
     let mut forms = Vec::new();
     if last < case.steps.len() {
@@ -28,7 +28,7 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
                 let fewer = (*times > 2).then(|| Act::Together(call.clone(), times - 1));
                 [Act::Call(call.clone())].into_iter().chain(fewer).collect()
             }
-            // To wait until all is still takes the place of a time.
+            // Waiting until no instance changes replaces a fixed time.
             Act::Pass(_) => vec![Act::Rest],
             Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Rest => Vec::new(),
         };
@@ -42,7 +42,7 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
     forms
 }
 
-/// The instances that are left, called `a`, `b`, … in their order; a case that has no gaps in its names stays as it is.
+/// Renames the remaining instances to `a`, `b`, … in their order; `None` if they have these names already.
 fn renamed(case: &Scenario) -> Option<Scenario> {
     let mut names = instances(case);
     names.reverse();
@@ -68,7 +68,7 @@ fn renamed(case: &Scenario) -> Option<Scenario> {
             }
             Act::Call(call) | Act::Together(call, _) => {
                 for (_, value) in &mut call.params {
-                    // A value names one instance at the most.
+                    // A value names at most one instance.
                     let old = names.iter().find(|name| stands_for(value, name));
                     if let Some(old) = old {
                         let new = renamed(old)?;
@@ -84,8 +84,8 @@ fn renamed(case: &Scenario) -> Option<Scenario> {
     Some(form)
 }
 
-/// What is most often enough: the step that shows the finding alone, the last few, or those that name the same
-/// instances; without the instances that are named by none of them, and with them.
+/// The forms that are most often enough: only the step that shows the finding, only the last few steps, or only those
+/// that name the same instances; first without the instances that no call names, then with them.
 fn guesses(case: &Scenario, last: usize) -> Vec<Scenario> {
     if case.steps.len() < 3 {
         return Vec::new();
@@ -135,7 +135,7 @@ fn guesses(case: &Scenario, last: usize) -> Vec<Scenario> {
     all
 }
 
-/// Without the instances that no call names.
+/// The case without the instances that no call names.
 fn without_bystanders(case: &Scenario) -> Scenario {
     let calls: Vec<&CallTemplate> = case.steps.iter().filter_map(|step| step.act.call()).collect();
     let is_named = |name: &str| {
@@ -151,12 +151,12 @@ fn without_bystanders(case: &Scenario) -> Scenario {
     form
 }
 
-/// Whether a value stands for this instance, or for a part of it.
+/// Whether a value refers to this instance, or to a part of it.
 fn stands_for(value: &str, name: &str) -> bool {
     value.contains(&format!("{{{name}}}")) || value.contains(&format!("{{{name}."))
 }
 
-/// Stretches of steps left out, from half of them to single ones. Steps that launch are not among them.
+/// Forms without a stretch of steps, from half of the steps down to single ones. Steps that launch are kept.
 fn without_steps(case: &Scenario) -> Vec<Scenario> {
     let removable: Vec<usize> = case
         .steps
@@ -182,7 +182,7 @@ fn without_steps(case: &Scenario) -> Vec<Scenario> {
     forms
 }
 
-/// One instance left out, with all that names it.
+/// Forms without one instance and everything that names it.
 fn without_instances(case: &Scenario) -> Vec<Scenario> {
     instances(case)
         .into_iter()
@@ -203,7 +203,7 @@ fn without_instances(case: &Scenario) -> Vec<Scenario> {
         .collect()
 }
 
-/// Takes the parameters out that name an instance. Whether the call was about nothing else.
+/// Removes the parameters that name an instance. Returns whether the call named no other id.
 fn without_name(call: &mut CallTemplate, name: &str) -> bool {
     let before = call.params.len();
     call.params.retain(|(_, value)| !stands_for(value, name));
@@ -212,7 +212,7 @@ fn without_name(call: &mut CallTemplate, name: &str) -> bool {
     about_it
 }
 
-/// A launch in the middle made a fixture: it is there, and running, before the first step.
+/// Forms in which one launch becomes a fixture: the instance is running before the first step.
 fn launched_before(case: &Scenario) -> Vec<Scenario> {
     let launches = case.steps.iter().enumerate();
     launches
@@ -232,7 +232,7 @@ fn launched_before(case: &Scenario) -> Vec<Scenario> {
         .collect()
 }
 
-/// One instance made an ordinary one, at once or in one property.
+/// Forms in which one instance becomes an ordinary one, in all properties at once or in one.
 fn plainer_kinds(case: &Scenario) -> Vec<Scenario> {
     let mut forms = Vec::new();
     for name in instances(case) {
@@ -287,7 +287,7 @@ fn plainer_kinds(case: &Scenario) -> Vec<Scenario> {
     forms
 }
 
-/// A call with one thing less: a parameter, a part of its form, a part of a value.
+/// Calls with one thing less: a parameter, a part of the form, a part of a value.
 fn simpler_calls(call: &CallTemplate) -> Vec<CallTemplate> {
     let mut forms = Vec::new();
     let mut add = |change: &dyn Fn(&mut CallTemplate)| {
@@ -337,7 +337,7 @@ fn simpler_calls(call: &CallTemplate) -> Vec<CallTemplate> {
     forms
 }
 
-/// Simpler values. References stay: what they stand for differs from run to run.
+/// Simpler values. References are not shortened: what they stand for differs from run to run.
 fn simpler_values(name: &str, value: &str) -> Vec<String> {
     if value.starts_with('{') && value.ends_with('}') {
         let first = value
@@ -359,7 +359,7 @@ fn simpler_values(name: &str, value: &str) -> Vec<String> {
         .collect()
 }
 
-/// The names of all instances, the last one first: what came last is the likeliest to be of no matter.
+/// The names of all instances, the last one first, since it is the least likely to matter.
 fn instances(case: &Scenario) -> Vec<String> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, _) => Some(name.clone()),
@@ -391,14 +391,14 @@ fn is_id(name: &str) -> bool {
     name.starts_with("InstanceId")
 }
 
-/// Gives the ids of a plain list the numbers from 1 again. A list that was odd stays as it is.
+/// Renumbers the ids of a plain list from 1. An odd list stays as it is.
 fn renumber(call: &mut CallTemplate) {
     let indices: Vec<usize> = call
         .params
         .iter()
         .filter_map(|(name, _)| name.strip_prefix("InstanceId.")?.parse().ok())
         .collect();
-    // A list from which one was taken has one gap at the most.
+    // Removing ids from a plain list leaves gaps but keeps the order.
     let plain = indices.is_sorted() && indices.iter().zip(1..).all(|(index, at)| *index >= at);
     let odd = indices.first().is_some_and(|first| *first == 0)
         || indices.len() != call.params.iter().filter(|(name, _)| is_id(name)).count();
@@ -442,7 +442,7 @@ mod tests {
         }
     }
 
-    /// Goes from form to form as long as one still holds; how many were tried.
+    /// Shrinks a case as long as a simpler form holds; also returns how many forms were tried.
     fn least(case: &Scenario, holds: impl Fn(&Scenario) -> bool) -> (Scenario, usize) {
         let (mut least, mut tried) = (case.clone(), 0);
         'again: loop {
@@ -488,7 +488,7 @@ mod tests {
             stop(&["{b}", "{a}"], &[("Hibernate", "true")]),
             Act::Observe,
         ]);
-        // What is wrong is seen on the second stop of b.
+        // The finding needs two stops of b.
         let (least, tried) = least(&whole, |form| names(form, "{b}") >= 2);
         let plain = FixtureKind::default();
         assert_eq!(least.fixtures, [("b".to_owned(), plain)]);

@@ -1,9 +1,8 @@
-//! The wire phase: requests as no HTTP library sends them, each made from a signed request of ours.
+//! The wire phase: requests that no HTTP library sends, each made from a signed request of ours.
 //!
-//! Enters: an instance id, a target, a signer. Leaves: a [`Dialogue`], the bytes in their pieces, and an [`Aim`], what
-//! can be known of the answer. Every case but the pipelined stop is made from a dry run whose `DryRun=true` stands
-//! last, so that an endpoint which reads only a part of it, or reads it wrongly, gives itself away; and none is cut
-//! within an id.
+//! Input: an instance id, a target, a signer. Output: a [`Dialogue`], the bytes in pieces, and an [`Aim`], what can be
+//! known about the answer. Every case except the pipelined stop is made from a dry run that ends with `DryRun=true`, so
+//! an endpoint that reads only a part of it, or misreads it, is detected. No case is cut within an id.
 
 use super::matches;
 use crate::call::Call;
@@ -16,7 +15,7 @@ mod cases;
 
 use cases::CASES;
 
-/// What the names of all cases of this phase begin with.
+/// The prefix of the names of all cases of this phase.
 pub const PREFIX: &str = "wire/";
 
 /// A case of the wire phase.
@@ -34,10 +33,10 @@ pub struct WireCase {
     build: Build,
 }
 
-/// Bytes in pieces, and how long one listens.
+/// Bytes to write in pieces, and how many responses to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialogue {
-    /// What is written, in order, each on its own.
+    /// What is written, in order, each piece on its own.
     pub pieces: Vec<Piece>,
     /// What happens after the last piece.
     pub finish: Finish,
@@ -59,7 +58,7 @@ pub struct Piece {
 pub enum Then {
     /// The next piece follows.
     GoOn,
-    /// Something is waited for from the other side, but not for long.
+    /// We wait briefly for bytes from the endpoint.
     AwaitAnswer,
 }
 
@@ -68,31 +67,31 @@ pub enum Then {
 pub enum Finish {
     /// The connection stays open.
     Listen,
-    /// Our half of the connection is closed: nothing more will come.
+    /// We close our half of the connection, so the endpoint sees that nothing more will come.
     HalfClose,
     /// The connection is dropped.
     Drop,
 }
 
-/// What the bytes of a case are made of.
+/// The parts from which the bytes of a case are built.
 pub struct Kit<'a> {
-    /// An instance of the run, running.
+    /// A running instance of the run.
     pub id: &'a str,
-    /// Where requests are addressed to.
+    /// The target of the requests.
     pub target: &'a RequestTarget,
-    /// Signs a request; whoever asks keeps what was signed, to know its secrets.
+    /// Signs a request. The caller keeps each signed request, to know its secrets.
     pub sign: &'a dyn Fn(Request) -> Result<Request, SignError>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Build {
-    /// The dry run in its plain form, changed.
+    /// The plain dry run with a change.
     Change(fn(&mut Message)),
     /// Anything else.
     Whole(fn(&Kit<'_>) -> Result<Dialogue, SignError>),
 }
 
-/// The cases whose name matches one of the patterns, or all if there is none, and how many were left out.
+/// The cases whose name matches one of the patterns, or all cases if there are no patterns, and how many were left out.
 pub fn generate(patterns: &[String]) -> (Vec<WireCase>, usize) {
     let wanted =
         |case: &&WireCase| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, case.name));
@@ -101,17 +100,17 @@ pub fn generate(patterns: &[String]) -> (Vec<WireCase>, usize) {
     (cases, left_out)
 }
 
-/// The call that all cases are made from.
+/// The call from which all cases are made.
 pub fn call(id: &str) -> Call {
     Call::new("StopInstances", [("InstanceId.1", id), ("DryRun", "true")])
 }
 
-/// The plain form of that call.
+/// The plain form of [`call()`].
 pub fn plain(kit: &Kit<'_>) -> Result<Dialogue, SignError> {
     Ok(kit.dry_run()?.dialogue(Finish::Listen))
 }
 
-/// What can be known of the plain form: it is answered.
+/// What can be known about the plain form: it is answered.
 pub fn plain_aim() -> Aim {
     Aim {
         demand: WireDemand::Plain,
@@ -141,7 +140,7 @@ impl WireCase {
         self
     }
 
-    /// Status codes that HTTP has for just this.
+    /// Adds status codes that HTTP defines for exactly this case.
     const fn also(mut self, also: &'static [u16]) -> Self {
         self.also = also;
         self
@@ -157,7 +156,7 @@ impl WireCase {
         self
     }
 
-    /// What can be known of the answer.
+    /// What can be known about the answer.
     pub fn aim(&self) -> Aim {
         Aim {
             demand: self.demand,
@@ -168,7 +167,7 @@ impl WireCase {
         }
     }
 
-    /// The checks that the case is there for.
+    /// The checks that the case is intended for.
     pub fn checks(&self) -> &'static [Check] {
         match self.demand {
             WireDemand::Plain => &[Check::WireAnswered],
@@ -199,7 +198,7 @@ impl Kit<'_> {
         self.signed_with(call, |_| ())
     }
 
-    /// A call, changed before it is signed.
+    /// Encodes a call, changes the request, and signs it.
     fn signed_with(&self, call: &Call, change: impl FnOnce(&mut Request)) -> Result<Message, SignError> {
         let mut request = encode(call, self.target);
         change(&mut request);
@@ -210,7 +209,7 @@ impl Kit<'_> {
         self.signed(&call(self.id))
     }
 
-    /// The dry run with more behind it in its body, signed so.
+    /// The dry run with more bytes at the end of its body, signed with them.
     fn dry_run_with(&self, more: &[u8]) -> Result<Dialogue, SignError> {
         let message = self.signed_with(&call(self.id), |request| request.body.extend_from_slice(more))?;
         Ok(message.dialogue(Finish::Listen))
@@ -225,7 +224,7 @@ impl Kit<'_> {
     }
 }
 
-/// A request that is about to be written, in parts that can be altered one by one.
+/// A request to be written, in parts that can be changed one by one.
 struct Message {
     line: Vec<u8>,
     fields: Vec<Vec<u8>>,
@@ -277,7 +276,7 @@ impl Message {
         self.fields.retain(|field| !is_named(field, name));
     }
 
-    /// Puts another field, or several, in the place of one.
+    /// Replaces a field with another one, or with several.
     fn replace(&mut self, name: &str, fields: &[String]) {
         self.remove(name);
         self.fields
@@ -289,7 +288,7 @@ impl Message {
         self.line = line.into_bytes();
     }
 
-    /// Writes the names of all fields in another way.
+    /// Changes the spelling of all field names.
     fn respell(&mut self, spell: impl Fn(usize, u8) -> u8) {
         for field in &mut self.fields {
             let end = field.iter().position(|byte| *byte == b':').unwrap_or(0);
@@ -299,7 +298,7 @@ impl Message {
         }
     }
 
-    /// How much of the body stands before this text.
+    /// How many bytes of the body come before this text; all of them if it does not occur.
     fn length_before(&self, text: &str) -> usize {
         let at = self
             .body
@@ -308,7 +307,7 @@ impl Message {
         at.unwrap_or(self.body.len())
     }
 
-    /// The message without everything from this text of its body on.
+    /// Removes everything from this text to the end of the body.
     fn cut_before(&mut self, text: &str) {
         self.body.truncate(self.length_before(text));
     }

@@ -1,4 +1,4 @@
-//! What may be answered, by what is believed of the instances and by what the call says.
+//! Which answers are allowed, by the beliefs about the instances and by the call.
 
 use super::*;
 use crate::call::{Auth, Call};
@@ -25,7 +25,7 @@ fn stop(params: &[(&str, &str)]) -> Call {
     )
 }
 
-/// An expectation: the acceptance, and the refusals, certain ones with an exclamation mark.
+/// The acceptance and the refusals of an expectation; an exclamation mark means that a refusal is certain.
 fn told(edition: Edition, beliefs: &[(&str, Belief)], call: &Call) -> (Acceptance, Vec<String>) {
     let contract = embedded(edition);
     let fleet: Fleet = beliefs
@@ -69,7 +69,7 @@ fn pairs(states: States) -> String {
 fn a_plain_stop_is_expected_or_refused_by_the_state_it_finds() {
     let table: [(State, Acceptance, &[&str]); 8] = [
         (State::Running, Acceptance::Expected, &[]),
-        // Time may have brought it to running, so nothing is certain.
+        // The instance may be running by now, so nothing is certain.
         (State::Pending, Acceptance::Free, &["never-ran"]),
         (State::Restarting, Acceptance::Free, &["restarting"]),
         (State::Stopping, Acceptance::Expected, &[]),
@@ -126,7 +126,7 @@ fn an_instance_refuses_for_what_it_is_only_while_it_is_known_to_run() {
         (acceptance, refusals),
         (Acceptance::Forbidden, vec!["stop-protected!".to_owned()])
     );
-    // OQ-14: the service may name the protection or do nothing.
+    // OQ-14: the service may report the protection or do nothing.
     let (acceptance, refusals) = of(protected(State::Stopped), &stop(&[]));
     assert_eq!(acceptance, Acceptance::Free);
     assert_eq!(refusals, ["stop-protected"]);
@@ -320,7 +320,7 @@ fn a_sister_action_may_decline_what_the_contract_has_no_row_for() {
         ..kind(State::Running)
     };
     assert!(!foreign("StartInstances", kind(State::Stopped)));
-    // It may be stopping still.
+    // It may still be stopping.
     assert!(foreign("StartInstances", kind(State::Stopping)));
     assert!(foreign("StartInstances", kind(State::Terminated)));
     assert!(!foreign("TerminateInstances", kind(State::Running)));

@@ -1,7 +1,6 @@
-//! The borders of every value, from both sides: ids, lists, indices, booleans, characters, sizes.
+//! Boundary values of every parameter, from both sides: ids, lists, indices, booleans, characters, sizes.
 //!
-//! Names and purposes are made here from short lists; few instances are needed, as most of what stands at a border
-//! is refused.
+//! Names and purposes are generated from short lists. Few instances are needed, since most boundary values are refused.
 
 use super::{CONTROL, listed, step};
 use crate::call::{Encoding, Form};
@@ -27,12 +26,12 @@ pub(super) fn cases(contract: &Contract) -> Vec<Scenario> {
     .concat()
 }
 
-/// The length of an id, its alphabet, and what stands around it.
+/// The length of an id, its alphabet, and characters around it.
 fn ids() -> Vec<Scenario> {
     let digits = |count: usize| "0123456789abcdef0123".chars().take(count).collect::<String>();
     let lengths = [0, 1, 7, 8, 9, 16, 17, 18].map(|count| {
         let id = match count {
-            // Ids of these lengths may be somebody's, so they are made up anew in each run.
+            // Ids of these lengths may belong to somebody, so each run generates new ones.
             8 => "{unknown}".to_owned(),
             17 => "{long}".to_owned(),
             _ => format!("i-{}", digits(count)),
@@ -92,7 +91,7 @@ fn ids() -> Vec<Scenario> {
         .collect()
 }
 
-/// How many ids a list has.
+/// The number of ids in a list.
 fn lists() -> Vec<Scenario> {
     let mut cases = Vec::new();
     for size in [1_usize, 2, 9, 10, 11, 99, 100, 1000] {
@@ -136,7 +135,7 @@ fn lists() -> Vec<Scenario> {
     cases
 }
 
-/// How an index is written.
+/// Spellings of an index.
 fn indices() -> Vec<Scenario> {
     let alone = [
         ("none", "InstanceId"),
@@ -202,7 +201,7 @@ fn indices() -> Vec<Scenario> {
     alone.into_iter().chain(pairs).collect()
 }
 
-/// How a boolean is written, and how often.
+/// Spellings of a boolean, and booleans given twice.
 fn booleans(switches: &[&str]) -> Vec<Scenario> {
     let spellings = [
         ("true", "true"),
@@ -269,8 +268,8 @@ fn booleans(switches: &[&str]) -> Vec<Scenario> {
     cases
 }
 
-/// Each character that means something to a form, to XML, or to a terminal: in an id, and in the value of a parameter
-/// that nobody knows.
+/// Each character with a special meaning in a form, in XML or on a terminal: in an id, and in the value of an unknown
+/// parameter.
 fn characters() -> Vec<Scenario> {
     let odd = "\0\u{1}\t\n\r\u{1b} !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\u{7f}\u{80}\u{e9}\u{fffd}\u{feff}\u{ffff}\u{1f6d1}";
     let of = |character: char| {
@@ -288,7 +287,7 @@ fn characters() -> Vec<Scenario> {
         ("plus-for-space", Encoding::PlusForSpace),
         ("every-byte", Encoding::EveryByte),
     ] {
-        // What would be read as another escape if it were decoded twice.
+        // Some of these decode to another text if they are decoded twice.
         let texts = ["ma 1", "ma+1", "ma%201", "ma%2B1", "ma%251"];
         let mut case = refused(
             format!("character/{slug}"),
@@ -305,7 +304,7 @@ fn characters() -> Vec<Scenario> {
     cases
 }
 
-/// How long a value is.
+/// The length of a value.
 fn sizes() -> Vec<Scenario> {
     let of = |size: usize| {
         let text = |first: &str, filler: &str| format!("{first}{}", filler.repeat(size - first.len()));
@@ -328,14 +327,14 @@ fn sizes() -> Vec<Scenario> {
         .to_vec()
 }
 
-/// A stop of `a` with a parameter that the action does not have.
+/// The parameters of a stop of `a` with a parameter that the action does not have.
 fn with_unknown(value: &str) -> Params {
     let mut params = listed(["{a}".to_owned()]);
     params.push(("Bogus".to_owned(), value.to_owned()));
     params
 }
 
-/// Calls that are all refused, for one instance that stays as it is.
+/// A case whose calls are all refused; its instance stays as it is.
 fn refused(name: String, purpose: String, calls: Vec<Params>) -> Scenario {
     Scenario {
         steps: calls.into_iter().map(call).collect(),
@@ -343,7 +342,7 @@ fn refused(name: String, purpose: String, calls: Vec<Params>) -> Scenario {
     }
 }
 
-/// A call that may stop these instances; if it does, they get there.
+/// A case whose call may stop these instances, followed by a wait until they have stopped.
 fn stopped(name: String, purpose: String, names: &[&str], params: Params) -> Scenario {
     let settled = names.iter().map(|name| (*name).to_owned()).collect();
     Scenario {

@@ -1,18 +1,19 @@
-//! The dimensions of a stop and of the world it meets, and what cannot be combined.
+//! The dimensions of a stop and of its instances, and which levels cannot be combined.
 //!
-//! Level 0 of each is the plain one. A level says what it makes of a [`CaseDraft`], and what else can be seen beside it.
+//! Level 0 of each dimension is the plain one. A level defines how it changes a [`CaseDraft`], and which effects of
+//! other levels stay visible.
 
 use super::CaseDraft;
 use crate::call::{Auth, Encoding, Method, Order};
 use crate::contract::{Condition, Contract, FixtureKind, Market, Root, State};
 
-/// Something of a call or its world that may be one way or another.
+/// A property of a call or of its instances that can vary.
 pub(super) struct Dimension {
     pub(super) name: &'static str,
     pub(super) levels: &'static [DimensionLevel],
 }
 
-/// One way.
+/// One value of a dimension.
 #[derive(Clone, Copy)]
 pub(super) struct DimensionLevel {
     pub(super) word: &'static str,
@@ -21,20 +22,20 @@ pub(super) struct DimensionLevel {
     pub(super) set: fn(&mut CaseDraft),
 }
 
-/// What a level keeps others from showing.
+/// Which effects of other levels a level hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hides {
-    /// Nothing: the call is carried out as it would be without.
+    /// None: the call is carried out as it would be without this level.
     Nothing,
-    /// Perhaps others: an endpoint may lack it, or refuse it.
+    /// Possibly those of other levels: an endpoint may not support this level, or may refuse the call.
     Perhaps,
-    /// Others: the call is refused for it.
+    /// Those of other levels: the call is refused because of this one.
     Others,
-    /// Everything: the call is refused at the door.
+    /// All: the call is refused before anything else is looked at.
     All,
 }
 
-/// What an edition must have for a level or a rule to make sense.
+/// What an edition must have for a level or a rule to apply.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Needs {
     Nothing,
@@ -42,7 +43,7 @@ pub(super) enum Needs {
     Refusal(Condition),
 }
 
-/// A combination that cannot be: a level of each of these dimensions at once.
+/// An impossible combination: a level of each of these dimensions at once.
 pub(super) struct Rule {
     pub(super) why: &'static str,
     pub(super) needs: Needs,
@@ -68,13 +69,13 @@ impl Needs {
 /// How many good ids a call names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Good {
-    /// The target, and so many beside it.
+    /// The target, and this many others.
     And(usize),
     /// None.
     No,
 }
 
-/// Where in the list the odd id stands.
+/// The position of the odd id in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OddIdPosition {
     Last,
@@ -117,7 +118,7 @@ const HIBERNATE: Needs = Needs::Parameter("Hibernate");
 const SKIP: Needs = Needs::Parameter("SkipOsShutdown");
 const PROTECTION: Needs = Needs::Refusal(Condition::StopProtected);
 
-/// An instance beside the target, in this state.
+/// Adds an instance in this state to the call, in addition to the target.
 fn beside(draft: &mut CaseDraft, state: State) {
     beside_kind(draft, FixtureKind { state, ..PLAIN });
 }
@@ -323,7 +324,7 @@ pub(super) const DIMENSIONS: &[Dimension] = &[
         levels: &[
             level("one", Hides::Nothing, |_| {}),
             level("two", Hides::Nothing, |draft| draft.good = Good::And(1)),
-            // An account may not be allowed so many.
+            // An account may not be allowed this many instances.
             level("ten", Hides::Perhaps, |draft| draft.good = Good::And(9)),
             level("none", Hides::Nothing, |draft| draft.good = Good::No),
             level("no-id-at-all", Hides::Others, |draft| draft.good = Good::No),
@@ -432,7 +433,8 @@ const SPOT: &[&str] = &["persistent-spot", "one-time-spot"];
 const HIBERNATES: &[&str] = &["true", "true-unprepared", "true-unprepared-mate"];
 const NOT_NAMED: &[&str] = &["none", "no-id-at-all"];
 
-/// What cannot be arranged, and what means nothing. `gone` is no state at all here: nobody can wait for it.
+/// Combinations that cannot be set up or make no sense. `gone` is not a level of the state, since no case can wait for
+/// it.
 pub(super) const RULES: &[Rule] = &[
     rule(
         "an instance-store instance was never stopped",
@@ -476,7 +478,7 @@ pub(super) const RULES: &[Rule] = &[
         "hibernation needs an EBS root",
         &[("hibernation", &["configured"]), ("root", &["instance-store"])],
     ),
-    // Documented since 2020-03-10: this action does not hibernate Spot Instances. How it refuses is not known.
+    // Documented since 2020-03-10: this action does not hibernate Spot Instances. How the call is refused is not known.
     rule(
         "no Spot Instance is hibernated by a stop",
         &[("hibernation", &["configured"]), ("market", SPOT)],

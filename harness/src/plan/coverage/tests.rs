@@ -31,7 +31,7 @@ fn a_run_of_all_cases_reaches_every_combination() {
 
 #[test]
 fn a_run_of_strength_three_reaches_every_combination_of_three() {
-    // The smaller edition: the other differs in levels alone.
+    // The smaller edition; the other one differs in levels only.
     let grid = Grid::of(&embedded(Edition::October2017));
     let rows = grid.rows(3);
     let reached: BTreeSet<Tuple> = rows.iter().flat_map(|row| grid.shown_by(row, 3)).collect();

@@ -1,4 +1,4 @@
-//! The table of the wire phase, in the order of the parts of a message.
+//! The cases of the wire phase, in the order of the parts of a message.
 
 use super::Build::{Change, Whole};
 use super::WireDemand::{Answered, Dropped, Ended, InTurn, Refused, Same};
@@ -10,11 +10,11 @@ use crate::protocol::{RequestTarget, SignError};
 const KIB: usize = 1024;
 const LAST_CHUNK: &str = "0\r\n\r\n";
 
-/// A length may be demanded (RFC 9110, 15.5.12).
+/// A server may require a length (RFC 9110, 15.5.12).
 const LENGTH_REQUIRED: &[u16] = &[411];
 
-/// All cases of the phase. What HTTP demands of each is in RFC 9112 and RFC 9110; the section stands at the case
-/// where it is not plain from its name.
+/// All cases of the phase. RFC 9112 and RFC 9110 define what HTTP demands of each; a case names the section where it is
+/// not obvious from its name.
 pub(super) static CASES: &[WireCase] = &[
     // The length of the body.
     WireCase::new(
@@ -588,7 +588,7 @@ pub(super) static CASES: &[WireCase] = &[
     .roots(&["DescribeInstancesResponse", "StopInstancesResponse"]),
 ];
 
-/// A body in chunks of so many bytes, with an extension behind each size; the last chunk is not among them.
+/// A body in chunks of `size` bytes, with an extension after each size; the last chunk is not included.
 fn chunks(body: &[u8], size: usize, extension: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for chunk in body.chunks(size) {
@@ -599,14 +599,13 @@ fn chunks(body: &[u8], size: usize, extension: &str) -> Vec<u8> {
     out
 }
 
-/// A dry run in chunks, and what stands in place of the last one.
+/// Sends the body in chunks, with `end` in place of the last chunk.
 fn in_chunks(message: &mut Message, size: usize, extension: &str, end: &str) {
     message.announce_chunks();
     message.body = chunks(&message.body, size, extension);
     message.body.extend_from_slice(end.as_bytes());
 }
 
-/// A length that is none.
 fn with_length(message: &mut Message, length: &str) {
     message.replace("content-length", &[format!("Content-Length: {length}")]);
 }
