@@ -1,5 +1,5 @@
-//! Questions beside the fleet: instance status, Spot requests, attributes. They support a case; where a clause
-//! speaks of them, it is judged here.
+//! Judges auxiliary calls: instance status, Spot requests, attributes. They support a case; if a clause covers them, it
+//! is judged here.
 
 use super::step_judgement::{StepJudgement, Weight};
 use super::text::{one_line, quote};
@@ -9,7 +9,7 @@ use crate::model::States;
 use crate::protocol::reply::{self, Body, Reply};
 use crate::protocol::xml::Element;
 
-/// Actions that a step may call beside the one under test, and that have no rows in the contract.
+/// Actions that a step may call in addition to the action under test, and that have no rows in the contract.
 const QUESTIONS: &[&str] = &[
     "CancelSpotInstanceRequests",
     "DescribeInstanceAttribute",
@@ -19,13 +19,14 @@ const QUESTIONS: &[&str] = &[
     "RebootInstances",
 ];
 
-/// Whether this is such an action.
+/// Whether an auxiliary call may have this action.
 pub(super) fn is_question(action: &str) -> bool {
     QUESTIONS.contains(&action)
 }
 
 impl CaseJudge {
-    /// Judges the answer to a question, and takes over what it changes. A refusal ends the case: unsupported.
+    /// Judges the answer to an auxiliary call, and records what the call changed. A refusal ends the case as
+    /// unsupported, unless the service itself may refuse the call.
     pub(super) fn ask(&mut self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>) {
         let action = act.call.action.as_deref().unwrap_or_default();
         let Some(reply) = act.reply else {
@@ -50,7 +51,7 @@ impl CaseJudge {
         }
     }
 
-    /// Whether the service itself may refuse this question: of an instance that is not running, or on its way out.
+    /// Whether the service itself may refuse this call: it names an instance that is not certainly running.
     fn may_refuse(&self, act: &Observation<'_>) -> bool {
         let ids = act
             .call
@@ -104,7 +105,7 @@ impl CaseJudge {
         }
     }
 
-    /// Whether the request of a stopped instance is disabled; nothing of the request of another one.
+    /// Whether the Spot request of a stopped instance is disabled; `None` if the instance may be in another state.
     fn is_disabled(&self, request: &reply::SpotRequest) -> Option<bool> {
         let belief = request.instance_id.as_ref().map(|id| self.fleet.get(id.as_str()));
         let stopped = belief
@@ -126,7 +127,7 @@ impl CaseJudge {
             || arrived_ms.is_some_and(|arrived_ms| self.read_lag.covers(arrived_ms, sent_ms))
     }
 
-    /// Whether a description of Spot requests shows what time may mend.
+    /// Whether a description of Spot requests shows a deviation that may be gone later.
     pub(super) fn shows_late_request(&self, reply: &Reply, sent_ms: u64) -> bool {
         let root = match &reply.body {
             Body::Document(document) if reply.status == 200 => document.root(),
@@ -137,7 +138,7 @@ impl CaseJudge {
             .any(|request| self.is_disabled(request) == Some(false) && self.request_may_lag(request, sent_ms))
     }
 
-    /// Which protections an instance has from now on.
+    /// Records the protections that an instance has from now on.
     fn modified(&mut self, act: &Observation<'_>) {
         let call = act.call;
         let attribute = |name: &str| {
@@ -162,7 +163,8 @@ impl CaseJudge {
         }
     }
 
-    /// What a reboot does to an instance that is not running is not this contract's business: it may be up then.
+    /// Records a reboot. The contract does not cover the reboot of an instance that is not running: it may be up
+    /// afterwards.
     fn rebooted(&mut self, act: &Observation<'_>) {
         let running = States::one(State::Running);
         let up: States = [State::Pending, State::Restarting, State::Running]
@@ -180,7 +182,7 @@ impl CaseJudge {
             let Some(belief) = self.fleet.get_mut(id.as_str()) else {
                 continue;
             };
-            // The reboot of a terminated instance is accepted by EC2, and does not bring it back.
+            // EC2 accepts the reboot of a terminated instance, which does not bring it back.
             if belief.states.later() == running || belief.states.within(dead) {
                 continue;
             }
@@ -195,8 +197,8 @@ impl CaseJudge {
         }
     }
 
-    /// The cases cancel the requests of all their Spot Instances or of none. Documented: cancelling the `disabled`
-    /// request of a stopped instance terminates the instance.
+    /// Records that Spot requests were cancelled. A case cancels the requests of all its Spot Instances or of none.
+    /// Documented: cancelling the `disabled` request of a stopped instance terminates the instance.
     fn cancelled(&mut self, act: &Observation<'_>) {
         let down: States = [State::Stopping, State::Stopped].into_iter().collect();
         for (belief, track) in self.fleet.values_mut().zip(self.tracks.values_mut()) {

@@ -1,4 +1,4 @@
-//! One described instance: its reason, what a stop must leave as it was, and what it must take away.
+//! Checks one described instance: its reason, what a stop must keep, and what it must remove.
 
 use super::answer::Manner;
 use super::look::states_of;
@@ -10,10 +10,10 @@ use crate::contract::{Check, Edition, Root, State};
 use crate::model::States;
 use crate::protocol::reply::Instance;
 
-/// The times in `reason` are told in whole seconds.
+/// The resolution of the times in `reason`: whole seconds.
 const RESOLUTION_MS: u64 = 1_000;
 
-/// Something about a described instance that should not be.
+/// A deviation in a described instance.
 pub(super) struct Oddity {
     pub(super) check: Check,
     pub(super) weight: Weight,
@@ -21,7 +21,7 @@ pub(super) struct Oddity {
     pub(super) observed: String,
 }
 
-/// What the checks say of one described instance.
+/// The results of the checks on one described instance.
 #[derive(Default)]
 pub(super) struct Examined {
     pub(super) held: Vec<Check>,
@@ -29,7 +29,8 @@ pub(super) struct Examined {
 }
 
 impl Examined {
-    /// Records the result of a check. What was allowed and what was observed is put in words only if it deviates.
+    /// Records the result of a check. `words` describes what was allowed and what was observed; it is called only for a
+    /// deviation.
     fn note<A: Into<String>, O: Into<String>>(
         &mut self,
         check: Check,
@@ -51,7 +52,7 @@ impl Examined {
     }
 }
 
-/// What the checks say of an instance that is described in a state it may be in.
+/// Checks an instance that is described in a possible state.
 pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instance) -> Examined {
     let mut found = Examined::default();
     let states = states_of(instance);
@@ -82,8 +83,8 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     {
         let before = last.reason.as_deref().unwrap_or("");
         let unchanged = last.reason == instance.reason && last.state_reason == instance.state_reason;
-        // Whether a time that is written anew is another one hangs on the second in which the endpoint was asked,
-        // unless the case waited for the next.
+        // Whether a rewritten time differs from the old one depends on the second in which the endpoint was called,
+        // unless the case waited for the next second.
         let by_chance = idle.passed_ms <= RESOLUTION_MS
             && reason.contains(|c: char| c.is_ascii_digit())
             && without_digits(reason).eq(without_digits(before))
@@ -101,7 +102,7 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     found.held.push(Check::VisibleAfterStop);
     let time = transition_time(reason);
     let observed = || format!("{id}: reason {}", quote(reason));
-    // The kind of the reason is a fact; how its time is written is a text, and texts only warn.
+    // The kind of the reason is a fact; the format of its time is wording, and wording only warns.
     let wording = if reason.starts_with("User initiated (") {
         Weight::Advisory
     } else {
@@ -132,7 +133,7 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     found
 }
 
-/// `stateReason` after a stop of this manner.
+/// Checks `stateReason` after a stop of this manner.
 fn state_reason_fits(
     found: &mut Examined,
     id: &str,
@@ -155,7 +156,8 @@ fn state_reason_fits(
         Manner::Unknown => return,
     };
     let seen = state_reason.map(|(seen, _)| seen.as_str());
-    // A hibernation that fails at run time becomes a plain shutdown, as documented; how that is told is not recorded.
+    // A hibernation that fails at run time becomes a plain shutdown, as documented; what `stateReason` shows then is
+    // not recorded.
     let fallen_back = manner == Manner::Hibernate && seen == Some(shutdown.1);
     let weight = if seen == Some(code) || fallen_back {
         Weight::Advisory
@@ -172,14 +174,14 @@ fn state_reason_fits(
     });
 }
 
-/// What a stop must leave as it was, and what it must take away.
+/// Checks what a stop must keep, and what it must remove.
 fn keeps_identity(edition: Edition, found: &mut Examined, id: &str, track: &Track, last: &Instance) {
     let Some(first) = &track.first else { return };
     if first.root_device_type.as_deref() == Some(root_word(Root::InstanceStore)) {
         return;
     }
     let mut changed = Vec::new();
-    // On EC2-Classic, which had no networks of its customers, a stop released the private address too.
+    // On EC2-Classic, where customers had no networks of their own, a stop released the private address too.
     let keeps_address = edition == Edition::Current || first.vpc_id.is_some();
     if keeps_address && first.private_ip.is_some() && first.private_ip != last.private_ip {
         changed.push(format!(
@@ -220,7 +222,7 @@ fn keeps_identity(edition: Edition, found: &mut Examined, id: &str, track: &Trac
     });
 }
 
-/// A text in which all times are the same, however they are written.
+/// A text without its digits, so that texts that differ only in their times are equal.
 fn without_digits(text: &str) -> impl Iterator<Item = char> {
     text.chars().filter(|c| !c.is_ascii_digit())
 }

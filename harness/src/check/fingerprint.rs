@@ -1,8 +1,8 @@
-//! When are two findings the same? When the same clause deviates in the same way, whatever the ids, the order and the
-//! number of instances.
+//! Decides when two findings are the same: when the same clause deviates in the same way, regardless of the ids, the
+//! order and the number of instances.
 //!
-//! A [`Finding`] comes in, a [`Fingerprint`] goes out. It is text, stable from run to run and from release to release
-//! as long as the words of findings are, so that a list of known ones can be kept.
+//! A [`Finding`] comes in, a [`Fingerprint`] goes out. It is text that stays the same from run to run, and from release
+//! to release as long as the wording of findings does, so that a list of known findings can be kept.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,7 +26,7 @@ impl Fingerprint {
         Fingerprint::from_parts(&finding.clause, finding.verdict, &finding.observed)
     }
 
-    /// The same, of what a finding says.
+    /// The fingerprint of a finding with these parts.
     pub fn from_parts(clause: &ClauseId, verdict: Verdict, observed: &str) -> Self {
         Fingerprint {
             clause: clause.clone(),
@@ -40,18 +40,18 @@ impl Fingerprint {
         &self.clause
     }
 
-    /// How bad it is.
+    /// The verdict.
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
 
-    /// Whether both say that the same clause is violated just as badly, in whatever words.
+    /// Whether both have the same clause and the same verdict, regardless of the words.
     pub fn is_akin(&self, other: &Fingerprint) -> bool {
         self.clause == other.clause && self.verdict == other.verdict
     }
 
-    /// Whether a finding of a smaller case is still this one: the same clause, just as bad, and nothing observed that
-    /// was not observed before. A smaller case shows fewer instances, so it may show fewer words.
+    /// Whether a finding of a smaller case is still this one: same clause, same verdict, and nothing observed that was
+    /// not observed before. A smaller case shows fewer instances, so it may show fewer words.
     pub fn covers(&self, smaller: &Fingerprint) -> bool {
         self.is_akin(smaller)
             && smaller.words.is_subset(&self.words)
@@ -69,8 +69,9 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// The words of a text that say what happened. What stands in quotation marks repeats the endpoint, and what stands in
-/// brackets says how it was seen; numbers but those of three digits, and words with digits in them, are ids and times.
+/// The words of a text that say what happened. Quoted text is left out because it repeats the endpoint, and text in
+/// parentheses because it says how something was seen. Numbers and words with digits are ids and times and left out
+/// too, except numbers of three digits.
 fn words(text: &str) -> BTreeSet<String> {
     let plain = text.split('"').step_by(2);
     plain
@@ -82,7 +83,7 @@ fn words(text: &str) -> BTreeSet<String> {
         .filter(|word| {
             let digits = word.bytes().filter(u8::is_ascii_digit).count();
             let status = word.len() == 3 && digits == 3;
-            // `2` of `2 items` is a number; `i-0a…` an id, and so is the rest of a broken one.
+            // `2` in `2 items` is a number; `i-0a…` is an id, and so is the rest of a broken one.
             !word.is_empty() && (digits == 0 || status) && !word.starts_with("i-")
         })
         .map(str::to_owned)
@@ -142,7 +143,7 @@ mod tests {
         );
         assert_eq!(one, of("STT-02", "i-0b: running still"));
         assert_ne!(one, of("STT-02", "i-0a: running (DescribeInstances) at last"));
-        // What a broken id leaves behind is no word, and a status is one.
+        // The rest of a broken id is not a word, but a status is.
         assert_eq!(of("A", "400 12 2017 x9"), of("A", "400"));
         assert_ne!(of("A", "400"), of("A", "412"));
     }

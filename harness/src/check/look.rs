@@ -1,9 +1,9 @@
-//! Descriptions of the fleet against what is believed of it: the proof after a refusal, the wait after a stop, and
-//! the last look of a case.
+//! Compares descriptions of the fleet with the beliefs about it: the proof after a refusal, the wait after a stop, and
+//! the last description of a case.
 //!
-//! No first description decides. One that shows a state that cannot be is not judged as long as it may be stale
-//! ([`ReadLag`](crate::model::ReadLag)); one that shows a possible state shows all of the instance at that moment, and
-//! what deviates in it has to be seen in one more description.
+//! The first description never decides. A description with an impossible state is not judged as long as it may be stale
+//! ([`ReadLag`](crate::model::ReadLag)). A description with a possible state shows the whole instance at that moment,
+//! and a deviation in its details has to be seen in a second description.
 
 use std::sync::Arc;
 
@@ -18,26 +18,27 @@ use crate::model::{Belief, Fleet, Id, ReadLag, States};
 use crate::protocol::reply::{self, Instance, Reply};
 use crate::protocol::xml::Element;
 
-/// A stop that takes longer is called stuck by the user guide.
+/// Milliseconds after which the user guide calls a stop stuck.
 const STUCK_MS: u64 = 600_000;
 
-/// A description of the fleet, or of those of it that were asked for.
+/// A description of the fleet, or of the requested part of it.
 struct Look<'a> {
     at_ms: u64,
     call: &'a Call,
     instances: Vec<Instance>,
 }
 
-/// What one description of the fleet is worth.
+/// How one description of the fleet fits the beliefs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sight {
-    /// It shows what may be.
+    /// It shows only what is possible.
     Consistent,
-    /// It shows something that has to be confirmed by one more.
+    /// It shows a deviation that a second description has to confirm.
     Unconfirmed,
-    /// It shows a state that cannot be, or none at all, but may be stale. With the clauses that would be violated.
+    /// It shows an impossible state, or is not a description, but may be stale. Contains the clauses that would be
+    /// violated.
     MayBeStale(Vec<ClauseId>),
-    /// It shows a state that cannot be, and is too late to be stale.
+    /// It shows an impossible state, or is not a description, and is too late to be stale.
     Inconsistent,
 }
 
@@ -47,7 +48,7 @@ fn description(reply: &Reply) -> Option<Element<'_>> {
     (reply.status == 200).then(|| reply.root())?.filter(is_one)
 }
 
-/// The code of a refusal that says of ids that nobody has them.
+/// The code of a refusal for ids that do not exist.
 const NOT_FOUND: &str = "InvalidInstanceID.NotFound";
 
 /// The instances of an answer to DescribeInstances, if it is one.
@@ -55,7 +56,7 @@ pub(super) fn described(reply: &Reply) -> Option<Vec<Instance>> {
     description(reply).map(reply::instances)
 }
 
-/// The same, and of each its id and the states that its description may mean, nothing more.
+/// Like [`described`], but only the id of each instance and the states that its description may mean.
 pub(super) fn sighted(reply: &Reply) -> Option<Vec<(&str, States)>> {
     let named = |(id, state)| (id, States::named(state));
     let sightings = reply::sightings(description(reply)?);
@@ -71,7 +72,7 @@ pub(super) fn states_of(instance: &Instance) -> States {
         .map_or(States::NONE, States::named)
 }
 
-/// Whether all of these instances were on their way down before a call, and none has arrived after it.
+/// Whether all of these instances were stopping or stopped before a call, and all are described as stopping after it.
 pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation<'_>) -> bool {
     let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     let Some(seen) = proof.reply.and_then(sighted) else {
@@ -86,8 +87,8 @@ pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation<'_>
 }
 
 impl CaseJudge {
-    /// The instances that a refusal to describe says are unknown, as far as they may be: purged after they ended. A
-    /// description that names them shows nothing of the others either, so the rest is asked for without them.
+    /// The instances that a refused description reports as unknown and that may have been purged after they ended. A
+    /// description that names them shows none of the other instances either, so those are requested without them.
     pub fn purged(&self, call: &Call, reply: &Reply) -> Vec<Id> {
         let error = reply.error().filter(|error| error.code == Some(NOT_FOUND));
         let Some(message) = error.and_then(|error| error.message) else {
@@ -100,12 +101,12 @@ impl CaseJudge {
         purged.map(|(id, _)| Id::clone(id)).collect()
     }
 
-    /// Whether an instance was purged when it was last asked for.
+    /// Whether a description reported this instance as purged.
     pub fn is_purged(&self, id: &str) -> bool {
         self.tracks.get(id).is_some_and(|track| track.purged)
     }
 
-    /// Remembers which instances were purged.
+    /// Records which instances were purged.
     pub(super) fn note_purged(&mut self, heard: &[Observation<'_>]) {
         for look in heard.iter().filter(|one| one.role == Role::Look) {
             for id in look
@@ -133,7 +134,8 @@ impl CaseJudge {
             })
     }
 
-    /// The instances that an answer to DescribeInstances shows: none if it says that all of them were purged.
+    /// The instances that an answer to DescribeInstances shows: an empty list if it reports that all of them were
+    /// purged.
     fn shown(&self, call: &Call, reply: &Reply) -> Option<Vec<Instance>> {
         described(reply).or_else(|| {
             let purged = self.purged(call, reply);
@@ -142,7 +144,7 @@ impl CaseJudge {
         })
     }
 
-    /// What a description that was sent at this moment is worth. `act` is the call of the same step that it follows.
+    /// How a description sent at `sent_ms` fits the beliefs. `act` is the call of the same step that it follows.
     pub fn sight(&self, call: &Call, reply: &Reply, sent_ms: u64, act: Option<&Observation<'_>>) -> Sight {
         let may_be_stale = self.may_be_stale(sent_ms)
             || act.is_some_and(|act| self.read_lag.covers(act.answered_ms, sent_ms));
@@ -154,9 +156,9 @@ impl CaseJudge {
         };
         let mut sight = Sight::Consistent;
         let mut at_stake: Option<Vec<ClauseIndex>> = None;
-        // Judging the answer once more is only worth it where something may be at stake.
+        // Judging the answer once more is worth it only where something may be at stake.
         let answered = act.filter(|_| may_be_stale).and_then(|act| self.meaning_of(act));
-        // Said to be unknown, and still described.
+        // Instances that the answer reports as unknown, but that are still described.
         if let Some(answered) = &answered {
             for (id, clauses) in &answered.purged {
                 if instances.iter().any(|instance| instance.id == *id) {
@@ -164,7 +166,7 @@ impl CaseJudge {
                 }
             }
         }
-        // After a refusal the proof judges what the answer forbids, and nothing else.
+        // After a refusal, the proof judges only what the answer forbids.
         let effects = answered.as_ref().filter(|answered| !answered.effects.is_empty());
         for ((id, belief), track) in self.fleet.iter().zip(self.tracks.values()) {
             if !asks_for(call, id) {
@@ -200,7 +202,7 @@ impl CaseJudge {
         Sight::MayBeStale(clauses)
     }
 
-    /// The clauses that an answer violates if this instance was changed by its call.
+    /// The clauses that are violated if the call changed this instance.
     fn forbidden(&self, answered: &Answered, id: &Id) -> Vec<ClauseIndex> {
         let of = answered.effects.iter().find(|(one, _)| one == id);
         let mut clauses = of.map(|(_, clauses)| clauses.clone()).unwrap_or_default();
@@ -210,7 +212,7 @@ impl CaseJudge {
         clauses
     }
 
-    /// What the answer to a call amounts to.
+    /// Judges the answer to a call without recording the result, and returns what it means.
     fn meaning_of(&self, act: &Observation<'_>) -> Option<Answered> {
         let action = self.judge.tested_action(act.call)?;
         let question = Question {
@@ -224,8 +226,8 @@ impl CaseJudge {
         Some(question.judge(&mut judgement, &mut Seen::default(), act.reply?))
     }
 
-    /// The proof that a refused call, or one that should have been refused, changed nothing. `before` are the states in
-    /// which each instance of the fleet may have been as the call was sent.
+    /// Checks that a refused call, or one that should have been refused, changed nothing. `before` has the possible
+    /// states of each instance of the fleet when the call was sent.
     pub(super) fn prove(
         &mut self,
         judgement: &mut StepJudgement<'_>,
@@ -292,7 +294,7 @@ impl CaseJudge {
         if answered.effects.is_empty()
             && let Some(instances) = instances
         {
-            // The call was carried out, so this is no proof but a first look: what lags is judged by the next one.
+            // The call was carried out, so this is not a proof but a first look: the next one judges what lags in it.
             let look = Look {
                 at_ms: proof.at_ms,
                 call: proof.call,
@@ -302,7 +304,8 @@ impl CaseJudge {
         }
     }
 
-    /// The fleet was described, again and again until it fitted or time was up. The last description counts.
+    /// Judges an observation: the fleet was described repeatedly until it fitted or time was up. The last description
+    /// counts.
     pub(super) fn observe(&mut self, judgement: &mut StepJudgement<'_>, heard: &[Observation<'_>]) {
         let looks: Vec<Look<'_>> = self.looks(heard).collect();
         if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {
@@ -318,7 +321,7 @@ impl CaseJudge {
         }
     }
 
-    /// The instances were waited for.
+    /// Judges a wait until the instances reach a state.
     pub(super) fn settle(
         &mut self,
         judgement: &mut StepJudgement<'_>,
@@ -327,7 +330,7 @@ impl CaseJudge {
         heard: &[Observation<'_>],
     ) {
         let wanted = States::named(state);
-        // A call that was refused leads nowhere: there is nothing to wait for, and that was judged already.
+        // After a refused call there is nothing to wait for, and the refusal was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
         let looks: Vec<Look<'_>> = self.looks(heard).collect();
         for (at, look) in looks.iter().enumerate() {
@@ -406,7 +409,8 @@ impl CaseJudge {
         }
     }
 
-    /// Takes a description in, and judges what it shows. A state that cannot be counts in the last one only.
+    /// Judges a description and updates the beliefs. An impossible state counts only in the last description, or in one
+    /// that cannot be stale if the instance was seen stopping or stopped before.
     fn see(&mut self, judgement: &mut StepJudgement<'_>, look: &Look<'_>, last: bool) {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(look.at_ms);
@@ -424,7 +428,7 @@ impl CaseJudge {
             if !fit.is_empty() {
                 judgement.held(judge.of(Check::ControlUnchanged));
                 if !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty() {
-                    // It may show what was before as well as what is now, so nothing follows from it.
+                    // It may show an earlier state as well as the current one, so nothing follows from it.
                     continue;
                 }
                 if belief.states != fit || track.arrived_ms.is_none() {
@@ -461,7 +465,7 @@ impl CaseJudge {
     }
 }
 
-/// The clauses that an instance violates if it is in these states, which it cannot be in.
+/// The clauses that are violated if an instance is in these impossible states.
 fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<ClauseIndex> {
     let up: States = [State::Pending, State::Restarting, State::Running]
         .into_iter()
@@ -489,7 +493,8 @@ fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<ClauseI
     clauses
 }
 
-/// Writes down what the checks say of a described instance. What deviates for the first time is only noted.
+/// Records the results of the checks on a described instance. If reads may lag, a deviation is inconclusive the first
+/// time.
 fn confirm(
     judge: &Judge,
     judgement: &mut StepJudgement<'_>,
@@ -516,7 +521,7 @@ fn confirm(
 
 fn remember(track: &mut Track, instance: &Instance) {
     track.first.get_or_insert_with(|| instance.clone());
-    // What a reason is compared with stays until one more description has confirmed that it changed.
+    // The description that a reason is compared with is kept until a second one has confirmed that the reason changed.
     if !track.odd.contains(&Check::ReasonUnchanged) {
         track.last = Some(instance.clone());
     }
@@ -529,7 +534,7 @@ fn remember(track: &mut Track, instance: &Instance) {
     }
 }
 
-/// Whether a description was asked for this instance: a call that names some asks for no other.
+/// Whether a call requests a description of this instance: a call without ids requests all of them.
 pub(super) fn asks_for(call: &Call, id: &str) -> bool {
     let mut ids = call
         .params

@@ -1,8 +1,8 @@
-//! Judging: what came back against what was allowed.
+//! Compares what an endpoint answered with what the contract allows.
 //!
-//! Enters: the fixtures of a case, then its steps, each with what was heard of its exchanges: the answers as the journal
-//! has them, read. Leaves: for each step the clauses that held and the findings. A pure function of the journal, so an
-//! old recording is judged again by the same code, and gives the same verdicts.
+//! Input: the fixtures of a case, then its steps, each with the observations of its exchanges: the answers as the
+//! journal records them, decoded. Output: for each step, the clauses that held and the findings. Judging is a pure
+//! function of the journal, so the same code judges an old recording again and gives the same verdicts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub use retry::{Retry, RetryReason};
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use witness::{Control, StepFindings};
 
-/// The contract, indexed for judging. One for a run.
+/// The contract, indexed for judging. One per run.
 #[derive(Debug)]
 pub struct Judge {
     contract: Arc<Contract>,
@@ -56,7 +56,7 @@ pub struct Judge {
     precedences: Vec<Vec<ClauseIndex>>,
     /// The name of the root element of the action under test.
     root: String,
-    /// How long reads may lag behind what was answered.
+    /// How long reads may show what was true before an answer.
     read_lag: ReadLag,
 }
 
@@ -70,27 +70,27 @@ struct Bindings {
     message: Vec<ClauseIndex>,
     effect: Vec<ClauseIndex>,
     bystanders: Vec<ClauseIndex>,
-    /// What is known of the message of each answer.
+    /// The known messages of each answer; `None` if the contract has none.
     messages: Vec<Option<Messages>>,
 }
 
-/// What the judge hears of one exchange. The reply is that of the *recorded* answer, so that any reader of the journal
-/// hears the same.
+/// One exchange, as the judge sees it. The reply is decoded from the *recorded* answer, so every reader of the journal
+/// gets the same observation.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
     /// Why the call was sent.
     pub role: Role,
-    /// What was meant.
+    /// The call that was sent.
     pub call: &'a Call,
-    /// What came back, read; none if no answer came.
+    /// The decoded answer; `None` if no answer came.
     pub reply: Option<&'a Reply>,
-    /// When it was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// When the call was sent, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
     /// When the answer came, by the same clock.
     pub answered_ms: u64,
 }
 
-/// The state of judging one case.
+/// Judges the steps of one case and keeps the state between them.
 #[derive(Debug)]
 pub struct CaseJudge {
     judge: Arc<Judge>,
@@ -99,46 +99,47 @@ pub struct CaseJudge {
     tracks: BTreeMap<Id, Track>,
     seen: Seen,
     control: Option<Control>,
-    /// How the plain form fared, in a case on a raw socket.
+    /// The result of the plain form, in a case on a raw socket.
     plain: Option<wire::Plain>,
     /// The answers of this case that later ones are compared with, by label.
     kept: BTreeMap<String, relation::RememberedAnswer>,
     blocked: Option<String>,
     read_lag: ReadLag,
-    /// When the last call that may have changed something was answered, or the last instance was there.
+    /// When the last call that may have changed something was answered, or the last fixture became ready.
     changed_ms: Option<u64>,
 }
 
-/// What is remembered of one instance beside where it may be.
+/// What is remembered about one instance, apart from its possible states.
 #[derive(Debug, Default)]
 struct Track {
-    /// Clauses that forbid it to change, from the calls that were refused.
+    /// Clauses of refused calls that forbid the instance to change.
     effects: Vec<ClauseIndex>,
     /// Clauses of the last state change that was accepted.
     reasons: Vec<ClauseIndex>,
-    /// The last accepted stop that found it up.
+    /// The last accepted stop that found the instance neither stopping nor stopped.
     stop: Option<Stop>,
-    /// Whether it was started again since it was arranged.
+    /// Whether the instance was started again after its fixture was ready.
     restarted: bool,
-    /// The last accepted stop, if that found it stopped already.
+    /// The last accepted stop, if it found the instance already stopping or stopped.
     idle_stop: Option<IdleStop>,
-    /// How long the case let time pass on purpose since it was described last, or stopped in vain, milliseconds.
+    /// Milliseconds that the case waited on purpose since the instance was last described, or last got a stop that had
+    /// nothing to do.
     passed_ms: u64,
-    /// How it was described first.
+    /// The first description of the instance.
     first: Option<Instance>,
-    /// How it was described last.
+    /// The last description of the instance.
     last: Option<Instance>,
-    /// The states it was in before, which descriptions may still show.
+    /// Earlier states of the instance, which descriptions may still show.
     past: Past,
-    /// What its last description showed that should not be, and that one more has to confirm.
+    /// Checks that deviated in the last description and that a second description has to confirm.
     odd: BTreeSet<Check>,
     /// When a change of its stop protection was answered.
     protection_changed_ms: Option<u64>,
     /// When the cancellation of its Spot request was answered.
     cancelled_ms: Option<u64>,
-    /// Whether it was purged when it was last asked for.
+    /// Whether a description reported the instance as purged.
     purged: bool,
-    /// When it was first seen in the state that it is in.
+    /// When a description first showed the current state.
     arrived_ms: Option<u64>,
 }
 
@@ -154,18 +155,18 @@ struct Stop {
 /// An accepted stop that had nothing to do.
 #[derive(Debug, Clone, Copy)]
 struct IdleStop {
-    /// How long the case let time pass on purpose before it, milliseconds.
+    /// Milliseconds that the case waited on purpose before the stop.
     passed_ms: u64,
 }
 
-/// What must be remembered across the answers of a case.
+/// What is remembered across the answers of a case.
 #[derive(Debug, Default)]
 struct Seen {
     request_ids: BTreeSet<String>,
 }
 
 impl Judge {
-    /// Indexes a contract. A MUST known no better than `least` does not decide a run.
+    /// Indexes a contract. A MUST with less confidence than `least` does not decide a run.
     pub fn new(contract: Arc<Contract>, least: Confidence) -> Self {
         let clause_table = ClauseTable::new(&contract.clauses, least);
         let of_check = |check: &Check| {
@@ -197,7 +198,7 @@ impl Judge {
         }
     }
 
-    /// The same judge for an endpoint whose reads may lag for so long.
+    /// Sets how long the reads of the endpoint may lag.
     #[must_use]
     pub fn with_read_lag(self, read_lag: ReadLag) -> Self {
         Judge { read_lag, ..self }
@@ -223,7 +224,8 @@ impl Judge {
         self.transitions.get(row).map_or(&[], Vec::as_slice)
     }
 
-    /// Writes down the result of a check. What was allowed and what was observed is put in words only if it deviates.
+    /// Records the result of a check. `words` describes what was allowed and what was observed; it is called only for a
+    /// deviation.
     fn note<A: Into<String>, O: Into<String>>(
         &self,
         judgement: &mut StepJudgement<'_>,
@@ -240,7 +242,8 @@ impl Judge {
         }
     }
 
-    /// The action of a call if its answers are the oracle's business, whatever is wrong with its name.
+    /// The action by which a call is judged; `None` for an auxiliary call. A call with a missing or unknown action is
+    /// judged as a call of the action under test.
     fn tested_action<'a>(&'a self, call: &'a Call) -> Option<&'a str> {
         match call.action.as_deref() {
             Some(action) if self.contract.transitions.iter().any(|row| row.action == action) => Some(action),
@@ -268,7 +271,7 @@ impl Bindings {
 }
 
 impl<'a> Observation<'a> {
-    /// What is heard of an exchange, given its answer as [`decode`](reply::decode) reads it.
+    /// The observation of an exchange, given its answer as [`decode`](reply::decode) returns it.
     pub fn of(exchanged: &'a Exchanged, reply: Option<&'a Reply>) -> Self {
         Observation {
             role: exchanged.role,
@@ -281,7 +284,7 @@ impl<'a> Observation<'a> {
 }
 
 impl CaseJudge {
-    /// Begins a case.
+    /// Starts a case.
     pub fn new(judge: Arc<Judge>, case: &str) -> Self {
         CaseJudge {
             read_lag: judge.read_lag,
@@ -298,13 +301,13 @@ impl CaseJudge {
         }
     }
 
-    /// The same case with another lag of reads.
+    /// Sets another read lag for this case.
     #[must_use]
     pub fn with_read_lag(self, read_lag: ReadLag) -> Self {
         CaseJudge { read_lag, ..self }
     }
 
-    /// An instance is there, and was described as wished.
+    /// Adds an instance that is ready: it was described in the state that the case needs.
     pub fn fixture(&mut self, ready: &FixtureReady) {
         let id = Id::from(ready.id.as_str());
         self.fleet.insert(Arc::clone(&id), Belief::of(ready.kind));
@@ -314,12 +317,12 @@ impl CaseJudge {
         self.changed(ready.at_ms);
     }
 
-    /// Something may have changed, and the answer that says so came at this moment.
+    /// Records that something may have changed, by an answer that came at `at_ms`.
     fn changed(&mut self, at_ms: u64) {
         self.changed_ms = self.changed_ms.max(Some(at_ms));
     }
 
-    /// Whether a read that was sent at this moment may not see yet what was answered before it.
+    /// Whether a read sent at `sent_ms` may not show yet what was answered before it.
     fn may_be_stale(&self, sent_ms: u64) -> bool {
         self.changed_ms
             .is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
@@ -343,7 +346,7 @@ impl CaseJudge {
                     track.passed_ms += u64::from(*ms);
                 }
             }
-            // Those are the business of `judge_wire`.
+            // `judge_wire` judges these steps.
             Intent::Wire(_) => {}
         }
         self.note_purged(heard);
@@ -355,8 +358,8 @@ impl CaseJudge {
         self.blocked.as_deref()
     }
 
-    /// Whether the answer to a call must be followed by a look at the fleet: it refused, it should have, or it is no
-    /// answer of this action, so that nobody can tell what it did.
+    /// Whether the fleet must be described after this answer: the call was refused, or should have been, or the answer
+    /// is not one of this action, so that its effect is unknown.
     pub fn wants_proof(&self, call: &Call, reply: &Reply) -> bool {
         let Some(action) = self.judge.tested_action(call) else {
             return false;
@@ -367,8 +370,8 @@ impl CaseJudge {
         !own || !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
     }
 
-    /// Whether those of the fleet that a call asked for are described as they may be, and none of them is on its way
-    /// to another state.
+    /// Whether the answer describes every requested instance of the fleet in a possible state, and none of them is
+    /// changing its state.
     pub fn at_rest(&self, call: &Call, reply: &Reply) -> bool {
         self.all_described(call, reply, |states| states.within(States::still()))
     }
@@ -387,7 +390,7 @@ impl CaseJudge {
         })
     }
 
-    /// Records which changes a call that is sent at this moment may not see yet.
+    /// Records which changes a call sent at `sent_ms` may not see yet.
     fn mark_unseen(&mut self, sent_ms: u64) {
         let lag = self.read_lag;
         let may_miss = |changed_ms: Option<u64>| changed_ms.is_some_and(|at_ms| lag.covers(at_ms, sent_ms));
@@ -399,7 +402,7 @@ impl CaseJudge {
         }
     }
 
-    /// The instances that may be on their way to another state.
+    /// The instances that may be changing their state.
     pub fn moving(&self) -> Vec<&str> {
         let moves = |belief: &Belief| !belief.states.within(States::still());
         self.fleet
@@ -409,7 +412,7 @@ impl CaseJudge {
             .collect()
     }
 
-    /// The instances that were told to stop and are not known to have done anything else since.
+    /// The instances that are certainly stopping or stopped.
     fn stopping(&self) -> Vec<String> {
         let down: States = [State::Stopping, State::Stopped].into_iter().collect();
         let stopping = |belief: &Belief| belief.states.within(down);
@@ -420,7 +423,7 @@ impl CaseJudge {
             .collect()
     }
 
-    /// Whether an instance may still come to a state of this name by itself.
+    /// Whether an instance may still reach the named state by itself.
     pub fn may_reach(&self, id: &str, state: &str) -> bool {
         self.fleet
             .get(id)
@@ -437,8 +440,8 @@ impl CaseJudge {
         let mut acts: Vec<&Observation<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
         let together = step.intent == Intent::Together;
         if together {
-            // They ran at once, so the order in which they were written down means nothing: the one that found the
-            // instance running goes first, and the rest in an order that any reader of the journal gets too.
+            // The calls overlapped, so their order in the journal means nothing. The call that found the instance
+            // running goes first; the others are sorted so that every reader of the journal gets the same order.
             acts.sort_by_cached_key(|act| {
                 let up = act
                     .reply
@@ -500,8 +503,8 @@ impl CaseJudge {
         };
         let proof = heard.iter().rev().find(|one| one.role == Role::Look);
         let untold = first(|answered| answered.untold.as_ref());
-        // What is stopping after the call was stopping when it came, so a dry run was not refused for its being stopped
-        // (DRY-07).
+        // An instance that is stopping after the call was stopping when the call came, so a dry run was not refused
+        // because the instance was stopped (DRY-07).
         let was_stopping = || {
             proof.is_some_and(|proof| {
                 let mut answers = answers.iter();
@@ -513,7 +516,7 @@ impl CaseJudge {
             misstated: first(|answered| answered.misstated.as_ref()),
             untold,
         };
-        // The proof is held against what was believed as the calls were sent.
+        // The proof is compared with the states believed when the calls were sent.
         let before: Vec<States> = match proof {
             Some(_) => self.fleet.values().map(|belief| belief.states).collect(),
             None => Vec::new(),
@@ -528,7 +531,7 @@ impl CaseJudge {
         }
     }
 
-    /// Of several stops at once, no more than one may have found an instance running.
+    /// Checks that at most one of several overlapping stops found an instance running.
     fn one_transition(
         &self,
         judgement: &mut StepJudgement<'_>,
@@ -557,7 +560,7 @@ impl CaseJudge {
         }
     }
 
-    /// Takes over what the answers tell of the instances.
+    /// Updates the beliefs and tracks from the answers.
     fn apply(&mut self, answers: &[(&Observation<'_>, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
             for (id, moved) in &answered.moved {
@@ -572,7 +575,7 @@ impl CaseJudge {
                 // An instance that an accepted call moves is bound by that call, not by an earlier refusal.
                 track.effects.clear();
                 if let Some(answer::Move::Down(_) | answer::Move::Up | answer::Move::End) = moved.how {
-                    // How it was described before the move says nothing of what a later call must leave alone.
+                    // A description from before the move does not show what a later call must leave unchanged.
                     track.last = None;
                 }
                 match moved.how {
@@ -603,7 +606,7 @@ impl CaseJudge {
             }
             for (id, states) in &answered.claimed {
                 if let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) {
-                    // A description that shows it where it was may be stale, so it does not show that nothing was done.
+                    // A description that shows the old state may be stale, so it does not show that nothing was done.
                     track.past.leave(belief.states.later(), act.answered_ms);
                     belief.states = belief.states.or(*states);
                 }
@@ -617,7 +620,7 @@ impl CaseJudge {
     }
 }
 
-/// The states that an instance was in before it came to this one, as fixtures are arranged.
+/// The states that a fixture may have been in before it reached this one.
 fn before(state: State) -> States {
     let states: &[State] = match state {
         State::Pending => &[State::Gone],
@@ -637,7 +640,7 @@ fn is_read(call: &Call) -> bool {
     action.starts_with("Describe") || action.starts_with("Get")
 }
 
-/// What may be found by one of several calls that run at once: the state before them, or after any of them.
+/// The states that one of several overlapping calls may find: the state before them, or after any of them.
 fn superposed(fleet: &Fleet) -> Fleet {
     let mut fleet = fleet.clone();
     for belief in fleet.values_mut() {

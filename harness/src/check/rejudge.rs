@@ -1,7 +1,7 @@
-//! Judging a recording: the events of a journal go in, the same events with fresh verdicts come out.
+//! Judges a recording again: takes the events of a journal and returns the same events with new verdicts.
 //!
-//! Exchanges, fixtures and intentions are taken as they were written; what was concluded then is dropped and
-//! concluded again, by the contract given now.
+//! Exchanges, fixtures and intents are used as recorded. The recorded conclusions are dropped and drawn again, by the
+//! contract given now.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::verdict::{Outcome, Verdict};
 #[derive(Debug)]
 pub struct JournalJudge {
     judge: Arc<Judge>,
-    /// The lag of reads that the run of the journal allowed.
+    /// The read lag of the recorded run.
     read_lag: ReadLag,
     open: BTreeMap<String, OpenCase>,
 }
@@ -32,7 +32,7 @@ struct OpenCase {
 }
 
 impl JournalJudge {
-    /// Begins with a contract.
+    /// Starts with the contract of this judge.
     pub fn new(judge: Arc<Judge>) -> Self {
         JournalJudge {
             read_lag: judge.read_lag,
@@ -41,7 +41,7 @@ impl JournalJudge {
         }
     }
 
-    /// The event that stands for this one, if any.
+    /// Returns the event that replaces this one, if any.
     pub fn take(&mut self, event: Event) -> Option<Event> {
         match &event {
             Event::CaseStarted(started) => {
@@ -127,14 +127,14 @@ impl JournalJudge {
     }
 }
 
-/// Judges a step by its exchanges as a journal has them.
+/// Judges a step by its recorded exchanges.
 pub(super) fn judge_recorded(judge: &mut CaseJudge, step: &StepStarted, exchanges: &[Exchanged]) -> Judged {
     let replies = replies_of(exchanges);
     let heard = heard_of(exchanges, &replies);
     judge.judge(step, &heard)
 }
 
-/// The answers of a record, read; none where no answer came.
+/// The decoded answers of recorded exchanges; `None` where no answer came.
 fn replies_of(exchanges: &[Exchanged]) -> Vec<Option<Reply>> {
     exchanges
         .iter()

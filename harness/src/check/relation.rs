@@ -1,9 +1,10 @@
-//! Relations: an answer against earlier answers of the same case. What is right is not asked; only whether two calls
-//! that mean the same are answered the same.
+//! Compares an answer with earlier answers of the same case. A relation does not know which answer is right; it only
+//! checks that calls with the same meaning get the same answer.
 //!
-//! The status, the error code, and who went from which state to which are compared, after instances are renamed.
-//! Messages, request ids and the order of items are not. The oracle is heard on one thing alone: where the states of
-//! the instances may move by themselves, two answers that are both allowed are no difference, however they differ.
+//! It compares the status, the error code, and the previous and current state of each instance, after instances are
+//! renamed. It ignores messages, request ids and the order of items. The oracle decides one thing only: where the
+//! states of the instances may change by themselves, two answers that are both allowed count as the same, however they
+//! differ.
 
 use std::collections::BTreeSet;
 
@@ -17,33 +18,34 @@ use crate::journal::StepStarted;
 use crate::model::{self, Belief, Fleet};
 use crate::protocol::reply::{self, Reply};
 
-/// What is kept of an answer for later ones to be compared with.
+/// The part of an answer that is kept for comparison with later ones.
 #[derive(Debug, Clone)]
 pub(super) struct RememberedAnswer {
     step: usize,
     told: Told,
-    /// What was believed of the instances that the call named.
+    /// The beliefs about the instances that the call named.
     named: Fleet,
-    /// Whether the contract allows it.
+    /// Whether the contract allows the answer.
     allowed: bool,
-    /// Whether the instances of the call may have moved by themselves, so that another answer would be allowed too.
+    /// Whether the instances of the call may have changed state by themselves, so that another answer would be allowed
+    /// too.
     open: bool,
 }
 
-/// What an answer tells, as far as it is compared.
+/// The content of an answer, as far as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
-    /// It was carried out.
+    /// The call was carried out.
     Accepted { status: u16, items: BTreeSet<Item> },
-    /// It was refused; the code is empty if there is none.
+    /// The call was refused; the code is empty if there is none.
     Refused { status: u16, code: String },
-    /// A success that is no answer of this action: the name of its root, or none.
+    /// A success that is not an answer of this action; the name of its root is empty if there is none.
     Foreign { status: u16, root: String },
-    /// A fault of the server, or throttling: it tells nothing of the call.
+    /// A server error (5xx, throttling included): it says nothing about the call.
     Nothing,
 }
 
-/// Who went from which state to which; what is missing is empty.
+/// The previous and current state of one instance; what is missing is empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
     id: String,
@@ -51,11 +53,11 @@ struct Item {
     current: String,
 }
 
-/// So many items of an answer are shown.
+/// The most items of an answer that are shown.
 const SHOWN: usize = 12;
 
 impl CaseJudge {
-    /// Compares an answer with those it must be the same as, and keeps it if it has a label.
+    /// Compares an answer with the earlier ones that it must equal, and keeps it if the step has a label.
     pub(super) fn relate(
         &mut self,
         judgement: &mut StepJudgement<'_>,
@@ -114,7 +116,8 @@ impl CaseJudge {
             return;
         }
         if let Some(id) = unlike(here, &there, &same_as.instances) {
-            // Where an earlier call did what it may not, that is a finding already, and all that follows from it.
+            // If an earlier answer was not allowed, that is a finding already, and it covers everything that follows
+            // from it.
             if there.iter().any(|kept| !kept.allowed) {
                 return;
             }
@@ -142,8 +145,8 @@ impl CaseJudge {
     }
 }
 
-/// An instance of this call that its counterpart in the earlier ones was not like, whatever is to blame for that; or
-/// one that has none, although none of them was refused.
+/// An instance of this call whose belief differs from that of its counterpart in an earlier call, for any reason; or
+/// one without a counterpart, although all earlier calls were accepted.
 fn unlike<'k>(
     here: &'k RememberedAnswer,
     there: &[&RememberedAnswer],
@@ -194,8 +197,9 @@ impl Told {
         }
     }
 
-    /// What one call may answer that stands for all of these: whatever refused one of them, or else all that they did.
-    /// `instances` says who stands for whom.
+    /// The answers allowed to one call that stands in for all of these: each of theirs that is not `Accepted`, or, if
+    /// there is none, all of their items together. `instances` pairs each instance of the one call with the instance
+    /// that it stands in for.
     fn together(parts: &[&RememberedAnswer], instances: &[(String, String)]) -> BTreeSet<Told> {
         let refused: BTreeSet<Told> = parts
             .iter()
@@ -247,7 +251,7 @@ impl Item {
         }
     }
 
-    /// The same under the id of whoever stands for the instance, or under its own.
+    /// The item under the ids of the instances that stand in for its instance, or under its own id if there are none.
     fn renamed(&self, instances: &[(String, String)]) -> Vec<Item> {
         let stand_ins: Vec<Item> = instances
             .iter()

@@ -1,4 +1,4 @@
-//! Refusals that may pass by themselves: for how long is a call worth sending again?
+//! Refusals that may pass by themselves, and how long to retry the call.
 
 use super::answer::bare;
 use super::{CaseJudge, answer};
@@ -7,12 +7,14 @@ use crate::contract::{Condition, Refusal};
 use crate::model;
 use crate::protocol::reply::Reply;
 
-/// The captured bracket ends 119 s after the launch; the documents name no time (HIB-04).
+/// How long to retry a hibernation that was refused as too early. The captured bracket ends 119 s after the launch; the
+/// documentation names no time (HIB-04).
 const HIBERNATION_READY_MS: u64 = 180_000;
-/// Capacity, limits and the state of a Spot request: no time is documented, so a few attempts must do.
+/// How long to retry after refusals for capacity, limits or the state of a Spot request. No time is documented, so a
+/// few attempts must do.
 const PASSING_MS: u64 = 10_000;
 
-/// Why a call may be answered otherwise if it is sent again.
+/// Why a call may be answered differently if it is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RetryReason {
     /// A change of stop protection is not seen yet.
@@ -23,21 +25,21 @@ pub enum RetryReason {
     SpotRequest,
     /// The instance is not ready to hibernate.
     Hibernation,
-    /// A refusal that the contract knows to pass.
+    /// The contract says that the refusal passes by itself.
     Passing,
 }
 
-/// An answer that may be another one later.
+/// Why and for how long to retry a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Why.
+    /// The reason.
     pub reason: RetryReason,
-    /// For how long the call is worth sending again, milliseconds from the first attempt.
+    /// How long to retry the call, in milliseconds from the first attempt.
     pub for_ms: u64,
 }
 
 impl CaseJudge {
-    /// Whether a call is worth sending again, given the answer to it and when it was sent.
+    /// Whether to retry a call, given its answer and when it was sent.
     pub fn retry(&self, call: &Call, reply: &Reply, sent_ms: u64) -> Option<Retry> {
         let action = call.action.as_deref()?;
         let lagging = |reason| Retry {
@@ -80,13 +82,13 @@ impl CaseJudge {
                     .filter(|_| !belief.kind.stop_protected);
                 changed_ms.is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
             });
-        // What is believed as the call is judged does not matter here: the protection was lifted.
+        // The belief by which the call is judged does not matter here: the protection was lifted.
         let is_protection = |row: &&Refusal| row.condition == Condition::StopProtected;
         let mut rows = contract.refusals.iter().filter(is_protection);
         if lifted && rows.any(|row| row.answers.iter().any(|known| known.code == code)) {
             return Some(lagging(RetryReason::Protection));
         }
-        // The code alone means much else.
+        // The code alone has many other meanings.
         let too_soon = refused_for(Condition::HibernateTooSoon)?;
         let fits = answer::messages_fit(self.judge.refusal(too_soon.row), message, &too_soon.words);
         fits.then_some(Retry {

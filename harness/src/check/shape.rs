@@ -1,4 +1,4 @@
-//! Is the answer written as the service writes it: root, envelope, ids, headers? Whatever it says.
+//! Checks the form of an answer, independent of its content: root, envelope, ids, headers.
 
 use std::borrow::Cow;
 
@@ -83,7 +83,7 @@ pub(super) fn success(
     });
     let header = reply.headers.get("content-type");
     let media = media_type(header);
-    // The charset was recorded every time, but the document declares it too: a missing one misleads nobody.
+    // Every recording has the charset, but the document declares it too: a missing one misleads nobody.
     let weight = if media.is_xml { Weight::Advisory } else { FULL };
     let fits = media.is_xml && media.is_utf8;
     judge.note(judgement, Check::SuccessContentType, weight, fits, || {
@@ -119,16 +119,16 @@ pub(super) fn success(
     unique(judge, judgement, seen, id);
 }
 
-/// What is known of the form of a refusal.
+/// What is known about the form of a refusal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ErrorForm {
     /// Whether the request held text that XML must escape.
     pub(super) echoes: bool,
-    /// Whether the real service was seen to answer such a request in a form that is not its own.
+    /// Whether the real service was seen to answer a request of this kind in a form that is not its own.
     pub(super) any: bool,
 }
 
-/// Judges the shape of an answer that refuses.
+/// Judges the shape of a refusal.
 pub(super) fn error(
     judge: &Judge,
     judgement: &mut StepJudgement<'_>,
@@ -144,7 +144,7 @@ pub(super) fn error(
     let document = match &reply.body {
         Body::Document(document) => document,
         Body::Empty | Body::Unreadable { .. } => {
-            // What the service does with such text is not recorded; that the answer stays XML is inferred.
+            // How the service handles text that XML must escape is not recorded; that the answer stays XML is inferred.
             let (check, allowed) = if echoes {
                 (Check::WellFormedEcho, "well-formed XML")
             } else {
@@ -184,7 +184,7 @@ pub(super) fn error(
     unique(judge, judgement, seen, id);
 }
 
-/// What a body is, for people.
+/// Describes a body for people.
 pub(super) fn body_in_words(body: &Body) -> String {
     match body {
         Body::Document(document) => format!("a document <{}>", one_line(document.root().name(), 60)),
@@ -227,9 +227,11 @@ fn envelope(judge: &Judge, judgement: &mut StepJudgement<'_>, errors: &Errors<'_
 }
 
 fn root(judge: &Judge, judgement: &mut StepJudgement<'_>, call: &Call, root: Element<'_>) {
-    // A misspelled action that was carried out is told as such, and not once more because of the name it answers by.
+    // The name comes from the action under test, not from the call: that a misspelled action was carried out is
+    // reported as that, and not a second time because of the name in its answer.
     let name = &judge.root;
-    // In which namespace another version is answered, or none, nobody recorded; that it is answered is told elsewhere.
+    // The namespace of an answer to another version, or to none, is not recorded; that the call was answered is
+    // reported elsewhere.
     let today = call.form.version.as_deref() == Some(API_VERSION);
     let seen = root.namespace().unwrap_or("");
     let is_namespace = || {
@@ -278,7 +280,7 @@ fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
     let Some(code) = state.code_number().filter(|code| *code <= u32::from(u16::MAX)) else {
         return false;
     };
-    // The high byte is the service's own business.
+    // The high byte is internal to the service.
     judge
         .contract
         .states

@@ -1,10 +1,10 @@
 //! The judgement of a step: which clauses were checked, and the verdict on each.
 //!
-//! This is the one place where a deviation becomes a verdict. A clause of level MAY never deviates: both behaviours
+//! This is the only place that turns a deviation into a verdict. A clause of level MAY never deviates: both behaviours
 //! conform. SHOULD and inferred clauses warn. A MUST that is documented or recorded fails, unless the check caps it
-//! because the evidence accepts a set; how well it must be known is the caller's to lower.
+//! because the evidence accepts a set. The caller may set another confidence from which a MUST fails.
 //!
-//! Most checks hold, so a clause that held costs one bit here, and words are made only for one that did not.
+//! Most checks hold, so a clause that held costs one bit, and text is made only for a clause that did not hold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use crate::contract::{Clause, ClauseId, Condition, Confidence, Level};
 use crate::journal::{Choice, Finding, Judged};
 use crate::verdict::Verdict;
 
-/// The clauses of a contract in the order of their ids, as far as a step judgement needs them.
+/// The clauses of a contract in the order of their ids, with what a step judgement needs of them.
 #[derive(Debug)]
 pub(super) struct ClauseTable {
     lines: Vec<Line>,
@@ -23,7 +23,7 @@ pub(super) struct ClauseTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ClauseIndex(usize);
 
-/// What a deviation from a clause amounts to.
+/// A clause, and the verdicts on a deviation from it.
 #[derive(Debug)]
 struct Line {
     id: ClauseId,
@@ -32,11 +32,11 @@ struct Line {
     advisory: Verdict,
 }
 
-/// The judgements of one step, one entry a clause.
+/// The judgement of one step, with one entry per clause.
 #[derive(Debug)]
 pub(super) struct StepJudgement<'r> {
     clause_table: &'r ClauseTable,
-    /// A bit for each place, 64 to a word.
+    /// One bit per clause index, 64 bits per word.
     held: Vec<u64>,
     found: BTreeMap<ClauseIndex, Found>,
     circumstances: BTreeSet<Condition>,
@@ -50,17 +50,17 @@ struct Found {
     observed: Vec<String>,
 }
 
-/// How far a deviation can go.
+/// How severe a deviation can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// As far as the clause's level and confidence say.
+    /// As severe as the clause's level and confidence say.
     Full,
-    /// No further than a warning: the evidence accepts a set, or knows the text only from some years.
+    /// At most a warning: the evidence accepts a set, or knows the text from some years only.
     Advisory,
 }
 
 impl ClauseTable {
-    /// The table of these clauses. Those known with less confidence than `least` do not fail.
+    /// Builds the table of these clauses. Clauses with less confidence than `least` do not fail.
     pub(super) fn new(clauses: &[Clause], least: Confidence) -> Self {
         let mut lines: Vec<Line> = clauses
             .iter()
@@ -80,14 +80,14 @@ impl ClauseTable {
         ClauseTable { lines, indices }
     }
 
-    /// The places of the clauses with these ids.
+    /// The indices of the clauses with these ids.
     pub(super) fn indices(&self, ids: &[ClauseId]) -> Vec<ClauseIndex> {
         ids.iter()
             .filter_map(|id| self.indices.get(id).copied())
             .collect()
     }
 
-    /// The ids of the clauses at these places.
+    /// The ids of the clauses at these indices, without those that can have no finding.
     pub(super) fn ids(&self, indices: impl IntoIterator<Item = ClauseIndex>) -> Vec<ClauseId> {
         indices
             .into_iter()
@@ -103,7 +103,7 @@ impl ClauseTable {
 }
 
 impl<'r> StepJudgement<'r> {
-    /// A judgement of nothing yet.
+    /// Creates an empty judgement.
     pub(super) fn new(clause_table: &'r ClauseTable) -> Self {
         StepJudgement {
             clause_table,
@@ -114,7 +114,7 @@ impl<'r> StepJudgement<'r> {
         }
     }
 
-    /// A call was refused for this condition, which the contract allows to be answered in several ways.
+    /// Records the code of a refusal for a condition that the contract allows to be answered in several ways.
     pub(super) fn choice(&mut self, condition: Condition, code: &str) {
         self.choices.insert(Choice {
             condition: condition.word().to_owned(),
@@ -127,7 +127,7 @@ impl<'r> StepJudgement<'r> {
         self.circumstances.extend(conditions);
     }
 
-    /// Clauses that were looked at and held.
+    /// Records clauses that were checked and held.
     pub(super) fn held(&mut self, indices: &[ClauseIndex]) {
         for place in indices {
             if let Some(word) = self.held.get_mut(place.0 / 64) {
@@ -136,7 +136,7 @@ impl<'r> StepJudgement<'r> {
         }
     }
 
-    /// Clauses that the endpoint deviates from.
+    /// Records clauses that the endpoint deviates from.
     pub(super) fn deviates(
         &mut self,
         indices: &[ClauseIndex],
@@ -157,17 +157,17 @@ impl<'r> StepJudgement<'r> {
         }
     }
 
-    /// Clauses that could not be told.
+    /// Records clauses that could not be decided.
     pub(super) fn unknown(&mut self, indices: &[ClauseIndex], allowed: &str, why: &str) {
         for place in indices {
-            // A clause of level MAY has nothing to tell.
+            // A clause of level MAY is never a finding.
             if self.clause_table.line(*place).full != Verdict::Pass {
                 self.find(*place, Verdict::Inconclusive, allowed, why);
             }
         }
     }
 
-    /// These clauses were left open, and are decided now.
+    /// Removes the inconclusive findings of clauses that are decided now.
     pub(super) fn clear_unknown(&mut self, indices: &[ClauseIndex]) {
         for place in indices {
             let unknown = |found: &Found| found.verdict == Verdict::Inconclusive;
@@ -190,7 +190,7 @@ impl<'r> StepJudgement<'r> {
             None => {
                 self.found.insert(place, new());
             }
-            // What is known to deviate says more than what could not be told.
+            // A known deviation takes precedence over an inconclusive result.
             Some(old) if (old.verdict == Verdict::Inconclusive) != (verdict == Verdict::Inconclusive) => {
                 if old.verdict == Verdict::Inconclusive {
                     *old = new();
@@ -218,7 +218,7 @@ impl<'r> StepJudgement<'r> {
                 }
             }
         }
-        // In the alphabet, which is not the order of the vocabulary.
+        // In alphabetical order, which is not the order of the vocabulary.
         let words: BTreeSet<&str> = self
             .circumstances
             .iter()
@@ -249,7 +249,7 @@ impl<'r> StepJudgement<'r> {
     }
 }
 
-/// What a deviation from this clause amounts to.
+/// The verdict on a deviation from this clause.
 fn verdict_of(clause: &Clause, weight: Weight, least: Confidence) -> Verdict {
     match (clause.level, weight) {
         (Level::May, _) => Verdict::Pass,

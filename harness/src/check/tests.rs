@@ -17,10 +17,10 @@ mod wires;
 
 const A: &str = "i-0cfb1e75e74229968";
 
-/// Reading the contract takes longer than any of the tests.
+/// Shared, because reading the contract takes longer than any of the tests.
 static JUDGE: LazyLock<Arc<Judge>> = LazyLock::new(|| {
     let contract = Arc::new(embedded(Edition::Current));
-    // The first look decides here; what waiting changes has tests of its own.
+    // The first description decides here; `tests/lag.rs` tests the read lag.
     Arc::new(Judge::new(contract, Confidence::default()).with_read_lag(ReadLag::NONE))
 });
 
@@ -39,7 +39,7 @@ fn case_of(kind: FixtureKind) -> CaseJudge {
     case
 }
 
-/// One instance more.
+/// Adds an instance to a case.
 fn add(case: &mut CaseJudge, id: &str, kind: FixtureKind) {
     case.fixture(&FixtureReady {
         case: "case".to_owned(),
@@ -68,7 +68,7 @@ fn a_look_follows_whatever_is_no_plain_success_where_one_is_expected() {
         (State::Running, 200, "StartInstancesResponse", true),
         (State::Running, 500, "StopInstancesResponse", true),
         (State::Running, 400, "Response", true),
-        // A success that should be none.
+        // A success that should be a refusal.
         (State::Terminated, 200, "StopInstancesResponse", true),
     ];
     for (state, status, root, wants) in table {
@@ -129,8 +129,8 @@ fn those_move_that_time_may_take_elsewhere() {
     }
 }
 
-/// What the last look says of `reason-unchanged`, where a stopped instance is described, `ms` pass, it is stopped again,
-/// and described with another reason. None if it says nothing.
+/// Whether `reason-unchanged` held in the last description, where a stopped instance is described, `ms` pass, it is
+/// stopped again, and described with another reason. `None` if it was not checked.
 fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
     let mut case = case(State::Stopped);
     let judge = Arc::clone(&case.judge);
@@ -188,7 +188,7 @@ fn started(step: usize, intent: Intent) -> StepStarted {
     }
 }
 
-/// Whether a check held in a step; none if it was not looked at.
+/// Whether a check held in a step; `None` if it was not checked.
 fn told_of(judge: &Judge, check: Check, judged: &Judged) -> Option<bool> {
     let clause = judge.contract.clauses_of(check).next();
     let clause = &clause.expect("a clause is judged by it").id;
@@ -214,20 +214,20 @@ fn a_reason_that_is_written_anew_is_told_once_its_second_is_surely_another() {
     );
     assert_eq!(on_a_reason_that_became(first, next, 1_001), Some(false));
     assert_eq!(on_a_reason_that_became(first, first, 1_001), Some(true));
-    // Within a second it hangs on the endpoint's clock, either way.
+    // Within a second, both results depend on the endpoint's clock.
     assert_eq!(on_a_reason_that_became(first, next, 1_000), None);
     assert_eq!(on_a_reason_that_became(first, first, 1_000), None);
-    // However the time is written.
+    // The format of the time makes no difference.
     let utc = |second| format!("User initiated (2026-01-01 00:00:0{second} UTC)");
     assert_eq!(on_a_reason_that_became(&utc(0), &utc(1), 1_000), None);
     assert_eq!(on_a_reason_that_became(&utc(0), &utc(1), 1_001), Some(false));
     assert_eq!(on_a_reason_that_became(&utc(0), next, 0), Some(false));
-    // Another text is another text at any time.
+    // Another text is a change after any time.
     assert_eq!(on_a_reason_that_became(first, "", 0), Some(false));
     assert_eq!(on_a_reason_that_became("", "", 0), Some(true));
 }
 
-/// The verdict about the clauses of a check on two stops at once, of which the second answered with this status.
+/// Whether a check held for two overlapping stops, the second of which was answered with this status.
 fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
     let mut case = case(State::Running);
     let judge = Arc::clone(&case.judge);
@@ -264,7 +264,8 @@ fn only_an_accepted_stop_can_be_the_second_to_find_an_instance_running() {
     assert_eq!(of_two_at_once(Check::OneTransition, 500), Some(true));
 }
 
-/// Whether a start that tells this move is found fault with, of an instance that was arranged so.
+/// Whether there is a finding about a start whose answer reports this transition, for an instance arranged in this
+/// state.
 fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
     let mut case = case(arranged);
     let start = Call::new("StartInstances", [("InstanceId.1", A)]);
@@ -292,6 +293,6 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
 fn what_a_start_does_from_a_state_that_the_contract_leaves_open_is_no_fault() {
     assert!(!start_is_faulted(State::Stopped, "stopped", "pending"));
     assert!(!start_is_faulted(State::Stopping, "stopping", "pending"));
-    // It was not there: the answer is wrong, whatever is open.
+    // The instance was not in that state, so the answer is wrong, no matter what the contract leaves open.
     assert!(start_is_faulted(State::Stopped, "running", "pending"));
 }

@@ -1,6 +1,6 @@
-//! Text from outside, made fit to stand in a finding: one line, bounded, without control characters.
+//! Prepares text from outside for a finding: one line, bounded, without control characters.
 
-/// The text on one line, control characters as escapes, cut after so many characters.
+/// The text on one line, with control characters escaped, cut after `most` characters.
 pub(super) fn one_line(text: &str, most: usize) -> String {
     let mut line: String = text
         .chars()
@@ -18,15 +18,15 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// The text in quotation marks, as [`one_line`] has it.
+/// The text in quotation marks, escaped and shortened by [`one_line`].
 pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", one_line(text, 200))
 }
 
-/// The most texts of one list that stand in a finding.
+/// The most texts of one list that a finding shows.
 const FEW: usize = 12;
 
-/// The first of these texts, and whether there are more: an answer may give reason for a hundred thousand of them.
+/// Joins the first of these texts, with a mark if there are more: one answer may cause a hundred thousand of them.
 pub(super) fn few(mut texts: impl Iterator<Item = String>) -> String {
     let first: Vec<String> = texts.by_ref().take(FEW).collect();
     let more = if texts.next().is_some() { ", …" } else { "" };

@@ -1,4 +1,4 @@
-//! Moments in the spellings that are read and written here: the one file of the harness that speaks with `jiff`.
+//! Parses and formats points in time. This is the only file of the harness that uses `jiff`.
 
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
@@ -21,7 +21,7 @@ pub(super) fn http_date(text: &str) -> Option<DateTime> {
         .map(|zoned| zoned.with_time_zone(TimeZone::UTC).datetime())
 }
 
-/// The day of a moment, as `2017-05-20`. Moments beyond what a calendar holds have none.
+/// The day of a moment, as `2017-05-20`; `None` for a moment out of the calendar's range.
 pub fn day(unix_ms: u64) -> Option<String> {
     let ms = i64::try_from(unix_ms).ok()?;
     let moment = jiff::Timestamp::from_millisecond(ms).ok()?;

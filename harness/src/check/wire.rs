@@ -1,8 +1,8 @@
-//! Exchanges on a raw socket: was there an answer where HTTP demands one, was it the one that the plain form gets, and
-//! was nothing carried out that is no whole, unambiguous request?
+//! Judges exchanges on a raw socket.
 //!
-//! Judged is only what can be known. That the service's front keeps HTTP to the letter is recorded nowhere, so the
-//! clauses are inferred and warn.
+//! It checks that an answer came where HTTP demands one, that it equals the answer to the plain form, and that only
+//! complete, unambiguous requests were carried out. Only what can be known is judged: no recording shows that the
+//! service's front end follows HTTP to the letter, so the clauses are inferred and warn.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use crate::model::States;
 use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body, Reply};
 
-/// How the plain form fared in this case.
+/// The result of the plain form in this case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plain {
-    /// What was answered, if anything.
+    /// The answer, if one came.
     answer: Option<Alike>,
-    /// Whether the instances were left alone, as a dry run must.
+    /// Whether the instances were left unchanged, as a dry run must leave them.
     harmless: bool,
 }
 
-/// What two answers have in common if they say the same.
+/// The part of an answer that is compared with another answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Alike {
     status: u16,
@@ -33,7 +33,7 @@ struct Alike {
 }
 
 impl CaseJudge {
-    /// Judges a step on a raw socket: the exchange, and the look at the fleet after it.
+    /// Judges a step on a raw socket: the exchange, and the description of the fleet after it.
     pub fn judge_wire(&mut self, step: &StepStarted, wired: &[Wired], looks: &[Observation<'_>]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
@@ -57,12 +57,12 @@ impl CaseJudge {
         judgement.close(&self.case, step.step)
     }
 
-    /// A fault of the client's is no fault of the server's.
+    /// Checks that a fault of the client is not answered as a fault of the server.
     fn status_class(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, replies: &[Reply]) {
         let weight = match aim.fault {
             RawFault::None => return,
             RawFault::Request => Weight::Full,
-            // A front that is not the service may answer for it.
+            // A front end that is not the service itself may answer for it.
             RawFault::Http => Weight::Advisory,
         };
         let Some(reply) = replies.first() else { return };
@@ -122,7 +122,7 @@ impl CaseJudge {
         }
     }
 
-    /// What the plain form was answered, if that tells anything.
+    /// The answer to the plain form, if one came.
     fn told_plainly(&self) -> Option<&Alike> {
         self.plain.as_ref().and_then(|plain| plain.answer.as_ref())
     }
@@ -146,8 +146,8 @@ impl CaseJudge {
         });
     }
 
-    /// A refusal of the service's own, a dry run's for instance, looks like one of HTTP's. So what is looked for is
-    /// whether the request got as far as its plain form.
+    /// A refusal by the service, for instance of a dry run, looks like a refusal by HTTP. So this checks whether the
+    /// request got as far as its plain form.
     fn refuses(&self, judgement: &mut StepJudgement<'_>, weight: Weight, reply: &Reply) {
         let Some(plain) = self.told_plainly() else {
             let why = "the plain form was not answered";
@@ -187,7 +187,7 @@ impl CaseJudge {
             });
     }
 
-    /// Looks at the fleet after the exchange. Returned is whether it changed.
+    /// Judges the description of the fleet after the exchange. Returns whether the fleet changed.
     fn looked(
         &mut self,
         judgement: &mut StepJudgement<'_>,
@@ -224,7 +224,7 @@ impl CaseJudge {
                     (allowed, observed)
                 });
             } else if aim.demand != WireDemand::Plain && aim.demand != WireDemand::InTurn && harmless {
-                // Where the plain dry run stops instances already, that is told by the scenarios.
+                // If the plain dry run already stops instances, the scenarios report it.
                 let allowed = format!("{id} stays {}", belief.states);
                 judge.note(
                     judgement,
@@ -247,7 +247,7 @@ impl Alike {
     }
 }
 
-/// Words of a service that has too much to do.
+/// Error codes of a throttled or overloaded service.
 const PASSING: [&str; 5] = [
     "RequestLimitExceeded",
     "EC2ThrottledException",

@@ -1,10 +1,10 @@
-//! Clauses that only one step of a case can show, given how the plain form of the same call fared before it.
+//! Judges clauses that only one step of a case can show, given the earlier answer to the plain form of the same call.
 
 use super::CaseJudge;
 use super::step_judgement::{StepJudgement, Weight};
 use crate::journal::StepStarted;
 
-/// How the plain form of what a later step varies was answered.
+/// How the plain form of a call was answered, for later steps that vary the call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Control {
     pub(super) step: usize,
@@ -21,8 +21,8 @@ pub(super) struct StepFindings<'a> {
 }
 
 impl CaseJudge {
-    /// Judges the clauses that only this step can show. A call that was carried out with other states than it should
-    /// is a matter of the transitions, unless the plain form fared better: then the variation made the difference.
+    /// Judges the clauses that only this step can show. Wrong states of a call that was carried out are judged by the
+    /// transition clauses, unless the plain form had the right states: then the variation made the difference.
     pub(super) fn witness(
         &mut self,
         judgement: &mut StepJudgement<'_>,
@@ -49,7 +49,7 @@ impl CaseJudge {
             (Some((allowed, observed)), _, _) => {
                 judgement.deviates(&clauses, Weight::Full, allowed, observed);
             }
-            // What may be refused was accepted in its plain form, so it is the variation that is refused.
+            // The call may be refused, but its plain form was accepted, so the refusal is due to the variation.
             (None, Some(Control { untold: false, .. }), Some((allowed, observed))) => {
                 judgement.deviates(&clauses, Weight::Full, allowed, observed);
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Why a request has no response. None of these is a verdict about the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// Nobody listens there.
+    /// The connection was refused.
     #[error("connect to {host}: connection refused")]
     Refused {
         /// Host and port.
@@ -25,7 +25,7 @@ pub enum TransportError {
     TimedOut {
         /// Host and port.
         host: String,
-        /// The time that was given.
+        /// The time limit.
         after: Duration,
     },
     /// The name has no address.
@@ -58,7 +58,7 @@ pub enum TransportError {
         /// The reason.
         why: String,
     },
-    /// The body is longer than we are willing to read.
+    /// The body is larger than the limit.
     #[error("read the answer of {host}: its body is larger than {} MiB", .limit.div_ceil(1 << 20))]
     TooLarge {
         /// Host and port.
@@ -66,7 +66,7 @@ pub enum TransportError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The answer is no HTTP.
+    /// The answer is not valid HTTP.
     #[error("read the answer of {host}: not valid HTTP: {why}")]
     InvalidHttp {
         /// Host and port.
@@ -74,7 +74,7 @@ pub enum TransportError {
         /// The reason.
         why: String,
     },
-    /// The request cannot be written by an HTTP library.
+    /// The HTTP library cannot write the request.
     #[error("send the request: {why}")]
     Unsendable {
         /// The reason.
@@ -93,7 +93,7 @@ pub enum TransportError {
 /// Why an endpoint cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// The URL is none that we can send to.
+    /// The URL is not an HTTP URL that requests can be sent to.
     #[error("use {url}: not an http or https URL")]
     NotHttp {
         /// The URL without user information.

@@ -1,8 +1,8 @@
-//! The guard on the wire: no request that could act on somebody else's instance leaves this process.
+//! The safety guard: blocks every request that could act on somebody else's instance.
 //!
-//! It looks at the bytes that are about to be sent, not at what was meant, so that no mistake above it matters: the
-//! whole request, any parameter, any spelling. A request and the [`Ledger`] of what belongs to this run come in;
-//! [`Blocked`] or nothing goes out. When it cannot tell, it blocks.
+//! It inspects the bytes that are about to be sent, not the intended call, so a mistake elsewhere in the program cannot
+//! get past it. It looks at the whole request, every parameter, in every spelling. A request and the [`Ledger`] of what
+//! belongs to this run come in; [`Blocked`] or nothing goes out. When it cannot decide, it blocks.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::protocol::form;
 use crate::wire::Request;
 
-/// What belongs to this run: ids of instances, Spot requests and images, and ids that were made up and belong to
-/// nobody. Ids are kept without regard to case. Clones share the ledger.
+/// The ids that belong to this run: those of instances, Spot requests and images, and made-up ids that belong to
+/// nobody. Ids are compared without regard to case. Clones share the ledger.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger(Arc<Mutex<Known>>);
 
@@ -21,13 +21,13 @@ struct Known {
     decoys: BTreeSet<String>,
 }
 
-/// Why a request must not leave.
+/// Why a request must not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("send {action}: it names {id}, which this run neither created nor was given")]
 pub struct Blocked {
     /// The action, as it is spelled.
     pub action: String,
-    /// The id that stands against it.
+    /// The id for which it is blocked.
     pub id: String,
 }
 
@@ -53,7 +53,7 @@ impl Ledger {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        // A set of ids is whole between any two operations, even if a holder of the lock panicked.
+        // A set of ids is consistent between any two operations, even if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,7 +64,7 @@ impl Known {
     }
 }
 
-/// Lets a request pass, or says why it must not leave.
+/// Lets a request pass, or returns why it must not be sent.
 pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
     let body = String::from_utf8_lossy(&request.body);
     let mut pairs = form::read(request.query());
@@ -84,7 +84,7 @@ pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
     };
     let known = ledger.known();
 
-    // Tags go on resources of any kind, and a tag on a stranger's is an act like any other.
+    // Resources of any kind can be tagged, and a tag on somebody else's resource is a change like any other.
     if kinds.contains(&Kind::Tagging) {
         let is_resource = |name: &str| name.trim().to_ascii_lowercase().starts_with("resourceid");
         let values = pairs
@@ -99,7 +99,7 @@ pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
         }
     }
 
-    // An action that nobody foresaw may act on anything, so every kind of id counts.
+    // An unforeseen action may act on anything, so every kind of id counts.
     let any_kind = kinds.is_empty() || kinds.contains(&Kind::Unforeseen);
     let texts = pairs
         .into_iter()
@@ -115,15 +115,15 @@ pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
     Ok(())
 }
 
-/// The digits of the shortest ids that were ever given out.
+/// The number of digits in the shortest ids that were ever issued.
 const SHORTEST_ID: usize = 8;
 
-/// Lets raw bytes pass, or says why they must not leave. Nobody knows what an endpoint reads in them, so an id counts
-/// wherever it stands, whatever the action: as it is, decoded once or twice, and with chunks put together.
+/// Lets raw bytes pass, or returns why they must not be sent. It is unknown how an endpoint reads them, so an id counts
+/// in any position and with any action: as it is, decoded once or twice, and with chunks joined.
 pub fn check_raw(bytes: &[u8], ledger: &Ledger) -> Result<(), Blocked> {
     let known = ledger.known();
     let whole = without_chunks(bytes);
-    // Where frames of chunks are taken for text, an id of ours comes in parts, too short to be anybody's.
+    // If chunk frames are read as text, an id of ours is split into parts that are too short to be anybody's id.
     let least = if whole == bytes { 1 } else { SHORTEST_ID };
     for (bytes, least) in [(bytes, least), (&whole, 1)] {
         for reading in readings(String::from_utf8_lossy(bytes).into_owned()) {
@@ -136,8 +136,8 @@ pub fn check_raw(bytes: &[u8], ledger: &Ledger) -> Result<(), Blocked> {
     Ok(())
 }
 
-/// The bytes with everything that looks like the frame of a chunk taken out: a line that is a size, and the line end
-/// behind so many bytes. What is framed otherwise stays.
+/// The bytes without anything that looks like a chunk frame: a line with a size, and the line end after that many
+/// bytes. Other framing stays.
 fn without_chunks(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -147,7 +147,7 @@ fn without_chunks(bytes: &[u8]) -> Vec<u8> {
             .position(|byte| *byte == b'\n')
             .map_or(rest.len(), |at| at + 1);
         let (line, after) = rest.split_at(end);
-        // Only what ends where its size says is a chunk; a word of a text may look like a size.
+        // Only data that ends where its size says is a chunk; a word in a text may look like a size.
         let chunk = chunk_size(line).and_then(|size| {
             let behind = after.get(size..)?;
             let behind = behind.strip_prefix(b"\r").unwrap_or(behind).strip_prefix(b"\n")?;
@@ -176,13 +176,13 @@ fn chunk_size(line: &[u8]) -> Option<usize> {
 /// What an action can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It changes nothing, whatever it names.
+    /// It changes nothing, no matter what it names.
     ReadOnly,
     /// It acts on the instances and Spot requests that it names.
     Acting,
     /// It acts on all resources that it names under `ResourceId`.
     Tagging,
-    /// It is none of those that a run is made of.
+    /// It is not one of the actions that a run uses.
     Unforeseen,
 }
 
@@ -199,7 +199,8 @@ fn kind(action: &str) -> Kind {
         | "terminateinstances"
         | "modifyinstanceattribute"
         | "cancelspotinstancerequests" => Kind::Acting,
-        // Something else may follow the word behind a byte that an endpoint takes for an end.
+        // The whole name must be letters and digits: another byte may be the end of the name to an endpoint, and
+        // something else may follow it.
         _ if action.starts_with("describe") && action.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             Kind::ReadOnly
         }
@@ -207,8 +208,8 @@ fn kind(action: &str) -> Kind {
     }
 }
 
-/// Every action that an endpoint might find in the request: all parameters of that name, and the header that other
-/// protocols of AWS use.
+/// Every action that an endpoint might find in the request: all parameters of that name, and the header that other AWS
+/// protocols use.
 fn actions(request: &Request, pairs: &[(String, String)]) -> Vec<String> {
     let is_action =
         |name: &str| readings(name.to_owned()).any(|name| name.trim().eq_ignore_ascii_case("action"));
@@ -223,13 +224,13 @@ fn actions(request: &Request, pairs: &[(String, String)]) -> Vec<String> {
         .collect()
 }
 
-/// A text as it is, and as an endpoint would read it that decodes once or twice too often.
+/// A text as it is, and decoded once and twice, as an endpoint might read it that decodes too often.
 fn readings(text: String) -> impl Iterator<Item = String> {
     let decode = |text: &String| Some(form::unescape(text)).filter(|decoded| decoded != text);
     std::iter::successors(Some(text), decode).take(3)
 }
 
-/// The first id in a text, of at least so many digits, that is neither our own nor made up.
+/// The first id in a text, with at least `least` digits, that is neither our own nor made up.
 fn stranger(text: &str, any_kind: bool, least: usize, known: &Known) -> Option<String> {
     let text = normal(text);
     if known.has(&text) {
@@ -262,12 +263,12 @@ fn last_word(text: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// The id that a prefix and what follows it make, if they make one.
+/// The id formed by a prefix and the characters after its hyphen, if they form one.
 fn id_of(prefix: &str, digits: &str, any_kind: bool, least: usize) -> Option<String> {
     let hex = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
     let whole = hex == digits.len();
     match prefix {
-        // Real ids have eight digits or more; before other letters they may still be read as one.
+        // Real ids have eight digits or more; with other letters after them they may still be read as an id.
         "i" if hex >= least && (whole || hex >= 8) => {
             Some(format!("i-{}", digits.get(..hex).unwrap_or(digits)))
         }
@@ -405,7 +406,7 @@ mod tests {
             blocked("Action=CreateTags&ResourceId.1=vol-0bbbbbbbb&Tag.1.Key=k"),
             Some("vol-0bbbbbbbb".into())
         );
-        // A made-up id may be somebody's by accident, and a tag there would stay.
+        // A made-up id may belong to somebody by accident, and a tag on it would stay.
         assert!(blocked("Action=CreateTags&ResourceId.1=i-0ddddddddddddddd4").is_some());
     }
 

@@ -1,8 +1,9 @@
-//! HTTP: one request out, one response in, nothing followed, retried, decompressed or thrown away.
+//! Sends one request over HTTP and returns one response: no redirects, no retries, no decompression, nothing dropped.
 //!
-//! A URL comes in; requests leave with exactly the target, headers and body they were signed with. Whatever the other
-//! side does, an exchange ends within its time and its memory. This is the one file that speaks to reqwest and
-//! rustls, and the one that reads the environment for proxies and certificate authorities, as AWS's tools do.
+//! A URL comes in; requests go out with exactly the target, headers and body that they were signed with. An exchange
+//! ends within its limits of time and memory, no matter what the other side does. This is the only file that uses
+//! reqwest and rustls, and the only one that reads the environment for proxies and certificate authorities, as AWS's
+//! tools do.
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
@@ -19,11 +20,11 @@ use crate::wire::{Headers, Request, Response};
 /// How to reach an endpoint.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Its URL, base path included. User information in it is dropped: signed requests have no room for it.
+    /// The URL, including the base path. User information in it is dropped: signed requests have no place for it.
     pub url: String,
-    /// The longest that one exchange may take, connection and body included.
+    /// The time limit of one exchange, including connecting and reading the body.
     pub request_timeout: Duration,
-    /// The longest body in bytes.
+    /// The largest response body, in bytes.
     pub max_body: usize,
     /// How many idle connections are kept.
     pub connections: usize,
@@ -43,11 +44,11 @@ pub struct Http {
     max_body: usize,
 }
 
-/// Servers that keep idle connections for five seconds are common; a request that meets the end of such a connection
-/// would fail for no fault of theirs.
+/// How long an idle connection is kept. Many servers close idle connections after five seconds; a request sent on a
+/// connection that is being closed would fail through no fault of the server.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A body longer than this, in bytes, gets all the room that it may take.
+/// For a body larger than this, in bytes, the buffer is reserved up to the limit.
 const ROOM: usize = 1 << 20;
 
 impl Http {
@@ -121,7 +122,8 @@ impl Http {
                 return Err(too_large());
             }
             if body.len() + chunk.len() > ROOM {
-                // What grows in one piece is there twice while it moves. Memory nobody writes to costs nothing.
+                // A growing buffer exists twice while it is moved. Memory that is reserved and never written costs
+                // nothing.
                 body.reserve_exact(self.max_body - body.len());
             }
             body.extend_from_slice(&chunk);
@@ -142,7 +144,8 @@ impl Http {
         &self.name
     }
 
-    /// A URL library may tidy what it is given; a target that would not arrive as it was signed is not sent.
+    /// The URL of a request. A URL library may normalise a target; one that would not arrive as it was signed is not
+    /// sent.
     fn url_of(&self, request: &Request) -> Result<Url, TransportError> {
         let target = &request.target;
         let changed = || unsendable(format!("no HTTP library sends the target {target:?} unchanged"));
@@ -188,7 +191,7 @@ impl Http {
                 | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::NotConnected,
             ) => TransportError::Closed { host },
-            // The HTTP library tells these apart only in words.
+            // The HTTP library distinguishes these errors by their text only.
             _ if why.contains("connection closed before message completed") => {
                 TransportError::Closed { host }
             }
@@ -216,14 +219,14 @@ impl Http {
     }
 }
 
-/// Whether a URL points at Amazon's own service: there every mistake costs money or machines.
+/// Whether a URL points at Amazon's own service, where a mistake costs money or machines.
 pub fn looks_like_aws(url: &str) -> bool {
     let host_of = |text: &str| {
         Url::parse(text)
             .ok()
             .and_then(|url| url.host_str().map(str::to_lowercase))
     };
-    // Something without a scheme is looked at as well: whoever asks may add one later.
+    // Text without a scheme is checked as well: the caller may add one later.
     let host = host_of(url.trim()).or_else(|| host_of(&format!("https://{}", url.trim())));
     host.is_some_and(|host| {
         let host = host.trim_end_matches('.');
@@ -233,7 +236,7 @@ pub fn looks_like_aws(url: &str) -> bool {
     })
 }
 
-/// Domains under which Amazon serves its APIs; the last is a top-level domain of its own.
+/// Domains under which Amazon serves its APIs; the last one is a top-level domain.
 const AWS_DOMAINS: [&str; 7] = [
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -248,7 +251,7 @@ fn is_whole_label(before: &str) -> bool {
     before.is_empty() || before.ends_with('.')
 }
 
-/// The system's clock.
+/// Milliseconds since 1970-01-01 UTC, by the system's clock.
 pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -270,7 +273,7 @@ fn parse(text: &str) -> Result<Url, EndpointError> {
     Ok(url)
 }
 
-/// A URL, or what was meant to be one, without what may be a password.
+/// A URL, valid or not, without what may be a password.
 fn without_user(text: &str) -> String {
     let (scheme, rest) = text
         .split_once("://")
@@ -284,7 +287,7 @@ fn without_user(text: &str) -> String {
 }
 
 fn client(url: &Url, request_timeout: Duration, connections: usize) -> Result<Client, EndpointError> {
-    // An error says that a provider is installed already, which is just as well.
+    // An error means that a provider is installed already, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
         .redirect(redirect::Policy::none())
@@ -298,7 +301,7 @@ fn client(url: &Url, request_timeout: Duration, connections: usize) -> Result<Cl
     let builder = if url.scheme() == "https" || has_tls_proxy() {
         builder.tls_certs_merge(ca_bundle(env::var_os)?)
     } else {
-        // Nothing will be verified, so a machine without any certificate authorities must do.
+        // No certificate will be verified, so a machine without certificate authorities can send requests, too.
         builder.tls_certs_only(Vec::<Certificate>::new())
     };
     builder.build().map_err(|error| EndpointError::Client {
@@ -367,7 +370,7 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
     std::iter::successors(Some(error), |&error| cause(error)).take(16)
 }
 
-/// An I/O error hides what it wraps from `source` and shows it to `get_ref` only.
+/// The cause of an error. An I/O error returns the error that it wraps from `get_ref` only, not from `source`.
 fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),

@@ -1,7 +1,7 @@
-//! A service in this process, with a clock of its own.
+//! A service in this process, with its own clock.
 //!
 //! The clock is virtual: it starts at the same moment for every case and moves only when something is sent or waited
-//! for. So a run needs no time to wait, and two runs of the same plan are the same byte for byte.
+//! for. So a run spends no time waiting, and two runs of the same plan are the same byte for byte.
 
 use std::fmt;
 use std::sync::Arc;
@@ -60,7 +60,8 @@ impl InProcess {
 
     pub(super) fn advance(&self, span: Duration) {
         let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        // A pause longer than the clock can tell ends at its last moment instead of before its first.
+        // A pause beyond the range of the clock ends at its last moment, instead of wrapping around to a moment before
+        // the pause.
         let _ = self
             .clock_ms
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now_ms| {
@@ -86,7 +87,7 @@ mod tests {
     use crate::endpoint::Endpoint;
     use crate::wire::Headers;
 
-    /// Answers with the case it was made for, how often it was asked, and the time.
+    /// Answers with its case, the number of earlier requests, and the time.
     fn endpoint() -> Endpoint {
         Endpoint::in_process(Arc::new(|case| {
             let case = case.to_owned();

@@ -1,7 +1,7 @@
-//! The hands: requests go to the embedded reference or over HTTP, and responses come back as they are.
+//! Sends requests to the embedded reference or over HTTP, and returns the responses unchanged.
 //!
-//! An endpoint is cheap to clone. It has a clock: the reference's is virtual and moves only when something is sent
-//! or waited for, so a run on the reference takes no time and is the same every time.
+//! An endpoint is cheap to clone. It has a clock: that of the reference is virtual and moves only when something is
+//! sent or waited for, so a run on the reference takes no time and is the same every time.
 
 mod error;
 pub mod guard;
@@ -26,16 +26,16 @@ use crate::wire::{Request, Response};
 /// A service in this process: a request and the time in milliseconds come in, a response goes out.
 pub type Handler = Arc<dyn Fn(&Request, u64) -> Response + Send + Sync>;
 
-/// The same, told by which access key the request would have been signed.
+/// Like [`Handler`], for an unsigned request: also gets the access key that would have signed it.
 pub type Vouched = Arc<dyn Fn(&Request, &str, u64) -> Response + Send + Sync>;
 
-/// A service in this process, and whether it takes this process's word for who is asking.
+/// A service in this process, and whether it trusts unsigned requests from this process.
 #[derive(Clone)]
 pub struct Service {
-    /// Answers requests as they come.
+    /// Answers requests as they are.
     pub handler: Handler,
-    /// Answers requests that this process would have signed rightly, and did not: signing is most of what a call to
-    /// a neighbour costs. None, if the service wants signatures from everybody.
+    /// Answers requests that this process could have signed correctly, but did not: signing is most of the cost of a
+    /// call within a process. `None` if the service requires every request to be signed.
     pub vouched: Option<Vouched>,
 }
 
@@ -58,12 +58,12 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// A service in this process; the argument makes a fresh one for the case of this name.
+    /// A service in this process; `make` returns a fresh one for the case of this name.
     pub fn in_process(make: Arc<dyn Fn(&str) -> Handler + Send + Sync>) -> Endpoint {
         Endpoint::trusting(Arc::new(move |case| make(case).into()))
     }
 
-    /// The same, of a service that may take this process's word for who is asking.
+    /// Like [`in_process`](Endpoint::in_process), for a service that may trust unsigned requests from this process.
     pub fn trusting(make: Arc<dyn Fn(&str) -> Service + Send + Sync>) -> Endpoint {
         Endpoint::InProcess(InProcess::new(make))
     }
@@ -81,7 +81,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is a service in this process, made anew for each case, with a clock of its own.
+    /// Whether this is a service in this process, which is fresh and has a separate clock for each case.
     pub fn is_in_process(&self) -> bool {
         match self {
             Endpoint::InProcess(_) => true,
@@ -89,7 +89,7 @@ impl Endpoint {
         }
     }
 
-    /// Sends a request exactly as it is and returns what comes back exactly as it is.
+    /// Sends a request unchanged and returns the response unchanged.
     pub async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         match self {
             Endpoint::InProcess(service) => Ok(service.send(request)),
@@ -97,8 +97,8 @@ impl Endpoint {
         }
     }
 
-    /// Hands over a request that is not signed and would have been rightly, by the holder of this key, where the service
-    /// takes this process's word for that. None, where it does not.
+    /// Sends an unsigned request that the holder of this access key could have signed correctly, if the service trusts
+    /// this process. Returns `None` if it does not.
     pub fn vouch(&self, request: &Request, access_key: &str) -> Option<Response> {
         match self {
             Endpoint::InProcess(service) => service.vouch(request, access_key),
@@ -114,7 +114,7 @@ impl Endpoint {
         }
     }
 
-    /// Waits, by the endpoint's clock: a virtual one is moved on at once.
+    /// Waits by the endpoint's clock; a virtual clock advances at once.
     pub async fn pause(&self, span: Duration) {
         match self {
             Endpoint::InProcess(service) => service.advance(span),
@@ -122,7 +122,7 @@ impl Endpoint {
         }
     }
 
-    /// What requests to this endpoint are addressed to.
+    /// The host, path and Region that requests to this endpoint are addressed to.
     pub fn target(&self, region: &str) -> RequestTarget {
         let (host, path) = match self {
             Endpoint::InProcess(_) => ("localhost", "/"),

@@ -1,8 +1,8 @@
-//! A raw socket: bytes go out as they are, in pieces if wished, and whatever comes back is read leniently.
+//! Sends bytes over a raw socket unchanged, in pieces if requested, and reads the answer leniently.
 //!
-//! A [`Dialogue`] and the address of an `http` endpoint come in; the final responses, what is left over and how it
-//! ended go out. Whatever the other side does, it costs a bounded amount of time and memory. This is the one file
-//! that speaks to httparse.
+//! A [`Dialogue`] and the address of an `http` endpoint come in; the final responses, the bytes left over and how the
+//! exchange ended go out. The other side can cost only a bounded amount of time and memory. This is the only file that
+//! uses httparse.
 
 use std::io;
 use std::time::Duration;
@@ -18,27 +18,27 @@ use crate::journal::Ending;
 use crate::plan::wire::{Dialogue, Finish, Then};
 use crate::wire::Response;
 
-/// What a dialogue may cost.
+/// The limits of one dialogue.
 #[derive(Debug, Clone, Copy)]
 pub struct RawLimits {
     /// The most bytes that are read.
     pub bytes: usize,
-    /// The longest that it may take, the connection included.
+    /// The longest time that it may take, including connecting.
     pub time: Duration,
 }
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawResponse {
-    /// The final responses, in order. Interim ones are read and forgotten.
+    /// The final responses, in order. Interim ones are read and dropped.
     pub responses: Vec<Response>,
-    /// What came and is no whole response.
+    /// The received bytes that are not a complete response.
     pub rest: Vec<u8>,
     /// How it ended.
     pub ending: Ending,
 }
 
-/// How long the answer to the head of a request is waited for before its body is sent all the same.
+/// How long to wait for an answer to the head of a request before its body is sent anyway.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The longest head of a response, and the longest line in a chunked body.
@@ -48,7 +48,7 @@ const MAX_LINE: usize = 1 << 10;
 /// The most header fields of a response.
 const MAX_FIELDS: usize = 128;
 
-/// Host and port of an endpoint by its name, or the reason why there is no raw socket to it.
+/// Returns host and port of an endpoint, given its name, or the reason why no raw socket can reach it.
 pub fn raw_address(name: &str) -> Result<String, String> {
     let Some(rest) = name.strip_prefix("http://") else {
         return Err(
@@ -79,7 +79,7 @@ pub async fn converse(
             });
         }
     };
-    // Pieces must leave one by one. Where they cannot, they arrive all the same.
+    // Pieces must be sent one by one. If this fails, they still arrive.
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     let mut listener = Listener {
@@ -98,7 +98,7 @@ pub async fn converse(
     } else {
         let both = async {
             let speaking = async {
-                // The other half is held open: the end of this one is no end of the dialogue.
+                // The write half is held open: the end of writing is not the end of the dialogue.
                 let _writer = speak(writer, dialogue, &heard_something).await;
                 std::future::pending::<Ending>().await
             };
@@ -112,7 +112,7 @@ pub async fn converse(
     Ok(listener.heard(ending))
 }
 
-/// Writes all pieces. An endpoint that stops reading has its reasons; what it says about them is still read.
+/// Writes all pieces. Stops if the endpoint stops reading; its answer is still read.
 async fn speak(
     mut writer: OwnedWriteHalf,
     dialogue: &Dialogue,
@@ -136,7 +136,7 @@ async fn speak(
 /// Reads responses as they come, each byte once.
 struct Listener {
     buffer: Vec<u8>,
-    /// Everything before it is read.
+    /// Everything before this offset has been parsed.
     at: usize,
     stage: Stage,
     responses: Vec<Response>,
@@ -153,13 +153,13 @@ enum Stage {
 enum Framing {
     Length(usize),
     Chunks,
-    /// The rest of a chunk with the line end behind it.
+    /// The data of a chunk and the line end after it.
     Chunk(usize),
     Trailers,
     UntilClose,
 }
 
-/// Whether there is more to be made of the bytes at hand.
+/// The result of parsing the received bytes one step further.
 enum Step {
     Advanced,
     NeedsMore,
@@ -195,7 +195,7 @@ impl Listener {
         }
     }
 
-    /// The endpoint has nothing more to say.
+    /// Handles the end of what the endpoint sends.
     fn at_the_end(&mut self) -> Ending {
         self.finish_body();
         if self.responses.len() >= self.wanted {
@@ -207,7 +207,7 @@ impl Listener {
         }
     }
 
-    /// A response that is open counts with what came of it.
+    /// Completes an unfinished response with the bytes that arrived.
     fn finish_body(&mut self) {
         if let Stage::Body {
             mut response,
@@ -224,7 +224,7 @@ impl Listener {
     }
 
     fn heard(mut self, ending: Ending) -> RawResponse {
-        // The body of an endless answer is not worth keeping, and where it was cut it might tell half a secret.
+        // The body of an endless answer is not worth keeping, and at the cut it might reveal half a secret.
         match (ending, &mut self.stage) {
             (Ending::TooMuch, Stage::Body { .. }) => {
                 self.buffer.truncate(self.at);
@@ -250,7 +250,7 @@ impl Listener {
 
     fn head(&mut self) -> Step {
         let rest = self.buffer.get(self.at..).unwrap_or_default();
-        // Line ends before a status line mean nothing.
+        // Line ends before a status line have no meaning.
         if let Some(b'\r' | b'\n') = rest.first() {
             self.at += 1;
             return Step::Advanced;
@@ -263,7 +263,7 @@ impl Listener {
             return Step::NoHttp;
         };
         self.at += length;
-        // 101 is final: what follows it is no HTTP any more.
+        // 101 is final: what follows it is no longer HTTP.
         if (100..200).contains(&response.status) && response.status != 101 {
             return Step::Advanced;
         }
@@ -339,7 +339,7 @@ impl Listener {
     }
 }
 
-/// The length of a head with the empty line that ends it.
+/// The length of a head, including the empty line that ends it.
 fn head_length(bytes: &[u8]) -> Option<usize> {
     let bytes = bytes.get(..MAX_HEAD).unwrap_or(bytes);
     let mut line_is_empty = false;
@@ -360,7 +360,7 @@ fn begins_like_http(bytes: &[u8]) -> bool {
     bytes.get(..length) == known.get(..length)
 }
 
-/// The first line with its end.
+/// The first line, including its line end.
 fn line_of(bytes: &[u8]) -> Option<&[u8]> {
     let window = bytes.get(..=MAX_LINE).unwrap_or(bytes);
     let end = window.iter().position(|byte| *byte == b'\n')?;
@@ -437,7 +437,7 @@ mod tests {
     use super::*;
     use crate::plan::wire::Piece;
 
-    /// Servers of these tests answer or close, however busy the machine is.
+    /// The servers of these tests answer or close, however busy the machine is.
     const LIMITS: RawLimits = RawLimits {
         bytes: 4096,
         time: Duration::from_secs(3600),
@@ -455,8 +455,8 @@ mod tests {
         }
     }
 
-    /// What is heard from a server that reads something and then writes these bytes. It closes the connection, or
-    /// keeps it until the other side does.
+    /// Plays a dialogue with a server that reads a request and then writes these bytes. The server closes the
+    /// connection, or keeps it open until the other side closes it.
     async fn heard(bytes: &'static [u8], closes: bool, answers: usize) -> RawResponse {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await

@@ -1,8 +1,8 @@
-//! A handler on a port: the reference as a mock that real clients can talk to.
+//! Serves a handler on a port, so that real clients can use the reference as a mock.
 //!
-//! Requests come in over HTTP/1.1, the handler's responses go out; the time it is told is the system's. A client
-//! that sends too much, too slowly or no HTTP costs a bounded amount of memory and time. This is the one file that
-//! speaks to hyper.
+//! Receives requests over HTTP/1.1, passes them to the handler with the system's time, and sends the responses. A
+//! client that sends too much, too slowly or something other than HTTP costs a bounded amount of memory and time. This
+//! is the only file that uses hyper.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,14 +31,14 @@ const MAX_BODY: usize = 2 << 20;
 /// How long a client may take for the head of a request, and again for its body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long open exchanges may go on after the end was asked for.
+/// How long open exchanges may continue after a stop was requested.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The most connections at once; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// Serves a handler until `stop` is ready. Then no connection is accepted any more, open exchanges are finished, and
-/// whatever still hangs after a few seconds is dropped.
+/// Serves a handler until `stop` is ready. Then it accepts no more connections, finishes open exchanges, and drops
+/// those that are still open after a few seconds.
 pub async fn serve(
     listener: TcpListener,
     handler: Handler,
@@ -72,7 +72,7 @@ async fn serve_with_grace(
     }
     drop((listener, stopping));
     let finished = async { while connections.join_next().await.is_some() {} };
-    // Dropping the set ends what is left in it.
+    // Dropping the set aborts the tasks that are left in it.
     let _ = timeout(grace, finished).await;
     Ok(())
 }
@@ -86,15 +86,15 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return Some((stream, slot)),
-            // A connection that was given up before it was accepted, or no file descriptor left: both pass.
+            // The client gave up before its connection was accepted, or no file descriptor was left: both pass.
             Err(_) => sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
-/// One connection, until either side ends it.
+/// Serves one connection until either side ends it.
 async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Receiver<()>) {
-    // Answers are small; waiting to fill a packet would only cost time. Without it they still arrive.
+    // Answers are small, so waiting to fill a packet would only cost time. If this fails, they still arrive.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);
@@ -105,7 +105,7 @@ async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Recei
         .header_read_timeout(READ_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // How a connection ended is the client's business.
+    // How a connection ended matters to the client only.
     tokio::select! {
         _ = connection.as_mut() => {}
         _ = stopped.changed() => {
@@ -118,7 +118,7 @@ async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Recei
 async fn answer(request: hyper::Request<Incoming>, handler: &Handler) -> hyper::Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let too_large = || refusal(413, "RequestEntityTooLarge", "The request is larger than 2 MiB.");
-    // What is announced need not be waited for.
+    // If the announced body is too large, do not wait for it.
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > MAX_BODY) {
         return too_large();
     }
@@ -147,7 +147,8 @@ async fn answer(request: hyper::Request<Incoming>, handler: &Handler) -> hyper::
     to_hyper(handler(&request, http::now_ms()))
 }
 
-/// Where nothing reached the handler. The rest of the request is not read, so the connection ends with it.
+/// The answer to a request that did not reach the handler. The rest of the request is not read, so the connection is
+/// closed.
 fn refusal(status: u16, code: &str, message: &str) -> hyper::Response<Full<Bytes>> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
@@ -168,7 +169,7 @@ fn refusal(status: u16, code: &str, message: &str) -> hyper::Response<Full<Bytes
     })
 }
 
-/// The length is told by the connection, and what cannot stand in a header is left out.
+/// Converts a response. The connection sets the length headers; invalid headers are left out.
 fn to_hyper(response: Response) -> hyper::Response<Full<Bytes>> {
     let mut message = hyper::Response::new(Full::new(Bytes::from(response.body)));
     *message.status_mut() =
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
     use crate::endpoint::{Endpoint, HttpOptions};
 
-    /// Repeats what it was asked, in the body.
+    /// Repeats the request in the body of the answer.
     fn echo() -> Handler {
         Arc::new(|request, now_ms| {
             assert!(now_ms > 1_700_000_000_000, "the time is the system's");
@@ -212,7 +213,7 @@ mod tests {
         })
     }
 
-    /// The address of a server, the way to stop it, and what it comes to.
+    /// Starts a server. Returns its address, a channel that stops it, and its task.
     async fn started(
         handler: Handler,
         grace: Duration,
@@ -314,7 +315,7 @@ mod tests {
             let mut stream = TcpStream::connect(&host).await.expect("it listens");
             let message = format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}");
             stream.write_all(message.as_bytes()).await.expect("it reads");
-            // It answers without waiting for more: what it waits for in vain it answers by another status.
+            // The server answers without waiting for more; after waiting in vain it would answer with another status.
             let (mut answer, mut buffer) = (String::new(), [0; 1024]);
             while !answer.contains("</Response>") {
                 let read = stream.read(&mut buffer).await.expect("it answers");
@@ -351,10 +352,10 @@ mod tests {
 
     #[tokio::test]
     async fn stopping_does_not_wait_for_idle_connections() {
-        // If it waited, it would not end.
+        // If it waited, this test would not end.
         let (host, stop, server) = started(echo(), Duration::MAX).await;
         let mut idle = TcpStream::connect(&host).await.expect("it listens");
-        // A request makes sure that the connection is the server's when it is asked to stop.
+        // A request makes sure that the server has accepted the connection before it is stopped.
         let message = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
         idle.write_all(message).await.expect("it reads");
         let read = idle.read(&mut [0; 1024]).await.expect("it answers");

@@ -1,23 +1,24 @@
-//! Whether a message is one that the contract knows, without compiling its pattern for every answer.
+//! Matches messages with those that the contract knows, without compiling a pattern for every answer.
 //!
-//! A pattern has holes for what the call said. It is compiled once, with a stand-in in its holes, and the words of the
-//! call are replaced by the stand-in in the message. Where that fits, the pattern fits with the words themselves; where
-//! it does not, or where the words are too odd to be sure, the pattern is compiled with them and has the last word.
+//! A pattern has placeholders for words of the call. It is compiled once, with a stand-in for its placeholders, and in
+//! the message the words of the call are replaced by the stand-in. If that matches, the pattern with the words
+//! themselves matches too. If it does not, or if the words are too unusual to be sure, the pattern is compiled with the
+//! words and decides.
 
 use std::borrow::Cow;
 
 use crate::contract::Pattern;
 
-/// A character that stands in no message: it is set apart for private use.
+/// A private-use character that occurs in no message.
 const STAND_IN: &str = "\u{e000}";
 
 /// The messages of one refusal that the contract accepts.
 #[derive(Debug)]
 pub(in crate::check) struct Messages {
     template: String,
-    /// The only text that fits the general pattern, if there is just one.
+    /// The only text that the general pattern matches, if there is just one.
     literal: Option<String>,
-    /// Compiled for the stand-in. The contract was checked as it was loaded, so none that does not compile is in it.
+    /// The pattern for the stand-in. The contract was checked when it was loaded, so its patterns compile.
     general: Option<Pattern>,
 }
 
@@ -50,7 +51,7 @@ impl Messages {
         } else {
             words
         };
-        // Whatever part of a pattern takes the stand-in takes such words too: no quote, no line feed, no blank.
+        // Any part of a pattern that matches the stand-in also matches words without quotes, line feeds and blanks.
         let is_simple = |word: &str| {
             !word.is_empty()
                 && word
@@ -70,7 +71,7 @@ impl Messages {
     }
 }
 
-/// What a template says with the stand-in in its holes, if it says nothing but that.
+/// The text that a template stands for with the stand-in in its placeholders; `None` if it stands for several texts.
 fn literal(template: &str) -> Option<String> {
     let inner = template.strip_prefix('^')?.strip_suffix('$')?;
     let filled = inner
@@ -81,7 +82,7 @@ fn literal(template: &str) -> Option<String> {
     let mut characters = filled.chars();
     while let Some(character) = characters.next() {
         match character {
-            // A letter behind it would name a class.
+            // A letter after it would name a class.
             '\\' => text.push(characters.next().filter(char::is_ascii_punctuation)?),
             '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '^' | '$' => return None,
             plain => text.push(plain),
@@ -116,7 +117,7 @@ mod tests {
         for template in &templates {
             let messages = Messages::new(template);
             for words in words {
-                // What each template would say of each word, made from the templates themselves.
+                // Each template, filled with each word, is a message to match.
                 for other in &templates {
                     for word in words.iter().chain(&["i-00000000"]) {
                         let plain = other

@@ -1,4 +1,5 @@
-//! One answer against the expectation: accepted, and with which states? Refusals are the business of `refusal`.
+//! Compares one answer with the expectation: was the call accepted, and with which states? Refusals are judged in
+//! `refusal`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(super) use refusal::{bare, denies_own, messages_fit};
 use shape::ErrorForm;
 use words::{items_in_words, refusals_in_words};
 
-/// A call, and what is believed as it is sent.
+/// A call, and what was believed when it was sent.
 pub(super) struct Question<'a> {
     pub(super) judge: &'a Judge,
     pub(super) fleet: &'a Fleet,
@@ -32,33 +33,34 @@ pub(super) struct Question<'a> {
     pub(super) may_be_unseen: bool,
 }
 
-/// What an answer tells.
+/// What an answer means for the call and its instances.
 #[derive(Debug, Default)]
 pub(super) struct Answered {
     /// Allowed and observed, if the answer as such is not what the contract allows.
     pub(super) wrong: Option<(String, String)>,
     /// Allowed and observed, if the call was carried out and the answer names states that it may not name.
     pub(super) misstated: Option<(String, String)>,
-    /// Allowed and observed, if the call was refused where it may be: what only an acceptance shows was not shown.
+    /// Allowed and observed, if the call was refused and may be: what only an accepted call shows was not shown.
     pub(super) untold: Option<(String, String)>,
-    /// Whether it was refused as the client's fault, and so must have changed nothing.
+    /// Whether the call was refused as the client's fault, and so must have changed nothing.
     pub(super) refused: bool,
-    /// The instances that were said to be unknown because they may have been purged, with the clauses that forbid
-    /// to say so as long as they are visible.
+    /// The instances that were reported as unknown because they may have been purged, with the clauses that forbid this
+    /// as long as the instances are visible.
     pub(super) purged: BTreeMap<String, Vec<ClauseIndex>>,
-    /// The instances that it moved.
+    /// What the call did to the instances that it names.
     pub(super) moved: BTreeMap<Id, InstanceChange>,
-    /// Where the answer says that instances are, although the call should have been refused.
+    /// The states that the answer reports although the call should have been refused.
     pub(super) claimed: BTreeMap<Id, States>,
-    /// For each instance of the fleet, in its order, the clauses that forbid the call to change it. Empty if it may.
+    /// For each instance, in the order of the fleet, the clauses that forbid the call to change it. Empty if the call
+    /// may change instances.
     pub(super) effects: Vec<(Id, Vec<ClauseIndex>)>,
     /// The instances of the fleet that the call names.
     pub(super) named: Vec<Id>,
 }
 
 impl Answered {
-    /// Whether an instance, which these clauses forbid the call to change, must stay as it is because the call is none
-    /// of its business. A refusal that no clause binds must not change even what it names.
+    /// Whether an instance must stay as it is because the call does not concern it. `clauses` are those that forbid the
+    /// call to change it. A refused call that no clause binds must not change even the instances that it names.
     pub(super) fn binds_as_control(&self, id: &Id, clauses: &[ClauseIndex]) -> bool {
         !self.named.contains(id) || (self.refused && clauses.is_empty())
     }
@@ -67,16 +69,16 @@ impl Answered {
 /// What a call did to an instance.
 #[derive(Debug)]
 pub(super) struct InstanceChange {
-    /// Where it may be now.
+    /// The states that it may be in now.
     pub(super) states: States,
-    /// How it was moved, if anybody can tell.
+    /// How it was moved, if that is known.
     pub(super) how: Option<Move>,
-    /// The clauses that say where it is now.
+    /// The clauses that say which state it is in now.
     pub(super) reasons: Vec<ClauseIndex>,
 }
 
 impl InstanceChange {
-    /// It is somewhere in these states, and nobody can tell how it came there.
+    /// The instance is in one of these states; how it got there is unknown.
     fn somewhere(states: States) -> Self {
         InstanceChange {
             states,
@@ -104,14 +106,14 @@ pub(super) enum Move {
     End,
 }
 
-/// In which manner an instance is being stopped.
+/// How an instance is being stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     /// Shut down.
     Shutdown,
     /// Hibernated.
     Hibernate,
-    /// Nobody recorded what the options of the call mean together.
+    /// What the options of the call mean together is not recorded.
     Unknown,
 }
 
@@ -171,7 +173,7 @@ impl Question<'_> {
         answered
     }
 
-    /// A success that is no answer of this action: another document, or none.
+    /// Judges a success that is not an answer of this action: another document, or none.
     fn foreign(
         &self,
         judgement: &mut StepJudgement<'_>,
@@ -182,7 +184,7 @@ impl Question<'_> {
         answered: &mut Answered,
     ) {
         if expectation.acceptance >= Acceptance::Discouraged {
-            // Whatever it is, it is no refusal.
+            // It is not a refusal, so the call counts as accepted.
             self.accepted(judgement, expectation, reading, reply, &[], answered);
             return;
         }
@@ -193,7 +195,7 @@ impl Question<'_> {
             judgement.deviates(clauses, Weight::Full, &allowed, &observed);
         }
         self.not_as_expected(judgement, expectation, reply.status, &observed, answered);
-        // Nobody can tell what it did to the instances it names.
+        // What the call did to the instances that it names is unknown.
         for rule in expectation.items.values() {
             answered
                 .moved
@@ -247,7 +249,7 @@ impl Question<'_> {
             return;
         }
         for rule in expectation.items.values() {
-            // OQ-09: what a second item about the same instance says, nobody recorded.
+            // OQ-09: what a second item about the same instance means is not recorded.
             let Some(item) = items.iter().find(|item| item.id == Some(rule.id.as_ref())) else {
                 if expectation.loose {
                     let states = self
@@ -264,7 +266,7 @@ impl Question<'_> {
         self.items_are_those_named(judgement, expectation, reading, items, &observed, answered);
     }
 
-    /// Judges one item, and takes over where its instance is.
+    /// Judges one item, and records the state of its instance.
     fn item(
         &self,
         judgement: &mut StepJudgement<'_>,
@@ -300,7 +302,7 @@ impl Question<'_> {
             belief.states.later().and(States::named(previous))
         });
         if matching.is_empty() && !self.is_tested() && !may_have_been && !found.is_empty() {
-            // What a sister action does from this state, the contract does not say.
+            // The contract does not say what a sister action does from this state.
             let states = States::named(current).later();
             answered
                 .moved
@@ -312,9 +314,9 @@ impl Question<'_> {
             for row in rule.blamed(Some(previous)) {
                 judgement.deviates(self.judge.transition(row), Weight::Full, &allowed, &observed);
             }
-            // The states are a matter of the clauses of the rows; the call as such was understood and carried out.
+            // The clauses of the rows judge the states; the call itself was understood and carried out.
             answered.misstated.get_or_insert((allowed, observed));
-            // The deviation is told; the instance may be where the answer says, or where it should be.
+            // The deviation is reported; the instance may be in the state that the answer reports, or in the right one.
             let right: States = rule
                 .rows
                 .iter()
@@ -327,7 +329,8 @@ impl Question<'_> {
                 .insert(Arc::clone(id), InstanceChange::somewhere(states));
             return;
         };
-        // User guide: an instance can be force-stopped while it is pending, so the clauses of a plain stop have no say.
+        // User guide: an instance can be force-stopped while it is pending, so the clauses of a plain stop do not
+        // apply.
         let is_free = reading.force != Switch::Off && first_row.from == State::Pending;
         let only_odd = matching.iter().all(|(_, _, answer)| answer.odd);
         let mut reasons = Vec::new();
@@ -369,7 +372,7 @@ impl Question<'_> {
         let strangers = ids.iter().any(|id| !named.contains_key(id));
         let missing = named.keys().any(|id| !ids.contains(id));
         let repeated = with_id > ids.len();
-        // An id with white space around it may be passed over, or name the instance once more.
+        // An id with white space around it may be ignored, or name the instance a second time.
         let padded = reading.is(Condition::PaddedId);
         let may_repeat = padded || reading.is(Condition::RepeatedId);
         let fits = !strangers && (!missing || padded) && (!repeated || may_repeat);
@@ -378,7 +381,7 @@ impl Question<'_> {
             format!("one item for each of {}", ids.join(", "))
         };
         if reading.is(Condition::OddIndex) {
-            // OQ-03: what such an index names is not known; an answer that names nothing is worth a word.
+            // OQ-03: what an odd index names is not known; an answer that leaves out an instance is worth a warning.
             let weight = if strangers { Weight::Full } else { Weight::Advisory };
             if strangers || missing && !reading.is(Condition::RepeatedScalar) {
                 let clauses = self.judge.of(Check::OneItemPerInstance);

@@ -1,4 +1,5 @@
-//! A refusal against the expectation: may it come, with which code, status and words, and what must it leave alone?
+//! Compares a refusal with the expectation: whether it may come, its code, status and message, and what it must leave
+//! unchanged.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{Body, Reply};
 
 impl Question<'_> {
-    /// Judges a refusal. Returned is the reason it gives, if that is one that the contract knows here.
+    /// Judges a refusal. Returns the reason that it gives, if the contract knows that reason here.
     pub(super) fn refused<'e, 'c>(
         &self,
         judgement: &mut StepJudgement<'_>,
@@ -60,7 +61,8 @@ impl Question<'_> {
             return None;
         }
         if self.echoes() && matches!(reply.body, Body::Unreadable { .. }) {
-            // That such text is echoed as XML is inferred (RSP-23), so nothing that decides may hang on it.
+            // It is inferred (RSP-23) that text which XML must escape is echoed as XML, so nothing that decides may
+            // depend on it.
             let (allowed, observed) = (refusals_in_words(expectation), observed());
             for active in certain(expectation) {
                 judgement.unknown(&self.judge.refusal(active.row).code, &allowed, &observed);
@@ -89,8 +91,8 @@ impl Question<'_> {
             .map(|(active, at, answer)| (active, answer, self.message_fits(active, at, message)))
             .max_by_key(|(active, answer, message_fits)| {
                 let status = answer.status.contains(&reply.status);
-                // What is only tolerated is the reason if nothing better is: an oddity of one instance is none where
-                // another one is.
+                // A tolerated condition counts as the reason only if no better one fits: a code that is odd for one
+                // instance is not odd if another instance is a reason for it.
                 (
                     active.refusal.demand != Demand::Tolerated,
                     status && *message_fits,
@@ -117,7 +119,7 @@ impl Question<'_> {
         fitting.map(|(active, ..)| active)
     }
 
-    /// The code is one that the contract allows here.
+    /// Judges a refusal with a code that the contract allows here.
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one answer, each used once"
@@ -150,7 +152,7 @@ impl Question<'_> {
         }
         if active.refusal.demand == Demand::Tolerated {
             let (allowed, observed) = (self.expected_in_words(expectation), observed());
-            // An instance that may be in two states is refused for one of them; nobody can tell for which.
+            // An instance that may be in two states is refused for one of them; it is unknown for which.
             let same = |one: &&Active<'_>| {
                 let codes = &one.refusal.answers;
                 one.refusal.demand == Demand::Tolerated && codes.iter().any(|known| known.code == answer.code)
@@ -166,7 +168,7 @@ impl Question<'_> {
         if answer.status.contains(&reply.status) {
             judgement.held(&aspects.status);
         } else {
-            // Of several codes none may be the right one, and still all of them come with one status.
+            // Even where it is not known which of several codes is right, all of them may come with the same status.
             let weight = if has_one_status(expectation) {
                 Weight::Full
             } else {
@@ -193,7 +195,7 @@ impl Question<'_> {
         self.offenders(judgement, expectation, answer, message, observed);
     }
 
-    /// Whether a message is one that is known of this answer of a refusal.
+    /// Whether a message matches what is known of this answer of a refusal.
     fn message_fits(&self, active: &Active<'_>, answer: usize, message: &str) -> bool {
         let messages = self.judge.refusal(active.row).messages.get(answer);
         let Some(messages) = messages.and_then(Option::as_ref) else {
@@ -207,7 +209,7 @@ impl Question<'_> {
         all_named && messages.fit(message, &active.words)
     }
 
-    /// The answer is none that the contract allows here.
+    /// Judges an answer that the contract does not allow here.
     pub(super) fn not_as_expected(
         &self,
         judgement: &mut StepJudgement<'_>,
@@ -218,12 +220,12 @@ impl Question<'_> {
     ) {
         let allowed = self.expected_in_words(expectation);
         if expectation.foreign {
-            // The contract knows what this action does, and not all that keeps it from doing so.
+            // The contract knows what this action does, but not every reason to refuse it.
             answered.untold = Some((allowed, observed.to_owned()));
             return;
         }
         if is_tolerant(expectation) {
-            // Nobody knows how such a call is refused, or only a SHOULD says that it is not.
+            // How the call is refused is not known, or only a SHOULD says that it is not refused.
             for active in expectation
                 .refusals
                 .iter()
@@ -314,7 +316,7 @@ impl Question<'_> {
             .filter(|word| self.fleet.contains_key(*word))
             .collect();
         if offenders.len() > 1 {
-            // One that only may have been at fault is named instead of those that were.
+            // An instance that only may have been at fault can be named instead of those that were.
             let possible = expectation
                 .refusals
                 .iter()
@@ -337,7 +339,8 @@ impl Question<'_> {
         }
     }
 
-    /// Takes down which instances were said to be unknown although they are only believed to be terminated.
+    /// Records the instances that were reported as unknown although they are only believed to be terminated or shutting
+    /// down.
     fn claims_purged(&self, expectation: &Expectation<'_>, answered: &mut Answered) {
         let dead = |active: &Active<'_>| {
             matches!(
@@ -345,7 +348,7 @@ impl Question<'_> {
                 Condition::ShuttingDown | Condition::Terminated
             )
         };
-        // With another fault beside it, that one may be meant.
+        // If the call has another fault too, the refusal may be for that one.
         if !certain(expectation).all(dead) {
             return;
         }
@@ -357,8 +360,8 @@ impl Question<'_> {
         }
     }
 
-    /// The clauses that a change of each instance would violate. A reason that the endpoint names binds it, even if
-    /// another would have been possible.
+    /// The clauses that a change of each instance would violate. The reason that the endpoint gives binds it, even if
+    /// another one was possible.
     pub(super) fn effects(
         &self,
         expectation: &Expectation<'_>,
@@ -377,7 +380,7 @@ impl Question<'_> {
     }
 }
 
-/// Whether an answer says that an instance of the case does not exist, and nothing else in the call could be meant.
+/// Whether an answer says that an instance of the case does not exist, and can mean nothing else in the call.
 pub(in crate::check) fn denies_own(code: &str, expectation: &Expectation<'_>) -> bool {
     let mut codes = expectation
         .refusals
@@ -394,12 +397,12 @@ pub(in crate::check) fn messages_fit(bindings: &Bindings, message: &str, words: 
     known.any(|messages| messages.fit(message, words))
 }
 
-/// Whether the real service was seen to refuse such a call without an answer in its own form.
+/// Whether the real service was seen to refuse calls of this kind without an answer in its own form.
 pub(super) fn any_form(expectation: &Expectation<'_>) -> bool {
     expectation.refusals.iter().any(|active| active.refusal.any_form)
 }
 
-/// Whether a refusal with words that the contract does not know is no deviation that decides.
+/// Whether a refusal that the contract does not know is not a deviation that decides.
 pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
     let mut demands = expectation
         .refusals
@@ -407,7 +410,7 @@ pub(super) fn is_tolerant(expectation: &Expectation<'_>) -> bool {
         .filter(|active| active.refusal.demand != Demand::Tolerated);
     let all_may = expectation.acceptance == Acceptance::Free
         && demands.clone().all(|active| active.refusal.demand == Demand::May);
-    // A circumstance that perhaps is not there excuses its own words, and no others.
+    // A condition that may not hold excuses its own answers, and no others.
     let excused = all_may && demands.any(|active| active.certain);
     excused || expectation.refusals.iter().any(takes_any)
 }
@@ -429,7 +432,7 @@ pub(super) fn certain<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator
         .filter(|active| active.certain && matches!(active.refusal.demand, Demand::Must | Demand::Should))
 }
 
-/// Whether only one code is allowed. Of a larger set the evidence knows no single right one.
+/// Whether only one code is allowed. If there are more, the evidence does not show which one is right.
 fn is_single(expectation: &Expectation<'_>) -> bool {
     let mut codes: Vec<&str> = demanded(expectation)
         .flat_map(|active| active.refusal.answers.iter().map(|answer| answer.code.as_str()))
@@ -439,7 +442,7 @@ fn is_single(expectation: &Expectation<'_>) -> bool {
     codes.len() == 1
 }
 
-/// Whether all that is allowed has the same status.
+/// Whether all allowed refusals have the same status.
 fn has_one_status(expectation: &Expectation<'_>) -> bool {
     let mut status: Vec<u16> = demanded(expectation)
         .flat_map(|active| active.refusal.answers.iter().flat_map(|answer| &answer.status))
@@ -450,8 +453,8 @@ fn has_one_status(expectation: &Expectation<'_>) -> bool {
     status.len() == 1
 }
 
-/// The refusals that bear on what is right. One that is possible only if something unseen happened has its own words
-/// accepted, but leaves the others their weight.
+/// The refusals that determine what is right. A refusal that is possible only if something unseen happened is accepted,
+/// but does not lower the weight of the others.
 fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {
     expectation
         .refusals
@@ -463,12 +466,12 @@ fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'
         })
 }
 
-/// Whether no document can hold a character, so that nobody can tell how it is repeated.
+/// Whether no document can contain a character, so that it is unknown how it is echoed.
 fn is_beyond_xml(character: char) -> bool {
     matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Throttling and overload are said to pass; they tell nothing about the call.
+/// Whether this is throttling or overload, which should pass and says nothing about the call.
 fn is_passing_fault(code: &str, status: u16) -> bool {
     status == 503
         && matches!(

@@ -1,4 +1,4 @@
-//! What was allowed and what came, for people.
+//! Describes allowed and observed answers for people.
 
 use std::collections::BTreeSet;
 

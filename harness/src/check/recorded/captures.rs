@@ -1,5 +1,6 @@
-//! The captures of September 2026: the answers, the descriptions that followed them, and the histories of whole instances, each
-//! judged without a finding; and one thing changed about them, found under the clause that says so.
+//! Tests with the captures of September 2026: the answers, the descriptions that followed them, and the histories of
+//! whole instances are judged without a finding. With one thing changed, the finding is under the clause that covers
+//! it.
 
 use super::super::rejudge::judge_recorded;
 use super::samples;
@@ -8,7 +9,7 @@ use crate::contract::{CallTemplate, Edition, Grade, Recorded, RecordedLook, embe
 use crate::journal::{Intent, Role};
 use crate::verdict::Verdict;
 
-/// What is found as these records are judged in one case, each followed by its descriptions.
+/// The findings when these records are judged in one case, each followed by its descriptions.
 fn found_in(records: &[Recorded]) -> Vec<(String, String, Verdict)> {
     let first = records.first().expect("a case has a record");
     let mut case = begin(Edition::Current, first);
@@ -38,7 +39,7 @@ fn found_in(records: &[Recorded]) -> Vec<(String, String, Verdict)> {
     found
 }
 
-/// The answer to the DescribeInstances that showed this.
+/// The answer to DescribeInstances that showed this.
 fn description(record: &Recorded, id: &str, look: &RecordedLook) -> Recorded {
     Recorded {
         call: CallTemplate {
@@ -53,7 +54,7 @@ fn description(record: &Recorded, id: &str, look: &RecordedLook) -> Recorded {
     }
 }
 
-/// The clauses that are found violated in a case of these records.
+/// The clauses that a case of these records violates.
 fn violations_in(records: &[Recorded]) -> Vec<(String, Verdict)> {
     let found = found_in(records).into_iter();
     found.map(|(_, clause, verdict)| (clause, verdict)).collect()
@@ -227,7 +228,7 @@ fn one_thing_changed_about_a_captured_answer_fails() {
     assert_each_fails(&table);
 }
 
-/// Each record, with all of one text in its body replaced by another, fails exactly these clauses.
+/// Asserts that each record, with all occurrences of one text in its body replaced, fails exactly these clauses.
 #[track_caller]
 fn assert_each_fails(table: &[(&str, String, String, &[&str])]) {
     let mut wrong = Vec::new();

@@ -1,6 +1,6 @@
-//! What real AWS was recorded to answer is never a failure, and one thing changed about it is.
+//! Tests that no recorded answer of real AWS fails, and that an answer with one thing changed does.
 //!
-//! The records are those of `specs/recorded/`, as the contract has them.
+//! The records are those of `specs/recorded/`, as the contract loads them.
 
 use std::sync::Arc;
 
@@ -218,10 +218,10 @@ fn another_status_fails_where_every_allowed_answer_has_the_same() {
     }
 }
 
-/// Clauses and what became of them.
+/// Clauses and their verdicts.
 type Guilt = &'static [(&'static str, Verdict)];
 
-/// What a sample, and then a description of its first instance, are found guilty of.
+/// The clauses that a sample, followed by a description of its first instance, violates.
 fn seen_after(sample: &Recorded, role: Role, state: &str, reason: &str, why: &str) -> Vec<(String, Verdict)> {
     let id = sample
         .fixtures
@@ -257,7 +257,8 @@ const HIBERNATE: &str = "UserInitiatedHibernate: User initiated hibernate";
 
 #[test]
 fn what_was_described_after_a_recorded_stop_is_without_finding() {
-    // The Date of R01 is 2017-07-15 14:02:41, that of R06 2020-02-14 22:03:44; reasons were recorded up to one second later.
+    // The Date of R01 is 2017-07-15 14:02:41, that of R06 2020-02-14 22:03:44; reasons were recorded up to one second
+    // later.
     let table = [
         (
             "r01",
@@ -301,7 +302,7 @@ fn one_thing_changed_about_a_description_is_found() {
         ),
         ("r01", "stopped", late, SHUTDOWN, &[("VIS-03", Verdict::Warn)]),
         ("r01", "stopped", good, HIBERNATE, &[("VIS-04", Verdict::Fail)]),
-        // A hibernation that fails at run time becomes a shutdown; how that is told was not recorded.
+        // A hibernation that fails at run time becomes a shutdown; what a description shows then was not recorded.
         (
             "r06-hibernate",
             "stopping",
@@ -316,7 +317,7 @@ fn one_thing_changed_about_a_description_is_found() {
             "",
             &[("HIB-02", Verdict::Fail), ("VIS-05", Verdict::Fail)],
         ),
-        // The kind of a reason is a fact, how its time is written is a text.
+        // The kind of a reason is a fact; the format of its time is wording.
         (
             "r01",
             "stopped",
@@ -331,7 +332,7 @@ fn one_thing_changed_about_a_description_is_found() {
             "",
             &[("VIS-04", Verdict::Fail), ("VIS-05", Verdict::Fail)],
         ),
-        // It decides here because reads are taken not to lag.
+        // This decides because reads do not lag in these tests.
         (
             "r01",
             "running",
@@ -361,7 +362,7 @@ fn a_refusal_is_believed_as_long_as_nothing_changed() {
         ("r14", "stopping", &[("DRY-04", Verdict::Fail)]),
         ("r16", "terminated", &[]),
         ("r16", "stopped", &[("STT-07", Verdict::Fail)]),
-        // A launch may end while its refusal is under way.
+        // A launch may complete while the call is being refused.
         ("r17", "running", &[]),
         ("r17", "stopping", &[("STT-08", Verdict::Fail)]),
         ("r32", "stopping", &[("IDM-03", Verdict::Fail)]),
@@ -410,7 +411,7 @@ fn what_is_read_of_a_recorded_answer_is_all_of_it() {
         }
         let body = sample.body.trim_end();
         let (_, body) = body.split_once("?>").expect("every record has a declaration");
-        // Between elements white space means nothing.
+        // White space between elements has no meaning.
         let body: Vec<&str> = body
             .split('>')
             .map(|part| {
@@ -465,7 +466,7 @@ fn every_record_of_the_wire_and_of_an_sdk_is_there() {
         sources.dedup();
         sources
     };
-    // R07 and R50 are parts of descriptions, played by the tests above; R41 has no body that was kept.
+    // R07 and R50 are parts of descriptions, played by the tests above; the body of R41 was not kept.
     assert_eq!(
         of_grade(Grade::A),
         [

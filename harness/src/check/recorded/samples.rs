@@ -1,4 +1,4 @@
-//! The recorded answers as the tests take them: changed ones, and descriptions made up beside them.
+//! Recorded answers for the tests: unchanged, changed, and with made-up descriptions.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,13 @@ pub(super) const R01_ID: &str = "i-03fe236b187a898b6";
 /// The instance of R12.
 pub(super) const R12_ID: &str = "i-0cfb1e75e74229968";
 
-/// Those that the contract of an edition judges: an answer to another action is only read.
+/// The records that the contract of an edition judges; answers to other actions are only parsed.
 pub(super) fn judged(edition: Edition) -> Vec<Recorded> {
     let contract = embedded(edition);
     let is_judged = |recorded: &Recorded| {
         let action = recorded.call.action.as_deref().unwrap_or_default();
         let family = contract.transitions.iter().any(|row| row.action == action);
-        // R33 is the answer to an action that nobody has.
+        // R33 is the answer to an action that does not exist.
         family || recorded.source == "R33"
     };
     contract
@@ -26,7 +26,7 @@ pub(super) fn judged(edition: Edition) -> Vec<Recorded> {
         .collect()
 }
 
-/// The one with this name.
+/// The record with this name.
 pub(super) fn find(name: &str) -> Recorded {
     let all = embedded(Edition::Current).recorded;
     let found = all.into_iter().find(|recorded| recorded.name == name);
@@ -59,7 +59,7 @@ pub(super) fn description(id: &str, state: &str, reason: &str, why: &str) -> Str
     )
 }
 
-/// A description of one instance as a record keeps it: what it does not keep is not there.
+/// A description of one instance as a record keeps it; parts that the record lacks are left out.
 pub(super) fn described(id: &str, look: &RecordedLook) -> String {
     let state = look.state.wire_name().expect("what is described has a state");
     let mut more = String::new();

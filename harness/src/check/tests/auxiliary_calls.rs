@@ -1,8 +1,8 @@
-//! Questions beside the fleet: what their answers show, and what they change for the calls after them.
+//! Tests of auxiliary calls: what their answers show, and what they change for later calls.
 
 use super::*;
 
-/// What comes of a question of a case with one instance.
+/// Judges one auxiliary call in a case with one instance.
 fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
     let heard = [Observation {
         role: Role::Act,
@@ -14,7 +14,7 @@ fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
     case.judge(&started(1, Intent::Call), &heard)
 }
 
-/// Why a case with an instance in this state ends, if this question about it is answered so.
+/// Why a case with an instance in this state ends if an auxiliary call about it gets this answer.
 fn blocked_by(state: State, action: &str, reply: &Reply) -> Option<String> {
     let mut case = case(state);
     asked(&mut case, &Call::new(action, [("InstanceId.1", A)]), reply);
@@ -33,7 +33,7 @@ fn a_question_that_is_refused_ends_the_case_unless_the_service_refuses_it_too() 
         blocked_by(State::Running, "RebootInstances", &refusal).as_deref(),
         Some("RebootInstances is answered by 400 InvalidAction \"no\"")
     );
-    // What is not running cannot be rebooted, as everybody may say.
+    // An instance that is not running cannot be rebooted, so any endpoint may refuse.
     assert_eq!(blocked_by(State::Stopped, "RebootInstances", &refusal), None);
     // Only a document with 200 is an answer.
     let page = answer(500, "html");
@@ -50,7 +50,7 @@ fn only_of_a_stopped_instance_is_it_told_whether_its_status_is_hidden() {
     let call = Call::new("DescribeInstanceStatus", [("InstanceId.1", A)]);
     let reply = ok("<DescribeInstanceStatusResponse><instanceStatusSet/></DescribeInstanceStatusResponse>");
     for (state, told) in [
-        // It may be otherwise: nothing else can be told.
+        // Only a stopped instance is judged; one in another state may be listed or not.
         (State::Stopped, Some(true)),
         (State::Stopping, None),
         (State::Running, None),
@@ -66,7 +66,7 @@ fn only_of_a_stopped_instance_is_it_told_whether_its_status_is_hidden() {
     }
 }
 
-/// What is told of `spot-request-disabled` of an instance in this state whose request is described so.
+/// Whether `spot-request-disabled` held for an instance in this state with this description of its request.
 fn spot(state: State, named: &str, request: &str, status: &str) -> Option<bool> {
     let mut case = case(state);
     let judge = Arc::clone(&case.judge);
@@ -96,7 +96,7 @@ fn the_request_of_a_stopped_spot_instance_is_disabled_by_the_user() {
     assert_eq!(spot(State::Stopping, A, "active", "fulfilled"), None);
 }
 
-/// The protections, of stopping and of termination, that an instance has after this was modified.
+/// The stop protection and the termination protection of an instance after this modification.
 fn protections(params: &[(&str, &str)]) -> (bool, bool) {
     let mut case = case(State::Running);
     let call = Call::new("ModifyInstanceAttribute", params.iter().copied());

@@ -1,4 +1,5 @@
-//! What a case tells whoever plays it: whether a description fits, who is at rest, and what may still come.
+//! Tests of what a case reports to the runner: whether a description fits, which instances are at rest, and which
+//! states are still possible.
 
 use super::*;
 
@@ -74,7 +75,7 @@ fn who_is_missing_fits_if_it_may_be_gone_or_was_not_asked_for() {
     );
     assert!(fits(&case(State::Terminated), &of(&[A]), &nobody));
     assert!(fits(&case(State::Running), &of(&[B]), &nobody));
-    // Of two, both must be there.
+    // Both of two instances must be described.
     let mut case = case(State::Running);
     let stopped = FixtureKind {
         state: State::Stopped,
@@ -85,7 +86,7 @@ fn who_is_missing_fits_if_it_may_be_gone_or_was_not_asked_for() {
     assert!(fits(&case, &of(&[]), &described(&both)));
     assert!(!fits(&case, &of(&[]), &described(&both[..1])));
     assert!(!fits(&case, &of(&[]), &described(&both[1..])));
-    // Another's description is not one's own.
+    // Each instance must be described with its own state.
     assert!(!fits(
         &case,
         &of(&[]),

@@ -1,4 +1,4 @@
-//! Reads that may be stale: what they show decides nothing until they cannot be stale any more.
+//! Tests of reads that may be stale: what they show decides nothing until they cannot be stale any more.
 
 use super::fleet::{B, described};
 use super::*;
@@ -7,7 +7,7 @@ use crate::verdict::Verdict;
 const LAG: ReadLag = ReadLag::from_ms(5_000);
 const STOPPED_AT_MS: u64 = 100_000;
 
-/// A running instance that was stopped at [`STOPPED_AT_MS`], and what is said of one description so long after it.
+/// The findings about one description `after_ms` after a running instance was stopped at [`STOPPED_AT_MS`].
 fn said_of(after_ms: u64, state: &str) -> Vec<(String, Verdict)> {
     let mut case = case(State::Running).with_read_lag(LAG);
     let (stop, describe) = (call("StopInstances"), call("DescribeInstances"));
@@ -101,7 +101,7 @@ fn what_a_description_shows_of_a_possible_state_has_to_be_seen_twice() {
     assert_eq!(verdicts(twice), [Verdict::Fail]);
 }
 
-/// A refusal of a batch of a free and a protected instance.
+/// A refused batch of an unprotected and a protected instance.
 fn refused_batch() -> (CaseJudge, Call, Reply) {
     let mut case = case(State::Running).with_read_lag(LAG);
     let protected = FixtureKind {

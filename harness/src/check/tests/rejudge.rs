@@ -1,4 +1,4 @@
-//! A journal that is judged again: what belongs to a step, and what came late or twice.
+//! Tests of judging a journal again: which exchanges belong to a step, and what came late or twice.
 
 use super::*;
 use crate::check::rejudge::JournalJudge;
@@ -68,7 +68,7 @@ fn wired(step: usize) -> Event {
     }))
 }
 
-/// How many findings the step has, which was written down as one without any.
+/// The number of findings of a step that was recorded without findings.
 fn findings(again: &mut JournalJudge, intent: Intent, told: Event) -> Option<usize> {
     again.take(Event::StepStarted(started(1, intent)));
     again.take(told);
@@ -119,7 +119,7 @@ fn a_case_ends_with_the_worst_that_was_found_now() {
     };
     let mut again = begun();
     findings(&mut again, Intent::Call, exchanged(1));
-    // Another step without findings makes nothing better.
+    // A later step without findings does not improve the verdict.
     findings(&mut again, Intent::Call, exchanged(2));
     let failed = Outcome::Judged {
         verdict: Verdict::Fail,

@@ -6,7 +6,7 @@ use crate::contract::SameAs;
 
 const B: &str = "i-0123456789abcdef0";
 
-/// A stop of these, and what came; nothing if no answer came.
+/// A stop of these instances and its answer; `None` if no answer came.
 type Told = (&'static [&'static str], Option<Reply>);
 
 fn success(items: &[(&str, &str, &str)]) -> Reply {
@@ -17,7 +17,7 @@ fn refusal(status: u16, code: &str) -> Reply {
     verdicts::refusal(status, code, "No.")
 }
 
-/// What may be told of `a`, with a name each.
+/// Possible answers about `a`, with their names.
 fn tellings() -> Vec<(&'static str, Option<Reply>)> {
     vec![
         ("running → stopping", Some(success(&[(A, "running", "stopping")]))),
@@ -46,7 +46,7 @@ fn tellings() -> Vec<(&'static str, Option<Reply>)> {
     ]
 }
 
-/// What is said of the last of these calls, which must be answered as all before it together.
+/// The result of the last of these calls, which must be answered like all calls before it together.
 fn related(kind: FixtureKind, told: &[Told], labels: usize, instances: &[(&str, &str)]) -> String {
     let mut case = case_of(kind);
     add(&mut case, B, kind);
@@ -139,7 +139,7 @@ fn what_is_said_of_a_batch_that_must_be_as_its_parts() {
             table.rows(&format!("a: {first_name} · compared with {labels_name}"), rows);
         }
     }
-    // The other one stands for it.
+    // The second call stops `a`, which stands in for the `b` of the first call.
     let rows = tellings().into_iter().map(|(name, second)| {
         let told = [(&[B][..], of_b()), (&[A][..], second)];
         (name.to_owned(), related(kind, &told, 1, &[(A, B)]))

@@ -1,9 +1,10 @@
-//! What a step tells the steps after it: the plain form of a call, and who of several at once was first.
+//! Tests of what later steps learn from a step: how the plain form was answered, and which of several overlapping calls
+//! came first.
 
 use super::*;
 use crate::verdict::Verdict;
 
-/// A success in which `a` moves so.
+/// A success in which `a` makes this transition.
 fn moves(previous: &str, current: &str) -> Reply {
     ok(&format!(
         "<StopInstancesResponse><instancesSet><item><instanceId>{A}</instanceId>\
@@ -27,7 +28,7 @@ fn acts<'a>(call: &'a Call, replies: &'a [Reply]) -> Vec<Observation<'a>> {
     replies.iter().map(heard).collect()
 }
 
-/// Whether a clause that only a variation can show holds, where the plain form was answered so, and the variation so.
+/// Whether a clause that only a variation can show holds, given the answers to the plain form and to the variation.
 fn variation(plain: &Reply, varied: Reply) -> Option<bool> {
     let clause = "FRC-01";
     let mut case = case(State::Running);
@@ -64,10 +65,10 @@ fn a_variation_is_held_against_the_plain_form() {
     let wrong = || answer(500, "Response");
     assert_eq!(variation(&right(), again()), Some(true));
     assert_eq!(variation(&right(), wrong()), Some(false));
-    // Other states are the variation's doing only if the plain form told the right ones.
+    // Wrong states are due to the variation only if the plain form had the right ones.
     assert_eq!(variation(&right(), misstated()), Some(false));
     assert_eq!(variation(&misstated(), misstated()), Some(true));
-    // Nobody can tell what a variation of a call does that is not answered.
+    // If the plain form is answered wrongly, its variation shows nothing.
     assert_eq!(variation(&wrong(), right()), None);
 }
 

@@ -1,9 +1,9 @@
-//! The table of verdicts about what follows an accepted stop: how long it takes, how it is told, and what it must leave.
+//! The table of verdicts about an accepted stop: how long it takes, how descriptions show it, and what it must keep.
 
 use super::verdicts::{Table, heard, said};
 use super::*;
 
-/// One description of `a`: when it was asked for, and what it says.
+/// One description of `a`: when it was requested, and what it says.
 type Look = (u64, Reply);
 
 const USER: &str = "<reason>User initiated (2026-11-29 00:00:05 GMT)</reason>\
@@ -41,7 +41,8 @@ fn stopped_by(call: &Call, previous: &str, current: &str, date: &str) -> Reply {
 
 const DATE: &str = "Sun, 29 Nov 2026 00:00:00 GMT";
 
-/// What is said of the looks while it is waited until `a` is stopped, after a first look and a stop at moment 0.
+/// The results for these descriptions during a wait until `a` is stopped, after a first description and a stop at
+/// moment 0.
 fn settled(kind: FixtureKind, first: &Look, params: &[(&str, &str)], date: &str, looks: &[Look]) -> String {
     let mut case = case_of(kind);
     let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
@@ -65,7 +66,7 @@ fn settled(kind: FixtureKind, first: &Look, params: &[(&str, &str)], date: &str,
     };
     let settled = said(&case.judge(&started(3, settle), &at(&describe, looks)));
     match looks.last() {
-        // Once more, for what only a second look shows.
+        // Describe the instance once more, for what only a second description shows.
         Some(last) => {
             let again = case.judge(
                 &started(4, Intent::Observe),

@@ -1,5 +1,5 @@
-//! The table of verdicts: instances of every kind, calls of every form, answers right and wrong, and what is said of
-//! them. It is reviewed like a golden: a verdict that changes is a line of its diff.
+//! The table of verdicts: instances of every kind, calls of every form, right and wrong answers, and the verdicts on
+//! them. It is reviewed like a golden: a changed verdict is a line of its diff.
 //!
 //! ```text
 //! running · StopInstances a
@@ -15,7 +15,7 @@ use crate::verdict::Verdict;
 
 const B: &str = "i-0123456789abcdef0";
 
-/// Somebody that no case knows.
+/// An instance that no case knows.
 const STRANGER: &str = "i-0aaaaaaaaaaaaaaaa";
 
 /// Kinds of the instance `a`, with a name each.
@@ -105,7 +105,7 @@ fn calls() -> Vec<(&'static str, Call)> {
     ]
 }
 
-/// An item of an answer: who, where it was and where it is.
+/// An item of an answer: id, previous state and current state.
 type Item<'a> = (&'a str, &'a str, &'a str);
 
 const CODES: &[(&str, u8)] = &[
@@ -275,7 +275,7 @@ fn replies(action: &str) -> Vec<(String, Reply)> {
     replies
 }
 
-/// What is said of a step, in a line.
+/// The result of a step, in one line.
 pub(super) fn said(judged: &Judged) -> String {
     if judged.findings.is_empty() {
         return format!("nothing ({} held)", judged.held.len());
@@ -298,7 +298,7 @@ pub(super) fn said(judged: &Judged) -> String {
     )
 }
 
-/// The lines of a table, in which answers of which the same is said share one.
+/// The lines of a table. Answers with the same result share a line.
 #[derive(Default)]
 pub(super) struct Table(String);
 
@@ -354,7 +354,7 @@ pub(super) fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Observa
     }
 }
 
-/// A case with one kind of instance `a`, and a stopped `b`.
+/// A case with an instance `a` of this kind, and a stopped `b`.
 fn begin(kind: FixtureKind) -> CaseJudge {
     let mut case = case_of(kind);
     let stopped = FixtureKind {
@@ -371,7 +371,7 @@ fn what_is_said_of_an_answer() {
     let mut words = Words::default();
     for (kind_name, kind) in kinds() {
         for (call_name, call) in calls() {
-            // All calls of who may be stopped and of who may not, one call of all others.
+            // All calls for an instance that may be stopped and for one that may not; one call for all others.
             if call_name != "StopInstances a" && !["running", "terminated"].contains(&kind_name) {
                 continue;
             }
@@ -418,7 +418,7 @@ fn what_is_said_of_a_description_after_an_answer() {
             refusal(500, "InternalError", "An internal error has occurred"),
         ),
     ];
-    // What is told of the reason: nothing, that it was the user, that it was the service.
+    // The reason that the description gives: none, the user, the service.
     let reasons = [
         ("", "", ""),
         (
@@ -455,7 +455,7 @@ fn what_is_said_of_a_description_after_an_answer() {
                     ));
                     let mut case = begin(kind);
                     let acted = [heard(Role::Act, &stop, answer), heard(Role::Look, &look, &seen)];
-                    // Whether it shows a variation of a call hangs on the description, too.
+                    // Whether the step shows a variation of a call depends on the description, too.
                     let step = StepStarted {
                         witness: vec!["FRC-01".into()],
                         ..started(1, Intent::Call)

@@ -1,4 +1,4 @@
-//! The table of verdicts about bytes on a raw socket: what HTTP demands, what came, and what is said of it.
+//! The table of verdicts about bytes on a raw socket: what HTTP demands, what came, and the verdict on it.
 
 use super::verdicts::{Table, heard, said};
 use super::*;
@@ -42,7 +42,7 @@ fn error(status: u16, code: &str) -> Answer {
     )
 }
 
-/// What may come, with a name each.
+/// Possible answers, with their names.
 fn outcomes() -> Vec<(&'static str, Vec<Answer>, Ending)> {
     let dry = || error(412, "DryRunOperation");
     let described = || response(200, "<DescribeInstancesResponse/>");
@@ -109,7 +109,7 @@ fn wired(answers: Vec<Answer>, ending: Ending) -> Wired {
     }
 }
 
-/// A description of `a` in this state; without a name, one that tells nothing.
+/// A description of `a` in this state; without a state, an answer that is not a description.
 fn fleet(state: Option<&str>) -> Reply {
     match state {
         Some(state) => ok(&format!(
@@ -121,7 +121,7 @@ fn fleet(state: Option<&str>) -> Reply {
     }
 }
 
-/// What is said of a step, after a plain form that was answered so and after which the instance was so.
+/// The result of a step, given the answer to the plain form and the state of the instance after it.
 fn judged(plain: &(Vec<Answer>, &str), aim: Aim, wired: &Wired, seen: Option<&str>) -> String {
     let mut case = case(State::Running);
     let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
@@ -177,7 +177,7 @@ fn what_is_said_of_bytes_on_a_socket() {
                     ..aim_of(*demand)
                 };
                 for (plain_name, plain) in &plains {
-                    // What hangs on the plain form is shown where it may.
+                    // Other answers to the plain form are tested only without `should` and without a fault.
                     if *plain_name != "412" && (should || *fault != RawFault::None) {
                         continue;
                     }

@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 fn options(url: &str) -> HttpOptions {
     HttpOptions {
         url: url.to_owned(),
-        // Servers of these tests answer or close, however busy the machine is.
+        // The servers of these tests answer or close, however busy the machine is.
         request_timeout: Duration::from_secs(3600),
         max_body: 64 * 1024,
         connections: 4,
@@ -28,7 +28,7 @@ fn post(host: &str) -> Request {
     }
 }
 
-/// Sends one request to a server that does this with each of its connections.
+/// Sends one request to a server that runs `conduct` on each connection.
 async fn against<F, S>(conduct: S) -> Result<Response, TransportError>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -37,7 +37,7 @@ where
     against_within(options("").request_timeout, conduct).await
 }
 
-/// The same with a time limit, for servers that neither answer nor close.
+/// Like [`against`], with a time limit, for servers that neither answer nor close.
 async fn against_within<F, S>(request_timeout: Duration, conduct: S) -> Result<Response, TransportError>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -175,7 +175,7 @@ async fn a_server_that_never_answers_or_trickles_runs_out_of_time() {
     assert!(silent.ends_with(": timed out after 0.4 s"), "{silent}");
     let trickling = against_within(limit, |mut stream| async move {
         read_request(&mut stream).await;
-        // The body is within the limit of bytes, and would take twenty minutes.
+        // The body is within the size limit, but would take twenty minutes.
         let _ = stream
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
             .await;
@@ -244,7 +244,7 @@ async fn a_server_without_tls_is_told() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     });
-    // A machine without any certificate authorities cannot have such an endpoint at all.
+    // On a machine without certificate authorities, an https endpoint cannot be created.
     if let Ok(endpoint) = Endpoint::http(options(&format!("https://{host}"))) {
         let outcome = endpoint.send(&post(&host)).await;
         assert!(matches!(outcome, Err(TransportError::Tls { .. })), "{outcome:?}");
@@ -260,7 +260,7 @@ async fn a_name_without_an_address_is_told() {
     };
     let endpoint = Endpoint::http(options).expect("the URL is good");
     let outcome = endpoint.send(&post("nobody.invalid")).await;
-    // Without a resolver on the machine the name server is what runs out of time.
+    // On a machine without a resolver, the look-up times out instead.
     assert!(
         matches!(
             outcome,
