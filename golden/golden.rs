@@ -1,9 +1,9 @@
-//! What people see of the command, held against reviewed snapshots: helps, lists, explanations, reports; and what the
-//! reference answers, held against its goldens, which the command records.
+//! Compares the output of the command with reviewed snapshots: help, lists, explanations, reports. Compares the answers
+//! of the reference with its goldens, which the command records.
 //!
-//! The snapshots and goldens are beside this file, and this file is here so that `cargo insta` sees them. A change of
-//! one is a change of the interface: `cargo insta review` shows it. Everything here is the same on every machine: the
-//! reference has a clock of its own, and no terminal is there.
+//! The snapshots and goldens are next to this file, and this file is here so that `cargo insta` sees them. A changed
+//! snapshot is a changed interface: `cargo insta review` shows it. The output is the same on every machine: the
+//! reference has a virtual clock, and there is no terminal.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ use stopcheck::runner::{self, Options};
 use stopcheck::wire::{Request, Response};
 use tokio::sync::watch;
 
-/// The whole output of the command, and its exit code if that is not 0.
+/// The whole output of the command, which must succeed and print nothing to stderr.
 fn told(words: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_stopcheck"))
         .args(words.split(' '))
@@ -36,7 +36,7 @@ fn told(words: &str) -> String {
     String::from_utf8(output.stdout).expect("the command speaks UTF-8")
 }
 
-/// Compares with the snapshot of this name.
+/// Compares a text with the snapshot of this name.
 #[track_caller]
 fn is_as_reviewed(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
@@ -89,7 +89,7 @@ fn a_reference_that_is_deaf_to_dry_run_is_reported() {
         if answer.status != 412 {
             return answer;
         }
-        // What it refuses as a dry run is asked for again in earnest, signed anew.
+        // A call that is refused as a dry run is sent again as a real call, with a new signature.
         let earnest = |text: &str| text.replace("DryRun=true", "DryRun=false");
         let mut request = Request {
             target: earnest(&request.target),
@@ -137,7 +137,7 @@ fn the_reference_answers_as_it_was_reviewed() {
                 .text
                 .expect("every case of the reference is played to its end");
             let golden = store.read(&recording.case).expect("goldens can be read");
-            // What has no golden is recorded by `stopcheck run --golden record`.
+            // `stopcheck run --golden record` records a case without a golden.
             let reviewed = golden
                 .map(|golden| golden::normal(&golden.text))
                 .unwrap_or_default();
@@ -154,7 +154,7 @@ fn the_reference_answers_as_it_was_reviewed() {
     }
 }
 
-/// A reference with something changed about it.
+/// Handles requests with a reference, with something changed about it.
 type Changed = Arc<dyn Fn(&Reference, &Request, u64) -> Response + Send + Sync>;
 
 /// The terminal report of a run of all cases.

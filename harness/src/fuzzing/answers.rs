@@ -1,4 +1,4 @@
-//! Bodies of answers: any bytes, read in every way there is.
+//! Fuzz targets for the bodies of answers: any bytes, read in every way.
 
 use super::tree::{Texts, TreeLayout, TreePart};
 use crate::protocol::wellformed::{self, StrictElement};
@@ -6,8 +6,7 @@ use crate::protocol::xml::{self, Document, Element};
 use crate::protocol::{self, Body, Limits, limits};
 use crate::wire::{Headers, Response};
 
-/// Reads the bytes as the body of an answer, looks at it through every view there is, and reads it again in other
-/// layouts.
+/// Reads the bytes as the body of an answer, reads it with every view, and reads it again in other layouts.
 pub fn reply(data: &[u8]) {
     let response = Response {
         status: 200,
@@ -20,11 +19,11 @@ pub fn reply(data: &[u8]) {
     let Body::Document(document) = &reply.body else {
         return;
     };
-    // A service in this process is read without limits, and not otherwise.
+    // A service in this process is read without limits, but otherwise in the same way.
     assert_eq!(own.body, reply.body);
     views(document.root());
     let tree = TreePart::of(document);
-    // White space between elements joins a text that stands there too.
+    // White space between elements would become part of a text that is there, too.
     let layouts = layouts()
         .into_iter()
         .filter(|layout| !layout.indented || !tree.is_mixed());
@@ -36,7 +35,7 @@ pub fn reply(data: &[u8]) {
     }
 }
 
-/// The two layouts of EC2, and two of everything else.
+/// The two layouts of EC2, and two with everything else.
 fn layouts() -> [TreeLayout; 4] {
     [
         TreeLayout::default(),
@@ -62,7 +61,7 @@ fn layouts() -> [TreeLayout; 4] {
     ]
 }
 
-/// Looks at a document through every view.
+/// Reads a document with every view.
 fn views(root: Element<'_>) {
     let changes = protocol::state_changes(root);
     for state in changes
@@ -76,7 +75,7 @@ fn views(root: Element<'_>) {
     let errors = protocol::errors(root);
     let first = errors.as_ref().and_then(|errors| errors.errors.first());
     let alone = protocol::first_error(root);
-    // Both views of an error tell the same one.
+    // Both views of an error return the same one.
     assert_eq!(
         first.map(|error| (error.code, error.message)),
         alone.as_ref().map(|error| (error.code, error.message))
@@ -93,7 +92,7 @@ fn views(root: Element<'_>) {
     let _ = protocol::attribute_value(root, "disableApiStop");
 }
 
-/// Reads the bytes as a document with both readers, and holds one against the other and both against the limits.
+/// Reads the bytes as a document with both readers, and compares the results with each other and with the limits.
 pub fn xml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -103,7 +102,7 @@ pub fn xml(data: &[u8]) {
     }
     let strict = wellformed::read_again(text);
     let ours = xml::read(text);
-    // What is read without the strict judge must be what he would pass, and is the same document.
+    // A document that is read without the strict judge must be one that it accepts, with the same content.
     let plain = xml::read_plain(text);
     if let Some(plain) = &plain {
         assert_eq!(ours.as_ref(), Ok(plain));
@@ -121,8 +120,8 @@ pub fn xml(data: &[u8]) {
         }
         (Err(_), Ok(_) | Err(_)) => return,
     };
-    // The strict judge takes `p:xmlns` for a declaration of the default namespace, and does not ask what p is. No
-    // document with namespaces has such an attribute.
+    // The strict judge takes `p:xmlns` for a declaration of the default namespace, and does not check what `p` is. No
+    // document with namespaces has an attribute with this name.
     if has_odd_declaration(&ours) {
         return;
     }
@@ -130,8 +129,8 @@ pub fn xml(data: &[u8]) {
     limited(text, &ours);
 }
 
-/// Whether our reader refuses it on purpose: names of namespaces without end, and what is no XML although the judge
-/// does not mind.
+/// Whether our reader refuses a document on purpose: names of namespaces that are too long, and invalid XML that the
+/// strict judge accepts.
 fn is_ours_to_refuse(why: &str) -> bool {
     let reasons = [
         "namespace name is longer",
@@ -139,16 +138,16 @@ fn is_ours_to_refuse(why: &str) -> bool {
         "invalid XML declaration",
         "unknown namespace prefix \"\"",
         "`</:",
-        // Half of a pair is no character.
+        // Half of a surrogate pair is not a character.
         "is not a valid codepoint",
-        // Nothing may be there twice, and the judge says so of all but declarations behind a prefix.
+        // Duplicates are not allowed; the judge reports all but declarations behind a prefix.
         "duplicated attribute",
         "cannot be bound to",
     ];
     reasons.iter().any(|reason| why.contains(reason))
 }
 
-/// What our reader made of a document, in the words of the strict judge.
+/// The document that our reader has read, in the types of the strict judge.
 fn seen(document: &Document) -> Vec<StrictElement> {
     let mut all = Vec::new();
     let mut left = vec![(0, document.root())];
@@ -171,7 +170,7 @@ fn seen(document: &Document) -> Vec<StrictElement> {
     all
 }
 
-/// Whether an attribute is called `xmlns` behind a prefix.
+/// Whether an attribute with a prefix has the local name `xmlns`.
 fn has_odd_declaration(document: &Document) -> bool {
     let mut left = vec![document.root()];
     while let Some(element) = left.pop() {
@@ -191,7 +190,7 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or_default()
 }
 
-/// White space that only sets elements apart is no text.
+/// Removes white space that only separates elements; it is not text.
 fn without_blanks(mut elements: Vec<StrictElement>) -> Vec<StrictElement> {
     let depths: Vec<usize> = elements.iter().map(|element| element.depth).collect();
     for (element, next) in elements.iter_mut().zip(depths.iter().skip(1)) {
@@ -202,7 +201,7 @@ fn without_blanks(mut elements: Vec<StrictElement>) -> Vec<StrictElement> {
     elements
 }
 
-/// Each limit refuses a document that has one thing more than it allows.
+/// Checks that each limit refuses a document with one more than it allows.
 fn limited(text: &str, document: &Document) {
     let size = Size::of(document);
     let least = Limits {
@@ -250,7 +249,7 @@ fn limited(text: &str, document: &Document) {
     }
 }
 
-/// How much of everything a document has.
+/// The size of a document, in the quantities that have a limit.
 #[derive(Default)]
 struct Size {
     depth: usize,

@@ -1,7 +1,7 @@
-//! Damaged answers: a right answer of the reference, changed in one way that matters or in many that do not.
+//! Fuzz target for damaged answers: a correct answer with one change that matters, or with many that do not.
 //!
-//! The judge must find the first and must not mind the second. What matters is written here and nowhere else: this is a
-//! third opinion, beside the contract's and the reference's.
+//! The answer comes from the reference. The judge must find the former and must tolerate the latter. What matters is
+//! written only here: it is a third opinion, in addition to those of the contract and the reference.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use crate::reference::{Config, Reference, keys};
 use crate::verdict::Verdict;
 use crate::wire::Response;
 
-/// A call, what it met, and the right answer to it.
+/// A call, the instances it applies to, and the correct answer.
 #[derive(Debug, Clone)]
 pub(super) struct Situation {
     pub(super) fixtures: Vec<(String, State)>,
@@ -25,7 +25,7 @@ pub(super) struct Situation {
     pub(super) response: Response,
 }
 
-/// Damages a right answer as the bytes say, and has it judged.
+/// Damages a correct answer as the bytes select, and judges it.
 pub fn damage(data: &[u8]) {
     let mut bytes = ChoiceBytes::new(data);
     let all = situations();
@@ -61,7 +61,7 @@ pub fn damage(data: &[u8]) {
         format!("{harm:?}\n{} {body}\n{findings:#?}", response.status)
     };
     match expected(harm, hurt, &right, &response) {
-        // That there is no declaration is a remark of its own.
+        // A missing declaration is a finding of its own.
         Expected::Nothing if layout.declared => assert!(findings.is_empty(), "nothing is wrong: {}", told()),
         Expected::Nothing | Expected::NoFailure => {
             let fails = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
@@ -71,41 +71,41 @@ pub fn damage(data: &[u8]) {
     }
 }
 
-/// What must come of it.
+/// The expected result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expected {
-    /// The answer says what it said.
+    /// No finding: the content is unchanged.
     Nothing,
-    /// It says more, or in another order, than clients need.
+    /// No failure: there is more content than clients need, or another order.
     NoFailure,
-    /// It is wrong.
+    /// A finding: the answer is wrong.
     Something,
 }
 
-/// What is done to an answer.
+/// The damage to an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Harm {
-    /// Only the layout is another.
+    /// Only the layout is changed.
     None,
-    /// An element is gone.
+    /// An element is missing.
     Removed,
     /// An element has another name.
     Renamed,
-    /// An element is there twice.
+    /// An element occurs twice.
     Doubled,
-    /// A value is another.
+    /// A value is changed.
     Text,
     /// The document is in another namespace.
     Namespace,
-    /// Both states of an item have changed places.
+    /// The two states of an item are swapped.
     Swapped,
-    /// The status is another.
+    /// The status is changed.
     Status,
-    /// An element that nobody knows was added.
+    /// An unknown element is added.
     Added,
     /// The end is missing.
     Cut,
-    /// One bit is another.
+    /// One bit is changed.
     Bit,
 }
 
@@ -126,7 +126,8 @@ impl Harm {
         ])
     }
 
-    /// Does it to what it is done to before the answer is written down. Whether that made a difference that matters.
+    /// Applies the damage that happens before the answer is written. Returns whether that made a difference that
+    /// matters.
     fn done_to(self, tree: &mut TreePart, response: &mut Response, bytes: &mut ChoiceBytes<'_>) -> bool {
         match self {
             Harm::None | Harm::Cut | Harm::Bit => false,
@@ -196,17 +197,17 @@ fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response) -> Ex
     }
 }
 
-/// Elements whose text is the endpoint's own business: an id of its own making, and words for people.
+/// Elements whose text the endpoint may choose: an id that it generates, and text for people.
 const FREE: [&str; 3] = ["requestId", "RequestID", "Message"];
 
 fn without_free_text(part: &TreePart) -> TreePart {
     let mut part = part.clone();
     if FREE.contains(&part.name.as_str()) {
-        // That there is one is not.
+        // Whether there is a text still matters.
         part.text.truncate(usize::from(!part.text.trim().is_empty()));
         part.text = part.text.chars().map(|_| 'x').collect();
     }
-    // Text beside elements is passed over by any reader.
+    // Every reader ignores text next to elements.
     if !part.parts.is_empty() {
         part.text.clear();
     }
@@ -214,7 +215,7 @@ fn without_free_text(part: &TreePart) -> TreePart {
     part
 }
 
-/// A place that is not the root, if there is one.
+/// A place other than the root, drawn from the bytes, if there is one.
 fn drawn_place(tree: &TreePart, bytes: &mut ChoiceBytes<'_>) -> Option<Vec<usize>> {
     let places = tree.places();
     let inner = places.get(1..).unwrap_or_default();
@@ -263,7 +264,7 @@ fn renamed(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> bool {
     true
 }
 
-/// Gives a value another text; not one that is right by chance.
+/// Changes the text of a value. Returns false if the text is still the same.
 fn other_text(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) -> bool {
     let leaves: Vec<Vec<usize>> = tree
         .places()
@@ -331,9 +332,9 @@ fn added(tree: &mut TreePart, bytes: &mut ChoiceBytes<'_>) {
     let at = usize::from(bytes.byte()) % places.len();
     let place = places.get(at).cloned().unwrap_or_default();
     if let Some(part) = tree.at_mut(&place)
-        // Where a value is, an element is none.
+        // An element with a value has no child elements.
         && !part.parts.is_empty()
-        // A list has nothing but items.
+        // A list contains only items.
         && !["instancesSet", "Errors"].contains(&part.name.as_str())
     {
         let novelty = TreePart {
@@ -377,7 +378,7 @@ fn bit(text: &str, at: u16, which: u8) -> Vec<u8> {
     bytes
 }
 
-/// What is found in an answer to the call of a situation.
+/// The findings in an answer to the call of a situation.
 pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> {
     let mut judge = CaseJudge::new(Arc::clone(today()), "fuzz");
     for (name, (id, state)) in (0..).zip(&situation.fixtures) {
@@ -414,10 +415,10 @@ pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> 
     judge.judge(&step, &[heard]).findings
 }
 
-/// When every situation begins: 2026-01-01T00:00:00Z.
+/// The time at which every situation begins: 2026-01-01T00:00:00Z.
 const START_MS: u64 = 1_767_225_600_000;
 
-/// Every situation, made once.
+/// Every situation, built once.
 pub(super) fn situations() -> &'static [Situation] {
     static SITUATIONS: OnceLock<Vec<Situation>> = OnceLock::new();
     SITUATIONS.get_or_init(|| {
@@ -465,7 +466,7 @@ fn named(action: &str, ids: &[String], more: &[(&str, &str)]) -> Call {
     Call::new(action, ids.chain(more))
 }
 
-/// Brings instances into these states, sends the call about them and the others, and takes the answer.
+/// Brings instances into these states, sends the call with their ids and the others, and takes the answer.
 fn met(states: &[State], others: &[&str], call: impl FnOnce(&[String]) -> Call) -> Situation {
     let reference = Reference::new(Config::default());
     let send = |call: &Call, now_ms| {
@@ -488,7 +489,7 @@ fn met(states: &[State], others: &[&str], call: impl FnOnce(&[String]) -> Call) 
             | Auth::ExpiredSession => reference.handle_vouched(&request, keys::MAIN.access_key, now_ms),
         }
     };
-    // States that last are come to first; those on their way are left for the last moment.
+    // Stable states are entered early, transient ones at the last moment.
     let (early, late) = (START_MS - 60_000, START_MS - 1_000);
     let mut fixtures = Vec::new();
     for state in states {

@@ -1,4 +1,4 @@
-//! Files: contracts, scenarios, journals. All of them are text that people and programs write.
+//! Fuzz targets for files: contracts, scenarios, journals. All are text that people and programs write.
 
 use super::judging::today;
 use crate::check::{Fingerprint, JournalJudge, Judge};
@@ -8,10 +8,10 @@ use crate::protocol::wellformed;
 use crate::report::export::{ExportKind, Material, export, scenario};
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
-/// What an input is called.
+/// The file name of an input.
 const FILE: &str = "input.toml";
 
-/// Reads the bytes as a file of a contract, or as one of added scenarios if there is nothing else in it.
+/// Reads the bytes as a file of a contract, or as a file of added scenarios if it contains nothing else.
 pub fn contract(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -31,14 +31,14 @@ pub fn contract(data: &[u8]) {
     }
 }
 
-/// The scenarios of a file beside those of the contract.
+/// The scenarios of a file, without those of the contract.
 fn added(text: &str) -> Result<Vec<Scenario>, LoadErrors> {
     let own = today().contract().scenarios.len();
     let file = (FILE.to_owned(), text.to_owned());
     contract::extended(&[file], Edition::Current).map(|mut all| all.scenarios.split_off(own))
 }
 
-/// What was read can be written down and read again.
+/// Checks that a scenario can be written and read again.
 fn written_down(case: &Scenario) {
     let text = scenario::write(case);
     match added(&text) {
@@ -47,7 +47,7 @@ fn written_down(case: &Scenario) {
     }
 }
 
-/// Every mistake has a place in the file, and says something.
+/// Checks that every mistake has a place in the file and a message.
 fn placed(errors: &LoadErrors, text: &str) {
     assert!(!errors.0.is_empty(), "refused without a mistake");
     assert!(errors.to_string().lines().count() >= errors.0.len(), "{errors}");
@@ -59,7 +59,7 @@ fn placed(errors: &LoadErrors, text: &str) {
     }
 }
 
-/// A contract in hand is a checked contract: whatever it refers to is there.
+/// Checks that everything a loaded contract refers to exists, and makes a judge of it.
 fn judgeable(contract: Contract) {
     let rows = contract.refusals.iter();
     let cited = rows.flat_map(|row| {
@@ -86,7 +86,7 @@ pub fn journal(data: &[u8]) {
         match Event::from_line(&line) {
             Ok(read) => {
                 assert_eq!(read, event, "{line}");
-                // Whatever belongs to a case names it.
+                // An event that belongs to a case names the case.
                 if let Event::CaseStarted(started) = &event {
                     let phase = serde_json::to_value(started.phase).ok();
                     assert_eq!(
@@ -112,12 +112,12 @@ pub fn journal(data: &[u8]) {
     }
 }
 
-/// A text as it stands in a line of JSON.
+/// A text as it is written in a line of JSON.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The events of a journal; lines that are none are passed over.
+/// The events of a journal; other lines are skipped.
 fn read(data: &[u8]) -> impl Iterator<Item = Event> {
     let lines = data.split(|byte| *byte == b'\n').take(MOST_LINES);
     lines.filter_map(|line| Event::from_line(std::str::from_utf8(line).ok()?).ok())
@@ -134,23 +134,24 @@ fn findings(events: &[Event]) -> impl Iterator<Item = &Finding> {
     judged.flatten()
 }
 
-/// Reads the bytes as a journal and writes every report of it: nothing that stands in a journal may break the form of one.
+/// Reads the bytes as a journal and writes every report of it: no content of a journal may break the format of a
+/// report.
 pub fn report(data: &[u8]) {
     let events: Vec<Event> = read(data).collect();
     if events.is_empty() {
-        // There is one report of nothing, and it takes its time.
+        // There is only one report of an empty journal, and writing it takes time.
         return;
     }
     reported(&events);
     written_for_others(&events);
 }
 
-/// Whether a terminal would obey a character, or a reader take it for the end of a comment.
+/// Whether a character controls a terminal.
 fn is_obeyed(character: char) -> bool {
     character.is_control() && character != '\n'
 }
 
-/// Writes every report, and holds each to its form.
+/// Writes every report, and checks the format of each.
 fn reported(events: &[Event]) {
     let contract = today().contract();
     let mut tally = Tally::new(contract);
@@ -175,7 +176,7 @@ fn reported(events: &[Event]) {
     assert!(json.is_ok(), "{json:?}");
 }
 
-/// Writes the first finding down in the forms that quote what an endpoint said.
+/// Exports the first finding in the formats that quote what an endpoint answered.
 fn written_for_others(events: &[Event]) {
     let run = events.iter().find_map(|event| {
         if let Event::RunStarted(run) = event {

@@ -1,4 +1,4 @@
-//! Goldens: a text in the form of a transcript stays as it is, whoever wrote it and whatever an endpoint answered.
+//! Fuzz target for goldens: a transcript stays unchanged, from any input and any answer of an endpoint.
 
 use crate::call::Call;
 use crate::golden::{TranscriptRecorder, normal};
@@ -8,7 +8,7 @@ use crate::journal::{
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
-/// Reads the bytes as a transcript, and as the answer of an endpoint of which a transcript is made.
+/// Reads the bytes as a transcript, and as the answer of an endpoint from which a transcript is made.
 pub fn golden(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     stays(&normal(&text));
@@ -19,11 +19,11 @@ fn stays(once: &str) {
     assert_eq!(normal(once), once, "a transcript does not stay as it is");
 }
 
-/// The transcript of a case in which an endpoint answered this twice to the same call at once, and once to a look.
+/// The transcript of a case in which an endpoint gave this answer to two simultaneous calls and to a description.
 fn transcript_of(body: &str) -> String {
     let case = "fuzz/golden".to_owned();
     let exchanged = |role, action: &str| {
-        // The head of the answer varies with the body, for want of other bytes.
+        // The header fields are taken from the body, since there are no other bytes.
         let field = body.lines().next().unwrap_or_default();
         let headers = [("X-Amzn-RequestId", field), ("Content-Type", field)];
         Event::Exchanged(Box::new(Exchanged {

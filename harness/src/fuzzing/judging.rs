@@ -1,4 +1,4 @@
-//! Judging: a whole script against the reference, and any exchange at all.
+//! Fuzz targets for the judge: a whole script against the reference, and any exchanges.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -16,8 +16,8 @@ use crate::runner::CaseRunner;
 use crate::verdict::Outcome;
 use crate::wire::{Headers, Response};
 
-/// Plays the bytes as a script against the reference, which does nothing wrong. What is found is a mistake of the
-/// judge, of the reference, or of a script that asks what nobody can judge.
+/// Plays the bytes as a script against the reference, which has no faults. A finding is a mistake of the judge, of the
+/// reference, or of a script that does what cannot be judged.
 pub fn script(data: &[u8]) {
     static CASE_RUNNER: OnceLock<CaseRunner> = OnceLock::new();
     let alone = CASE_RUNNER.get_or_init(|| {
@@ -27,7 +27,7 @@ pub fn script(data: &[u8]) {
     });
     let case = Script::decode(data, Features::ALL).into_case("fuzz/script");
     let ended = alone.play(&case);
-    // A script may ask for what the service does not have, such as stop protection of a Spot Instance; it ends there.
+    // A script may need what the service does not have, for instance stop protection of a Spot Instance; it ends there.
     let is_ours = matches!(ended.outcome, Outcome::Error { .. });
     if !is_ours && ended.findings.is_empty() {
         return;
@@ -46,7 +46,7 @@ pub fn script(data: &[u8]) {
     assert!(!is_ours && ended.findings.is_empty(), "{told}");
 }
 
-/// The judge of today's contract, made once.
+/// The judge of today's contract, built once.
 pub(super) fn today() -> &'static Arc<Judge> {
     static JUDGE: OnceLock<Arc<Judge>> = OnceLock::new();
     JUDGE.get_or_init(|| {
@@ -58,7 +58,7 @@ pub(super) fn today() -> &'static Arc<Judge> {
 /// The most steps of a case.
 const MOST_STEPS: u8 = 8;
 
-/// Makes fixtures, calls and answers of the bytes and has them judged, twice.
+/// Builds fixtures, calls and answers from the bytes and judges them twice.
 pub fn judge(data: &[u8]) {
     let first = judged(data);
     assert_eq!(first, judged(data), "the same exchanges are judged the same");
@@ -66,7 +66,8 @@ pub fn judge(data: &[u8]) {
         for finding in &judged.findings {
             assert_eq!(finding.step(), judged.step, "{}", finding.id);
             let texts = [&finding.allowed, &finding.observed];
-            // What an endpoint says comes to stand in a report: bounded, and without anything a terminal obeys.
+            // What an endpoint answers may be quoted in a report: it is bounded, and has no characters that control a
+            // terminal.
             for text in texts {
                 assert!(text.len() < 20_000, "{} bytes: {text}", text.len());
                 assert!(!text.chars().any(char::is_control), "{text:?}");
@@ -100,7 +101,7 @@ fn judged(data: &[u8]) -> Vec<Judged> {
             let reply = (bytes.byte() != 255).then(|| protocol::decode(drawn_response(&mut bytes)));
             exchanges.push((role, call, reply));
         }
-        // The last answer is whatever bytes are left, so that the fuzzer can write one by itself.
+        // All remaining bytes are the last answer, so that the fuzzer can write one by itself.
         if number == steps
             && let Some((_, _, reply)) = exchanges.last_mut()
         {
@@ -126,13 +127,13 @@ fn judged(data: &[u8]) -> Vec<Judged> {
     all
 }
 
-/// What the runner asks of the judge while a step is under way.
+/// The questions that the runner asks the judge while a step is in progress.
 fn asked_on_the_way(judge: &CaseJudge, exchanges: &[(Role, Call, Option<Reply>)]) {
     for (_, call, reply) in exchanges {
         let Some(reply) = reply else { continue };
         let _ = judge.wants_proof(call, reply);
         let sight = judge.sight(call, reply, u64::MAX, None);
-        // What is at rest fits.
+        // A fleet that is at rest is consistent.
         let fits = matches!(sight, Sight::Consistent | Sight::Unconfirmed);
         assert!(fits || !judge.at_rest(call, reply));
         let _ = judge.retry(call, reply, 0);

@@ -1,8 +1,8 @@
-//! The bodies of the fuzz targets: bytes come in, and nothing may go wrong.
+//! The bodies of the fuzz targets: functions that take bytes and panic if something does not hold.
 //!
-//! They live here so that the tests replay every seed and every input that once found a bug, without a fuzzer. The
-//! table [`TARGETS`] is the one list of them: the fuzz crate, the tests, `cargo xtask fuzz` and the replay on stable all
-//! go by it. What reads text takes the bytes as they are; what needs choices draws them from
+//! They are in the library so that the tests replay every seed, and every input that once found a bug, without a
+//! fuzzer. [`TARGETS`] is the only list of them: the fuzz crate, the tests, `cargo xtask fuzz` and the replay on stable
+//! use it. A target that reads text takes the bytes unchanged; one that needs choices draws them from
 //! [`ChoiceBytes`](crate::plan::bytes::ChoiceBytes).
 
 pub mod answers;
@@ -19,13 +19,13 @@ mod tests;
 /// One fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct FuzzTarget {
-    /// Its name, which is that of its folder of seeds and of its program.
+    /// Its name, also that of its folder of seeds and of its program.
     pub name: &'static str,
-    /// What is done with an input. It panics if something does not hold.
+    /// The function that runs one input. It panics if something does not hold.
     pub body: fn(&[u8]),
-    /// What holds, whatever the input.
+    /// What holds for every input.
     pub holds: &'static str,
-    /// Whether its input is text in which the words of EC2 are worth trying.
+    /// Whether its input is text in which the fuzzer should try the words of EC2.
     pub dictionary: bool,
 }
 
@@ -105,7 +105,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     },
 ];
 
-/// The target of this name.
+/// The target with this name.
 pub fn target(name: &str) -> Option<&'static FuzzTarget> {
     TARGETS.iter().find(|target| target.name == name)
 }

@@ -1,4 +1,4 @@
-//! Requests: what the client writes, what the reference reads, and who is believed to have sent it.
+//! Fuzz targets for requests: what the client writes, what the reference reads, and which signatures it accepts.
 
 use std::sync::OnceLock;
 
@@ -10,15 +10,15 @@ use crate::protocol::{self, Keyring, RequestTarget, wellformed};
 use crate::reference::{self, Config, Reference, keys};
 use crate::wire::{Headers, Request, Response};
 
-/// When every input begins: 2026-01-01T00:00:00Z.
+/// The time at which every input begins: 2026-01-01T00:00:00Z.
 const START_MS: u64 = 1_767_225_600_000;
 
 const ENCODINGS: [Encoding; 3] = [Encoding::Standard, Encoding::PlusForSpace, Encoding::EveryByte];
 
-/// Reads the bytes as a form with both readers; then writes what they say, in every way, and reads that.
+/// Reads the bytes as a form with both readers; then writes the result in every encoding, and reads that.
 pub fn form(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
-        // No client writes such a form, and the reference has an answer to any.
+        // No client writes a form like this, but the reference must answer it.
         let _ = reference::parameters(&post(data.to_vec()));
         return;
     };
@@ -34,7 +34,7 @@ pub fn form(data: &[u8]) {
     sent_as_calls(ours);
 }
 
-/// Sends the parameters as calls: whatever the form of a call, the reference reads each parameter of it.
+/// Sends the parameters as calls: in every form of a call, the reference reads each of its parameters.
 fn sent_as_calls(params: Vec<(String, String)>) {
     let mut call = Call {
         action: Some("StopInstances".to_owned()),
@@ -79,23 +79,24 @@ fn target(path: &str) -> RequestTarget {
     }
 }
 
-/// How many requests of one input are sent.
+/// The most requests of one input that are sent.
 const MOST_REQUESTS: usize = 16;
 
-/// Sends the bytes to the reference: a request or several, each as it would travel, parted by lines of `%`. Between two of
-/// them a second passes.
+/// Sends the bytes to the reference: one or several requests as text, separated by lines of `%`. A second passes
+/// between two of them.
 pub fn request(data: &[u8]) {
     let reference = Reference::new(Config::default());
     let mut now_ms = START_MS;
     let launched = reference.handle_vouched(&launch(), keys::MAIN.access_key, now_ms);
     assert_eq!(launched.status, 200);
     let known = ids(&launched);
-    // By then they run.
+    // The instances are running by then.
     now_ms += 10_000;
     for message in messages(data).take(MOST_REQUESTS) {
         now_ms += 1_000;
         let request = parsed(message, &known);
-        // First as it is, which most often nobody believes; then as if the holder of a key had sent it.
+        // First unchanged, which the reference mostly refuses to authenticate; then as if the owner of a key had sent
+        // it.
         let unbelieved = answered(&reference, &request, None, now_ms);
         let key = match request.headers.get("X-Caller") {
             Some("denied") => keys::DENIED,
@@ -106,7 +107,7 @@ pub fn request(data: &[u8]) {
     }
 }
 
-/// Three instances to begin with.
+/// Launches the three instances that are there from the beginning.
 fn launch() -> Request {
     post(
         b"Action=RunInstances&Version=2016-11-15&ImageId=ami-0eb50000000000001&MinCount=3&MaxCount=3\
@@ -121,7 +122,7 @@ fn ids(launched: &Response) -> Vec<String> {
     instances.into_iter().map(|instance| instance.id).collect()
 }
 
-/// Sends a request, and holds the answer to what all answers have in common.
+/// Sends a request, and checks what all answers have in common.
 fn answered(reference: &Reference, request: &Request, key: Option<&str>, now_ms: u64) -> Response {
     let before = reference.state(now_ms);
     let response = match key {
@@ -157,9 +158,9 @@ fn messages(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A request as it would travel: a request line, headers, an empty line, the body. `{0}`, `{1}` and `{2}` stand for the
-/// instances that are there from the beginning, and `X-Caller: denied` has it sent by who may only read. What is missing
-/// is as in a plain POST.
+/// Parses a request: a request line, headers, an empty line, the body. `{0}`, `{1}` and `{2}` stand for the instances
+/// that are there from the beginning, and `X-Caller: denied` sends it as a caller who may only read. What is missing is
+/// as in a plain POST.
 fn parsed(message: &[u8], known: &[String]) -> Request {
     let end = message.windows(2).position(|window| window == b"\n\n");
     let (head, body) = match end {
@@ -196,21 +197,21 @@ fn with_ids(text: &str, known: &[String]) -> String {
     out
 }
 
-/// Signs a request as the client does and shows it to the reference, as it is and with one thing changed. A request that
-/// only claims to be signed is never believed.
+/// Signs a request as the client does and passes it to the reference, unchanged and with one thing changed. A request
+/// that only claims to be signed is never authenticated.
 pub fn signature(data: &[u8]) {
     static PLACE: OnceLock<(Reference, Keyring)> = OnceLock::new();
     let (reference, keyring) = PLACE.get_or_init(|| (Reference::new(Config::default()), embedded::keyring()));
     let mut bytes = ChoiceBytes::new(data);
     let auth = bytes.pick(&AUTHS);
-    // Some days after the epoch and some centuries, all before years have five digits.
+    // From one day to thousands of years after the epoch, always before years have five digits.
     let now_ms = 86_400_000 + u64::from(bytes.number()) * 3_000_000_007;
     let call = drawn_call(&mut bytes);
     let path = bytes.pick(&["/", "/ec2/", "/a%20b/", "//a/../b", "/~x_y.z-"]);
     let plain = protocol::encode(&call, &target(path));
     let signed = protocol::sign(plain.clone(), auth, keyring, "us-east-1", "ec2", now_ms);
     let Ok(signed) = signed else {
-        // The signer reads the target as a URI, and not all of them are.
+        // The signer reads the target as a URI, and some targets are not valid ones.
         return;
     };
     let expected = match auth {
@@ -225,7 +226,7 @@ pub fn signature(data: &[u8]) {
     };
     let admitted = reference.admits(&signed, now_ms);
     if auth == Auth::Unsigned {
-        // The parameters of the call itself may claim to be a signature.
+        // This holds even if the parameters of the call claim to be a signature.
         assert!(admitted.is_err(), "{signed:?}");
         return;
     }
@@ -239,7 +240,7 @@ pub fn signature(data: &[u8]) {
     claimed(reference, &plain, bytes.rest(), now_ms);
 }
 
-/// Records the exchange with an endpoint that repeats all it was sent, in several spellings: no secret is written.
+/// Records the exchange with an endpoint that repeats all it received, in several spellings: no secret is written.
 fn recorded(signed: &Request, keyring: &Keyring) {
     let secrets = keyring.secrets();
     let mut body = signed.body.clone();
@@ -273,7 +274,7 @@ fn recorded(signed: &Request, keyring: &Keyring) {
     }
 }
 
-/// Shows a request whose header is whatever the bytes say.
+/// Sends a request whose Authorization header has the remaining bytes.
 fn claimed(reference: &Reference, plain: &Request, claim: &[u8], now_ms: u64) {
     let mut request = plain.clone();
     let claim = String::from_utf8_lossy(claim);
@@ -336,7 +337,7 @@ fn drawn_call(bytes: &mut ChoiceBytes<'_>) -> Call {
     }
 }
 
-/// The request with one byte of what is signed changed into another, or something added.
+/// The request with one signed byte replaced, or with something added.
 fn changed(signed: &Request, bytes: &mut ChoiceBytes<'_>) -> Request {
     let mut changed = signed.clone();
     let (what, at, by) = (bytes.byte() % 6, bytes.number(), bytes.byte().max(1));
@@ -374,7 +375,7 @@ fn changed(signed: &Request, bytes: &mut ChoiceBytes<'_>) -> Request {
     changed
 }
 
-/// The text with one letter or digit of it made another.
+/// The text with one letter or digit replaced.
 fn with_other_character(text: &str, at: u16, by: u8) -> String {
     let places: Vec<usize> = text
         .char_indices()
@@ -390,7 +391,7 @@ fn with_other_character(text: &str, at: u16, by: u8) -> String {
     changed
 }
 
-/// Whether two requests differ in nothing that a signature covers.
+/// Whether two requests are equal in everything that a signature covers.
 fn means_the_same(one: &Request, other: &Request) -> bool {
     let said = |request: &Request| {
         let fields = [
@@ -412,7 +413,7 @@ fn means_the_same(one: &Request, other: &Request) -> bool {
     said(one) == said(other)
 }
 
-/// A path without the parts that lead nowhere: it is signed so.
+/// A path without empty, `.` and `..` segments, since it is signed without them.
 fn tidied(path: &str) -> (Vec<&str>, bool) {
     let mut parts = Vec::new();
     for part in path.split('/') {

@@ -1,26 +1,26 @@
-//! A document as a tree that can be changed, and written down again in any layout.
+//! A document as a tree that can be changed and written in any layout.
 //!
-//! A [`Document`] comes in, a text goes out. Whatever the layout, the text says what the tree says; the targets hold the
-//! readers to that.
+//! Takes a [`Document`] and returns text. In every layout, the text has the content of the tree; the targets check that
+//! the readers agree.
 
 use std::fmt::Write as _;
 
 use crate::protocol::xml::{Document, Element};
 
-/// An element with all that is in it.
+/// An element with its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TreePart {
     /// The local name.
     pub(super) name: String,
-    /// The namespace it is in.
+    /// The namespace of the element.
     pub(super) namespace: Option<String>,
     /// Its own text.
     pub(super) text: String,
-    /// Its elements, in order.
+    /// Its child elements, in order.
     pub(super) parts: Vec<TreePart>,
 }
 
-/// How a tree is written. The default is as EC2 writes today: one line, no more markup than it takes.
+/// How a tree is written. The default is the current form of EC2: one line, with no more markup than necessary.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TreeLayout {
     /// White space between elements.
@@ -29,13 +29,13 @@ pub(super) struct TreeLayout {
     pub(super) comments: bool,
     /// A processing instruction in front of each element.
     pub(super) instructions: bool,
-    /// `<a></a>` for `<a/>`.
+    /// `<a></a>` instead of `<a/>`.
     pub(super) long_empty: bool,
-    /// Apostrophes for quotation marks.
+    /// Apostrophes instead of quotation marks.
     pub(super) apostrophes: bool,
     /// A prefix for the namespace of the root.
     pub(super) prefix: bool,
-    /// A declaration in front.
+    /// An XML declaration at the beginning.
     pub(super) declared: bool,
     /// How texts are written.
     pub(super) texts: Texts,
@@ -44,7 +44,7 @@ pub(super) struct TreeLayout {
 /// How texts are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Texts {
-    /// With the references that it takes.
+    /// With references where they are necessary.
     #[default]
     Plain,
     /// Every character as a reference.
@@ -64,7 +64,7 @@ impl TreePart {
             name: element.name().to_owned(),
             namespace: element.namespace().map(str::to_owned),
             text: element.text().to_owned(),
-            // Documents are limited in depth, or the reader would not have come this far.
+            // The recursion is bounded: the reader would have refused a deeper document.
             parts: element.children().map(TreePart::read).collect(),
         }
     }
@@ -85,12 +85,12 @@ impl TreePart {
         writer.out
     }
 
-    /// Whether there are elements beside text anywhere.
+    /// Whether an element anywhere has both text and child elements.
     pub(super) fn is_mixed(&self) -> bool {
         (!self.text.is_empty() && !self.parts.is_empty()) || self.parts.iter().any(TreePart::is_mixed)
     }
 
-    /// Every place of the tree, the root first: which child to take, from the root inwards.
+    /// The path of every element, the root first: which child to take, from the root inwards.
     pub(super) fn places(&self) -> Vec<Vec<usize>> {
         let mut places = vec![Vec::new()];
         for (at, part) in self.parts.iter().enumerate() {
@@ -102,7 +102,7 @@ impl TreePart {
         places
     }
 
-    /// What stands at a place.
+    /// The element at a path.
     pub(super) fn at_mut(&mut self, place: &[usize]) -> Option<&mut TreePart> {
         match place {
             [] => Some(self),
@@ -176,7 +176,7 @@ impl Writer {
                     let _ = write!(self.out, "&#{};", u32::from(character));
                 }
             }
-            // A carriage return would be read as the end of a line, and a section cannot hold its own end.
+            // A carriage return would be read as a line end, and a section cannot contain its own end.
             Texts::Data if text.is_empty() || text.contains('\r') || text.contains("]]>") => {
                 self.out.push_str(&escaped(text));
             }
@@ -192,7 +192,7 @@ impl Writer {
     }
 }
 
-/// The text with references for all that could be taken for markup, or for other white space than it is.
+/// The text with references for all that could be read as markup, or as different white space.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,5 +1,5 @@
-//! Changes by their cause: the same lines gone and come, whatever ids are in them, are one cause in however many
-//! goldens they are.
+//! Groups changes by cause: the same lines removed and added, apart from ids, are one cause, in however many goldens
+//! they occur.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,40 +8,41 @@ use super::names::masked;
 use super::review::{Change, DiffPlace};
 use crate::contract::ClauseId;
 
-/// Changes that are the same.
+/// Changes that have the same cause.
 #[derive(Debug, Clone)]
 pub struct ChangeGroup<'r> {
-    /// What became of the contract by it.
+    /// The effect on the contract.
     pub turn: ContractEffect,
-    /// The clauses that say so; with [`ContractEffect::Neither`] those that were looked at where it was seen.
+    /// The clauses that changed; with [`ContractEffect::Neither`], the clauses that were judged where the change was
+    /// seen.
     pub clauses: Vec<&'r ClauseId>,
-    /// The case of the first place.
+    /// The case in which the change was first seen.
     pub case: &'r str,
-    /// The first place.
+    /// The place where the change was first seen.
     pub place: &'r DiffPlace,
-    /// What differs by it, each part where it was first seen.
+    /// The lines that differ, each part as it was first seen.
     pub parts: Vec<Vec<&'r Changed>>,
     /// The cases, each once, sorted.
     pub cases: Vec<&'r str>,
-    /// In how many steps.
+    /// In how many steps the change was seen.
     pub places: usize,
 }
 
-/// What a change is to the contract.
+/// The effect of a change on the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContractEffect {
-    /// Clauses are violated that were not: they are broken now, or nobody came to look at them before.
+    /// Clauses are violated that were not before: they are broken now, or were not judged before.
     Broken,
-    /// Both that and the next.
+    /// Some clauses are newly violated and others are fixed.
     Mixed,
-    /// Neither.
+    /// No clause is newly violated or fixed.
     Neither,
     /// Clauses are no longer violated.
     Fixed,
 }
 
 impl ContractEffect {
-    /// The word of machine-readable reports.
+    /// The word in machine-readable reports.
     pub fn name(self) -> &'static str {
         match self {
             ContractEffect::Broken => "newly-violated",
@@ -53,21 +54,21 @@ impl ContractEffect {
 }
 
 impl ChangeGroup<'_> {
-    /// What differs, line by line.
+    /// The difference, line by line.
     pub fn diff(&self) -> String {
         self.parts.iter().flatten().map(|line| line.marked()).collect()
     }
 }
 
-/// A clause is told with a cause if they were seen in the same steps, or nearly; at least with the one that is most
-/// like it, but not if that is little.
+/// A clause is listed with a cause if both were seen in (nearly) the same steps. Otherwise it is listed with the most
+/// similar cause, unless the similarity is below `LITTLE`.
 const NEARLY: f64 = 0.6;
 const LITTLE: f64 = 0.25;
 
-/// Changes that were seen in the same steps, or nearly all of them, have one cause.
+/// Changes that were seen in nearly the same steps have one cause.
 const TOGETHER: f64 = 0.9;
 
-/// All causes: what is broken first, then by the number of places.
+/// All causes: first those that newly violate a clause, then by the number of places.
 pub fn of(changes: &[Change]) -> Vec<ChangeGroup<'_>> {
     let mut by_lines: BTreeMap<Vec<String>, Vec<Seen<'_>>> = BTreeMap::new();
     for change in changes {
@@ -101,11 +102,11 @@ pub fn of(changes: &[Change]) -> Vec<ChangeGroup<'_>> {
     causes
 }
 
-/// A change where it was seen.
+/// A change at one place.
 struct Seen<'r> {
     change: &'r Change,
     place: &'r DiffPlace,
-    /// Its place among the parts of the hunk.
+    /// Its index among the parts of the hunk.
     order: usize,
     lines: Vec<&'r Changed>,
 }
@@ -119,13 +120,13 @@ fn steps_of<'r>(seen: &[Seen<'r>]) -> Steps<'r> {
         .collect()
 }
 
-/// Changes that go together.
+/// Changes that belong together.
 struct Group<'r> {
     steps: Steps<'r>,
     parts: Vec<Vec<Seen<'r>>>,
 }
 
-/// The changes in groups, those that were seen most first.
+/// Groups the changes, beginning with the most frequent.
 fn together(mut parts: Vec<Vec<Seen<'_>>>) -> Vec<Group<'_>> {
     parts.sort_by_key(|seen| std::cmp::Reverse(seen.len()));
     let mut groups: Vec<Group<'_>> = Vec::new();
@@ -143,7 +144,7 @@ fn together(mut parts: Vec<Vec<Seen<'_>>>) -> Vec<Group<'_>> {
         }
     }
     for group in &mut groups {
-        // As they stand in a transcript.
+        // In the order of a transcript.
         group
             .parts
             .sort_by_key(|seen| seen.first().map(|first| (first.place.hunk.at, first.order)));
@@ -151,8 +152,9 @@ fn together(mut parts: Vec<Vec<Seen<'_>>>) -> Vec<Group<'_>> {
     groups
 }
 
-/// The clauses of each cause: those that turned in the steps where the cause was seen and hardly anywhere else. A step
-/// may show several changes, and a clause that turned in half of the run is no news of a change that was seen twice.
+/// The clauses of each cause: those that changed in the steps where the cause was seen, and hardly anywhere else. A
+/// step may show several changes, and a clause that changed in half of the run says nothing about a change that was
+/// seen twice.
 fn by_cause<'r>(
     changes: &'r [Change],
     causes: &[Steps<'r>],
@@ -177,7 +179,7 @@ fn by_cause<'r>(
     told
 }
 
-/// How much two sets have in common: 1 for all, 0 for nothing.
+/// The similarity of two sets: 1 if they are equal, 0 if they have nothing in common.
 #[expect(clippy::cast_precision_loss, reason = "there are not that many steps")]
 fn likeness(one: &Steps<'_>, other: &Steps<'_>) -> f64 {
     let both = one.intersection(other).count();
@@ -216,7 +218,7 @@ fn cause<'r>(
     })
 }
 
-/// The clauses that were looked at in all of the steps.
+/// The clauses that were judged in all of the steps.
 fn touched<'r>(group: &Group<'r>) -> BTreeSet<&'r ClauseId> {
     let mut common: Option<BTreeSet<&ClauseId>> = None;
     for seen in group.parts.iter().flatten() {
@@ -234,8 +236,8 @@ fn touched<'r>(group: &Group<'r>) -> BTreeSet<&'r ClauseId> {
     common.unwrap_or_default()
 }
 
-/// A hunk in its parts: lines that stand for each other go together, and what has no counterpart stays with its
-/// neighbours. An answer of another status is another answer, and one part.
+/// Splits a hunk into parts: lines that correspond to each other form a part, and lines without a counterpart stay with
+/// their neighbours. An answer with another status is a different answer, and one part.
 fn parts(hunk: &Hunk) -> Vec<Vec<&Changed>> {
     let (came, gone): (Vec<&Changed>, Vec<&Changed>) = hunk.lines.iter().partition(|line| line.came);
     if hunk.lines.iter().any(is_status) {
@@ -269,14 +271,14 @@ fn end_part<'r>(alone: &mut (Vec<&'r Changed>, Vec<&'r Changed>), parts: &mut Ve
     }
 }
 
-/// Whether a line holds the status of an answer.
+/// Whether a line is the status of an answer.
 fn is_status(line: &Changed) -> bool {
     let text = line.text();
     text.strip_prefix("< ")
         .is_some_and(|rest| rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// What a line begins with: a tag, the name of a header, of a parameter.
+/// The beginning of a line: a tag, or the name of a header or a parameter.
 fn lead(line: &Changed) -> String {
     let text = line.text();
     let text = text.trim_start();
@@ -284,13 +286,13 @@ fn lead(line: &Changed) -> String {
     text.get(..length).unwrap_or_default().to_owned()
 }
 
-/// What two changes have in common that are the same.
+/// What equal changes have in common.
 fn key(lines: &[&Changed]) -> Vec<String> {
     let told = |line: &&Changed| {
         let mark = if line.came { '+' } else { '-' };
         format!("{mark}{}", masked(line.text().trim()))
     };
-    // Whether a case can be played at all is one thing, what was seen in it another.
+    // Whether a case can be played is a separate question from what was seen in it.
     let reason = lines.iter().find(|line| line.text().starts_with("= unsupported"));
     match reason {
         Some(reason) => vec![told(reason)],
@@ -303,7 +305,7 @@ mod tests {
     use super::*;
     use crate::golden::diff;
 
-    /// A step of a case that was answered by the one, is answered by the other, and in which these clauses turned.
+    /// A change of a case: the old and new text of each step, and the clauses that were broken or fixed.
     fn change(
         case: &str,
         steps: &[(usize, &str, &str)],
@@ -334,7 +336,7 @@ mod tests {
         }
     }
 
-    /// Cause by cause: what became of the contract, the clauses, in how many cases and steps.
+    /// One line for each cause: the effect, the clauses, the number of cases and of steps.
     fn told(changes: &[Change]) -> Vec<String> {
         let told = |cause: &ChangeGroup<'_>| {
             let clauses: Vec<&str> = cause.clauses.iter().map(|clause| clause.as_str()).collect();

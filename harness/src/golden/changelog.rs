@@ -1,4 +1,4 @@
-//! Changes as a changelog that the maintainer of an endpoint could paste: Markdown, by what became of the contract.
+//! Writes changes as a Markdown changelog for the maintainer of an endpoint, grouped by effect on the contract.
 //!
 //! ````text
 //! ## Against the goldens of moto-4.0.6 (2026-11-28)
@@ -22,9 +22,9 @@ use super::causes::{ChangeGroup, ContractEffect};
 use super::review::Review;
 use crate::contract::Contract;
 
-/// So many lines of one cause are shown.
+/// How many lines of one cause are shown.
 const LINES_SHOWN: usize = 24;
-/// So many clauses are told with their statements.
+/// How many clauses are shown with their statements.
 const CLAUSES_SHOWN: usize = 6;
 
 /// Writes the changes.
@@ -93,7 +93,7 @@ fn entry(cause: &ChangeGroup<'_>, contract: &Contract, out: &mut dyn Write) -> i
         count(cause.places, "step"),
         count(cause.cases.len(), "case"),
         cause.case,
-        // The only text here in which an id may stand.
+        // This is the only text here that may contain an id.
         where_first.replace(['<', '>'], ""),
     )?;
     writeln!(out, "  ```diff")?;

@@ -1,24 +1,24 @@
-//! What differs between two texts, line by line and within a line: the one file that speaks with `similar`.
+//! The difference between two texts, by line and within a line; the only file that uses `similar`.
 
 use similar::{Algorithm, ChangeTag, DiffOp, DiffTag, TextDiff};
 
-/// A stretch of lines that differ.
+/// A run of consecutive lines that differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hunk {
-    /// The number of its first line in the old text, from 0.
+    /// The number of its first line in the old text, counted from 0.
     pub at: usize,
-    /// Lines before it that are the same, as context.
+    /// The unchanged lines before it, as context.
     pub before: Vec<String>,
-    /// What differs: lines that are gone, then lines that came.
+    /// The lines that differ: first removed lines, then added ones.
     pub lines: Vec<Changed>,
 }
 
-/// A line that is in one of the texts only.
+/// A line that only one of the texts has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
-    /// Whether it is in the new text.
+    /// Whether the line was added.
     pub came: bool,
-    /// Its text in pieces; those that are marked are what makes the difference.
+    /// Its text in pieces; the marked pieces make the difference.
     pub pieces: Vec<(bool, String)>,
 }
 
@@ -28,13 +28,13 @@ impl Changed {
         self.pieces.iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// The whole line behind `-` or `+`, with its end.
+    /// The whole line after `-` or `+`, with a line feed.
     pub fn marked(&self) -> String {
         format!("{}{}\n", if self.came { '+' } else { '-' }, self.text())
     }
 }
 
-/// Every stretch in which the texts differ, with so many lines of context.
+/// All hunks between two texts, each with up to `context` lines before it.
 pub fn hunks(old: &str, new: &str, context: usize) -> Vec<Hunk> {
     let diff = TextDiff::configure()
         .algorithm(Algorithm::Patience)
@@ -55,7 +55,7 @@ pub fn hunks(old: &str, new: &str, context: usize) -> Vec<Hunk> {
         .collect()
 }
 
-/// The numbers of the lines, old and new, that are the same, in order.
+/// The numbers of the lines, old and new, that are equal, in order.
 pub(super) fn same_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let ops = similar::capture_diff_slices(Algorithm::Patience, old, new);
     let equal = ops.iter().filter(|op| op.tag() == DiffTag::Equal);

@@ -1,16 +1,17 @@
-//! A document laid out in the one way in which two documents that say the same look the same.
+//! Lays out a document in one canonical form: documents with the same content give the same lines.
 //!
-//! One element a line, two spaces deeper than its parent, and small ones whole on their line; attributes and members in the order of their names, for a
-//! reader must not depend on any other; items of lists by the instances they speak of. Runs of white space are one
-//! space, comments are gone, prefixes are resolved. Of a described instance only that is kept which a stop may change
-//! or the contract speaks of: the rest is other features' business, and would bury the little that matters here.
+//! Each element is on its own line, two spaces deeper than its parent; small elements are whole on one line. Attributes
+//! and members are sorted by name, since a reader must not depend on another order; items of lists are sorted by the
+//! instances they name. Runs of white space are one space, comments are dropped, prefixes are resolved. Of a described
+//! instance only the members are kept that a stop may change or that the contract mentions: the rest belongs to other
+//! features, and would hide the few that matter here.
 
 use std::cmp::Ordering;
 
 use super::names::{self, CLOSING, NameAllocator, OPENING};
 use crate::protocol::{Document, Element};
 
-/// What is kept of a described instance, beside the ids of its volumes.
+/// The members of a described instance that are kept, in addition to the ids of its volumes.
 const OF_AN_INSTANCE: &[&str] = &[
     "dnsName",
     "hibernationOptions",
@@ -26,22 +27,22 @@ const OF_AN_INSTANCE: &[&str] = &[
     "stateReason",
 ];
 
-/// What the items of lists are called.
+/// The element name of list items.
 const ITEM: &str = "item";
 
-/// So many members without members of their own stand on the line of their parent.
+/// How many members without children may stand on the line of their parent.
 const LEAVES_ON_A_LINE: usize = 2;
 
 /// Where a document comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// An endpoint, which knows no names.
+    /// An endpoint, whose text contains no names.
     Endpoint,
-    /// A transcript, where names stand between [`OPENING`] and [`CLOSING`].
+    /// A transcript, in which names are enclosed in [`OPENING`] and [`CLOSING`].
     Transcript,
 }
 
-/// The lines of a document, with names for what varies.
+/// The lines of a document, with names in the place of what varies.
 pub(super) fn lay(document: &Document, origin: Origin, names: &mut NameAllocator) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(declaration) = &document.declaration {
@@ -62,7 +63,7 @@ pub(super) fn lay(document: &Document, origin: Origin, names: &mut NameAllocator
     lines
 }
 
-/// How many characters of a document stand for the beginning of a name.
+/// How many characters of a document mark the beginning of a name.
 pub(super) fn openings(document: &Document) -> usize {
     fn of(element: Element<'_>) -> usize {
         let texts = std::iter::once(element.text()).chain(element.attributes().map(|(_, value)| value));
@@ -78,13 +79,13 @@ struct Page<'n> {
 }
 
 enum Naming<'n> {
-    /// Every name has its number.
+    /// Every name has a number.
     Numbered(&'n mut NameAllocator),
-    /// Names are reduced to their kind, for texts that are compared.
+    /// Names are reduced to their kind, for comparisons.
     Masked,
 }
 
-/// Where an element stands, as far as that decides which of its members are kept.
+/// The place of an element, as far as it decides which members are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NamePlace {
     Anywhere,
@@ -99,7 +100,7 @@ enum NamePlace {
 }
 
 impl NamePlace {
-    /// The place of a member; none for one that is not kept.
+    /// The place of a member; `None` if it is not kept.
     fn of(self, member: &str) -> Option<NamePlace> {
         match (self, member) {
             (NamePlace::Description, "reservationSet") => Some(NamePlace::Reservations),
@@ -155,7 +156,7 @@ impl Page<'_> {
         lines
     }
 
-    /// What stands between the brackets of a start tag.
+    /// The content of a start tag, without the brackets.
     fn open_tag(&mut self, element: Element<'_>, around: Option<&str>) -> String {
         let mut tag = element.name().to_owned();
         if element.namespace() != around {
@@ -175,11 +176,11 @@ impl Page<'_> {
         tag
     }
 
-    /// The lines of members, in their order: by name, and items by the instances they speak of and then by what they
-    /// say, whichever ids they have.
+    /// The lines of members, in order: by name; items by the instances they name and then by their content without ids.
     fn laid(&mut self, mut members: Vec<(Element<'_>, NamePlace)>, around: Option<&str>) -> Vec<Vec<String>> {
         if let Naming::Masked = self.naming {
-            // Each is laid once, and sorted then: an item is laid for its own place in each list that it is in.
+            // Each member is laid out once and then sorted; otherwise an item would be laid out again for each list
+            // around it.
             let mut laid: Vec<(&str, Vec<String>)> = members
                 .into_iter()
                 .map(|(member, place)| (member.name(), self.element(member, around, place)))
@@ -205,7 +206,7 @@ impl Page<'_> {
             .collect()
     }
 
-    /// An element as it is whichever ids it has.
+    /// An element without its ids.
     fn masked(&self, element: Element<'_>, place: NamePlace) -> Vec<String> {
         let mut page = Page {
             origin: self.origin,
@@ -214,7 +215,7 @@ impl Page<'_> {
         page.element(element, element.namespace(), place)
     }
 
-    /// The lowest number among the instances that an element speaks of.
+    /// The lowest number among the instances that an element names.
     fn first_instance(&self, element: Element<'_>) -> Option<usize> {
         let Naming::Numbered(names) = &self.naming else {
             return None;
@@ -226,7 +227,8 @@ impl Page<'_> {
         own.into_iter().chain(below).min()
     }
 
-    /// A text as it is written: white space in runs of one, and nothing in it that reads as a tag or acts on a terminal.
+    /// A text as it is written: runs of white space are one space, and nothing in it reads as a tag or controls a
+    /// terminal.
     fn text(&self, text: &str) -> String {
         let words = text
             .split([' ', '\t', '\n', '\r'])
@@ -274,7 +276,7 @@ fn members(element: Element<'_>, place: NamePlace) -> Vec<(Element<'_>, NamePlac
         .collect()
 }
 
-/// The element has one of several spellings.
+/// The element has several spellings.
 fn is_request_id(name: &str) -> bool {
     name.eq_ignore_ascii_case("requestid")
 }

@@ -1,9 +1,9 @@
-//! Goldens: what an endpoint answered when somebody last looked, and what it answers otherwise today.
+//! Goldens: reviewed transcripts of an endpoint, and how its answers differ from them today.
 //!
-//! The oracle decides whether an endpoint conforms; goldens notice change. The events of a run enter a [`TranscriptRecorder`], which
-//! makes a [`Recording`] of each named case; the store compares it with the reviewed text below `golden/`, in the format
-//! of insta, so that `cargo insta review` shows and accepts what the runner recorded. Secrets cannot occur: they are
-//! removed before there are events.
+//! The oracle decides whether an endpoint conforms; goldens detect every other change. A [`TranscriptRecorder`]
+//! receives the events of a run and makes a [`Recording`] of each named case. The store compares it with the reviewed
+//! text below `golden/`, in the format of insta, so that `cargo insta review` shows and accepts what the runner
+//! recorded. Secrets cannot occur: they are removed before an event exists.
 
 pub mod causes;
 pub mod changelog;
@@ -21,13 +21,13 @@ pub use store::{Store, StoreError};
 pub use transcript::normal;
 pub use transcript_recorder::{Recording, TranscriptRecorder};
 
-/// What is done with the goldens of an endpoint.
+/// What to do with the goldens of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoldenMode {
-    /// What is recorded is compared with what was reviewed, and a difference decides the run.
+    /// Compare recordings with what was reviewed; a difference decides the run.
     Check,
-    /// What differs, or was never seen, is written beside the goldens, to be reviewed.
+    /// Write what differs or has no golden as pending files next to the goldens, for review.
     Record,
-    /// Nothing.
+    /// Do nothing.
     Off,
 }

@@ -1,13 +1,13 @@
-//! Names for what differs from run to run: ids, request ids, addresses, times.
+//! Replaces what differs from run to run by names: ids, request ids, addresses, times.
 //!
-//! A text comes in; it goes out with `<instance:1>`, `<request:1>`, `<time>` … in the place of what varies. The same id
-//! has the same name throughout a case, and names are numbered in the order in which they appear. A text that has its
-//! names already keeps them, so that a reviewed transcript goes through here unchanged.
+//! Takes a text and returns it with `<instance:1>`, `<request:1>`, `<time>` … in the place of what varies. An id has
+//! the same name throughout a case, and names are numbered in the order in which they appear. A text that already has
+//! names keeps them, so a reviewed transcript is returned unchanged.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// Ids by their prefix, and what they are called. Longer prefixes come before those that they begin with.
+/// The prefixes of ids, and the kind of each. A longer prefix comes before one that it begins with.
 const KINDS: &[(&str, &str)] = &[
     ("eni-attach-", "attachment"),
     ("i-", "instance"),
@@ -22,39 +22,39 @@ const KINDS: &[(&str, &str)] = &[
     ("sg-", "group"),
 ];
 
-/// An instance whose id stands there in upper case.
+/// The kind of an instance whose id is in upper case.
 const SHOUTED: &str = "INSTANCE";
 const REQUEST: &str = "request";
 const ADDRESS: &str = "address";
 const TIME: &str = "<time>";
 
-/// Stand around a name within an XML document, where `<` would begin a tag. What an endpoint sends never holds them:
-/// they are replaced before it comes here.
+/// Begins a name within an XML document, where `<` would begin a tag. Text from an endpoint never contains it: it is
+/// replaced before the text gets here.
 pub(super) const OPENING: char = '\u{e000}';
-/// See [`OPENING`].
+/// Ends a name; see [`OPENING`].
 pub(super) const CLOSING: char = '\u{e001}';
 
-/// No name has more characters. Looking further for its end would cost more the longer the text is.
+/// The most characters of a name. Searching further for its end would cost more the longer the text is.
 const LONGEST_NAME: usize = 24;
 
-/// Gives names.
+/// Assigns names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct NameAllocator {
     known: HashMap<(&'static str, String), usize>,
     counts: HashMap<&'static str, usize>,
 }
 
-/// Something in a text that varies.
+/// Something that varies, found in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found<'t> {
     /// An id of this kind.
     Id(&'static str, &'t str),
-    /// A moment.
+    /// A point in time.
     Time,
 }
 
 impl NameAllocator {
-    /// The text with names in it.
+    /// Replaces what varies by names.
     pub(super) fn named<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         replace(text, |found| match found {
             Found::Time => TIME.to_owned(),
@@ -62,7 +62,7 @@ impl NameAllocator {
         })
     }
 
-    /// The name of a request id, of whatever shape it is. Text without one stays as it is.
+    /// The name of a request id of any shape. Empty text stays empty.
     pub(super) fn request<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         let text = text.trim();
         if text.is_empty() {
@@ -75,7 +75,7 @@ impl NameAllocator {
         Cow::Owned(self.name(REQUEST, id))
     }
 
-    /// The lowest number of the instances in this text that have a name already.
+    /// The lowest number among the instances in this text that already have a name.
     pub(super) fn first_instance(&self, text: &str) -> Option<usize> {
         let mut first: Option<usize> = None;
         let _ = replace(text, |found| {
@@ -105,7 +105,7 @@ impl NameAllocator {
     }
 }
 
-/// An id in upper case is the same id in another dress, and an address in a host name is the same address.
+/// The key of an id. An id in upper case is the same id, and an address in a host name is the same address.
 fn key(kind: &'static str, id: &str) -> (&'static str, String) {
     match kind {
         SHOUTED => ("instance", id.to_ascii_lowercase()),
@@ -114,7 +114,7 @@ fn key(kind: &'static str, id: &str) -> (&'static str, String) {
     }
 }
 
-/// The text with all that varies reduced to its kind: equal for texts that differ only in that.
+/// Reduces all that varies to its kind: the results are equal for texts that differ only in ids and times.
 pub(super) fn masked(text: &str) -> Cow<'_, str> {
     replace(text, |found| match found {
         Found::Time => TIME.to_owned(),
@@ -122,8 +122,8 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The new text with the names that the old one has for the same things. A name is a number in an order of appearance,
-/// so that something new in front would have every later name differ.
+/// Renumbers the names in the new text to match the old text. Names are numbered in order of appearance, so otherwise
+/// something new at the beginning would change every later name.
 pub(super) fn aligned(
     old: &str,
     new: &str,
@@ -188,12 +188,12 @@ fn ids(text: &str) -> Vec<(&'static str, String)> {
     ids
 }
 
-/// The same for the name of a request id, of whatever shape.
+/// Like [`masked`], for a request id of any shape.
 pub(super) fn masked_request(text: &str) -> &'static str {
     if text.trim().is_empty() { "" } else { "<request>" }
 }
 
-/// A text of an endpoint without anything in it that reads as one of our names.
+/// Text of an endpoint, changed so that nothing in it reads as one of our names.
 pub(super) fn without_names(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -209,8 +209,8 @@ pub(super) fn without_names(text: &str) -> String {
     out
 }
 
-/// A line of a transcript with its names between [`OPENING`] and [`CLOSING`], so that the line is XML; and how many
-/// names there are. What comes first on a line is a tag.
+/// Encloses the names in a line of a transcript in [`OPENING`] and [`CLOSING`], so that the line is XML. Returns the
+/// line and the number of names. The first thing on a line is a tag.
 pub(super) fn protected(line: &str) -> (String, usize) {
     let mut out = String::with_capacity(line.len());
     let (mut count, mut rest) = (0, line);
@@ -236,9 +236,9 @@ pub(super) fn protected(line: &str) -> (String, usize) {
     (out, count)
 }
 
-/// Replaces all that varies. The pieces between stay as they are.
+/// Replaces all that varies; the text in between stays unchanged.
 fn replace(text: &str, mut with: impl FnMut(Found<'_>) -> String) -> Cow<'_, str> {
-    // Most texts are words.
+    // A shortcut, since most texts are words.
     if !text
         .bytes()
         .any(|byte| byte.is_ascii_digit() || byte == b'<' || byte >= 0x80)
@@ -273,13 +273,13 @@ fn replace(text: &str, mut with: impl FnMut(Found<'_>) -> String) -> Cow<'_, str
     Cow::Owned(out)
 }
 
-/// Whether something that varies may begin with this: an id by its prefix or in hexadecimal, a number, a day of the
-/// week, a name.
+/// Whether something that varies may begin with this character: an id by its prefix or in hexadecimal, a number, a day
+/// of the week, a name.
 fn may_begin(c: char) -> bool {
     c.is_ascii_hexdigit() || matches!(c, '<' | OPENING | 'i' | 'r' | 's' | 'v' | 'M' | 'T' | 'W' | 'S')
 }
 
-/// What varies at the beginning of a text, and what follows it.
+/// What varies at the beginning of a text, and the rest of the text.
 fn find(text: &str, before: char) -> Option<(Found<'_>, &str)> {
     placeholder(text)
         .or_else(|| moment(text))
@@ -289,7 +289,7 @@ fn find(text: &str, before: char) -> Option<(Found<'_>, &str)> {
         .or_else(|| (before == '-').then(|| address(text, '-')).flatten())
 }
 
-/// A name that stands there already: `<instance:1>`, or the same between the marks of a document.
+/// A name that is already in the text: `<instance:1>`, or the same between the marks of a document.
 fn placeholder(text: &str) -> Option<(Found<'_>, &str)> {
     let (rest, closing) = match text.strip_prefix('<') {
         Some(rest) => (rest, '>'),
@@ -312,11 +312,11 @@ fn placeholder(text: &str) -> Option<(Found<'_>, &str)> {
     let kind = known.into_iter().find(|known| *known == kind)?;
     let is_number =
         !number.is_empty() && number.len() <= 9 && number.bytes().all(|byte| byte.is_ascii_digit());
-    // The name itself is the id: no id of an endpoint has a colon.
+    // The rest of the name serves as the id: no id of an endpoint has a colon.
     is_number.then_some((Found::Id(kind, inside.strip_prefix(kind)?), after))
 }
 
-/// An id with one of the prefixes, in one of the two lengths that ids have, its digits all in one case.
+/// An id with one of the prefixes and one of the two lengths that ids have, all its letters in one case.
 fn resource(text: &str) -> Option<(Found<'_>, &str)> {
     let (prefix, kind) = KINDS.iter().find(|(prefix, _)| text.starts_with(prefix))?;
     let digits = text.strip_prefix(prefix)?;
@@ -385,7 +385,7 @@ fn moment(text: &str) -> Option<(Found<'_>, &str)> {
         }
         Some(rest)
     })?;
-    // A fraction and the zone of universal time are part of it where they follow at once.
+    // A fraction, and the zone of universal time, are part of it if they follow directly.
     let digits = rest.strip_prefix('.').unwrap_or_default();
     let fraction = digits.bytes().take_while(u8::is_ascii_digit).count();
     let rest = if fraction > 0 {
@@ -397,7 +397,7 @@ fn moment(text: &str) -> Option<(Found<'_>, &str)> {
     Some((Found::Time, ended(rest)?))
 }
 
-/// Whether a character acts on a terminal or on the order of a text instead of being seen.
+/// Whether a character is not displayed, but controls a terminal or the order of a text.
 pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -406,7 +406,7 @@ pub(super) fn is_unseen(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text, unless it goes on with what would be part of the same word.
+/// The text, unless it continues the same word.
 fn ended(text: &str) -> Option<&str> {
     let goes_on = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
     (!goes_on).then_some(text)
@@ -437,7 +437,7 @@ mod tests {
         let longest = "<spot-request:123456789>";
         assert_eq!(longest.len(), LONGEST_NAME);
         assert_eq!(masked(longest), "<spot-request>");
-        // If each of these were followed to the end of the text, this would take minutes.
+        // If each of these were searched to the end of the text, this would take minutes.
         let open = "<".repeat(2 << 20);
         assert_eq!(masked(&open), open);
         assert_eq!(without_names(&open), open);
@@ -526,7 +526,7 @@ mod tests {
             ),
             "new <request:3>\na <request:1>\nb <request:2>\nc <request:1>\n"
         );
-        // What was two is one: that is a difference.
+        // Two ids became one: that is a difference.
         assert_eq!(
             aligned(old, "a <request:1>\nb <request:1>\nc <request:1>\n", lines),
             "a <request:1>\nb <request:1>\nc <request:1>\n"

@@ -1,7 +1,7 @@
-//! Recordings against goldens: what is as it was reviewed, what changed, what nobody has seen yet.
+//! Compares recordings with goldens: which are as reviewed, which changed, which have no golden yet.
 //!
-//! Recordings enter one by one and are compared at once; kept is only what changed. Mistakes on the way (a file that
-//! cannot be read) are collected, for a run is not given up for one of them.
+//! Recordings come in one by one and are compared at once; only what changed is kept. Errors on the way (a file that
+//! cannot be read) are collected, since none of them is a reason to give up the run.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use super::transcript_recorder::Recording;
 use super::{GoldenMode, causes, names};
 use crate::contract::ClauseId;
 
-/// So many lines of context are kept of a difference.
+/// How many lines of context are kept with a difference.
 const CONTEXT: usize = 2;
 
-/// How goldens are reviewed.
+/// The settings of a review.
 #[derive(Debug)]
 pub struct Settings {
-    /// What is done.
+    /// What to do.
     pub mode: GoldenMode,
     /// The name of the set.
     pub set: String,
-    /// The set.
+    /// The goldens.
     pub store: Store,
-    /// Whether files may be written; in continuous integration none are.
+    /// Whether files may be written; in continuous integration they may not.
     pub writes: bool,
-    /// The edition that is judged by.
+    /// The edition by which the run is judged.
     pub edition: String,
     /// The endpoint.
     pub endpoint: String,
@@ -41,61 +41,61 @@ pub struct Reviewer {
     review: Review,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub struct Review {
     /// The name of the set.
     pub set: String,
-    /// Whether it was recorded.
+    /// Whether differences were to be recorded.
     pub recorded: bool,
-    /// How many goldens are as they were reviewed.
+    /// How many goldens are as reviewed.
     pub same: usize,
-    /// Those that are not, by the name of their case.
+    /// The changed goldens, by the name of their case.
     pub changed: Vec<Change>,
     /// Cases without a golden.
     pub fresh: Vec<String>,
-    /// Cases that could not be compared, each with the reason: they were not finished.
+    /// Cases that could not be compared because they were not finished, each with the reason.
     pub uncompared: Vec<(String, String)>,
     /// Goldens that belong to no case.
     pub orphans: Vec<String>,
-    /// Cases of which something waits to be reviewed.
+    /// Cases with a recording that waits for review.
     pub pending: Vec<String>,
-    /// Those of them that were written by this run.
+    /// How many recordings this run has written.
     pub written: usize,
-    /// How many would have been written if files were written here.
+    /// How many recordings were not written because writing is not allowed here.
     pub held_back: usize,
-    /// What went wrong with files.
+    /// Errors with files.
     pub errors: Vec<StoreError>,
 }
 
-/// A golden that is not as it was reviewed.
+/// A golden that is no longer as reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The case.
     pub case: String,
     /// What differs.
     pub places: Vec<DiffPlace>,
-    /// The clauses that are violated now and were not, with the step.
+    /// The clauses that are violated now and were not before, each with the step.
     pub broken: Vec<(usize, ClauseId)>,
-    /// The clauses that were violated and are not any more, with the step.
+    /// The clauses that were violated before and no longer are, each with the step.
     pub fixed: Vec<(usize, ClauseId)>,
-    /// Clauses of the case that were looked at, with the step.
+    /// The clauses of the case that were judged, each with the step.
     pub touched: Vec<(usize, ClauseId)>,
 }
 
-/// A difference, and the step that it is in.
+/// A difference, and the step it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffPlace {
-    /// The number of the step, 0 before the first.
+    /// The number of the step; 0 before the first.
     pub step: usize,
-    /// The head of the step.
+    /// The heading of the step.
     pub heading: String,
     /// What differs.
     pub hunk: Hunk,
 }
 
 impl Reviewer {
-    /// A reviewer of nothing yet.
+    /// A reviewer without recordings.
     pub fn new(settings: Settings) -> Reviewer {
         let review = Review {
             set: settings.set.clone(),
@@ -105,14 +105,14 @@ impl Reviewer {
         Reviewer { settings, review }
     }
 
-    /// Compares what was recorded of a case.
+    /// Compares the recording of a case.
     pub fn take(&mut self, recording: Recording) {
         if let Err(error) = self.compare(recording) {
             self.review.errors.push(error);
         }
     }
 
-    /// What came of it. `plan` are the names of all cases that there are, played or not.
+    /// Returns the result. `plan` has the names of all cases that exist, played or not.
     pub fn finish(mut self, plan: &BTreeSet<&str>) -> Review {
         let store = &self.settings.store;
         match store.reviewed() {
@@ -160,7 +160,7 @@ impl Reviewer {
         self.record(text, &recording)
     }
 
-    /// Writes what was recorded, unless it waits already.
+    /// Writes a recording, unless the same one already waits for review.
     fn record(&mut self, text: &str, recording: &Recording) -> Result<(), StoreError> {
         let Settings { mode, store, .. } = &self.settings;
         if *mode != GoldenMode::Record {
@@ -170,7 +170,7 @@ impl Reviewer {
             self.review.held_back += 1;
             return Ok(());
         }
-        // A file that cannot be read is no reason not to write a better one.
+        // If the pending file cannot be read, it is replaced.
         if let Ok(Some(waiting)) = store.read_pending(&recording.case)
             && normal(&waiting.text) == text
         {
@@ -192,12 +192,12 @@ impl Reviewer {
 }
 
 impl Review {
-    /// Whether something that was reviewed is not so any more.
+    /// Whether a golden is no longer as reviewed.
     pub fn has_changes(&self) -> bool {
         !self.changed.is_empty()
     }
 
-    /// The changes by what caused them.
+    /// The changes, grouped by cause.
     pub fn causes(&self) -> Vec<causes::ChangeGroup<'_>> {
         causes::of(&self.changed)
     }
@@ -209,7 +209,7 @@ impl Review {
 }
 
 impl Change {
-    /// What differs, line by line, each stretch below the head of its step.
+    /// The difference line by line, each hunk below the heading of its step.
     pub fn diff(&self) -> String {
         let mut text = String::new();
         let mut heading = None;
@@ -229,7 +229,7 @@ fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording:
     let without = |these: &[(usize, ClauseId)], those: &[(usize, ClauseId)]| -> Vec<(usize, ClauseId)> {
         these.iter().filter(|one| !those.contains(one)).cloned().collect()
     };
-    // A clause that nobody looked at this time is not mended.
+    // A clause that was not judged this time is not fixed.
     let judged: BTreeSet<&(usize, ClauseId)> = recording.judged.iter().collect();
     let mut fixed = without(violated, &recording.violated);
     fixed.retain(|one| judged.contains(one));
@@ -244,8 +244,8 @@ fn change(reviewed: &str, text: &str, violated: &[(usize, ClauseId)], recording:
     }
 }
 
-/// Where the texts differ. Where their steps are the same, each is compared with itself alone: what is much like the
-/// next step would else be taken for it.
+/// Where the texts differ. If both have the same steps, each step is compared with its counterpart only; otherwise
+/// lines of a similar next step could be matched with it.
 fn places(reviewed: &str, text: &str) -> Vec<DiffPlace> {
     let (old, new) = (sections(reviewed), sections(text));
     let heads =
@@ -276,7 +276,7 @@ fn places_in(old: &str, new: &str) -> Vec<DiffPlace> {
     hunks.map(place).collect()
 }
 
-/// A transcript from one head of a step to the next.
+/// A transcript from one step heading to the next.
 #[derive(Debug, Default)]
 struct Section {
     heading: String,
@@ -300,7 +300,7 @@ fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
-/// The number of a step, if the line is the head of one.
+/// The number of a step, if the line is a step heading.
 fn step_of(line: &str) -> Option<usize> {
     line.strip_prefix("step ")?.split_once(':')?.0.parse().ok()
 }

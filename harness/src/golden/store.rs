@@ -1,8 +1,8 @@
-//! Goldens on disk, in the format of insta: the one file that speaks with it.
+//! Goldens on disk, in the format of insta; the only file outside the tests that calls insta.
 //!
-//! A set of goldens is a folder, a case a `.snap` file in it, and what was recorded and not yet reviewed a `.snap.new`
-//! file beside that. `cargo insta review`, `accept`, `reject` and `pending-snapshots` work on these files. Nothing is
-//! ever deleted here, and a golden itself is never written: only a person who accepts does that.
+//! A set of goldens is a folder, a case is a `.snap` file in it, and a recording that was not reviewed yet is a
+//! `.snap.new` file next to that. `cargo insta review`, `accept`, `reject` and `pending-snapshots` work on these files.
+//! The store deletes nothing and never writes a golden itself: only a person who accepts a recording does that.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// A reviewed answer.
+/// A reviewed transcript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Golden {
     /// The transcript.
@@ -32,20 +32,20 @@ pub struct Golden {
     pub violated: Vec<(usize, ClauseId)>,
 }
 
-/// What a reviewer is told beside the transcript.
+/// What a reviewer sees in addition to the transcript.
 #[derive(Debug, Clone)]
 pub struct About<'a> {
     /// What the case shows.
     pub purpose: &'a str,
-    /// The clauses it is there for.
+    /// The clauses that the case covers.
     pub clauses: &'a [ClauseId],
     /// The clauses that were violated, each with the step that showed it.
     pub violated: &'a [(usize, ClauseId)],
-    /// The edition that was judged by.
+    /// The edition by which the run was judged.
     pub edition: &'a str,
     /// The endpoint.
     pub endpoint: &'a str,
-    /// What the endpoint calls itself.
+    /// The `Server` header of the endpoint.
     pub server: Option<&'a str>,
     /// The day of the recording.
     pub day: &'a str,
@@ -54,22 +54,22 @@ pub struct About<'a> {
 /// Why a golden could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The name of a set is the name of a folder.
+    /// Not a valid name of a set; it must be the name of a folder.
     #[error(
         "{0:?} is not a valid name for a set of goldens: use letters, digits, `.`, `-` and `_`, for instance moto-5.2.5"
     )]
     Name(String),
-    /// A file or folder.
+    /// A file or folder could not be read or written.
     #[error("could not {doing} {}: {source}", path.display())]
     File {
         /// What was tried.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What came of it.
+        /// The cause.
         source: io::Error,
     },
-    /// A file that is no snapshot.
+    /// A file is not a snapshot.
     #[error("could not read {}: it is not an insta snapshot: {why}\n  hint: record it again with --golden record", path.display())]
     NoSnapshot {
         /// The file.
@@ -80,7 +80,7 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// The set of this name below a folder.
+    /// The set with this name, below a folder.
     pub fn new(goldens: &Path, set: &str) -> Result<Store, StoreError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         if set.is_empty() || set.starts_with('.') || !set.bytes().all(is_plain) {
@@ -91,12 +91,12 @@ impl Store {
         })
     }
 
-    /// Where the set is.
+    /// The folder of the set.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where the golden of a case is, or would be.
+    /// The path of the golden of a case, whether or not it exists.
     pub fn path(&self, case: &str) -> PathBuf {
         self.file(case, REVIEWED)
     }
@@ -106,12 +106,12 @@ impl Store {
         read(&self.path(case))
     }
 
-    /// What was recorded of a case and is not reviewed, if there is any.
+    /// The recording of a case that waits for review, if there is one.
     pub fn read_pending(&self, case: &str) -> Result<Option<Golden>, StoreError> {
         read(&self.file(case, PENDING))
     }
 
-    /// Writes what was recorded of a case, to be reviewed.
+    /// Writes the recording of a case, for review.
     pub fn write_pending(&self, case: &str, text: &str, about: &About<'_>) -> Result<(), StoreError> {
         let path = self.file(case, PENDING);
         let failed = |doing, path: &Path| {
@@ -129,7 +129,7 @@ impl Store {
         self.names(REVIEWED)
     }
 
-    /// The names of all cases of which something waits to be reviewed, sorted.
+    /// The names of all cases with a recording that waits for review, sorted.
     pub fn pending(&self) -> Result<Vec<String>, StoreError> {
         self.names(PENDING)
     }
@@ -141,7 +141,7 @@ impl Store {
                 name.push('/');
             }
             if part.is_empty() {
-                // Two slashes in a row, or one at the beginning, would mean another folder.
+                // Two slashes in a row, or one at the beginning, would name another folder.
                 name.push('%');
             }
             for (at, byte) in part.bytes().enumerate() {
@@ -200,7 +200,7 @@ fn read(path: &Path) -> Result<Option<Golden>, StoreError> {
         why,
     };
     match fs::read(path) {
-        // insta would take any other text for one of an old format, and complain by itself.
+        // insta would take any other text for an old format, and print a warning of its own.
         Ok(bytes) if !bytes.starts_with(b"---\n") => {
             return Err(no_snapshot("its first line is not `---`".to_owned()));
         }
@@ -222,7 +222,7 @@ fn read(path: &Path) -> Result<Option<Golden>, StoreError> {
     }))
 }
 
-/// The violated clauses in the information of a snapshot: `RSP-17: "1, 3"`.
+/// The violated clauses in the `info` of a snapshot: `RSP-17: "1, 3"`.
 fn violated(info: &Content) -> Vec<(usize, ClauseId)> {
     let entries = |content: &Content| match content.resolve_inner() {
         Content::Map(entries) => entries.clone(),
@@ -245,7 +245,7 @@ fn violated(info: &Content) -> Vec<(usize, ClauseId)> {
     violated
 }
 
-/// What stands before the text of a snapshot. Every string is written as JSON, which is YAML too.
+/// The front matter of a snapshot. Every string is written as JSON, which is also YAML.
 fn front(about: &About<'_>) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut front = format!("---\ndescription: {}\ninfo:\n", quoted(about.purpose));

@@ -1,4 +1,4 @@
-//! A review for a person at a terminal.
+//! Prints a review to the terminal.
 //!
 //! ```text
 //! CHANGED: 12 of 98 goldens are not as reviewed (set moto-5.2.5), for 2 causes.
@@ -18,22 +18,22 @@ use super::diff::Changed;
 use super::review::Review;
 use super::transcript::plain;
 
-/// How a review looks.
+/// How a review is printed.
 #[derive(Debug, Clone, Copy)]
 pub struct ReviewStyle {
-    /// Whether colours are used.
+    /// Whether to use colours.
     pub color: bool,
-    /// Whether everything is shown.
+    /// Whether to show everything.
     pub verbose: bool,
 }
 
-/// So many causes are shown in full; the others are counted.
+/// How many causes are shown in full; the others are counted.
 const CAUSES_SHOWN: usize = 12;
-/// So many lines of one cause are shown; more are folded.
+/// How many lines of one cause are shown; the others are counted.
 const LINES_SHOWN: usize = 10;
-/// So many names of a list are shown.
+/// How many names of a list are shown.
 const NAMES_SHOWN: usize = 5;
-/// A line is cut here.
+/// How many characters of a line are shown.
 const WIDTH_SHOWN: usize = 240;
 
 /// Writes the review.
@@ -122,7 +122,7 @@ impl Page<'_> {
         let [part] = cause.parts.as_slice() else {
             return self.parts(cause, out);
         };
-        // A part of a stretch stands by itself: what is before the stretch may not be what is before the part.
+        // If only a part of a hunk is shown, the lines before the hunk may not be the lines before the part.
         if part.len() == cause.place.hunk.lines.len() {
             for line in &cause.place.hunk.before {
                 writeln!(out, "     {}", self.paint("2", &format!("   {}", cut(line))))?;
@@ -150,7 +150,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// A line that is gone or came, its words that make the difference marked.
+    /// A removed or added line; the words that differ are marked.
     fn line(&self, line: &Changed) -> String {
         let (mark, color, strong) = if line.came {
             ("+", "32", "1;32")
@@ -233,7 +233,7 @@ impl Page<'_> {
         } else {
             NAMES_SHOWN
         };
-        // A name of a file may hold anything.
+        // A file name may contain any character.
         let first = names.iter().take(shown).map(|name| plain(name.as_ref()));
         let first: Vec<String> = first.collect();
         match names.len() - first.len() {

@@ -1,4 +1,4 @@
-//! A transcript: what was said in a case, as a text that is the same whenever the same was said.
+//! A transcript: the exchanges of a case as text, the same whenever the exchanges are the same.
 //!
 //! ```text
 //! fixture a <instance:1> running
@@ -14,10 +14,11 @@
 //!     …
 //! ```
 //!
-//! Requests are lines with `>`, statuses and headers lines with `<`, bodies that are no XML lines with `|`, the end of a
-//! case that could not be played a line with `=`. Left out is what depends on clocks and on luck: how fixtures came to
-//! be, attempts that were made again, all looks of a step but the last. [`normal`] brings a text into this form, whoever
-//! wrote it: an event stream, a person who edited a golden, or a fuzzer. It is total, and idempotent.
+//! Requests are lines with `>`, statuses and headers lines with `<`, bodies that are not XML lines with `|`, the end of
+//! a case that could not be played a line with `=`. Left out is what depends on clocks and on chance: how fixtures were
+//! arranged, attempts that were repeated, and all descriptions of a step but the last. [`normal`] brings any text into
+//! this form: one made from events, one that a person edited, or the input of a fuzzer. It accepts every text, and is
+//! idempotent.
 
 use super::lay::{self, Origin};
 use super::names::{self, NameAllocator};
@@ -27,7 +28,7 @@ use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, RequestReco
 use crate::protocol::reply::read_body;
 use crate::protocol::{Body, Document, form, revive};
 
-/// The header fields of an answer that the contract speaks of.
+/// The header fields of an answer that the contract mentions.
 const HEADERS_THAT_MATTER: &[&str] = &[
     "cache-control",
     "content-type",
@@ -36,24 +37,24 @@ const HEADERS_THAT_MATTER: &[&str] = &[
 ];
 const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// So much of a body that is not XML is kept, in lines.
+/// How many lines of a body that is not XML are kept.
 const LINES_KEPT: usize = 100;
 
-/// Stands for a look at a fleet that looks as it did in the look before.
+/// Stands for a description that shows the fleet as the one before it did.
 const AS_BEFORE: &str = "| (the fleet looks as before)";
 
-/// What marks the steps in which the order of the answers is luck.
+/// Marks the steps in which the order of the answers is left to chance.
 const AT_ONCE: &str = "at once";
 
-/// A case while it is played.
+/// The transcript of a case that is still being played.
 #[derive(Debug, Default)]
 pub(super) struct TranscriptDraft {
     pieces: Vec<Piece>,
-    /// The last look of the open step.
+    /// The last description of the open step.
     look: Vec<Piece>,
 }
 
-/// A part of a transcript that still has its ids.
+/// A part of a transcript in which ids are not replaced yet.
 #[derive(Debug)]
 enum Piece {
     Line(String),
@@ -96,7 +97,7 @@ impl TranscriptDraft {
         }
     }
 
-    /// The case could not be played to its end, for this reason.
+    /// Adds why the case could not be played to its end.
     pub(super) fn unsupported(&mut self, reason: &str) {
         self.end_step();
         self.line(format!("= unsupported: {}", foreign(reason)));
@@ -116,7 +117,7 @@ impl TranscriptDraft {
     }
 }
 
-/// The text in the form of a transcript. A transcript stays as it is.
+/// Brings a text into the form of a transcript. A transcript is returned unchanged.
 pub fn normal(text: &str) -> String {
     let mut pieces = Vec::new();
     let mut xml: Vec<&str> = Vec::new();
@@ -138,7 +139,7 @@ pub fn normal(text: &str) -> String {
     render(&pieces)
 }
 
-/// A line that begins with one of the marks, in its canonical form.
+/// A line that begins with one of the marks, in its canonical form; otherwise `None`.
 fn marked(line: &str) -> Option<String> {
     if let Some(rest) = line.strip_prefix('|') {
         return Some(
@@ -163,7 +164,7 @@ fn marked(line: &str) -> Option<String> {
     Some(format!("{mark} {rest}").trim_ascii_end().to_owned())
 }
 
-/// Header fields stand in the order of their names.
+/// Adds a line; header fields are inserted in the order of their names.
 fn push_in_place(line: String, pieces: &mut Vec<Piece>) {
     let mut at = pieces.len();
     if let Some(name) = field_name(&line) {
@@ -187,7 +188,7 @@ fn is_token(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// The lines of a document, if they are one.
+/// Adds the lines of a document, as a document if they are one.
 fn take_xml(lines: &mut Vec<&str>, pieces: &mut Vec<Piece>) {
     if lines.is_empty() {
         return;
@@ -215,11 +216,11 @@ fn document_of(lines: &[impl AsRef<str>]) -> Option<Document> {
     let Body::Document(document) = read_body(text.as_bytes()) else {
         return None;
     };
-    // A document may hold the same characters by itself; then nobody knows which of them are names.
+    // A document may contain the same characters itself; then it is unknown which of them are names.
     (lay::openings(&document) == names).then_some(document)
 }
 
-/// Names what varies, sorts what came in no order, and sets steps apart.
+/// Names what varies, sorts what has no order, and separates steps.
 fn render(pieces: &[Piece]) -> String {
     let mut names = NameAllocator::default();
     let mut lines: Vec<String> = Vec::new();
@@ -234,7 +235,7 @@ fn render(pieces: &[Piece]) -> String {
             if in_no_order {
                 exchanges.sort_by_cached_key(|exchange| {
                     let lines = masked(exchange);
-                    // What was seen afterwards is told afterwards.
+                    // Descriptions come after the calls whose effect they show.
                     (is_look(&lines), lines)
                 });
             }
@@ -274,7 +275,7 @@ fn render(pieces: &[Piece]) -> String {
     text
 }
 
-/// Whether an exchange asked what the fleet looks like.
+/// Whether an exchange describes the fleet.
 fn is_look(exchange: &[String]) -> bool {
     exchange.iter().any(|line| line == "> Action=DescribeInstances")
 }
@@ -283,7 +284,7 @@ fn is_heading(piece: &Piece) -> bool {
     matches!(piece, Piece::Line(line) if ["step ", "fixture ", "= "].iter().any(|mark| line.starts_with(mark)))
 }
 
-/// The first line of a request names its method.
+/// Whether a piece is the first line of a request, which names its method.
 fn is_request_line(piece: &Piece) -> bool {
     matches!(piece, Piece::Line(line) if ["> POST ", "> GET "].iter().any(|mark| line.starts_with(mark)))
 }
@@ -304,7 +305,7 @@ fn split_exchanges(pieces: &[Piece]) -> Vec<&[Piece]> {
     exchanges
 }
 
-/// An exchange as it is whichever ids it has.
+/// An exchange without its ids.
 fn masked(exchange: &[Piece]) -> Vec<String> {
     let mut names = NameAllocator::default();
     let mut lines = Vec::new();
@@ -322,7 +323,7 @@ fn write(piece: &Piece, names: &mut NameAllocator, lines: &mut Vec<String>) {
         Piece::Line(line) => lines.push(named_line(line, names)),
         Piece::Document(document, origin) => {
             let laid = lay::lay(document, *origin, names);
-            // An element whose name is none, or more bytes than are read: kept as text.
+            // If an element has an invalid name, or there are more bytes than are read, the document is kept as text.
             let mark = if document_of(&laid).is_some() { "" } else { "| " };
             lines.extend(laid.iter().map(|line| format!("{mark}{}", plain(line))));
         }
@@ -338,10 +339,10 @@ fn named_line(line: &str, names: &mut NameAllocator) -> String {
     }
 }
 
-/// A request and its answer.
+/// The pieces of a request and its answer.
 fn exchange(exchanged: &Exchanged) -> Vec<Piece> {
     let mut pieces = request(&exchanged.request, &exchanged.call.form);
-    // Of a look that counts it matters what is seen and not how it was told.
+    // In a description only the content matters, not the headers.
     let headers = match exchanged.role {
         Role::Look => &[],
         Role::Act | Role::Retried | Role::Ask | Role::Arrange | Role::Clean => HEADERS_THAT_MATTER,
@@ -369,7 +370,7 @@ fn request(record: &RequestRecord, sent_as: &Form) -> Vec<Piece> {
         Bytes::Base64(_) => "",
     };
     let params = form::read(query).into_iter().chain(form::read(body));
-    // How a request is signed is told above; when it was, and for how long, is luck.
+    // The lines above say how a request is signed; when, and for how long, depends on the clock.
     let params = params.filter(|(name, _)| !name.starts_with("X-Amz-"));
     lines.extend(params.map(|(name, value)| format!("> {}={}", escaped(&name), escaped(&value))));
     lines.into_iter().map(Piece::line).collect()
@@ -405,12 +406,12 @@ fn answer(answer: &Answer, headers: &[&str]) -> Vec<Piece> {
     pieces
 }
 
-/// Text of an endpoint, in which nothing reads as a name that we gave.
+/// Text of an endpoint, changed so that nothing in it reads as a name that we gave.
 fn foreign(text: &str) -> String {
     plain(&names::without_names(text))
 }
 
-/// A value in which white space is the point.
+/// A value whose white space must stay visible.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\\\");
     let spaces_matter = text.starts_with(' ') || text.ends_with(' ') || text.contains("  ");
@@ -422,7 +423,7 @@ fn escaped(text: &str) -> String {
     foreign(&text)
 }
 
-/// The text on one line, with what is not plainly visible written out.
+/// The text on one line, with invisible characters escaped.
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -448,7 +449,7 @@ fn intent_in_words(intent: &Intent) -> String {
     }
 }
 
-/// A kind in the words of the scenarios.
+/// A fixture kind in the words of the scenarios.
 fn kind_in_words(kind: FixtureKind) -> String {
     let usual = FixtureKind::default();
     let mut words = vec![word(&kind.state)];
@@ -472,7 +473,7 @@ fn kind_in_words(kind: FixtureKind) -> String {
     words.join(" ")
 }
 
-/// The word that a value has in files.
+/// The word for a value in files.
 fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,

@@ -1,6 +1,6 @@
-//! From the events of a run to a recording of each of its named cases.
+//! Makes a recording of each named case from the events of a run.
 //!
-//! Cases may be interleaved, as they are with several workers; each is kept only until it has ended.
+//! Cases may be interleaved if there are several workers; each is kept only until it has ended.
 
 use std::collections::HashMap;
 
@@ -9,26 +9,26 @@ use crate::contract::ClauseId;
 use crate::journal::{Answer, CaseStarted, Event, Finding, Judged, Phase};
 use crate::verdict::{Outcome, Verdict};
 
-/// Takes the events of a run, and gives a recording at the end of each named case.
+/// Receives the events of a run, and returns a recording at the end of each named case.
 #[derive(Debug, Default)]
 pub struct TranscriptRecorder {
     open: HashMap<String, Open>,
 }
 
-/// What was said in a case.
+/// The recording of a case: its transcript and what the judge found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
     /// The name of the case.
     pub case: String,
     /// What it shows.
     pub purpose: String,
-    /// The clauses it is there for.
+    /// The clauses that the case covers.
     pub clauses: Vec<ClauseId>,
     /// The clauses that were violated, each with the step that showed it.
     pub violated: Vec<(usize, ClauseId)>,
-    /// The clauses that were looked at, each with the step.
+    /// The clauses that were judged, each with the step.
     pub judged: Vec<(usize, ClauseId)>,
-    /// What the endpoint calls itself, if it does.
+    /// The `Server` header of the endpoint, if there is one.
     pub server: Option<String>,
     /// The transcript, or why there is none: a case that we could not finish says nothing about the endpoint.
     pub text: Result<String, String>,
@@ -44,10 +44,10 @@ struct Open {
 }
 
 impl TranscriptRecorder {
-    /// Takes the next event. A case that ends with it is given back.
+    /// Receives the next event. Returns the recording of the case that ends with it.
     pub fn take(&mut self, event: &Event) -> Option<Recording> {
         if let Event::CaseStarted(head) = event {
-            // Only these are the same in every run.
+            // Only these cases are the same in every run.
             if head.phase == Phase::Scenarios && !head.draft {
                 let open = Open {
                     head: head.clone(),

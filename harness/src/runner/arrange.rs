@@ -1,7 +1,7 @@
-//! Bringing fixtures into being through the API, and removing them.
+//! Arranges fixtures through the API, and removes them.
 //!
-//! What an endpoint cannot do makes a case unsupported, with the reason. What it claims to have done is checked by
-//! describing it: an image that says it has an instance-store root must launch an instance that says so too.
+//! If an endpoint cannot do something, the case is unsupported, with the reason. What it claims to have done is
+//! verified with a description: an image that claims an instance-store root must launch an instance that also does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::endpoint::Endpoint;
 use crate::journal::Role;
 use crate::protocol::{self, Body, Image, Instance, Reply};
 
-/// How long it is worth asking for an instance that was just launched (VIS-09), and for a state on the way.
+/// How long, in milliseconds, to wait until a new instance is described (VIS-09), or until it reaches a state.
 const ARRANGE_TIMEOUT_MS: u64 = 300_000;
 
-/// How long a refusal that passes by itself is worth another attempt.
+/// How long, in milliseconds, to repeat a call whose refusal may pass by itself.
 const PASSING_MS: u64 = 10_000;
 
 /// Why a fixture could not be arranged.
 #[derive(Debug)]
 pub(super) enum ArrangeError {
-    /// The endpoint lacks it.
+    /// The endpoint lacks something that the fixture needs.
     Unsupported(String),
     /// Something failed on the way.
     Failed(SendError),
@@ -37,7 +37,7 @@ impl From<SendError> for ArrangeError {
     }
 }
 
-/// The images that instances are launched from, as far as they were looked for.
+/// The images that instances are launched from, each looked up when it is first needed.
 #[derive(Debug, Default)]
 pub(super) struct Images {
     ebs: OnceCell<Option<Image>>,
@@ -52,7 +52,7 @@ pub(super) struct Launched {
     pub(super) spot_request: Option<String>,
     /// The Availability Zone it was launched in, if the endpoint says.
     pub(super) zone: Option<String>,
-    /// Where it was when it was last heard of while it was arranged: pending or running.
+    /// The last state that was seen while it was arranged: pending or running.
     pub(super) state: State,
 }
 
@@ -64,13 +64,13 @@ pub(super) struct Arranger {
     pub(super) case: String,
     /// The step that launches, 0 before the first.
     pub(super) step: usize,
-    /// Whether a kind that the run knows to come as wished is taken at its word.
+    /// Whether to skip the verification of kinds that the endpoint has already launched as requested.
     pub(super) trusting: bool,
 }
 
 impl Arranger {
-    /// Launches an instance of this kind, in a zone if one is named. It exists from here on, whatever becomes of the
-    /// rest.
+    /// Launches an instance of this kind, in a zone if one is named. From here on the instance exists, even if a later
+    /// step fails.
     pub(super) async fn launch(
         &self,
         name: &str,
@@ -106,8 +106,8 @@ impl Arranger {
         })
     }
 
-    /// Makes sure that an instance is what it was wished to be, in whatever state of a launch it is. A kind that the
-    /// run knows to come as wished is taken at its word.
+    /// Verifies that an instance is as requested, in any state of a launch. Skipped for kinds that the endpoint has
+    /// already launched as requested, if the arranger is trusting.
     pub(super) async fn receive(&self, launched: &mut Launched) -> Result<(), ArrangeError> {
         let known = self.shared.proven.get();
         let proven = self.trusting && known.is_some_and(|kinds| kinds.contains(&launched.kind));
@@ -119,8 +119,8 @@ impl Arranger {
         Ok(())
     }
 
-    /// Brings launched instances to where they are wished. Over HTTP they are waited for together; a virtual clock
-    /// costs nothing to wait for, and moves the same way every time only one after another.
+    /// Brings launched instances to the requested states. Over HTTP they are waited for together. By a virtual clock
+    /// waiting costs nothing, and it moves the same way every time only if they are brought one after another.
     pub(super) async fn bring_all(
         &self,
         launched: Vec<Launched>,
@@ -163,7 +163,7 @@ impl Arranger {
         brought
     }
 
-    /// Brings a launched instance to the state it is wished in, and makes sure that it is what it was wished to be.
+    /// Brings a launched instance to the requested state, and verifies that it is as requested.
     async fn bring(&self, launched: &mut Launched) -> Result<(), ArrangeError> {
         let id = launched.id.clone();
         let wished = launched.kind.state;
@@ -205,7 +205,7 @@ impl Arranger {
         Ok(())
     }
 
-    /// Removes what was launched: lifts protections, ends Spot requests, terminates. What remains is returned.
+    /// Removes what was launched: lifts protections, cancels Spot requests, terminates. Returns the ids that remain.
     pub(super) async fn remove(&self, launched: &[Launched], protected: bool) -> Vec<String> {
         let clean = |call: Call| async move { self.sender.ask(0, Role::Clean, &call).await };
         for one in launched {
@@ -263,7 +263,7 @@ impl Arranger {
         left
     }
 
-    /// Describes these instances.
+    /// A call that describes these instances.
     pub(super) fn describe_call<'i>(ids: impl IntoIterator<Item = &'i str>) -> Call {
         let ids = ids.into_iter().enumerate();
         Call::new(
@@ -286,7 +286,7 @@ impl Arranger {
         if let Some(subnet) = &launch.subnet {
             params.push(("SubnetId", subnet.clone()));
         } else if let Some(zone) = zone {
-            // A batch may be refused for each zone on its own (IDM-06), so a case keeps to one.
+            // A batch may be refused for each zone separately (IDM-06), so a case keeps to one.
             params.push(("Placement.AvailabilityZone", zone.to_owned()));
         }
         if kind.market != Market::OnDemand {
@@ -318,13 +318,13 @@ impl Arranger {
             params.push(("HibernationOptions.Configured", "true".to_owned()));
             params.push(("BlockDeviceMapping.1.DeviceName", device));
             params.push(("BlockDeviceMapping.1.Ebs.Encrypted", "true".to_owned()));
-            // The root volume must hold the memory; some endpoints ask for a size with any mapping.
+            // The root volume must hold the memory; some endpoints require a size with any mapping.
             params.push(("BlockDeviceMapping.1.Ebs.VolumeSize", "30".to_owned()));
         }
         Call::new("RunInstances", params)
     }
 
-    /// The image that instances with this root are launched from; looked for once in a run, when first needed.
+    /// The image to launch instances with this root from; looked up once in a run, when it is first needed.
     async fn image(&self, root: Root) -> Result<Option<&Image>, ArrangeError> {
         let cell = match root {
             Root::Ebs => &self.shared.images.ebs,
@@ -349,7 +349,7 @@ impl Arranger {
         }
         match root {
             Root::Ebs => self.find_image(root).await,
-            // Whoever names the images to launch from wants no other to be looked for, let alone registered.
+            // A user who names an image does not want another one looked up, let alone registered.
             Root::InstanceStore if launch.ebs_image.is_some() => Ok(None),
             Root::InstanceStore => match self.find_image(root).await? {
                 Some(image) => Ok(Some(image)),
@@ -358,7 +358,7 @@ impl Arranger {
         }
     }
 
-    /// The first image by id that says it has this root device type.
+    /// The first image by id that claims this root device type.
     async fn find_image(&self, root: Root) -> Result<Option<Image>, ArrangeError> {
         let word = root_word(root);
         let call = Call::new(
@@ -372,7 +372,7 @@ impl Arranger {
         Ok(images.into_iter().next())
     }
 
-    /// Some mocks have no instance-store image, but take one.
+    /// Registers an instance-store image: some mocks have none, but accept one.
     async fn register_image(&self) -> Result<Option<Image>, ArrangeError> {
         let call = Call::new(
             "RegisterImage",
@@ -391,7 +391,7 @@ impl Arranger {
         }))
     }
 
-    /// Sends a call that must succeed for the fixture to come about.
+    /// Sends a call that must succeed to arrange the fixture.
     async fn change(&self, call: &Call) -> Result<Reply, ArrangeError> {
         let action = call.action.as_deref().unwrap_or_default();
         let passes = |asked: &AnsweredCall, after_ms: u64| {
@@ -412,8 +412,8 @@ impl Arranger {
         }
     }
 
-    /// Sends a call that takes an instance from one state to another that it does not stay in. The description that
-    /// follows may be stale and show the state of before, if the answer itself names the new one.
+    /// Sends a call that takes an instance from one state to a transient one. The description that follows may be stale
+    /// and show the old state, if the answer itself names the new one.
     async fn leave(&self, id: &str, old: &str, new: &str, action: &str) -> Result<(), ArrangeError> {
         let reply = self.change(&Call::new(action, [("InstanceId.1", id)])).await?;
         let instance = self.await_any(id).await?;
@@ -428,7 +428,7 @@ impl Arranger {
         must_be(&instance, new, action)
     }
 
-    /// The instance as soon as it can be described at all.
+    /// Returns the instance as soon as it can be described.
     async fn await_any(&self, id: &str) -> Result<Instance, ArrangeError> {
         self.poll(id, |_| true, "described").await
     }
@@ -474,7 +474,7 @@ impl Arranger {
         }
     }
 
-    /// Whether the endpoint made what it was asked for.
+    /// Verifies that the endpoint launched what was requested.
     async fn is_as_wished(&self, launched: &mut Launched, instance: &Instance) -> Result<(), ArrangeError> {
         let kind = launched.kind;
         let seen_root = instance.root_device_type.as_deref().unwrap_or("absent");
@@ -510,7 +510,7 @@ impl Arranger {
         Ok(())
     }
 
-    /// Makes sure of a protection. Some endpoints do not take it at launch, but later.
+    /// Makes sure that a protection is set. Some endpoints ignore it at launch, but accept it later.
     async fn protect(&self, id: &str, name: &str) -> Result<(), ArrangeError> {
         if self.attribute(id, name).await?.as_deref() == Some("true") {
             return Ok(());
@@ -555,7 +555,7 @@ impl super::Options {
         Duration::from_millis(self.read_lag.ms().div_ceil(5))
     }
 
-    /// The first pause between two descriptions. A virtual clock is moved on by as much as costs nothing.
+    /// The first pause between two descriptions. A virtual clock is moved on further, since that costs nothing.
     pub(super) fn first_wait(&self) -> Duration {
         match self.endpoint {
             Endpoint::InProcess(_) => Duration::from_millis(500),
@@ -564,12 +564,12 @@ impl super::Options {
     }
 }
 
-/// Pauses double up to what the official waiters are content with.
+/// Doubles a pause, up to the interval at which the official waiters poll.
 pub(super) fn next_wait(wait: Duration) -> Duration {
     (wait * 2).min(Duration::from_secs(15))
 }
 
-/// An answer in words, for reasons.
+/// An answer as text, for reasons.
 pub(super) fn answer_in_words(reply: &Reply) -> String {
     let what = match &reply.body {
         Body::Document(document) => reply.error().map_or_else(
@@ -593,7 +593,7 @@ pub(super) fn answer_in_words(reply: &Reply) -> String {
     format!("{} {what}", reply.status)
 }
 
-/// The root of a success.
+/// The root element of a success.
 pub(super) fn success(reply: &Reply) -> Option<protocol::Element<'_>> {
     match &reply.body {
         Body::Document(document) if reply.status == 200 => Some(document.root()),
@@ -621,7 +621,7 @@ fn must_be(instance: &Instance, state: &str, action: &str) -> Result<(), Arrange
     )))
 }
 
-/// Where a launched instance is: up already, or on its way.
+/// The state of a launched instance: running, or still pending.
 fn state_of(instance: &Instance) -> State {
     match state_name(instance) {
         "running" => State::Running,
@@ -644,7 +644,7 @@ fn root_word(root: Root) -> &'static str {
     }
 }
 
-/// Whether the instances of a termination are on their way out.
+/// Whether the termination was accepted, or there is no such instance any more.
 fn gone(outcome: &Result<AnsweredCall, SendError>) -> bool {
     match outcome {
         Ok(AnsweredCall { reply, .. }) => {

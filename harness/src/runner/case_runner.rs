@@ -1,6 +1,6 @@
-//! Single cases, played at once and told to nobody: the way in for fuzzers, benchmarks and the self-check.
+//! Plays single cases without emitting events: the entry point for fuzzers, benchmarks and the self-check.
 //!
-//! The judge and the images are kept from case to case; a service in this process is fresh for each of them.
+//! The judge and the images are kept from case to case; each case gets a fresh service in this process.
 
 use std::sync::Arc;
 
@@ -14,28 +14,28 @@ use crate::contract::{Contract, Scenario};
 use crate::journal::{Finding, Phase};
 use crate::verdict::Outcome;
 
-/// Plays cases one by one, each to its end before the call returns.
+/// Plays cases one by one; a call returns when its case has ended.
 #[derive(Debug)]
 pub struct CaseRunner {
     shared: Arc<Shared>,
     runtime: Runtime,
 }
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub struct CaseResult {
-    /// Whether it could be judged.
+    /// Whether the case could be judged.
     pub outcome: Outcome,
     /// What was found.
     pub findings: Vec<Finding>,
     /// How many steps were judged.
     pub steps: usize,
-    /// How many requests were sent, those that arrange included.
+    /// How many requests were sent, including those that arrange fixtures.
     pub requests: usize,
 }
 
 impl CaseRunner {
-    /// Whatever cases need in common.
+    /// Makes the parts that all cases share.
     pub fn new(contract: Arc<Contract>, options: Options) -> std::io::Result<CaseRunner> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (events, _) = mpsc::channel(1);
@@ -44,12 +44,12 @@ impl CaseRunner {
         Ok(CaseRunner { shared, runtime })
     }
 
-    /// Plays a case as a search does.
+    /// Plays a case as the search of the random phase does.
     pub fn play(&self, case: &Scenario) -> CaseResult {
         self.play_for(case, Phase::Random, true)
     }
 
-    /// Plays a case as a run does that tells of it: with proofs, and with all the patience that there is.
+    /// Plays a case as a run does that reports it: with descriptions as proof, and with full waiting times.
     pub fn play_with_care(&self, case: &Scenario, phase: Phase) -> CaseResult {
         self.play_for(case, phase, false)
     }

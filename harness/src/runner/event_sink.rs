@@ -1,7 +1,7 @@
-//! Where the events of a case go: to whoever listens, into a buffer, or nowhere.
+//! Where the events of a case go: to the receiver at once, into a buffer, or nowhere.
 //!
-//! A case that is searched with tells nothing until it is known what becomes of it. Where nobody would listen, events
-//! are not even made: that is what makes searching fast.
+//! A case that is played during a search emits nothing until its outcome is known. Where nothing is recorded, events
+//! are not even built, which is what makes searching fast.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,23 +9,23 @@ use tokio::sync::mpsc;
 
 use crate::journal::{Answer, Bytes, Event, Exchanged};
 
-/// How much of the answers of one case is kept until the case is told, in bytes.
+/// How many bytes of the answers of one case are buffered until its events are emitted.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
-/// The same for one of many instances that are arranged at the same time: hundreds of descriptions.
+/// The least buffer, in bytes, for one of many instances that are arranged at the same time: hundreds of descriptions.
 const LEAST_SHARE: usize = 1024 * 1024;
 
 /// Takes the events of one case.
 #[derive(Debug, Clone)]
 pub(super) enum EventSink {
-    /// They are told at once.
+    /// Events are sent at once.
     Live(mpsc::Sender<Event>),
-    /// They are kept until the case has ended.
+    /// Events are buffered until the case has ended.
     BufferedEvents(Arc<Mutex<BufferedEvents>>),
-    /// They are not made.
+    /// Events are not built.
     Silent,
 }
 
-/// Events that wait to be told.
+/// Events that wait to be emitted.
 #[derive(Debug)]
 pub(super) struct BufferedEvents {
     events: Vec<Event>,
@@ -44,8 +44,8 @@ impl EventSink {
         EventSink::BufferedEvents(Arc::new(Mutex::new(BufferedEvents { events, bytes, most })))
     }
 
-    /// A buffer for one of so many that tell at the same time. What they told is told here, one after the other, once
-    /// all have ended: so the order does not hang on who was answered first.
+    /// A buffer for one of `all` senders that work at the same time. Once all have ended, their events are emitted
+    /// here, one sender after the other, so that the order does not depend on which was answered first.
     pub(super) fn beside(&self, all: usize) -> Self {
         match self {
             EventSink::Live(_) | EventSink::BufferedEvents(_) => {
@@ -55,12 +55,12 @@ impl EventSink {
         }
     }
 
-    /// Whether an event that is told goes anywhere.
+    /// Whether an emitted event goes anywhere.
     pub(super) fn listens(&self) -> bool {
         !matches!(self, EventSink::Silent)
     }
 
-    /// Tells an event. If nobody listens any more, the run is being given up and the event with it.
+    /// Emits an event. If the receiver is gone, the run is being given up and the event is dropped.
     pub(super) async fn tell(&self, event: Event) {
         match self {
             EventSink::Live(events) => _ = events.send(event).await,
@@ -73,7 +73,7 @@ impl EventSink {
         }
     }
 
-    /// Whether more is kept than a case may need. An endpoint that answers in megabytes ends the case.
+    /// Whether the buffer holds more than a case may need. An endpoint that answers in megabytes ends the case.
     pub(super) fn is_full(&self) -> bool {
         match self {
             EventSink::BufferedEvents(kept) => {
@@ -84,7 +84,7 @@ impl EventSink {
         }
     }
 
-    /// What was kept, in order.
+    /// Takes the buffered events, in order.
     pub(super) fn take(&self) -> Vec<Event> {
         match self {
             EventSink::BufferedEvents(kept) => {

@@ -1,7 +1,7 @@
-//! Playing the cases of a plan against an endpoint, and telling what happens as a stream of events.
+//! Plays the cases of a plan against an endpoint and emits a stream of events.
 //!
-//! Enters: a contract, a plan, an endpoint, credentials. Leaves: events, in order within each case. It knows no
-//! report and no file. Every request passes the request sender, and with it the safety guard.
+//! Input: a contract, a plan, an endpoint, credentials. Output: events, in order within each case. The module knows no
+//! report and no file. Every request goes through the request sender, and so through the safety guard.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -32,12 +32,12 @@ pub use case_runner::{CaseResult, CaseRunner};
 pub use preflight::PreflightError;
 use waits::Waits;
 
-/// A seed for a service of this name, so that no two of them give out the same ids.
+/// A seed for the service with this name, so that no two services give out the same ids.
 pub fn seed_of(case: &str) -> u64 {
     names::mix(0, case)
 }
 
-/// How a run is made.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where requests go.
@@ -46,27 +46,27 @@ pub struct Options {
     pub region: String,
     /// The credentials.
     pub keys: Keyring,
-    /// The least confidence with which a MUST decides the run.
+    /// The lowest confidence with which a MUST decides the run.
     pub min_confidence: Confidence,
-    /// The seed of ids that nobody owns.
+    /// The seed for ids that nobody owns.
     pub seed: u64,
     /// How many cases are played at once.
     pub workers: usize,
-    /// How long a state is waited for.
+    /// How long to wait for a state.
     pub settle_timeout: Duration,
-    /// How long reads may lag behind what was answered.
+    /// How long reads may lag behind an answer.
     pub read_lag: ReadLag,
-    /// The longest that a step of a script which lets time pass may take by a real clock.
+    /// The longest time that a waiting step of a script may take by a real clock.
     pub longest_pass: Duration,
-    /// Whether somebody wants every exchange; a journal does.
+    /// Whether every exchange must be recorded; a journal needs that.
     pub record: bool,
-    /// The most requests that a run may send; clean-up is not counted.
+    /// The most requests that a run may send, not counting clean-up.
     pub max_requests: usize,
     /// What instances are launched from.
     pub launch: Launch,
-    /// The account that the caller must be in, if that is to be made sure of first.
+    /// The account that the caller must be in, if that is to be verified first.
     pub account: Option<String>,
-    /// Where the caller's identity is asked for, if not at the endpoint itself.
+    /// Where to send GetCallerIdentity, if not to the endpoint itself.
     pub identity: Option<Endpoint>,
     /// How the wire phase is played.
     pub wire: WireOptions,
@@ -77,16 +77,16 @@ pub struct Options {
 pub struct WireOptions {
     /// Where raw bytes go, if the endpoint of the run has no sockets.
     pub endpoint: Option<Endpoint>,
-    /// How long an endpoint may be silent before that is a finding.
+    /// How long an endpoint may stay silent before that is a finding.
     pub time_limit: Duration,
 }
 
 /// What instances are launched from.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// An image with an EBS root; asked for by DescribeImages if absent.
+    /// An image with an EBS root; looked up with DescribeImages if absent.
     pub ebs_image: Option<String>,
-    /// An image with an instance-store root; asked for by DescribeImages if absent.
+    /// An image with an instance-store root; looked up with DescribeImages if absent.
     pub instance_store_image: Option<String>,
     /// The instance type.
     pub instance_type: String,
@@ -104,19 +104,19 @@ struct Shared {
     interrupted: watch::Receiver<bool>,
     /// Requests sent so far.
     sent: AtomicUsize,
-    /// Sends that failed in a row; an endpoint that is gone is not asked a thousand times.
+    /// Sends that failed in a row, so that we stop sending to an endpoint that is gone.
     failed_in_a_row: AtomicUsize,
     images: arrange::Images,
-    /// What waiting in vain and waiting with success have shown of the endpoint.
+    /// What waiting, in vain or with success, has shown about the endpoint.
     waits: Waits,
-    /// The kinds of instances that were seen to come as wished; set once, before cases that rely on it.
+    /// The kinds of instances that the endpoint has launched as requested; set once, before the cases that rely on it.
     proven: OnceLock<Vec<FixtureKind>>,
 }
 
-/// How many events may wait to be looked at before a run is held up.
+/// How many events may be queued before the run has to wait for the receiver.
 const QUEUE: usize = 1024;
 
-/// Plays a plan beside whoever takes its events, one after the other; the same as [`run`] otherwise.
+/// Plays a plan and passes each event to `take`, one at a time; otherwise the same as [`run`].
 pub async fn run_with(
     contract: &Arc<Contract>,
     plan: Plan,
@@ -135,7 +135,7 @@ pub async fn run_with(
     }
 }
 
-/// Plays a plan. The events end with [`Event::RunEnded`]; the error is the reason why no case was played at all.
+/// Plays a plan. The last event is [`Event::RunEnded`]; an error is the reason why no case was played at all.
 pub async fn run(
     contract: Arc<Contract>,
     plan: Plan,
@@ -146,7 +146,7 @@ pub async fn run(
     let workers = options.workers.max(1);
     let edition = contract.edition;
     let shared = Arc::new(Shared::new(contract, options, events, interrupted));
-    // Nothing of a run that cannot begin reaches the journal.
+    // A run that cannot begin writes nothing to the journal.
     preflight::check(&shared).await?;
     shared
         .tell(Event::RunStarted(RunStarted {
@@ -158,7 +158,7 @@ pub async fn run(
             min_confidence: shared.options.min_confidence,
             seed: shared.options.seed,
             cases: plan.cases.len() + plan.wire.len(),
-            // Where cases come from is not known here.
+            // The runner does not know where cases come from.
             scenarios: Vec::new(),
             left_out: plan.left_out,
             read_lag_ms: shared.options.read_lag.ms(),
@@ -238,12 +238,12 @@ impl Shared {
         }
     }
 
-    /// Whether nobody wants the exchanges of cases that find nothing, and any case can be played again just as it was.
+    /// Whether no exchange has to be recorded and every case can be played again in exactly the same way.
     fn is_silent(&self) -> bool {
         self.options.endpoint.is_in_process() && !self.options.record
     }
 
-    /// Sends an event. If nobody listens any more, the run is being given up and the event with it.
+    /// Sends an event. If the receiver is gone, the run is being given up and the event is dropped.
     async fn tell(&self, event: Event) {
         let _ = self.events.send(event).await;
     }

@@ -1,4 +1,4 @@
-//! What the names in a scenario stand for: arranged instances, and ids that nobody owns.
+//! Resolves the names in a scenario: arranged instances, and ids that nobody owns.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -60,8 +60,8 @@ impl TemplateValues for CaseNames {
             let number = name.strip_prefix(word)?;
             (number.is_empty() || number.parse::<u16>().is_ok()).then_some(number)
         };
-        // EC2 answers that an id of eight digits does not exist, whatever they are. It decodes ids of 17 digits, and
-        // refuses most of those that were never issued as malformed.
+        // EC2 answers to any id of eight digits that it does not exist. It decodes ids of 17 digits, and refuses most
+        // of those that were never issued as malformed.
         let (prefix, count, number) = if let Some(number) = numbered("unknown") {
             ("i-", 8, number)
         } else {
@@ -75,18 +75,18 @@ impl TemplateValues for CaseNames {
     }
 }
 
-/// Random bytes without end, others for each text.
+/// An endless stream of random bytes that depends on the seed and the text.
 pub(super) fn bytes(seed: u64, text: &str) -> impl FnMut() -> u8 {
     let mut random = fastrand::Rng::with_seed(mix(seed, text));
     move || random.u8(..)
 }
 
-/// A factor between a half and one for a waiting time, another for each text.
+/// A factor between a half and one for a waiting time; it depends on the seed and the text.
 pub(super) fn jitter(seed: u64, text: &str) -> f64 {
     0.5 + fastrand::Rng::with_seed(mix(seed, text)).f64() / 2.0
 }
 
-/// A seed of its own for each text.
+/// A separate seed for each text.
 pub(super) fn mix(seed: u64, text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     seed.hash(&mut hasher);

@@ -1,4 +1,6 @@
-//! One case: arrange, play the steps, look once more, clean up. Whatever happens, the clean-up is tried.
+//! Plays one case: arranges fixtures, plays the steps, describes the instances once more, cleans up.
+//!
+//! Clean-up is attempted however the case ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +21,9 @@ use crate::plan;
 use crate::protocol::Reply;
 use crate::verdict::{Outcome, Verdict};
 
-/// How long all changes of state take by a virtual clock, or nearly all.
+/// How long, by a virtual clock, until all or nearly all changes of state are complete.
 const REST: Duration = Duration::from_secs(4);
-/// The official waiters are content with a look in so long a time.
+/// The longest pause between two descriptions; the official waiters poll at this interval.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// How a case is played.
@@ -29,27 +31,27 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 pub(super) struct PlayMode {
     /// Where its events go.
     pub(super) sink: EventSink,
-    /// Its place among the cases of the run.
+    /// Its index among the cases of the run.
     pub(super) index: usize,
     /// The phase it belongs to.
     pub(super) phase: Phase,
-    /// Whether it is only searched with: the first look then decides. What is found so is a lead; it is played again
-    /// with patience before it is reported.
+    /// Whether the case is only part of a search: the first description then decides. A finding is then only a lead,
+    /// and the case is played again with full waiting times before anything is reported.
     pub(super) hasty: bool,
 }
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub(super) struct PlayedCase {
     pub(super) outcome: Outcome,
     pub(super) findings: Vec<Finding>,
     /// Steps judged.
     pub(super) steps: usize,
-    /// Requests sent, those that arrange and clean up included.
+    /// Requests sent, including those that arrange and clean up.
     pub(super) requests: usize,
 }
 
-/// Plays a case and tells its events.
+/// Plays a case and emits its events.
 pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode) -> PlayedCase {
     let sink = manner.sink.clone();
     if sink.listens() {
@@ -86,7 +88,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode
             what: error.to_string(),
         },
     };
-    // A service that was made for this case alone ends with it; that it is cleaned up is of interest to readers only.
+    // A service that was made for this case alone ends with it, so its clean-up matters only where events are recorded.
     if sink.listens() || !shared.options.endpoint.is_in_process() {
         player.clean().await;
     }
@@ -106,8 +108,8 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode
 }
 
 impl Shared {
-    /// How long reads may lag in a case that is played in this manner. One that is only searched with is played again
-    /// before it counts: there the first look may decide, unless looks were seen to be stale.
+    /// How long reads may lag in a case that is played in this mode. In a search over HTTP the first description may
+    /// decide, since the case is played again before it counts, unless descriptions were seen to be stale.
     fn lag_for(&self, manner: &PlayMode) -> ReadLag {
         let searches = manner.hasty && !self.options.endpoint.is_in_process();
         if searches && !self.waits.reads_lag() {
@@ -151,12 +153,12 @@ struct Player<'a> {
     manner: PlayMode,
 }
 
-/// What a step sent, and what it waited for.
+/// What a step sent, and what it waited for in vain.
 #[derive(Default)]
 struct Exchanges {
-    /// Its calls, each with the answer that counts.
+    /// Its calls, each with the final answer.
     heard: Vec<(Call, AnsweredCall)>,
-    /// The clauses that descriptions showed violated from first to last, until they could no longer be stale.
+    /// The clauses that descriptions showed violated until they could no longer be stale.
     in_vain: Vec<ClauseId>,
 }
 
@@ -167,7 +169,7 @@ impl Player<'_> {
         for (at, step) in self.case.steps.iter().enumerate() {
             self.step(at + 1, step).await?;
         }
-        // The last look: whatever no step meant to change is as it was.
+        // The final description: what no step meant to change must be unchanged.
         if !self.launched.is_empty() {
             let look = Step::from(Act::Observe);
             self.step(self.case.steps.len() + 1, &look).await?;
@@ -182,7 +184,7 @@ impl Player<'_> {
         }
     }
 
-    /// Arranges all fixtures. Those that move on by themselves come last, one by one, so that they are still there.
+    /// Arranges all fixtures. Those in a transient state come last, one by one, so that they are still in it.
     async fn arrange(&mut self) -> Result<(), Ending> {
         let (moving, steady): (Vec<_>, Vec<_>) =
             self.case
@@ -226,7 +228,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Makes an instance known by its name, to the steps, the judge and the journal.
+    /// Makes the name of an instance known to the steps, the judge and the journal.
     async fn introduce(&mut self, name: String, kind: FixtureKind, launched: Launched) -> Result<(), Ending> {
         if launched.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
             let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
@@ -271,8 +273,8 @@ impl Player<'_> {
         Ok(Exchanges::default())
     }
 
-    /// How long a step that asks for so many milliseconds lasts. A virtual clock is moved; a case that somebody wrote
-    /// is given what it asks for; scripts, which ask for much, do not wait for a real clock longer than the run allows.
+    /// How long a step lasts that wants this many milliseconds. A virtual clock is moved on; a case that a person wrote
+    /// gets all the time it wants; scripts, which want a lot, do not wait by a real clock longer than the run allows.
     fn passing(&self, ms: u32) -> u32 {
         let by_script = matches!(self.manner.phase, Phase::Random | Phase::Replay);
         if !by_script || self.shared.options.endpoint.is_in_process() {
@@ -288,13 +290,13 @@ impl Player<'_> {
         Exchanges::default()
     }
 
-    /// Describes the fleet until nothing in it is on its way, or time is up.
+    /// Describes the fleet until no instance in it is in transition, or time is up.
     async fn rest(&self, number: usize) -> Result<Exchanges, Ending> {
         if self.shared.options.endpoint.is_in_process() {
-            // A virtual clock costs nothing, and each look does.
+            // Moving a virtual clock costs nothing, and each description does.
             self.sender.pause(REST).await;
         }
-        // A search in this process asks for those that move alone; its last look is for all.
+        // A search in this process describes only the instances in transition; its final description covers all.
         let asked = if self.searches_here() {
             self.judge.moving()
         } else {
@@ -307,7 +309,7 @@ impl Player<'_> {
         .await
     }
 
-    /// Whether the case is only searched with, and can be played again just as it was.
+    /// Whether the case is only part of a search, and can be played again in exactly the same way.
     fn searches_here(&self) -> bool {
         self.manner.hasty && self.shared.options.endpoint.is_in_process()
     }
@@ -322,7 +324,7 @@ impl Player<'_> {
         }
     }
 
-    /// Whether a step of the case holds this text.
+    /// Whether a call of the case has a parameter with this value.
     fn speaks_of(&self, text: &str) -> bool {
         let calls = self.case.steps.iter().filter_map(|step| step.act.call());
         calls
@@ -385,7 +387,7 @@ impl Player<'_> {
         }
     }
 
-    /// The same with ids in the place of names.
+    /// The same relation with ids in the place of names.
     fn by_id(&self, same_as: &SameAs) -> SameAs {
         let id = |name: &String| self.names.id(name).unwrap_or_default().to_owned();
         SameAs {
@@ -398,8 +400,8 @@ impl Player<'_> {
         }
     }
 
-    /// Remembers which of the clauses that were waited for turned out to be violated: only what was decided need not be
-    /// waited for again.
+    /// Remembers which clauses that were waited for turned out to be violated, so that they are not waited for again.
+    /// An inconclusive finding does not count.
     fn learn(&self, in_vain: &[ClauseId], findings: &[Finding]) {
         let decided = findings
             .iter()
@@ -417,7 +419,7 @@ impl Player<'_> {
                 self.is_worth_retrying(&call, asked, after_ms)
             })
             .await?;
-        // A search in this process does without: what a call did that it should not is seen by the next look.
+        // A search in this process skips this: if a call did what it should not, the next description shows it.
         let wants_proof =
             !self.searches_here() && !self.launched.is_empty() && self.judge.wants_proof(&call, &asked.reply);
         let mut exchanges = if wants_proof {
@@ -431,7 +433,7 @@ impl Player<'_> {
         Ok(exchanges)
     }
 
-    /// Whether a call is worth sending again, so long after the first attempt.
+    /// Whether a call is worth sending again, this long after the first attempt.
     fn is_worth_retrying(&self, call: &Call, asked: &AnsweredCall, after_ms: u64) -> bool {
         let here = self.shared.options.endpoint.is_in_process();
         if self.manner.hasty && !here {
@@ -471,7 +473,7 @@ impl Player<'_> {
         Ok(exchanges)
     }
 
-    /// Describes the fleet until the fixtures are in the state, cannot come there any more, or time is up.
+    /// Describes the fleet until the fixtures are in the state or can no longer reach it, or time is up.
     async fn settle(&self, number: usize, intent: &Intent) -> Result<Exchanges, Ending> {
         let Intent::Settle { ids, state } = intent else {
             return Ok(Exchanges::default());
@@ -497,7 +499,7 @@ impl Player<'_> {
         self.look_until(number, self.listed(), most, None, settled).await
     }
 
-    /// Describes the fleet until it fits what is believed of it, or descriptions had their time to lag.
+    /// Describes the fleet until the answer agrees with what the model believes, or can no longer be stale.
     async fn observe(&self, number: usize) -> Result<Exchanges, Ending> {
         self.look_until(number, self.listed(), Duration::ZERO, None, |_, _| true)
             .await
@@ -509,8 +511,8 @@ impl Player<'_> {
         ids.filter(|id| !self.judge.is_purged(id)).collect()
     }
 
-    /// Describes instances until what is waited for is reached and what is shown can be judged, or time is up. `act`
-    /// is the call of the step, if the look is to show what it did.
+    /// Describes instances until `reached` returns true and the answer can be judged, or time is up. `act` is the call
+    /// of the step, if the description is to show what it did.
     async fn look_until(
         &self,
         number: usize,
@@ -553,7 +555,7 @@ impl Player<'_> {
                     let again =
                         self.shared.options.endpoint.is_in_process() || waits.is_worth_waiting(&clauses);
                     stale = clauses;
-                    // Late enough to decide, and not much later.
+                    // Long enough for the read lag to pass, and not much longer.
                     (again, self.shared.options.read_lag_share())
                 }
                 Sight::Inconsistent => {
@@ -571,7 +573,7 @@ impl Player<'_> {
         Ok(exchanges)
     }
 
-    /// The call of a template. Ids in it that nobody can own are made known to the guard.
+    /// Fills in a template. Ids in it that nobody can own are registered with the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
         if !self.manner.sink.listens() && self.shared.options.endpoint.is_in_process() {
@@ -603,7 +605,8 @@ impl Player<'_> {
     }
 }
 
-/// Ids of a length that the service never gave out. What holds anything but letters and digits may hold another id.
+/// Whether an id has a length that the service never issued. A text with other characters than letters and digits may
+/// contain another id.
 fn is_no_id_of_anybody(value: &str) -> bool {
     value.strip_prefix("i-").is_some_and(|digits| {
         !matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())

@@ -1,6 +1,6 @@
-//! Before the first case: does anything answer there, in this language, and does it take our credentials?
+//! Checks the endpoint before the first case: does it answer, as an EC2 endpoint, and does it accept our credentials?
 //!
-//! An endpoint that does not is a mistake of the caller, not a finding: the run does not begin.
+//! If not, that is a mistake of the caller and not a finding: the run does not begin.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ pub enum PreflightError {
         /// What happened.
         source: TransportError,
     },
-    /// Something answers, but not in the language of EC2.
+    /// Something answers, but it is not an EC2 endpoint.
     #[error(
         "{endpoint} does not answer as an EC2 endpoint: DescribeInstances got {answer}\n  hint: is --endpoint-url right, path included?"
     )]
     NotEc2 {
         /// The endpoint.
         endpoint: String,
-        /// The answer in words.
+        /// The answer as text.
         answer: String,
     },
     /// The credentials are refused.
@@ -41,27 +41,27 @@ pub enum PreflightError {
     Credentials {
         /// The endpoint.
         endpoint: String,
-        /// The answer in words.
+        /// The answer as text.
         answer: String,
         /// The region.
         region: String,
     },
-    /// The caller may not describe instances, or the endpoint cannot.
+    /// The caller may not describe instances, or the endpoint cannot describe them.
     #[error(
         "{endpoint} refuses to describe instances: {answer}\n  hint: stopcheck verifies every answer by describing its own instances"
     )]
     NoDescribe {
         /// The endpoint.
         endpoint: String,
-        /// The answer in words.
+        /// The answer as text.
         answer: String,
     },
     /// The caller is in another account.
     #[error("the caller is in account {seen}, not in {wished}: nothing was sent but this question")]
     Account {
-        /// The account that was named.
+        /// The account that the caller must be in.
         wished: String,
-        /// The account that was answered, or what came instead.
+        /// The account in the answer, or what was answered instead.
         seen: String,
     },
     /// The request could not be signed.
@@ -79,7 +79,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     if let Some(wished) = &options.account {
         account(shared, &endpoint, wished).await?;
     }
-    // Only instances that carry our tag: short wherever it is asked.
+    // Only instances with our tag, so the answer is short on every endpoint.
     let call = Call::new(
         "DescribeInstances",
         [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "stopcheck")],
@@ -132,13 +132,13 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     }
 }
 
-/// An answer as it may be told: messages repeat it, and it may repeat our credentials.
+/// An answer that may be printed: messages repeat it, and it may repeat our credentials.
 fn without_secrets(shared: &Shared, request: &Request, response: &Response) -> Reply {
     let (_, answer) = protocol::capture(request, Ok(response), &shared.secrets);
     request_sender::read(&answer)
 }
 
-/// Makes sure of the caller's account before anything else is sent.
+/// Verifies the caller's account before anything else is sent.
 async fn account(
     shared: &Arc<Shared>,
     endpoint: &crate::endpoint::Endpoint,

@@ -1,9 +1,9 @@
-//! The random phase: scripts from a seed, one after another; what they find is repeated, made small, and told once.
+//! The random phase: plays scripts from a seed; a new finding is repeated, shrunk, and reported once.
 //!
-//! Scripts are played in the order of their numbers, several at once where an endpoint is waited for, and what became
-//! of them is looked at in that order: so the same seed tells the same story. A script that finds nothing new is a
-//! draft in the journal. What is new is played again (what does not come again is flaky), shrunk as far as the
-//! budget of requests goes, and told as a case of its own in its least form.
+//! Scripts are played in the order of their numbers, several at once where the endpoint takes time to answer, and their
+//! results are processed in that order: the same seed gives the same report. A script with findings is a draft in the
+//! journal. A new finding is played again (one that does not recur is flaky), shrunk as far as the budget of requests
+//! allows, and reported as a separate case in its smallest form.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use crate::plan::script::{Feature, Features, Script};
 use crate::plan::{Random, shrink};
 use crate::verdict::{Outcome, Verdict};
 
-/// The fewest and the most steps of a script.
+/// The number of steps of a script.
 const STEPS: std::ops::Range<usize> = 32..128;
-/// So many scripts are played in one go where nobody listens.
+/// How many scripts are played in one batch where nothing is recorded.
 const BATCH: u64 = 64;
-/// How often what was found must come again to be more than flaky.
+/// How often a finding is repeated; if it does not recur every time, it is flaky.
 const REPEATS: usize = 2;
-/// So many ways in which one clause fails are shown; more of them are counted with the first.
+/// How many ways in which one clause fails are reported; further ones are counted with the first.
 const FAILURES_SHOWN: usize = 3;
-/// The same of warnings, which decide nothing.
+/// The same for warnings, which decide nothing.
 const WARNINGS_SHOWN: usize = 1;
-/// So many scripts that failed on our side end the phase.
+/// How many scripts may end with an error of ours before the phase ends.
 const MOST_ERRORS: usize = 5;
-/// So many findings that do not come again mean that the endpoint answers at random.
+/// How many findings may fail to recur before the endpoint is taken to answer at random and the phase ends.
 const MOST_FLAKY: usize = 6;
-/// How many scripts may be under way or waiting to be looked at, for each that is played at once.
+/// How many batches may be in progress or waiting to be processed, for each worker.
 const AHEAD: usize = 2;
 
-/// Plays scripts until there are enough of them, time is up, or the run is interrupted. Cases get places from `place`.
-/// What the named cases found, by place and name, is known: it is counted, and not pursued again.
+/// Plays scripts until all are played, time is up, or the run is interrupted. `place` is the index of the first case.
+/// `found` has what the named cases found, by index and name: it is counted, and not pursued again.
 pub(super) async fn explore(
     shared: &Arc<Shared>,
     random: &Random,
@@ -79,15 +79,15 @@ pub(super) async fn explore(
 struct Explorer<'a> {
     shared: &'a Arc<Shared>,
     random: &'a Random,
-    /// The place of the next case that is told.
+    /// The index of the next case that is reported.
     place: usize,
     features: Features,
-    /// What was found, and where among `seen` it is counted.
+    /// The known findings, and the index in `seen` where each is counted.
     known: BTreeMap<Fingerprint, usize>,
     seen: Vec<Recurred>,
     errors: usize,
     flaky: usize,
-    /// How often a name of a case was taken.
+    /// How often each case name was used.
     names: BTreeMap<String, usize>,
     sum: Explored,
     until: Option<Instant>,
@@ -96,9 +96,9 @@ struct Explorer<'a> {
 /// What a case is played for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Care {
-    /// To find a lead again, in a smaller form.
+    /// To reproduce a lead in a smaller form.
     Search,
-    /// To be told.
+    /// To be reported.
     Verdict,
 }
 
@@ -109,7 +109,7 @@ struct Batch {
 }
 
 impl Explorer<'_> {
-    /// Finds out what the endpoint has, so that scripts do without the rest. Whether there is anything to play with.
+    /// Finds out what the endpoint supports, so that scripts omit the rest. Returns whether anything can be played.
     async fn probe(&mut self) -> bool {
         let plain = FixtureKind::default();
         let kinds = [
@@ -204,7 +204,7 @@ impl Explorer<'_> {
         self.shared.tell(Event::Noted(Noted { case, text })).await;
     }
 
-    /// Plays a probe. If it cannot be played at all, the run shall say so; else it is a draft.
+    /// Plays a probe. It is a draft, unless it ended in an error or nothing can be played: the run must report that.
     async fn try_out(&mut self, case: &Scenario) -> Result<(), String> {
         let (played, events) = self.play(case, Care::Verdict).await;
         match played.outcome {
@@ -269,7 +269,7 @@ impl Explorer<'_> {
             || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
-    /// What became of a script, and what follows from it.
+    /// Processes the result of a script.
     async fn look_at(&mut self, number: u64, played: &PlayedCase, events: Vec<Event>) {
         if let Outcome::Error { .. } = &played.outcome {
             self.errors += 1;
@@ -287,14 +287,14 @@ impl Explorer<'_> {
             if self.flaky >= MOST_FLAKY {
                 return;
             }
-            // The least form of an earlier lead may show this one, too.
+            // The smallest form of an earlier lead may show this one, too.
             if self.place_of(&lead).is_none() {
                 self.pursue(number, &lead).await;
             }
         }
     }
 
-    /// The findings that are counted elsewhere, by where, and the leads: each of them once.
+    /// Splits findings into those that are counted in `seen`, by index, and the new leads, each once.
     fn sort(&self, findings: &[Finding]) -> (Vec<usize>, Vec<Fingerprint>) {
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for finding in findings {
@@ -312,7 +312,7 @@ impl Explorer<'_> {
         (old, new)
     }
 
-    /// Where a finding is counted, if it is known already, or enough is known of its clause.
+    /// Where a finding is counted, if it is known already, or enough findings of its clause are.
     fn place_of(&self, print: &Fingerprint) -> Option<usize> {
         if let Some(place) = self.known.get(print) {
             return Some(*place);
@@ -330,7 +330,7 @@ impl Explorer<'_> {
         (akin().count() >= enough).then_some(*first)
     }
 
-    /// Repeats a lead, shrinks it, and tells it in its least form.
+    /// Repeats a lead, shrinks it, and reports it in its smallest form.
     async fn pursue(&mut self, number: u64, lead: &Fingerprint) {
         let name = self.name_for(number, lead);
         let whole = Scenario {
@@ -343,7 +343,7 @@ impl Explorer<'_> {
             let (played, events) = self.play(&whole, Care::Search).await;
             self.tell(events, true).await;
             if time == 0 && shows(&played, &lead).is_none() {
-                // Looked at with more care, a finding may turn out to follow from another one.
+                // When it is played with more care, a finding may turn out to follow from another one.
                 let (old, new) = self.sort(&played.findings);
                 match (new.into_iter().next(), old.is_empty()) {
                     (Some(cause), _) => lead = cause,
@@ -364,8 +364,8 @@ impl Explorer<'_> {
         let first = lead.clone();
         last = last.min(least.steps.len());
         self.shrink(&mut least, last, &mut lead).await;
-        // The verdict is given with patience: what was only a description that lagged is none, and what followed from a
-        // hasty look may turn out to follow from something else.
+        // The verdict is given with full waiting times: a stale description is no longer a finding, and a finding of
+        // the search may turn out to follow from something else.
         let mut turned = false;
         let (least, played, events) = loop {
             let told = self.in_least_form(number, &whole, &least, &first, &lead);
@@ -385,7 +385,7 @@ impl Explorer<'_> {
             }
             turned = true;
         };
-        // What comes by the way must come again, too.
+        // The other findings of the case must recur, too.
         let (again, more) = self.play(&least, Care::Verdict).await;
         self.tell(events, false).await;
         self.tell(more, true).await;
@@ -402,7 +402,7 @@ impl Explorer<'_> {
         }
     }
 
-    /// A lead as the case that tells it.
+    /// A lead as the case that reports it.
     fn in_least_form(
         &mut self,
         number: u64,
@@ -431,7 +431,7 @@ impl Explorer<'_> {
         }
     }
 
-    /// A name that no case has: one script may violate a clause in several ways.
+    /// A case name that is not used yet: one script may violate a clause in several ways.
     fn name_for(&mut self, number: u64, lead: &Fingerprint) -> String {
         let clause = lead.clause().as_str().to_ascii_lowercase();
         let name = format!("{}/{clause}", script_name(number));
@@ -443,14 +443,14 @@ impl Explorer<'_> {
         }
     }
 
-    /// Counts a lead with what it follows from.
+    /// Counts a lead with the finding that it follows from.
     fn explain(&mut self, lead: &Fingerprint, causes: &[usize]) {
         if let Some(cause) = causes.first() {
             self.known.insert(lead.clone(), *cause);
         }
     }
 
-    /// Remembers everything that a told case shows.
+    /// Remembers everything that a reported case shows.
     fn take_note(&mut self, case: &str, lead: &Fingerprint, findings: &[Finding]) {
         self.place += 1;
         self.remember(case, findings.iter().map(Fingerprint::of).chain([lead.clone()]));
@@ -459,7 +459,7 @@ impl Explorer<'_> {
         }
     }
 
-    /// Remembers what a case shows, to count it where scripts show it again.
+    /// Remembers what a case shows, to count it when scripts show it again.
     fn remember(&mut self, case: &str, prints: impl Iterator<Item = Fingerprint>) {
         for print in prints {
             if self.known.contains_key(&print) {
@@ -474,9 +474,9 @@ impl Explorer<'_> {
         }
     }
 
-    /// Goes to simpler forms of the case as long as one shows the lead and the budget lasts. Where none does, a form
-    /// with fewer steps may show another of the findings that came with it: what came by itself, say, and was first
-    /// taken for the effect of a call before it. That is the better lead, if it is not told already.
+    /// Moves to simpler forms of the case as long as one shows the lead and the budget lasts. If none does, a form with
+    /// fewer steps may show another finding that came with the lead, for instance one that occurs on its own and was
+    /// first taken for the effect of an earlier call. That is the better lead, if it is not reported already.
     async fn shrink(&mut self, least: &mut Scenario, mut last: usize, lead: &mut Fingerprint) {
         let mut budget = self.random.max_shrink_requests;
         let mut beside = vec![lead.clone()];
@@ -512,7 +512,7 @@ impl Explorer<'_> {
         }
     }
 
-    /// Tells a script whose finding did not come every time: no verdict hangs on it.
+    /// Reports a script whose finding did not recur every time; it decides no verdict.
     async fn tell_flaky(
         &mut self,
         whole: &Scenario,
@@ -550,7 +550,7 @@ impl Explorer<'_> {
         self.take_note(&case.name, lead, &[]);
     }
 
-    /// Tells that a finding of a case does not come every time.
+    /// Reports that a finding of a case does not recur every time.
     async fn doubt(&self, case: &str, print: &Fingerprint, times: usize, of: usize) {
         let flaky = Flaky {
             case: case.to_owned(),
@@ -562,7 +562,7 @@ impl Explorer<'_> {
         self.shared.tell(Event::Flaky(flaky)).await;
     }
 
-    /// Plays a case; its events wait until it is known what it amounts to.
+    /// Plays a case; its events are kept until it is known what it shows.
     async fn play(&mut self, case: &Scenario, care: Care) -> (PlayedCase, Vec<Event>) {
         let searches = care == Care::Search;
         let sink = if searches && self.shared.is_silent() {
@@ -574,7 +574,7 @@ impl Explorer<'_> {
             sink: sink.clone(),
             index: self.place,
             phase: Phase::Random,
-            // A virtual clock has all the time there is.
+            // Waiting by a virtual clock costs nothing.
             hasty: searches && !self.shared.options.endpoint.is_in_process(),
         };
         let played = play::play(self.shared, case, manner).await;
@@ -609,12 +609,12 @@ impl Explorer<'_> {
     }
 }
 
-/// Whether a finding is worth being played again.
+/// Whether a finding is worth playing again.
 fn is_lead(finding: &Finding) -> bool {
     matches!(finding.verdict, Verdict::Fail | Verdict::Warn)
 }
 
-/// Plays scripts one after another. What found nothing leaves only its sum behind, if nobody listens.
+/// Plays scripts one after another. If nothing is recorded, a script without findings is only counted.
 async fn play_batch(shared: &Arc<Shared>, numbers: &[u64], features: Features, place: usize) -> Batch {
     let mut batch = Batch {
         plays: Vec::new(),
@@ -664,7 +664,7 @@ fn script_name(number: u64) -> String {
     format!("random/{number}")
 }
 
-/// The name of the probe without which nothing can be played.
+/// The name of the probe that must succeed before anything else is played.
 const PLAIN: &str = "random/probe/plain";
 
 fn probe_case(name: &str, kind: FixtureKind, acts: Vec<Act>) -> Scenario {
@@ -677,7 +677,7 @@ fn probe_case(name: &str, kind: FixtureKind, acts: Vec<Act>) -> Scenario {
     }
 }
 
-/// What the findings of a case say, each once.
+/// The fingerprints of the findings of a case, each once.
 fn prints(findings: &[Finding]) -> Vec<Fingerprint> {
     let mut prints: Vec<Fingerprint> = findings.iter().map(Fingerprint::of).collect();
     prints.sort_unstable();
@@ -685,7 +685,7 @@ fn prints(findings: &[Finding]) -> Vec<Fingerprint> {
     prints
 }
 
-/// The first step in which a case shows a finding, or one that is it in a smaller form.
+/// The first step in which a case shows a finding, or a smaller form of it.
 fn shows(played: &PlayedCase, lead: &Fingerprint) -> Option<usize> {
     played
         .findings

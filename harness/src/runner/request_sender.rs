@@ -1,4 +1,4 @@
-//! The one way out: a call becomes a signed request, passes the guard, is sent and is recorded.
+//! Sends every request: encodes and signs a call, passes it through the guard, sends it and records it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +12,9 @@ use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
 use crate::protocol::{self, Reply, SignError};
 
-/// So many sends that fail in a row mean that the endpoint is gone.
+/// This many failed sends in a row mean that the endpoint is gone.
 pub(super) const GONE_AFTER: usize = 4;
-/// How often a throttled call is sent again, and one that met a fault of the server.
+/// How often a throttled call is sent again, and one that met a server error.
 const RETRIES: u32 = 5;
 const FAULT_RETRIES: u32 = 2;
 
@@ -26,13 +26,13 @@ pub(super) struct RequestSender {
     target: protocol::RequestTarget,
     case: String,
     sink: EventSink,
-    /// What belongs to this case: nothing else may be touched by it.
+    /// What belongs to this case; its requests may touch nothing else.
     pub(super) ledger: Ledger,
     /// Requests sent so far in this case.
     count: Arc<AtomicUsize>,
 }
 
-/// The answer that counts to a call.
+/// The final answer to a call, after retries.
 #[derive(Debug)]
 pub(super) struct AnsweredCall {
     role: Role,
@@ -42,7 +42,7 @@ pub(super) struct AnsweredCall {
 }
 
 impl AnsweredCall {
-    /// The same with its call, as the judge hears it.
+    /// The answer with its call, as the judge receives it.
     pub(super) fn heard<'a>(&'a self, call: &'a Call) -> Observation<'a> {
         Observation {
             role: self.role,
@@ -88,7 +88,7 @@ impl RequestSender {
         }
     }
 
-    /// A sender for one of several simultaneous calls; its events wait for [`RequestSender::tell_of`].
+    /// A sender for one of several simultaneous calls; its events are kept until [`RequestSender::tell_of`].
     pub(super) fn beside(&self, all: usize) -> RequestSender {
         RequestSender {
             sink: self.sink.beside(all),
@@ -96,7 +96,7 @@ impl RequestSender {
         }
     }
 
-    /// Tells what another one kept.
+    /// Emits the events that another sender kept.
     pub(super) async fn tell_of(&self, other: &RequestSender) {
         for event in other.sink.take() {
             self.sink.tell(event).await;
@@ -116,13 +116,13 @@ impl RequestSender {
         self.endpoint.pause(span).await;
     }
 
-    /// Sends a call, again while it is throttled, and returns the answer that counts.
+    /// Sends a call, repeats it while it is throttled, and returns the final answer.
     pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<AnsweredCall, SendError> {
         self.ask_while(step, role, call, |_, _| false).await
     }
 
-    /// The same, and again while an answer is worth it, given how many milliseconds after the first call this one was
-    /// sent.
+    /// Like [`RequestSender::ask`], but also repeats the call while `again` returns true for the answer. Its second
+    /// argument is how many milliseconds after the first attempt this one was sent.
     pub(super) async fn ask_while(
         &self,
         step: usize,
@@ -155,14 +155,14 @@ impl RequestSender {
                 return Ok(asked);
             }
             attempt += 1;
-            // Workers that were throttled together must not come back together.
+            // Workers that were throttled at the same time must not retry at the same time.
             let jitter = names::jitter(self.shared.options.seed, &format!("{} {attempt}", self.case));
             self.pause(wait.mul_f64(jitter)).await;
             wait = (wait * 2).min(Duration::from_secs(5));
         }
     }
 
-    /// Sends a call once. The record is made if somebody listens.
+    /// Sends a call once. Builds the record only if events are emitted.
     async fn once(
         &self,
         step: usize,
@@ -187,7 +187,8 @@ impl RequestSender {
         self.count.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.now_ms();
         let request = protocol::encode(call, &self.target);
-        // What is silent and vouched for stays in this process: there is nothing to guard, and nothing to sign.
+        // No event is emitted and the endpoint vouches for the caller, so the request stays in this process: there is
+        // nothing to guard, and nothing to sign.
         if !self.sink.listens()
             && let Some(caller) = shared.options.keys.honest(call.form.auth)
             && let Some(response) = self.endpoint.vouch(&request, &caller.access_key)
@@ -239,7 +240,7 @@ impl RequestSender {
                     answered_ms: at_ms.saturating_add(took_ms),
                 };
                 if !self.sink.listens() {
-                    // Nothing of it is told, so nothing of it can tell a secret.
+                    // Nothing of the answer is emitted, so no secret can leak.
                     return Ok((asked(protocol::decode(response)), None));
                 }
                 let exchanged = record(Ok(&response));
@@ -256,8 +257,8 @@ impl RequestSender {
     }
 }
 
-/// The reply of a recorded answer. Only what was recorded is read, here as in the judge: what an endpoint repeats of
-/// our secrets can then reach no reason, no note and no id.
+/// The reply of a recorded answer. The runner reads only what was recorded, as the judge does: our secrets, if an
+/// endpoint repeats them, cannot reach a reason, a note or an id.
 pub(super) fn read(answer: &Answer) -> Reply {
     let response = protocol::revive(answer).expect("a response was recorded, in base64 of our own if in any");
     protocol::decode(response)
@@ -269,7 +270,7 @@ enum Passing {
     Fault,
 }
 
-/// Whether an answer says that the same call may fare better in a moment.
+/// Whether an answer says that the same call may succeed in a moment.
 fn passing(reply: &Reply) -> Passing {
     if reply.status < 500 {
         return Passing::No;

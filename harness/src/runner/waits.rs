@@ -1,4 +1,4 @@
-//! What waiting has shown of an endpoint, so that no case pays again for what another one has learned.
+//! What waiting has shown about an endpoint, so that no case waits for what an earlier case has learned.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +12,15 @@ use crate::contract::ClauseId;
 pub(super) struct Waits {
     /// Clauses whose deviation was still there when descriptions could no longer be stale.
     persistent: Mutex<BTreeSet<ClauseId>>,
-    /// Refusals that did not pass in all the time they were given.
+    /// Reasons of refusals that persisted for all the time they were given.
     lasting: Mutex<BTreeSet<RetryReason>>,
     /// Whether a description was seen to be stale.
     reads_lag: AtomicBool,
 }
 
 impl Waits {
-    /// Whether it is worth waiting for descriptions to show these clauses kept. It is not once all of them were seen
-    /// to be violated for good.
+    /// Whether to wait for descriptions that conform to these clauses. False once all of them were seen to be violated
+    /// for good.
     pub(super) fn is_worth_waiting(&self, clauses: &[ClauseId]) -> bool {
         let persistent = self.persistent.lock().unwrap_or_else(PoisonError::into_inner);
         clauses.is_empty() || clauses.iter().any(|clause| !persistent.contains(clause))
@@ -32,7 +32,7 @@ impl Waits {
         persistent.extend(clauses);
     }
 
-    /// Whether it is worth sending a call again that was refused for this reason.
+    /// Whether to send a call again that was refused for this reason.
     pub(super) fn is_worth_retrying(&self, reason: RetryReason) -> bool {
         !self
             .lasting
@@ -41,7 +41,7 @@ impl Waits {
             .contains(&reason)
     }
 
-    /// Records that a refusal for this reason did not pass.
+    /// Records that a refusal for this reason persisted.
     pub(super) fn lasts(&self, reason: RetryReason) {
         self.lasting
             .lock()

@@ -1,7 +1,8 @@
-//! One case of the wire phase: arrange an instance, play the plain form and then the case on raw sockets, each with a
-//! look at the fleet after it, and clean up.
+//! Plays one case of the wire phase: arranges an instance, plays the plain form and then the case on raw sockets, each
+//! followed by a description of the fleet, and cleans up.
 //!
-//! Everything but the raw bytes goes through the request sender. The raw bytes pass the guard too, and count as a request.
+//! Everything but the raw bytes goes through the request sender. The raw bytes pass the guard too, and count as one
+//! request.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,17 +27,17 @@ use crate::protocol::{self, SignError};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Request;
 
-/// The most bytes that are read of one exchange.
+/// The most bytes that are read in one exchange.
 const MOST_BYTES: usize = 256 << 10;
 
-/// How long an endpoint may take to notice that a connection was dropped, before the fleet is looked at.
+/// How long an endpoint gets to notice that a connection was dropped, before the fleet is described.
 const NOTICE: Duration = Duration::from_millis(50);
 
-/// How often the fleet is looked at until a pipelined stop shows.
+/// How many descriptions are sent until a pipelined stop shows.
 const LOOKS: usize = 6;
 
-/// The parts that the cases of this phase share. Where the run's endpoint is in this process, another one is asked,
-/// which has sockets.
+/// The parts that the cases of this phase share. If the run's endpoint is in this process, requests go to another one
+/// that has sockets.
 pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
     let Some(endpoint) = run.options.wire.endpoint.clone() else {
         return Arc::clone(run);
@@ -58,7 +59,7 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
     })
 }
 
-/// Plays a case and tells its events.
+/// Plays a case and emits its events.
 pub(super) async fn play(shared: &Arc<Shared>, index: usize, case: &WireCase) {
     let contract = shared.judge.contract();
     let mut clauses: Vec<_> = case
@@ -192,7 +193,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Makes the bytes, has the guard look at them, sends them and records what came of it.
+    /// Builds the bytes, passes them through the guard, sends them and records the result.
     async fn exchange(
         &self,
         number: usize,
@@ -277,7 +278,7 @@ impl Player<'_> {
         Ok((dialogue, signed.into_inner()))
     }
 
-    /// Describes the instance; where a stop was sent, until it shows.
+    /// Describes the instance; if a stop was sent, repeatedly until it shows.
     async fn look(
         &self,
         number: usize,

@@ -1,6 +1,6 @@
-//! What is made and committed: the seeds and the dictionary, held to what they are made of, or written anew.
+//! Compares the committed seeds and dictionary with what is generated, or writes them.
 //!
-//! `cargo xtask fuzz seed` has them written.
+//! `cargo xtask fuzz seed` writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::contract::vocabulary::{Check, Condition};
 use crate::contract::{self, Edition};
 use crate::fuzzing::TARGETS;
 
-/// The variable that has them written instead of compared.
+/// The variable that writes the files instead of comparing them.
 const WRITE: &str = "STOPCHECK_WRITE_SEEDS";
 
 fn are_written() -> bool {
@@ -138,7 +138,7 @@ const WORDS: &[&str] = &[
     "\"role\":\"act\"",
 ];
 
-/// The dictionary of libFuzzer: a word a line, in quotation marks.
+/// The dictionary of libFuzzer: one word a line, in quotation marks.
 fn dictionary() -> String {
     let contract = contract::embedded(Edition::Current);
     let mut words: BTreeSet<String> = WORDS.iter().map(|word| (*word).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! Every seed and every input that once found a bug, without a fuzzer.
+//! Replays every seed and every input that once found a bug, without a fuzzer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(super) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(name)
 }
 
-/// The files of a folder by name; none if it is not there.
+/// The files of a folder by name; empty if there is no such folder.
 pub(super) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
@@ -64,7 +64,7 @@ macro_rules! replayed {
     };
 }
 
-// One test each, so that they run side by side.
+// One test each, so that they run in parallel.
 mod every_input_of {
     use super::*;
 

@@ -1,8 +1,8 @@
-//! The seeds of the corpora: made of what the house has, so that nobody writes them by hand.
+//! Generates the seeds of the corpora from data of this repository, so that nobody writes them by hand.
 //!
-//! Recorded answers of AWS, answers and journals of the reference and of its planted faults, the specs, the small contract
-//! of the loader's tests. `cargo xtask fuzz seed` writes them; a test holds the files to what is made here. Each is small:
-//! a fuzzer gets further with many short inputs than with a few long ones.
+//! They are made from recorded answers of AWS, answers and journals of the reference and of its planted faults, the
+//! specs, and the small contract of the loader's tests. `cargo xtask fuzz seed` writes them; a test compares the files
+//! with what is generated here. Each is small: a fuzzer gets further with many short inputs than with a few long ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,14 +24,14 @@ pub(super) struct Seed {
     pub(super) data: Vec<u8>,
 }
 
-/// Every seed that is made.
+/// Every generated seed.
 pub(super) fn all() -> Vec<Seed> {
     let mut all = Vec::new();
     let mut add = |target: &'static str, made: Made| {
         let mut seen = BTreeSet::new();
         let mut names: BTreeMap<String, u32> = BTreeMap::new();
         for (name, data) in made {
-            // What was made twice is worth one file.
+            // Duplicates get one file only.
             if seen.insert(data.clone()) {
                 let name = file_name(&name);
                 let count = names.entry(name.clone()).or_default();
@@ -51,7 +51,7 @@ pub(super) fn all() -> Vec<Seed> {
     add("signature", requests::signatures());
     add("contract", contracts::contracts());
     let journals = journals::journals();
-    // A report has as many lines as there are findings; what was heard hardly matters.
+    // A report has as many lines as there are findings; the exchanges hardly matter.
     let findings = journals.iter().filter(|(name, _)| journals::is_of_findings(name));
     add("report", findings.cloned().collect());
     add("journal", journals);
@@ -60,7 +60,7 @@ pub(super) fn all() -> Vec<Seed> {
     all
 }
 
-/// The beginning of every file that is made here, so that those of the fuzzer are left alone.
+/// The prefix of all generated files, which distinguishes them from those of the fuzzer.
 pub(super) const MADE: &str = "made-";
 
 fn file_name(name: &str) -> String {
@@ -106,7 +106,7 @@ fn exchanges() -> Made {
         .collect()
 }
 
-/// Every harm to a few situations each, and every situation.
+/// Every kind of damage to a few situations each, and every situation.
 fn damages() -> Made {
     let situations = damage::situations().len();
     (0..44_u8)

@@ -37,7 +37,7 @@ fn what_must_not_matter_does_not() {
         ("<code>64</code><name>", "<code> 64\n</code>\n\n  <name>"),
         ("> Action=", ">   Action="),
         ("\n\nstep", "\nstep"),
-        // Ids and dates in whatever form.
+        // Ids and dates in any form.
         ("<request:1>", "724f3a5a-a070-4d51-8883-6afa15daa139"),
         ("<instance:1>", "i-0a1b2c3d4e5f67890"),
         ("<instance:1>", "<instance:7>"),
@@ -58,7 +58,7 @@ fn what_must_not_matter_does_not() {
         let changed = STOP.replace(from, to);
         assert_ne!(changed, STOP, "{from}");
         let expected = match to.contains("xmlns:e") {
-            // A declaration is an attribute like any other.
+            // A namespace declaration is kept like any other attribute.
             true => STOP.replace(
                 "<code>16</code>",
                 "<code xmlns:e=\"http://ec2.amazonaws.com/doc/2016-11-15/\">16</code>",
@@ -141,7 +141,7 @@ fn a_name_that_an_endpoint_made_up_is_none_of_ours() {
 
 #[test]
 fn lists_in_lists_cost_no_more_the_deeper_they_are() {
-    // Laid anew for every list around it, an item would be laid more often than there is time.
+    // If an item were laid out again for every list around it, this would not end in a reasonable time.
     let deep = format!("{}{}", "<item>".repeat(60), "</item>".repeat(60));
     assert_eq!(
         normal(&deep),
@@ -164,7 +164,7 @@ fn a_body_that_is_no_document_is_kept_line_by_line() {
     );
 }
 
-/// Pieces that texts are made of: what transcripts hold, what XML holds, and what goes wrong between them.
+/// Pieces that inputs are made of: parts of transcripts, parts of XML, and mistakes between them.
 const PIECES: &[&str] = &[
     "step 1: call\n",
     "step 2: the same call several times at once\n",

@@ -50,7 +50,7 @@ pub(super) fn answers() -> Made {
         .collect()
 }
 
-/// One answer of the reference to each kind of question.
+/// One answer of the reference to each kind of call.
 fn answers_of_reference() -> Vec<(&'static str, Vec<u8>)> {
     let reference = Reference::new(Config::default());
     let mut now_ms = 1_767_225_600_000;

@@ -1,14 +1,14 @@
-//! Contracts and scenarios, right and wrong.
+//! Valid and invalid contracts and scenarios.
 
 use std::fmt::Write as _;
 
 use super::{Made, text};
 use crate::contract::{self, EMBEDDED};
 
-/// What becomes of a line; none if it is left out.
+/// Changes a line; returns `None` to leave it out.
 type Spoil = fn(&str) -> Option<String>;
 
-/// The small contract, whole and with its lines spoilt, and the scenarios of the specs a few at a time.
+/// The small contract, whole and with mistakes in its lines, and the scenarios of the specs, a few at a time.
 pub(super) fn contracts() -> Made {
     let small = contract::SMALL;
     let mut all = vec![text("small", small)];
@@ -22,7 +22,7 @@ pub(super) fn contracts() -> Made {
         ("twice", |line| Some(format!("{line}\n\n{line}"))),
     ];
     for (name, spoil) in spoils {
-        // Mistakes are told all at once, so one text may have many; every third line is enough for all in three.
+        // All mistakes are reported at once, so one text may have many; three texts with every third line cover all.
         for turn in 0..3 {
             let lines = small.lines().enumerate().filter_map(|(at, line)| {
                 let is_value = line.contains(" = ") && !line.starts_with(' ');

@@ -36,7 +36,7 @@ const SHOWN: [&str; 16] = [
     "echo-without-escapes",
 ];
 
-/// Whether a journal shows what a report can hold.
+/// Whether a journal shows what a report can contain.
 pub(super) fn is_of_findings(name: &str) -> bool {
     ["batch-tells", "echo", "error-page", "protection", "every kind"]
         .iter()
@@ -93,17 +93,17 @@ pub(super) fn journals() -> Made {
     all
 }
 
-/// A journal without what was sent: judging does not look at it, and it is half of the bytes.
+/// A journal without what was sent: the judge does not read that, and it is half of the bytes.
 fn lines(events: Vec<Event>) -> String {
     let mut out = String::new();
     let mut events = events.into_iter().peekable();
     while let Some(mut event) = events.next() {
-        // Of many looks while something is waited for the last one counts.
+        // Of several descriptions while the runner waits, only the last one counts.
         if is_look(&event) && events.peek().is_some_and(is_look) {
             continue;
         }
         match &mut event {
-            // To arrange and to clean up is not judged.
+            // Requests that arrange or clean up are not judged.
             Event::Exchanged(exchanged) if matches!(exchanged.role, Role::Arrange | Role::Clean) => continue,
             Event::Exchanged(exchanged) => {
                 exchanged.request.headers = Headers::default();
@@ -123,7 +123,7 @@ fn lines(events: Vec<Event>) -> String {
             | Event::RunEnded(_) => {}
         }
         let line = event.to_line();
-        // Runs are cut short at times, and a long journal holds nothing that a short one does not.
+        // Runs are cut short at times, and a long journal contains nothing that a short one does not.
         if out.len() + line.len() > LONGEST_JOURNAL {
             break;
         }
@@ -133,14 +133,14 @@ fn lines(events: Vec<Event>) -> String {
     out
 }
 
-/// So many bytes of a journal are a seed.
+/// The most bytes of a journal that are a seed.
 const LONGEST_JOURNAL: usize = 14_000;
 
 fn is_look(event: &Event) -> bool {
     matches!(event, Event::Exchanged(exchanged) if exchanged.role == Role::Look)
 }
 
-/// Events that no case of the reference brings about: raw sockets, searches, notes, failures.
+/// Events that no case of the reference causes: raw sockets, searches, notes, failures.
 fn every_kind() -> Vec<Event> {
     let case = || "wire/every-kind".to_owned();
     let clause = || ClauseId::from("WIR-01".to_owned());

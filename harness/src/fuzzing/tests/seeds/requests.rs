@@ -139,7 +139,7 @@ pub(super) fn requests() -> Made {
     all
 }
 
-/// A request as the target `request` reads it.
+/// A request as text, as the target `request` reads it.
 fn written(request: &Request) -> String {
     let mut out = format!("{} {}\n", request.method, request.target);
     for (name, value) in &request.headers.0 {
