@@ -1,4 +1,4 @@
-//! `stopcheck compare`: endpoints, journals and goldens side by side, or a run and what was before it.
+//! `stopcheck compare`: compares endpoints, journals and goldens, or a run with earlier runs.
 
 use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
@@ -51,7 +51,7 @@ pub(super) async fn compare(args: &CompareArgs) -> Result<u8, CliError> {
             args.case.join(" or ")
         )));
     }
-    // All that can be read is read before anybody is asked.
+    // Read all files before the first request is sent.
     let before = args.since.iter().map(|path| {
         let name = path.display().to_string();
         journal(&name, path, &contract).map(|account| only(account, &plan))
@@ -97,7 +97,7 @@ pub(super) async fn compare(args: &CompareArgs) -> Result<u8, CliError> {
     }
 }
 
-/// Tells how several subjects compare.
+/// Reports how several subjects compare.
 fn side_by_side(args: &CompareArgs, accounts: Vec<Account>, contract: &Contract) -> Result<u8, CliError> {
     let comparison = Comparison::of(accounts, contract);
     if comparison.rows.is_empty() {
@@ -124,7 +124,7 @@ fn side_by_side(args: &CompareArgs, accounts: Vec<Account>, contract: &Contract)
     })
 }
 
-/// Tells what moved since earlier runs.
+/// Reports what changed since earlier runs.
 fn moved(args: &CompareArgs, before: &[Account], accounts: &[Account]) -> Result<u8, CliError> {
     let Some(now) = accounts.first() else {
         return Ok(exit::NOTHING_TESTED);
@@ -141,7 +141,7 @@ fn moved(args: &CompareArgs, before: &[Account], accounts: &[Account]) -> Result
     })
 }
 
-/// Who is compared.
+/// One side of a comparison.
 struct Subject {
     name: String,
     kind: Kind,
@@ -155,7 +155,7 @@ enum Kind {
 }
 
 impl Subject {
-    /// `NAME=SUBJECT`, or a subject that is called by what it is.
+    /// Parses `NAME=SUBJECT`, or a subject without a name, which is then named after what it is.
     fn of(text: &str) -> Subject {
         let is_name = |name: &str| {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
@@ -178,7 +178,7 @@ impl Subject {
             Kind::Reference => "reference".to_owned(),
             Kind::Url(url) => {
                 let host = url.split("://").nth(1).unwrap_or(url);
-                // Whatever stands before an `@` is nobody's business.
+                // Do not show user information, the part before an `@`.
                 let host = host.split('/').next().unwrap_or(host);
                 host.rsplit('@').next().unwrap_or(host).to_owned()
             }
@@ -194,7 +194,7 @@ impl Subject {
         match &self.kind {
             Kind::Reference => "the embedded reference".to_owned(),
             Kind::Url(url) => match url.split_once('@') {
-                // A URL with a password in it is refused later, and is not shown even then.
+                // A URL with a password is refused later; do not show the password even then.
                 Some((_, host)) => host.to_owned(),
                 None => url.clone(),
             },
@@ -223,14 +223,14 @@ fn plan_of(args: &CompareArgs, contract: &Contract) -> Plan {
     plan
 }
 
-/// An account without the cases that are not compared.
+/// Removes the cases that are not compared from an account.
 fn only(mut account: Account, plan: &Plan) -> Account {
     let planned: BTreeSet<&str> = plan.cases.iter().map(|one| one.case.name.as_str()).collect();
     account.cases.retain(|name, _| planned.contains(name.as_str()));
     account
 }
 
-/// What a journal tells, judged by the contract of this comparison.
+/// Reads a journal and judges it again by the contract of this comparison.
 fn journal(name: &str, path: &Path, contract: &Arc<Contract>) -> Result<Account, CliError> {
     let mut events = Events::open(path)?;
     let head = events.head()?;
@@ -247,7 +247,7 @@ fn journal(name: &str, path: &Path, contract: &Arc<Contract>) -> Result<Account,
     Ok(recorder.finish())
 }
 
-/// What a set of goldens tells.
+/// Reads a set of goldens.
 fn golden_set(args: &CompareArgs, name: &str, set: &str, contract: &Contract) -> Result<Account, CliError> {
     let store = goldens::reviewed(args.golden_dir.as_deref(), set)?;
     let mut account = Recorder::new(name, &store.folder().display().to_string()).finish();
@@ -265,7 +265,7 @@ fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Op
     let url = match &subject.kind {
         Kind::Url(url) => url.clone(),
         Kind::Reference | Kind::Journal(_) | Kind::Goldens(_) => {
-            // The environment may name a server; who says `reference` means the reference.
+            // The environment may name a server, but `reference` always means the reference.
             return Ok(Options {
                 record: true,
                 ..embedded::options(edition)

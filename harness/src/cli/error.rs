@@ -1,4 +1,4 @@
-//! What goes wrong before there is a verdict, and the exit code it ends with.
+//! Errors of the command, with their exit codes.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::journal::LineError;
 use crate::report::exit;
 use crate::runner::PreflightError;
 
-/// An error of the command. Findings are none.
+/// An error of the command. A finding is not an error.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error("{0}")]
@@ -46,8 +46,8 @@ pub(super) enum CliError {
 }
 
 impl CliError {
-    /// A `kind` of thing has no member of this name. `near` are the names that may be meant; `stopcheck list` has an
-    /// option for the kind.
+    /// The error for an unknown name: there is no `kind` with this `name`. `near` has similar names; `stopcheck list`
+    /// has an option for each kind.
     pub(super) fn unknown_name<N: AsRef<str>>(kind: &str, name: &str, near: &[N]) -> Self {
         let near: Vec<&str> = near.iter().map(AsRef::as_ref).collect();
         let hint = match near.as_slice() {
@@ -59,7 +59,7 @@ impl CliError {
         ))
     }
 
-    /// Usage, configuration and an endpoint that cannot be reached are the caller's to mend; the rest is ours.
+    /// The exit code. Usage, configuration and an unreachable endpoint are for the caller to fix; the rest is ours.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             CliError::Usage(_)

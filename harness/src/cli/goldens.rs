@@ -1,6 +1,6 @@
-//! The goldens of a run: which set, where, and what is done with it.
+//! The goldens of a run: which set is used, where it is, and whether it is compared or recorded.
 //!
-//! The embedded reference is compared with its set wherever that can be found; everything else only when a set is named.
+//! The embedded reference is compared with its set if that can be found; an endpoint only if a set is named.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -19,17 +19,17 @@ use crate::golden::{GoldenMode, Review, Reviewer, Settings, Store, TranscriptRec
 use crate::journal::Event;
 use crate::report::tally::{ChangedGolden, GoldenCause, Goldens};
 
-/// The folder of all sets, in a checkout.
+/// The folder of all sets in a checkout.
 const FOLDER: &str = "golden";
 
 /// What a run does with goldens.
 #[derive(Debug)]
 pub(super) enum GoldenUse {
-    /// Nothing.
+    /// Goldens are neither compared nor recorded.
     Off,
-    /// Nothing, for there are none where they would be looked for.
+    /// The default set was not found, so nothing is compared. Has the name of the set.
     Absent(String),
-    /// They are compared, or recorded.
+    /// Goldens are compared or recorded.
     On(Box<On>),
 }
 
@@ -40,7 +40,7 @@ pub(super) struct On {
 }
 
 impl GoldenUse {
-    /// What was asked for, for an endpoint; none is the embedded reference.
+    /// Determines from the arguments what to do with the goldens of an endpoint; no URL means the embedded reference.
     pub(super) fn of(args: &GoldenArgs, url: Option<&str>, edition: Edition) -> Result<GoldenUse, CliError> {
         let named = args.golden_set.is_some() || args.golden_dir.is_some() || args.golden_changelog.is_some();
         let mode = match (args.golden, url) {
@@ -69,7 +69,7 @@ impl GoldenUse {
         };
         let store = set_in(args.golden_dir.as_deref(), &set, mode)?;
         let Some(store) = store else {
-            // Nobody asked for them.
+            // No option asks for goldens, so a missing set is not an error.
             if args.golden.is_none() && !named {
                 return Ok(GoldenUse::Absent(set));
             }
@@ -90,7 +90,7 @@ impl GoldenUse {
         })))
     }
 
-    /// Takes the next event of the run.
+    /// Receives the next event of the run.
     pub(super) fn take(&mut self, event: &Event) {
         if let GoldenUse::On(on) = self
             && let Some(recording) = on.recorder.take(event)
@@ -99,7 +99,7 @@ impl GoldenUse {
         }
     }
 
-    /// What came of it, if anything was compared.
+    /// Finishes the comparison, if there is one.
     pub(super) fn finish(self, contract: &Contract, plays_named_cases: bool) -> Finished {
         match self {
             GoldenUse::On(on) if plays_named_cases => {
@@ -112,19 +112,19 @@ impl GoldenUse {
     }
 }
 
-/// What came of the goldens of a run.
+/// The result for the goldens of a run.
 #[derive(Debug)]
 pub(super) enum Finished {
-    /// Nothing was looked at.
+    /// Goldens were not compared.
     Off,
-    /// There are none.
+    /// There are no goldens. Has the name of the set.
     Absent(String),
-    /// They were compared.
+    /// Goldens were compared or recorded.
     Reviewed(Box<Review>),
 }
 
 impl Finished {
-    /// Tells it, below the report.
+    /// Prints the result below the report.
     pub(super) fn tell(&self, look: ReviewStyle) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match self {
@@ -140,7 +140,7 @@ impl Finished {
         }
     }
 
-    /// What reports tell of it.
+    /// The result in the form that reports show.
     pub(super) fn reported(&self) -> Option<Goldens> {
         let Finished::Reviewed(review) = self else {
             return None;
@@ -181,7 +181,7 @@ impl Finished {
         reports::to_file(path, |out| changelog::write(review, contract, &today(), out))
     }
 
-    /// The first mistake with a file: what could not be compared must not look as if it had been.
+    /// Returns the first error with a file, so that a failed comparison does not look like a successful one.
     pub(super) fn errors(&mut self) -> Result<(), CliError> {
         match self {
             Finished::Reviewed(review) if !review.errors.is_empty() => {
@@ -192,7 +192,7 @@ impl Finished {
     }
 }
 
-/// The reference is two endpoints: today's service, and that of 2017.
+/// The set of the reference for an edition. There are two: one for today's service, one for that of 2017.
 fn reference_set(edition: Edition) -> &'static str {
     match edition {
         Edition::Current => "reference",
@@ -200,12 +200,12 @@ fn reference_set(edition: Edition) -> &'static str {
     }
 }
 
-/// A set that is there.
+/// Opens an existing set.
 pub(super) fn reviewed(folder: Option<&Path>, set: &str) -> Result<Store, CliError> {
     set_in(folder, set, GoldenMode::Check)?.ok_or_else(|| none_of(folder, set))
 }
 
-/// A set in a folder, or in the nearest that has it. None if it would be compared with and is not there.
+/// Opens a set in the given folder, or in the nearest one that has it. `None` if it is to be compared and is missing.
 fn set_in(folder: Option<&Path>, set: &str, mode: GoldenMode) -> Result<Option<Store>, CliError> {
     let folder = folder.map_or_else(|| found(set, mode), Path::to_owned);
     let store = Store::new(&folder, set)?;
@@ -221,7 +221,7 @@ fn none_of(folder: Option<&Path>, set: &str) -> CliError {
     ))
 }
 
-/// The nearest folder of goldens that has the set; to record a new one, the nearest at all.
+/// The nearest folder of goldens that has the set; to record a new set, the nearest folder of goldens.
 fn found(set: &str, mode: GoldenMode) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     let folders = || here.ancestors().map(|folder| folder.join(FOLDER));
@@ -232,7 +232,7 @@ fn found(set: &str, mode: GoldenMode) -> PathBuf {
         .unwrap_or_else(|| Path::new(FOLDER).to_owned())
 }
 
-/// As insta sees it.
+/// Whether `CI` is set, by the rules of insta.
 fn in_continuous_integration() -> bool {
     variable("CI").is_some_and(|value| !matches!(value.as_str(), "false" | "0" | "n/a"))
 }

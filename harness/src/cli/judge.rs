@@ -1,4 +1,4 @@
-//! `stopcheck judge`: the verdicts of recorded runs, concluded again.
+//! `stopcheck judge`: judges recorded runs again.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -69,7 +69,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// The events of a file, one at a time.
+/// Reads the events of a journal, one at a time.
 pub(super) struct Events<'a> {
     path: &'a Path,
     file: BufReader<File>,
@@ -90,7 +90,7 @@ impl<'a> Events<'a> {
         })
     }
 
-    /// The head of the run, which comes first.
+    /// Reads the first event, which starts the run.
     pub(super) fn head(&mut self) -> Result<RunStarted, CliError> {
         let no_run = |why| CliError::NoRun {
             path: self.path.to_owned(),
@@ -138,7 +138,7 @@ impl<'a> Events<'a> {
         );
         match event {
             Ok(event) => Ok(Some(event)),
-            // A run that was killed while it wrote leaves half a line at the end. Everything before it stands.
+            // A run that was killed while writing leaves half a line at the end. Everything before it is valid.
             Err(_) if !whole && !other_schema && self.line > 1 => {
                 eprintln!(
                     "note: {}: line {} is incomplete and left out; the run was cut short while it wrote",

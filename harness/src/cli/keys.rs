@@ -1,10 +1,10 @@
-//! Credentials, from flags and environment.
+//! Credentials from options and environment variables.
 
 use super::args::EndpointArgs;
 use super::error::CliError;
 use crate::protocol::{Credentials, Keyring};
 
-/// The keys of a run against a server.
+/// The keys for a run against a server.
 pub(super) fn from_environment(args: &EndpointArgs) -> Result<Keyring, CliError> {
     let token = variable("AWS_SESSION_TOKEN");
     let main = match (&args.access_key_id, &args.secret_access_key) {

@@ -47,7 +47,7 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     told(written.and_then(|()| out.flush()))
 }
 
-/// What there is to combine; with a journal, what of it that run reached.
+/// Lists what the coverage phase combines and, with a journal, which combinations that run reached.
 fn list_coverage(args: &ListArgs) -> Result<u8, CliError> {
     let strength = usize::from(args.strength);
     let wished = args.edition.map(Edition::from);
@@ -65,7 +65,7 @@ fn list_coverage(args: &ListArgs) -> Result<u8, CliError> {
     told(written.and_then(|()| out.flush()))
 }
 
-/// How the cases of a run ended, and the edition that it was made with.
+/// Reads how the cases of a run ended, and its edition.
 fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<String, CaseEnding>), CliError> {
     let mut events = Events::open(path)?;
     let edition = events.head()?.edition;

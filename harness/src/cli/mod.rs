@@ -1,4 +1,4 @@
-//! The command: arguments and environment in, text and an exit code out. It wires the other floors together.
+//! The command: arguments and environment in, text and an exit code out. It connects the other modules.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `stopcheck replay`: a finding of a recorded run, played again or written down.
+//! `stopcheck replay`: plays a finding of a recorded run again, or exports it.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -18,7 +18,7 @@ use crate::report::list::close;
 use crate::report::replay::{ReplayOutcome, list, write};
 use crate::report::{exit, text::plural};
 
-/// How often a finding that did not come is looked for again, if nobody says how often.
+/// How often a finding that did not recur is played in total, without `--times`.
 const TRIES: u16 = 3;
 
 pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
@@ -42,7 +42,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
     let wish = run::Wish {
         edition,
         min_confidence: index.head.min_confidence,
-        // Ids that nobody owns follow from the seed.
+        // Ids that were never issued depend on the seed.
         seed: index.head.seed,
         workers: Some(1),
         record: true,
@@ -66,7 +66,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
     tell(&then, &attempts, &contract)
 }
 
-/// Says what came of all attempts, and returns the exit code.
+/// Reports the result of all attempts, and returns the exit code.
 fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8, CliError> {
     let came = |attempt: &&Attempt| replay::same(&then.finding, attempt).is_some();
     let Some(shown) = attempts.iter().rfind(came).or_else(|| attempts.last()) else {
@@ -151,8 +151,8 @@ fn write_down(wish: &ExportArg, then: &Material, contract: &Contract) -> Result<
     Ok(())
 }
 
-/// The file, and what is asked of it: the first `#` behind the name of a file that exists parts them. Where no file
-/// exists, the first `#` of all does.
+/// Splits the argument into a file and the finding to replay, at the first `#` that follows the name of an existing
+/// file. If no file exists, splits at the first `#`.
 fn split(text: &str) -> (PathBuf, Option<&str>) {
     let mut parts = text
         .match_indices('#')
@@ -172,11 +172,11 @@ fn split(text: &str) -> (PathBuf, Option<&str>) {
     }
 }
 
-/// The findings of a journal that count, in their order.
+/// The findings of a journal, in the order of their events; without those of drafts.
 struct Index {
     head: RunStarted,
     findings: Vec<Known>,
-    /// Cases that were only searched with.
+    /// Cases that were played only to search for findings.
     drafts: HashSet<String>,
 }
 
@@ -231,7 +231,7 @@ impl Index {
         (1..).zip(self.findings.iter().map(|known| &known.finding))
     }
 
-    /// The finding with this id or number, or the worst of the case with this name.
+    /// Finds the finding with this id or number, or the worst finding of the case with this name.
     fn find(&self, path: &Path, id: &str) -> Result<&Known, CliError> {
         let number = id.parse::<usize>().ok();
         let by_number = number.and_then(|number| self.findings.get(number.checked_sub(1)?));
@@ -284,7 +284,7 @@ impl Index {
     }
 }
 
-/// All that the journal has on a finding.
+/// Reads everything that the journal has on a finding.
 fn material(path: &Path, known: &Known) -> Result<Material, CliError> {
     let mut events = Events::open(path)?;
     let head = events.head()?;

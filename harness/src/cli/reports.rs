@@ -1,4 +1,4 @@
-//! The reports of a run: one for the terminal, others into files.
+//! The reports of a run: one in the terminal, the others in files.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -37,7 +37,7 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
     Ok(tally.exit_code(policy))
 }
 
-/// Tells below the report what came of the goldens.
+/// Prints the result for the goldens, below the report.
 pub(super) fn with_goldens(args: &ReportArgs, goldens: &Finished) -> Result<(), CliError> {
     let look = ReviewStyle {
         color: is_colored(args),
@@ -46,7 +46,7 @@ pub(super) fn with_goldens(args: &ReportArgs, goldens: &Finished) -> Result<(), 
     unless_closed(goldens.tell(look))
 }
 
-/// A reader that closes our output early, as `head` does, is no error.
+/// Ignores that a reader closed our output early, as `head` does.
 pub(super) fn unless_closed(written: io::Result<()>) -> Result<(), CliError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -76,7 +76,7 @@ fn is_colored(args: &ReportArgs) -> bool {
     }
 }
 
-/// The columns of the terminal, as far as the environment tells.
+/// The width of the terminal in columns, from the environment.
 pub(super) fn width() -> usize {
     variable("COLUMNS")
         .and_then(|columns| columns.parse().ok())

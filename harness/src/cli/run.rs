@@ -28,10 +28,10 @@ use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
 
-/// How long a step of a script may let real time pass.
+/// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
 
-/// How many events may wait to be written before the run is held up.
+/// How many events may be queued for writing before the run has to wait.
 const QUEUE: usize = 1024;
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
@@ -81,7 +81,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let mut unwritten = None;
     while let Some(mut event) = inbox.recv().await {
         if let Event::RunStarted(head) = &mut event {
-            // Whoever repeats a case must find it.
+            // The command that repeats a case must name its scenario files.
             head.scenarios = args
                 .scenarios
                 .iter()
@@ -92,7 +92,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
             && unwritten.is_none()
             && let Err(error) = write_line(file, path, &event)
         {
-            // A full disk must not leave instances behind: the run ends as if interrupted, after its clean-up.
+            // A full disk must not leave instances behind: the run is interrupted, and cleans up.
             unwritten = Some(error);
             let _ = stop.send(true);
         }
@@ -129,8 +129,8 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     Ok(code)
 }
 
-/// What is played: the phases that were asked for, or all. Real AWS costs money, so there only the named cases are
-/// played without being asked for.
+/// The cases to play: the phases that the arguments name, or all. Real AWS costs money, so there only the named cases
+/// are played by default.
 fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
     let url = url(&args.endpoint);
     let real = url.as_deref().is_some_and(looks_like_aws);
@@ -143,7 +143,7 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
         plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
     }
     if plays(PhaseArg::Coverage) {
-        // A case of the thorough kind is looked for where its name says that it is.
+        // The name of a coverage case says which strength generates it.
         let named = args.case.iter().find_map(|case| coverage::strength_of(case));
         let strength = args
             .strength
@@ -172,14 +172,14 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
     plan
 }
 
-/// The endpoint's address, if there is one.
+/// The URL of the endpoint, from the arguments or the environment.
 pub(super) fn url(args: &EndpointArgs) -> Option<String> {
     let url = args.endpoint_url.clone();
     url.or_else(|| variable("AWS_ENDPOINT_URL_EC2"))
         .or_else(|| variable("AWS_ENDPOINT_URL"))
 }
 
-/// The first interrupt ends the run after its clean-up; the second ends it at once.
+/// Handles interrupts: the first ends the run after its clean-up, the second ends it at once.
 pub(super) async fn listen(stop: watch::Sender<bool>) {
     wait_for_signal().await;
     eprintln!("\ninterrupted: removing what was launched; once more to stop at once");
@@ -188,7 +188,7 @@ pub(super) async fn listen(stop: watch::Sender<bool>) {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Waits until the process is asked to end.
+/// Waits for an interrupt or termination signal.
 pub(super) async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
@@ -204,17 +204,17 @@ pub(super) async fn wait_for_signal() {
     }
 }
 
-/// What a run is besides its endpoint.
+/// The settings of a run apart from its endpoint.
 pub(super) struct Wish {
     pub(super) edition: Edition,
     pub(super) min_confidence: contract::Confidence,
     pub(super) seed: u64,
-    /// How many cases are played at once, if that is not left to the kind of endpoint.
+    /// How many cases are played at once; by default this depends on the kind of endpoint.
     pub(super) workers: Option<usize>,
     pub(super) record: bool,
 }
 
-/// The endpoint that was asked for, or the embedded reference, and all the rest of a run.
+/// The options of a run: at the endpoint that the arguments name, or at the embedded reference.
 pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliError> {
     let url = url(args);
     let region = args
@@ -263,7 +263,7 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
     })
 }
 
-/// How long reads may lag: what was asked for, or what fits the kind of endpoint.
+/// The read lag: from `--read-lag`, or the default for the kind of endpoint.
 fn read_lag(args: &EndpointArgs, url: Option<&str>) -> ReadLag {
     let usual = match url.is_some_and(looks_like_aws) {
         true => ReadLag::AWS,
@@ -276,7 +276,7 @@ pub(super) fn min_confidence(args: &ReportArgs) -> contract::Confidence {
     args.min_confidence.map(Into::into).unwrap_or_default()
 }
 
-/// An endpoint over HTTP, its keys, and where the caller's identity is asked for.
+/// An endpoint over HTTP, its keys, and the endpoint that is queried for the caller's identity.
 fn server(
     args: &EndpointArgs,
     url: &str,
@@ -307,7 +307,7 @@ fn server(
     };
     let endpoint = http(url)?;
     let keys = keys::from_environment(args)?;
-    // An emulator answers for all services on one port; the real one has a host for each.
+    // An emulator serves all services on one port; AWS has a host for each.
     let identity = if real {
         let china = if region.starts_with("cn-") { ".cn" } else { "" };
         Some(http(&format!("https://sts.{region}.amazonaws.com{china}"))?)
@@ -317,8 +317,8 @@ fn server(
     Ok((endpoint, keys, identity))
 }
 
-/// The reference on a loopback port, for as long as the process lives. Its time is the system's, so its instances come
-/// up at once.
+/// Serves the reference on a loopback port until the process ends. It uses the system clock, so its instances start
+/// without a pending delay.
 async fn served_reference(args: &EndpointArgs, region: &str, edition: Edition) -> Result<Endpoint, CliError> {
     let reference = Reference::new(Config {
         region: region.to_owned(),
@@ -361,7 +361,7 @@ pub(super) fn write_line(file: &mut BufWriter<File>, path: &Path, event: &Event)
     line.push('\n');
     let ends = matches!(event, Event::CaseEnded(_) | Event::RunEnded(_));
     let written = file.write_all(line.as_bytes());
-    // A case that has ended is on disk, whatever becomes of the run.
+    // An ended case must be on disk even if the run fails later.
     let written = if ends {
         written.and_then(|()| file.flush())
     } else {
@@ -374,12 +374,12 @@ pub(super) fn write_line(file: &mut BufWriter<File>, path: &Path, event: &Event)
     })
 }
 
-/// Opens a journal to be written.
+/// Creates a journal for writing.
 pub(super) fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
     open(path).map(|(file, _)| file)
 }
 
-/// The contract a run is judged by.
+/// The contract by which a run is judged.
 pub(super) fn contract_of(edition: Edition) -> Arc<Contract> {
     Arc::new(contract::embedded(edition))
 }

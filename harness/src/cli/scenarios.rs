@@ -1,7 +1,7 @@
-//! The contract of a command, and the scenarios that its user adds: files and folders are named, text is read.
+//! The contract of a command with the scenarios that the user adds, read from files and folders.
 //!
-//! A folder stands for every `.toml` file in it and below it. Whatever is there that cannot be read, or is too much,
-//! is told with everything else that is wrong. Links are followed, and nothing is read twice, so that a loop ends.
+//! A folder stands for every `.toml` file in it and below it. Files that cannot be read or are too large are reported
+//! together with all other mistakes. Links are followed, and nothing is read twice, so a loop of links ends.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use super::error::CliError;
 use crate::contract::{self, Contract, Edition, LoadError, Mistake};
 
-/// A thousand scenarios take less.
+/// The largest size of a file, in bytes. A thousand scenarios are smaller.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Whoever names a folder with more in it has named the wrong one.
+/// The most files and folders that are read. A folder with more is probably the wrong one.
 const MOST_ENTRIES: usize = 10_000;
 
 /// The embedded contract, extended by the scenarios in these files and folders.
@@ -40,23 +40,23 @@ pub(super) fn contract_with(paths: &[PathBuf], edition: Edition) -> Result<Arc<C
     }
 }
 
-/// Nobody mends more at once.
+/// How many mistakes are reported; nobody fixes more at once.
 const MOST_TOLD: usize = 200;
 
-/// What was read so far.
+/// The files read so far.
 #[derive(Debug, Default)]
 struct Reading {
     files: Vec<(String, String)>,
     problems: Vec<String>,
-    /// Where files and folders really are.
+    /// The canonical paths of files and folders that were visited.
     seen: BTreeSet<PathBuf>,
     entries: usize,
-    /// How many files of scenarios were met, read before or not.
+    /// How many scenario files were found, including those already read.
     met: usize,
 }
 
 impl Reading {
-    /// Takes what the user named: a folder with at least one file of scenarios, or a file of any name.
+    /// Reads a path that the user named: a folder with at least one scenario file, or a file of any name.
     fn take(&mut self, path: &Path) {
         let before = (self.met, self.problems.len());
         match fs::metadata(path) {
@@ -77,7 +77,7 @@ impl Reading {
 
     fn folder(&mut self, path: &Path) {
         let listed = fs::read_dir(path).and_then(|entries| {
-            // One more than are allowed, so that too many are seen to be too many.
+            // Read one entry more than allowed, to detect that there are too many.
             let most = MOST_ENTRIES + 1 - self.entries.min(MOST_ENTRIES);
             entries
                 .take(most)
@@ -88,7 +88,7 @@ impl Reading {
             Ok(inside) => inside,
             Err(error) => return self.problem(path, &error.to_string()),
         };
-        // The same order on every machine.
+        // For the same order on every machine.
         inside.sort();
         for path in inside {
             self.entries += 1;
@@ -111,7 +111,7 @@ impl Reading {
                     }
                 }
                 Ok(what) if what.is_file() && toml => self.file(&path),
-                // What does not look like a file of scenarios is not missed.
+                // A file that is not named like a scenario file is ignored.
                 Ok(_) | Err(_) if !toml => {}
                 Ok(_) => self.problem(&path, "it is not a file"),
                 Err(error) => self.problem(&path, &error.to_string()),
@@ -151,7 +151,7 @@ impl Reading {
         }
     }
 
-    /// Whether this is not what was read already under another name. A path that leads nowhere is told.
+    /// Whether the path was not visited before, under this or another name. Reports a path that cannot be resolved.
     fn is_new(&mut self, path: &Path) -> bool {
         match path.canonicalize() {
             Ok(real) => self.seen.insert(real),
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(read(&[&path]).problems, [""; 0]);
         write(&path, &vec![b'\n'; most + 1]);
         assert!(only_problem(&read(&[&path])).contains("more than a mebibyte"));
-        // A file that takes no room on the disk is not read to its end either.
+        // A sparse file is not read to its end either.
         let file = File::create(&path).expect("the folder takes a file");
         file.set_len(1 << 30).expect("the file can have holes");
         assert!(only_problem(&read(&[&path])).contains("more than a mebibyte"));

@@ -51,7 +51,7 @@ pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
     Ok(if holds { exit::CONFORMANT } else { exit::FINDINGS })
 }
 
-/// Whether all variations are played together, and which are played alone: those of these names, or all.
+/// Whether all variations are played together, and which are played alone: the named ones, or all of them.
 fn chosen(names: &[String], whole: bool) -> Result<(bool, Vec<Variation>), CliError> {
     if whole {
         return Ok((true, Variation::ALL.to_vec()));
@@ -82,7 +82,7 @@ pub(super) fn named(name: &str) -> Result<&'static Fault, CliError> {
     })
 }
 
-/// Compares the matrix with the one that was reviewed, or takes its place.
+/// Compares the matrix with the reviewed one, or with `bless` replaces it.
 fn is_as_reviewed(
     path: &Path,
     matrix: &str,

@@ -52,7 +52,7 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
     Ok(exit::CONFORMANT)
 }
 
-/// The caller's own key, so that a shell that has one set needs no other.
+/// The caller's own key, so that a shell with a key in its environment needs no other.
 fn own_key() -> Option<AccessKey> {
     Some(AccessKey {
         access_key: variable("AWS_ACCESS_KEY_ID")?,
@@ -63,7 +63,7 @@ fn own_key() -> Option<AccessKey> {
     })
 }
 
-/// Says where it listens and with which keys, in lines that a shell can take over.
+/// Prints the address and the keys, as lines that a shell can evaluate.
 fn announce(address: &std::net::SocketAddr, region: &str) -> Result<(), CliError> {
     let (main, denied) = (keys::MAIN, keys::DENIED);
     let mut out = std::io::stdout().lock();

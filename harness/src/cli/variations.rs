@@ -1,4 +1,4 @@
-//! Variations of the reference by their names on the command line.
+//! Variations of the reference, by their names on the command line.
 
 use super::error::CliError;
 use crate::reference::{Variation, Variations};
@@ -13,7 +13,7 @@ pub(super) fn named(name: &str) -> Result<Variation, CliError> {
     })
 }
 
-/// The set of these names, in which `all` stands for as many as can be had at once.
+/// The set of the named variations; `all` stands for as many as can be combined.
 pub(super) fn set_of(names: &[String]) -> Result<Variations, CliError> {
     if names.iter().any(|name| name == ALL_VARIATIONS) {
         if names.len() > 1 {

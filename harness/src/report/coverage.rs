@@ -1,4 +1,4 @@
-//! What the coverage phase combines, and what of it a run reached.
+//! What the coverage phase combines, and how much of it a run reached.
 //!
 //! ```text
 //! state     running, stopped, stopping
@@ -10,17 +10,17 @@
 //!        state stopping
 //! ```
 //!
-//! A survey enters, and perhaps what was reached; text leaves. Reasons may hold what an endpoint said.
+//! The input is a survey and optionally what a run reached. Reasons may contain text from an endpoint.
 
 use std::io::{self, Write};
 
 use crate::plan::coverage::{Reach, Survey};
 use crate::report::text::{fold, one_line, plural};
 
-/// The longest reason that is shown.
+/// The length to which a reason is cut, in characters.
 const LONGEST_REASON: usize = 400;
 
-/// Writes what there is to combine, and which of it was reached.
+/// Writes the dimensions and combinations, and which of them were reached.
 pub fn write(survey: &Survey, reach: Option<&Reach>, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let longest = survey
         .dimensions
@@ -58,7 +58,7 @@ pub fn write(survey: &Survey, reach: Option<&Reach>, width: usize, out: &mut dyn
     Ok(())
 }
 
-/// Text with something before its first line, and as much space before the others.
+/// Writes a text with a prefix on its first line; the other lines are indented by the same width.
 fn hanging(before: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let indent = before.chars().count();
     let lines = fold(text, width.saturating_sub(indent).max(20));

@@ -1,35 +1,35 @@
-//! The exit codes of the command, each with its meaning.
+//! The exit codes of the command and their meanings.
 //!
-//! They are part of the interface: scripts branch on them. A finding and an error never share a code, so that
-//! "the endpoint is wrong" and "we failed" can be told apart without reading a line of output.
+//! They are part of the interface: scripts branch on them. A finding and an error never share a code, so a script can
+//! distinguish "the endpoint is wrong" from "we failed" without parsing output.
 
-/// Everything that was judged is allowed, or known to deviate.
+/// Nothing that was judged fails the run.
 pub const CONFORMANT: u8 = 0;
 
-/// There are findings that decide the run, a golden changed, or a known deviation no longer deviates.
+/// A finding fails the run, or a golden changed.
 pub const FINDINGS: u8 = 1;
 
-/// Wrong usage, wrong configuration, or an endpoint that cannot be reached: there are no verdicts.
+/// Invalid usage or configuration, or an endpoint that cannot be reached: there are no verdicts.
 pub const USAGE: u8 = 2;
 
-/// Something of ours failed, so a part of the contract was not examined. Findings take precedence.
+/// An error of the harness, so a part of the contract was not tested. Findings take precedence.
 pub const INTERNAL: u8 = 3;
 
-/// Nothing was judged: every case was left out or unsupported.
+/// Nothing was judged: every case was excluded or unsupported.
 pub const NOTHING_TESTED: u8 = 4;
 
-/// The run was interrupted; what it had found until then is in the journal. Takes precedence over all others.
+/// The run was interrupted; its findings up to then are in the journal. Takes precedence over all other codes.
 pub const INTERRUPTED: u8 = 130;
 
-/// The exit code for two runs together. The numbers are no order: a finding in one run counts, whatever kept another
-/// from being judged.
+/// The exit code for two runs together. The codes are not ordered by severity: a finding in one run counts even if the
+/// other run could not be judged.
 pub fn of_both(one: u8, other: u8) -> u8 {
     const LEAST_TO_WORST: [u8; 6] = [CONFORMANT, NOTHING_TESTED, INTERNAL, USAGE, FINDINGS, INTERRUPTED];
     let rank = |code: u8| LEAST_TO_WORST.iter().position(|known| *known == code);
     if rank(one) < rank(other) { other } else { one }
 }
 
-/// What a code means, as the end of a sentence that begins with "exit code N: ".
+/// The meaning of a code, worded to follow "exit code N: ".
 pub fn meaning(code: u8) -> &'static str {
     match code {
         CONFORMANT => "the endpoint conforms, as far as it was examined",

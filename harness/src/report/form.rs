@@ -1,6 +1,6 @@
-//! The form of a file of scenarios, for those who write one: `stopcheck explain scenarios`.
+//! The format of a scenario file, for people who write one: `stopcheck explain scenarios`.
 //!
-//! Keys and words come from the contract's own reader, so that what is told is what is read; only the sentences
+//! Keys and words come from the parser of the contract, so the manual describes what is parsed; only the sentences
 //! around them are written here.
 
 use std::fmt::Write as _;
@@ -9,16 +9,16 @@ use crate::contract::TableKey;
 use crate::contract::manual::{EXAMPLE, REFERENCES, SECTIONS};
 use crate::report::text::fold;
 
-/// What the form is asked for by.
+/// The name under which `stopcheck explain` shows the format.
 pub const NAME: &str = "scenarios";
 
-/// Narrower than this nothing can be read.
+/// The minimum width; anything narrower is unreadable.
 const NARROWEST: usize = 64;
 
-/// The room for a key.
+/// The width of the key column.
 const LABEL: usize = 24;
 
-/// The form in full, with an example at the end.
+/// The complete description of the format, with an example at the end.
 pub fn explain(width: usize) -> String {
     let width = width.max(NARROWEST);
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! The report for programs: one JSON object, keys and items always in the same order.
+//! The report for programs: one JSON object, with keys and items always in the same order.
 //!
 //! ```json
 //! {
@@ -24,9 +24,9 @@
 //! ```
 //!
 //! A clause's `status` is `held`, `found`, `unreached`, `untested` or `not-in-edition`; a case's `outcome` is
-//! `judged`, `unsupported`, `error` or `unfinished`. `choices` tells which codes came, and in how many calls, where
-//! the contract allows several. `curl` and `aws` are there for the first findings of a kind,
-//! `goldens` if some were compared.
+//! `judged`, `unsupported`, `error` or `unfinished`. `choices` has the codes received where the contract allows
+//! several, with the number of calls. `curl` and `aws` are present for the first findings of a group,
+//! `goldens` if goldens were compared.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -38,7 +38,7 @@ use crate::journal::Noted;
 use crate::report::tally::{ByVerdict, Case, Found, Goldens, Policy, Status, Tally};
 use crate::verdict::Outcome;
 
-/// The version of the format. It changes when a reader of the old one would misread the new one.
+/// The version of the format. It changes when a reader of the old version would misread the new one.
 pub const SCHEMA: u32 = 1;
 
 /// Writes the report.
@@ -152,7 +152,7 @@ struct ClauseLine<'a> {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<usize>,
-    /// How many cases; `cases` names the first of them.
+    /// The number of cases; `cases` has the names of the first few.
     case_count: usize,
     cases: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The report for continuous integration: JUnit XML. The only file that speaks with quick-junit.
+//! The report for continuous integration: JUnit XML. The only file that calls quick-junit.
 //!
 //! ```xml
 //! <testsuites name="stopcheck" tests="2" skipped="0" errors="0" failures="1" time="3.200">
@@ -11,9 +11,10 @@
 //! </testsuites>
 //! ```
 //!
-//! One suite for each first segment of a case's name, in the order of the plan. A finding that decides the run is
-//! a `failure`; a harness error is an `error`; a case that could not be played or told is `skipped` with the reason;
-//! warnings stand in `system-out`. Goldens that changed are failures in a suite of their own, `golden`. Times are by the clock of the run.
+//! There is one suite for each first segment of a case name, in the order of the plan. A finding that fails the run is
+//! a `failure`; a harness error is an `error`; a case that is unsupported, inconclusive or unfinished is `skipped` with
+//! the reason; warnings are in `system-out`. Changed goldens are failures in a separate suite, `golden`. Times are by
+//! the clock of the run.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -70,7 +71,7 @@ fn suite(segment: &str, tally: &Tally) -> TestSuite {
     suite
 }
 
-/// Goldens that changed, each a failure of its own beside its case.
+/// The suite of changed goldens. Each is a failure of its own, in addition to the result of its case.
 fn changed_goldens(goldens: &Goldens, tally: &Tally) -> TestSuite {
     let mut suite = suite("golden", tally);
     for changed in &goldens.changed {
@@ -97,7 +98,7 @@ fn test_case(case: &Case, segment: &str, tally: &Tally, contract: &Contract, pol
             status.set_message(clean(what)).set_type("error");
             status
         }
-        // What was found before a case broke off is still found.
+        // Findings count even if the case was cut short afterwards.
         _ if !deciding.is_empty() => failure(case, &deciding, tally, contract),
         Some(Outcome::Judged {
             verdict: Verdict::Fail,
@@ -195,7 +196,7 @@ fn describe(found: &Found, contract: &Contract) -> String {
     out
 }
 
-/// The text without what XML 1.0 cannot hold; those characters are shown as escapes instead.
+/// Escapes the characters that XML 1.0 does not allow.
 fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

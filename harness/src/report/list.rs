@@ -1,4 +1,4 @@
-//! What there is, without a request: the cases, the clauses, and one of either explained.
+//! Lists of cases and clauses, and the explanation of one of them. No request is sent.
 //!
 //! ```text
 //! dry-run/valid
@@ -11,7 +11,7 @@
 //! LIM-02   SHOULD  inferred             warns     untested: needs a thousand instances
 //! ```
 //!
-//! A contract enters, or cases of a plan; text leaves. Reasons, statements and titles come from our own files.
+//! The input is a contract, or cases of a plan. Reasons, statements and titles come from our own files.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -25,14 +25,14 @@ use crate::plan::wire::{self, WireCase};
 use crate::report::recorded;
 use crate::report::text::{fold, some_of};
 
-/// A case of a plan, to be listed.
+/// A case of a plan, as `stopcheck list` shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Listed<'a> {
     /// Its name.
     pub name: &'a str,
-    /// What it shows.
+    /// What it is meant to show.
     pub purpose: &'a str,
-    /// The clauses it is there for.
+    /// The clauses it tests.
     pub clauses: &'a [ClauseId],
 }
 
@@ -56,13 +56,13 @@ impl<'a> From<&'a WireCase> for Listed<'a> {
     }
 }
 
-/// Nothing has this id.
+/// The error for a name that is no clause, case or source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("explain {asked}: no clause, no case and no source has this name{}", hint(.close))]
 pub struct UnknownId {
-    /// What was asked for.
+    /// The requested name.
     pub asked: String,
-    /// Names that are nearly it.
+    /// Similar names.
     pub close: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ fn hint(close: &[String]) -> String {
     }
 }
 
-/// Lists cases: name, purpose, clauses.
+/// Lists cases with name, purpose and clauses.
 pub fn cases<'a>(
     cases: impl IntoIterator<Item = Listed<'a>>,
     width: usize,
@@ -89,7 +89,7 @@ pub fn cases<'a>(
     Ok(())
 }
 
-/// Lists every clause: id, level, confidence, what a violation does, and what checks it.
+/// Lists every clause with id, level, confidence, the effect of a violation, and what checks it.
 pub fn clauses(contract: &Contract, out: &mut dyn Write) -> io::Result<()> {
     let longest = contract
         .clauses
@@ -111,7 +111,7 @@ pub fn clauses(contract: &Contract, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What a violation of a clause does to a run by default.
+/// The effect of a violation of a clause on a run, by default.
 fn consequence(clause: &Clause) -> &'static str {
     if clause.untested.is_some() || !clause.holds || clause.level == Level::May {
         "-    "
@@ -122,7 +122,7 @@ fn consequence(clause: &Clause) -> &'static str {
     }
 }
 
-/// Explains the clause, the case, the source or the recorded answer of this name, in any spelling of it.
+/// Explains the clause, case, source or recorded answer with this name; upper and lower case are equivalent.
 pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, UnknownId> {
     let name = name.trim();
     if let Some(clause) = contract
@@ -152,7 +152,7 @@ pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, 
     })
 }
 
-/// Whether and by what a clause is judged.
+/// Whether a clause is judged, and by what.
 fn standing(contract: &Contract, clause: &Clause) -> String {
     if !clause.holds {
         return format!("not in this edition (holds {})", clause.range);
@@ -200,7 +200,7 @@ fn cases_of<'a>(contract: &'a Contract, clause: &'a Clause) -> impl Iterator<Ite
     })
 }
 
-/// How well a clause is known, and since when nothing newer was seen.
+/// How well a clause is known, and when it was last confirmed.
 fn confidence_in_words(clause: &Clause) -> String {
     let word = clause.confidence.word();
     match &clause.confirmed {
@@ -254,7 +254,7 @@ fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String 
     out
 }
 
-/// The rows of the tables that cite a clause.
+/// The table rows that cite a clause.
 fn rows_of(contract: &Contract, clause: &Clause) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     for transition in &contract.transitions {
@@ -337,13 +337,13 @@ fn explain_case(contract: &Contract, case: &Scenario, width: usize) -> String {
     out
 }
 
-/// A fixture as a person would order it.
+/// Describes a fixture: its state and its properties.
 pub(super) fn kind_in_words(kind: &FixtureKind) -> String {
     let state = kind.state.wire_name().unwrap_or("terminated and purged");
     format!("{state}, {}", properties_in_words(kind))
 }
 
-/// What an instance is, whatever its state.
+/// Describes the properties of an instance apart from its state.
 fn properties_in_words(kind: &FixtureKind) -> String {
     let mut out = match kind.market {
         Market::OnDemand => "on demand",
@@ -367,7 +367,7 @@ fn properties_in_words(kind: &FixtureKind) -> String {
     out
 }
 
-/// A step in a line.
+/// Describes a step in one line.
 pub(crate) fn step_in_words(step: &Step) -> String {
     let mut out = match &step.act {
         Act::Call(call) => call_in_words(call),
@@ -401,7 +401,7 @@ pub(crate) fn step_in_words(step: &Step) -> String {
     out
 }
 
-/// A call as it would stand in a query, unencoded, and what is special about how it travels.
+/// Describes a call as an unencoded query string, with anything unusual about how it is sent.
 pub(super) fn call_in_words(call: &CallTemplate) -> String {
     let mut pairs: Vec<String> = Vec::new();
     pairs.extend(call.action.iter().map(|action| format!("Action={action}")));
@@ -474,7 +474,7 @@ fn paragraph(text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Rows of a label and a text; a label is not repeated.
+/// Writes rows of a label and a text; a repeated label is left blank.
 pub(super) fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
     const LABEL: usize = 12;
     let mut before = "";
@@ -487,7 +487,7 @@ pub(super) fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
     }
 }
 
-/// The names of clauses, cases and sources that are nearly the one asked for, the nearest first.
+/// The names of clauses, cases and sources that are similar to the requested one, nearest first.
 fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
     let clauses = contract.clauses.iter().map(|clause| clause.id.as_str());
     let cases = contract.scenarios.iter().map(|case| case.name.as_str());
@@ -495,7 +495,7 @@ fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
     close(clauses.chain(cases).chain(sources), asked)
 }
 
-/// The names that are nearly the one asked for, the nearest first.
+/// The names that are similar to the requested one, nearest first.
 pub(crate) fn close<'a>(names: impl Iterator<Item = &'a str>, asked: &str) -> Vec<String> {
     const SHOWN: usize = 5;
     let text: String = asked.to_lowercase().chars().take(100).collect();

@@ -1,13 +1,13 @@
-//! Text of strangers in Markdown: it stays text.
+//! Escapes untrusted text for Markdown, so that it is displayed as plain text.
 
 use std::fmt::Write as _;
 
 use super::text::one_line;
 
-/// The longest text in the middle of a sentence or a table, in characters.
+/// The length to which text in a sentence or a table cell is cut, in characters.
 const SHOWN: usize = 2000;
 
-/// Text in the middle of a sentence or a table: nothing of it is taken for markup.
+/// Escapes text for use in a sentence or a table cell, so that nothing in it is read as markup.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::new();
     for c in one_line(text, SHOWN).chars() {
@@ -15,7 +15,7 @@ pub(crate) fn plain(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            // No issue shall call people together.
+            // An issue must not mention people.
             '@' => out.push_str("&#64;"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => {
                 out.push('\\');
@@ -27,7 +27,7 @@ pub(crate) fn plain(text: &str) -> String {
     out
 }
 
-/// Text as code in the middle of a sentence or a table.
+/// Formats text as inline code, in a sentence or a table cell.
 pub(crate) fn code(text: &str) -> String {
     let text = one_line(text, SHOWN);
     if text.contains(['`', '|']) {
@@ -36,7 +36,7 @@ pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// Text as a block of code. Its fence is longer than any in it.
+/// Writes text as a code block, with a fence longer than any in the text.
 pub(crate) fn block(language: &str, text: &str, out: &mut String) {
     let mut fence = "```".to_owned();
     while text.contains(&fence) {

@@ -1,7 +1,7 @@
-//! Reports: what a run amounts to, told to people and to programs.
+//! Reports: the results of a run, for people and for programs.
 //!
-//! Events enter a [`Tally`]; every format is a pure view of the tally and the contract, written to the `Write` it
-//! is given. One format, one file. Nothing here judges, opens files, or looks at the environment.
+//! A [`Tally`] receives the events; every format is a pure view of the tally and the contract, written to the `Write`
+//! it is given. Each format has its own file. Nothing here judges, opens files, or reads the environment.
 
 use std::io::{self, Write};
 
@@ -28,14 +28,14 @@ pub(crate) mod text;
 pub use tally::{Policy, Tally};
 pub use terminal::Style;
 
-/// A format of report.
+/// A report format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportKind {
-    /// For a person.
+    /// The terminal report, for people.
     Terminal(Style),
-    /// For continuous integration.
+    /// JUnit XML, for continuous integration.
     Junit,
-    /// For programs.
+    /// JSON, for programs.
     Json,
 }
 

@@ -1,10 +1,10 @@
-//! The progress bar on the terminal's standard error. The only file that speaks with indicatif.
+//! The progress bar on standard error. The only file that calls indicatif.
 //!
 //! ```text
 //! ━━━━━━━━━━━━━━──────────  123/200  3 findings  dry-run/valid
 //! ```
 //!
-//! Events enter; nothing leaves but the bar, and none where standard error is no terminal. Other output goes
+//! [`Progress::take`] receives events and draws the bar, unless standard error is not a terminal. Other output goes
 //! through [`Progress::println`] or [`Progress::suspend`], so that bar and text never share a line.
 
 use std::io::{self, Write};
@@ -15,10 +15,10 @@ use crate::journal::Event;
 use crate::report::text::{one_line, plural};
 use crate::verdict::Verdict;
 
-/// How a bar is drawn.
+/// The characters of the bar: filled, current and empty.
 const CHARACTERS: &str = "━━─";
 
-/// A bar that follows a run.
+/// A progress bar that follows the events of a run.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -27,7 +27,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A bar on standard error, drawn only if `wished` and standard error is a terminal.
+    /// Creates a bar on standard error; it is drawn only if `wished` is true and standard error is a terminal.
     pub fn stderr(wished: bool) -> Self {
         Progress {
             bar: bar(wished),
@@ -36,7 +36,7 @@ impl Progress {
         }
     }
 
-    /// Moves the bar.
+    /// Updates the bar with the next event.
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::RunStarted(run) => {
@@ -50,7 +50,7 @@ impl Progress {
                 self.bar.set_message(one_line(&case.case, 80));
             }
             Event::Judged(judged) => {
-                // Warnings would make every endpoint look bad from afar.
+                // Counting warnings would make every endpoint look bad at first glance.
                 let telling = judged
                     .findings
                     .iter()
@@ -79,12 +79,12 @@ impl Progress {
         }
     }
 
-    /// Writes a line without tearing the bar.
+    /// Writes a line without breaking the bar.
     pub fn println(&self, out: &mut dyn Write, line: &str) -> io::Result<()> {
         self.suspend(|| writeln!(out, "{line}"))
     }
 
-    /// Takes the bar away while `f` writes.
+    /// Hides the bar while `f` writes.
     pub fn suspend<T>(&self, f: impl FnOnce() -> T) -> T {
         self.bar.suspend(f)
     }
@@ -100,14 +100,14 @@ impl Drop for Progress {
     }
 }
 
-/// A bar that counts, for what is no run.
+/// A progress bar for counting something other than the cases of a run.
 #[derive(Debug)]
 pub struct Count {
     bar: ProgressBar,
 }
 
 impl Count {
-    /// A bar on standard error, drawn only if `wished` and standard error is a terminal.
+    /// Creates a bar on standard error; it is drawn only if `wished` is true and standard error is a terminal.
     pub fn stderr(wished: bool) -> Self {
         let bar = bar(wished);
         let style = ProgressStyle::with_template("{bar:24} {pos:>5}/{len}  {msg}")
@@ -116,7 +116,7 @@ impl Count {
         Count { bar }
     }
 
-    /// So many are done of what is going on.
+    /// Shows that `done` of `of` items are done, with `what` as the message.
     pub fn show(&self, what: &str, done: usize, of: usize) {
         self.bar.set_length(u64::try_from(of).unwrap_or(u64::MAX));
         self.bar.set_message(what.to_owned());

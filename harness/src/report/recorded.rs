@@ -1,5 +1,5 @@
-//! What `stopcheck explain R14` shows: where a source can be read, and the answers of the real service that stand in the
-//! contract under it.
+//! The output of `stopcheck explain R14`: where a source can be read, and the answers of the real service that the
+//! contract records from it.
 //!
 //! ```text
 //! R14: StopInstances 412 DryRunOperation, …
@@ -25,7 +25,7 @@ use super::list;
 use super::text::fold;
 use crate::contract::{Contract, Recorded, RecordedLook, Source};
 
-/// The source of this name, in any spelling of it, and what was recorded under it. None if there is no such source.
+/// Explains the source or recorded answer with this name, in upper or lower case. `None` if there is neither.
 pub(super) fn explain(contract: &Contract, name: &str, width: usize) -> Option<String> {
     let source = contract
         .sources
@@ -41,7 +41,7 @@ pub(super) fn explain(contract: &Contract, name: &str, width: usize) -> Option<S
     Some(explain_recorded(recorded, width))
 }
 
-/// A source of a clause in lines: what it is, and where it can be read, as far as that is known.
+/// Cites a source of a clause: its title, and where it can be read if known.
 pub(super) fn citation(contract: &Contract, text: &str) -> impl Iterator<Item = String> {
     let source = contract.source(text);
     let title = match source {
@@ -56,7 +56,7 @@ pub(super) fn citation(contract: &Contract, text: &str) -> impl Iterator<Item = 
     [Some(title), address].into_iter().flatten()
 }
 
-/// The names of what was recorded under the sources of a clause, each with its grade.
+/// The names of the recorded answers from the sources of a clause, each with its grade.
 pub(super) fn of_sources<'a>(contract: &'a Contract, sources: &'a [String]) -> impl Iterator<Item = String> {
     let keys = sources
         .iter()
@@ -134,7 +134,7 @@ fn explain_recorded(recorded: &Recorded, width: usize) -> String {
     for (name, value) in &recorded.headers {
         let _ = writeln!(out, "{name}: {value}");
     }
-    // The body is shown as it is: it was reviewed, and is no stranger's.
+    // The body is shown unescaped: it was reviewed and is not from an endpoint under test.
     let _ = write!(out, "\n{}", recorded.body);
     if !recorded.body.ends_with('\n') {
         out.push('\n');
@@ -142,7 +142,7 @@ fn explain_recorded(recorded: &Recorded, width: usize) -> String {
     out
 }
 
-/// One description after the call, for instance `2026-09-25T20:59:21.670Z stopped, User initiated (…), …`.
+/// Formats one description made after the call, for instance `2026-09-25T20:59:21.670Z stopped, User initiated (…), …`.
 fn look_in_words(look: &RecordedLook) -> String {
     let mut out = format!("{} {}", look.at, look.state.wire_name().unwrap_or("gone"));
     let reasons = [Some(look.reason.as_str()), look.state_reason.as_deref()];

@@ -1,7 +1,7 @@
-//! How to see a finding again: as a run of one case, as one `bash` line of `curl`, as a line of `aws` commands.
+//! How to reproduce a finding: a run of one case, one `bash` line of `curl`, or one line of `aws` commands.
 //!
-//! Pure: a case's fixtures, steps and exchanges come in, text to paste goes out. The lines arrange what the case
-//! arranged, so they work on a fresh endpoint; ids travel in shell variables. For the reproduction of a dry run:
+//! Pure: the input is the fixtures, steps and exchanges of a case, the output is text to paste. The lines set up what
+//! the case set up, so they work at a fresh endpoint; ids are kept in shell variables. The reproduction of a dry run:
 //!
 //! ```text
 //! a=$(curl -sS … --data-raw 'Action=RunInstances&…' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2); : "${a:?has no value}";
@@ -9,8 +9,9 @@
 //! curl -i -sS … --data-raw 'Action=StopInstances&…&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/
 //! ```
 //!
-//! All of it is one line. Whatever came from an endpoint or a request is quoted: no text leaves its quotes. What a
-//! tool cannot say (a wrong signature, an empty list of ids) is not said almost; the reason is given instead.
+//! All of it is one line. All text from an endpoint or a request is quoted and cannot leave its quotes. If a tool
+//! cannot express a request (a wrong signature, an empty list of ids), the request is not approximated; the reason is
+//! given instead.
 
 use std::fmt::Write as _;
 
@@ -26,46 +27,46 @@ mod curl;
 use aws::aws_line;
 use curl::Curl;
 
-/// A line beyond this is of no use in a shell.
+/// The longest line in bytes; a longer one is of no use in a shell.
 const LONGEST_LINE: usize = 100_000;
 
 /// How much of an answer is kept for display, in bytes.
 const ANSWER_KEPT: usize = 1200;
 
-/// Three ways to see a finding again.
+/// Three ways to reproduce a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repeat {
-    /// The command of stopcheck.
+    /// The `stopcheck run` command.
     pub run: String,
-    /// One line for `bash` with `curl`, or why there is none.
+    /// One `bash` line with `curl`, or the reason why there is none.
     pub curl: Result<String, String>,
-    /// One line for `bash` with the `aws` command, or why there is none.
+    /// One `bash` line with `aws` commands, or the reason why there is none.
     pub aws: Result<String, String>,
 }
 
-/// What a reproduction needs of a case.
+/// The data of a case that a reproduction is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Story<'a> {
-    /// The head of the run.
+    /// The event that started the run.
     pub run: &'a RunStarted,
     /// The name of the case.
     pub case: &'a str,
     /// Its instances.
     pub fixtures: &'a [FixtureReady],
-    /// What its steps were meant to do, by number.
+    /// What each step was meant to do, with the step number.
     pub steps: &'a [(usize, Intent)],
     /// Its exchanges, in order.
     pub sent: &'a [Sent],
 }
 
-/// What a reproduction needs of an exchange.
+/// The data of an exchange that a reproduction is made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
     /// The step.
     pub step: usize,
     /// Why it was sent.
     pub role: Role,
-    /// What was meant.
+    /// The call that was to be sent.
     pub call: Call,
     /// The method.
     pub method: String,
@@ -77,14 +78,14 @@ pub struct Sent {
     pub body: Bytes,
     /// The status, or what failed.
     pub answer: Result<u16, String>,
-    /// The beginning of the answer's body, empty if it is not UTF-8.
+    /// The beginning of the body of the answer; empty if the body is not UTF-8.
     pub answer_head: String,
-    /// The instance ids in the answer of an arranging call, in order.
+    /// The instance ids that an arranging call created, in the order of the answer.
     pub made: Vec<String>,
 }
 
 impl Sent {
-    /// Keeps of an exchange what a reproduction and a report need.
+    /// Keeps the parts of an exchange that a reproduction and a report need.
     pub fn of(exchange: &Exchanged) -> Self {
         let (answer, body) = match &exchange.answer {
             Answer::Response { status, body, .. } => (Ok(*status), text_of(body).unwrap_or_default()),
@@ -93,7 +94,7 @@ impl Sent {
         let mut made = Vec::new();
         if exchange.role == Role::Arrange && !is_question(&exchange.call) {
             ids_after("instanceId>", "i-", body, &mut made);
-            // A call that names an instance found it there; its answer merely names it again.
+            // An id that is a parameter of the call was not created by it; the answer only repeats the id.
             made.retain(|id| !exchange.call.params.iter().any(|(_, value)| value == id));
         }
         Sent {
@@ -110,7 +111,7 @@ impl Sent {
         }
     }
 
-    /// Keeps of an exchange on a raw socket what a report needs.
+    /// Keeps the parts of an exchange on a raw socket that a report needs.
     pub fn of_wired(wired: &Wired) -> Self {
         let (answer, head) = match wired.answers.last() {
             Some(Answer::Response { status, body, .. }) => {
@@ -153,7 +154,8 @@ pub(crate) fn text_of(bytes: &Bytes) -> Option<&str> {
     }
 }
 
-/// The exchange that shows a finding of this step: its last judged call, or else what it last asked.
+/// The exchange that shows a finding of this step: the last judged call of the step, otherwise its last description or
+/// auxiliary call, otherwise the last judged call before it.
 pub fn telling(sent: &[Sent], step: usize) -> Option<&Sent> {
     let last = |wanted: &dyn Fn(&Sent) -> bool| sent.iter().rev().find(|sent| wanted(sent));
     last(&|sent| sent.step == step && sent.role == Role::Act)
@@ -174,7 +176,7 @@ pub fn repeat(story: &Story<'_>, step: usize) -> Repeat {
     }
 }
 
-/// The command that plays one case again.
+/// The command that runs one case again.
 pub fn run_command(run: &RunStarted, case: &str) -> String {
     let mut out = String::from("stopcheck run");
     if run.endpoint != "reference" {
@@ -186,14 +188,14 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
     if run.edition != Default::default() {
         let _ = write!(out, " --edition {}", run.edition.name());
     }
-    // Decoys and generated cases follow from the seed.
+    // Decoys and generated cases depend on the seed.
     if run.seed != DEFAULT_SEED {
         let _ = write!(out, " --seed {}", run.seed);
     }
     for scenarios in &run.scenarios {
         let _ = write!(out, " --scenarios {}", quote(scenarios));
     }
-    // What was made of a script is found and made again by playing the script.
+    // A case derived from a script is found and derived again by playing the script.
     let numbered = case.strip_prefix("random/").and_then(|rest| rest.split_once('/'));
     match numbered {
         Some((number, _)) => {
@@ -204,7 +206,7 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
             );
         }
         None => {
-            // This phase is played only if it is asked for.
+            // Play only the wire phase, to which the case belongs.
             if case.starts_with(wire::PREFIX) {
                 out.push_str(" --phase wire");
             }
@@ -214,13 +216,13 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
     out
 }
 
-/// The region of a run that was told none.
+/// The default region of a run.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// The seed of a run that was told none.
+/// The default seed of a run.
 pub const DEFAULT_SEED: u64 = 0;
 
-/// The text as one word of `bash`, bare where that is safe. A NUL cannot be in a word and is left out.
+/// Quotes the text as one `bash` word, bare where that is safe. A word cannot contain NUL, so NUL is left out.
 pub fn quote(text: &str) -> String {
     let bare = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '%' | '+' | ',')
@@ -231,8 +233,8 @@ pub fn quote(text: &str) -> String {
     quoted(text)
 }
 
-/// The text as one quoted word. Characters that act on a terminal are written as escapes, so that the line can be
-/// shown and pasted without harm.
+/// Quotes the text as one word. Characters that control the terminal are written as escapes, so that the line is safe
+/// to show and to paste.
 fn quoted(text: &str) -> String {
     if !text.chars().any(super::text::is_treacherous) {
         return format!("'{}'", text.replace('\'', r"'\''"));
@@ -257,36 +259,36 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// A case as a list of things to do, the same for every tool.
+/// A case as a list of actions, the same for every tool.
 struct Plan<'a> {
     names: ShellVariables,
     doings: Vec<Doing<'a>>,
 }
 
-/// One thing to do.
+/// One action of a plan.
 enum Doing<'a> {
-    /// Send a call, and take the ids that its answer makes into variables.
+    /// Send a call, and store the ids that it creates in variables.
     Send { sent: &'a Sent, how: How },
-    /// Send calls at once, and wait for all.
+    /// Send calls concurrently, and wait for all of them.
     Together(Vec<&'a Sent>),
     /// Wait until an instance is in a state.
     Wait { id: String, state: &'a str },
-    /// Wait until an instance can no longer be seen.
+    /// Wait until an instance is no longer visible.
     WaitGone { id: String },
-    /// Give a change some time.
+    /// Wait a fixed time for a change to take effect.
     Pause,
-    /// Learn the Spot request of an instance.
+    /// Get the id of the Spot request of an instance.
     AskSpot { request: String, id: String },
 }
 
-/// What is done with the answer of a call.
+/// What to do with the answer of a call.
 #[derive(Clone, Copy, PartialEq)]
 enum How {
-    /// Its ids are taken, or it is ignored.
+    /// Store the ids in it, or ignore it.
     Quiet,
-    /// It is shown with status and headers: the finding is in it.
+    /// Show it with status and headers: it has the finding.
     Shown,
-    /// The states in it are shown: the proof that something changed, or did not.
+    /// Show the states in it, as evidence that something changed or did not.
     Proof,
 }
 
@@ -368,7 +370,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Adds an arranging call, and the wait that makes its effect certain.
+/// Adds an arranging call, and the wait for its effect.
 fn arrange<'a>(
     story: &Story<'a>,
     arranging: &[&'a Sent],
@@ -424,7 +426,7 @@ fn arrange<'a>(
     }
 }
 
-/// Adds what a step did.
+/// Adds the actions of a step.
 fn play<'a>(
     story: &Story<'a>,
     number: usize,
@@ -434,7 +436,7 @@ fn play<'a>(
 ) {
     let of_step = || story.sent.iter().filter(move |sent| sent.step == number);
     match intent {
-        // Waiting for what did not happen would never end.
+        // The state may never have been reached, and waiting for it would not end.
         Some(Intent::Settle { .. }) if last => doings.push(Doing::Pause),
         Some(Intent::Settle { ids, state }) => {
             doings.extend(ids.iter().map(|id| Doing::Wait {
@@ -466,7 +468,7 @@ fn play<'a>(
         && count == 0
         && let Some(act) = telling(story.sent, number)
     {
-        // The finding is about the case as a whole: the last call is shown in its own place.
+        // The finding is about the case as a whole: show the last call where it already is in the list.
         if let Some(Doing::Send { how, .. }) = doings
             .iter_mut()
             .rev()
@@ -477,7 +479,7 @@ fn play<'a>(
     }
 }
 
-/// The state that an accepted call of this action leads to, and the one in between.
+/// The final state that an accepted call of this action leads to, and the transitional one.
 fn brings_about(action: &str) -> Option<(&'static str, State)> {
     match action {
         "RunInstances" | "RequestSpotInstances" => Some(("running", State::Pending)),
@@ -499,7 +501,7 @@ impl Sent {
     }
 }
 
-/// Which shell variable holds which id.
+/// The shell variable of each id.
 #[derive(Default)]
 struct ShellVariables(Vec<(String, String)>);
 
@@ -529,7 +531,7 @@ impl ShellVariables {
             .map(|(_, name)| name.as_str())
     }
 
-    /// The text as one word of `bash` in which every known id is taken from its variable.
+    /// Quotes the text as one `bash` word, with every known id replaced by its variable.
     fn word(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -542,7 +544,7 @@ impl ShellVariables {
                         .find(id.as_str())
                         .map(|at| (at, id.len(), format!("\"${name}\"")));
                     let every_byte = percent(id);
-                    // `Encoding::EveryByte` is the point of some cases, so the variable is encoded likewise.
+                    // Some cases exist to test `Encoding::EveryByte`, so the variable is encoded that way, too.
                     let encoded = rest
                         .find(&every_byte)
                         .map(|at| (at, every_byte.len(), encoding(name)));
@@ -572,12 +574,12 @@ fn percent(text: &str) -> String {
     })
 }
 
-/// A variable with every byte percent-encoded.
+/// The value of a variable with every byte percent-encoded.
 fn encoding(name: &str) -> String {
     format!("\"$(printf %s \"${name}\" | od -An -v -tx1 | tr -d '\\n' | tr ' a-f' '%A-F')\"")
 }
 
-/// Collects the ids with this beginning that directly follow a tag, each once.
+/// Collects the ids with this prefix that directly follow a tag, each once.
 fn ids_after(tag: &str, prefix: &str, text: &str, out: &mut Vec<String>) {
     for part in text.split(tag).skip(1) {
         if !part.starts_with(prefix) {
@@ -593,7 +595,7 @@ fn ids_after(tag: &str, prefix: &str, text: &str, out: &mut Vec<String>) {
     }
 }
 
-/// At most this many bytes of the text, cut at a character.
+/// Cuts the text to at most this many bytes, at a character boundary.
 fn head(text: &str, limit: usize) -> &str {
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {
@@ -602,12 +604,12 @@ fn head(text: &str, limit: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Ends the line if a variable is empty: without an instance, waiting would never end.
+/// Stops the line if a variable is empty: without an instance, waiting would never end.
 fn present(name: &str) -> String {
     format!(": \"${{{name}:?has no value}}\"")
 }
 
-/// The pipe that picks the nth match of a pattern `tag>id`.
+/// The shell pipeline that picks the nth match of a pattern `tag>id`.
 fn first_of(pattern: &str, nth: usize) -> String {
     let pick = if nth == 1 {
         "head -n1".to_owned()

@@ -1,4 +1,4 @@
-//! A finding of a journal at a terminal: in the list of all, and held against what comes when it is played again.
+//! The terminal output of `stopcheck replay`: the list of findings, and one finding compared with its replay.
 //!
 //! ```text
 //! FAIL  DRY-04  A dry run changes nothing: the instance stays running.
@@ -13,7 +13,7 @@
 //! STILL FAILING: it came 1 of 1 time at http://127.0.0.1:5001.
 //! ```
 //!
-//! Text of an endpoint is made harmless before it is shown.
+//! Text from an endpoint is escaped before it is shown.
 
 use std::io::{self, Write};
 
@@ -23,26 +23,26 @@ use crate::report::export::Material;
 use crate::report::repeat::{telling, text_of};
 use crate::report::text::{fold, one_line, plural, visible};
 
-/// Where the text of a finding begins.
+/// The indentation of the text of a finding.
 const INDENT: &str = "      ";
 
-/// How much of an answer is shown, in characters.
+/// The length to which an answer is cut, in characters.
 const ANSWER_SHOWN: usize = 300;
 
-/// What came of playing a finding again, in words.
+/// The outcome of replaying a finding.
 #[derive(Debug)]
 pub struct ReplayOutcome<'a> {
-    /// The finding as it came now, in the last attempt that showed it.
+    /// The finding as it recurred, in the last attempt that showed it.
     pub now: Option<&'a Finding>,
     /// The exchanges and the endpoint of the attempt that is shown.
     pub attempt: &'a Material,
     /// Other findings of the same attempt.
     pub others: Vec<&'a Finding>,
-    /// The conclusion: two words, and a sentence.
+    /// The conclusion: a few words and a sentence.
     pub conclusion: (&'a str, String),
 }
 
-/// Lists findings, each with its number.
+/// Lists findings with their numbers.
 pub fn list<'a>(
     findings: impl IntoIterator<Item = (usize, &'a Finding)>,
     width: usize,
@@ -62,7 +62,7 @@ pub fn list<'a>(
     writeln!(out, "{}", plural(count, "finding"))
 }
 
-/// Writes what was found then, what comes now, and what that means.
+/// Writes the recorded finding, the finding of the replay, and the conclusion.
 pub fn write(
     then: &Material,
     outcome: &ReplayOutcome<'_>,

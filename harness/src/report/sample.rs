@@ -13,13 +13,13 @@ use crate::report::repeat::Sent;
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Headers;
 
-/// An instance.
+/// An instance id.
 pub(super) const A: &str = "i-0a1b2c3d4e5f60718";
 
-/// Another one.
+/// Another instance id.
 pub(super) const B: &str = "i-0b1b2c3d4e5f60718";
 
-/// A contract of a few clauses, one for each standing.
+/// A contract of a few clauses, one for each status.
 pub(super) fn contract() -> Contract {
     let clause = |id: &str, level, confidence, statement: &str, sources: &[&str]| Clause {
         id: id.into(),
@@ -179,7 +179,7 @@ pub(super) fn contract() -> Contract {
     }
 }
 
-/// The head of a run.
+/// The event that starts a run.
 pub(super) fn run() -> RunStarted {
     RunStarted {
         min_confidence: Default::default(),
@@ -239,7 +239,7 @@ pub(super) fn fixture(name: &str, id: &str, state: State) -> FixtureReady {
     }
 }
 
-/// An exchange of a case, as a signed POST.
+/// An exchange of a case: a signed POST.
 pub(super) fn exchanged(
     case: &str,
     step: usize,
@@ -284,7 +284,7 @@ pub(super) fn sent(step: usize, role: Role, call: Call, status: u16, body: &str)
     Sent::of(&exchanged("dry-run/valid", step, role, call, status, body))
 }
 
-/// The exchanges of a dry run on an endpoint that really stops.
+/// The exchanges of a dry run at an endpoint that really stops the instance.
 pub(super) fn dry_run_exchanges(case: &str, id: &str) -> Vec<Exchanged> {
     let mut dry = stop(&[id]);
     dry.params.push(("DryRun".into(), "true".into()));
@@ -410,7 +410,7 @@ pub(super) fn judged(verdict: Verdict) -> Option<Outcome> {
     Some(Outcome::Judged { verdict })
 }
 
-/// A dry-run case on an endpoint that really stops.
+/// A dry-run case at an endpoint that really stops the instance.
 pub(super) fn bad_case<'a>(name: &'a str, index: usize, id: &str) -> SampleCase<'a> {
     SampleCase {
         name,
@@ -442,7 +442,7 @@ pub(super) fn good_case<'a>(name: &'a str, index: usize, clauses: &'a [&'a str])
     }
 }
 
-/// A run of these cases, with head and end.
+/// The events of a run of these cases, from start to end.
 pub(super) fn stream(cases: Vec<SampleCase<'_>>) -> Vec<Event> {
     let mut events = vec![Event::RunStarted(run())];
     events.extend(cases.into_iter().flat_map(SampleCase::events));
@@ -453,7 +453,7 @@ pub(super) fn stream(cases: Vec<SampleCase<'_>>) -> Vec<Event> {
     events
 }
 
-/// A run in which about everything happens.
+/// A run that has nearly every kind of result.
 pub(super) fn mixed() -> Vec<Event> {
     let hostile = "\x1b]0;owned\x07<not-xml>\u{202e}]]>&";
     stream(vec![

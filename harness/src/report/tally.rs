@@ -1,9 +1,9 @@
-//! The tally: what a stream of events amounts to. Every report is a view of it.
+//! The tally: collects the events of a run into results. Every report is a view of it.
 //!
-//! Events enter one by one through [`Tally::take`]; cases may be interleaved. Leaves: cases in the order of the
-//! plan, findings in groups, the status of every clause, counts, the exit code. Exchanges are kept for open cases
-//! only, and of those with findings the text of a reproduction is made at once, so memory does not grow with the
-//! number of requests.
+//! [`Tally::take`] receives one event at a time; the events of several cases may be interleaved. The tally then has the
+//! cases in the order of the plan, the findings in groups, the status of every clause, counts, and the exit code.
+//! Exchanges are kept only while their case is open. The reproduction of a finding is rendered at once, so memory does
+//! not grow with the number of requests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -32,17 +32,17 @@ pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, F
 use clauses::{Heading, Seen};
 use generated::Folded;
 
-/// In how many findings of a group the wire is kept; those of the first cases.
+/// How many findings of a group keep their exchange: those of the first cases.
 const EVIDENCE_KEPT: usize = 8;
 
-/// How many differently shaped groups of one clause and verdict are told apart. An endpoint that answers noise
-/// would otherwise fill the memory.
+/// How many groups of different shape are kept for one clause and verdict; the rest share one group. Otherwise an
+/// endpoint that answers noise would fill the memory.
 const SHAPES_KEPT: usize = 100;
 
-/// How many names of cases a clause status shows.
+/// How many case names a clause status lists.
 const NAMES_SHOWN: usize = 5;
 
-/// Everything a report knows.
+/// The results of a run, from which every report is written.
 #[derive(Debug)]
 pub struct Tally {
     clauses: Vec<Heading>,
@@ -65,17 +65,17 @@ pub struct Tally {
     lists: HashSet<Arc<[ClauseId]>>,
 }
 
-/// What decides the exit code beyond the verdicts.
+/// What decides the exit code in addition to the verdicts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Warnings decide the run, too.
+    /// Warnings fail the run, too.
     pub strict: bool,
 }
 
-/// Cases are ordered by their place in the plan. Journals of different plans may share places.
+/// The sort key of a case: its index in the plan, then its name. Journals of different plans may use the same index.
 type Key = (usize, Arc<str>);
 
-/// A case that has begun and not ended.
+/// A case that has started and not ended.
 #[derive(Debug)]
 struct Open {
     key: Key,
@@ -90,7 +90,7 @@ struct GroupHead {
     with_evidence: BTreeSet<(Key, usize)>,
 }
 
-/// The time of the run. A journal of several parts has several stretches of it.
+/// The elapsed time of the run. A journal that consists of several parts has several intervals, which are added up.
 #[derive(Debug, Default)]
 struct Clock {
     earlier_ms: u64,
@@ -114,7 +114,7 @@ impl Clock {
 }
 
 impl Tally {
-    /// A tally of nothing yet, for a run of this contract.
+    /// Creates an empty tally for a run against this contract.
     pub fn new(contract: &Contract) -> Self {
         let clauses = contract
             .clauses
@@ -155,13 +155,13 @@ impl Tally {
         }
     }
 
-    /// Takes the next event of the stream.
+    /// Records the next event.
     pub fn take(&mut self, event: &Event) {
         match event {
             Event::RunStarted(run) => {
                 self.clock.begin(run.at_ms);
                 self.ended = None;
-                // A resumed run, or another shard: the first head speaks for all.
+                // A resumed run, or another shard: the first `RunStarted` counts for all of them.
                 self.run.get_or_insert_with(|| run.clone());
             }
             Event::CaseStarted(case) if case.draft => _ = self.drafts.insert(case.case.clone()),
@@ -191,33 +191,33 @@ impl Tally {
         }
     }
 
-    /// The head of the run, once it is known.
+    /// The event that started the run, once it has been received.
     pub fn run(&self) -> Option<&RunStarted> {
         self.run.as_ref()
     }
 
-    /// Every case in the order of the plan.
+    /// All cases, in the order of the plan.
     pub fn cases(&self) -> impl Iterator<Item = &Case> {
         self.cases.values()
     }
 
-    /// Every finding with its case, in the order of the plan.
+    /// All findings with their cases, in the order of the plan.
     pub fn findings(&self) -> impl Iterator<Item = (&Case, &Found)> {
         self.cases()
             .flat_map(|case| case.findings.iter().map(move |found| (case, found)))
     }
 
-    /// Which answers came where the contract allows several: the condition, and how often each code answered it.
+    /// The codes received where the contract allows several: for each condition, how many calls each code answered.
     pub fn choices(&self) -> &BTreeMap<String, BTreeMap<String, usize>> {
         &self.choices
     }
 
-    /// The notes, in the order in which they came.
+    /// The notes, in the order they were received.
     pub fn notes(&self) -> &[Noted] {
         &self.notes
     }
 
-    /// The command that plays a case again.
+    /// The command that runs this case again.
     pub fn repeat_command(&self, case: &Case) -> String {
         match &self.run {
             Some(run) => run_command(run, &case.name),
@@ -225,12 +225,12 @@ impl Tally {
         }
     }
 
-    /// Whether the stream ended before the run did.
+    /// Whether the run was interrupted, or its events stop before its end.
     pub fn interrupted(&self) -> bool {
         self.ended != Some(false)
     }
 
-    /// The findings in groups: the worst first, then in the order of the contract, then of the plan.
+    /// The findings in groups, sorted by verdict (worst first), then by the order of the contract, then of the plan.
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Option<Group<'_>>> = self.groups.iter().map(|_| None).collect();
         for (case, found) in self.findings() {
@@ -269,7 +269,7 @@ impl Tally {
         groups
     }
 
-    /// How much of what there was.
+    /// The number of cases, findings, steps and requests.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts {
             left_out: self.run.as_ref().map_or(0, |run| run.left_out),
@@ -299,7 +299,7 @@ impl Tally {
         counts
     }
 
-    /// How many clauses have which status.
+    /// The number of clauses with each status.
     pub fn clause_counts(&self) -> ClauseCounts {
         let mut counts = ClauseCounts {
             all: self.clauses.len(),
@@ -323,7 +323,7 @@ impl Tally {
         counts
     }
 
-    /// What the run says of every clause, in the order of the contract.
+    /// The status of every clause, in the order of the contract.
     pub fn clause_statuses(&self) -> Vec<ClauseStatus> {
         let mut seen: HashMap<&ClauseId, Seen<'_>> = HashMap::new();
         for id in &self.folded.held {
@@ -376,17 +376,17 @@ impl Tally {
             .collect()
     }
 
-    /// Takes in what the goldens came to. They are compared beside the stream.
+    /// Records the result of comparing the goldens, which is done outside the event stream.
     pub fn set_goldens(&mut self, goldens: Goldens) {
         self.goldens = Some(goldens);
     }
 
-    /// What the goldens came to, if any were compared.
+    /// The result of comparing the goldens, if any were compared.
     pub fn goldens(&self) -> Option<&Goldens> {
         self.goldens.as_ref()
     }
 
-    /// The exit code of the run: what the stream amounts to, unless goldens that changed decide it.
+    /// The exit code of the run: that of the events, unless changed goldens decide.
     pub fn exit_code(&self, policy: Policy) -> u8 {
         match self.verdict_code(policy) {
             exit::INTERRUPTED => exit::INTERRUPTED,
@@ -395,7 +395,7 @@ impl Tally {
         }
     }
 
-    /// The exit code that the stream amounts to, goldens aside.
+    /// The exit code from the events alone, without the goldens.
     pub fn verdict_code(&self, policy: Policy) -> u8 {
         let counts = self.counts();
         if self.interrupted() {
@@ -441,7 +441,7 @@ impl Tally {
             requests: 0,
         };
         if self.cases.insert(key.clone(), fresh).is_some() {
-            // A resumed run plays an unfinished case again, and only the last time counts.
+            // A resumed run plays an unfinished case again; only the last attempt counts.
             for group in &mut self.groups {
                 group.with_evidence.retain(|(kept, _)| *kept != key);
             }
@@ -463,7 +463,7 @@ impl Tally {
         match exchange.role {
             Role::Arrange | Role::Act | Role::Ask => {}
             Role::Look if exchange.step == 0 => return,
-            // Only the last look of a step counts.
+            // Only the last description after a step counts.
             Role::Look => {
                 let before = open.sent.last().map(|sent| (sent.role, sent.step));
                 if before == Some((Role::Look, exchange.step)) {
@@ -481,7 +481,7 @@ impl Tally {
         }
     }
 
-    /// Counts a request, and the time it took, for its case.
+    /// Counts a request and its duration for its case.
     fn count(&mut self, case: &str, at_ms: u64, took_ms: u64) -> Option<&mut Open> {
         self.requests += 1;
         let done_ms = at_ms.saturating_add(took_ms);
@@ -605,7 +605,7 @@ impl Tally {
         })
     }
 
-    /// One copy of texts that many cases share.
+    /// Returns a shared copy of a text that occurs in many cases.
     fn text(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.texts.get(text) {
             return known.clone();
@@ -615,7 +615,7 @@ impl Tally {
         fresh
     }
 
-    /// One copy of lists that many cases share.
+    /// Returns a shared copy of a list that occurs in many cases.
     fn list(&mut self, list: &[ClauseId]) -> Arc<[ClauseId]> {
         if let Some(known) = self.lists.get(list) {
             return known.clone();
@@ -626,7 +626,7 @@ impl Tally {
     }
 }
 
-/// The wire of a finding. A run without a head, as of a damaged journal, has none.
+/// The request and answer behind a finding. `None` without a `RunStarted` event, as in a damaged journal.
 fn evidence_of(run: Option<&RunStarted>, case: &str, open: &Open, step: usize) -> Option<Box<Evidence>> {
     let story = Story {
         run: run?,
@@ -654,7 +654,7 @@ fn evidence_of(run: Option<&RunStarted>, case: &str, open: &Open, step: usize) -
     }))
 }
 
-/// At most as much of a request as is worth reading.
+/// Shortens a request to a readable length.
 fn cut(text: &str) -> String {
     const WORTH_READING: usize = 2000;
     match text.char_indices().nth(WORTH_READING) {

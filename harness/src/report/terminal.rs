@@ -1,4 +1,4 @@
-//! The report for a person at a terminal: a page when all is well, the wire when it is not.
+//! The terminal report: one page if everything passed, the exchanges if not.
 //!
 //! ```text
 //! FAIL  DRY-04  A dry run changes nothing: the instance stays running.  MUST · documented+recorded · API, R14
@@ -18,7 +18,7 @@
 //! DEVIATES: 1 clause is violated in 4 cases.
 //! ```
 //!
-//! Text of an endpoint is made harmless before it is shown. Lines to paste are never folded.
+//! Text from an endpoint is escaped before it is shown. Lines to paste are never wrapped.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -29,27 +29,27 @@ use crate::report::tally::{Case, Group, Policy, Status, Tally};
 use crate::report::text::{fold, one_line, plural, seconds, some_of, visible};
 use crate::verdict::{Outcome, Verdict};
 
-/// So many steps are told to begin with.
+/// How many causes are listed.
 const CAUSES_SHOWN: usize = 12;
 
 /// How the report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// Whether colours are used. `NO_COLOR` and the kind of the output are the caller's to look at.
+    /// Whether colours are used. The caller checks `NO_COLOR` and whether the output is a terminal.
     pub color: bool,
-    /// How many columns there are.
+    /// The width in columns.
     pub width: usize,
     /// Whether everything is shown: warnings in full, titles of sources, clauses that were not judged.
     pub verbose: bool,
 }
 
-/// How many groups of one clause are shown in full; the others are counted.
+/// How many groups of one clause are shown in full; the rest are counted.
 const GROUPS_OF_A_CLAUSE: usize = 3;
 
-/// How much of an answer is shown, in characters.
+/// The length to which an answer is cut, in characters.
 const ANSWER_SHOWN: usize = 300;
 
-/// Where the text of a finding begins.
+/// The indentation of the text of a finding.
 const INDENT: &str = "      ";
 
 /// Writes the report.
@@ -88,7 +88,7 @@ struct Page<'a> {
     policy: Policy,
 }
 
-/// The colours, by meaning.
+/// Colours, named by meaning.
 #[derive(Clone, Copy)]
 enum Color {
     Bad,
@@ -140,7 +140,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// One group of findings in full.
+    /// Writes a group of findings in full.
     fn finding(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.heading(group, out)?;
         self.row("allowed", &visible(&group.first.allowed), out)?;
@@ -174,7 +174,7 @@ impl Page<'_> {
         writeln!(out)
     }
 
-    /// A group of findings that do not decide the run, in a few lines.
+    /// Writes a group of findings that do not fail the run, in a few lines.
     fn warning(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.heading(group, out)?;
         let cases = some_of(group.cases.iter().copied(), 1, group.cases.len());
@@ -184,7 +184,7 @@ impl Page<'_> {
         self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)
     }
 
-    /// Verdict, clause, statement; how binding it is goes to the right, or to a line of its own.
+    /// Writes verdict, clause and statement; the level goes to the right, or on its own line.
     fn heading(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
         let word = group.verdict.word();
         let id = visible(group.clause.as_str());
@@ -255,7 +255,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// A line to paste, in one piece, or why there is none.
+    /// Writes a line to paste, unwrapped, or the reason why there is none.
     fn paste(&self, label: &str, line: Result<&str, &str>, out: &mut dyn Write) -> io::Result<()> {
         let label = self.paint(Color::Quiet, &format!("{label:<10}"));
         match line {
@@ -325,8 +325,7 @@ impl Page<'_> {
         }
     }
 
-    /// The clauses that no case judged, for those who ask for everything.
-    /// Which answers came where the contract allows several.
+    /// Writes which codes were received where the contract allows several.
     fn choices(&self, out: &mut dyn Write) -> io::Result<()> {
         for (condition, codes) in self.tally.choices() {
             let codes = codes
@@ -341,6 +340,7 @@ impl Page<'_> {
         }
     }
 
+    /// Writes the clauses that no case judged; for `verbose` only.
     fn unjudged(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut any = false;
         for clause in self.tally.clause_statuses() {
@@ -402,7 +402,7 @@ impl Page<'_> {
         match self.tally.run() {
             None => writeln!(out, "{requests} in {took}")?,
             Some(run) => {
-                // The clock of the embedded reference is virtual: it tells nothing of how long anybody waited.
+                // The embedded reference has a virtual clock, so this is not the time that passed.
                 let took = match run.endpoint.as_str() {
                     "reference" => String::new(),
                     _ => format!(" in {took}"),
@@ -421,7 +421,7 @@ impl Page<'_> {
         self.sentence(groups, out)
     }
 
-    /// What all of it comes to.
+    /// Writes the conclusion of the run.
     fn sentence(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
         let code = self.tally.verdict_code(self.policy);
         let counts = self.tally.counts();
@@ -478,7 +478,7 @@ impl Page<'_> {
         self.causes(deciding, out)
     }
 
-    /// Where to begin, if one wrong answer violates several clauses.
+    /// Writes where to start, if one wrong answer violates several clauses.
     fn causes(&self, deciding: impl Fn(Verdict) -> bool, out: &mut dyn Write) -> io::Result<()> {
         let causes = self.tally.causes(deciding);
         let clauses: usize = causes.iter().map(|cause| cause.clauses.len()).sum();
@@ -502,7 +502,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// The numbers that are not zero.
+    /// Formats the counts that are not zero.
     fn list(&self, items: impl IntoIterator<Item = (Color, usize, &'static str)>) -> String {
         let shown: Vec<String> = items
             .into_iter()
@@ -516,7 +516,7 @@ impl Page<'_> {
         }
     }
 
-    /// A word and a text that is folded below itself.
+    /// Writes a label and a text, wrapped with a hanging indent.
     fn block(&self, color: Color, word: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
         let hang = 13;
         let lines = fold(text, self.style.width.saturating_sub(hang));
@@ -534,7 +534,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// How many names are listed.
+    /// How many names to list.
     fn names(&self, few: usize) -> usize {
         if self.style.verbose { usize::MAX } else { few }
     }

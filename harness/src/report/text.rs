@@ -1,11 +1,11 @@
-//! Text for people: harmless, folded, shortened, and reduced to its shape for grouping.
+//! Text for people: escaped, wrapped, shortened, and reduced to its shape for grouping.
 //!
-//! Enters: any text, also bytes of a hostile endpoint. Leaves: text without anything that a terminal or a reader
-//! could be fooled by. No report decides this for itself.
+//! The input is any text, including bytes from a hostile endpoint. The output has nothing in it that could manipulate a
+//! terminal or mislead a reader. All reports use these functions instead of escaping on their own.
 
 use std::fmt::Write as _;
 
-/// The text with every character that is not plainly visible written as `\n`, `\t` or `\u{…}`.
+/// Escapes every character that is not plainly visible as `\n`, `\t` or `\u{…}`.
 pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -22,8 +22,8 @@ pub(crate) fn visible(text: &str) -> String {
     out
 }
 
-/// The text on one line of at most `limit` characters: runs of white space become one space, the rest is
-/// [`visible`].
+/// Puts the text on one line of at most `limit` characters: runs of white space become one space, the rest is
+/// escaped by [`visible`].
 pub(crate) fn one_line(text: &str, limit: usize) -> String {
     let mut out = String::new();
     let mut taken = 0;
@@ -44,7 +44,7 @@ pub(crate) fn one_line(text: &str, limit: usize) -> String {
     visible(&out)
 }
 
-/// Whether a character acts on a terminal or on the order of the text instead of being seen.
+/// Whether a character controls the terminal or reorders text instead of being displayed.
 pub(crate) fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -56,8 +56,8 @@ pub(crate) fn is_treacherous(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text in lines of at most `width` characters, broken at spaces, and inside a word only if the word alone is
-/// too long. Never empty.
+/// Wraps the text into lines of at most `width` characters, at spaces; a word is split only if it is longer than a
+/// line. Never returns an empty list.
 pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -65,7 +65,7 @@ pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
     let mut used = 0;
     for word in text.split(' ') {
         let length = word.chars().count();
-        // A word that fits no line at all begins where it stands.
+        // A word that is longer than a line starts on the current line.
         if used > 0 && used + 1 + length > width && (length <= width || used + 8 > width) {
             lines.push(std::mem::take(&mut line));
             used = 0;
@@ -92,7 +92,7 @@ pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// `1 case`, `2 cases`.
+/// A count with its noun: `1 case`, `2 cases`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
@@ -100,7 +100,7 @@ pub(crate) fn plural(count: usize, noun: &str) -> String {
     }
 }
 
-/// The first few names and how many more there are: `a, b (+3 more)`.
+/// The first few names and the number of the others: `a, b (+3 more)`.
 pub(crate) fn some_of<'a>(names: impl IntoIterator<Item = &'a str>, shown: usize, total: usize) -> String {
     let first: Vec<String> = names.into_iter().take(shown).map(visible).collect();
     let list = first.join(", ");
@@ -111,13 +111,13 @@ pub(crate) fn some_of<'a>(names: impl IntoIterator<Item = &'a str>, shown: usize
     }
 }
 
-/// Milliseconds as seconds, to read: `0.4 s`, `12.0 s`.
+/// Formats milliseconds as seconds: `0.4 s`, `12.0 s`.
 pub(crate) fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }
 
-/// The text with what differs from run to run and from case to case replaced: resource ids, request ids, times.
-/// Two findings with the same shape say the same thing.
+/// Replaces what differs between runs and between cases: resource ids, request ids, times. Two findings with the same
+/// shape report the same problem.
 pub(crate) fn shape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -131,7 +131,7 @@ pub(crate) fn shape(text: &str) -> String {
             rest = after.strip_prefix(c).unwrap_or_default();
             continue;
         }
-        // Punctuation that ends a sentence is no part of an id.
+        // Punctuation at the end of a sentence is not part of an id.
         let core = token.trim_end_matches(['.', ':', '-', '_']);
         out.push_str(placeholder(core).unwrap_or(core));
         out.push_str(token.strip_prefix(core).unwrap_or_default());
@@ -140,7 +140,7 @@ pub(crate) fn shape(text: &str) -> String {
     out
 }
 
-/// What stands for a token in a shape, if the token is one that varies.
+/// The placeholder for a token in a shape, if the token is one that varies.
 fn placeholder(token: &str) -> Option<&'static str> {
     if let Some((kind, digits)) = token.split_once('-')
         && matches!(
@@ -169,7 +169,7 @@ fn placeholder(token: &str) -> Option<&'static str> {
     if pattern.starts_with("0000-00-00") || pattern.starts_with("00:00:00") {
         return Some("<time>");
     }
-    // An endpoint may have request ids of its own making, and times in seconds.
+    // An endpoint may use its own form of request ids, and times in seconds.
     let digits = token.bytes().filter(u8::is_ascii_digit).count();
     let long = token.len() >= 20 && digits >= 2 && token.bytes().all(|b| b.is_ascii_alphanumeric());
     (long || (token.len() >= 9 && digits == token.len())).then_some("<token>")

@@ -1,5 +1,5 @@
-//! A case as a Python script: instances come by `run_instances` and waiters, calls go by a client of boto3, and what
-//! was allowed stands beside what came.
+//! Exports a case as a Python script: instances are launched with `run_instances` and waiters, calls are made by a
+//! boto3 client, and the script prints what was allowed next to what it receives.
 //!
 //! ```python
 //! at["a"] = launch("ebs")
@@ -9,8 +9,9 @@
 //! look()
 //! ```
 //!
-//! A call that no client makes (another signature, an odd index, an unknown parameter) is signed by botocore and sent
-//! as it is, by `raw`. What botocore cannot sign either is not sent almost: the reason is told instead.
+//! A call that no client makes (a wrong signature, an unusual index, an unknown parameter) is signed by botocore and
+//! sent unchanged by `raw`. If botocore cannot sign it either, the script does not approximate it: the reason is
+//! returned instead.
 
 use std::fmt::Write as _;
 
@@ -18,12 +19,12 @@ use super::{Material, commented};
 use crate::call::{Auth, Encoding, Form, Method, Order};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, Market, Root, State, quoted};
 
-/// The script, or why there is none.
+/// The script, or the reason why there is none.
 pub(super) fn export(material: &Material, contract: &Contract) -> Result<String, String> {
     let mut out = commented("#", &material.summary(contract));
     let finding = &material.finding;
     let endpoint = match material.run.endpoint.as_str() {
-        // The reference has no address of its own; this is where `stopcheck serve` puts it.
+        // The reference has no address; this is the one that `stopcheck serve` uses.
         "reference" => "http://127.0.0.1:8421",
         url => url,
     };
@@ -105,7 +106,7 @@ from botocore.exceptions import ClientError, WaiterError
 from botocore.httpsession import URLLib3Session
 ";
 
-/// What every script needs. It reads no text that came from an endpoint.
+/// Helper functions for every script. They contain no text from an endpoint.
 const HELPERS: &str = include_str!("boto3_helpers.py");
 
 const TAIL: &str = r#"    print("allowed: ", ALLOWED)
@@ -120,14 +121,14 @@ finally:
             ec2.terminate_instances(InstanceIds=[made])
 "#;
 
-/// An instance in the state that it is wished in, on one line.
+/// Launches an instance and brings it to the required state, in one line.
 fn arranged(name: &str, kind: &FixtureKind) -> String {
     let id = instance(name);
     let stop = format!("ec2.stop_instances(InstanceIds=[{id}])");
     let terminate = format!("ec2.terminate_instances(InstanceIds=[{id}])");
     let settled = |state: &str| format!("settle({}, {id})", quoted(state));
     let start = format!("ec2.start_instances(InstanceIds=[{id}])");
-    // What is protected from termination cannot be terminated.
+    // An instance that is protected from termination cannot be terminated.
     let protected = protection(name, kind);
     let from_stops = protection(
         name,
@@ -150,7 +151,7 @@ fn arranged(name: &str, kind: &FixtureKind) -> String {
     parts.join("; ")
 }
 
-/// An instance in the middle of a case, with its protections.
+/// Launches an instance in the middle of a case, with its protections.
 fn launched(name: &str, kind: &FixtureKind) -> String {
     let mut parts = vec![launched_as(name, kind, false)];
     parts.extend(protection(name, kind));
@@ -196,17 +197,17 @@ fn word(state: State) -> String {
     state.wire_name().map_or("None".to_owned(), quoted)
 }
 
-/// Where the id of an instance is kept.
+/// The expression for the id of an instance.
 fn instance(name: &str) -> String {
     format!("at[{}]", quoted(name))
 }
 
-/// A call as an expression: by the client if it would send the same, else as a request of its own.
+/// A call as an expression: by the client if it would send the same request, otherwise as a raw request.
 fn call(call: &CallTemplate) -> Result<String, String> {
     by_client(call).map_or_else(|| by_hand(call), Ok)
 }
 
-/// A call that the client makes just so; its order of parameters is the client's own.
+/// A call that the client sends exactly as it is, except that the client orders the parameters.
 fn by_client(call: &CallTemplate) -> Option<String> {
     if call.form != Form::default() {
         return None;
@@ -316,7 +317,7 @@ fn by_hand(call: &CallTemplate) -> Result<String, String> {
     Ok(out + ")")
 }
 
-/// A value with its references as an expression.
+/// A value as an expression, with its references resolved.
 fn filled(text: &str) -> String {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -331,7 +332,7 @@ fn filled(text: &str) -> String {
             Some((name, "spot")) => format!("spot_request({})", instance(name)),
             Some((name, _)) => format!("\"i-\" + {}[2:].upper()", instance(name)),
             None if name.starts_with("unknown") || name.starts_with("long") => {
-                // The first has two names.
+                // `unknown1` is another name of `unknown`.
                 let name = if name == "unknown1" { "unknown" } else { name };
                 format!("nobody({})", quoted(name))
             }
@@ -355,7 +356,7 @@ mod tests {
     use crate::plan::coverage;
     use crate::plan::script::{Features, Script};
 
-    /// A call of the scenario language.
+    /// A call as a scenario has it.
     fn template(params: &[(&str, &str)], form: Form) -> CallTemplate {
         CallTemplate {
             action: Some("StopInstances".to_owned()),
@@ -415,7 +416,7 @@ mod tests {
         }
     }
 
-    /// Every case there is, each as a script.
+    /// The scripts of all cases.
     fn scripts() -> Vec<String> {
         let contract = embedded(Edition::Current);
         let mut cases: Vec<Scenario> = contract.scenarios.clone();
@@ -447,7 +448,7 @@ mod tests {
             let path = folder.path().join(format!("{number}.py"));
             std::fs::write(path, script).expect("the folder takes a file");
         }
-        // Only the grammar is looked at: nothing is imported, nothing is run.
+        // Checks the syntax only: nothing is imported or run.
         let check = "import ast, pathlib, sys\n\
                      for path in pathlib.Path(sys.argv[1]).iterdir(): ast.parse(path.read_text(), str(path))";
         let output = Command::new("python3")

@@ -1,4 +1,5 @@
-//! A finding as the text of an issue: what is promised and by whom, what came, and how to see it.
+//! Exports a finding as the text of an issue: what the contract promises and its sources, what was observed, and how to
+//! reproduce it.
 //!
 //! ````markdown
 //! # DRY-04: A dry run changes nothing: the instance stays running.
@@ -42,10 +43,10 @@ use crate::report::markup::{block, code, plain};
 use crate::report::repeat::{Sent, repeat, telling, text_of};
 use crate::report::text::{one_line, visible};
 
-/// The longest part of a request or an answer that is shown, in characters.
+/// The length to which a request or an answer is cut, in characters.
 const SHOWN: usize = 2000;
 
-/// The text.
+/// The text of the issue.
 pub(super) fn export(material: &Material, contract: &Contract) -> String {
     let mut out = String::new();
     let _ = head(material, contract, &mut out);
@@ -90,7 +91,7 @@ fn head(material: &Material, contract: &Contract, out: &mut String) -> std::fmt:
     Ok(())
 }
 
-/// What is done, up to the step that shows it.
+/// Writes the steps up to the one that shows the finding.
 fn steps(material: &Material, out: &mut String) -> std::fmt::Result {
     let case = &material.case;
     writeln!(out, "\n## Steps\n")?;
@@ -107,7 +108,7 @@ fn steps(material: &Material, out: &mut String) -> std::fmt::Result {
         let here = if number == last { " **← here**" } else { "" };
         writeln!(out, "{number}. {}{here}", code(&step_in_words(step)))?;
     }
-    // The last look has no step of its own.
+    // The description at the end of a case is not in `steps`.
     if last > case.steps.len() {
         writeln!(
             out,

@@ -1,7 +1,8 @@
-//! A finding written down for somebody else: as a scenario, as a test, as a script, as an issue.
+//! Exports of one finding: as a scenario, a Rust test, a boto3 script, or the text of an issue.
 //!
-//! What a journal holds of the finding and its case comes in, text goes out; nothing is sent. One format, one file,
-//! an example of the output in its module doc. Text of an endpoint is made harmless before it stands in a comment.
+//! The input is what a journal has of the finding and its case, the output is text; no request is sent. Each format has
+//! its own file, with an example of the output in the module doc. Text from an endpoint is escaped before it is written
+//! into a comment.
 
 use crate::contract::{Contract, Scenario};
 use crate::journal::{Event, Finding, FixtureReady, Intent, RunStarted};
@@ -13,7 +14,7 @@ mod markdown;
 mod rust;
 pub mod scenario;
 
-/// The forms in which a finding can be written down.
+/// An export format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportKind {
     /// A file for `--scenarios`, or for `specs/`.
@@ -26,27 +27,27 @@ pub enum ExportKind {
     Markdown,
 }
 
-/// What is known of a finding.
+/// Everything recorded about a finding.
 #[derive(Debug, Clone)]
 pub struct Material {
-    /// How the journal was named, for whoever plays the finding again.
+    /// The journal as named on the command line, for the command that replays the finding.
     pub journal: String,
-    /// The head of the run.
+    /// The event that started the run.
     pub run: RunStarted,
-    /// What was played.
+    /// The case that was played.
     pub case: Scenario,
     /// The finding.
     pub finding: Finding,
     /// The instances of the case.
     pub fixtures: Vec<FixtureReady>,
-    /// What its steps were meant to do, by number.
+    /// What each step was meant to do, with the step number.
     pub steps: Vec<(usize, Intent)>,
     /// Its exchanges, in order.
     pub sent: Vec<Sent>,
 }
 
 impl ExportKind {
-    /// All of them.
+    /// All export formats.
     pub const ALL: [ExportKind; 4] = [
         ExportKind::Scenario,
         ExportKind::Rust,
@@ -65,7 +66,7 @@ impl ExportKind {
     }
 }
 
-/// The finding in this form, or why it cannot have it.
+/// Exports the finding in this format, or returns the reason why the format cannot express it.
 pub fn export(kind: ExportKind, material: &Material, contract: &Contract) -> Result<String, String> {
     match kind {
         ExportKind::Scenario => scenario::export(material, contract),
@@ -76,7 +77,7 @@ pub fn export(kind: ExportKind, material: &Material, contract: &Contract) -> Res
 }
 
 impl Material {
-    /// What is known after these events of its case.
+    /// Collects the material from the events of the case.
     pub fn new<'a>(
         journal: String,
         run: RunStarted,
@@ -113,7 +114,7 @@ impl Material {
         material
     }
 
-    /// The case as reproductions are made of it.
+    /// The case in the form that reproductions are made from.
     pub fn story(&self) -> Story<'_> {
         Story {
             run: &self.run,
@@ -124,7 +125,7 @@ impl Material {
         }
     }
 
-    /// What a shell calls it.
+    /// The shell command that replays the finding.
     fn command(&self) -> String {
         let name = format!("{}#{}", self.journal, self.finding.id);
         let mut out = format!("stopcheck replay {}", super::repeat::quote(&name));
@@ -135,7 +136,7 @@ impl Material {
         out
     }
 
-    /// What the clause says, and what was seen, as lines of a comment.
+    /// The statement of the clause, and what was allowed and observed, as lines of a comment.
     fn summary(&self, contract: &Contract) -> Vec<String> {
         const WIDTH: usize = 112;
         let finding = &self.finding;
@@ -153,7 +154,7 @@ impl Material {
     }
 }
 
-/// Lines behind the mark of a comment.
+/// Puts a comment marker before each line.
 fn commented(mark: &str, lines: &[String]) -> String {
     lines
         .iter()
@@ -161,7 +162,7 @@ fn commented(mark: &str, lines: &[String]) -> String {
         .collect()
 }
 
-/// A case of a few steps and a finding of it, for the tests of all forms.
+/// A case of a few steps with one finding, for the tests of all formats.
 #[cfg(test)]
 pub(crate) fn sample(case: Scenario) -> Material {
     use crate::report::sample;

@@ -1,4 +1,4 @@
-//! A finding as a Rust test that uses this library: it fails as long as the finding comes.
+//! Exports a finding as a Rust test that uses this library; it fails as long as the finding recurs.
 //!
 //! ```text
 //! const SCENARIO: &str = r#"[[scenario]] …"#;
@@ -12,15 +12,15 @@
 //! }
 //! ```
 //!
-//! The scenario travels as text, so the test says the same for as long as the form of scenarios is read.
+//! The scenario is embedded as text, so the test keeps its meaning as long as the scenario format can be read.
 
 use super::{Material, commented, scenario};
 use crate::contract::{Confidence, Contract, Edition};
 use crate::verdict::Verdict;
 
-/// The test, or why there is none.
+/// The test, or the reason why there is none.
 pub(super) fn export(material: &Material, contract: &Contract) -> Result<String, String> {
-    // What cannot be read back cannot be played either.
+    // A case that cannot be read back cannot be played either.
     let text = scenario::export(material, contract)?;
     let case = scenario::named(material);
     let edition = match material.run.edition {
@@ -33,7 +33,7 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
         Verdict::Inconclusive => "Inconclusive",
         Verdict::Fail => "Fail",
     };
-    // A clause that decided then decides again.
+    // A clause that decided in the run must decide in the test.
     let least = match material.run.min_confidence {
         Confidence::Contradicted => "Contradicted",
         Confidence::Inferred => "Inferred",
@@ -105,14 +105,14 @@ fn endpoint(edition: Edition) -> Options {{
     ))
 }
 
-/// The name of a case as the name of a function.
+/// Turns the name of a case into the name of a function.
 fn identifier(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect()
 }
 
-/// So many marks that nothing in the text ends the literal.
+/// As many `#` as a raw string needs to contain the text.
 fn fence(text: &str) -> String {
     let mut fence = String::from("#");
     while text.contains(&format!("\"{fence}")) {
@@ -136,7 +136,7 @@ mod tests {
             .find(|case| case.name == "dry-run/valid")
             .expect("it is one of ours");
         let text = export(&sample(case.clone()), &contract).expect("it can be said");
-        // It is compiled and run with the others, so what is written compiles and runs.
+        // The file is compiled and run with the other tests, so exported code is known to compile and run.
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exported.rs");
         if std::env::var_os("STOPCHECK_WRITE_EXPORTED").is_some() {
             std::fs::write(path, &text).expect("the work tree can be written");

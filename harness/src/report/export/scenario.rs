@@ -1,4 +1,4 @@
-//! A case as a file of scenarios, for `--scenarios` or for `specs/`.
+//! Exports a case as a scenario file, for `--scenarios` or for `specs/`.
 //!
 //! ```toml
 //! # DRY-04: A dry run changes nothing: the instance stays running.
@@ -16,7 +16,7 @@
 //! ]
 //! ```
 //!
-//! What is written is read back before it is handed out: it is the same case, or the reason is told.
+//! The text is read back before it is returned: it gives the same case, or the reason why not is returned.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -27,7 +27,7 @@ use crate::contract::{
     self, Act, CallTemplate, ClauseId, Contract, FixtureKind, SameAs, Scenario, Step, quoted,
 };
 
-/// The finding's case under a name of its own, with what was found above it.
+/// The case of the finding under a new name, with the finding as a comment above it.
 pub fn export(material: &Material, contract: &Contract) -> Result<String, String> {
     let case = named(material);
     let text = commented("#", &material.summary(contract)) + &write(&case);
@@ -40,8 +40,8 @@ pub fn export(material: &Material, contract: &Contract) -> Result<String, String
     }
 }
 
-/// The case under a name that no case of the contract has, and that no phase takes for its own. It is there for the
-/// clause of the finding.
+/// Renames the case so that the name is not in the contract and belongs to no phase, and adds the clause of the finding
+/// to its clauses.
 pub(super) fn named(material: &Material) -> Scenario {
     let mut case = material.case.clone();
     let clause = material.finding.clause.as_str().to_ascii_lowercase();
@@ -62,7 +62,7 @@ pub(super) fn named(material: &Material) -> Scenario {
     case
 }
 
-/// A case in the form of `specs/`.
+/// Writes a case in the format of `specs/`.
 pub fn write(case: &Scenario) -> String {
     let mut out = String::from("[[scenario]]\n");
     let mut line = |key: &str, value: String| {
@@ -87,7 +87,7 @@ pub fn write(case: &Scenario) -> String {
     out
 }
 
-/// Keys with their values as TOML.
+/// Keys and their values in TOML.
 type Pairs = Vec<(&'static str, String)>;
 
 fn table<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
@@ -122,7 +122,7 @@ fn fixture(kind: &FixtureKind) -> String {
     table(properties(kind))
 }
 
-/// What differs from a plain instance; its state is always told.
+/// The properties in which an instance differs from the default. Its state is always written.
 fn properties(kind: &FixtureKind) -> Pairs {
     let plain = FixtureKind::default();
     let mut pairs = vec![("state", word(&kind.state))];
@@ -196,13 +196,13 @@ fn comparison(same_as: &SameAs) -> Pairs {
 }
 
 fn call(call: &CallTemplate) -> Pairs {
-    // The key cannot be left out, so the action is written and then omitted.
+    // The key `call` is required, so a missing action is written here and listed under `omit`.
     let mut pairs = vec![("call", quoted(call.action.as_deref().unwrap_or("StopInstances")))];
     let mut rest = call.params.as_slice();
     let mut ids = Vec::new();
     while let [(name, value), after @ ..] = rest
         && *name == format!("InstanceId.{}", ids.len() + 1)
-        // This would be read as many.
+        // A value with `..` would be read as a range of ids.
         && !value.contains("..")
     {
         ids.push(value.as_str());
@@ -286,7 +286,7 @@ mod tests {
     use crate::plan::coverage;
     use crate::plan::script::{Features, Script};
 
-    /// Writes cases as one file and reads them back.
+    /// Writes cases to one file and reads them back.
     #[track_caller]
     fn read_back(cases: &[Scenario]) {
         let text: String = cases.iter().map(write).collect();
@@ -321,7 +321,7 @@ mod tests {
         let mut cases = contract.scenarios.clone();
         cases.extend(coverage::cases(&contract, coverage::LEAST));
         let all = cases.len();
-        // A brace that opens no reference cannot be written; the border of an alphabet has one.
+        // A brace that opens no reference cannot be written; a case at the border of an alphabet has one.
         cases.retain(|case| {
             let mut values = case
                 .steps

@@ -1,10 +1,10 @@
-//! A case as one line of `aws` commands, if they can say all of it.
+//! A case as one line of `aws` commands.
 
 use serde_json::{Map, Value};
 
 use super::*;
 
-/// The case as one line of `aws` commands, if the `aws` command can say all of it.
+/// The case as one line of `aws` commands, or the reason why `aws` cannot express it.
 pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, String> {
     if story.run.endpoint == "reference" {
         return Err("the embedded reference has no address; `stopcheck serve` gives it one".to_owned());
@@ -188,14 +188,14 @@ fn launch(params: &mut Params<'_>, names: &ShellVariables) -> Result<String, Str
             quoted(&Value::Array(volumes).to_string())
         );
     }
-    // Tags serve our own clean-up; tokens would make a second paste return the first instance.
+    // Tags are for our own clean-up; with a token, a second paste would get the first instance again.
     params
         .left
         .retain(|(name, _)| !name.starts_with("TagSpecification.") && *name != "ClientToken");
     Ok(out)
 }
 
-/// The parameters of a call that no option has expressed yet.
+/// The parameters of a call that no option expresses yet.
 struct Params<'a> {
     left: Vec<(&'a str, &'a str)>,
 }
@@ -212,7 +212,7 @@ impl<'a> Params<'a> {
             if left.iter().skip(at + 1).any(|(other, _)| other == name) {
                 return Err(format!("aws sends the parameter {} once only", quote(name)));
             }
-            // The command reads such values as something else than text.
+            // `aws` does not read these values as plain text.
             let special = ["-", "[", "{", "file://", "fileb://", "http://", "https://"];
             if value.contains('\0') || special.iter().any(|start| value.starts_with(start)) {
                 return Err(format!("aws would not send the value {} as it is", quote(value)));
@@ -230,7 +230,7 @@ impl<'a> Params<'a> {
         Ok(self.take(name).map(|value| names.word(value)))
     }
 
-    /// A list that is written `Name.1`, `Name.2`, … in order. An empty one is refused: `aws` asks for at least one.
+    /// Takes a list `Name.1`, `Name.2`, … in order. An empty one is an error: `aws` requires at least one item.
     fn list(&mut self, name: &str, option: &str, names: &ShellVariables) -> Result<String, String> {
         let mut out = String::new();
         let in_order: Vec<&str> = self
@@ -266,7 +266,7 @@ impl<'a> Params<'a> {
         Ok(ids + &self.flag("DryRun", "--dry-run", "--no-dry-run")?)
     }
 
-    /// Everything under a prefix as the structure that `aws` reads as JSON.
+    /// Takes all parameters with a prefix, as the structure that `aws` reads as JSON.
     fn tree(&mut self, prefix: &str) -> Map<String, Value> {
         let mut root = Map::new();
         self.left.retain(|(name, value)| {
@@ -301,7 +301,7 @@ impl<'a> Params<'a> {
     }
 }
 
-/// A value as the type that `aws` asks for.
+/// A value in the JSON type that `aws` requires.
 fn typed(name: &str, value: &str) -> Value {
     match (name, value) {
         (_, "true") => Value::Bool(true),

@@ -1,10 +1,10 @@
-//! A case as one line of `curl`, signed by curl itself.
+//! A case as one line of `curl` commands, signed by curl itself.
 
 use std::fmt::Write as _;
 
 use super::*;
 
-/// The writer of `curl` lines.
+/// Writes `curl` lines.
 pub(super) struct Curl<'a> {
     origin: &'a str,
     region: &'a str,
@@ -86,7 +86,7 @@ impl<'a> Curl<'a> {
         bounded(parts.join("; "))
     }
 
-    /// A call whose answer is not shown: the ids in it are taken into their variables.
+    /// A call whose answer is not shown; the ids it creates are stored in their variables.
     fn taking(&self, sent: &Sent, names: &ShellVariables) -> Result<String, String> {
         if sent.made.is_empty() || sent.role != Role::Arrange {
             return self.call(sent, names, "curl -sS -o /dev/null");
@@ -170,9 +170,9 @@ impl<'a> Curl<'a> {
     }
 }
 
-/// The header options that make a request the one that was sent, or why curl cannot send it.
+/// The header options needed to send the same request, or the reason why curl cannot send it.
 fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
-    // What curl sends with `--data-raw` when it is told nothing.
+    // The default of `--data-raw`.
     const OF_CURL: &str = "application/x-www-form-urlencoded";
     let mut out = String::new();
     let mut told = None;
@@ -203,7 +203,7 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     match told {
         None if posts => out.push_str(" -H 'content-type:'"),
         Some(told) if told == OF_CURL && posts => {}
-        // The media type of an arranging or asking call is not the point.
+        // The media type of a call that is not judged does not matter.
         Some(_) if sent.role != Role::Act && posts => {}
         Some(told) => {
             let _ = write!(out, " -H {}", quoted(&format!("content-type: {told}")));
@@ -213,7 +213,7 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     Ok(out)
 }
 
-/// The body without `ClientToken` where it only arranges: with the token, a second paste would get the first
+/// The body, without `ClientToken` if the call is an arranging one: with the token, a second paste would get the first
 /// instance again instead of a new one.
 fn without_token(sent: &Sent, body: &str) -> String {
     if sent.role != Role::Arrange {

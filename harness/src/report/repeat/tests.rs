@@ -1,4 +1,4 @@
-//! Reproductions, played by a real `bash` where one is about quoting.
+//! Tests of reproductions. Those about quoting run a real `bash`.
 
 use std::process::Command;
 
@@ -34,7 +34,7 @@ fn bash(script: &str) -> String {
     String::from_utf8(output.stdout).expect("the tests print text")
 }
 
-/// Plays a line with a `curl` that prints its arguments and answers with fresh ids.
+/// Runs a line with a fake `curl` that prints its arguments and answers with fresh ids.
 fn played(line: &str) -> String {
     let fake = r#"
             curl() {

@@ -1,4 +1,4 @@
-//! Causes: one wrong answer may violate many clauses, so few steps show them all.
+//! Causes: a few steps that show all violations, since one wrong answer may violate many clauses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use super::{Key, Tally};
 use crate::contract::ClauseId;
 use crate::verdict::Verdict;
 
-/// A step that shows violations, and what it shows that no earlier one does.
+/// A step that violates clauses, with the clauses that no earlier cause violates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevealingStep {
     /// The case.
     pub case: Arc<str>,
     /// The step.
     pub step: usize,
-    /// The clauses that it violates and that no cause before it does, sorted.
+    /// The clauses that this step violates and no earlier cause does, sorted.
     pub clauses: Vec<ClauseId>,
 }
 
 impl Tally {
-    /// Few steps that together show every violated clause. The first shows the most of them, the next the most of
-    /// the rest, and so on; of equals the first of the plan is taken.
+    /// A few steps that together violate every violated clause. The first violates the most clauses, the next the most
+    /// of the remaining ones, and so on; of equals, the first in the plan is chosen.
     pub fn causes(&self, decides: impl Fn(Verdict) -> bool) -> Vec<RevealingStep> {
         let mut steps: BTreeMap<(&Key, usize), BTreeSet<&ClauseId>> = BTreeMap::new();
         for (key, case) in &self.cases {
@@ -30,7 +30,7 @@ impl Tally {
         }
         let mut causes = Vec::new();
         loop {
-            // The last of equals is taken by `max_by_key`, hence the reversal.
+            // `max_by_key` returns the last of equals, hence `rev`.
             let next = steps
                 .iter()
                 .rev()

@@ -1,4 +1,4 @@
-//! What the cases of a run say of each clause.
+//! The status of each clause, from the cases of a run.
 
 use super::*;
 
@@ -26,7 +26,7 @@ pub(super) struct Seen<'a> {
     pub(super) unfinished: bool,
 }
 
-/// The first few names, and how many there are.
+/// The first few names, and the total count.
 #[derive(Default)]
 pub(super) struct FirstNames<'a>(pub(super) Vec<&'a str>, pub(super) usize);
 

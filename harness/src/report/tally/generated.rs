@@ -1,14 +1,14 @@
-//! Generated cases: ten thousand of them are counted, a finding of theirs is told once, and what does not come every
-//! time is taken back.
+//! Generated cases. There may be ten thousand: they are counted, each of their findings is reported once, and a finding
+//! that does not recur every time is withdrawn.
 
 use super::*;
 
-/// What is left of generated cases of which there was nothing to tell.
+/// What is kept of generated cases that have nothing to report.
 #[derive(Debug, Default)]
 pub(super) struct Folded {
-    /// Those that ended early because the endpoint lacks something.
+    /// Cases that ended early because the endpoint lacks something.
     pub(super) cut_short: usize,
-    /// The clauses that held in any of them.
+    /// Clauses that held in any of these cases.
     pub(super) held: BTreeSet<ClauseId>,
 }
 
@@ -26,7 +26,7 @@ impl Tally {
         sum.steps += explored.steps;
     }
 
-    /// Counts a finding of a case once for each generated case in which it was seen.
+    /// Records for a finding in how many generated cases it was seen.
     pub(super) fn recur(&mut self, recurred: &Recurred) {
         let cases = self
             .cases
@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Takes back a finding: it does not come every time, so nobody can tell.
+    /// Withdraws a flaky finding: it does not recur every time, so it becomes inconclusive.
     pub(super) fn doubt(&mut self, flaky: &Flaky) {
         let key = self
             .cases
@@ -86,7 +86,7 @@ impl Tally {
         self.cases.insert(key, case);
     }
 
-    /// Whether a case is one of ten thousand of which there is nothing to tell.
+    /// Whether to drop a case and only count it: a random script without findings or errors.
     pub(super) fn folds(&self, key: &Key, outcome: &Outcome) -> bool {
         let uneventful = match outcome {
             Outcome::Judged { .. } | Outcome::Unsupported { .. } => true,
@@ -101,7 +101,7 @@ impl Tally {
     }
 }
 
-/// Whether a case is a script as it was drawn, and not one that was made of it to be told.
+/// Whether this is the name of a script as generated, not of a case derived from one for the report.
 fn is_script(name: &str) -> bool {
     let number = name.strip_prefix("random/");
     number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))

@@ -1,52 +1,52 @@
-//! What the goldens of a run came to, as far as reports tell it.
+//! The result of comparing the goldens of a run, in the form that reports show.
 
 use serde::Serialize;
 
-/// The comparison of a run with the reviewed answers of its endpoint.
+/// The comparison of a run with the goldens of its endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Goldens {
     /// The name of the set.
     pub set: String,
-    /// Whether what differs was recorded to be reviewed; it then decides nothing.
+    /// Whether the differences were recorded for review; they then decide nothing.
     pub recorded: bool,
-    /// How many are as they were reviewed.
+    /// How many goldens are unchanged.
     pub same: usize,
-    /// Those that are not.
+    /// The goldens that changed.
     pub changed: Vec<ChangedGolden>,
-    /// Why they are not.
+    /// The causes of the changes.
     pub causes: Vec<GoldenCause>,
     /// Cases without a golden.
     pub new: Vec<String>,
-    /// Goldens that belong to no case.
+    /// Goldens without a case.
     pub orphans: Vec<String>,
 }
 
-/// A golden that is not as it was reviewed.
+/// A golden that differs from its reviewed form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangedGolden {
     /// The case.
     pub case: String,
-    /// What differs, line by line.
+    /// The differences, line by line.
     pub diff: String,
 }
 
-/// Changes that go together.
+/// Changes that have the same cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GoldenCause {
     /// `newly-violated`, `fixed`, `fixed-and-newly-violated` or `different`.
     pub turn: &'static str,
-    /// The clauses that turned; with `different` those that were looked at there.
+    /// The clauses whose verdict changed; for `different`, the clauses that were judged there.
     pub clauses: Vec<String>,
     /// The cases.
     pub cases: Vec<String>,
-    /// In how many steps.
+    /// How many steps changed.
     pub steps: usize,
-    /// What differs, line by line.
+    /// The differences, line by line.
     pub diff: String,
 }
 
 impl Goldens {
-    /// Whether a change of them decides the run.
+    /// Whether the changes fail the run.
     pub fn decide(&self) -> bool {
         !self.recorded && !self.changed.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What a tally has to tell: cases, findings, groups, counts.
+//! The parts of a tally: cases, findings, groups, counts.
 
 use super::*;
 
@@ -11,21 +11,21 @@ pub struct Case {
     pub index: usize,
     /// The phase it belongs to.
     pub phase: Phase,
-    /// What it shows.
+    /// What it is meant to show.
     pub purpose: Arc<str>,
-    /// The clauses it is there for.
+    /// The clauses it tests.
     pub clauses: Arc<[ClauseId]>,
     /// How it ended; `None` if it did not.
     pub outcome: Option<Outcome>,
-    /// The findings, in the order in which they were made.
+    /// The findings, in the order they were made.
     pub findings: Vec<Found>,
     /// The clauses that held, sorted.
     pub held: Arc<[ClauseId]>,
-    /// The instances it had; kept of cases with findings.
+    /// Its instances; kept only for cases with findings.
     pub fixtures: Vec<FixtureReady>,
     /// When its first request was sent, milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub began_ms: Option<u64>,
-    /// From its first request to its last answer, milliseconds.
+    /// The time from its first request to its last answer, in milliseconds.
     pub took_ms: u64,
     /// How many requests it sent.
     pub requests: usize,
@@ -40,38 +40,38 @@ pub struct Found {
     pub step: usize,
     /// The clause.
     pub clause: ClauseId,
-    /// How bad.
+    /// The verdict.
     pub verdict: Verdict,
     /// What was allowed.
     pub allowed: Arc<str>,
     /// What was observed.
     pub observed: Arc<str>,
-    /// In how many generated cases it was seen; 0 if nobody counted.
+    /// The number of generated cases in which it was seen; 0 if they were not counted.
     pub seen: u64,
-    /// What was on the wire; kept for the first findings of a group.
+    /// The exchange that shows it; kept for the first findings of a group.
     pub evidence: Option<Box<Evidence>>,
     pub(super) group: usize,
 }
 
-/// What was on the wire, and how to have it there again.
+/// The exchange that shows a finding, and how to reproduce it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// Method, path and body of the request, not sanitised.
+    /// Method, path and body of the request, not yet escaped for display.
     pub request: String,
-    /// The status and the beginning of the answer, not sanitised.
+    /// The status and the beginning of the answer, not yet escaped for display.
     pub answer: String,
-    /// How to see it again.
+    /// How to reproduce the finding.
     pub repeat: Repeat,
 }
 
-/// Findings that say the same thing of several cases.
+/// Findings that are the same in several cases.
 #[derive(Debug, Clone)]
 pub struct Group<'a> {
     /// The clause.
     pub clause: &'a ClauseId,
-    /// How bad.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How many findings.
+    /// The number of findings.
     pub findings: usize,
     /// The names of the cases, in the order of the plan, each once.
     pub cases: Vec<&'a str>,
@@ -81,20 +81,20 @@ pub struct Group<'a> {
     pub first: &'a Found,
 }
 
-/// What the run says of a clause.
+/// The status of a clause after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClauseStatus {
     /// The clause.
     pub id: ClauseId,
-    /// How binding it is.
+    /// Its requirement level.
     pub level: Level,
     /// How well it is known.
     pub confidence: Confidence,
-    /// What the run says.
+    /// The status.
     pub status: Status,
 }
 
-/// See [`ClauseStatus`].
+/// The status of a clause; part of [`ClauseStatus`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
     /// The clause does not hold in the edition of the run.
@@ -104,61 +104,61 @@ pub enum Status {
         /// Why.
         reason: String,
     },
-    /// No case of the run judged it.
+    /// No case of the run judged the clause.
     Unreached {
-        /// Why, as far as it can be seen.
+        /// Why, as far as is known.
         reason: String,
     },
-    /// It was judged and never violated.
+    /// The clause was judged and never violated.
     Held {
-        /// The first of the cases.
+        /// The first cases in which it held.
         by: Vec<String>,
-        /// How many cases.
+        /// The number of cases in which it held.
         cases: usize,
     },
-    /// It was violated, or could not be told.
+    /// The clause has findings: it was violated, or could not be decided.
     Found {
         /// The worst verdict.
         verdict: Verdict,
-        /// How many findings of any verdict.
+        /// The number of findings, with any verdict.
         findings: usize,
-        /// The first of the cases with findings of the worst verdict.
+        /// The first cases that have findings with the worst verdict.
         by: Vec<String>,
-        /// How many cases have findings.
+        /// The number of cases with findings.
         cases: usize,
     },
 }
 
-/// How much of what there was.
+/// The counts of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Cases by their worst verdict.
+    /// Cases, by their worst verdict.
     pub cases: ByVerdict,
-    /// Cases for which the endpoint lacks something.
+    /// Unsupported cases: the endpoint lacks something they need.
     pub unsupported: usize,
-    /// Cases on which the harness failed.
+    /// Cases that ended with an error of the harness.
     pub errors: usize,
-    /// Cases that began and did not end.
+    /// Cases that started and did not end.
     pub unfinished: usize,
-    /// Cases of the plan that an interrupted run did not come to.
+    /// Cases of the plan that an interrupted run did not start.
     pub not_begun: usize,
-    /// Cases left out by a filter.
+    /// Cases excluded by a filter.
     pub left_out: usize,
-    /// Findings by verdict; none is a pass.
+    /// Findings, by verdict; no finding is a pass.
     pub findings: ByVerdict,
-    /// Generated cases that were played on the way, and told only where they found something.
+    /// Generated cases that were played; only those with findings are reported.
     pub scripts: u64,
-    /// Their steps.
+    /// The judged steps of generated cases.
     pub steps: usize,
-    /// Those of them that ended early because the endpoint lacks something.
+    /// Generated cases that ended early because the endpoint lacks something.
     pub cut_short: usize,
-    /// Requests sent, of any role.
+    /// Requests sent, in any role.
     pub requests: u64,
-    /// How long it took, milliseconds.
+    /// The duration of the run, in milliseconds.
     pub took_ms: u64,
 }
 
-/// A number for each verdict.
+/// A count for each verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ByVerdict {
     /// [`Verdict::Pass`].
@@ -171,18 +171,18 @@ pub struct ByVerdict {
     pub fail: usize,
 }
 
-/// How many clauses have which status.
+/// The number of clauses with each status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClauseCounts {
     /// All clauses of the contract.
     pub all: usize,
     /// Judged and never violated.
     pub held: usize,
-    /// Violated, and the violation decides the run.
+    /// Violated, and the violation fails the run.
     pub failed: usize,
-    /// Violated without deciding the run.
+    /// Violated, but the violation does not fail the run.
     pub warned: usize,
-    /// It could not be told.
+    /// Not decided: the answers can be explained either way.
     pub inconclusive: usize,
     /// Not judged by any case of the run.
     pub unreached: usize,
@@ -193,7 +193,7 @@ pub struct ClauseCounts {
 }
 
 impl Group<'_> {
-    /// The first finding with its reproduction.
+    /// How to reproduce the first finding.
     pub fn repeat(&self) -> Option<&Repeat> {
         self.first.evidence.as_ref().map(|evidence| &evidence.repeat)
     }
@@ -209,7 +209,7 @@ impl ByVerdict {
         } += 1;
     }
 
-    /// All of them.
+    /// The sum of all counts.
     pub fn all(self) -> usize {
         self.pass + self.warn + self.inconclusive + self.fail
     }

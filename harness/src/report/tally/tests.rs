@@ -1,4 +1,4 @@
-//! Streams of events, and what they amount to.
+//! Tests of the tally: event streams, and the results collected from them.
 
 use super::*;
 use crate::journal::RunEnded;
@@ -305,7 +305,7 @@ fn what_does_not_come_every_time_decides_nothing() {
     assert_eq!((counts.findings.fail, counts.findings.inconclusive), (0, 1));
     assert_eq!(counts.cases.inconclusive, 1);
     assert_eq!(taken_back.exit_code(Policy::default()), exit::CONFORMANT);
-    // Another finding of the same case stands.
+    // Another finding of the same case keeps its verdict.
     let other = told(flaky("DRY-04 fail 500".into()));
     assert_eq!(
         (other.counts().findings.fail, other.counts().findings.inconclusive),
