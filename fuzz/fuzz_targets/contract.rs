@@ -1,4 +1,4 @@
-//! A file of a contract or of scenarios is read, or every mistake has a place in it.
+//! A contract or scenario file is parsed, or every mistake is reported with its position.
 
 #![no_main]
 

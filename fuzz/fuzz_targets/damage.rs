@@ -1,4 +1,4 @@
-//! A right answer that was damaged is still right, or something is found.
+//! A correct answer that was damaged is still correct, or the judge reports a finding.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The client and the reference read exactly what the other wrote.
+//! The client and the reference each read exactly what the other wrote.
 
 #![no_main]
 

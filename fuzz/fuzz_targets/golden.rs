@@ -1,4 +1,4 @@
-//! A transcript stays as it is, whoever wrote it and whatever an endpoint answered.
+//! A transcript survives writing and reading unchanged, for any author and any answer of an endpoint.
 
 #![no_main]
 

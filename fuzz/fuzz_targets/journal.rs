@@ -1,4 +1,4 @@
-//! A line of a journal reads back as it was, and a recording is judged the same as often as one likes.
+//! A journal line is read back unchanged, and judging a recording again gives the same result every time.
 
 #![no_main]
 

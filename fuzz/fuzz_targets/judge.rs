@@ -1,4 +1,4 @@
-//! Any exchange is judged, twice the same.
+//! Any exchange can be judged, and judging it twice gives the same result.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any body of an answer ends in a value, and says the same in another layout.
+//! Any response body is decoded to a value, and to the same value in another layout.
 
 #![no_main]
 

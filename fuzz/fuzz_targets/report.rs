@@ -1,4 +1,4 @@
-//! Whatever a journal says, every report of it keeps its form and holds nothing that a terminal obeys.
+//! For any journal, every report keeps its format and contains no terminal control characters.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The reference answers any request in well-formed XML, and a refusal changes nothing.
+//! The reference answers any request with well-formed XML, and a refusal changes nothing.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Whatever script is played against the reference, nothing is found.
+//! Any script played against the reference gives no finding.
 
 #![no_main]
 

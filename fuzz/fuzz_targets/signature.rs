@@ -1,4 +1,4 @@
-//! What the client signs the reference believes, and nothing that was changed since.
+//! The reference accepts what the client signed, and rejects anything that was changed afterwards.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Our reader and the strict judge read the same document, and no limit is passed.
+//! Our reader and the strict judge read the same document, and no limit is exceeded.
 
 #![no_main]
 

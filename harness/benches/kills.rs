@@ -1,5 +1,5 @@
-//! How soon each planted fault is found: requests and time until the first failure that is told, by phase, over five
-//! seeds. Its table stands in `harness/docs/time-to-kill.md`.
+//! How soon each planted fault is found: requests and time until the first reported failure, by phase, over five seeds.
+//! The results are in `harness/docs/time-to-kill.md`.
 //!
 //! ```text
 //! cargo bench -p stopcheck --bench kills
@@ -18,7 +18,7 @@ type Need = (usize, Duration);
 fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
     let seeds: &[u64] = if is_bench { &[1, 2, 3, 4, 5] } else { &[1] };
-    // Whoever only tries whether benches run is content with a few.
+    // Without `--bench`, a few faults are enough to show that the bench works.
     let most = if is_bench { usize::MAX } else { 3 };
     let faults: Vec<&Fault> = selfcheck::all()
         .filter(|fault| !fault.is_concurrent)
@@ -63,7 +63,7 @@ fn main() {
     }
 }
 
-/// The phases of a trial, by their place in it. Only the last of them hangs on the seed.
+/// The phases of a trial, by index. Only the last one depends on the seed.
 const PHASES: std::ops::Range<usize> = 0..3;
 
 fn tell_fault(rows: &[MatrixRow], fault: &str, seeds: usize) {

@@ -1,12 +1,12 @@
-//! How many steps the random phase judges in a second, what one of them costs beside the making of scripts, and
-//! whether memory stays flat.
+//! How many steps the random phase judges per second, what a step costs without generating scripts, and whether memory
+//! use stays flat.
 //!
 //! ```text
 //! cargo bench -p stopcheck --bench random            two hundred thousand steps
-//! cargo bench -p stopcheck --bench random -- 1000000 as many as you like
+//! cargo bench -p stopcheck --bench random -- 1000000 any number of steps
 //! ```
 //!
-//! Everything happens on one core, in this process, as in a search: nobody listens.
+//! Everything runs on one core in this process, as in a search, without an event sink.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,19 +19,19 @@ use stopcheck::plan::{Plan, Random};
 use stopcheck::runner;
 use tokio::sync::{mpsc, watch};
 
-/// How many steps are judged if nobody says.
+/// The default number of steps.
 const STEPS: usize = 200_000;
 
-/// How often the peak of memory is told.
+/// The step counts at which the peak memory is reported.
 const MARKS: [usize; 2] = [100_000, 1_000_000];
 
-/// Steps are many small values that live for microseconds.
+/// A step allocates many small values that live for microseconds.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let wished = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
-    // Whoever only tries whether benches run does not want to know how fast.
+    // Without `--bench`, only show that the bench works.
     let usual = if std::env::args().any(|arg| arg == "--bench") {
         STEPS
     } else {
@@ -61,7 +61,7 @@ fn told(what: &str, steps: usize, wall: Duration, user_ms: u64) {
     );
 }
 
-/// A script of the usual length, made and thrown away; how many steps it has.
+/// Generates a script of the usual length and discards it; returns its number of steps.
 fn make(number: u64) -> usize {
     let mut random = bytes_from(number);
     let steps = 32 + usize::from(random()) % 96;
@@ -71,7 +71,7 @@ fn make(number: u64) -> usize {
         .len()
 }
 
-/// Bytes without end from a number.
+/// An endless stream of bytes from a seed.
 fn bytes_from(seed: u64) -> impl FnMut() -> u8 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     move || {
@@ -82,7 +82,7 @@ fn bytes_from(seed: u64) -> impl FnMut() -> u8 {
     }
 }
 
-/// Plays scripts until so many steps were judged; how many scripts and steps there were.
+/// Plays scripts until this many steps were judged; returns the number of scripts and of steps.
 fn explore(wished: usize) -> (u64, usize) {
     let plan = Plan {
         random: Some(Random {
@@ -138,7 +138,7 @@ fn explore(wished: usize) -> (u64, usize) {
     })
 }
 
-/// The most memory this process ever had, where the system says.
+/// The peak memory of this process, if the system provides it.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -146,7 +146,7 @@ fn peak_kib() -> u64 {
         .unwrap_or_default()
 }
 
-/// The time that this process had the processor for itself, where the system says; a tick is ten milliseconds.
+/// The user CPU time of this process, if the system provides it; a tick is ten milliseconds.
 fn user_ms() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What one judged step costs, piece by piece: encode and sign, answer, decode, judge, and all of it together.
+//! The cost of one judged step, part by part: encode and sign, answer, decode, judge, and all of them together.
 //!
-//! Everything happens in this process, without a request sender, a socket or a journal. The step is a stop of an instance
-//! that is stopped already, so that it can be taken any number of times.
+//! Everything runs in this process, without a request sender, a socket or a journal. The step stops an instance that is
+//! already stopped, so it can be repeated any number of times.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use stopcheck::protocol::{self, Credentials, Keyring, Reply, RequestTarget};
 use stopcheck::reference::{Config, Reference, keys};
 use stopcheck::wire::{Request, Response};
 
-/// When the bench takes place; the reference takes any time.
+/// The time of the bench; the reference accepts any time.
 const NOW_MS: u64 = 1_767_225_600_000;
 
-/// Long enough for every change of state to have come to its end.
+/// Late enough for every state change to be complete.
 const LATER_MS: u64 = NOW_MS + 60_000;
 
 fn main() {
@@ -37,7 +37,7 @@ fn reference_stop(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| bench.reference.handle(black_box(&request), LATER_MS));
 }
 
-/// A case brings a service of its own.
+/// Each case creates its own service.
 #[divan::bench]
 fn reference_new(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| Reference::new(black_box(Config::default())));
@@ -72,13 +72,13 @@ fn judge(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
     let exchanged = bench.record(&bench.signed(&bench.call), &bench.answer());
     let reply = protocol::decode(bench.answer());
-    // A judge who met the same answer twice would say so: its request id is not new.
+    // A judge that receives the same answer twice reports it, since its request id is not new.
     bencher
         .with_inputs(|| bench.judge())
         .bench_local_refs(|judge| bench.judged(judge, black_box(&exchanged), &reply));
 }
 
-/// A dry run, a stop of an id that nobody owns, and the proof that neither changed anything.
+/// A dry run, a stop of an unknown id, and the verification that neither changed anything.
 #[divan::bench]
 fn judge_refusals(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
@@ -118,7 +118,7 @@ fn whole_step(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// One instance of the reference, stopped, and a stop of it.
+/// One stopped instance of the reference, and a stop of it.
 struct Bench {
     reference: Reference,
     keyring: Keyring,
@@ -178,7 +178,7 @@ impl Bench {
             .and_then(|root| protocol::instances(root).into_iter().next());
         bench.id = instance.expect("an instance was launched").id;
         bench.call = Call::new("StopInstances", [("InstanceId.1", bench.id.as_str())]);
-        // Running by now; stopped when the bench begins.
+        // Running at this time; stopped when the bench begins.
         bench.asked(&bench.call, NOW_MS + 30_000);
         bench
     }

@@ -1,6 +1,8 @@
-//! The fuzz targets without a fuzzer, on any toolchain: `list` tells them, `replay TARGET FILE…` runs inputs through one.
+//! Runs the fuzz targets without a fuzzer, on any toolchain. `list` prints the targets, `replay TARGET FILE…` runs
+//! inputs through one.
 //!
-//! `cargo xtask fuzz` is the way to use it. A line is a target: name, whether a dictionary helps, what holds.
+//! Use it through `cargo xtask fuzz`. Each printed line is a target: its name, whether a dictionary helps, and the
+//! property that holds.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
 
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs each file through a target, and goes on after one that fails.
+/// Runs each file through a target, and continues after a failure.
 fn replay(target: &FuzzTarget, files: &[&str]) -> ExitCode {
     let mut failed = 0;
     for file in files {

@@ -1,5 +1,5 @@
-//! The embedded reference, asked what Amazon EC2 was asked, answers what was recorded, but for ids, times and layout.
-//! Where it does not, the record says why, and this is held, too.
+//! The embedded reference answers the recorded calls as Amazon EC2 did, apart from ids, times and layout. Where it does
+//! not, the record gives the reason, and this test verifies the difference as well.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use stopcheck::plan::{Plan, Planned, TemplateValues as _};
 use stopcheck::runner::{self, Options};
 use tokio::sync::watch;
 
-/// A status and a body in which the reference's ids are those of the record.
+/// A status, and a body with the ids of the record in place of the reference's ids.
 type Told = (u16, String);
 
 #[test]
@@ -37,7 +37,7 @@ fn the_reference_answers_what_was_recorded() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The answers of the reference, by the names of the records.
+/// The answers of the reference, by record name.
 fn played(contract: &Arc<contract::Contract>) -> BTreeMap<String, Told> {
     let plan = Plan {
         cases: contract.recorded.iter().map(case).collect(),
@@ -72,13 +72,13 @@ fn played(contract: &Arc<contract::Contract>) -> BTreeMap<String, Told> {
             ..
         } = exchanged.answer
         else {
-            // It is missed where the record is looked for.
+            // The lookup of this record reports that it is missing.
             continue;
         };
         let name = exchanged.case.trim_start_matches("aws/");
         let recorded = contract.recorded.iter().find(|one| one.name == name);
         let recorded = recorded.expect("a case is a record");
-        // What was sent in the place of an id of the record stands in the answer, too.
+        // The answer also contains the value that was sent in place of an id of the record.
         for ((_, asked), (_, sent)) in recorded.call.params.iter().zip(&exchanged.call.params) {
             if let Some(name) = asked
                 .trim()
@@ -108,8 +108,8 @@ fn case(recorded: &Recorded) -> Planned {
     }
 }
 
-/// A body without what differs from answer to answer: the request id, the layout, and the order of a batch, which R03
-/// shows to be free.
+/// A body without the parts that differ between answers: the request id, the layout, and the order of a batch, which is
+/// not fixed (R03).
 fn laid_out(body: &str, recorded: &Recorded) -> String {
     let mut text: String = body
         .split('>')

@@ -1,7 +1,7 @@
-//! What green means: every step in order, each with its duration, until the first that fails.
+//! The continuous integration task: runs every step in order, with its duration, and stops at the first failure.
 //!
-//! The cheap and telling steps come first. Every step is a command that a person can type, or a task of this
-//! program; a failure says which. What takes hours is for the night (`nightly`).
+//! The cheap and informative steps come first. Every step is a command that a person can type, or a task of this
+//! program; a failure names it. Steps that take hours run at night (`nightly`).
 
 use std::process::Command;
 
@@ -19,17 +19,17 @@ pub(crate) struct CiArgs {
     quick: bool,
 }
 
-/// When a step is part of the run.
+/// When a step is included.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Always,
     /// It needs the network.
     Full,
-    /// It stands in for one that needs the network.
+    /// It replaces a step that needs the network.
     Quick,
 }
 
-/// How much is run.
+/// The scope of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
     Full,
@@ -95,7 +95,7 @@ const STEPS: &[(When, TaskStep<Pace>)] = &[
             hint: "run `cargo test --workspace`; snapshots are reviewed with `cargo insta review`",
             run: |workspace, _| {
                 let mut tests = workspace.cargo(&["test", "--workspace", "--locked"]);
-                // Many of them wait for a server that is slow on purpose: others can use the cores meanwhile.
+                // Many tests wait for a server that is slow on purpose; other tests can use the cores meanwhile.
                 let cores = std::thread::available_parallelism().map_or(2, usize::from);
                 tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
                 all(&mut [tests])
@@ -218,7 +218,7 @@ fn is_part(when: When, pace: Pace) -> bool {
     }
 }
 
-/// Runs the commands one after the other; an error at the first that fails.
+/// Runs the commands one after another; returns an error at the first failure.
 fn all(commands: &mut [Command]) -> Result<TaskOutcome> {
     for command in commands {
         shell::run(command)?;
@@ -226,7 +226,7 @@ fn all(commands: &mut [Command]) -> Result<TaskOutcome> {
     Ok(TaskOutcome::Good)
 }
 
-/// The fuzz crate is a workspace of its own; with the same target folder it finds most of its dependencies built.
+/// The fuzz crate is a separate workspace; sharing the target folder lets it reuse most built dependencies.
 fn shared_target<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Command {
     command.arg("--target-dir").arg(workspace.target(""))
 }

@@ -1,8 +1,8 @@
-//! Does the contract still say what AWS publishes? Compares `specs/stop_instances.toml` with the service model that
-//! botocore ships: parameters, their types, which are required, state names and codes.
+//! Compares the contract with what AWS publishes: `specs/stop_instances.toml` with the service model in botocore.
+//! Compared are parameters, their types, which are required, state names and codes.
 //!
-//! The model is taken from the package as it comes, newest unless told otherwise. The comparison is pure; it ends
-//! with differences, not with the first.
+//! The model is taken from the published package, the newest version by default. The comparison is pure and collects
+//! all differences.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &DriftArgs, workspace: &Workspace) -> Result<TaskOutcome
     Ok(TaskOutcome::bad_if(!differences.is_empty()))
 }
 
-/// What of the contract is compared.
+/// The parts of the contract that are compared.
 #[derive(Debug, Deserialize)]
 struct Spec {
     action: SpecAction,
@@ -74,18 +74,18 @@ struct SpecState {
     name: String,
 }
 
-/// The same facts as AWS publishes them.
+/// The same facts as published by AWS.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Published {
-    /// Type and whether it is required, by name on the wire.
+    /// Type and whether it is required, by the name in requests.
     parameters: BTreeMap<String, (String, bool)>,
     /// The names that the model lists.
     states: Vec<String>,
-    /// The codes that the documentation gives.
+    /// The codes in the documentation.
     codes: BTreeMap<String, u32>,
 }
 
-/// A line for each thing that differs; empty when nothing does.
+/// One line for each difference; empty if there is none.
 fn compare(spec: &Spec, published: &Published) -> Vec<String> {
     let mut differences = Vec::new();
     for (name, (kind, required)) in &published.parameters {
@@ -194,7 +194,7 @@ fn capitalised(name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The pairs `<code>16</code> : <code>running</code>` of a documentation text.
+/// The pairs `<code>16</code> : <code>running</code>` in a documentation text.
 fn codes(documentation: &str) -> BTreeMap<String, u32> {
     let words: Vec<(&str, &str)> = documentation
         .split("<code>")
@@ -212,7 +212,7 @@ fn codes(documentation: &str) -> BTreeMap<String, u32> {
         .collect()
 }
 
-/// Downloads botocore and takes the model out of it: its version and where the model is.
+/// Downloads botocore and extracts the service model; returns the version and the path of the model.
 fn fetch(workspace: &Workspace, version: Option<&str>) -> Result<(String, PathBuf)> {
     let python = tools::python(workspace)?;
     let folder = workspace.target("drift");
@@ -239,7 +239,7 @@ fn fetch(workspace: &Workspace, version: Option<&str>) -> Result<(String, PathBu
     Ok((version.trim().to_owned(), folder.join("service-2.json")))
 }
 
-/// Takes the model out of the one wheel in a folder, compressed or not, and prints the version.
+/// Extracts the service model from the only wheel in a folder, compressed or not, and prints the version.
 const UNPACK: &str = r#"
 import glob, gzip, os, sys, zipfile
 folder = sys.argv[1]
@@ -254,7 +254,7 @@ with open(os.path.join(folder, "service-2.json"), "wb") as out:
 print(os.path.basename(wheel).split("-")[1])
 "#;
 
-/// What we read of the service model.
+/// The parts of the service model that are used.
 #[derive(Debug, Deserialize)]
 struct Model {
     operations: BTreeMap<String, Operation>,

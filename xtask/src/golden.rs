@@ -1,4 +1,4 @@
-//! The review of goldens and snapshots: `cargo insta` at the version of the library, with the arguments passed on.
+//! Reviews goldens and snapshots: runs `cargo insta` at the version of the library, and passes the arguments on.
 
 use anyhow::{Context, Result};
 
@@ -20,7 +20,7 @@ pub(crate) struct GoldenTaskArgs {
 
 pub(crate) fn run(args: &GoldenTaskArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let mut insta = workspace.command(tools::cargo_insta(workspace)?);
-    // A reviewer answers by keys, so the terminal is passed on.
+    // The review is interactive, so the terminal is passed on.
     let status = insta
         .args(&args.arguments)
         .status()

@@ -1,8 +1,8 @@
-//! The house-keeping of stopcheck: `cargo xtask ci` is what green means; the other tasks are its parts, and what a
-//! person needs now and then.
+//! Project tasks: `cargo xtask ci` runs every check that a change must pass; the other tasks are its parts, and tools
+//! for occasional use.
 //!
-//! A task reads the work tree, runs programs and prints; whatever it installs goes under `target/`, pinned. Nothing
-//! of this is in the command that users run.
+//! A task reads the work tree, runs programs and prints. Everything it installs has a pinned version and goes under
+//! `target/`. None of this is part of the command that users run.
 
 mod ci;
 mod clients;

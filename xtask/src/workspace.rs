@@ -1,4 +1,4 @@
-//! Where things are: the root of the work tree and the target folder. Paths only, nothing is read but git's list.
+//! Locations: the root of the work tree and the target folder. Only paths; nothing is read except git's list of files.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// The work tree that the task was started in.
+/// The work tree in which the task was started.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
@@ -17,7 +17,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The work tree that holds this package.
+    /// Finds the work tree that contains this package.
     pub(crate) fn find() -> Result<Workspace> {
         let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root = Path::new(&package)
@@ -33,17 +33,17 @@ impl Workspace {
         self.root.join(below)
     }
 
-    /// A path below the target folder; what tasks install and write goes here.
+    /// A path below the target folder, where tasks install and write files.
     pub(crate) fn target(&self, below: &str) -> PathBuf {
         self.target.join(below)
     }
 
-    /// The command, to be run in the root.
+    /// A command that runs in the root.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
-        // Cargo tells us about this package in variables that build scripts watch: passed on, they would have
-        // ring and all above it built again each time a task follows a build by hand.
+        // Cargo describes this package in variables that build scripts watch. Passed on, they would cause a rebuild of
+        // ring and everything above it each time a task follows a manual build.
         for (name, _) in env::vars_os() {
             if is_about_this_package(&name.to_string_lossy()) {
                 command.env_remove(name);
@@ -52,7 +52,7 @@ impl Workspace {
         command
     }
 
-    /// `cargo` with these arguments, to be run in the root.
+    /// `cargo` with these arguments, run in the root.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = self.command("cargo");
         command.args(args);

@@ -9,7 +9,7 @@ use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
-/// Attributes that can be set, by the name in `Attribute=` and the parameter that sets them by itself.
+/// The attributes that can be set: the value of `Attribute=`, and the parameter that sets the same attribute directly.
 const SETTABLE: &[(&str, &str)] = &[
     ("disableApiStop", "DisableApiStop.Value"),
     ("disableApiTermination", "DisableApiTermination.Value"),
@@ -27,7 +27,7 @@ const SETTABLE: &[(&str, &str)] = &[
     ("userData", "UserData.Value"),
 ];
 
-/// A change that the reference carries out; the others are accepted and leave no trace.
+/// A change that the reference performs; the others are accepted without effect.
 enum Setting {
     ApiStop(bool),
     ApiTermination(bool),
@@ -135,7 +135,7 @@ fn check(instance: &SimulatedInstance, setting: &Setting) -> ApiResult {
             instance.spot_request.is_some(),
             instance.launch.root == RootDevice::InstanceStore,
         ),
-        // A hibernated instance is refused in the same words, though it is described as stopped.
+        // The same error refuses a hibernated instance, although it is described as stopped.
         Setting::InstanceType(_) if instance.state() != PowerState::Stopped || instance.is_hibernated() => {
             Err(ApiError::incorrect_state(format!(
                 "The instance '{id}' is not in the 'stopped' state."
@@ -150,7 +150,7 @@ fn check(instance: &SimulatedInstance, setting: &Setting) -> ApiResult {
     }
 }
 
-/// Stop protection is not for what cannot be stopped at will: Spot Instances and instance-store roots.
+/// Refuses stop protection for instances that cannot be stopped at any time: Spot Instances and instance-store roots.
 pub(super) fn protectable(spot: bool, instance_store: bool) -> ApiResult {
     if spot {
         return Err(ApiError::unsupported(

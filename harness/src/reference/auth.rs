@@ -1,7 +1,7 @@
-//! Who is asking? Verifies Signature Version 4, in the Authorization header or in the query string.
+//! Authentication: verifies Signature Version 4, in the Authorization header or in the query string.
 //!
-//! In go the request as received and the keys that are known; out comes the key, or the refusal that the real
-//! service gives. Keys derived from secrets are kept, since deriving one costs more than all the rest.
+//! Takes the request as received and the known keys; returns the key, or the error that the real service returns.
+//! Derived signing keys are cached, since deriving one costs more than everything else.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,13 +18,13 @@ use super::version::SignedService;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// How far a clock may be off.
+/// The largest accepted difference between the two clocks.
 const SKEW_MS: u64 = 15 * 60 * 1000;
 
-/// How many derived keys are kept; a day has as many as there are keys and services.
+/// The size of the cache of derived keys; one day needs one for each pair of key and service.
 const KEPT: usize = 64;
 
-/// Checks signatures and remembers derived keys.
+/// Verifies signatures and caches derived keys.
 #[derive(Default)]
 pub(super) struct Authenticator {
     derived: Mutex<Vec<Derived>>,
@@ -37,7 +37,7 @@ struct Derived {
     key: SigningKey,
 }
 
-/// What a signed request says about itself.
+/// The signature-related fields of a request.
 struct Claim<'a> {
     access_key: &'a str,
     scope_date: &'a str,
@@ -45,16 +45,16 @@ struct Claim<'a> {
     service: &'a str,
     signed_headers: &'a str,
     signature: &'a str,
-    /// The moment of signing in its basic spelling, whichever header it came in.
+    /// The time of signing in the basic format, whichever header carried it.
     date: String,
     date_ms: u64,
-    /// For how long the signature holds, if it says so itself.
+    /// How long the signature is valid, if the request limits it.
     expires_ms: Option<u64>,
     token: Option<&'a str>,
 }
 
 impl Authenticator {
-    /// The key whose holder signed this request.
+    /// Returns the key that signed this request.
     pub(super) fn admit<'k>(
         &self,
         request: &Request,
@@ -102,7 +102,8 @@ impl Authenticator {
         }
     }
 
-    /// The derived key, from memory if possible. The Region is always ours here, so it is no part of the address.
+    /// The derived key, from the cache if possible. The Region is not part of the cache key, since it is always our
+    /// own.
     fn signing_key(&self, claim: &Claim<'_>, key: &AccessKey) -> SigningKey {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         let known = derived.iter().find(|it| {
@@ -125,7 +126,7 @@ impl Authenticator {
     }
 }
 
-/// Reads the claim from wherever the request carries one.
+/// Reads the claim from the Authorization header or the query string.
 fn claim<'a>(request: &'a Request, form: &'a FormParameters<'_>, config: &Config) -> ApiResult<Claim<'a>> {
     if let Some(header) = request.headers.get("Authorization") {
         return header_claim(header, request);
@@ -134,7 +135,7 @@ fn claim<'a>(request: &'a Request, form: &'a FormParameters<'_>, config: &Config
         return query_claim(form);
     }
     if form.get("AWSAccessKeyId").is_some() {
-        // Signature Version 2 is not spoken here, so its credentials cannot be validated.
+        // Signature Version 2 is not supported here, so its credentials cannot be validated.
         return Err(ApiError::auth_failure());
     }
     Err(unsigned(config))
@@ -256,7 +257,7 @@ fn query_claim<'a>(form: &'a FormParameters<'_>) -> ApiResult<Claim<'a>> {
     })
 }
 
-/// Splits `KEY/20200214/us-east-1/ec2/aws4_request`; the rest of the claim is still to be filled in.
+/// Parses `KEY/20200214/us-east-1/ec2/aws4_request`; the caller fills in the rest of the claim.
 fn scope(credential: &str) -> ApiResult<Claim<'_>> {
     let mut parts = credential.rsplitn(5, '/');
     let mut next = || {
@@ -321,7 +322,7 @@ fn check_scope(claim: &Claim<'_>, config: &Config, service: SignedService) -> Ap
     }
     let right = match service {
         SignedService::Ec2 => claim.service == "ec2",
-        // The two services share an address here, and a caller may have but one signer.
+        // The two services share an address here, and a caller may have only one signer.
         SignedService::Sts => matches!(claim.service, "sts" | "ec2"),
     };
     if !right {
@@ -336,7 +337,7 @@ fn check_scope(claim: &Claim<'_>, config: &Config, service: SignedService) -> Ap
     Ok(())
 }
 
-/// The hash that the signature has to cover: always of the body as received, unless the client declined to sign it.
+/// The body hash that the signature must cover: of the body as received, unless the client declared it unsigned.
 fn payload_hash(request: &Request) -> ApiResult<String> {
     let hash = sha256_hex(&request.body);
     match request.headers.get("X-Amz-Content-Sha256").map(str::trim) {

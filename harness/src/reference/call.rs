@@ -1,4 +1,4 @@
-//! One admitted call, and the checks that all actions share: permission, ids, existence, dry run, pages.
+//! An authenticated call, and the checks that all actions share: permission, ids, existence, dry run, pages.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::names::Action;
 use super::variation::Variation;
 use super::world::World;
 
-/// An admitted call on its way through an action.
+/// An authenticated call while an action processes it.
 pub(super) struct AdmittedCall<'a> {
     pub(super) action: Action,
     pub(super) form: &'a FormParameters<'a>,
@@ -23,12 +23,12 @@ pub(super) struct AdmittedCall<'a> {
 }
 
 impl AdmittedCall<'_> {
-    /// A boolean parameter that is false unless it is set.
+    /// A boolean parameter that defaults to false.
     pub(super) fn flag(&self, name: &str) -> ApiResult<bool> {
         Ok(self.form.flag(name)?.unwrap_or(false))
     }
 
-    /// Where a dry run ends: everything that can be known without acting has been found good.
+    /// Ends a dry run, after every check that needs no change has passed.
     pub(super) fn dry_run(&self) -> ApiResult {
         if self.dry {
             Err(ApiError::dry_run())
@@ -37,7 +37,7 @@ impl AdmittedCall<'_> {
         }
     }
 
-    /// Refuses a mutating action to a caller who may only read. The resource is the end of its ARN, or `*`.
+    /// Refuses a mutating action if the caller may only read. The resource is the end of its ARN, or `*`.
     pub(super) fn authorize(&self, resource: &str) -> ApiResult {
         if self.caller.may_stop || !self.action.mutates() {
             return Ok(());
@@ -57,7 +57,7 @@ impl AdmittedCall<'_> {
             } else {
                 0
             };
-            // What is encoded is for the service alone.
+            // Only the service can decode the encoded part.
             let encoded = sha256_hex(format!("{action} {resource} {call}").as_bytes());
             format!(". Encoded authorization failure message: {encoded}")
         };
@@ -73,7 +73,7 @@ impl AdmittedCall<'_> {
         ))
     }
 
-    /// Who the caller is, as an ARN.
+    /// The ARN of the caller.
     pub(super) fn caller_arn(&self) -> String {
         let account = &self.config.account;
         let name = &self.caller.access_key;
@@ -83,8 +83,8 @@ impl AdmittedCall<'_> {
         }
     }
 
-    /// The instances named by `InstanceId.N`, in the order named, if every check of the call is passed; the numbers are
-    /// those of the world. The last check is the action's own, of each instance's state.
+    /// The internal numbers of the instances in `InstanceId.N`, in the order of the request, if every check of the call
+    /// passes. The last check is the action's own check of each instance's state.
     pub(super) fn targets(
         &self,
         world: &mut World,
@@ -97,7 +97,7 @@ impl AdmittedCall<'_> {
         self.checked(&ids, world, state)
     }
 
-    /// The same for the one instance named by `InstanceId`.
+    /// Like [`AdmittedCall::targets`], for the single instance in `InstanceId`.
     pub(super) fn target(
         &self,
         world: &mut World,
@@ -170,7 +170,7 @@ impl AdmittedCall<'_> {
         Ok(found)
     }
 
-    /// The number of an instance that the call names, if it is visible to this call.
+    /// The number of an instance that the call names, if this call can see it.
     pub(super) fn find(&self, id: &str, world: &mut World) -> Option<u64> {
         let number = world.find(id, self.now_ms)?;
         let launched_ms = world.get(number)?.launched_ms;
@@ -181,7 +181,7 @@ impl AdmittedCall<'_> {
         (is_shown && self.now_ms >= visible_ms).then_some(number)
     }
 
-    /// What part of a list is asked for, by `MaxResults` and `NextToken`.
+    /// The page of a list that `MaxResults` and `NextToken` select.
     pub(super) fn page(&self) -> ApiResult<ListPage> {
         let size = match self.form.number("MaxResults")? {
             None => usize::MAX,
@@ -207,14 +207,14 @@ impl AdmittedCall<'_> {
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 pub(super) struct ListPage {
     size: usize,
     after: u64,
 }
 
 impl ListPage {
-    /// Cuts the part out of an ascending list, and says how to ask for the next.
+    /// Returns this page of an ascending list, and the token of the next page.
     pub(super) fn cut(&self, mut numbers: Vec<u64>) -> (Vec<u64>, Option<String>) {
         numbers.retain(|number| *number > self.after);
         let more = numbers.len() > self.size;
@@ -227,7 +227,7 @@ impl ListPage {
     }
 }
 
-/// A check that a call which names instances has to pass.
+/// A check of the instances that a call names.
 #[derive(Clone, Copy)]
 enum Check {
     Named,
@@ -238,7 +238,7 @@ enum Check {
     PowerState,
 }
 
-/// The order of the checks. Which one holds for stopping is not recorded; its siblings differ.
+/// The order of the checks. It is not recorded for StopInstances; sibling actions differ.
 fn order(config: &Config) -> [Check; 6] {
     use Check::{DryRun, Existence, Named, Permission, PowerState, Syntax};
     let other = [

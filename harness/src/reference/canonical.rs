@@ -1,20 +1,20 @@
-//! The canonical request of SigV4, from the bytes as received: the only file that speaks with `percent-encoding`.
+//! The canonical request of SigV4, from the bytes as received. The only file that uses `percent-encoding`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 use crate::wire::Request;
 
-/// Everything but the unreserved characters of RFC 3986.
+/// Every byte except the unreserved characters of RFC 3986.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The same for a path, whose slashes stay.
+/// The same for a path, which keeps its slashes.
 const PATH: &AsciiSet = &STRICT.remove(b'/');
 
-/// Method, path, query, signed headers, their names and the hash of the body, a line each.
+/// Method, path, query, signed headers, their names and the hash of the body, one per line.
 pub(super) fn canonical_request(request: &Request, signed_headers: &str, payload_hash: &str) -> String {
     let mut text = String::with_capacity(512);
     text.push_str(&request.method);
@@ -33,7 +33,7 @@ pub(super) fn canonical_request(request: &Request, signed_headers: &str, payload
 }
 
 fn push_path(text: &mut String, path: &str) {
-    // A proxy's absolute form is signed like the path within it.
+    // The absolute form that a proxy receives is signed like the path within it.
     let path = match path.split_once("://") {
         Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         None => path,
@@ -51,7 +51,7 @@ fn push_path(text: &mut String, path: &str) {
     }
     for part in &parts {
         text.push('/');
-        // The path arrives encoded, and every service but S3 signs it encoded once more.
+        // The path arrives encoded, and every service except S3 signs it encoded a second time.
         text.extend(utf8_percent_encode(part, PATH));
     }
     if parts.is_empty() || path.ends_with('/') {
@@ -67,7 +67,7 @@ fn push_query(text: &mut String, query: &str) {
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        // A signature does not sign itself.
+        // A signature does not cover itself.
         .filter(|(name, _)| *name != "X-Amz-Signature")
         .map(|(name, value)| (encoded_anew(name), encoded_anew(value)))
         .collect();
@@ -79,14 +79,14 @@ fn push_query(text: &mut String, query: &str) {
     }
 }
 
-/// Decodes as the form reader does, and encodes strictly, so that every spelling of a value is signed alike.
+/// Decodes as the form reader does and encodes strictly, so that every spelling of a value has the same signature.
 fn encoded_anew(text: &str) -> String {
     let spaced = text.replace('+', " ");
     let bytes: Vec<u8> = percent_decode(spaced.as_bytes()).collect();
     percent_encoding::percent_encode(&bytes, STRICT).to_string()
 }
 
-/// `name:value,value⏎`, values trimmed and runs of spaces made one.
+/// `name:value,value⏎`, with values trimmed and each run of spaces collapsed to one.
 fn push_header(text: &mut String, request: &Request, name: &str) {
     text.push_str(name);
     text.push(':');

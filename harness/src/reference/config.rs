@@ -1,59 +1,59 @@
-//! What a caller of the reference may choose: the account it plays, its keys, its pace and its rule book.
+//! Configuration of the reference: account, keys, timing and rules.
 //!
-//! Plain values, built in full by the caller or taken from `Config::default()`. No environment and no file is read.
+//! Plain values, set by the caller or taken from `Config::default()`. No environment variable and no file is read.
 
 use super::keys;
 use super::variation::{Variation, Variations};
 
-/// Everything that shapes a [`Reference`](super::Reference).
+/// All settings of a [`Reference`](super::Reference).
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where ids come from: the same seed and the same requests give the same ids.
+    /// The seed of all ids: the same seed and the same requests give the same ids.
     pub seed: u64,
-    /// The Region played; signatures must be scoped to it.
+    /// The simulated Region; signatures must be scoped to it.
     pub region: String,
     /// The account that owns everything.
     pub account: String,
-    /// The keys that are known; any other is refused.
+    /// The known keys; any other key is refused.
     pub keys: Vec<AccessKey>,
-    /// How successful answers are laid out.
+    /// The XML layout of successful answers.
     pub layout: XmlLayout,
-    /// How long the transient states last.
+    /// The duration of the transient states.
     pub delays: Delays,
     /// Whether some mutating calls are refused as too frequent.
     pub throttle: Option<Throttle>,
-    /// Which year's behaviour is played.
+    /// The year whose behaviour is simulated.
     pub rules: Rules,
-    /// Where it differs from the default in ways that genuine EC2 may, too.
+    /// Deviations from the default that genuine EC2 may show as well.
     pub variations: Variations,
 }
 
-/// One access key and what its holder may do.
+/// An access key and the permissions of its holder.
 #[derive(Debug, Clone)]
 pub struct AccessKey {
-    /// The access key id, the public half.
+    /// The access key id, the public part.
     pub access_key: String,
-    /// The secret half.
+    /// The secret access key.
     pub secret: String,
-    /// The token that must come along, for temporary credentials.
+    /// The session token that must be sent with temporary credentials.
     pub session_token: Option<String>,
-    /// From when on the credentials are refused as expired, in Unix milliseconds.
+    /// The time from which the credentials are refused as expired, in Unix milliseconds.
     pub expires_at_ms: Option<u64>,
-    /// Whether mutating actions are permitted; reading always is.
+    /// Whether mutating actions are permitted; reading is always permitted.
     pub may_stop: bool,
 }
 
-/// White space of successful answers. Errors have always been one line.
+/// White space of successful answers. Errors are always one line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum XmlLayout {
-    /// One line after the declaration, as seen since 2025.
+    /// One line after the XML declaration, as observed since 2025.
     #[default]
     Compact,
-    /// Four spaces a level and a final newline, as recorded from 2016 to 2022.
+    /// Four spaces per level and a final newline, as recorded from 2016 to 2022.
     Indented,
 }
 
-/// How long the transient states last, in milliseconds of the time handed in.
+/// The duration of the transient states, in milliseconds of the time that the caller passes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
     /// From launch or start to `running`.
@@ -66,18 +66,18 @@ pub struct Delays {
     pub shutting_down_ms: u64,
     /// From `terminated` until the id is unknown.
     pub purge_ms: u64,
-    /// From launch until the instance can hibernate.
+    /// From launch until the instance is ready to hibernate.
     pub hibernate_ready_ms: u64,
 }
 
-/// A simple throttle, so that clients can be seen to back off.
+/// A simple throttle, for testing that clients back off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttle {
-    /// Every so many mutating calls one is refused; zero refuses none.
+    /// One in this many mutating calls is refused; zero refuses none.
     pub every: u64,
 }
 
-/// The year whose behaviour is played.
+/// The year whose behaviour is simulated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rules {
     /// Today's service.
@@ -88,12 +88,12 @@ pub enum Rules {
 }
 
 impl Config {
-    /// Whether this behaviour differs from the default.
+    /// Whether this variation is switched on.
     pub(super) fn varies(&self, variation: Variation) -> bool {
         self.variations.contains(variation)
     }
 
-    /// The delays, with the variations that are about nothing else.
+    /// The delays, adjusted by the variations that only change a delay.
     pub(super) fn delays(&self) -> Delays {
         let mut delays = self.delays;
         for (variation, delay, ms) in [
@@ -113,7 +113,7 @@ impl Config {
         delays
     }
 
-    /// For how long descriptions show the world as it was before a change.
+    /// How long descriptions show the state before a change, in milliseconds.
     pub(super) fn stale_ms(&self) -> u64 {
         if self.varies(Variation::StaleReads300Ms) {
             300
@@ -124,12 +124,12 @@ impl Config {
         }
     }
 
-    /// This moment, or so much later if the variation says so.
+    /// The current time, or a later one if the variation is switched on.
     pub(super) fn delayed(&self, variation: Variation, by_ms: u64, now_ms: u64) -> u64 {
         now_ms.saturating_add(if self.varies(variation) { by_ms } else { 0 })
     }
 
-    /// How successful answers are laid out.
+    /// The XML layout of successful answers.
     pub(super) fn layout(&self) -> XmlLayout {
         if self.varies(Variation::IndentedLayout) {
             XmlLayout::Indented
@@ -138,7 +138,7 @@ impl Config {
         }
     }
 
-    /// The list in the order in which it is shown.
+    /// Returns the items in the order in which they are shown.
     pub(super) fn in_shown_order<T>(&self, mut items: Vec<T>) -> Vec<T> {
         if self.varies(Variation::ItemsReversed) {
             items.reverse();

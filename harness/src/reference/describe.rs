@@ -1,4 +1,4 @@
-//! `DescribeInstances`, and the one way in which an instance is written, which launching shares.
+//! `DescribeInstances`, and the XML form of an instance, which RunInstances shares.
 
 use super::call::AdmittedCall;
 use super::errors::{ApiError, ApiResult};
@@ -9,7 +9,7 @@ use super::tags;
 use super::world::World;
 use super::xml::Xml;
 
-/// The name of the only security group that is there without being named.
+/// The name of the only security group that exists by default.
 const DEFAULT_GROUP: &str = "sg-0defa0170000000ff";
 
 /// The only network.
@@ -34,7 +34,7 @@ const FILTERS: &[&str] = &[
     "vpc-id",
 ];
 
-/// Shows the instances named, or those that the filters accept, a page at a time.
+/// Shows the instances that the call names or that the filters accept, one page at a time.
 pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.flag("IncludeManagedResources")?;
     let filters = Filters::read(call.form, FILTERS)?;
@@ -48,7 +48,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
     let instances = shown.iter().filter_map(|number| world.shown(*number)).collect();
     let instances: Vec<&SimulatedInstance> = call.config.in_shown_order(instances);
     xml.node("reservationSet", |xml| {
-        // Instances launched together stand together in the order of launch.
+        // Instances of one launch are grouped, in the order of launch.
         for reservation in instances.chunk_by(|a, b| a.launch.reservation == b.launch.reservation) {
             xml.node("item", |xml| write_reservation(reservation, false, call, xml));
         }
@@ -57,7 +57,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
     Ok(())
 }
 
-/// The instances named by `InstanceId.N`, ascending, or all of them if none is named.
+/// The instances in `InstanceId.N`, ascending, or all instances if the call names none.
 pub(super) fn named_or_all(call: &AdmittedCall<'_>, world: &mut World) -> ApiResult<Vec<u64>> {
     let named = call.form.list("InstanceId");
     if named.is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn named_or_all(call: &AdmittedCall<'_>, world: &mut World) -> ApiRes
             "The parameter instancesSet cannot be used with the parameter maxResults",
         ));
     }
-    // Recorded from 2013 to 2022 for describing; stopping answers an empty id otherwise.
+    // Recorded from 2013 to 2022 for DescribeInstances; StopInstances answers an empty id differently.
     if named.contains(&"") {
         return Err(ApiError::missing("InstanceId"));
     }
@@ -102,8 +102,8 @@ pub(super) fn accepts(filters: &Filters<'_>, instance: &SimulatedInstance) -> bo
     })
 }
 
-/// Writes what instances launched together have in common, and then each of them; just launched, they have a reason
-/// for their state that no description repeats.
+/// Writes the common part of instances that were launched together, and then each of them. A launch answer shows a
+/// state reason that no later description repeats.
 pub(super) fn write_reservation(
     instances: &[&SimulatedInstance],
     just_launched: bool,
@@ -209,7 +209,7 @@ fn write_groups(instance: &SimulatedInstance, xml: &mut Xml) {
     });
 }
 
-/// An EBS root is a volume that outlives every stop.
+/// An EBS root is a volume that survives every stop.
 pub(super) fn write_devices(instance: &SimulatedInstance, xml: &mut Xml) {
     xml.node("blockDeviceMapping", |xml| {
         if instance.launch.root == RootDevice::InstanceStore || instance.state() == PowerState::Terminated {

@@ -1,14 +1,15 @@
-//! SHA-256 and HMAC for the check of signatures: the only file that speaks with `hmac`, `sha2` and `hex`.
+//! SHA-256 and HMAC for verifying signatures. The only file that uses `hmac`, `sha2` and `hex`.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// The key that SigV4 derives from a secret for one day, Region and service.
+/// The signing key that SigV4 derives from a secret for one day, Region and service.
 #[derive(Clone)]
 pub(super) struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
-    /// `AWS4` + secret, then day, Region, service and the terminator, each the message under the key before it.
+    /// Derives the key from `AWS4` + secret, day, Region, service and terminator; each step signs with the previous
+    /// key.
     pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> Self {
         let mut key = keyed(format!("AWS4{secret}").as_bytes());
         for part in [date, region, service, "aws4_request"] {
@@ -18,7 +19,7 @@ impl SigningKey {
         Self(key)
     }
 
-    /// Whether this is the signature of this text; takes the same time wherever they differ.
+    /// Whether this is the signature of this text, compared in constant time.
     pub(super) fn verifies(&self, text: &str, signature: &str) -> bool {
         let mut bytes = [0; 32];
         if hex::decode_to_slice(signature, &mut bytes).is_err() {
@@ -29,7 +30,7 @@ impl SigningKey {
         mac.verify_slice(&bytes).is_ok()
     }
 
-    /// The signature of a text, for tests that play the client.
+    /// The signature of a text, for tests that act as the client.
     #[cfg(test)]
     pub(super) fn sign(&self, text: &str) -> String {
         let mut mac = self.0.clone();
@@ -45,7 +46,7 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     String::from_utf8(digits).expect("digits are ASCII")
 }
 
-/// Whether two secrets are equal, without telling by time where they differ.
+/// Whether two secrets are equal, compared in constant time.
 pub(super) fn same_secret(left: &str, right: &str) -> bool {
     let mut mac = keyed(b"comparison");
     mac.update(left.as_bytes());

@@ -1,4 +1,4 @@
-//! Refusals: status, code and text, in the words that the real service was recorded to use where there is a record.
+//! Errors: status, code and message, in the wording of the real service where a recording exists.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::config::Config;
 use super::names::Action;
 use super::variation::Variation;
 
-/// Why a request is not carried out.
+/// The reason why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) status: u16,
@@ -15,20 +15,20 @@ pub(super) struct ApiError {
     pub(super) body: ErrorBody,
 }
 
-/// What a refusal is written as.
+/// The body format of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorBody {
-    /// The envelope of the service.
+    /// The XML envelope of the service.
     Xml,
-    /// A page of a server that stands before it.
+    /// An HTML page of a server in front of the service.
     Html,
 }
 
-/// What a step of the pipeline gives.
+/// The result of one step of the pipeline.
 pub(super) type ApiResult<T = ()> = Result<T, ApiError>;
 
 impl ApiError {
-    /// Any refusal; the status is 400 for nearly all of them.
+    /// Any error; nearly all of them have status 400.
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
@@ -105,12 +105,12 @@ impl ApiError {
         Self::new(400, "InvalidInstanceID.Malformed", message)
     }
 
-    /// No id where one is needed.
+    /// The error for a call without ids that needs one.
     pub(super) fn no_instances(action: Action, config: &Config) -> Self {
         if config.varies(Variation::NoIdsInstancesSet) {
             Self::missing("instancesSet")
         } else if action == Action::TerminateInstances || config.varies(Variation::NoIdsCombination) {
-            // Recorded in 2024 for terminating.
+            // Recorded in 2024 for TerminateInstances.
             Self::combination("No instances specified")
         } else {
             Self::missing("InstanceId")
@@ -121,7 +121,7 @@ impl ApiError {
         Self::new(400, "IncorrectSpotRequestState", message)
     }
 
-    /// Names every missing id, in the singular or the plural.
+    /// Names every missing id; the message is singular or plural.
     pub(super) fn instances_not_found(ids: &[&str]) -> Self {
         let message = match ids {
             [id] => format!("The instance ID '{id}' does not exist"),

@@ -1,20 +1,20 @@
-//! `Filter.N.Name` and `Filter.N.Value.M`: all filters have to accept, any value of a filter is enough.
+//! `Filter.N.Name` and `Filter.N.Value.M`: all filters must match, and a filter matches if one of its values does.
 //!
-//! In values, `*` stands for any text and `?` for any one character.
+//! In values, `*` matches any text and `?` matches any single character.
 
 use std::collections::BTreeMap;
 
 use super::errors::{ApiError, ApiResult};
 use super::form::FormParameters;
 
-/// How many filters, and how many values of them all, a request may have.
+/// The largest number of filters, and of filter values in total, in one request.
 const CAP: usize = 200;
 
 /// The filters of a request.
 pub(super) struct Filters<'a>(Vec<(&'a str, Vec<&'a str>)>);
 
 impl<'a> Filters<'a> {
-    /// Reads them; a name that is not known (tags always are) is refused.
+    /// Reads the filters; an unknown name is refused (tags are always known).
     pub(super) fn read(form: &'a FormParameters<'_>, known: &[&str]) -> ApiResult<Self> {
         let mut filters = Vec::new();
         let groups = form.groups("Filter");
@@ -42,7 +42,7 @@ impl<'a> Filters<'a> {
         Ok(Self(filters))
     }
 
-    /// Whether they all accept a thing with these tags and, for a filter's name, these values.
+    /// Whether all filters match a resource with these tags and, for each filter name, these values.
     pub(super) fn accept<'v>(
         &self,
         tags: &'v BTreeMap<String, String>,
@@ -70,7 +70,7 @@ fn too_many() -> ApiError {
     )
 }
 
-/// Whether a text fits a pattern. Takes the last `*` back one character at a time, so it never takes long.
+/// Whether a text matches a pattern. Backtracks only to the last `*`, so the time stays bounded.
 fn like(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut retry = None;

@@ -1,7 +1,8 @@
-//! The parameters of a request: the only file that speaks with `form_urlencoded`.
+//! The parameters of a request. The only file that uses `form_urlencoded`.
 //!
-//! They come from the query string, and for POST from the body as well, whatever its content type claims. Where a
-//! name comes twice, the first holds, the query string before the body. Bytes that are not UTF-8 are replaced.
+//! Parameters are read from the query string and, for POST, from the body as well, whatever its content type. If a name
+//! occurs twice, the first value counts, and the query string comes before the body. Bytes that are not UTF-8 are
+//! replaced.
 
 use std::borrow::Cow;
 
@@ -10,10 +11,10 @@ use crate::wire::Request;
 use super::errors::{ApiError, ApiResult};
 use super::variation::{Variation, Variations};
 
-/// How long a value may be that is kept.
+/// The longest value that is stored.
 const SHORT: usize = 255;
 
-/// The decoded parameters, in the order in which they came.
+/// The decoded parameters, in the order in which they were sent.
 pub(super) struct FormParameters<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     reading: FormReading,
@@ -41,7 +42,7 @@ impl FormReading {
         }
     }
 
-    /// A boolean: only the two words are understood, in any case of their letters.
+    /// A boolean: by default only `true` and `false` are recognised, ignoring case.
     fn flag(self, text: &str) -> Option<bool> {
         let sensitive = self.0.contains(Variation::BooleansCaseSensitive);
         let liberal = self.0.contains(Variation::BooleansLiberal);
@@ -51,14 +52,14 @@ impl FormReading {
             "false" => Some(false),
             "1" | "yes" if liberal => Some(true),
             "" | "0" | "no" if liberal => Some(false),
-            // `DryRun=1` once launched an instance; refusing what is not understood is the safe reading.
+            // `DryRun=1` once launched an instance; refusing an unknown value is the safe reading.
             _ => None,
         }
     }
 }
 
 impl<'a> FormParameters<'a> {
-    /// Reads what the request carries.
+    /// Reads the parameters of a request.
     pub(super) fn read(request: &'a Request, reading: impl Into<FormReading>) -> Self {
         let mut pairs: Vec<_> = form_urlencoded::parse(request.query().as_bytes()).collect();
         if request.method == "POST" {
@@ -68,7 +69,7 @@ impl<'a> FormParameters<'a> {
         Self { pairs, reading }
     }
 
-    /// The first value under this very name.
+    /// The first value with exactly this name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.pairs
             .iter()
@@ -76,12 +77,12 @@ impl<'a> FormParameters<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// The first value under this name, if it says something. Some clients send options they do not set as empty.
+    /// The first value with this name, if it is not empty. Some clients send unset options as empty values.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The same for a value that is kept, and so has to be short.
+    /// The same for a value that is stored, which limits its length.
     pub(super) fn short(&self, name: &str) -> ApiResult<Option<&str>> {
         match self.given(name) {
             Some(text) if text.len() > SHORT => Err(ApiError::invalid_value(
@@ -93,12 +94,12 @@ impl<'a> FormParameters<'a> {
         }
     }
 
-    /// The value under this name, which has to be there and to say something.
+    /// The value with this name, which must exist and must not be empty.
     pub(super) fn required(&self, name: &str) -> ApiResult<&str> {
         self.given(name).ok_or_else(|| ApiError::missing(name))
     }
 
-    /// A boolean, `None` if it is not there.
+    /// A boolean, `None` if it is absent.
     pub(super) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
         match self.get(name) {
             None => Ok(None),
@@ -109,7 +110,7 @@ impl<'a> FormParameters<'a> {
         }
     }
 
-    /// A whole number, `None` if it is not there.
+    /// A whole number, `None` if it is absent.
     pub(super) fn number(&self, name: &str) -> ApiResult<Option<u64>> {
         self.get(name)
             .map(|text| {
@@ -119,7 +120,7 @@ impl<'a> FormParameters<'a> {
             .transpose()
     }
 
-    /// The values of `name.1`, `name.2`, … in numeric order. Gaps are passed over.
+    /// The values of `name.1`, `name.2`, … in numeric order. Gaps are skipped.
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
         let mut found: Vec<(u32, &str)> = self
             .pairs
@@ -149,7 +150,7 @@ impl<'a> FormParameters<'a> {
         found
     }
 
-    /// Every parameter, in the order in which they came.
+    /// Every parameter, in the order in which they were sent.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs
             .iter()

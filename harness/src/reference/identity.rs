@@ -1,9 +1,9 @@
-//! `GetCallerIdentity` of the token service: who is asking, so that a client can make sure before it acts.
+//! `GetCallerIdentity` of the token service, so that a client can verify its account before it acts.
 
 use super::call::AdmittedCall;
 use super::xml::Xml;
 
-/// Writes who the caller is. This service wraps its results and puts the request id last.
+/// Writes the identity of the caller. This service wraps its results and puts the request id last.
 pub(super) fn caller(call: &AdmittedCall<'_>, request_id: &str, xml: &mut Xml) {
     xml.node("GetCallerIdentityResult", |xml| {
         xml.leaf("Arn", &call.caller_arn());

@@ -1,15 +1,15 @@
-//! Names for new things, all from the seed, and which instance ids are well-formed: the only file that speaks with
-//! `fastrand` and `uuid`.
+//! Generates ids from the seed, and decides which instance ids are well-formed. The only file that uses `fastrand` and
+//! `uuid`.
 //!
-//! The real service decodes long ids, so about half of the made-up ones are malformed and none of its own is. Here the
-//! last eight digits of an issued id follow from the eight before them, so an id is known as issued without a list of
-//! all that ever were.
+//! The real service decodes long ids, so about half of the made-up ids are malformed, and no id that it issued is. Here
+//! the last eight digits of an issued id are computed from the eight digits before them, so an issued id is recognised
+//! without a list of all ids ever issued.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::variation::{Variation, Variations};
 
-/// Request ids: UUIDs, one for each answer, without a lock.
+/// Request ids: one UUID for each answer, generated without a lock.
 pub(super) struct RequestIds {
     seed: u64,
     next: AtomicU64,
@@ -26,7 +26,7 @@ impl RequestIds {
     /// The next id, 36 lower-case characters.
     pub(super) fn next(&self) -> String {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        // The odd factor spreads consecutive counts over the whole range, so neighbours share no prefix.
+        // The odd factor spreads consecutive counts over the whole range, so that neighbouring ids share no prefix.
         let mut dice = fastrand::Rng::with_seed(self.seed ^ count.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         uuid::Builder::from_random_bytes(dice.u128(..).to_be_bytes())
             .into_uuid()
@@ -42,22 +42,22 @@ impl ResourceIds {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// `i-0cfb1e75e74229968`: a prefix, a zero and sixteen more digits. All real ones begin with a zero.
+    /// `i-0cfb1e75e74229968`: a prefix, a zero and sixteen more digits. All real ids begin with a zero.
     pub(super) fn next(&mut self, prefix: &str) -> String {
         let half = self.0.u32(..);
         format!("{prefix}-0{half:08x}{:08x}", other_half(half))
     }
 
-    /// `sir-abcd1234`: Spot requests kept the short form.
+    /// `sir-abcd1234`: Spot request ids still have the short form.
     pub(super) fn next_short(&mut self, prefix: &str) -> String {
         format!("{prefix}-{:08x}", self.0.u32(..))
     }
 }
 
-/// Whether this could be the id of an instance: `i-` and one to eight hexadecimal digits, or an id as it is issued, or
-/// a made-up one of the same length that happens to decode.
+/// Whether this can be an instance id: `i-` and one to eight hexadecimal digits, an id as it is issued, or a made-up id
+/// of the same length that happens to decode.
 ///
-/// The case of digits does not matter. Spaces at the end do not either: an id with one was recorded as unknown.
+/// Upper and lower case are equal. Trailing spaces are ignored: an id with one was recorded as unknown.
 pub(super) fn is_instance_id(id: &str, variations: Variations) -> bool {
     let Some(digits) = id.trim_end_matches(' ').strip_prefix("i-") else {
         return false;
@@ -71,7 +71,7 @@ pub(super) fn is_instance_id(id: &str, variations: Variations) -> bool {
     }
 }
 
-/// Whether seventeen digits are as `ResourceIds` issues them.
+/// Whether these seventeen digits have the form that `ResourceIds` issues.
 fn is_issued(digits: &str) -> bool {
     u64::from_str_radix(digits, 16).is_ok_and(|number| {
         let [a, b, c, d, low @ ..] = number.to_be_bytes();
@@ -79,7 +79,7 @@ fn is_issued(digits: &str) -> bool {
     })
 }
 
-/// Whether seventeen made-up digits count as well-formed: as captured, or else about every second one.
+/// Whether seventeen made-up digits count as well-formed: as captured, otherwise about half of them.
 fn decodes(digits: &str, variations: Variations) -> bool {
     if variations.contains(Variation::MadeUpIdsMalformed) {
         return false;
@@ -88,14 +88,14 @@ fn decodes(digits: &str, variations: Variations) -> bool {
         return true;
     }
     let captured = |list: &[&str]| list.contains(&digits);
-    // FNV-1a, then the mixing step: without it the last bit would follow from the last bits of the text.
+    // FNV-1a, then the mixing step: otherwise the last bit would depend only on the last bits of the text.
     let hash = digits.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
     captured(CAPTURED_NOT_FOUND) || (!captured(CAPTURED_MALFORMED) && other_half(hash) & 1 == 0)
 }
 
-/// A mixing step in which each bit depends on all bits that go in. Zero must not follow from zero.
+/// A mixing step: each output bit depends on all input bits. Zero must not map to zero.
 fn other_half(mut half: u32) -> u32 {
     half ^= 0x9E37_79B9;
     half = (half ^ (half >> 16)).wrapping_mul(0x85EB_CA6B);
@@ -103,7 +103,7 @@ fn other_half(mut half: u32) -> u32 {
     half ^ (half >> 16)
 }
 
-/// Made-up ids that the real service does not know, in lower case.
+/// Made-up ids that the real service answers as not found, in lower case.
 const CAPTURED_NOT_FOUND: &[&str] = &[
     "00000000000000001",
     "00000000000000002",
@@ -133,7 +133,7 @@ const CAPTURED_NOT_FOUND: &[&str] = &[
     "01abcdef123456789",
 ];
 
-/// Made-up ids that the real service calls malformed, in lower case.
+/// Made-up ids that the real service answers as malformed, in lower case.
 const CAPTURED_MALFORMED: &[&str] = &[
     "00000000000000000",
     "00000000000000004",

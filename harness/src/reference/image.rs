@@ -1,4 +1,4 @@
-//! Machine images: three that are always there, those registered, and the two actions on them.
+//! Machine images: three built-in ones, registered ones, and the two actions on them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::tags;
 use super::world::World;
 use super::xml::Xml;
 
-/// How many images may exist.
+/// The largest number of images.
 const CAP: usize = 1_000;
 
 /// A machine image.
@@ -28,7 +28,7 @@ pub(super) struct SimulatedImage {
     pub(super) tags: BTreeMap<String, String>,
 }
 
-/// The images that are there from the beginning: two with an EBS root, one with an instance-store root.
+/// The built-in images: two with an EBS root, one with an instance-store root.
 pub(super) fn ready_made(account: &str) -> Vec<SimulatedImage> {
     let image = |id: &str, name: &str, architecture: &str, root: RootDevice| SimulatedImage {
         id: id.to_owned(),
@@ -68,7 +68,7 @@ pub(super) fn ready_made(account: &str) -> Vec<SimulatedImage> {
     ]
 }
 
-/// The image of this id.
+/// The image with this id.
 pub(super) fn find<'w>(id: &str, world: &'w World) -> ApiResult<&'w SimulatedImage> {
     if !id.starts_with("ami-") {
         return Err(ApiError::new(
@@ -124,7 +124,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
         let owned = owners.is_empty()
             || owners.iter().any(|owner| match *owner {
                 "self" => image.owner == call.config.account,
-                // The ready-made ones stand in for those that Amazon publishes.
+                // The built-in images stand for those that Amazon publishes.
                 "amazon" => image.public,
                 owner => image.owner == owner,
             });
@@ -162,7 +162,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
     Ok(())
 }
 
-/// `RegisterImage`: with an `ImageLocation` the root is an instance store, with a block device it is EBS.
+/// `RegisterImage`: `ImageLocation` gives an instance-store root, a block device gives an EBS root.
 pub(super) fn register(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let form = call.form;
     form.flag("EnaSupport")?;

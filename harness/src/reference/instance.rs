@@ -1,11 +1,11 @@
-//! One instance and how it ages. Pure: state follows from the moments of events and the time handed in.
+//! One instance and its state over time. Pure: the state follows from the times of events and the time passed in.
 
 use std::collections::BTreeMap;
 
 use super::config::Delays;
 use super::time::{iso_date, reason_date};
 
-/// The six states, with the codes of their low byte.
+/// The six states, with the low byte of their codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PowerState {
     Pending,
@@ -40,7 +40,7 @@ impl PowerState {
     }
 }
 
-/// Why an instance is not running, in the words of `stateReason`.
+/// Why an instance is not running, as shown in `stateReason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StateReason {
     Shutdown,
@@ -63,7 +63,7 @@ impl StateReason {
     }
 }
 
-/// Where an instance stands, and since or until when.
+/// The state of an instance, with the time when it began or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Pending { since_ms: u64 },
@@ -74,14 +74,14 @@ enum Phase {
     Terminated { since_ms: u64 },
 }
 
-/// A protection against one of the two calls that end an instance.
+/// A protection against stopping or terminating an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protection {
     Stop,
     Termination,
 }
 
-/// What the root volume is made of.
+/// The type of the root volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RootDevice {
     Ebs,
@@ -97,7 +97,7 @@ impl RootDevice {
     }
 }
 
-/// What was asked for at launch, the same for every instance of a reservation.
+/// The parameters of a launch, which all instances of a reservation share.
 #[derive(Debug, Clone)]
 pub(super) struct LaunchRequest {
     pub(super) reservation: String,
@@ -130,29 +130,29 @@ pub(super) struct SimulatedInstance {
     pub(super) volume: String,
     pub(super) interface: String,
     pub(super) private_ip: String,
-    /// The last public address. It is shown only while it is held.
+    /// The last public address. It is shown only while the instance holds it.
     public_ip: String,
-    /// When it was launched, which a start does not change.
+    /// The time of launch, which a start does not change.
     pub(super) launched_ms: u64,
-    /// Written once and shown often, so kept as it is shown; the same goes for the next.
+    /// Formatted once, since it is shown often; the same applies to the next field.
     pub(super) launch_time: String,
     pub(super) attach_time: String,
-    /// Empty while nobody has ended it.
+    /// Empty until the instance is stopped or terminated.
     pub(super) reason: String,
     pub(super) state_reason: Option<StateReason>,
     pub(super) spot_request: Option<String>,
-    /// Whether a start was refused for lack of capacity since the last one that was not.
+    /// Whether the latest start was refused for lack of capacity.
     pub(super) lacked_capacity: bool,
     phase: Phase,
     ever_ran: bool,
-    /// Protections that change later: from when on, and to what.
+    /// Protections that change later: the time of the change, and the new value.
     later_stop: Option<(u64, bool)>,
     later_termination: Option<(u64, bool)>,
-    /// When it ends because its Spot request was cancelled.
+    /// The time at which it is terminated because its Spot request was cancelled.
     ends_ms: Option<u64>,
 }
 
-/// The parts of an instance that differ within a reservation.
+/// The values that differ between instances of a reservation.
 pub(super) struct Birth {
     pub(super) id: String,
     pub(super) number_in_launch: u64,
@@ -189,7 +189,7 @@ impl SimulatedInstance {
         }
     }
 
-    /// Lets time pass until now. A clock that runs backwards changes nothing.
+    /// Advances the instance to the current time. A clock that runs backwards changes nothing.
     pub(super) fn settle(&mut self, now_ms: u64, delays: &Delays) {
         let over = |since_ms: u64, delay_ms: u64| now_ms.saturating_sub(since_ms) >= delay_ms;
         match self.phase {
@@ -228,7 +228,7 @@ impl SimulatedInstance {
         }
     }
 
-    /// Where it stands, as of the last time it was settled.
+    /// The state as of the last call of [`SimulatedInstance::settle`].
     pub(super) fn state(&self) -> PowerState {
         match self.phase {
             Phase::Pending { .. } => PowerState::Pending,
@@ -240,7 +240,7 @@ impl SimulatedInstance {
         }
     }
 
-    /// Whether it has been gone for so long that its id is unknown.
+    /// Whether it was terminated so long ago that its id is unknown.
     pub(super) fn is_purged(&self, now_ms: u64, delays: &Delays) -> bool {
         match self.phase {
             Phase::Terminated { since_ms } => now_ms.saturating_sub(since_ms) >= delays.purge_ms,
@@ -257,11 +257,11 @@ impl SimulatedInstance {
         self.ever_ran
     }
 
-    /// Whether it was launched long enough ago to hibernate, or there is nothing left to do.
+    /// Whether it is ready to hibernate, or needs no hibernation any more.
     pub(super) fn is_ready_to_hibernate(&self, now_ms: u64, delays: &Delays) -> bool {
         match self.state() {
             PowerState::Running => now_ms.saturating_sub(self.launched_ms) >= delays.hibernate_ready_ms,
-            // A restarted instance that is still pending has not even begun to run.
+            // A restarted instance that is still pending has not run yet.
             PowerState::Pending => false,
             PowerState::Stopping
             | PowerState::Stopped
@@ -270,12 +270,12 @@ impl SimulatedInstance {
         }
     }
 
-    /// Whether its memory is kept for the next start.
+    /// Whether its memory is saved for the next start.
     pub(super) fn is_hibernated(&self) -> bool {
         self.state() == PowerState::Stopped && self.state_reason == Some(StateReason::Hibernate)
     }
 
-    /// Since when it has been stopped.
+    /// The time since which it has been stopped.
     pub(super) fn stopped_since_ms(&self) -> Option<u64> {
         match self.phase {
             Phase::Stopped { since_ms } => Some(since_ms),
@@ -287,12 +287,12 @@ impl SimulatedInstance {
         }
     }
 
-    /// The public address: held from when it runs until it is stopped.
+    /// The public address: held from `running` until the instance is stopped.
     pub(super) fn public_ip(&self) -> Option<&str> {
         matches!(self.state(), PowerState::Running | PowerState::Stopping).then_some(&self.public_ip)
     }
 
-    /// Begins to stop. The private address and the volumes stay; the public address goes in the end.
+    /// Begins to stop. The private address and the volumes stay; the public address is released when the stop ends.
     pub(super) fn stop(&mut self, why: StateReason, takes_ms: u64, reason_ms: u64, now_ms: u64) {
         self.phase = Phase::Stopping {
             until_ms: now_ms.saturating_add(takes_ms),
@@ -300,14 +300,14 @@ impl SimulatedInstance {
         self.end(why, reason_ms);
     }
 
-    /// Ends a stop that is under way with the next look.
+    /// Completes a stop that is in progress at the next look.
     pub(super) fn stop_at_once(&mut self, now_ms: u64) {
         if matches!(self.phase, Phase::Stopping { .. }) {
             self.phase = Phase::Stopping { until_ms: now_ms };
         }
     }
 
-    /// Begins to run again under the same id.
+    /// Begins to start again under the same id.
     pub(super) fn start(&mut self, public_ip: String, now_ms: u64) {
         self.phase = Phase::Pending { since_ms: now_ms };
         self.launch_time = iso_date(now_ms);
@@ -317,7 +317,7 @@ impl SimulatedInstance {
         self.lacked_capacity = false;
     }
 
-    /// Ends for good. What was stopped keeps the reason and the time of the stop.
+    /// Terminates the instance. A stopped instance keeps the reason and the time of the stop.
     pub(super) fn terminate(&mut self, now_ms: u64) {
         match self.state() {
             PowerState::Pending | PowerState::Running | PowerState::Stopping => {
@@ -329,12 +329,12 @@ impl SimulatedInstance {
         self.phase = Phase::ShuttingDown { since_ms: now_ms };
     }
 
-    /// Ends for good at this moment.
+    /// Terminates the instance at the given time.
     pub(super) fn terminate_later(&mut self, at_ms: u64) {
         self.ends_ms = Some(at_ms);
     }
 
-    /// Sets or lifts a protection, from this moment on.
+    /// Sets or removes a protection, from the given time on.
     pub(super) fn protect(&mut self, protection: Protection, on: bool, from_ms: u64) {
         match protection {
             Protection::Stop => self.later_stop = Some((from_ms, on)),

@@ -1,4 +1,4 @@
-//! The four keys that every default reference knows. They open nothing else in the world.
+//! The four keys that every default reference knows. They are valid nowhere else.
 
 use super::config::AccessKey;
 
@@ -7,17 +7,17 @@ use super::config::AccessKey;
 pub struct WellKnown {
     /// The access key id.
     pub access_key: &'static str,
-    /// The secret half.
+    /// The secret access key.
     pub secret: &'static str,
     /// The token of temporary credentials.
     pub session_token: Option<&'static str>,
-    /// From when on it is expired, in Unix milliseconds.
+    /// The time from which it is expired, in Unix milliseconds.
     pub expires_at_ms: Option<u64>,
     /// Whether it may do more than read.
     pub may_stop: bool,
 }
 
-/// A key for everything.
+/// A key that permits everything.
 pub const MAIN: WellKnown = WellKnown {
     access_key: "AKIAEXAMPLESTOPCHECK",
     secret: "example-secret-of-the-main-key-not-a-key",
@@ -35,7 +35,7 @@ pub const DENIED: WellKnown = WellKnown {
     may_stop: false,
 };
 
-/// Temporary credentials that are in force.
+/// Valid temporary credentials.
 pub const SESSION: WellKnown = WellKnown {
     access_key: "ASIAEXAMPLESESSION00",
     secret: "example-secret-of-session-key-not-a-key0",
@@ -44,7 +44,7 @@ pub const SESSION: WellKnown = WellKnown {
     may_stop: true,
 };
 
-/// Temporary credentials that have expired, whatever the time is.
+/// Temporary credentials that are expired at any time.
 pub const EXPIRED: WellKnown = WellKnown {
     access_key: "ASIAEXAMPLEEXPIRED00",
     secret: "example-secret-of-expired-key-not-a-key0",
@@ -53,7 +53,7 @@ pub const EXPIRED: WellKnown = WellKnown {
     may_stop: true,
 };
 
-/// All four, ready for a [`Config`](super::Config).
+/// All four keys, for a [`Config`](super::Config).
 pub fn all() -> Vec<AccessKey> {
     [MAIN, DENIED, SESSION, EXPIRED]
         .iter()

@@ -1,13 +1,13 @@
-//! The second witness: an EC2 in one process, for stopping instances and what that needs.
+//! The second witness: an in-process EC2 that implements StopInstances and the actions that a test of it needs.
 //!
-//! A [`Request`] and a moment go in, a [`Response`] comes out. Nothing here touches a socket, a disk or a clock, and
-//! nothing here has read the contract: what it does was built from the recordings and documents a second time, so
-//! that two hands must agree. Requests are signed with real signatures and answered in real bytes, so that real
-//! clients can talk to it.
+//! It takes a [`Request`] and a time and returns a [`Response`]. It uses no socket, disk or clock, and it does not read
+//! the contract: its behaviour was implemented a second time from the recordings and the documentation, so that two
+//! independent implementations must agree. It verifies real signatures and writes real bytes, so that real clients can
+//! use it.
 //!
-//! A request passes, in this order: method, signature, action and version, names of parameters, throttle; then,
-//! within the action, values, ids, permission, existence, dry run, state. Only then does anything change. What genuine
-//! EC2 does in another way, or may do, is a [`Variation`].
+//! A request is checked in this order: method, signature, action and version, parameter names, throttle; then, within
+//! the action: values, ids, permission, existence, dry run, state. Nothing changes before all checks have passed.
+//! Behaviour in which genuine EC2 differs, or may differ, is a [`Variation`].
 
 mod attribute;
 mod auth;
@@ -59,7 +59,7 @@ use self::version::SignedService;
 use self::world::World;
 use self::xml::Xml;
 
-/// An EC2 in one process. It may be shared between threads; calls take effect one after another.
+/// An in-process EC2. It can be shared between threads; calls take effect one after another.
 pub struct Reference {
     config: Config,
     authenticator: Authenticator,
@@ -78,13 +78,13 @@ impl Reference {
         }
     }
 
-    /// Answers a request at this moment, given in Unix milliseconds. Any bytes get an answer.
+    /// Answers a request at a given time in Unix milliseconds. Any bytes get an answer.
     pub fn handle(&self, request: &Request, now_ms: u64) -> Response {
         self.respond(request, None, now_ms)
     }
 
-    /// The same for a request that needs no signature: whoever holds the reference in its own process says that the
-    /// holder of this key sends it. Of a key that is not known or has expired nobody can say that.
+    /// Like [`Reference::handle`], for a request without a signature: the process that owns the reference vouches that
+    /// the holder of this key sent it. For an unknown or expired key, the request needs a valid signature.
     pub fn handle_vouched(&self, request: &Request, access_key: &str, now_ms: u64) -> Response {
         let is_named = |key: &&AccessKey| {
             key.access_key == access_key && key.expires_at_ms.is_none_or(|expires| now_ms < expires)
@@ -92,7 +92,7 @@ impl Reference {
         self.respond(request, self.config.keys.iter().find(is_named), now_ms)
     }
 
-    /// The access key of whoever signed this request, or the code of the refusal if nobody is believed to have.
+    /// Returns the access key that signed this request, or the error code if the signature is not accepted.
     pub fn admits(&self, request: &Request, now_ms: u64) -> Result<&str, &'static str> {
         let form = FormParameters::read(request, self.config.variations);
         match self.authenticator.admit(request, &form, &self.config, now_ms) {
@@ -101,7 +101,8 @@ impl Reference {
         }
     }
 
-    /// All that exists in the account at this moment, in words that are the same as long as nothing changes.
+    /// Describes everything that exists in the account at this time. The text stays the same as long as nothing
+    /// changes.
     pub fn state(&self, now_ms: u64) -> String {
         self.world
             .lock()
@@ -185,7 +186,7 @@ impl Reference {
         }
     }
 
-    /// Refuses a few calls whatever they are, if the reference is to do so.
+    /// Refuses some calls regardless of their content, if a variation asks for it.
     fn turn_away(&self, world: &mut World) -> ApiResult {
         world.calls = world.calls.wrapping_add(1);
         let is_every =
@@ -232,7 +233,7 @@ impl Reference {
         }
     }
 
-    /// The action asked for, and the namespace to answer in.
+    /// The requested action, and the XML namespace of the answer.
     fn action(&self, form: &FormParameters<'_>) -> ApiResult<(Action, String)> {
         let name = form.given("Action").ok_or_else(|| self.no_action())?;
         let namespace = version::namespace(form, &self.config)?;
@@ -264,7 +265,7 @@ impl Reference {
         )
     }
 
-    /// The headers of every answer. Length and connection are the server's business, unless it is to be closed.
+    /// The headers of every answer. The server adds length and connection, unless the connection is to be closed.
     fn headers(&self, status: u16, body: &[u8], request_id: String, now_ms: u64) -> Headers {
         let media = if body.starts_with(b"<html>") {
             "text/html"
@@ -297,7 +298,7 @@ impl Reference {
     }
 }
 
-/// The parameters of a request as the reference reads them: decoded, in the order in which they came.
+/// The parameters of a request as the reference reads them: decoded, in the order in which they were sent.
 pub fn parameters(request: &Request) -> Vec<(String, String)> {
     let form = FormParameters::read(request, FormReading::default());
     let pairs = form.pairs();
@@ -306,7 +307,7 @@ pub fn parameters(request: &Request) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Carries out one action and writes what its root element holds.
+/// Performs one action and writes the content of its root element.
 fn perform(call: &AdmittedCall<'_>, request_id: &str, world: &mut World, xml: &mut Xml) -> ApiResult {
     if call.action == Action::GetCallerIdentity {
         identity::caller(call, request_id, xml);

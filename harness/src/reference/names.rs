@@ -1,11 +1,11 @@
-//! Which actions there are and which parameters each knows: the tables, and how a name is held against them.
+//! The tables of actions and their parameters, and how a parameter name is matched against them.
 //!
 //! Names are case-sensitive. In a pattern, `N` stands for the number of a list item.
 
 use super::config::Rules;
 use super::form::FormReading;
 
-/// What a caller may ask for.
+/// An action that a caller may request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     CancelSpotInstanceRequests,
@@ -32,7 +32,7 @@ pub(super) enum Action {
 }
 
 impl Action {
-    /// The EC2 action of this name, spelled exactly so.
+    /// The EC2 action with exactly this name.
     pub(super) fn of_ec2(name: &str) -> Option<Self> {
         Some(match name {
             "CancelSpotInstanceRequests" => Self::CancelSpotInstanceRequests,
@@ -59,12 +59,12 @@ impl Action {
         })
     }
 
-    /// The action of the token service of this name.
+    /// The action of the token service with this name.
     pub(super) fn of_sts(name: &str) -> Option<Self> {
         (name == "GetCallerIdentity").then_some(Self::GetCallerIdentity)
     }
 
-    /// Whether it changes anything, and so needs more than the right to read.
+    /// Whether it changes anything, and so needs more than read permission.
     pub(super) fn mutates(self) -> bool {
         match self {
             Self::DescribeImages
@@ -91,7 +91,7 @@ impl Action {
         }
     }
 
-    /// The name of the root element of its answer.
+    /// The name of the root element of the answer.
     pub(super) fn root(self) -> &'static str {
         match self {
             Self::CancelSpotInstanceRequests => "CancelSpotInstanceRequestsResponse",
@@ -118,13 +118,13 @@ impl Action {
         }
     }
 
-    /// The action's own name.
+    /// The name of the action.
     pub(super) fn name(self) -> &'static str {
         let root = self.root();
         root.strip_suffix("Response").unwrap_or(root)
     }
 
-    /// Whether the action takes a parameter of this name, under these rules.
+    /// Whether the action has a parameter with this name, under these rules.
     pub(super) fn takes(self, name: &str, rules: Rules, reading: FormReading) -> bool {
         let known = match name {
             "Action" | "Version" => return true,
@@ -222,14 +222,14 @@ impl Action {
     }
 }
 
-/// Whether a name is that of a list member whose index is not plain: `InstanceId.0`, `InstanceId.01`, `InstanceId`.
+/// Whether a name is a list member with an unusual index: `InstanceId.0`, `InstanceId.01`, `InstanceId`.
 pub(super) fn has_odd_index(action: Action, name: &str) -> bool {
     let (list, index) = name.split_once('.').unwrap_or((name, ""));
     let is_list = |pattern: &&str| pattern.strip_suffix(".N") == Some(list);
     action.patterns().iter().any(is_list) && !index.contains('.')
 }
 
-/// Whether a name is one of the six that carry a signature in the query string.
+/// Whether a name is one of the six signature parameters of the query string.
 pub(super) fn signs(name: &str) -> bool {
     matches!(
         name,
@@ -244,9 +244,9 @@ pub(super) fn signs(name: &str) -> bool {
     )
 }
 
-/// Holds a name against a pattern, part by part.
+/// Matches a name against a pattern, part by part.
 fn fits(pattern: &str, name: &str, reading: FormReading) -> bool {
-    // No pattern begins with an index, so most of them differ in their first letter.
+    // No pattern begins with an index, so most comparisons end at the first letter.
     if pattern.bytes().next() != name.bytes().next() {
         return false;
     }
@@ -262,7 +262,7 @@ fn fits(pattern: &str, name: &str, reading: FormReading) -> bool {
     }
 }
 
-/// Hibernation came in November 2018, stop protection in May 2022, skipping the shutdown in July 2025.
+/// Hibernation was added in November 2018, stop protection in May 2022, skipping the shutdown in July 2025.
 const YOUNGER_THAN_2017: &[&str] = &[
     "Hibernate",
     "SkipOsShutdown",

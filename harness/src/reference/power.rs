@@ -1,4 +1,4 @@
-//! `StartInstances`, `RebootInstances`, `TerminateInstances`, and the answer that stopping shares with them.
+//! `StartInstances`, `RebootInstances`, `TerminateInstances`, and the answer format that they share with StopInstances.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
-/// What a call did to one instance.
+/// The change that a call made to one instance.
 #[derive(Clone)]
 pub(super) struct PowerChange {
     id: String,
@@ -18,7 +18,7 @@ pub(super) struct PowerChange {
 }
 
 impl PowerChange {
-    /// The change from a state to where the instance stands now.
+    /// The change from the previous state to the current state of the instance.
     pub(super) fn of(instance: &SimulatedInstance, previous: PowerState) -> Self {
         Self {
             id: instance.id.clone(),
@@ -27,14 +27,14 @@ impl PowerChange {
         }
     }
 
-    /// The same, answered with another state.
+    /// The same change, with a different current state in the answer.
     pub(super) fn answered_as(mut self, current: PowerState) -> Self {
         self.current = current;
         self
     }
 }
 
-/// Changes each instance once, and writes an item for each time that it is named.
+/// Changes each instance once, and writes one item each time the call names it.
 pub(super) fn write_changes(
     targets: &[u64],
     call: &AdmittedCall<'_>,
@@ -60,7 +60,7 @@ pub(super) fn write_changes(
     });
 }
 
-/// Writes a state as code and name.
+/// Writes the code and the name of a state.
 pub(super) fn write_state(name: &str, state: PowerState, xml: &mut Xml) {
     xml.node(name, |xml| {
         xml.state_code(state.code());
@@ -68,7 +68,7 @@ pub(super) fn write_state(name: &str, state: PowerState, xml: &mut Xml) {
     });
 }
 
-/// `StartInstances`: a stopped instance is pending again; one that runs, or is about to, stays as it is.
+/// `StartInstances`: a stopped instance becomes pending; a running or pending one stays unchanged.
 pub(super) fn start(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let targets = call.targets(world, |instance, world| check_start(instance, call, world))?;
     if call.config.varies(Variation::StartWithoutCapacity) {
@@ -85,7 +85,7 @@ pub(super) fn start(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -
     Ok(())
 }
 
-/// `RebootInstances`: nothing that could be seen happens, not even to an instance that is gone.
+/// `RebootInstances`: changes nothing visible, and accepts terminated instances too.
 pub(super) fn reboot(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.targets(world, |instance, _| match instance.state() {
         PowerState::Pending | PowerState::Running | PowerState::ShuttingDown | PowerState::Terminated => {
@@ -105,7 +105,7 @@ pub(super) fn reboot(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) 
     Ok(())
 }
 
-/// `TerminateInstances`: what is gone already stays as it is; either protection refuses.
+/// `TerminateInstances`: a terminated instance stays unchanged; either protection refuses the call.
 pub(super) fn terminate(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.flag("Force")?;
     call.flag("SkipOsShutdown")?;
@@ -114,7 +114,7 @@ pub(super) fn terminate(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xm
         let previous = world.get(number)?.state();
         world.terminate(number, call.now_ms, call.now_ms);
         let change = PowerChange::of(world.get(number)?, previous);
-        // Descriptions go on to show it as shutting down.
+        // Descriptions still show it as shutting down.
         let ends =
             previous == PowerState::Stopped && !call.config.varies(Variation::TerminatedAsShuttingDown);
         Some(if ends {
@@ -181,7 +181,7 @@ fn check_start(instance: &SimulatedInstance, call: &AdmittedCall<'_>, world: &Wo
     Ok(())
 }
 
-/// Refuses the first try of each start for lack of capacity.
+/// Refuses the first attempt of each start for lack of capacity.
 fn find_capacity(targets: &[u64], call: &AdmittedCall<'_>, world: &mut World) -> ApiResult {
     let mut lacks = false;
     for number in targets {

@@ -1,4 +1,4 @@
-//! `RunInstances`: reads what is asked for, checks all of it, and only then launches.
+//! `RunInstances`: reads and checks all parameters before it launches anything.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,14 +15,14 @@ use super::tags;
 use super::world::{LIVE_CAP, TokenRecord, World};
 use super::xml::Xml;
 
-/// What Spot terms are asked for.
+/// The Spot options of a launch.
 struct SpotTerms {
     kind: SpotKind,
     interruption: String,
     tags: BTreeMap<String, String>,
 }
 
-/// Launches instances, or shows again what the same client token launched before.
+/// Launches instances, or repeats the answer of an earlier launch with the same client token.
 pub(super) fn run(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let form = call.form;
     let image_id = form.required("ImageId")?;
@@ -148,7 +148,7 @@ fn spot_terms(call: &AdmittedCall<'_>) -> ApiResult<Option<SpotTerms>> {
     }))
 }
 
-/// What all instances of this launch have in common; the reservation is not made yet.
+/// The common values of all instances of this launch; the reservation does not exist yet.
 fn launch(call: &AdmittedCall<'_>, world: &World, image_id: &str) -> ApiResult<LaunchRequest> {
     let form = call.form;
     let instance_type = form.short("InstanceType")?.unwrap_or("m1.small");
@@ -235,7 +235,7 @@ fn launch(call: &AdmittedCall<'_>, world: &World, image_id: &str) -> ApiResult<L
     })
 }
 
-/// The security groups asked for, an interface's among them.
+/// The requested security groups, including those of a network interface.
 fn groups(call: &AdmittedCall<'_>) -> ApiResult<Vec<String>> {
     let mut groups = call.form.list("SecurityGroupId");
     groups.extend(call.form.list("NetworkInterface.1.SecurityGroupId"));
@@ -257,7 +257,7 @@ fn groups(call: &AdmittedCall<'_>) -> ApiResult<Vec<String>> {
     Ok(groups.into_iter().map(str::to_owned).collect())
 }
 
-/// A digest of everything that was asked for, so that a client token used for something else is noticed.
+/// A digest of all parameters, which detects a client token that is used again for a different launch.
 fn asked(call: &AdmittedCall<'_>) -> u64 {
     let mut pairs: Vec<(&str, &str)> = call
         .form

@@ -1,4 +1,4 @@
-//! The parameter names of RunInstances, which has more than all others together.
+//! The parameter names of RunInstances, which has more parameters than all other actions together.
 
 pub(super) const RUN: &[&str] = &[
     "AdditionalInfo",

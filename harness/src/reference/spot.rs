@@ -1,4 +1,4 @@
-//! Spot requests: what stands behind a Spot Instance, and the two actions on it.
+//! Spot requests: the request of each Spot Instance, and the two actions on requests.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
-/// Whether a request ends with its instance or stands until it is cancelled.
+/// Whether a request ends with its instance or stays open until it is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SpotKind {
     OneTime,
@@ -31,7 +31,7 @@ impl SpotKind {
 #[derive(Debug, Clone)]
 pub(super) struct SimulatedSpotRequest {
     pub(super) kind: SpotKind,
-    /// From when on it counts as cancelled.
+    /// The time from which it counts as cancelled.
     pub(super) cancelled_ms: Option<u64>,
     pub(super) interruption: String,
     pub(super) instance: String,
@@ -40,7 +40,7 @@ pub(super) struct SimulatedSpotRequest {
 }
 
 impl SimulatedSpotRequest {
-    /// Whether it is cancelled at this moment.
+    /// Whether it is cancelled at this time.
     pub(super) fn is_cancelled(&self, now_ms: u64) -> bool {
         self.cancelled_ms.is_some_and(|at_ms| now_ms >= at_ms)
     }
@@ -75,7 +75,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
     Ok(())
 }
 
-/// `CancelSpotInstanceRequests`. An instance that runs lives on; one that is stopped, or about to be, is terminated.
+/// `CancelSpotInstanceRequests`. A running instance stays; a stopped or stopping one is terminated.
 pub(super) fn cancel(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let ids = call.form.list("SpotInstanceRequestId");
     if ids.is_empty() {
@@ -163,7 +163,7 @@ fn describe_one(id: &str, call: &AdmittedCall<'_>, world: &mut World, filters: &
     });
 }
 
-/// When a request is disabled whose instance stopped at this moment.
+/// When a request becomes disabled, given the time at which its instance stopped.
 fn disabled_ms(call: &AdmittedCall<'_>, since_ms: u64) -> u64 {
     call.config
         .delayed(Variation::SpotRequestDisabledLate, 5_000, since_ms)
@@ -175,7 +175,7 @@ struct Status {
     message: &'static str,
 }
 
-/// State and status follow from the request and its instance.
+/// State and status, derived from the request and its instance.
 fn status(request: &SimulatedSpotRequest, instance: PowerState, is_cancelled: bool) -> Status {
     let (open_state, code, message) = match instance {
         PowerState::Pending | PowerState::Running => {

@@ -1,4 +1,4 @@
-//! `DescribeInstanceStatus`: of running instances, or of all if asked to.
+//! `DescribeInstanceStatus`: of running instances, or of all with `IncludeAllInstances`.
 
 use super::call::AdmittedCall;
 use super::describe::named_or_all;
@@ -9,10 +9,10 @@ use super::power::write_state;
 use super::world::World;
 use super::xml::Xml;
 
-/// How many ids may be named.
+/// The largest number of ids in one call.
 const ID_CAP: usize = 100;
 
-/// Shows the health of instances. A dry run ends before anything is looked at, as captured.
+/// Shows the health of instances. A dry run ends before any instance is looked up, as captured.
 pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     let all = call.flag("IncludeAllInstances")?;
@@ -32,7 +32,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
         return Err(ApiError::new(
             400,
             "InvalidRequest",
-            // The spelling is the service's own.
+            // This is the spelling of the real service.
             format!(
                 "{count} exceeds the maximum number of instance IDs that can be specificied (100). Please specify \
                  fewer than 100 instance IDs."

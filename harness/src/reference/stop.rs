@@ -1,4 +1,4 @@
-//! `StopInstances`: every instance named is checked before any is touched, so a batch stops whole or not at all.
+//! `StopInstances`: every named instance is checked before any is changed, so a batch stops completely or not at all.
 
 use super::call::AdmittedCall;
 use super::config::{Config, Rules};
@@ -10,14 +10,14 @@ use super::variation::Variation;
 use super::world::World;
 use super::xml::Xml;
 
-/// How an instance is to be stopped. Without variations the two that shorten a stop change nothing that can be seen.
+/// The options of a stop. Without variations, the two that shorten a stop have no visible effect.
 struct Manner {
     hibernate: bool,
     force: bool,
     skip_os_shutdown: bool,
 }
 
-/// Stops the instances named.
+/// Stops the named instances.
 pub(super) fn stop(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let manner = Manner {
         hibernate: call.flag("Hibernate")?,
@@ -77,7 +77,7 @@ impl Manner {
     }
 }
 
-/// What is looked at in an instance that is to be stopped.
+/// A property that is checked before an instance is stopped.
 #[derive(Clone, Copy)]
 enum Aspect {
     PowerState,
@@ -86,7 +86,7 @@ enum Aspect {
     Hibernation,
 }
 
-/// The order in which it is looked at, which is not recorded.
+/// The order of these checks, which is not recorded.
 fn order(config: &Config) -> [Aspect; 4] {
     use Aspect::{Hibernation, Kind, PowerState, Protection};
     if config.varies(Variation::KindBeforeState) {
@@ -100,7 +100,7 @@ fn order(config: &Config) -> [Aspect; 4] {
     }
 }
 
-/// Whether this instance may be stopped, or hibernated if that is asked for.
+/// Whether this instance may be stopped, or hibernated if the call asks for it.
 fn check(instance: &SimulatedInstance, manner: &Manner, call: &AdmittedCall<'_>, world: &World) -> ApiResult {
     check_combination(manner, call)?;
     for aspect in order(call.config) {
@@ -117,7 +117,7 @@ fn check(instance: &SimulatedInstance, manner: &Manner, call: &AdmittedCall<'_>,
             Aspect::Protection | Aspect::Hibernation => {}
         }
     }
-    // Captured: a dry run does not look at this, whatever else it looks at.
+    // Captured: a dry run skips this check, whatever other checks it makes.
     if manner.hibernate && !call.dry && !instance.is_ready_to_hibernate(call.now_ms, &call.config.delays()) {
         return Err(ApiError::unsupported(format!(
             "Instance {} is not ready to hibernate yet, retry in a few minutes",
@@ -127,7 +127,8 @@ fn check(instance: &SimulatedInstance, manner: &Manner, call: &AdmittedCall<'_>,
     Ok(())
 }
 
-/// Dry runs of both combinations were captured as good, so a dry run does not look at them either.
+/// Refuses conflicting options. Dry runs of both combinations were captured as successful, so a dry run skips this
+/// check.
 fn check_combination(manner: &Manner, call: &AdmittedCall<'_>) -> ApiResult {
     for (given, variation, name) in [
         (manner.force, Variation::ForceHibernateRefused, "Force"),

@@ -1,4 +1,4 @@
-//! What clients look at around an instance: its type, its volume, its network. Read only, and no more than they read.
+//! Read-only resources around an instance: types, volumes, networks. Only the fields that clients read.
 //!
 //! There is one network with a subnet in each zone, and a volume for each EBS root.
 
@@ -13,18 +13,18 @@ use super::xml::Xml;
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
-/// The subnet of a zone that instances get unless they ask for another.
+/// The default subnet of a zone.
 pub(super) fn default_subnet(zone: &str) -> String {
     format!("subnet-0defa017000000{}ff", zone.chars().last().unwrap_or('a'))
 }
 
-/// Whether a zone of the Region has this name.
+/// Whether the Region has a zone with this name.
 pub(super) fn is_zone(zone: &str, region: &str) -> bool {
     zone.strip_prefix(region)
         .is_some_and(|letter| ZONES.contains(&letter))
 }
 
-/// `DescribeInstanceTypes`: whatever is named exists.
+/// `DescribeInstanceTypes`: every requested type exists.
 pub(super) fn instance_types(call: &AdmittedCall<'_>, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     let named = call.form.list("InstanceType");
@@ -42,7 +42,7 @@ pub(super) fn instance_types(call: &AdmittedCall<'_>, xml: &mut Xml) -> ApiResul
     Ok(())
 }
 
-/// `DescribeInstanceCreditSpecifications`: bursting instances are of the standard kind.
+/// `DescribeInstanceCreditSpecifications`: burstable instances use standard credits.
 pub(super) fn credits(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let numbers = call.targets(world, |_, _| Ok(()))?;
     xml.node("instanceCreditSpecificationSet", |xml| {
@@ -57,7 +57,7 @@ pub(super) fn credits(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml)
     Ok(())
 }
 
-/// `DescribeVolumes`: the EBS roots of instances that are not gone.
+/// `DescribeVolumes`: the EBS roots of instances that are not terminated.
 pub(super) fn volumes(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -> ApiResult {
     let filters = Filters::read(call.form, &["attachment.instance-id", "status", "volume-id"])?;
     let wanted = call.form.list("VolumeId");
@@ -94,7 +94,7 @@ pub(super) fn volumes(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml)
     Ok(())
 }
 
-/// `DescribeVpcs`: the one network.
+/// `DescribeVpcs`: the only network.
 pub(super) fn vpcs(call: &AdmittedCall<'_>, xml: &mut Xml) -> ApiResult {
     call.dry_run()?;
     xml.node("vpcSet", |xml| {

@@ -1,4 +1,4 @@
-//! Tags: `CreateTags`, `DescribeTags`, and the tag lists that other actions take and show.
+//! Tags: `CreateTags`, `DescribeTags`, and the tag lists that other actions read and show.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::form::FormParameters;
 use super::world::World;
 use super::xml::Xml;
 
-/// How many tags a resource can have.
+/// The largest number of tags of a resource.
 const CAP: usize = 50;
 
 /// `CreateTags`.
@@ -80,7 +80,7 @@ pub(super) fn describe(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml
 pub(super) fn read(form: &FormParameters<'_>, prefix: &str) -> ApiResult<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
     let groups = form.groups(prefix);
-    // Counted before they are looked up, so that a long list costs little.
+    // Counted before the lookup, so that a long list costs little.
     if groups.len() > CAP {
         return Err(too_many());
     }
@@ -111,7 +111,7 @@ pub(super) fn read(form: &FormParameters<'_>, prefix: &str) -> ApiResult<BTreeMa
     }
 }
 
-/// Reads those of `TagSpecification.N` that are for this kind of resource.
+/// Reads the tags of `TagSpecification.N` for this resource type.
 pub(super) fn read_specifications(
     form: &FormParameters<'_>,
     resource: &str,

@@ -1,6 +1,6 @@
-//! Moments in the spellings that travel: the only file that speaks with `jiff`.
+//! Timestamps in the formats of requests and answers. The only file that uses `jiff`.
 //!
-//! In and out go Unix milliseconds. Moments beyond what a calendar holds are held at its end.
+//! All functions use Unix milliseconds. Times beyond the range of the calendar are clamped to its end.
 
 use jiff::{Timestamp, civil::DateTime, fmt::rfc2822, tz::TimeZone};
 
@@ -58,8 +58,8 @@ pub(super) fn http_date(ms: u64) -> String {
     text
 }
 
-/// Year, month, day, hour, minute and second, each after its mark, and a last mark. Every answer carries a date or
-/// more, and the general formatter would be the slowest part of many.
+/// Year, month, day, hour, minute and second, each after its separator, and a final separator. Every answer carries at
+/// least one date, and the general formatter would be the slowest part of many answers.
 fn written(ms: u64, marks: [&str; 7]) -> String {
     let t = civil(ms);
     let [year, month, day, hour, minute, second, end] = marks;
@@ -81,7 +81,7 @@ fn written(ms: u64, marks: [&str; 7]) -> String {
 }
 
 fn push_year(text: &mut String, year: i16) {
-    // A moment after 1970 that a calendar holds has four digits.
+    // A time after 1970 within the calendar has a four-digit year.
     let year = year.clamp(0, 9999).unsigned_abs();
     push_two(text, year / 100);
     push_two(text, year % 100);
@@ -93,15 +93,15 @@ fn push_two(text: &mut String, value: impl TryInto<u8>) {
     text.push(char::from(b'0' + value % 10));
 }
 
-/// The moment of an `X-Amz-Date`, to the second.
+/// Parses an `X-Amz-Date`, with a precision of one second.
 pub(super) fn parse_basic_date(text: &str) -> Option<u64> {
     let stamp = DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
-    // The parser is generous with missing zeros; the format is not.
+    // The parser accepts missing zeros; the format does not.
     (text.len() == "20200214T220345Z".len()).then_some(())?;
     millis(stamp.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// The moment of a `Date` header.
+/// Parses a `Date` header.
 pub(super) fn parse_http_date(text: &str) -> Option<u64> {
     millis(rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?)
 }

@@ -1,10 +1,10 @@
 //! Behaviour that genuine EC2 shows, or may show, and that the reference does not show by default.
 //!
-//! The default follows the captures. Where they leave a question open, where the real service is known to answer in
-//! more than one way, and where documentation allows more than was captured, the other behaviour is a named switch
-//! here. A judge that takes the contract seriously finds no deviation in any of them.
+//! The default follows the captures. The other behaviour is a named switch in this file if the captures leave a
+//! question open, if the real service is known to answer in more than one way, or if the documentation allows more than
+//! was captured. A correct judge finds no deviation in any of them.
 
-/// Writes the enum and its table from one list, so that no variation can lack a line.
+/// Defines the enum and its table from one list, so that no variation lacks an entry.
 macro_rules! variations {
     ($($variant:ident $name:literal $what:literal $source:literal)+) => {
         /// A switch for behaviour that differs from the default.
@@ -22,12 +22,12 @@ macro_rules! variations {
                 match self { $(Variation::$variant => $name),+ }
             }
 
-            /// What is different, in one sentence.
+            /// The difference from the default, in one sentence.
             pub fn what(self) -> &'static str {
                 match self { $(Variation::$variant => $what),+ }
             }
 
-            /// The source that shows it, or the open question that allows it.
+            /// The recording that shows it, or the open question that allows it.
             pub fn source(self) -> &'static str {
                 match self { $(Variation::$variant => $source),+ }
             }
@@ -242,7 +242,7 @@ variations! {
         "API error codes: AuthFailure"
 }
 
-/// Answers to one question each: a service can give only one of them.
+/// Groups of variations that answer the same question: a service can show only one of each group.
 const ALTERNATIVES: &[&[Variation]] = {
     use Variation::*;
     &[
@@ -269,18 +269,18 @@ const ALTERNATIVES: &[&[Variation]] = {
 };
 
 impl Variation {
-    /// The variation of this name.
+    /// The variation with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.name() == name)
     }
 
-    /// Whether the two cannot be had at once.
+    /// Whether the two cannot be combined.
     pub fn excludes(self, other: Self) -> bool {
         let both = |group: &&&[Self]| group.contains(&self) && group.contains(&other);
         self != other && ALTERNATIVES.iter().any(|group| both(&group))
     }
 
-    /// Whether it is about a feature that the service of 2017 did not have.
+    /// Whether it concerns a feature that the service of 2017 did not have.
     pub fn is_newer_than_2017(self) -> bool {
         matches!(
             self,
@@ -303,7 +303,7 @@ impl Variation {
 pub struct Variations(u128);
 
 impl Variations {
-    /// As many as can be had at once: in the order of the list, each that none before it excludes.
+    /// A maximal combination: each variation, in list order, that no earlier member excludes.
     pub fn compatible() -> Self {
         let mut set = Self::default();
         for variation in Variation::ALL {
@@ -314,7 +314,7 @@ impl Variations {
         set
     }
 
-    /// The same set and one more.
+    /// The same set with one more variation.
     #[must_use]
     pub fn with(self, variation: Variation) -> Self {
         Self(self.0 | 1 << variation as u32)
@@ -325,7 +325,7 @@ impl Variations {
         self.0 & 1 << variation as u32 != 0
     }
 
-    /// A member of the set that excludes this variation.
+    /// A member of the set that this variation cannot be combined with.
     pub fn conflict(self, variation: Variation) -> Option<Variation> {
         self.iter().find(|member| member.excludes(variation))
     }

@@ -1,17 +1,18 @@
-//! Which API versions are served, and in which namespace they answer.
+//! The supported API versions, and the XML namespace of their answers.
 
 use super::config::Config;
 use super::errors::{ApiError, ApiResult};
 use super::form::FormParameters;
 use super::variation::Variation;
 
-/// The one version of the token service.
+/// The only version of the token service.
 pub(super) const STS_VERSION: &str = "2011-06-15";
 
 /// The namespace of the token service.
 pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Published versions of the EC2 API, today's first. An old one is answered in today's words, in its own namespace.
+/// Published versions of the EC2 API, the current one first. A request with an old version gets a current answer in the
+/// old namespace.
 const EC2_VERSIONS: &[&str] = &[
     "2016-11-15",
     "2016-09-15",
@@ -45,7 +46,7 @@ pub(super) enum SignedService {
 }
 
 impl SignedService {
-    /// The service is told by the version alone, since both may live behind one address.
+    /// The version alone selects the service, since both may share one address.
     pub(super) fn of(form: &FormParameters<'_>) -> Self {
         if form.get("Version") == Some(STS_VERSION) {
             Self::Sts
@@ -55,7 +56,7 @@ impl SignedService {
     }
 }
 
-/// The namespace of the answer, if the version is one that is served.
+/// The namespace of the answer, if the version is supported.
 pub(super) fn namespace(form: &FormParameters<'_>, config: &Config) -> ApiResult<String> {
     let version = form.given("Version").ok_or_else(|| {
         if config.varies(Variation::MissingVersion500) {

@@ -1,8 +1,9 @@
 //! Everything that exists in the account: instances, images, Spot requests.
 //!
-//! Time is let pass for an instance whenever it is looked at, so a request costs what it touches and not what exists.
-//! Memory is bounded: by a cap on live instances, by forgetting the longest-terminated before their hour is up, and by
-//! a cap on the earlier states that a stale description may still show.
+//! An instance is advanced to the current time when it is accessed, so the cost of a request depends on the instances
+//! it accesses, not on those that exist. Memory is bounded by three caps: on live instances, on terminated ones (those
+//! terminated longest ago are forgotten before their hour ends), and on the earlier states that a stale description may
+//! show.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,27 +13,27 @@ use super::image::{self, SimulatedImage};
 use super::instance::{PowerState, SimulatedInstance};
 use super::spot::SimulatedSpotRequest;
 
-/// How many instances may live at a time.
+/// The largest number of live instances.
 pub(super) const LIVE_CAP: usize = 1_000;
 
-/// How many terminated instances are remembered.
+/// The largest number of terminated instances that are remembered.
 const REMEMBERED_CAP: usize = 4_096;
 
-/// How many earlier states of an instance are kept.
+/// The largest number of earlier states that are kept of an instance.
 const EARLIER_CAP: usize = 64;
 
-/// An instance, and what it was before its latest changes.
+/// An instance, and its state before the latest changes.
 struct Kept {
     now: SimulatedInstance,
-    /// The oldest first; empty unless descriptions are stale.
+    /// Oldest first; empty unless descriptions are stale.
     earlier: VecDeque<Earlier>,
 }
 
-/// What an instance was before a change.
+/// The state of an instance before a change.
 struct Earlier {
-    /// Until when descriptions show it.
+    /// The time until which descriptions show it.
     until_ms: u64,
-    /// Nothing before the launch.
+    /// `None` before the launch.
     instance: Option<SimulatedInstance>,
 }
 
@@ -58,16 +59,16 @@ pub(super) struct World {
     pub(super) ids: ResourceIds,
     pub(super) images: Vec<SimulatedImage>,
     pub(super) spot_requests: BTreeMap<String, SimulatedSpotRequest>,
-    /// Client tokens of launches: what was asked under each, and the reservation it gave.
+    /// The client tokens of launches: the parameters of each launch, and the reservation it created.
     pub(super) tokens: BTreeMap<String, TokenRecord>,
-    /// Mutating calls so far, for the throttle.
+    /// The number of mutating calls so far, for the throttle.
     pub(super) mutating_calls: u64,
-    /// Admitted calls so far, for the variations that refuse some of them.
+    /// The number of admitted calls so far, for the variations that refuse some of them.
     pub(super) calls: u64,
-    /// For how long descriptions show the world as it was before a change.
+    /// How long descriptions show the state before a change, in milliseconds.
     pub(super) stale_ms: u64,
     pub(super) delays: Delays,
-    /// In the order of launch, so that a page has a place to go on from.
+    /// In the order of launch, so that the next page has a place to continue from.
     instances: BTreeMap<u64, Kept>,
     numbers: BTreeMap<String, u64>,
     terminated: VecDeque<u64>,
@@ -75,7 +76,7 @@ pub(super) struct World {
     public_ips: u64,
 }
 
-/// What a client token stands for.
+/// The launch that a client token stands for.
 pub(super) struct TokenRecord {
     pub(super) asked: u64,
     pub(super) numbers: Vec<u64>,
@@ -89,7 +90,7 @@ impl World {
             spot_requests: BTreeMap::new(),
             tokens: BTreeMap::new(),
             mutating_calls: 0,
-            // Each seed has its turn at another moment, so that refusals of few calls meet every kind of them.
+            // Each seed starts at a different count, so that the rare refusals reach every kind of call.
             calls: config.seed % 100,
             stale_ms: config.stale_ms(),
             delays: config.delays(),
@@ -101,12 +102,12 @@ impl World {
         }
     }
 
-    /// How many instances are neither terminated nor on the way there.
+    /// The number of instances that are neither terminated nor shutting down.
     pub(super) fn live(&self) -> usize {
         self.instances.len().saturating_sub(self.terminated.len())
     }
 
-    /// The number of the instance with this id, its state brought up to now.
+    /// The number of the instance with this id, after advancing it to the current time.
     pub(super) fn find(&mut self, id: &str, now_ms: u64) -> Option<u64> {
         let number = *self.numbers.get(id)?;
         let kept = self.instances.get_mut(&number)?;
@@ -114,12 +115,12 @@ impl World {
         (!kept.now.is_purged(now_ms, &self.delays)).then_some(number)
     }
 
-    /// The instance of a number that was just found.
+    /// The instance with a number that was just looked up.
     pub(super) fn get(&self, number: u64) -> Option<&SimulatedInstance> {
         Some(&self.instances.get(&number)?.now)
     }
 
-    /// The same as descriptions show it, which may be as it was a while ago.
+    /// The same instance as descriptions show it, which may be an earlier state.
     pub(super) fn shown(&self, number: u64) -> Option<&SimulatedInstance> {
         let kept = self.instances.get(&number)?;
         match kept.earlier.front() {
@@ -128,7 +129,7 @@ impl World {
         }
     }
 
-    /// The instance, to change it at this moment.
+    /// The instance, for a change at this time.
     pub(super) fn change(&mut self, number: u64, now_ms: u64) -> Option<&mut SimulatedInstance> {
         let kept = self.instances.get_mut(&number)?;
         if self.stale_ms > 0 {
@@ -137,7 +138,7 @@ impl World {
         Some(&mut kept.now)
     }
 
-    /// Every instance that is known now, in the order of launch.
+    /// Every known instance, in the order of launch.
     pub(super) fn all(&mut self, now_ms: u64) -> Vec<u64> {
         for kept in self.instances.values_mut() {
             kept.settle(now_ms, &self.delays);
@@ -149,7 +150,7 @@ impl World {
             .collect()
     }
 
-    /// Everything that is known now, in words.
+    /// Everything that is known now, as text.
     pub(super) fn told(&mut self, now_ms: u64) -> String {
         let known = self.all(now_ms);
         let instances: Vec<&SimulatedInstance> =
@@ -157,7 +158,7 @@ impl World {
         format!("{instances:?}\n{:?}\n{:?}", self.images, self.spot_requests)
     }
 
-    /// Takes a new instance in.
+    /// Adds a new instance.
     pub(super) fn add(&mut self, instance: SimulatedInstance, now_ms: u64) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
@@ -173,7 +174,7 @@ impl World {
         number
     }
 
-    /// An instance id that no instance has.
+    /// A new instance id that is not in use.
     pub(super) fn fresh_instance_id(&mut self) -> String {
         loop {
             let id = self.ids.next("i");
@@ -183,7 +184,7 @@ impl World {
         }
     }
 
-    /// Ends an instance, at once or later, and remembers in which order they end.
+    /// Terminates an instance, now or later, and records the order of terminations.
     pub(super) fn terminate(&mut self, number: u64, at_ms: u64, now_ms: u64) {
         let Some(instance) = self.change(number, now_ms) else {
             return;
@@ -204,7 +205,7 @@ impl World {
         }
     }
 
-    /// Forgets what has been terminated for long enough, and the oldest of what is too much.
+    /// Forgets instances that were terminated long enough ago, and the oldest ones beyond the cap.
     pub(super) fn forget(&mut self, now_ms: u64) {
         while let Some(number) = self.terminated.front().copied() {
             let too_many = self.terminated.len() > REMEMBERED_CAP;
@@ -227,7 +228,7 @@ impl World {
         }
     }
 
-    /// Takes a Spot request in, and gives the id it has from now on.
+    /// Adds a Spot request and returns its new id.
     pub(super) fn add_spot_request(&mut self, request: SimulatedSpotRequest) -> String {
         loop {
             let id = self.ids.next_short("sir");
@@ -244,7 +245,7 @@ impl World {
         format!("172.31.{}.{}", number / 254 % 256, number % 254 + 1)
     }
 
-    /// The next public address. They come from the block that is set apart for documentation.
+    /// The next public address, from a block that is reserved for documentation.
     pub(super) fn public_ip(&mut self) -> String {
         self.public_ips += 1;
         format!("203.0.113.{}", self.public_ips % 254 + 1)

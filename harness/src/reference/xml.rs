@@ -1,6 +1,6 @@
-//! Writes answers: elements in order, compact or indented, text escaped.
+//! Writes answers: elements in order, compact or indented, with escaped text.
 //!
-//! What comes out is well-formed whatever text goes in; characters that XML 1.0 cannot carry are replaced.
+//! The output is well-formed for any text; characters that XML 1.0 cannot represent are replaced.
 
 use super::config::XmlLayout;
 use super::variation::{Variation, Variations};
@@ -16,9 +16,9 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    /// Opens a document with its root element. Names and namespaces are ours or checked, and need no escape.
+    /// Opens a document with its root element. Names and namespaces are ours or checked, and need no escaping.
     pub(super) fn open(layout: XmlLayout, root: &str, namespace: &str) -> Self {
-        // Enough for most answers, one instance in full among them.
+        // Enough for most answers, including one complete instance.
         let mut out = String::with_capacity(4000);
         for part in [DECLARATION, "<", root, " xmlns=\"", namespace, "\">"] {
             out.push_str(part);
@@ -31,13 +31,13 @@ impl Xml {
         }
     }
 
-    /// The same document, whose elements vary.
+    /// The same document, with the variations of its elements.
     pub(super) fn varied(mut self, variations: Variations) -> Self {
         self.variations = variations;
         self
     }
 
-    /// The code of a state: its low byte is the number, its high byte is for the service itself.
+    /// Writes a state code: the low byte is the state, the high byte is for internal use by the service.
     pub(super) fn state_code(&mut self, code: &str) {
         if self.variations.contains(Variation::StateCodesHighByte) {
             let code: u64 = code.parse().unwrap_or_default();
@@ -47,7 +47,7 @@ impl Xml {
         }
     }
 
-    /// Closes the root and hands the document over.
+    /// Closes the root element and returns the document.
     pub(super) fn close(mut self, root: &str) -> Vec<u8> {
         self.depth = 0;
         self.line();
@@ -60,7 +60,7 @@ impl Xml {
         self.out.into_bytes()
     }
 
-    /// An element with text; without text it is written as `<name/>`.
+    /// An element with text; an empty text gives `<name/>`.
     pub(super) fn leaf(&mut self, name: &str, text: &str) {
         if text.is_empty() {
             return self.empty(name);
@@ -75,7 +75,7 @@ impl Xml {
         }
     }
 
-    /// An element with text, if there is any.
+    /// An element with text, omitted if there is none.
     pub(super) fn leaf_if(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.leaf(name, text);
@@ -92,7 +92,7 @@ impl Xml {
         self.leaf(name, if value { "true" } else { "false" });
     }
 
-    /// An element with elements inside; without any it is written as `<name/>`.
+    /// An element with child elements; without any it is written as `<name/>`.
     pub(super) fn node(&mut self, name: &str, inside: impl FnOnce(&mut Self)) {
         let before = self.out.len();
         self.line();
@@ -132,7 +132,7 @@ impl Xml {
     }
 }
 
-/// The body of an EC2 error: one line after the declaration, no namespace, in every year recorded.
+/// The body of an EC2 error: one line after the declaration, without a namespace, in every recorded year.
 pub(super) fn ec2_error(code: &str, message: &str, request_id: &str) -> Vec<u8> {
     let mut out = String::with_capacity(320);
     out.push_str(DECLARATION);
@@ -146,7 +146,7 @@ pub(super) fn ec2_error(code: &str, message: &str, request_id: &str) -> Vec<u8> 
     out.into_bytes()
 }
 
-/// The body of an error of the token service, which speaks the older Query dialect.
+/// The body of an error of the token service, which uses the older Query format.
 pub(super) fn sts_error(code: &str, message: &str, request_id: &str) -> Vec<u8> {
     let mut xml = Xml::open(
         XmlLayout::Indented,
@@ -162,9 +162,9 @@ pub(super) fn sts_error(code: &str, message: &str, request_id: &str) -> Vec<u8> 
     xml.close("ErrorResponse")
 }
 
-/// Appends text as element content. Quotes stay as they are, as the recorded messages show.
+/// Appends text as element content. Quotes are not escaped, as in the recorded messages.
 fn push_text(out: &mut String, text: &str) {
-    // Nearly all text is plain; without an early way out of the loop many bytes are looked at in one step.
+    // Nearly all text is plain; a loop without an early exit lets the compiler check many bytes at once.
     let plain = text.bytes().fold(true, |plain, b| {
         plain & (b' '..=b'~').contains(&b) & (b != b'&') & (b != b'<') & (b != b'>')
     });
@@ -176,10 +176,10 @@ fn push_text(out: &mut String, text: &str) {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // Written plainly, a reader would turn it into a line feed.
+            // Without escaping, a reader would turn it into a line feed.
             '\r' => out.push_str("&#13;"),
             '\t' | '\n' => out.push(c),
-            // Legal in no XML 1.0 document, not even as a reference.
+            // Not allowed in any XML 1.0 document, not even as a character reference.
             '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             _ => out.push(c),
         }

@@ -1,5 +1,5 @@
-//! Ablation: one row of the contract is taken out or turned around at a time, and the pristine reference must then be
-//! found to deviate. A row that nobody misses is not looked at by any check.
+//! Ablation: removes or inverts one row of the contract at a time, and verifies that the unmodified reference is then
+//! found to deviate. A row whose removal is not noticed is not covered by any check.
 
 use std::io;
 
@@ -11,29 +11,30 @@ use crate::contract::{Contract, Demand, Refusal, RefusalAnswer, Transition};
 use crate::journal::Phase;
 use crate::reference::XmlLayout;
 
-/// A contract without one of its rows.
+/// A contract with one row removed or inverted.
 #[derive(Debug)]
 pub(super) struct Cut {
-    /// What was done, in words.
+    /// What was changed, as text.
     pub(super) what: String,
-    /// What is left.
+    /// The remaining contract, ready to be played.
     pub(super) stage: Stage,
 }
 
-/// A cut, and by what it was noticed.
+/// A removed row, and what noticed the removal.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ablated {
-    /// What was done.
+    /// What was changed.
     pub what: String,
-    /// The phase that noticed, if one did.
+    /// The phase that noticed it, if one did.
     pub noticed_by: Option<Phase>,
-    /// The clauses under which it was noticed.
+    /// The clauses that noticed it.
     pub clauses: Vec<String>,
-    /// Whether it was noticed as a warning only.
+    /// Whether it only caused warnings.
     pub only_warned: bool,
 }
 
-/// Every cut that a check could notice: rows by which nobody is accused only tolerate, and nobody misses them.
+/// Every cut that a check could notice. Rows that only tolerate an answer cause no finding, so their removal is not
+/// noticed.
 pub(super) fn cuts(contract: &Contract) -> Vec<Cut> {
     let mut cuts = Vec::new();
     let mut cut = |what: String, change: &dyn Fn(&mut Contract)| {
@@ -44,7 +45,7 @@ pub(super) fn cuts(contract: &Contract) -> Vec<Cut> {
             stage: Stage::new(left),
         });
     };
-    // A sister action may decline for reasons that the contract does not know, so a row of theirs is no promise.
+    // A sibling action may be refused for reasons that the contract does not cover, so its rows promise nothing.
     let tested = |row: &&Transition| {
         row.action == contract.action
             && !row.clauses.is_empty()
@@ -111,7 +112,7 @@ pub(super) fn cuts(contract: &Contract) -> Vec<Cut> {
     cuts
 }
 
-/// Cuts that nobody can notice, with the reason.
+/// Cuts that no check can notice, with the reason.
 const IDLE: &[(&str, &str)] = &[
     (
         "refusal for empty-id: no row",
@@ -131,13 +132,12 @@ const MAY: &str = "the clause of this row is a MAY, and the answer is blamed on 
 const ENDED: &str = "an instance that is shutting down may have ended when the call arrives, and then the row of the \
                      terminated answers for it";
 
-/// Why nobody can notice this cut, if that is known.
+/// The reason why no check can notice this cut, if it is known.
 pub(super) fn idle(what: &str) -> Option<&'static str> {
     IDLE.iter().find(|(known, _)| *known == what).map(|(_, why)| *why)
 }
 
-/// Whether the pristine reference is found to deviate from what is left: by random scripts, or else by named cases
-/// and by coverage.
+/// Plays the unmodified reference against the remaining contract: random scripts first, then named cases and coverage.
 pub(super) fn ablate(cut: &Cut, effort: Effort) -> io::Result<Ablated> {
     let mut ablated = Ablated {
         what: cut.what.clone(),

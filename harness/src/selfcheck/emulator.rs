@@ -1,7 +1,8 @@
 //! A faulty emulator: the reference with one fault hook.
 //!
-//! A request comes in; the hook decides what the reference receives, what else happens, and how it alters the
-//! answer. Hidden requests come from the holder of the reference's first key, and nobody outside sees them.
+//! For each request, the hook decides what the reference receives, which hidden requests are sent as well, and how the
+//! answer is altered. Hidden requests are sent with the first key of the reference and are not visible outside of the
+//! emulator.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,34 +17,34 @@ use crate::reference::{Config, Reference, XmlLayout, keys};
 use crate::runner;
 use crate::wire::{Request, Response};
 
-/// What an emulator does with a request.
+/// Handles one request in place of the reference.
 pub type FaultHook = fn(&EmulatedRequest<'_>) -> Response;
 
 /// The region of every emulator.
 pub const REGION: &str = "us-east-1";
 
-/// An emulator: the reference and a memory of its own.
+/// An emulator: the reference with additional memory.
 pub struct Emulator {
     reference: Reference,
     memory: Mutex<BTreeMap<String, String>>,
-    /// Stops that have come and are not answered yet.
+    /// The number of stops that were received and are not answered yet.
     under_way: AtomicUsize,
-    /// Requests that were answered.
+    /// The number of requests that were answered.
     served: AtomicUsize,
 }
 
-/// A request at the door of an emulator.
+/// A request that an emulator received.
 pub struct EmulatedRequest<'a> {
     emulator: &'a Emulator,
-    /// The request as it came.
+    /// The request as received.
     pub request: &'a Request,
-    /// The moment, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub now_ms: u64,
-    /// The parameters but for those that sign, Action and Version included.
+    /// All parameters except those of the signature; Action and Version are included.
     pub params: Vec<(String, String)>,
 }
 
-/// The endpoint of an emulator, a fresh one for each case.
+/// The endpoint of an emulator, started fresh for each case.
 pub fn endpoint(edition: Edition, layout: XmlLayout, hook: FaultHook) -> Endpoint {
     Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
         let config = Config {
@@ -57,12 +58,12 @@ pub fn endpoint(edition: Edition, layout: XmlLayout, hook: FaultHook) -> Endpoin
     }))
 }
 
-/// The reference itself, a fresh one for each case.
+/// The unmodified reference, started fresh for each case.
 pub fn pristine(edition: Edition, layout: XmlLayout) -> Endpoint {
     embedded::endpoint_in(REGION, edition, layout)
 }
 
-/// One emulator, which answers for as long as it is kept.
+/// One emulator, which keeps its state for as long as the handler exists.
 pub fn handler(config: Config, hook: FaultHook) -> Handler {
     let emulator = Emulator {
         reference: Reference::new(config),
@@ -86,33 +87,33 @@ pub fn handler(config: Config, hook: FaultHook) -> Handler {
     })
 }
 
-/// The reference as it is.
+/// Passes the request to the reference unchanged.
 pub fn straight(asked: &EmulatedRequest<'_>) -> Response {
     asked.pass()
 }
 
 impl EmulatedRequest<'_> {
-    /// The action, empty if there is none.
+    /// The action, empty if the request has none.
     pub fn action(&self) -> &str {
         self.get("Action").unwrap_or_default()
     }
 
-    /// Whether it is a call of the action under test.
+    /// Whether this is a call of StopInstances.
     pub fn stops(&self) -> bool {
         self.action() == "StopInstances"
     }
 
-    /// How many stops are under way, this one included.
+    /// The number of stops in progress, including this one.
     pub fn under_way(&self) -> usize {
         self.emulator.under_way.load(Ordering::SeqCst)
     }
 
-    /// How many requests were answered so far.
+    /// The number of requests answered so far.
     pub fn served(&self) -> usize {
         self.emulator.served.load(Ordering::Relaxed)
     }
 
-    /// The first value under this name.
+    /// The first value with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.params
             .iter()
@@ -125,7 +126,7 @@ impl EmulatedRequest<'_> {
         self.get(name) == Some("true")
     }
 
-    /// The instance ids named, in the order written.
+    /// The instance ids in the request, in the order written.
     pub fn ids(&self) -> Vec<String> {
         self.params
             .iter()
@@ -134,12 +135,12 @@ impl EmulatedRequest<'_> {
             .collect()
     }
 
-    /// The reference's answer to the request as it came.
+    /// The reference's answer to the request as received.
     pub fn pass(&self) -> Response {
         self.emulator.reference.handle(self.request, self.now_ms)
     }
 
-    /// The reference's answer to the same request with other parameters, from a caller it trusts.
+    /// The reference's answer to the same request with other parameters, from a trusted caller.
     pub fn pass_as(&self, params: Vec<(String, String)>) -> Response {
         let mut call = Call::new("", params);
         call.action = None;
@@ -147,7 +148,8 @@ impl EmulatedRequest<'_> {
         self.emulator.trusted(&call, self.now_ms)
     }
 
-    /// The same, if the change changes anything; otherwise the request goes as it came.
+    /// Like [`EmulatedRequest::pass_as`], if `change` changes the parameters; otherwise the request is passed as
+    /// received.
     pub fn pass_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
         let mut params = self.params.clone();
         change(&mut params);
@@ -158,7 +160,7 @@ impl EmulatedRequest<'_> {
         }
     }
 
-    /// The status of the same request as a dry run.
+    /// The status of the same request, sent as a dry run.
     pub fn status_as_dry_run(&self) -> u16 {
         let mut params = self.params.clone();
         drop_param(&mut params, "DryRun");
@@ -166,7 +168,7 @@ impl EmulatedRequest<'_> {
         self.pass_as(params).status
     }
 
-    /// The answer to a stop with other parameters; all else goes as it came.
+    /// The answer to a stop with changed parameters; other requests are passed as received.
     pub fn stop_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
         if self.stops() {
             self.pass_changed(change)
@@ -175,7 +177,7 @@ impl EmulatedRequest<'_> {
         }
     }
 
-    /// The answer, with its text changed.
+    /// The answer, with changed text.
     pub fn pass_text(&self, change: impl FnOnce(String) -> String) -> Response {
         with_text(self.pass(), change)
     }
@@ -212,12 +214,12 @@ impl EmulatedRequest<'_> {
         })
     }
 
-    /// Whether it is a stop that is carried out, if the caller may.
+    /// Whether this is a stop, not a dry run, that would be performed for a caller with permission.
     pub fn would_stop(&self) -> bool {
         self.stops() && !self.is_set("DryRun") && self.status_as_dry_run() == 412
     }
 
-    /// Whether the description of one of the instances named holds this text.
+    /// Whether the description of one of the named instances contains this text.
     pub fn is_described_with(&self, part: &str) -> bool {
         self.ids().iter().any(|id| {
             let answer = self.secretly("DescribeInstances", [("InstanceId.1", id.as_str())]);
@@ -225,7 +227,7 @@ impl EmulatedRequest<'_> {
         })
     }
 
-    /// Whether one of the instances named has this protection: `disableApiStop`, `disableApiTermination`.
+    /// Whether one of the named instances has this protection: `disableApiStop`, `disableApiTermination`.
     pub fn is_protected_by(&self, attribute: &str) -> bool {
         self.ids().iter().any(|id| {
             let params = [("InstanceId", id.as_str()), ("Attribute", attribute)];
@@ -234,7 +236,7 @@ impl EmulatedRequest<'_> {
         })
     }
 
-    /// Sets the stop protection of the instances named, without anybody being told.
+    /// Changes the stop protection of the named instances with a hidden request.
     pub fn protect_secretly(&self, on: bool) {
         for id in self.ids() {
             let params = [("InstanceId", id), ("DisableApiStop.Value", on.to_string())];
@@ -247,12 +249,12 @@ impl EmulatedRequest<'_> {
         self.refusal(|response| *response = with_text(response.clone(), change))
     }
 
-    /// The answer, or another one to a stop that is refused with this code.
+    /// The answer; a stop that is refused with this code gets another answer instead.
     pub fn instead(&self, code: &str, answer: impl FnOnce() -> Response) -> Response {
         self.refusal_as(code, |response| *response = answer())
     }
 
-    /// The text of a description of instances, changed.
+    /// The answer, with changed text if it describes instances.
     pub fn described(&self, change: impl FnOnce(String) -> String) -> Response {
         let response = self.pass();
         if self.action() == "DescribeInstances" {
@@ -262,7 +264,7 @@ impl EmulatedRequest<'_> {
         }
     }
 
-    /// Something the emulator asks of itself.
+    /// Sends a hidden request to the reference.
     pub fn secretly<N: Into<String>, V: Into<String>>(
         &self,
         action: &str,
@@ -271,14 +273,14 @@ impl EmulatedRequest<'_> {
         self.emulator.trusted(&Call::new(action, params), self.now_ms)
     }
 
-    /// Stops these instances, each by itself, without anybody being told.
+    /// Stops these instances with hidden requests, one for each instance.
     pub fn stop_secretly(&self, ids: &[String]) {
         for id in ids {
             self.secretly("StopInstances", [("InstanceId.1", id.as_str())]);
         }
     }
 
-    /// The state that an instance is in, empty if there is none.
+    /// The state of an instance, empty if it does not exist.
     pub fn state_of(&self, id: &str) -> String {
         let answer = self.secretly("DescribeInstances", [("InstanceId.1", id)]);
         document(&answer)
@@ -287,7 +289,7 @@ impl EmulatedRequest<'_> {
             .unwrap_or_default()
     }
 
-    /// An error in the service's envelope.
+    /// An error in the XML envelope of the service.
     pub fn refuse(&self, status: u16, code: &str, message: &str) -> Response {
         self.written(status, |id| {
             format!(
@@ -318,29 +320,29 @@ impl EmulatedRequest<'_> {
         })
     }
 
-    /// A success of a stop in which every instance named was in one state and is in another.
+    /// A success of a stop with the same previous and current state for every named instance.
     pub fn all_stopped(&self, previous: &str, current: &str) -> Response {
         let ids = self.ids().into_iter();
         self.stopped(&ids.map(|id| (id, previous, current)).collect::<Vec<_>>())
     }
 
-    /// That a dry run would have succeeded.
+    /// The answer to a dry run that would have succeeded.
     pub fn would_have_succeeded(&self) -> Response {
         let message = "Request would have succeeded, but DryRun flag is set.";
         self.refuse(412, "DryRunOperation", message)
     }
 
-    /// What the emulator remembers under this name.
+    /// The value that the emulator stored under this name.
     pub fn recall(&self, name: &str) -> Option<String> {
         self.emulator.memory().get(name).cloned()
     }
 
-    /// Remembers something from one request to the next.
+    /// Stores a value for later requests.
     pub fn remember(&self, name: &str, value: &str) {
         self.emulator.memory().insert(name.to_owned(), value.to_owned());
     }
 
-    /// A document with a request id and headers of its own.
+    /// A response with its own request id and headers.
     fn written(&self, status: u16, body: impl FnOnce(&str) -> String) -> Response {
         let mut response = self.secretly("DescribeVpcs", [("MaxResults", "5")]);
         let id = response.headers.get("x-amzn-requestid").unwrap_or_default();
@@ -367,32 +369,32 @@ impl Emulator {
     }
 }
 
-/// The code of a refusal.
+/// The code of an error response.
 pub fn code_of(response: &Response) -> Option<String> {
     let document = document(response)?;
     Some(protocol::first_error(document.root())?.code?.to_owned())
 }
 
-/// A response with another text.
+/// The response with changed text.
 pub fn with_text(mut response: Response, change: impl FnOnce(String) -> String) -> Response {
     let text = String::from_utf8_lossy(&response.body).into_owned();
     response.body = change(text).into_bytes();
     response
 }
 
-/// Drops every parameter of this name.
+/// Removes every parameter with this name.
 pub fn drop_param(params: &mut Vec<(String, String)>, name: &str) {
     params.retain(|(key, _)| key != name);
 }
 
-/// Gives the first parameter of this name another value, if there is one.
+/// Replaces the value of the first parameter with this name, if there is one.
 pub fn set_param(params: &mut [(String, String)], name: &str, value: &str) {
     if let Some((_, old)) = params.iter_mut().find(|(key, _)| key == name) {
         value.clone_into(old);
     }
 }
 
-/// Text with everything from one mark to the next, both included, replaced wherever it stands.
+/// Replaces each range from one marker to the next, including both markers.
 pub fn replace_between(text: &str, from: &str, to: &str, by: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -408,7 +410,7 @@ pub fn replace_between(text: &str, from: &str, to: &str, by: &str) -> String {
     out
 }
 
-/// A state as it is written.
+/// A state as it is written in XML.
 pub fn state(name: &str) -> String {
     let code = match name {
         "pending" => 0,

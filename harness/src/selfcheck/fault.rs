@@ -1,28 +1,28 @@
-//! A planted fault: what an author of an emulator gets wrong, and what it violates.
+//! A planted fault: a mistake that an author of an emulator makes, and the clauses that it violates.
 
 use crate::contract::Edition;
 use crate::selfcheck::emulator::FaultHook;
 
-/// One thing that an emulator's author got wrong.
+/// One mistake of an emulator.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
     /// Its name on the command line and in the matrix.
     pub name: &'static str,
-    /// What is wrong, in a sentence.
+    /// What is wrong, in one sentence.
     pub what: &'static str,
-    /// A program and a version in which it was seen, if it was.
+    /// The program and version in which it was observed, if it was.
     pub seen: Option<&'static str>,
-    /// The edition it is planted in.
+    /// The edition in which it is planted.
     pub edition: Edition,
-    /// The named cases that show it, as patterns; none where only generated calls do.
+    /// Patterns of the named cases that show it; empty if only generated calls do.
     pub cases: &'static [&'static str],
-    /// Every clause that fails in these cases, and no other.
+    /// Every clause that fails in these cases; no other clause may fail.
     pub fails: &'static [&'static str],
-    /// Clauses that warn, among others.
+    /// Clauses that warn; other clauses may warn as well.
     pub warns: &'static [&'static str],
-    /// Whether it shows only under calls that overlap.
+    /// Whether it shows only when calls overlap.
     pub is_concurrent: bool,
-    /// What the emulator does with a request.
+    /// The hook that makes the emulator faulty.
     pub hook: FaultHook,
 }
 
@@ -48,28 +48,28 @@ pub const fn fault(
 }
 
 impl Fault {
-    /// The same fault, warned of under these clauses besides.
+    /// The same fault, which also causes warnings under these clauses.
     #[must_use]
     pub const fn warns(mut self, clauses: &'static [&'static str]) -> Self {
         self.warns = clauses;
         self
     }
 
-    /// The same fault, in the service as it was in 2017.
+    /// The same fault, planted in the service as it was in 2017.
     #[must_use]
     pub const fn in_2017(mut self) -> Self {
         self.edition = Edition::October2017;
         self
     }
 
-    /// The same fault, seen in the wild.
+    /// The same fault, observed in a real program.
     #[must_use]
     pub const fn seen(mut self, program: &'static str) -> Self {
         self.seen = Some(program);
         self
     }
 
-    /// The same fault, which needs calls that overlap.
+    /// The same fault, which shows only when calls overlap.
     #[must_use]
     pub const fn concurrent(mut self) -> Self {
         self.is_concurrent = true;

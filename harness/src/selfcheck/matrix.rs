@@ -1,4 +1,4 @@
-//! The matrix: each fault, played through the phases.
+//! The kill matrix: plays each fault through the phases.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,26 +11,26 @@ use super::trial::{self, Effort, Stage, Trial};
 use crate::journal::Phase;
 use crate::reference::XmlLayout;
 
-/// The phases that a fault is played through.
+/// The phases that each fault is played through.
 pub(super) const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase::Random];
 
-/// So many times more scripts are played where nothing else found a fault.
+/// The factor by which more scripts are played if no other phase found the fault.
 const PERSISTENCE: u64 = 16;
 
-/// A fault and what became of it.
+/// A fault and the results of its trials.
 #[derive(Debug, Clone, Serialize)]
 pub struct MatrixRow {
     /// The name of the fault.
     pub fault: &'static str,
-    /// The clauses it violates, those that only warn included.
+    /// The clauses it violates, including those that only warn.
     pub violates: Vec<&'static str>,
-    /// What each phase found.
+    /// The findings of each phase.
     pub trials: Vec<Trial>,
-    /// Whether it waits for a phase in which calls overlap.
+    /// Whether it needs a phase in which calls overlap.
     pub waits: bool,
 }
 
-/// Plays one fault through the phases. All named cases are played; of the many of coverage, as many as it takes.
+/// Plays one fault through the phases. All named cases are played; coverage stops at the first failure.
 pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<MatrixRow> {
     let mut row = MatrixRow {
         fault: fault.name,
@@ -38,11 +38,11 @@ pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Ma
         trials: Vec::new(),
         waits: fault.is_concurrent,
     };
-    // What needs calls that overlap is played by no phase yet.
+    // No phase plays overlapping calls yet.
     for phase in PHASES.into_iter().filter(|_| !fault.is_concurrent) {
         let endpoint = emulator::endpoint(fault.edition, XmlLayout::default(), fault.hook);
-        // Scripts come last. What hides from all named cases and from coverage gets as many of them as a search that
-        // is left alone would play.
+        // Scripts come last. A fault that neither the named cases nor coverage found gets as many scripts as an
+        // unattended search would play.
         let hides = phase == Phase::Random && !row.is_killed();
         let effort = Effort {
             scripts: effort.scripts.saturating_mul(if hides { PERSISTENCE } else { 1 }),
@@ -55,7 +55,7 @@ pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Ma
 }
 
 impl MatrixRow {
-    /// Whether a phase found the fault: by a clause that it violates and that failed, or warned where none fails.
+    /// Whether a phase found the fault: a clause that it violates failed or warned.
     pub fn is_killed(&self) -> bool {
         self.trials.iter().any(|trial| self.is_killed_in(trial))
     }
@@ -67,7 +67,7 @@ impl MatrixRow {
             .any(|clause| trial.failed.contains_key(*clause) || trial.warned.contains(*clause))
     }
 
-    /// Clauses that failed besides those that it violates.
+    /// Clauses that failed in addition to those that the fault violates.
     pub fn collateral(&self) -> BTreeSet<&str> {
         let failed = self.trials.iter().flat_map(|trial| trial.failed.keys());
         failed

@@ -1,5 +1,6 @@
-//! The proof that verdicts mean something. Faults are planted in the reference, and each must be found: the checks can
-//! fail. Variations that genuine EC2 may show are switched on, and none may be found: they do not fail without cause.
+//! Verifies the verdicts of the harness. Faults are planted in the reference, and each must be found, which shows that
+//! the checks can fail. Variations that genuine EC2 may show are switched on, and none may be reported, which shows
+//! that the checks do not fail without cause.
 
 mod ablation;
 pub mod emulator;

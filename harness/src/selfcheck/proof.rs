@@ -1,5 +1,5 @@
-//! The whole proof: the pristine reference is innocent, every fault is found, no variation is found at fault, no clause
-//! is vacuous, and every row of the contract is missed when it is gone.
+//! The complete proof: the unmodified reference causes no finding, every fault is found, no variation is reported as a
+//! failure, every deciding clause can fail, and the removal of any row of the contract is noticed.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,36 +16,36 @@ use super::variations::{self, VariedRow};
 use crate::contract::{self, Edition};
 use crate::reference::{Variation, XmlLayout};
 
-/// What was proven, and what was not.
+/// The results of all parts of the proof.
 #[derive(Debug, Clone, Serialize)]
 pub struct Proof {
-    /// The pristine reference in both editions and both layouts.
+    /// The unmodified reference in both editions and both layouts.
     pub baseline: Vec<Baseline>,
     /// Each fault.
     pub matrix: Vec<MatrixRow>,
     /// Each variation in each edition.
     pub variations: Vec<VariedRow>,
-    /// Clauses that decide a run and that no fault trips.
+    /// Deciding clauses that no fault makes fail.
     pub vacuous: Vec<String>,
-    /// How many clauses decide a run.
+    /// The number of deciding clauses.
     pub deciding: usize,
-    /// Each row of the contract that was taken out.
+    /// Each row of the contract that was removed or inverted.
     pub ablation: Vec<Ablated>,
 }
 
-/// The pristine reference, played through the phases.
+/// The unmodified reference, played through the phases.
 #[derive(Debug, Clone, Serialize)]
 pub struct Baseline {
     /// The edition.
     pub edition: Edition,
     /// Whether its answers are indented.
     pub indented: bool,
-    /// What each phase found: nothing, if all is well.
+    /// The findings of each phase; none if all is well.
     pub trials: Vec<Trial>,
 }
 
 impl Baseline {
-    /// Whether nothing was found, and everything could be played.
+    /// Whether nothing was found and every case could be played.
     pub fn is_innocent(&self) -> bool {
         self.trials.iter().all(|trial| {
             trial.failed.is_empty() && trial.warned.is_empty() && trial.trouble.is_none() && trial.cases > 0
@@ -54,12 +54,12 @@ impl Baseline {
 }
 
 impl Proof {
-    /// Faults that no phase found, and that do not wait for another one.
+    /// Faults that no phase found, except those that need overlapping calls.
     pub fn survivors(&self) -> impl Iterator<Item = &MatrixRow> {
         self.matrix.iter().filter(|row| !row.is_killed() && !row.waits)
     }
 
-    /// Variations that were found at fault, or seen to change nothing in any edition.
+    /// Variations that were reported as failures, or that changed no answer in any edition.
     pub fn misjudged(&self) -> impl Iterator<Item = &VariedRow> {
         let is_seen = |row: &VariedRow| {
             let same = |other: &&VariedRow| other.variation == row.variation;
@@ -70,14 +70,14 @@ impl Proof {
             .filter(move |row| !row.is_tolerated() || !is_seen(row))
     }
 
-    /// Rows of the contract that nobody missed.
+    /// Rows of the contract whose removal was not noticed.
     pub fn unnoticed(&self) -> impl Iterator<Item = &Ablated> {
         self.ablation
             .iter()
             .filter(|cut| cut.noticed_by.is_none() && ablation::idle(&cut.what).is_none())
     }
 
-    /// Whether the harness sees what it should see, and nothing else.
+    /// Whether the harness found everything that it should find, and nothing else.
     pub fn holds(&self) -> bool {
         self.baseline.iter().all(Baseline::is_innocent)
             && self.survivors().next().is_none()
@@ -87,27 +87,27 @@ impl Proof {
     }
 }
 
-/// How far a proof has come.
+/// The progress of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stand {
-    /// What is going on.
+    /// The current part.
     pub part: ProofPart,
-    /// How many of its trials are over.
+    /// The number of finished trials of this part.
     pub done: usize,
-    /// How many there are.
+    /// The number of trials of this part.
     pub of: usize,
 }
 
-/// What a proof consists of.
+/// The parts of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProofPart {
-    /// The pristine reference is played.
+    /// Plays the unmodified reference.
     Baseline,
-    /// Faults are planted.
+    /// Plants faults.
     Faults,
-    /// Variations are switched on.
+    /// Switches on variations.
     Variations,
-    /// Rows of the contract are taken out.
+    /// Removes rows of the contract.
     Ablation,
 }
 
@@ -122,21 +122,21 @@ impl fmt::Display for ProofPart {
     }
 }
 
-/// What a proof is about.
+/// The scope of a proof.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The faults to plant.
     pub faults: &'a [&'a Fault],
     /// The variations to switch on, one at a time.
     pub variations: &'a [Variation],
-    /// Whether all variations are switched on at once as well.
+    /// Whether all variations are also switched on at once.
     pub together: bool,
-    /// Whether the other parts of the proof are given, too.
+    /// Whether the other parts of the proof are included.
     pub whole: bool,
 }
 
-/// Gives the proof of this scope with so many trials at a time. Before the first trial and after each, `watch` receives
-/// how far it has come, from any thread.
+/// Runs the proof for this scope, with this many trials at a time. `watch` receives the progress before the first trial
+/// and after each one, from any thread.
 pub fn prove(
     scope: Scope<'_>,
     effort: Effort,
@@ -171,7 +171,7 @@ pub fn prove(
     };
     let ablation = at_once.all(ProofPart::Ablation, &cuts, |cut| ablation::ablate(cut, effort))?;
     let (deciding, mut vacuous) = vacuity(&stages, &matrix);
-    // What a few faults do not trip says nothing.
+    // A subset of the faults proves nothing about vacuous clauses.
     vacuous.retain(|_| whole);
     Ok(Proof {
         baseline,
@@ -183,7 +183,7 @@ pub fn prove(
     })
 }
 
-/// The stage of each edition.
+/// The stages of the two editions.
 struct Stages {
     current: Stage,
     october_2017: Stage,
@@ -209,7 +209,7 @@ fn innocent(stage: &Stage, layout: XmlLayout, effort: Effort) -> io::Result<Base
     let mut trials = Vec::new();
     for phase in matrix::PHASES {
         let pristine = emulator::pristine(stage.contract.edition, layout);
-        // Scripts that find nothing cost little, and there should be many.
+        // Scripts without findings are cheap, so there are many.
         let effort = Effort {
             scripts: effort.scripts.saturating_mul(10),
             ..effort
@@ -223,7 +223,7 @@ fn innocent(stage: &Stage, layout: XmlLayout, effort: Effort) -> io::Result<Base
     })
 }
 
-/// How many clauses decide a run in one of the editions, and those of them that no fault made fail.
+/// The number of clauses that are deciding in one of the editions, and those of them that no fault made fail.
 fn vacuity(stages: &Stages, matrix: &[MatrixRow]) -> (usize, Vec<String>) {
     let failed: BTreeSet<&str> = matrix
         .iter()
@@ -241,7 +241,7 @@ fn vacuity(stages: &Stages, matrix: &[MatrixRow]) -> (usize, Vec<String>) {
     (deciding.len(), vacuous.collect())
 }
 
-/// So many trials are played at a time, under the eyes of who watches.
+/// Runs this many trials at a time and reports the progress.
 #[derive(Clone, Copy)]
 struct AtOnce<'a> {
     count: usize,
@@ -249,7 +249,7 @@ struct AtOnce<'a> {
 }
 
 impl AtOnce<'_> {
-    /// Does it for each, and keeps the order.
+    /// Runs the job for each item, and keeps the order.
     fn all<T: Sync, R: Send>(
         self,
         part: ProofPart,

@@ -1,4 +1,4 @@
-//! The proof for people, and the matrix as a text that is reviewed line by line.
+//! Prints the proof for people, and the matrix as text that is reviewed line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::journal::Phase;
 use crate::reference::Variation;
 use crate::report::text::{fold, some_of};
 
-/// Writes what was proven, and what was not.
+/// Writes the results of all parts of the proof.
 pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     baseline(proof, out)?;
     matrix(proof, out)?;
@@ -130,7 +130,7 @@ fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     }
     for row in &proof.matrix {
         for trial in &row.trials {
-            // An emulator that cannot even launch is found by that.
+            // For an emulator that cannot even launch an instance, that failure is the finding.
             if let (Some(trouble), false) = (&trial.trouble, row.is_killed()) {
                 writeln!(out, "           {} {}: {trouble}", row.fault, trial.phase.name())?;
             }
@@ -139,7 +139,7 @@ fn matrix(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Faults show that the checks can fail, variations that they do not fail without cause.
+/// Faults show that the checks can fail; variations show that they do not fail without cause.
 fn variations(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     let names = |rows: &mut dyn Iterator<Item = &VariedRow>| -> BTreeSet<&'static str> {
         rows.map(|row| row.variation).collect()
@@ -224,7 +224,7 @@ fn cuts(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes every fault: its name, what is wrong, where it was seen, what it violates.
+/// Writes every fault: its name, what is wrong, where it was observed, which clauses it violates.
 pub fn write_catalogue(out: &mut dyn Write) -> io::Result<()> {
     for chapter in faults::CHAPTERS {
         writeln!(out, "{}", chapter.about)?;
@@ -240,7 +240,7 @@ pub fn write_catalogue(out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes every variation: its name, what is different, the source, and what it cannot be combined with.
+/// Writes every variation: its name, the difference, the source, and the variations it cannot be combined with.
 pub fn write_variations(width: usize, out: &mut dyn Write) -> io::Result<()> {
     for variation in Variation::ALL {
         writeln!(out, "{}", variation.name())?;
@@ -266,8 +266,8 @@ pub fn write_variations(width: usize, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The matrix, one line a fault: what it violates and what found it. Numbers that any change of a generator moves are
-/// left out, so that a kill that is lost is one line.
+/// The matrix, one line per fault: the clauses it violates, and what found it. Numbers that change with every change of
+/// a generator are left out, so that a lost kill shows as one changed line.
 pub fn matrix_as_text(proof: &Proof) -> String {
     let mut text = String::from(
         "# Each planted fault: the clauses that failed in each phase, those it violates first; after a bar, collateral.\n\

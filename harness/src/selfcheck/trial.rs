@@ -1,4 +1,4 @@
-//! One phase, played on one endpoint: what was found, and how soon.
+//! Plays one phase on one endpoint, and records what was found and after how many requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,10 +16,10 @@ use crate::plan::{Plan, Random, coverage};
 use crate::runner::{self, CaseRunner, Options};
 use crate::verdict::{Outcome, Verdict};
 
-/// A stop is called stuck after ten minutes. The clock is virtual, so they cost nothing.
+/// A stop is reported as stuck after ten minutes. The clock is virtual, so waiting costs nothing.
 const PATIENCE: Duration = Duration::from_secs(660);
 
-/// What a phase found in an emulator.
+/// The findings of one phase in an emulator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trial {
     /// The phase.
@@ -28,42 +28,43 @@ pub struct Trial {
     pub failed: BTreeMap<String, usize>,
     /// The clauses that warned.
     pub warned: BTreeSet<String>,
-    /// Cases that were judged, drafts included.
+    /// The number of judged cases, including drafts.
     pub cases: usize,
-    /// Requests that were sent.
+    /// The number of requests sent.
     pub requests: usize,
-    /// Requests until the first case with a failure had ended, if there was one.
+    /// The number of requests sent until the first failing case ended, if there was one.
     pub requests_to_find: Option<usize>,
     /// The same in milliseconds.
     #[serde(skip)]
     pub time_to_find: Option<Duration>,
-    /// Why the phase came to no end, or a case could not be played.
+    /// Why the phase did not finish, or why a case could not be played.
     pub trouble: Option<String>,
-    /// The first case that ended in an error of ours, and which.
+    /// The first case that ended in an error of ours, with its name.
     pub error: Option<String>,
-    /// For each clause that failed, the first cases in which it did.
+    /// For each failed clause, the first cases in which it failed.
     pub failed_in: BTreeMap<String, Vec<String>>,
 }
 
-/// How many cases are named for each clause that failed.
+/// The number of cases that are listed for each failed clause.
 const NAMED: usize = 3;
 
 /// How much is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
-    /// Random scripts.
+    /// The number of random scripts.
     pub scripts: u64,
     /// The seed of the scripts.
     pub seed: u64,
-    /// Whether a phase ends with the first failure. Scripts always do: each way to fail would be told.
+    /// Whether a phase ends with the first failure. Scripts always do, since otherwise each way to fail would be
+    /// reported.
     pub until_found: bool,
 }
 
-/// What trials by one contract have in common.
+/// What all trials with one contract share.
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) contract: Arc<Contract>,
-    /// The cases of coverage: many trials play them, and they take a while to make.
+    /// The coverage cases, cached: many trials play them, and generating them takes a while.
     coverage: OnceLock<Vec<Scenario>>,
 }
 
@@ -81,7 +82,7 @@ impl Stage {
     }
 }
 
-/// Plays a phase on an endpoint of this process.
+/// Plays a phase on an in-process endpoint.
 pub(super) fn play(stage: &Stage, endpoint: Endpoint, phase: Phase, effort: Effort) -> io::Result<Trial> {
     let contract = &stage.contract;
     let options = Options {
@@ -99,7 +100,7 @@ pub(super) fn play(stage: &Stage, endpoint: Endpoint, phase: Phase, effort: Effo
     }
 }
 
-/// Plays cases one after another, and tells nobody.
+/// Plays cases one after another, without reporting progress.
 fn play_cases(
     contract: &Arc<Contract>,
     options: Options,
@@ -121,13 +122,13 @@ fn play_cases(
     Ok(watcher.trial)
 }
 
-/// Plays random scripts as a run does, until one is told or there are no more.
+/// Plays random scripts as a run does, until a finding is reported or no script is left.
 fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> io::Result<Trial> {
     let plan = Plan {
         random: Some(Random {
             scripts: effort.scripts,
             max_time: None,
-            // The least form is of no interest here.
+            // The shortest form of the script is not needed here.
             max_shrink_requests: 0,
             only: None,
         }),
@@ -157,7 +158,7 @@ fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> i
 struct Watcher {
     trial: Trial,
     begun: Instant,
-    /// Whether the case that is played counts.
+    /// Whether the current case counts.
     counts: bool,
     fails: BTreeSet<String>,
 }
@@ -231,7 +232,7 @@ impl Watcher {
                 if self.counts && trial.trouble.is_none() {
                     trial.trouble = Some(format!("{case}: {why}"));
                 }
-                // Scripts are interrupted once one is found, and that is no error.
+                // A script run is interrupted after the first finding; that is not an error.
                 let is_over = trial.phase == Phase::Random && trial.requests_to_find.is_some();
                 let is_error = matches!(outcome, Outcome::Error { .. }) && !is_over;
                 if self.counts && is_error && trial.error.is_none() {

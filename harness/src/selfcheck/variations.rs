@@ -1,9 +1,9 @@
-//! The other half of the proof: behaviour that genuine EC2 may show is not found at fault.
+//! The second half of the proof: behaviour that genuine EC2 may show is not reported as a failure.
 //!
-//! Faults prove that the checks can fail, variations prove that they do not fail without cause. Each variation of the
-//! reference is played alone through the phases that faults are played through, and all that can be had at once are
-//! played together. No clause may fail and no case may end in an error; warnings, and cases that cannot be decided or
-//! played, are fine. A variation has to be seen to change an answer, or it would prove nothing.
+//! Faults prove that the checks can fail; variations prove that they do not fail without cause. Each variation of the
+//! reference is played alone through the same phases as the faults, and all variations that can be combined are played
+//! together as well. No clause may fail and no case may end in an error; warnings, and cases that cannot be decided or
+//! played, are accepted. A variation must change at least one answer, since it would prove nothing otherwise.
 
 use std::io;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::contract::Edition;
 use crate::embedded;
 use crate::reference::{Variation, Variations};
 
-/// What all variations together are called.
+/// The name of all variations together.
 pub const ALL: &str = "all";
 
-/// What is to be played: one variation, or all that can be had at once, in one edition.
+/// What to play: one variation, or all that can be combined, in one edition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Varied {
     name: &'static str,
@@ -28,16 +28,16 @@ pub(super) struct Varied {
     pub(super) edition: Edition,
 }
 
-/// A variation, and what became of it in one edition.
+/// A variation and its results in one edition.
 #[derive(Debug, Clone, Serialize)]
 pub struct VariedRow {
     /// Its name.
     pub variation: &'static str,
     /// The edition.
     pub edition: Edition,
-    /// What each phase found: no failures, if all is well.
+    /// The findings of each phase; no failures if all is well.
     pub trials: Vec<Trial>,
-    /// Whether an answer was seen that the reference does not give without it.
+    /// Whether at least one answer differs from the unmodified reference.
     pub differs: bool,
 }
 
@@ -50,8 +50,7 @@ impl VariedRow {
     }
 }
 
-/// What is played for these variations: each in every edition that has what it is about, and with `together` all of
-/// them at once.
+/// The trials of these variations: each in every edition that has the feature, and with `together` all of them at once.
 pub(super) fn rows_of(variations: &[Variation], together: bool) -> Vec<Varied> {
     let mut rows = Vec::new();
     for edition in [Edition::Current, Edition::October2017] {
@@ -70,7 +69,7 @@ pub(super) fn rows_of(variations: &[Variation], together: bool) -> Vec<Varied> {
     rows
 }
 
-/// Plays one of them through the phases.
+/// Plays one variation through the phases.
 pub(super) fn row(stage: &Stage, varied: Varied, effort: Effort) -> io::Result<VariedRow> {
     let differs = Arc::new(AtomicBool::new(false));
     let mut trials = Vec::new();

@@ -1,7 +1,7 @@
-//! Processes of the binary under test: started clean, watched, and never left behind.
+//! Runs the binary under test as a child process: with a clean environment, monitored, and always killed in the end.
 //!
-//! Nothing here bounds how long a process runs: on a busy machine any bound is too short at some time. A test that must
-//! show that the command gives up counts what it sent or read.
+//! Nothing here limits how long a process runs: on a busy machine any limit is too short at some time. A test that must
+//! show that the command gives up counts what the command sent or read.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read};
@@ -12,28 +12,28 @@ use std::time::Duration;
 
 use stopcheck::reference::keys;
 
-/// An endpoint of a test answers, or it closes the connection. However busy the machine is, the command waits for that,
-/// unless the test gives the option itself because its endpoint does neither.
+/// The endpoint of a test answers or closes the connection. However busy the machine is, the command waits for that,
+/// unless the test sets the option itself because its endpoint does neither.
 const REQUEST_TIMEOUT: [&str; 2] = ["--request-timeout", "3600"];
 
 /// The commands that send requests.
 const SENDERS: [&str; 3] = ["run", "replay", "compare"];
 
-/// How often the memory of a process is looked at.
+/// How often the memory of a process is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// What a process came to.
+/// The result of a process.
 #[derive(Debug)]
 pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// The most memory it had, as far as it could be looked at.
+    /// The highest memory use that was sampled.
     pub(crate) peak_kib: u64,
 }
 
 impl CommandOutput {
-    /// The process ended with this code; if not, everything it said is shown.
+    /// Asserts the exit code; on failure prints the complete output.
     #[track_caller]
     pub(crate) fn ended_with(self, code: i32) -> Self {
         assert_eq!(
@@ -47,7 +47,7 @@ impl CommandOutput {
         self
     }
 
-    /// Standard error holds all of these.
+    /// Asserts that standard error contains all of these.
     #[track_caller]
     pub(crate) fn complains_of(self, texts: &[&str]) -> Self {
         for text in texts {
@@ -60,7 +60,7 @@ impl CommandOutput {
         self
     }
 
-    /// Standard output holds all of these.
+    /// Asserts that standard output contains all of these.
     #[track_caller]
     pub(crate) fn says(self, texts: &[&str]) -> Self {
         for text in texts {
@@ -74,7 +74,7 @@ impl CommandOutput {
     }
 }
 
-/// A process that runs. Dropping it kills it.
+/// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -82,7 +82,7 @@ pub(crate) struct Running {
     stderr: Option<JoinHandle<String>>,
 }
 
-/// The command with these arguments, in an environment that holds nothing of the caller's.
+/// The command with these arguments, without the caller's environment.
 pub(crate) fn command<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let sends = args
@@ -101,7 +101,8 @@ pub(crate) fn command<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> C
     command
 }
 
-/// The command with these words as arguments, in which `@` stands for the scratch folder, and the reference's main key.
+/// The command with these space-separated arguments, in which `@` stands for the scratch folder, and the reference's
+/// main key.
 pub(crate) fn within(words: &str, scratch: &Path) -> Command {
     let scratch = scratch.to_str().expect("scratch folders have plain names");
     let mut command = command(words.split(' ').map(|word| word.replace('@', scratch)));
@@ -111,7 +112,7 @@ pub(crate) fn within(words: &str, scratch: &Path) -> Command {
     command
 }
 
-/// The command with these words as arguments, and any credentials.
+/// The command with these space-separated arguments, and arbitrary credentials.
 pub(crate) fn with_keys(words: &str) -> Command {
     let mut command = command(words.split(' '));
     command
@@ -120,13 +121,13 @@ pub(crate) fn with_keys(words: &str) -> Command {
     command
 }
 
-/// Runs the command with these words as arguments to its end.
+/// Runs the command with these space-separated arguments until it exits.
 #[track_caller]
 pub(crate) fn stopcheck(words: &str) -> CommandOutput {
     start(command(words.split(' '))).finish()
 }
 
-/// Runs a command to its end.
+/// Runs a command until it exits.
 #[track_caller]
 pub(crate) fn finish(command: Command) -> CommandOutput {
     start(command).finish()
@@ -152,13 +153,13 @@ fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 impl Running {
-    /// Waits for the end.
+    /// Waits until it exits.
     #[track_caller]
     pub(crate) fn finish(mut self) -> CommandOutput {
         let (mut peak_kib, mut has_begun) = (0, false);
         let status = loop {
             if let Some((name, kib)) = name_and_peak_of(self.child.id()) {
-                // Between vfork and the end of exec a child still has the memory of this process, and its name.
+                // Between vfork and the end of exec, a child still has the memory and the name of this process.
                 if has_begun {
                     peak_kib = peak_kib.max(kib);
                 }
@@ -185,7 +186,7 @@ impl Running {
         self.child.try_wait().expect("a child can be waited for")
     }
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Sends it an interrupt, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let sent = Command::new("kill")
             .args(["-INT", &self.child.id().to_string()])
@@ -201,7 +202,7 @@ impl Drop for Running {
     }
 }
 
-/// `Name` and `VmHWM` in KiB of a process, while it lives.
+/// `Name` and `VmHWM` in KiB of a process, while it exists.
 fn name_and_peak_of(pid: u32) -> Option<(String, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let value = |key: &str| {
@@ -211,7 +212,7 @@ fn name_and_peak_of(pid: u32) -> Option<(String, u64)> {
     Some((value("Name:")?, value("VmHWM:")?.parse().ok()?))
 }
 
-/// `stopcheck serve` on a free port, with what it tells a shell to export.
+/// `stopcheck serve` on a free port, with the variables that it prints for a shell to export.
 #[derive(Debug)]
 pub(crate) struct Served {
     child: Child,
@@ -237,7 +238,7 @@ impl Served {
         Served { child, exports }
     }
 
-    /// A command in the environment that the server tells a shell to have.
+    /// A command with the environment that the server prints for a shell.
     pub(crate) fn command<S: Into<OsString>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = command(args);
         command.envs(self.exports.iter().map(|(name, value)| (name, value)));
@@ -259,7 +260,7 @@ impl Drop for Served {
     }
 }
 
-/// A file as text; its absence is a failure with its name.
+/// The contents of a text file; a missing file fails the test and is named.
 #[track_caller]
 pub(crate) fn text_of(path: &Path) -> String {
     let bytes = std::fs::read(path);

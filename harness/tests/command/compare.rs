@@ -1,4 +1,4 @@
-//! Endpoints side by side, and runs of one endpoint: what is told, and the exit code.
+//! Comparing endpoints, and runs of one endpoint: the output and the exit code.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::child::{CommandOutput, finish, text_of, within};
 use crate::servers::{action, nobody, quick_reference, serving};
 
-/// A reference in whose answers to StopInstances one text is another.
+/// A reference whose answers to StopInstances have one text replaced by another.
 fn altered(from: &'static str, to: &'static str) -> String {
     let reference = quick_reference(None);
     let altered: Handler = Arc::new(move |request, now_ms| {
@@ -42,7 +42,7 @@ fn the_reference_is_alike_in_process_over_http_and_from_a_journal() {
         at,
     ))
     .ended_with(0);
-    // Headers of HTTP are not those of a call within the process.
+    // An answer over HTTP has other headers than an answer in the process.
     compared(
         &format!("reference http={url} @/a.ndjson --case dry-run/valid"),
         at,
@@ -118,7 +118,7 @@ fn what_moved_since_an_earlier_run_is_told() {
     compared("@/bad.ndjson --since @/good.ndjson --since @/bad.ndjson", at)
         .ended_with(0)
         .says(&["flaky", "DRY-01"]);
-    // The endpoint may be asked now.
+    // The current state of the endpoint, instead of a second journal.
     compared(&format!("{good} --since @/bad.ndjson --case dry-run/valid"), at)
         .ended_with(0)
         .says(&["fixed"]);

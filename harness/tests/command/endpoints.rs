@@ -1,4 +1,5 @@
-//! Endpoints that are absent, mute, endless, mortal or mad. None of them panics, hangs or exhausts the command.
+//! Endpoints that are absent, silent, endless, terminating or sending garbage. The command does not panic, hang or run
+//! out of memory on any of them.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ fn silence_is_waited_for_as_long_as_was_wished() {
     finish(against(&url, "--request-timeout 1"))
         .ended_with(2)
         .complains_of(&["timed out after 1 s"]);
-    // What is not answered once is not sent again.
+    // A request without an answer is not sent again.
     let connections = connections.load(Ordering::Relaxed);
     assert!(connections <= 1, "{connections} requests were sent");
 }
@@ -103,11 +104,11 @@ fn an_endpoint_that_dies_during_the_run_ends_it_soon() {
         .says(&["the endpoint no longer answers", "errored"]);
     let journal = text_of(&journal);
     let failed = journal.lines().filter(|line| line.contains("\"failed\"")).count();
-    // Four in a row are enough, and the other workers may each have sent one by then.
+    // Four consecutive failures end the run; the other workers may each have sent one request by then.
     assert!((4..=8).contains(&failed), "{failed} requests failed");
 }
 
-/// What no answer to a stop is. One test for each, so that they run side by side.
+/// Bytes that are not an answer to a stop. One test for each, so that they run in parallel.
 macro_rules! garbage {
     ($($name:ident: $bytes:expr;)*) => {
         $(
@@ -144,18 +145,19 @@ garbage! {
     json_in_answer_to_a_stop_is_a_finding: b"{\"Errors\": null}".to_vec();
 }
 
-/// Findings of random scripts in noise may not come again.
+/// Findings of random scripts may not recur when the answers are noise.
 #[test]
 fn garbage_in_answer_to_the_stops_of_random_scripts_is_flaky() {
     let words = "--phase random --cases 1 --max-shrink-requests 0 --settle-timeout 5";
-    // The long ones are read in the tests above, and take their time.
+    // The tests above already read the long ones, which take their time.
     let short = garbage().into_iter().filter(|bytes| bytes.len() < 1000).collect();
     let run = stops_answered_by(short, words);
     assert!(run.stdout.contains("flaky"), "{}{}", run.stdout, run.stderr);
     assert!(matches!(run.code, Some(0 | 1)), "{:?}", run.code);
 }
 
-/// Runs against the reference, whose stops are answered by these bytes in turn, with another status in each round.
+/// Runs against the reference, with its answers to stops replaced by each of these bytes in turn, with a different
+/// status in each round.
 #[track_caller]
 fn stops_answered_by(garbage: Vec<Vec<u8>>, words: &str) -> CommandOutput {
     let (reference, next) = (quick_reference(None), AtomicUsize::new(0));
@@ -185,7 +187,7 @@ fn stops_answered_by(garbage: Vec<Vec<u8>>, words: &str) -> CommandOutput {
 
 #[test]
 fn large_answers_do_not_pile_up() {
-    // Close to the most that is read at all, and well-formed, so that everything looks at it.
+    // Close to the size limit and well-formed, so that every part of the program processes it.
     let item = "<item><instanceId>i-0123456789abcdef0</instanceId><currentState><code>64</code></currentState></item>";
     let body = format!(
         "<StopInstancesResponse><instancesSet>{}</instancesSet><a>{}</a></StopInstancesResponse>",
@@ -204,7 +206,7 @@ fn large_answers_do_not_pile_up() {
     let mut run = against(&url, "--workers 1 --case id/none --case id/unknown");
     run.arg("--journal").arg(scratch.path().join("run.ndjson"));
     let run = finish(run).ended_with(1);
-    // Several copies of one answer are in hand at once, but never several answers.
+    // Several copies of one answer are in memory at once, but never several answers.
     assert!(run.peak_kib < 150 << 10, "{} KiB at its peak", run.peak_kib);
     println!("large answers: {} KiB at the peak", run.peak_kib);
 }

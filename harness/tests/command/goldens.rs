@@ -1,4 +1,4 @@
-//! Goldens: recorded, accepted, compared; what changed is told, and what must not matter is not.
+//! Goldens: recorded, accepted, compared; relevant changes are reported, irrelevant ones are not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::child::{CommandOutput, command, finish, text_of};
 use crate::servers::{quick_reference, serving};
 
-/// A folder of goldens of its own, with a set that was recorded of some cases of the reference and accepted.
+/// A fresh folder of goldens, with an accepted set that was recorded from some cases of the reference.
 #[track_caller]
 fn accepted(cases: &str) -> tempfile::TempDir {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
@@ -21,7 +21,7 @@ fn accepted(cases: &str) -> tempfile::TempDir {
     scratch
 }
 
-/// Does what `cargo insta accept` does, and returns how many there were.
+/// Accepts pending goldens as `cargo insta accept` does, and returns their number.
 fn accept(folder: &Path) -> usize {
     files(folder, ".snap.new")
         .into_iter()
@@ -29,7 +29,7 @@ fn accept(folder: &Path) -> usize {
         .count()
 }
 
-/// The files below a folder whose name ends so.
+/// The files below a folder whose names have this ending.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     entries
@@ -52,13 +52,13 @@ fn prepared(words: &str, goldens: &Path) -> Command {
     command
 }
 
-/// A run with the set `mine` of this folder.
+/// A run with the set `mine` in this folder.
 #[track_caller]
 fn run(words: &str, goldens: &Path) -> CommandOutput {
     finish(prepared(words, goldens))
 }
 
-/// Changes the golden of a case.
+/// Changes the golden of one case.
 #[track_caller]
 fn edit(goldens: &Path, case: &str, from: &str, to: &str) {
     let path = goldens.join(format!("mine/{case}.snap"));
@@ -73,7 +73,7 @@ fn what_was_recorded_and_accepted_is_compared_without_a_difference() {
     run("--case dry-run/* --case batch/* --workers 8", scratch.path())
         .ended_with(0)
         .says(&["goldens as reviewed (set mine)."]);
-    // Recording what is known leaves nothing to review.
+    // Recording unchanged answers leaves nothing to review.
     run("--case dry-run/* --golden record", scratch.path()).ended_with(0);
     assert_eq!(files(scratch.path(), ".snap.new"), Vec::<PathBuf>::new());
 }
@@ -82,7 +82,7 @@ fn what_was_recorded_and_accepted_is_compared_without_a_difference() {
 fn many_workers_record_the_same_over_http() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let url = serving(quick_reference(None), Arc::new(Notify::new()));
-    // Refusals alone: what is seen on the way to another state depends on how busy the machine is.
+    // Only refusals: the intermediate states that a run sees depend on how busy the machine is.
     let cases = format!("--endpoint-url {url} --case dry-run/*");
     run(&format!("{cases} --workers 1 --golden record"), scratch.path()).ended_with(0);
     assert!(accept(scratch.path()) > 5);
@@ -150,7 +150,7 @@ fn what_must_not_matter_passes() {
     ] {
         edit(scratch.path(), case, from, to);
     }
-    // Every place of an id that has a name.
+    // Every named position of an id.
     let path = scratch.path().join("mine/stop/running.snap");
     let text = text_of(&path).replace("<request:1>", "724f3a5a-a070-4d51-8883-6afa15daa139");
     let text = text.replace("<instance:2>", "i-0a1b2c3d4e5f67890");
@@ -172,7 +172,7 @@ fn a_golden_of_no_case_is_told_and_left_where_it_is() {
             .says(&["1 golden of the set mine belongs to no case: gone/case"]);
     }
     assert!(orphan.is_file());
-    // A case that is only left out keeps its golden.
+    // A case that is not selected keeps its golden.
     let told = run("--case dry-run/batch-and-force", scratch.path()).ended_with(0);
     assert!(!told.stdout.contains("dry-run/valid"), "{}", told.stdout);
 }
@@ -305,7 +305,7 @@ fn what_changed_is_in_the_reports_and_in_a_changelog() {
         assert!(changelog.contains(text), "{text:?} is missing in:\n{changelog}");
     }
 
-    // What is only recorded decides nothing, in the reports neither.
+    // Recording goldens decides nothing, neither the exit code of the command nor the one in the report.
     let mut command = prepared("--case stop/running --golden record", scratch.path());
     command
         .arg("--report")

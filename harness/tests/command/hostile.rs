@@ -1,4 +1,4 @@
-//! Secrets stay secret, whatever an endpoint repeats of them.
+//! Secrets stay secret, even if an endpoint repeats them in its answers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,10 +16,10 @@ const ACCESS_KEY: &str = "AKIACANARYOFTHEMAIN0";
 const SECRET: &str = "canary/secret+of=the&main<key>00";
 const TOKEN: &str = "canary//token+of/the=session&x<y>\"z==";
 
-/// What a request was seen to carry: signatures, in the header or in the query.
+/// The signatures observed in requests, in the header or in the query string.
 type Seen = Arc<Mutex<BTreeSet<String>>>;
 
-/// Hexadecimal digits of a signature.
+/// The number of hexadecimal digits of a signature.
 const SIGNATURE_DIGITS: usize = 64;
 
 fn canary() -> AccessKey {
@@ -32,7 +32,7 @@ fn canary() -> AccessKey {
     }
 }
 
-/// Everything of a request as one text.
+/// The complete request as one text.
 fn all_of(request: &Request) -> String {
     let headers = request.headers.0.iter();
     let headers: String = headers
@@ -67,7 +67,7 @@ fn remember(seen: &Seen, request: &Request) {
     }
 }
 
-/// The answer, with all of the request in its headers and its body.
+/// The answer, with the complete request copied into its headers and its body.
 fn mirrored(request: &Request, mut answer: Response) -> Response {
     let all = all_of(request);
     for (name, value) in &request.headers.0 {
@@ -87,7 +87,7 @@ fn mirrored(request: &Request, mut answer: Response) -> Response {
     answer
 }
 
-/// Refuses with all of the request in place of code and message.
+/// Refuses a request, with the complete request as code and message.
 fn refused_with(request: &Request) -> Response {
     let all = escaped(&all_of(request));
     let signature = escaped(request.headers.get("authorization").unwrap_or_default());
@@ -102,10 +102,10 @@ fn refused_with(request: &Request) -> Response {
     )
 }
 
-/// The secret is never sent, but an endpoint knows it.
+/// The secret is never sent, but the endpoint knows it.
 const SECRET_ESCAPED: &str = "canary/secret+of=the&amp;main&lt;key&gt;00";
 
-/// Runs against the handler with canaries for credentials, and looks for them in everything that comes of it.
+/// Runs against the handler with canary credentials, and searches all output for them.
 #[track_caller]
 fn keeps_its_secrets(handler: Handler, words: &str) -> CommandOutput {
     let seen = Seen::default();
@@ -161,7 +161,7 @@ fn keeps_its_secrets(handler: Handler, words: &str) -> CommandOutput {
     run
 }
 
-/// The first of these signatures in a text. There are too many to look for one by one, but each is a run of digits.
+/// The first of these signatures in a text. There are too many to search one by one, but each is a run of digits.
 fn signature_in<'t>(text: &'t str, signatures: &BTreeSet<String>) -> Option<&'t str> {
     text.split(|character: char| !character.is_ascii_hexdigit())
         .filter(|digits| digits.len() >= SIGNATURE_DIGITS)

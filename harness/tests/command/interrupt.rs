@@ -1,4 +1,4 @@
-//! Runs that are stopped on their way leave no instance behind and a journal that can be judged.
+//! An interrupted run leaves no instance behind, and a journal that can be judged.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ fn nothing_is_left(url: &str) {
     assert!(states.iter().all(gone), "{states:?}");
 }
 
-/// A reference that reports its fifth launch, and answers nothing more until it is allowed to.
+/// A reference that reports its fifth launch, and does not answer again until it is released.
 fn held_after_five_launches() -> (String, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (report, launched) = mpsc::channel();
     let (go_on, allowed) = mpsc::channel::<()>();
@@ -50,7 +50,7 @@ fn an_interrupted_run_cleans_up_and_can_be_judged() {
     let mut run = against(&url, "--case batch/*");
     run.arg("--journal").arg(&journal);
     let mut run = start(run);
-    // A run that ends before it has launched so much would be waited for in vain.
+    // Without the check in this loop, a run that ends before its fifth launch would block the test forever.
     while launched.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
         assert_eq!(run.ended(), None, "fewer than five instances were launched");
     }

@@ -1,4 +1,4 @@
-//! Journals: what a run wrote is judged again to the same bytes, and what is no journal is told as such.
+//! Journals: judging a journal again gives the same bytes, and a file that is not a journal is reported.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn within(words: &str, scratch: &Path) -> CommandOutput {
     finish(command(arguments(words, scratch)))
 }
 
-/// Judges the journal of the scratch folder again, and compares everything.
+/// Judges the journal in the scratch folder again, and compares all output.
 #[track_caller]
 fn judged_alike(scratch: &Path) {
     within(
@@ -72,7 +72,7 @@ fn a_run_over_http_is_judged_again_to_the_same_bytes() {
 fn verdicts_of_the_past_are_not_believed() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     within("run --case dry-run/* --journal @/a.ndjson", scratch.path()).ended_with(0);
-    // The recorded answers are changed, the recorded verdicts are not.
+    // Only the recorded answers are changed, not the recorded verdicts.
     let recorded = text_of(&scratch.path().join("a.ndjson"));
     let changed = recorded.replace("DryRunOperation", "DryRunOperator");
     assert_ne!(recorded, changed);
@@ -110,7 +110,7 @@ fn a_journal_that_was_cut_in_its_last_line_is_judged_up_to_there() {
     let judged = text_of(&scratch.path().join("b.ndjson"));
     assert!(cut.starts_with(&judged) && judged.ends_with('\n'));
 
-    // The same in the middle is damage, not an interruption.
+    // In the middle of a journal, a cut line is damage, not an interruption.
     let damaged = format!("{cut}\n{{\"event\":\"run_ended\",\"at_ms\":0,\"interrupted\":false}}\n");
     std::fs::write(&path, damaged).expect("it can be written again");
     within("judge @/a.ndjson", scratch.path())

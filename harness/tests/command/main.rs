@@ -1,6 +1,6 @@
-//! The command as its users have it: the real binary, its exit codes, what it says and what it writes.
+//! Tests of the command as users run it: the real binary, its exit codes, its output and its files.
 //!
-//! Every process has an environment of its own. Nothing leaves the loopback, and nothing is in a hurry.
+//! Each process has a clean environment. Nothing leaves the loopback interface, and no test depends on speed.
 
 #![expect(clippy::panic, reason = "a test that fails says what it saw")]
 

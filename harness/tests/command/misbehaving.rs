@@ -1,8 +1,9 @@
-//! One endpoint that misbehaves, in every way there is: in HTTP, in XML, in what it says.
+//! Endpoints that misbehave in HTTP, in XML, or in the content of their answers.
 //!
-//! A front stands before the reference. Whatever is asked it passes on, but a stop that is meant it answers by the
-//! misbehaviour of the test. One case of each run meets it, and another does not: the first must end in a finding or in an
-//! error that names the fault, after a bounded number of requests and bytes and in bounded memory, and the second must pass as if nothing had happened.
+//! A front stands before the reference. It passes all requests on, but answers a stop that is not a dry run with the
+//! misbehaviour of the test. One case of each run triggers it, and another does not. The first must end in a finding,
+//! or in an error that names the fault, after a bounded number of requests and bytes and in bounded memory. The second
+//! must pass as if the front behaved.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,37 +20,38 @@ use stopcheck::wire::{Headers, Request, Response};
 use crate::child::{CommandOutput, finish, text_of};
 use crate::servers::{action, against, quick_reference, until_closed};
 
-/// How the case that meets the misbehaviour ends.
+/// The result of the case that triggers the misbehaviour.
 #[derive(Debug, Clone, Copy)]
 enum Ends {
-    /// As if it had not been there.
+    /// It passes.
     Well,
-    /// With a warning.
+    /// It passes with a warning.
     Warned,
-    /// With a finding that fails it.
+    /// It fails with a finding.
     Found,
-    /// With an error of transport, in these words.
+    /// It ends in a transport error with this text.
     Errored(&'static str),
 }
 
-/// The one limit in real time: how long an answer is waited for where none comes. The requests of the same run that are
-/// answered are answered in hundredths of a second, so that this is long for them on a busy machine too.
+/// The only real-time limit: how long the command waits for an answer that never comes. The other requests of the run
+/// are answered in hundredths of a second, so the limit is ample for them on a busy machine too.
 const REQUEST_TIMEOUT: &str = "--request-timeout 8";
 const TIMED_OUT: &str = "timed out after 8 s";
 
-/// No misbehaviour may cost more than this.
+/// The memory limit for every misbehaviour.
 const MOST_KIB: u64 = 150 << 10;
 
-/// The most requests of a run: few, and each wait for a state doubles the pause before the next look.
+/// The largest number of requests of a run: only a few, since each wait for a state doubles the pause before the next
+/// look.
 const MOST_REQUESTS: usize = 60;
 
-/// The most bytes that the command and the sockets between take of a run, whatever the front would send.
+/// The largest number of bytes that the command and the sockets accept in a run, however much the front would send.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// What the front does with the connection on which a stop was asked for; the right answer is in its hand.
+/// What the front does with the connection that sent a stop; it has the correct answer available.
 type Behaviour = fn(&mut Connection, &Response);
 
-/// One test for each misbehaviour, so that they run side by side.
+/// One test for each misbehaviour, so that they run in parallel.
 macro_rules! misbehaviours {
     ($($name:ident: $ends:expr, $behaviour:expr;)*) => {
         $(
@@ -97,7 +99,7 @@ misbehaviours! {
         endless(stream, &b"OK ".repeat(10_000));
     };
     informed_without_end: Ends::Errored(TIMED_OUT), |stream, _| {
-        // It goes on until time is up, and others need the machine meanwhile.
+        // It continues until the timeout, and other tests need the CPU meanwhile.
         let block = b"HTTP/1.1 102 Processing\r\nX-Progress: some\r\n\r\n".repeat(100);
         while stream.write_all(&block).is_ok() {
             thread::sleep(Duration::from_millis(50));
@@ -143,7 +145,7 @@ misbehaviours! {
     a_status_of_its_own: Ends::Found, |stream, right| answer(stream, "999 Whatever", right, &right.body);
     packed_though_nobody_asked: Ends::Found, |stream, _| packed(stream, &bomb());
     two_answers_at_once: Ends::Well, |stream, right| {
-        // What comes unasked belongs to no request, and must not be taken for the answer to the next one.
+        // An unsolicited response belongs to no request, and must not be used as the answer to the next one.
         answer(stream, "200 OK", right, &right.body);
         answer(stream, "500 Mine", right, b"<a/>");
     };
@@ -209,9 +211,9 @@ misbehaviours! {
         answer(stream, "200 OK", right, &changed(right, "<code>64</code>", "<code>-18446744073709551552</code>"));
     };
 
-    // What would do something to whoever reads the report.
+    // Content that attacks the reader of the report.
     orders_for_a_terminal: Ends::Found, |stream, right| {
-        // What no XML can hold, in an answer that is none, and what XML can.
+        // Bytes that XML cannot contain, in an answer that is not XML, and then characters that it can.
         answer(stream, "400 Bad Request", right, b"\x1b]0;owned\x07\x1b[31m\x9b31m\x08\x08\r\n<script>alert(1)</script>");
     };
     orders_in_an_error: Ends::Found, |stream, right| {
@@ -234,7 +236,7 @@ misbehaviours! {
     };
 }
 
-/// Runs one case that meets the misbehaviour and one that does not.
+/// Runs one case that triggers the misbehaviour and one that does not.
 #[track_caller]
 fn meets(behaviour: Behaviour, ends: Ends) {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
@@ -280,7 +282,7 @@ fn meets(behaviour: Behaviour, ends: Ends) {
     harmless(&run, &file("run.xml"), &file("run.json"), &file("run.ndjson"));
 }
 
-/// Nothing in what is written does anything to whoever looks at it.
+/// Asserts that the output contains nothing that a terminal or a browser would execute.
 #[track_caller]
 fn harmless(run: &CommandOutput, junit: &Path, json: &Path, journal: &Path) {
     let obeyed = |character: char| character.is_control() && character != '\n';
@@ -293,18 +295,18 @@ fn harmless(run: &CommandOutput, junit: &Path, json: &Path, journal: &Path) {
     let report: Result<serde_json::Value, _> = serde_json::from_str(&text_of(json));
     assert!(report.is_ok(), "{report:?}");
     for line in text_of(journal).lines() {
-        // Exchanges are kept byte for byte; JSON has a spelling for what a terminal obeys first of all.
+        // Exchanges are stored byte for byte; JSON escapes the character that starts terminal sequences.
         assert!(!line.contains('\u{1b}'), "{line}");
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }
 }
 
-/// The reference behind a front that misbehaves on stops that are meant.
+/// The reference behind a front that misbehaves on stops that are not dry runs.
 struct Front {
     url: String,
-    /// Requests received.
+    /// The number of requests received.
     requests: Arc<AtomicUsize>,
-    /// Bytes sent.
+    /// The number of bytes sent.
     sent: Arc<AtomicU64>,
 }
 
@@ -345,7 +347,7 @@ impl Read for Connection {
 impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.sent.load(Ordering::Relaxed) > MOST_BYTES {
-            // A command that takes so much would take everything, and the test would not end.
+            // A command that accepts this much would accept everything, and the test would not end.
             return Err(io::Error::other("too much was taken"));
         }
         let written = self.stream.write(bytes)?;
@@ -358,7 +360,7 @@ impl Write for Connection {
     }
 }
 
-/// Answers the requests of one connection, as long as there are any.
+/// Answers the requests of one connection until it ends.
 fn serve(stream: &mut Connection, reference: &Handler, requests: &AtomicUsize, behaviour: Behaviour) {
     while let Some(request) = received(stream) {
         requests.fetch_add(1, Ordering::Relaxed);
@@ -378,7 +380,7 @@ fn serve(stream: &mut Connection, reference: &Handler, requests: &AtomicUsize, b
     }
 }
 
-/// The next request, if there is a whole one.
+/// The next complete request, if there is one.
 fn received(stream: &mut Connection) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 8 << 10];
@@ -413,7 +415,7 @@ fn received(stream: &mut Connection) -> Option<Request> {
     }
 }
 
-/// Answers as the reference would, but with this status and this body.
+/// Answers as the reference would, but with this status and body.
 fn answer(stream: &mut Connection, status: &str, right: &Response, body: &[u8]) {
     let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in &right.headers.0 {
@@ -430,24 +432,24 @@ fn packed(stream: &mut Connection, body: &[u8]) {
     let _ = stream.write_all(&[head.as_bytes(), body].concat());
 }
 
-/// The right answer with one part of it replaced.
+/// The body of the correct answer, with one part replaced.
 fn changed(right: &Response, from: &str, to: &str) -> Vec<u8> {
     let text = String::from_utf8_lossy(&right.body).into_owned();
     assert!(text.contains(from), "{from} is in {text}");
     text.replacen(from, to, 1).into_bytes()
 }
 
-/// Writes the same again and again, as long as anybody reads it.
+/// Writes the same block repeatedly until the connection fails.
 fn endless(stream: &mut Connection, block: &[u8]) {
     while stream.write_all(block).is_ok() {}
 }
 
-/// Ends the connection in good order.
+/// Closes the connection cleanly.
 fn close(connection: &Connection) {
     let _ = connection.stream.shutdown(Shutdown::Both);
 }
 
-/// Ends the connection as a crash does.
+/// Closes the connection as a crash does.
 fn reset(connection: &Connection) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime can be built");
@@ -456,18 +458,18 @@ fn reset(connection: &Connection) {
     twin.set_nonblocking(true).expect("a socket can");
     let twin = tokio::net::TcpStream::from_std(twin).expect("it is a socket");
     let _ = twin.set_zero_linger();
-    // Nothing more is read, so the front lets go of it.
+    // Ends the reads of the front on this connection, so that it drops the connection.
     let _ = connection.stream.shutdown(Shutdown::Read);
 }
 
-/// Two hundred mebibytes of zeros, packed in little more than one: what unpacks it has used more than is allowed.
+/// A decompression bomb: two hundred mebibytes of zeros, compressed to little more than one mebibyte.
 fn bomb() -> Vec<u8> {
     let mut bits = Bits::default();
     bits.bytes.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
-    // The last block, with the codes that need no table.
+    // The last block, with fixed Huffman codes.
     bits.push(0b1, 1);
     bits.push(0b01, 2);
-    // A zero, and then as often as it takes: the last byte, 258 times.
+    // One zero, then repetitions of the last byte, 258 times each.
     bits.push_code(0b0011_0000, 8);
     for _ in 0..(200 << 20) / 258 {
         bits.push_code(0b1100_0101, 8);
@@ -479,7 +481,7 @@ fn bomb() -> Vec<u8> {
     bits.bytes
 }
 
-/// Bits in the order of deflate.
+/// A bit writer in deflate bit order.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,
@@ -488,7 +490,7 @@ struct Bits {
 }
 
 impl Bits {
-    /// Numbers begin with their lowest bit.
+    /// Numbers are written from the lowest bit.
     fn push(&mut self, bits: u8, count: u8) {
         for at in 0..count {
             self.last |= (bits >> at & 1) << self.filled;
@@ -500,7 +502,7 @@ impl Bits {
         }
     }
 
-    /// Codes begin with their highest bit.
+    /// Codes are written from the highest bit.
     fn push_code(&mut self, code: u8, count: u8) {
         for at in (0..count).rev() {
             self.push(code >> at & 1, 1);
@@ -530,7 +532,7 @@ fn a_certificate_that_nobody_trusts_ends_the_run_before_it_begins() {
             let Ok(mut session) = rustls::ServerConnection::new(Arc::clone(&config)) else {
                 return;
             };
-            // It ends with the alert of a client that does not believe us.
+            // The handshake ends with the alert of a client that does not trust the certificate.
             let _ = session.complete_io(&mut stream);
         }
     });

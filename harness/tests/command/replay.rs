@@ -1,4 +1,4 @@
-//! Findings of a journal: played again where they are and where they are not, and written down.
+//! Findings of a journal: replayed where they recur and where they do not, and exported.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use crate::child::{CommandOutput, finish, text_of, within};
 use crate::servers::{action, answering, quick_reference, serving, xml};
 
-/// The case that shows the fault below, and the clause that it violates.
+/// The case that shows the fault below, and the violated clause.
 const ID: &str = "dry-run/valid#1/DRY-01";
 
-/// A reference that misspells the code of a dry run, where `wrong` says so for the nth of them.
+/// A reference that misspells the code of the nth dry run if `wrong` returns true for n.
 fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String {
     let (reference, count) = (quick_reference(None), AtomicUsize::new(0));
     let altered: Handler = Arc::new(move |request, now_ms| {
@@ -90,7 +90,7 @@ fn a_finding_is_named_by_its_number_or_by_its_case_too() {
 fn what_comes_and_goes_is_not_reproducible() {
     let url = misspelling(|nth| nth % 2 == 0);
     let scratch = recorded(&url);
-    // The next dry run is right, so it is looked for more often.
+    // The next dry run is answered correctly, so the command tries again.
     replayed(&format!("@/a.ndjson#{ID} --endpoint-url {url}"), scratch.path())
         .ended_with(4)
         .says(&["NOT REPRODUCIBLE: it came 1 of 3 times"]);
@@ -194,7 +194,7 @@ fn an_export_is_written_without_an_endpoint_or_keys() {
         ),
         ("markdown", "# DRY-01: "),
     ] {
-        // Nobody is there.
+        // No server listens there.
         let words = format!("@/a.ndjson#{ID} --endpoint-url http://127.0.0.1:1 --export {kind}");
         let told = replayed(&words, at).ended_with(0).says(&[text]);
         assert!(!told.stdout.contains(keys::MAIN.secret));

@@ -1,8 +1,8 @@
-//! Runs that come to a verdict.
+//! Runs that end with a verdict.
 
 use crate::child::{Served, finish, stopcheck};
 
-/// All phases in both editions, in parts that run side by side.
+/// All phases in both editions, in parts that run in parallel.
 macro_rules! conforms {
     ($($edition:literal: $($name:ident: $words:expr;)*)*) => {
         $($(
@@ -43,7 +43,7 @@ const RANDOM: &str = "--phase random --cases 40";
 
 #[test]
 fn a_run_of_every_phase_conforms() {
-    // The phases without an argument are all; of each but the random one, one case.
+    // Without `--phase`, all phases are played; of each except the random one, one case.
     stopcheck(
         "run --cases 1 --case stop/running --case coverage/2-wise/0001 --case wire/percent/* --case random/*",
     )
@@ -76,7 +76,7 @@ fn a_pattern_plays_the_cases_it_matches() {
         .says(&["left out", "CONFORMS"]);
 }
 
-/// Sockets have their own time, so the wire phase is not among what has to be equal.
+/// The timing of sockets varies, so the wire phase is not compared.
 #[track_caller]
 fn told_alike(words: &str) {
     let more = format!("{words} --workers 8");
@@ -98,7 +98,7 @@ fn two_runs_of_random_scripts_are_told_alike() {
 #[test]
 fn the_reference_conforms_over_http_too() {
     let server = Served::start();
-    // Time is real here; the more cases wait at once, the sooner it is over.
+    // This test uses real time; more waiting cases in parallel end it sooner.
     let run = server.command(["run", "--phase", "scenarios", "--workers", "40"]);
     let run = finish(run)
         .ended_with(0)

@@ -1,10 +1,10 @@
-//! Cases of one's own: played, listed, explained and judged again beside those of the contract.
+//! User-defined cases: played, listed, explained and judged again together with those of the contract.
 
 use std::path::Path;
 
 use crate::child::{CommandOutput, command, finish, stopcheck, text_of};
 
-/// The text after "An example" of what is told of the form.
+/// The text after "An example" in the printed description of the format.
 fn example() -> String {
     let text = stopcheck("explain scenarios").ended_with(0).stdout;
     let (_, example) = text.split_once("An example\n\n").expect("there is an example");
@@ -48,7 +48,7 @@ fn the_example_of_the_form_is_played_listed_explained_and_judged_again() {
     )
     .ended_with(0)
     .says(&["2 cases: 2 passed"]);
-    // The journal names its cases itself.
+    // The journal contains its own cases.
     within("judge @/a.ndjson --journal @/b.ndjson --report json=@/b.json", at).ended_with(0);
     for (one, other) in [("a.ndjson", "b.ndjson"), ("a.json", "b.json")] {
         assert!(
@@ -68,7 +68,7 @@ fn the_example_of_the_form_is_played_listed_explained_and_judged_again() {
 fn a_finding_of_an_added_case_says_where_the_case_is() {
     let scratch = scratch();
     let at = scratch.path();
-    // The reference of 2017 does not know this call, and a step of this case says that it must.
+    // The reference of 2017 does not know this call, and a step of this case expects it to succeed.
     write(
         &at.join("x.toml"),
         "[[scenario]]\nname = \"mine/x\"\npurpose = \"X.\"\nfixtures = { a = \"running\" }\n\

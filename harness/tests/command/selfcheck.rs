@@ -1,4 +1,4 @@
-//! `stopcheck selfcheck`, and the faults that can be served.
+//! `stopcheck selfcheck`, and serving a planted fault.
 
 use super::child::{command, finish, stopcheck, text_of};
 

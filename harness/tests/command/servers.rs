@@ -1,4 +1,4 @@
-//! Endpoints for the command to meet: the reference in disguise, and things that are no endpoint at all.
+//! Endpoints for the command to connect to: modified references, and servers that are not an endpoint at all.
 
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::child::command;
 
-/// The reference, with instances that are quicker than Amazon's. It knows `key` beside its own keys.
+/// The reference with faster state changes than Amazon's. It accepts `key` in addition to its own keys.
 pub(crate) fn quick_reference(key: Option<stopcheck::reference::AccessKey>) -> Handler {
     let mut config = Config {
         delays: Delays {
@@ -32,7 +32,7 @@ pub(crate) fn quick_reference(key: Option<stopcheck::reference::AccessKey>) -> H
     Arc::new(move |request, now_ms| reference.handle(request, now_ms))
 }
 
-/// Serves a handler until `end` is notified, or as long as the tests run. The URL is returned.
+/// Serves a handler until `end` is notified, or until the tests end. Returns the URL.
 pub(crate) fn serving(handler: Handler, end: Arc<Notify>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
     listener.set_nonblocking(true).expect("a socket can");
@@ -50,7 +50,7 @@ pub(crate) fn serving(handler: Handler, end: Arc<Notify>) -> String {
     url
 }
 
-/// Answers every connection by this, as long as the tests run. The URL is returned.
+/// Answers every connection with this function until the tests end. Returns the URL.
 pub(crate) fn answering(answer: impl Fn(&mut TcpStream) + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -63,19 +63,19 @@ pub(crate) fn answering(answer: impl Fn(&mut TcpStream) + Clone + Send + 'static
     url
 }
 
-/// Reads something of a request, and answers by these bytes.
+/// Reads part of a request, and answers with these bytes.
 pub(crate) fn say(stream: &mut TcpStream, bytes: &[u8]) {
     let mut request = [0; 64 << 10];
     let _ = stream.read(&mut request);
     let _ = stream.write_all(bytes);
 }
 
-/// Never answers: holds the connection until the other side gives it up.
+/// Never answers: holds the connection until the other side closes it.
 pub(crate) fn until_closed(stream: &mut impl Read) {
     while stream.read(&mut [0; 1 << 10]).is_ok_and(|read| read > 0) {}
 }
 
-/// A port that refuses connections for as long as this is kept: nobody listens on it, and nobody else can.
+/// A port that refuses connections while this value exists: it is bound, but not listening.
 pub(crate) fn nobody() -> (tokio::net::TcpSocket, String) {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket can be made");
     socket
@@ -85,7 +85,7 @@ pub(crate) fn nobody() -> (tokio::net::TcpSocket, String) {
     (socket, url)
 }
 
-/// The value of a parameter of a form body.
+/// The action of a request, from its query string or form body; empty if there is none.
 pub(crate) fn action(request: &Request) -> String {
     let body = String::from_utf8_lossy(&request.body).into_owned();
     let text = format!("{}&{body}", request.query());
@@ -101,8 +101,8 @@ pub(crate) fn xml(status: u16, body: impl Into<Vec<u8>>) -> Response {
     }
 }
 
-/// How long descriptions may lag behind. What our servers describe is up to date, so waiting mends nothing, and a busy
-/// machine does not make it older.
+/// The read lag of test runs. The descriptions of our servers are up to date, so waiting changes nothing, and a busy
+/// machine does not make them stale.
 const READ_LAG: &str = "--read-lag 0.5";
 
 /// A run against a server, with the reference's main key.

@@ -1,4 +1,4 @@
-//! What is asked for wrongly is refused with exit code 2 and a way out; what sends nothing just answers.
+//! Wrong usage exits with code 2 and a hint; commands that send nothing need no endpoint.
 
 use std::net::TcpListener;
 
@@ -80,7 +80,7 @@ fn a_server_needs_credentials() {
 
 #[test]
 fn real_aws_is_refused_and_nothing_is_sent() {
-    // Had anything been sent, it would have gone through this proxy.
+    // If anything had been sent, it would have gone through this proxy.
     let proxy = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
     proxy.set_nonblocking(true).expect("a socket can");
     let address = format!("http://{}", proxy.local_addr().expect("it is bound"));
@@ -95,7 +95,7 @@ fn real_aws_is_refused_and_nothing_is_sent() {
             .complains_of(&["looks like real AWS", "--account"]);
         assert_eq!(refused.stdout, "");
     }
-    // A connection is there for us to accept as soon as the command has made it, and the command has ended.
+    // A connection of the command would be ready to accept by now, since the command has ended.
     assert!(proxy.accept().is_err(), "something was sent");
 }
 

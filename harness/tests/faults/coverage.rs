@@ -1,4 +1,4 @@
-//! Faults that no named case meets: only a combination shows them, or a border.
+//! Faults that no named case finds: only a combination or a boundary value shows them.
 
 use stopcheck::contract::Edition;
 use stopcheck::reference::XmlLayout;
@@ -9,12 +9,12 @@ use stopcheck::selfcheck::emulator::{self as mock, EmulatedRequest, FaultHook, c
 
 use crate::play;
 
-/// A fault, the coverage cases that are played, and clauses that fail among them.
+/// A fault, the coverage cases that are played, and the clauses that fail in them.
 struct Combined {
     name: &'static str,
     cases: &'static [&'static str],
     fails: &'static [&'static str],
-    /// Whether the named cases are blind to it.
+    /// Whether no named case finds it.
     is_hidden: bool,
     hook: FaultHook,
 }
@@ -41,7 +41,7 @@ fn mate_is_not_looked_at(asked: &EmulatedRequest<'_>) -> Response {
     answer
 }
 
-/// Two tests for each fault, so that they run side by side.
+/// Two tests for each fault, so that they run in parallel.
 macro_rules! faults {
     ($($name:ident: $fault:expr;)*) => {
         $(

@@ -1,7 +1,7 @@
-//! Planted faults: what authors of emulators get wrong, each seen by the clauses that forbid it.
+//! Planted faults: mistakes of emulator authors, each found by the clauses that forbid it.
 //!
-//! A fault alters the reference. Its row names the cases that are played, every clause that fails, and warnings it must
-//! raise besides. A clause that decides a run and that no fault trips is a check that cannot fail, and fails here.
+//! A fault alters the reference. Its table entry names the cases to play, every clause that fails, and the warnings
+//! that it must also cause. A deciding clause that no fault violates is a check that cannot fail, and fails this test.
 
 mod coverage;
 mod pristine;
@@ -26,21 +26,21 @@ use tokio::sync::watch;
 
 use stopcheck::selfcheck::{self, Fault, emulator as mock};
 
-/// Everything that a run told.
+/// Everything that a run reported.
 pub(crate) struct Run {
     pub(crate) findings: Vec<Finding>,
     /// Cases that could not be judged, with the reason.
     pub(crate) unjudged: Vec<(String, String)>,
     pub(crate) judged: usize,
-    /// What came back from the calls and descriptions of the steps, without request ids.
+    /// The answers to the calls and descriptions of the steps, without request ids.
     pub(crate) answers: Vec<(u16, String)>,
 }
 
-/// Plays the cases that these patterns name.
+/// Plays the cases that match these patterns.
 pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers: usize) -> Run {
     let contract = contract_of(edition);
     let patterns: Vec<String> = cases.iter().map(|pattern| (*pattern).to_owned()).collect();
-    // A pattern that names no phase means the named cases, as on the command line.
+    // A pattern without a phase selects named cases, as on the command line.
     let strength = cases
         .iter()
         .find_map(|pattern| plan::coverage::strength_of(pattern));
@@ -114,7 +114,7 @@ pub(crate) fn play_plan(
     })
 }
 
-/// How runs are made here, unless they say so.
+/// The default run options of these tests.
 pub(crate) fn options(endpoint: Endpoint) -> Options {
     Options {
         endpoint,
@@ -123,7 +123,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         min_confidence: Confidence::default(),
         seed: 0,
         workers: 1,
-        // A stop is called stuck after ten minutes; the clock is virtual, so they cost nothing.
+        // A stop is reported as stuck after ten minutes; the clock is virtual, so waiting costs nothing.
         settle_timeout: Duration::from_secs(660),
         read_lag: stopcheck::model::ReadLag::default(),
         longest_pass: Duration::from_millis(200),
@@ -144,7 +144,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
     }
 }
 
-/// The status and text of an answer within a step, without the request id, which differs from run to run.
+/// The status and text of an answer within a step, without the request id, which differs between runs.
 fn without_id(exchanged: &Exchanged) -> Option<(u16, String)> {
     let Answer::Response {
         status,
@@ -171,7 +171,7 @@ fn contract_of(edition: Edition) -> Arc<Contract> {
 }
 
 impl Run {
-    /// The clauses found with this verdict.
+    /// The clauses of the findings with this verdict.
     pub(crate) fn clauses(&self, verdict: Verdict) -> BTreeSet<&str> {
         self.findings
             .iter()
@@ -180,7 +180,7 @@ impl Run {
             .collect()
     }
 
-    /// The findings of this verdict, for people.
+    /// The findings with this verdict, as text.
     pub(crate) fn told(&self, verdict: Verdict) -> String {
         self.findings
             .iter()
@@ -195,12 +195,13 @@ impl Run {
     }
 }
 
-/// The faults that named cases show.
+/// The faults that named cases find.
 fn table() -> impl Iterator<Item = &'static Fault> {
     selfcheck::all().filter(|fault| !fault.cases.is_empty())
 }
 
-/// Plants each fault and compares what is found with its row. All rows are tried before the first failure is told.
+/// Plants each fault and compares the findings with its table entry. All entries are tried before the first failure is
+/// reported.
 pub(crate) fn plant(faults: &[Fault]) {
     let mut complaints = String::new();
     for fault in faults {
@@ -278,7 +279,7 @@ fn every_clause_that_decides_is_tripped_by_a_fault() {
         .collect();
     for edition in [Edition::Current, Edition::October2017] {
         let contract = contract_of(edition);
-        // The two editions share their code; what holds in both need not be tripped twice.
+        // The two editions share their code; a clause of both needs a fault in only one of them.
         let vacuous: Vec<&str> = contract
             .clauses
             .iter()

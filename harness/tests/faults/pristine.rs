@@ -1,4 +1,4 @@
-//! The reference as it is: nothing is found at all.
+//! The unmodified reference gives no finding at all.
 
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ const ODD: &[&str] = &[
     "coverage/2-wise/*9",
 ];
 
-/// The named cases and all of coverage, in parts that run side by side: combinations by the last digit of their number.
+/// The named cases and all of coverage, in parts that run in parallel: combinations are split by the last digit of
+/// their number.
 macro_rules! finds_nothing {
     ($($name:ident: $edition:expr, $layout:expr, $workers:literal;)*) => {
         $(

@@ -1,4 +1,5 @@
-//! Faults that only a sequence shows, or luck: found by random scripts alone, and told in their least form.
+//! Faults that only a sequence of calls or luck shows: found by random scripts only, and reported in their shortest
+//! form.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,20 +18,20 @@ use tokio::sync::{mpsc, watch};
 use crate::{contract_of, options};
 use stopcheck::selfcheck::{self, emulator as mock};
 
-/// The most steps that may be needed to find a fault.
+/// The largest number of steps that may be needed to find a fault.
 const STEPS: u64 = 20_000;
 
-/// No script is longer: as many steps as are drawn, a herd, and the last look.
+/// The longest script: all drawn steps, a batch of launches, and the final description.
 const LONGEST: u64 = 128 + 11 + 1;
 
-/// So many scripts are never more steps than that.
+/// The number of scripts that never exceeds this number of steps.
 const SCRIPTS: u64 = STEPS / LONGEST;
 
-/// The faults that only a sequence shows, with a seed that finds it soon and the least script that shows it. One test for
-/// each, so that they run side by side.
+/// The faults that only a sequence shows, with a seed that finds each soon and the shortest script that shows it. One
+/// test for each, so that they run in parallel.
 macro_rules! faults_of_sequences {
     ($($name:ident: $fault:literal, $seed:literal, $least:literal;)*) => {
-        /// Each is found by scripts alone, and told in its least form.
+        /// Each fault is found by random scripts only, and reported in its shortest form.
         mod faults_of_sequences {
             $(
                 #[test]
@@ -58,18 +59,18 @@ faults_of_sequences! {
         "force-passes-reset-protection", 3, "given a\nprotect a\nunprotect a\nprotect a\npass 6000\nstop a Force=true";
 }
 
-/// When a run is over.
+/// When a run ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     /// When all scripts were played.
     End,
-    /// When a finding was told.
+    /// When a finding was reported.
     Told,
 }
 
-/// What was told in a run.
+/// What a run reported.
 struct Told {
-    /// Cases that were told, and what was found in them.
+    /// The reported cases, and the findings in each.
     cases: Vec<(Scenario, Vec<String>)>,
     flaky: Vec<String>,
     steps: usize,
@@ -79,7 +80,7 @@ struct Told {
 }
 
 impl Told {
-    /// What was told, for people.
+    /// The report as text.
     fn in_words(&self) -> String {
         let cases = self
             .cases
@@ -90,7 +91,7 @@ impl Told {
     }
 }
 
-/// Plays scripts, and nothing else; until something is told, if that is enough.
+/// Plays random scripts only; with `Until::Told`, until a finding is reported.
 fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> Told {
     let contract = contract_of(edition);
     let mut told = Told {
@@ -140,7 +141,7 @@ fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> To
                     if let Some(case) = case.take().filter(|(_, clauses)| !clauses.is_empty()) {
                         told.cases.push(case);
                         if until == Until::Told {
-                            // What else there is to tell is left untold: it is slow to make small.
+                            // Other findings are not reported: shortening them is slow.
                             runner.abort();
                             return;
                         }
@@ -165,7 +166,7 @@ fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> To
     told
 }
 
-/// A script as a person would tell it, a step a line.
+/// A script as text, one step per line.
 fn words(case: &Scenario) -> String {
     let plain = |name: &String, kind| {
         let special = (kind != stopcheck::contract::FixtureKind::default()).then(|| format!(" {kind:?}"));
@@ -236,7 +237,7 @@ fn silent(endpoint: Endpoint, seed: u64) -> Options {
     }
 }
 
-/// The seeds of these tests. Others are for whoever runs the command.
+/// The seeds of these tests. Users of the command choose other seeds.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
 #[test]
@@ -288,7 +289,7 @@ fn found_in_its_least_form(name: &str, seed: u64, least: &str) {
 
 #[test]
 fn what_does_not_come_every_time_is_flaky_and_no_failure() {
-    // The state outlives the case: every other service that is made answers nobody.
+    // The state outlives the case: every second service that is created does not answer.
     let made = Arc::new(AtomicUsize::new(0));
     let endpoint = Endpoint::in_process(Arc::new(move |case: &str| -> Handler {
         let reference = Reference::new(Config {

@@ -1,4 +1,4 @@
-//! Calls that mean the same and may be answered differently all the same: no relation complains.
+//! Calls that mean the same but may be answered differently: no relation reports a finding.
 
 use stopcheck::contract::Edition;
 use stopcheck::reference::XmlLayout;
@@ -7,12 +7,12 @@ use stopcheck::verdict::Verdict;
 
 use crate::play;
 
-/// The clauses that only these cases can find violated by endpoints whose single answers are allowed.
+/// The clauses that only these cases can report for an endpoint whose single answers are all allowed.
 const PROMISES: &[&str] = &[
     "REQ-02", "REQ-11", "REQ-19", "REQ-26", "REQ-27", "FRC-01", "HIB-06", "IDM-11", "IDM-12",
 ];
 
-/// Nothing is found under a promise of the relations, not even that it could not be judged.
+/// Asserts that no relation clause has a finding, not even an inconclusive one.
 #[track_caller]
 fn no_difference(cases: &[&str], hook: FaultHook) {
     no_finding(cases, hook, |_| true);
@@ -63,6 +63,6 @@ fn an_instance_that_may_have_stopped_meanwhile_makes_no_difference() {
 #[test]
 fn an_endpoint_that_is_deaf_to_dry_run_breaks_no_other_promise() {
     let deaf: FaultHook = |asked| asked.stop_changed(|params| set_param(params, "DryRun", "false"));
-    // Instances that a dry run has stopped are no longer like the others, so some relations cannot be judged.
+    // Instances that a dry run has stopped differ from the others, so some relations cannot be judged.
     no_finding(&["relation/*"], deaf, |verdict| verdict != Verdict::Inconclusive);
 }

@@ -1,7 +1,7 @@
-//! Answers that the evidence does not forbid: whatever else is said about them, they never fail a run.
+//! Answers that the evidence does not forbid: they never fail a run, whatever else is reported about them.
 //!
-//! Each row changes the reference to one way that an open question of the evidence, or a recording of another year,
-//! allows. The names begin with the number of the question or of the recording.
+//! Each row changes the reference in one way that an open question of the evidence, or a recording of another year,
+//! allows. The names begin with the number of the question or the recording.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::{plant, play, play_plan};
 const STOP: &[&str] = &["stop/running"];
 const UNSIGNED: &[&str] = &["auth/unsigned"];
 
-/// An emulator that nobody can blame for these clauses.
+/// An emulator that must not be reported under these clauses.
 const fn tolerated(
     what: &'static str,
     cases: &'static [&'static str],
@@ -517,7 +517,7 @@ const TOLERATED: &[Fault] = &[
     ),
 ];
 
-/// Refuses a stop whose indices are not 1, 2, 3 … with this code.
+/// Refuses a stop with this code if its indices are not 1, 2, 3 ….
 fn odd_index(asked: &EmulatedRequest<'_>, code: &str) -> Response {
     let names: Vec<&str> = asked
         .params
@@ -538,7 +538,7 @@ fn no_action(asked: &EmulatedRequest<'_>, code: &str) -> Response {
     asked.pass()
 }
 
-/// Reads every boolean that is neither `true` nor `false` as this one.
+/// Reads every boolean other than `true` and `false` as this value.
 fn odd_boolean(asked: &EmulatedRequest<'_>, value: &str) -> Response {
     asked.stop_changed(|params| {
         for name in ["DryRun", "Force"] {
@@ -552,7 +552,7 @@ fn odd_boolean(asked: &EmulatedRequest<'_>, value: &str) -> Response {
     })
 }
 
-/// Refuses every stop that the reference refuses with this status and code.
+/// Gives every refused stop this status and code.
 fn stranger(asked: &EmulatedRequest<'_>, status: u16, code: &str) -> Response {
     let response = asked.pass();
     if asked.stops() && code_of(&response).is_some() {
@@ -569,7 +569,7 @@ fn answers_that_nobody_can_forbid_fail_nothing() {
 /// A row that changes nothing would prove nothing.
 #[test]
 fn each_of_them_answers_otherwise_than_the_reference() {
-    // Only headers differ in these.
+    // These differ in headers only.
     let in_headers = ["R14", "R04"];
     for row in TOLERATED
         .iter()
@@ -583,7 +583,8 @@ fn each_of_them_answers_otherwise_than_the_reference() {
     }
 }
 
-/// An emulator's reboot may start what is stopped. That is no matter of the stop that came before or is refused after.
+/// An emulator's reboot may start a stopped instance. That does not concern the stop before it, or one that is refused
+/// after it.
 #[test]
 fn a_reboot_that_starts_an_instance_is_no_violation_of_a_stop() {
     let call = |action: &str, id: &str| {
@@ -614,7 +615,7 @@ fn a_reboot_that_starts_an_instance_is_no_violation_of_a_stop() {
             for id in asked.ids() {
                 asked.secretly("StartInstances", [("InstanceId.1", id.as_str())]);
             }
-            // Any answer that is a success will do.
+            // Any successful answer works here.
             return asked.secretly("DescribeVpcs", [("MaxResults", "5")]);
         }
         asked.pass()

@@ -1,7 +1,7 @@
-//! Fronts that get HTTP wrong: a small server of raw bytes before the reference, with one defect each.
+//! Fronts with HTTP defects: a small server of raw bytes before the reference, with one defect each.
 //!
-//! The front is strict and verifies no signature, so that what it hands on is what it made of the bytes. Without a
-//! defect it must be found innocent.
+//! The front is strict and verifies no signature, so that the request it passes on is its own reading of the bytes.
+//! Without a defect it must cause no finding.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,40 +23,41 @@ use stopcheck::selfcheck::emulator as mock;
 
 use super::{Run, play_plan};
 
-/// What a front does wrong.
+/// The defect of a front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Defect {
     None,
-    /// What is malformed is answered by 500.
+    /// A malformed request is answered with 500.
     Blames500,
-    /// What is malformed or incomplete is never answered.
+    /// A malformed or incomplete request is never answered.
     Hangs,
-    /// Bytes that are not UTF-8 end the connection.
+    /// Bytes that are not UTF-8 close the connection.
     ClosesOnBytes,
-    /// What arrived of an incomplete body is carried out.
+    /// The received part of an incomplete body is processed.
     CarriesOutHalf,
-    /// The last of several lengths counts.
+    /// If there are several lengths, the last one is used.
     LastLengthCounts,
-    /// Chunks are passed over.
+    /// A chunked body is read as empty.
     KnowsNoChunks,
-    /// Names of header fields in capitals mean nothing.
+    /// Header names in capitals are ignored.
     MindsCase,
-    /// A client that waits to be told to go on is not told, and its body is not read.
+    /// A client that waits for 100 Continue does not receive it, and its body is not read.
     IgnoresExpect,
-    /// Every request that came with another is answered like it.
+    /// Every pipelined request gets the same answer as the one before it.
     RepeatsItself,
-    /// The second of two requests is answered like a stop, and not carried out.
+    /// The second of two pipelined requests is answered like a stop, but not performed.
     ForgetsTheSecond,
-    /// Nobody asks for Host.
+    /// A request without Host is accepted.
     NeedsNoHost,
 }
 
-/// Each defect, the cases that show it, and all clauses that it trips. One test for each, so that they run side by side.
+/// Each defect, the cases that show it, and all clauses that report it. One test for each, so that they run in
+/// parallel.
 macro_rules! faults {
     ($($name:ident: $defect:expr, $cases:literal, [$($clause:literal),*];)*) => {
         const FAULTS: &[&[&str]] = &[$(&[$($clause),*]),*];
 
-        /// A defect of a front is found under its clauses alone.
+        /// The defect of a front is reported under its clauses only.
         mod found {
             use super::{Defect, found_under};
 
@@ -91,7 +92,7 @@ faults! {
     needs_no_host_in_header_host_absent: Defect::NeedsNoHost, "wire/header/host-absent", ["WIR-06"];
 }
 
-/// Every clause that a front trips.
+/// Every clause that reports one of the fronts.
 pub(crate) fn tripped() -> impl Iterator<Item = &'static str> {
     FAULTS.iter().flat_map(|clauses| clauses.iter().copied())
 }
@@ -102,31 +103,31 @@ struct Front {
     reference: Reference,
 }
 
-/// A request as the front made it out.
+/// A request as the front parsed it.
 struct Read {
     method: String,
     target: String,
     body: Vec<u8>,
 }
 
-/// Why there is no request.
+/// The reason why no request was read.
 enum Broken {
-    /// Something that is no request.
+    /// The bytes are not a request.
     Malformed,
-    /// The other side ended before its request did.
+    /// The other side closed the connection before its request was complete.
     Incomplete,
-    /// It ended between two requests.
+    /// The other side closed the connection between two requests.
     Over,
 }
 
-/// A connection with what was read too far.
+/// A connection with a buffer of bytes that were read ahead.
 struct Conversation {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Conversation {
-    /// Reads until so much is there; false if the other side ends before.
+    /// Reads until there are enough bytes; returns false if the connection ends before.
     async fn fill(&mut self, enough: impl Fn(&[u8]) -> bool) -> bool {
         while !enough(&self.read) {
             let mut chunk = vec![0; 64 << 10];
@@ -142,7 +143,7 @@ impl Conversation {
         self.read.drain(..length.min(self.read.len())).collect()
     }
 
-    /// A line without its end.
+    /// A line without its line ending.
     async fn line(&mut self) -> Option<Vec<u8>> {
         self.fill(|read| read.windows(2).any(|two| two == b"\r\n"))
             .await
@@ -162,7 +163,7 @@ impl Front {
         };
         let mut first = None;
         loop {
-            // Other connections carry one request after another, and those are answered as they should be.
+            // Sequential requests on one connection are answered correctly; only pipelined ones meet the defect.
             let pipelined = !talk.read.is_empty();
             let answer = match self.read(&mut talk).await {
                 Ok(request) => {
@@ -195,7 +196,7 @@ impl Front {
                         format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                     let _ = talk.stream.write_all(text.as_bytes()).await;
                     let _ = talk.stream.shutdown().await;
-                    // An answer is lost if the connection ends while something is still unread.
+                    // The client loses the answer if the connection is closed while bytes are unread.
                     talk.fill(|read| read.len() > 4 << 20).await;
                     return;
                 }
@@ -206,8 +207,8 @@ impl Front {
         }
     }
 
-    /// What came before on a connection that is over by now is carried out first. The runner looks at the fleet a moment
-    /// after it dropped a connection, which on a busy machine can be before this front has looked at that connection.
+    /// Lets requests of connections that are already closed be performed first. The runner describes its instances a
+    /// moment after it dropped a connection; on a busy machine this front may not have read that connection yet.
     async fn let_others_finish(&self) {
         if self.defect == Defect::CarriesOutHalf {
             for _ in 0..100 {
@@ -318,7 +319,7 @@ impl Front {
         }
     }
 
-    /// Has the reference answer a plain call of the same parameters, signed anew.
+    /// Sends a plain, newly signed call with the same parameters to the reference.
     fn carry_out(&self, read: &Read) -> Response {
         let query = read.target.split_once('?').map_or("", |(_, query)| query);
         let mut pairs = form::read(query);
@@ -395,7 +396,7 @@ fn quick() -> Reference {
     })
 }
 
-/// Serves on a thread of its own, as long as the tests run. The URL is returned.
+/// Serves on its own thread until the tests end. Returns the URL.
 fn serving<F: Future<Output = ()> + 'static>(
     serve: impl FnOnce(TcpListener) -> F + Send + 'static,
 ) -> String {
@@ -425,7 +426,7 @@ fn front(defect: Defect) -> String {
     })
 }
 
-/// How long an answer may take: longer than any machine is busy.
+/// The answer timeout: longer than any machine is busy.
 const AMPLE: Duration = Duration::from_secs(3600);
 
 /// Plays cases of the wire phase.
@@ -461,8 +462,8 @@ fn play(url: String, cases: &str, time_limit: Duration) -> Run {
 
 #[track_caller]
 fn found_under(defect: Defect, cases: &str, clauses: &[&str]) {
-    // The one limit in real time: how long is waited for what hangs. The plain form before it is answered in hundredths
-    // of a second, so that this is long for it on a busy machine too.
+    // The only real-time limit: how long to wait for a front that hangs. The plain request before it is answered in
+    // hundredths of a second, so the limit is ample for it on a busy machine too.
     let limit = match defect {
         Defect::Hangs => Duration::from_secs(8),
         _ => AMPLE,

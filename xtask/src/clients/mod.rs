@@ -1,7 +1,9 @@
-//! Real clients against `stopcheck serve`: what SDKs send must be understood, what we answer must be read by them.
+//! Runs real clients against `stopcheck serve`: requests of SDKs must be understood, and SDKs must be able to read the
+//! answers.
 //!
-//! The scripts stand in `xtask/clients`; each asserts everything it does and ends with how many checks passed. They
-//! get the endpoint and the credentials from the lines that `serve` prints, and nothing else of the reader's set-up.
+//! The scripts are in `xtask/clients`; each asserts everything it does and prints the number of passed checks at the
+//! end. They get the endpoint and the credentials from the output of `serve`, and no other setting of the developer's
+//! machine.
 
 mod serve;
 
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutco
     } else {
         &args.clients
     };
-    // Installing comes before serving: a server should not wait for a download.
+    // Install before serving: a server should not wait for a download.
     let prepared = clients
         .iter()
         .map(|client| Ok((*client, prepare(*client, args, workspace)?)))
@@ -92,7 +94,7 @@ impl Client {
     }
 }
 
-/// Installs what the client needs; the command that drives it.
+/// Installs what the client needs, and returns the command that runs it.
 fn prepare(client: Client, args: &ClientsArgs, workspace: &Workspace) -> Result<Command> {
     match client {
         Client::Aws => python_script(workspace, "aws_cli.py"),
@@ -113,7 +115,7 @@ fn python_script(workspace: &Workspace, script: &str) -> Result<Command> {
     )?;
     let mut command = workspace.command(venv.join("bin/python"));
     command.arg(workspace.path("xtask/clients").join(script));
-    // Bytecode would be written beside the scripts, into the work tree.
+    // Otherwise Python would write bytecode next to the scripts, into the work tree.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
 }
@@ -147,7 +149,7 @@ fn javascript(workspace: &Workspace) -> Result<Command> {
         fs::write(&stamp, &lock).with_context(|| format!("could not write {}", stamp.display()))?;
     }
     let mut command = Command::new("node");
-    // The library warns about the age of the interpreter, which is the reader's choice.
+    // The library warns about old interpreters; which interpreter to use is the developer's choice.
     command
         .current_dir(&to)
         .arg("client.mjs")
@@ -174,7 +176,7 @@ fn terraform(workspace: &Workspace, mirror: Option<&Path>) -> Result<Command> {
     Ok(command)
 }
 
-/// A folder in the usual places that holds the aws provider.
+/// The first folder in the usual places that contains the aws provider.
 fn find_mirror() -> Option<PathBuf> {
     let mut places: Vec<PathBuf> = [
         "/usr/local/share/terraform/plugins",
@@ -185,14 +187,14 @@ fn find_mirror() -> Option<PathBuf> {
     if let Some(home) = std::env::home_dir() {
         places.push(home.join(".terraform.d/plugins"));
     }
-    // Mirrors made by hand are mostly put below /opt.
+    // Mirrors made by hand are usually below /opt.
     if let Ok(entries) = fs::read_dir("/opt") {
         places.extend(entries.flatten().map(|entry| entry.path()));
     }
     places.into_iter().find(|place| is_mirror(place))
 }
 
-/// A mirror holds providers by host, namespace and name.
+/// Whether a folder is a mirror: it contains providers by host, namespace and name.
 fn is_mirror(place: &Path) -> bool {
     fs::read_dir(place).is_ok_and(|hosts| {
         hosts
@@ -201,7 +203,7 @@ fn is_mirror(place: &Path) -> bool {
     })
 }
 
-/// The client sees the served endpoint and nothing of the reader's own AWS set-up.
+/// Sets the served endpoint, and removes the developer's own AWS settings.
 fn only_these_settings(command: &mut Command, exports: &Exports) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
@@ -215,6 +217,6 @@ fn only_these_settings(command: &mut Command, exports: &Exports) {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_PAGER", "")
-        // A refusal is an answer; asking again would hide how many were needed.
+        // A refusal is an answer; retries would hide how many requests were needed.
         .env("AWS_MAX_ATTEMPTS", "1");
 }

@@ -1,4 +1,4 @@
-//! `stopcheck serve`, and the settings that it prints for clients.
+//! Starts `stopcheck serve`, and reads the settings that it prints for clients.
 //!
 //! ```text
 //! listening on http://127.0.0.1:40123
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use crate::shell::Server;
 use crate::workspace::Workspace;
 
-/// What a client needs to know; the last ones are a caller that may describe but not stop.
+/// The settings that a client needs; the last ones are credentials that may describe but not stop.
 const NEEDED: &[&str] = &[
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ACCESS_KEY_ID",
@@ -28,7 +28,7 @@ const NEEDED: &[&str] = &[
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// The settings as names and values.
+/// The settings, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Exports(BTreeMap<String, String>);
 
@@ -63,7 +63,7 @@ pub(super) fn start(workspace: &Workspace, stopcheck: &Path) -> Result<(Server, 
 }
 
 impl Exports {
-    /// Settings for an endpoint that takes any credentials.
+    /// The settings for an endpoint that accepts any credentials.
     pub(super) fn of(url: &str) -> Exports {
         Exports(
             NEEDED
@@ -90,7 +90,7 @@ impl Exports {
         self.0.get("AWS_REGION").map_or("us-east-1", String::as_str)
     }
 
-    /// Reads a line `export NAME=VALUE`, the value possibly in quotes; other lines are none of ours.
+    /// Reads a line `export NAME=VALUE`, with or without quotes; other lines are ignored.
     fn read(&mut self, line: &str) {
         if let Some((name, value)) = line
             .trim()

@@ -1,4 +1,4 @@
-//! The known deviations of an endpoint, and how a report differs from them. Pure: text in, text out.
+//! The known deviations of an endpoint, and their comparison with a report. Pure: text in, text out.
 //!
 //! ```toml
 //! [[deviation]]
@@ -7,8 +7,8 @@
 //! reason = "a terminated instance becomes stopped"
 //! ```
 //!
-//! Failures decide; warnings are listed, so that a reader sees them move. What was inconclusive depends on the
-//! moment and is not compared.
+//! Failures decide; warnings are listed, so that changes are visible. Inconclusive results depend on timing and are not
+//! compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 const NO_REASON: &str = "not explained yet";
 
-/// What a report says, reduced to what is compared.
+/// The compared part of a report.
 pub(super) type Observed = BTreeSet<Deviation>;
 
-/// A clause that an endpoint does not keep.
+/// A clause that an endpoint violates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Deviation {
     clause: String,
@@ -36,11 +36,11 @@ enum Verdict {
     Warn,
 }
 
-/// The known deviations, each with the reason why it is one.
+/// The known deviations, each with its reason.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Expected(BTreeMap<Deviation, String>);
 
-/// How a report differs from the known deviations.
+/// The differences between a report and the known deviations.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Difference {
     new: Observed,
@@ -48,7 +48,7 @@ pub(super) struct Difference {
     known: usize,
 }
 
-/// The deviations that a JSON report holds.
+/// The deviations in a JSON report.
 pub(super) fn observed(report: &str) -> Result<Observed> {
     let report: Report = serde_json::from_str(report)?;
     report
@@ -75,7 +75,7 @@ pub(super) fn observed(report: &str) -> Result<Observed> {
 }
 
 impl Expected {
-    /// Reads the file of known deviations.
+    /// Parses the file of known deviations.
     pub(super) fn parse(text: &str) -> Result<Expected> {
         let file: ExpectedFile = toml::from_str(text).context("it is no list of deviations")?;
         let mut known = BTreeMap::new();
@@ -92,7 +92,7 @@ impl Expected {
         Ok(Expected(known))
     }
 
-    /// What is new and what has vanished.
+    /// Returns the new and the vanished deviations.
     pub(super) fn compare(&self, observed: &Observed) -> Difference {
         Difference {
             new: observed
@@ -110,7 +110,7 @@ impl Expected {
         }
     }
 
-    /// The list after this report, with the reasons that are known.
+    /// The updated list of deviations after this report, with the known reasons kept.
     pub(super) fn blessed(&self, observed: &Observed) -> Expected {
         let reason =
             |deviation: &Deviation| self.0.get(deviation).map_or(NO_REASON, String::as_str).to_owned();
@@ -122,7 +122,7 @@ impl Expected {
         )
     }
 
-    /// The file: failures first, each with its reason.
+    /// The text of the file: failures first, each with its reason.
     pub(super) fn render(&self) -> String {
         let mut text = String::from(
             "# Known deviations, written by `cargo xtask endpoints … --bless`; the reasons are written by hand.\n",
@@ -155,7 +155,7 @@ impl Difference {
             .any(|deviation| deviation.verdict == Verdict::Fail)
     }
 
-    /// A line for each difference and one that sums up.
+    /// One line for each difference, and a summary line.
     pub(super) fn describe(&self, name: &str) -> String {
         let mut text = String::new();
         for deviation in &self.new {
@@ -194,7 +194,7 @@ impl Verdict {
     }
 }
 
-/// The file of known deviations as it stands on disk.
+/// The format of the file of known deviations.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExpectedFile {
@@ -210,7 +210,7 @@ struct Line {
     reason: String,
 }
 
-/// What we read of the JSON report.
+/// The parts of the JSON report that are used.
 #[derive(Debug, Deserialize)]
 struct Report {
     findings: Vec<Finding>,

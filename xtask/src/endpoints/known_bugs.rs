@@ -1,7 +1,7 @@
-//! Known bugs of real endpoints: found in the version that has them, and not in the one that has them mended.
+//! Verifies that known bugs of real endpoints are found in the version that has them, and not in the fixed version.
 //!
-//! The table is `xtask/victims.toml`; each version in it is played once, with the cases that its bugs name. That a bug
-//! is not found in the mended version says something only if its clauses were looked at there, so that is asked too.
+//! The table is `xtask/victims.toml`. Each version in it is played once, with the cases that its bugs name. A bug that
+//! is not found in the fixed version proves something only if its clauses were judged there, so that is verified too.
 //!
 //! ```text
 //! found in moto 5.0.28, not in 5.1.0: PRO-01  stop protection is ignored
@@ -35,7 +35,7 @@ pub(super) fn run(args: &KnownBugsArgs, workspace: &Workspace) -> Result<TaskOut
     let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
     let mut reports = BTreeMap::new();
     for (victim, cases) in table.victims() {
-        // Old versions of moto load their tables with the first request; on a busy machine that takes its time.
+        // Old versions of moto load their tables with the first request, which takes a while on a busy machine.
         let mut run_args = ["--phase=scenarios", "--request-timeout=60"]
             .map(str::to_owned)
             .to_vec();
@@ -65,7 +65,7 @@ pub(super) fn run(args: &KnownBugsArgs, workspace: &Workspace) -> Result<TaskOut
     Ok(TaskOutcome::bad_if(!all_well))
 }
 
-/// The table, checked.
+/// The table after validation.
 #[derive(Debug)]
 struct Table {
     bugs: Vec<Bug>,
@@ -76,28 +76,28 @@ struct Table {
 struct Bug {
     what: String,
     broken: Victim,
-    /// The first version without the bug; `None` while there is none.
+    /// The first version without the bug; `None` if there is none yet.
     mended: Option<Victim>,
     cases: Vec<String>,
     told: Told,
 }
 
-/// A version of an endpoint.
+/// One version of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Victim {
     kind: Kind,
     version: String,
 }
 
-/// What tells a bug.
+/// The evidence of a bug.
 #[derive(Debug)]
 enum Told {
-    /// Findings under each of these clauses, showing this text.
+    /// Findings under each of these clauses, with this text.
     Clauses {
         clauses: Vec<String>,
         observed: Option<String>,
     },
-    /// Each of the cases cannot be played, for a reason that holds this text.
+    /// None of these cases can be played, for a reason that contains this text.
     Unsupported(String),
 }
 
@@ -155,7 +155,7 @@ impl Bug {
         })
     }
 
-    /// What is not as it should be, a line each.
+    /// The unexpected results, one per line.
     fn trouble(&self, reports: &BTreeMap<Victim, Report>) -> Result<Vec<String>> {
         let report = |victim: &Victim| {
             reports
@@ -169,7 +169,7 @@ impl Bug {
         Ok(trouble)
     }
 
-    /// What should have been found in the version that has the bug.
+    /// The findings that are missing in the version with the bug.
     fn missing_in(&self, report: &Report, victim: &Victim) -> Vec<String> {
         match &self.told {
             Told::Clauses { clauses, .. } => clauses
@@ -186,7 +186,7 @@ impl Bug {
         }
     }
 
-    /// What should not have been found in the version that has it mended, or was not looked at there.
+    /// The findings that are left in the fixed version, and the clauses that were not judged there.
     fn left_in(&self, report: &Report, victim: &Victim) -> Vec<String> {
         let mut left: Vec<String> = self
             .cases
@@ -204,13 +204,13 @@ impl Bug {
                     }
                 }
             }
-            // A case that was judged is not unsupported.
+            // A judged case is not unsupported.
             Told::Unsupported(_) => {}
         }
         left
     }
 
-    /// Whether findings under this clause show the bug.
+    /// Whether the findings under this clause show the bug.
     fn shows(&self, report: &Report, clause: &str) -> bool {
         let observed = match &self.told {
             Told::Clauses { observed, .. } => observed.as_deref().unwrap_or_default(),
@@ -273,7 +273,7 @@ impl Report {
     }
 }
 
-/// The table as it stands on disk.
+/// The format of the table on disk.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TableFile {
@@ -297,7 +297,7 @@ struct BugLine {
     unsupported: Option<String>,
 }
 
-/// A bug that is known from a report only, or that the contract does not speak of.
+/// A bug that is known from a report only, or that the contract does not cover.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NotPlayed {
@@ -305,7 +305,7 @@ struct NotPlayed {
     reason: String,
 }
 
-/// What we read of the JSON report.
+/// The parts of the JSON report that are used.
 #[derive(Debug, Deserialize)]
 struct Report {
     clauses: Vec<ReportClause>,

@@ -1,8 +1,9 @@
-//! Real endpoints that nobody of this project wrote: installed pinned, started on a free port, run against, stopped.
+//! Runs stopcheck against real endpoints from other projects: installed at a pinned version, started on a free port,
+//! judged, stopped.
 //!
-//! `--check` compares what stopcheck finds with the list of known deviations in `xtask/expected`, in both
-//! directions: a new deviation may be our false alarm, a vanished one may be a check that went blind. `victims` holds
-//! older versions, with known bugs, against those that have them mended.
+//! `--check` compares the findings with the list of known deviations in `xtask/expected`, in both directions: a new
+//! deviation may be a false alarm, a vanished one may be a check that no longer works. `victims` compares older
+//! versions that have known bugs with fixed versions.
 
 mod expected;
 mod known_bugs;
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
     }
 }
 
-/// Compares what is found in an endpoint with its known deviations.
+/// Compares the findings for an endpoint with its known deviations.
 pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<TaskOutcome> {
     let args = JudgeArgs {
         check: true,
@@ -75,7 +76,7 @@ pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<TaskOutcome> {
     judge(kind, &args, workspace)
 }
 
-/// Shows that known bugs are found in the versions that had them, and not in those that have them mended.
+/// Verifies that known bugs are found in the versions that have them, and not in the fixed versions.
 pub(crate) fn known_bugs(workspace: &Workspace) -> Result<TaskOutcome> {
     known_bugs::run(&known_bugs::KnownBugsArgs::default(), workspace)
 }
@@ -83,7 +84,7 @@ pub(crate) fn known_bugs(workspace: &Workspace) -> Result<TaskOutcome> {
 fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let version = args.version.as_deref().unwrap_or(kind.version());
     let list = workspace.path(&format!("xtask/expected/{}-{version}.toml", kind.name()));
-    // Read before anything is built: a list that is missing should not be found out after minutes.
+    // Read before anything is built: a missing list should be reported at once, not after minutes.
     let expected = if args.check {
         Some(read_expected(&list, kind)?)
     } else {
@@ -144,8 +145,8 @@ fn bless(path: &Path, observed: &expected::Observed) -> Result<TaskOutcome> {
     Ok(TaskOutcome::Good)
 }
 
-/// What is played. The lists of known deviations are made by the named cases: they take seconds, and each of them is
-/// the same every time.
+/// The phases to play. The lists of known deviations come from the named cases, which take seconds and are the same in
+/// every run.
 fn phases(args: &JudgeArgs) -> Vec<String> {
     match args.run_args.as_slice() {
         [] => ["--phase", "scenarios"].map(str::to_owned).to_vec(),

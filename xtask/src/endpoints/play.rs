@@ -1,4 +1,5 @@
-//! One run of stopcheck against one version of an endpoint: installed pinned, started on a free port, judged, stopped.
+//! Runs stopcheck once against one version of an endpoint: installs it at a pinned version, starts it on a free port,
+//! judges it, stops it.
 
 use std::fs;
 use std::fs::File;
@@ -14,43 +15,44 @@ use crate::shell::{self, Server, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The endpoints we know how to start.
+/// The endpoints that can be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// The most used mock.
     Moto,
-    /// A faster one; its dry run really stops.
+    /// A faster one; its dry run really stops instances.
     Ministack,
 }
 
-/// What is run against what.
+/// The parameters of a run.
 pub(super) struct Play<'a> {
     pub(super) stopcheck: &'a Path,
     pub(super) kind: Kind,
     pub(super) version: &'a str,
     /// The port to listen on; by default a free one.
     pub(super) port: Option<u16>,
-    /// More arguments for `stopcheck run`.
+    /// Additional arguments for `stopcheck run`.
     pub(super) run_args: &'a [String],
     pub(super) page: ReportDestination,
 }
 
-/// Where the page of findings goes.
+/// The destination of the terminal report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReportDestination {
     Terminal,
-    /// What counts is a comparison; the page is there for whoever wants it.
+    /// A file for later reading, since the comparison decides.
     File,
 }
 
 impl Play<'_> {
-    /// How this version of the endpoint is called.
+    /// The name of this version of the endpoint.
     pub(super) fn name(&self) -> String {
         format!("{}-{}", self.kind.name(), self.version)
     }
 
-    /// Starts the endpoint, runs stopcheck against it, stops it: whether there were findings, and the JSON report.
+    /// Starts the endpoint, runs stopcheck against it and stops it. Returns whether there were findings, and the JSON
+    /// report.
     pub(super) fn run(&self, workspace: &Workspace) -> Result<(TaskOutcome, String)> {
         let name = self.name();
         let venv = install(workspace, self.kind, self.version, &name)?;
@@ -58,7 +60,7 @@ impl Play<'_> {
         fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
         let report = folder.join(format!("{name}.json"));
         let journal = folder.join(format!("{name}.ndjson"));
-        // What an earlier run wrote must not pass for this one's.
+        // The output of an earlier run must not be mistaken for the output of this one.
         for file in [&report, &journal] {
             if file.exists() {
                 fs::remove_file(file).with_context(|| format!("could not remove {}", file.display()))?;
@@ -107,7 +109,7 @@ impl Kind {
         }
     }
 
-    /// The version whose deviations are known.
+    /// The version that the known deviations belong to.
     pub(super) fn version(self) -> &'static str {
         match self {
             Kind::Moto => "5.2.5",
@@ -157,7 +159,7 @@ fn install(workspace: &Workspace, kind: Kind, version: &str, name: &str) -> Resu
     tools::venv(workspace, name, &[&requirement], None)
 }
 
-/// Starts the endpoint and waits until it answers. A port found free may be taken a moment later: another is tried.
+/// Starts the endpoint and waits until it answers. A free port may be taken a moment later; then another one is tried.
 fn start(kind: Kind, name: &str, venv: &Path, port: Option<u16>, log: &Path) -> Result<(Server, u16)> {
     const ATTEMPTS: usize = 3;
     let mut last = None;
@@ -183,7 +185,7 @@ fn start(kind: Kind, name: &str, venv: &Path, port: Option<u16>, log: &Path) -> 
     Err(error.context(format!("could not start {name}, see {}", log.display())))
 }
 
-/// Credentials that mean nothing, and no others.
+/// Sets dummy credentials, and removes all others.
 fn dummy_credentials(command: &mut Command) {
     command
         .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")

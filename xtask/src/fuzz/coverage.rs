@@ -1,7 +1,7 @@
-//! How much of the house the committed inputs reach, by lines, with the tools of LLVM that fit the compiler.
+//! Measures the line coverage of the committed inputs, with the LLVM tools that match the compiler.
 //!
-//! The example `fuzz` is built with counters and replays every input; what is reached is told for each module that reads
-//! bytes from outside, and the lines that are not for whoever asks with `--missed`.
+//! The example `fuzz` is built with coverage counters and replays every input. The result is printed for each module
+//! that reads bytes from outside; `--missed` also prints the lines that are not reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,7 +27,7 @@ pub(super) struct CoverageArgs {
     least: Option<f64>,
 }
 
-/// The modules that read bytes from outside: a name, and how the paths of its files begin.
+/// The modules that read bytes from outside: a name, and the path prefixes of their files.
 const MODULES: &[(&str, &str)] = &[
     ("wire", "harness/src/wire/"),
     ("protocol", "harness/src/protocol/"),
@@ -58,9 +58,9 @@ pub(super) fn run(args: &CoverageArgs, workspace: &Workspace) -> Result<TaskOutc
         .arg("--target-dir")
         .arg(&folder)
         .env("RUSTFLAGS", "-C instrument-coverage")
-        // Build scripts and procedural macros have counters too, and write them where they run, which is the root,
-        // unless they are given a place: LLVM's runtime puts in one number for the program and one for the process.
-        // What they count is not part of the report.
+        // Build scripts and procedural macros have counters too. By default they write them to their working directory,
+        // which is the root; LLVM's runtime replaces `%m` with a number for the program and `%p` with the process id.
+        // These counters are not part of the report.
         .env(PROFILE_FILE, build_profiles.join("%m-%p.profraw"));
     shell::run(&mut build)?;
     let program = folder.join("debug/examples/fuzz");
@@ -97,10 +97,10 @@ pub(super) fn run(args: &CoverageArgs, workspace: &Workspace) -> Result<TaskOutc
     })
 }
 
-/// The variable that names the file into which a program with counters writes them when it ends.
+/// The variable that names the file to which an instrumented program writes its counters when it ends.
 const PROFILE_FILE: &str = "LLVM_PROFILE_FILE";
 
-/// For each file the lines that count, and whether they were reached.
+/// For each file, the lines that count, and whether they were reached.
 type Lines = BTreeMap<PathBuf, BTreeMap<usize, bool>>;
 
 fn read_lcov(text: &str) -> Result<Lines> {
@@ -123,7 +123,7 @@ fn read_lcov(text: &str) -> Result<Lines> {
     Ok(all)
 }
 
-/// How many lines there are, and which are not reached.
+/// The number of lines, and the lines that are not reached.
 #[derive(Debug, Default)]
 struct Reach {
     lines: usize,
@@ -153,7 +153,7 @@ impl Reach {
 
 struct Report {
     modules: Vec<(&'static str, Reach)>,
-    /// Every floor of the house, whether it reads bytes from outside or not.
+    /// The coverage of every top-level module, whether it reads bytes from outside or not.
     floors: BTreeMap<String, Reach>,
 }
 
@@ -207,7 +207,7 @@ impl Report {
     }
 }
 
-/// Lines in front of the tests of a file, which no input is to reach.
+/// The lines before the tests of a file; inputs are not expected to reach tests.
 fn without_tests(path: &Path, lines: &BTreeMap<usize, bool>) -> Result<BTreeMap<usize, bool>> {
     let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     let tests = text
@@ -231,7 +231,7 @@ fn without_tests(path: &Path, lines: &BTreeMap<usize, bool>) -> Result<BTreeMap<
         .collect())
 }
 
-/// `3, 7–9`.
+/// Formats line numbers as `3, 7–9`.
 fn stretches(lines: &[usize]) -> String {
     let mut all: Vec<(usize, usize)> = Vec::new();
     for line in lines {

@@ -1,4 +1,4 @@
-//! libFuzzer: the programs that cargo-fuzz builds, and what they are told and say.
+//! libFuzzer: runs the programs that cargo-fuzz builds, and parses their output.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,8 +13,8 @@ use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// A fifth less time to build for all cores than for one; `.clusterfuzzlite/build.sh` says the same, so that both share
-/// what is built.
+/// For all cores this takes a fifth less time to build than one unit does. `.clusterfuzzlite/build.sh` has the same
+/// value, so that both share the build.
 const CODEGEN_UNITS: &str = "--codegen-units=16";
 
 /// What is watched besides panics.
@@ -27,23 +27,23 @@ pub(crate) enum Sanitizer {
     Address,
 }
 
-/// Every target, built.
+/// All targets, built.
 pub(super) struct Engine<'w> {
     workspace: &'w Workspace,
     programs: PathBuf,
     sanitizer: Sanitizer,
 }
 
-/// Where the output of a run goes.
+/// The destination of the output of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
-    /// To whoever waits.
+    /// Standard error.
     Shown,
-    /// To a file, for when something is found.
+    /// A log file only, to read if something is found.
     Kept,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(super) struct FuzzRun {
     target: String,
     is_good: bool,
@@ -52,13 +52,13 @@ pub(super) struct FuzzRun {
     executed: Option<u64>,
     coverage: Option<u64>,
     peak_mb: Option<u64>,
-    /// The first words of what went wrong.
+    /// The beginning of the panic message.
     panic: Option<String>,
     artifact: Option<String>,
 }
 
 impl<'w> Engine<'w> {
-    /// Builds every target, or one of them, with the toolchain that can.
+    /// Builds every target, or one of them, with a toolchain that supports the sanitizer.
     pub(super) fn build(
         workspace: &'w Workspace,
         sanitizer: Sanitizer,
@@ -71,7 +71,7 @@ impl<'w> Engine<'w> {
             Sanitizer::None => "fuzz/target",
             Sanitizer::Address => "fuzz/target/address",
         });
-        // Told, so that a target folder of the reader's own does not have them elsewhere.
+        // Set explicitly, so that the developer's own target folder setting does not move the programs.
         build.arg("--target-dir").arg(&folder);
         match sanitizer {
             Sanitizer::None => build.arg("--sanitizer=none"),
@@ -79,7 +79,7 @@ impl<'w> Engine<'w> {
                 let toolchain = with_sanitizer(workspace)?;
                 println!("address sanitizer: by the toolchain {}", toolchain.name);
                 if toolchain.is_stable {
-                    // The flag is only for nightly, the library comes with stable too.
+                    // The flag is only accepted by nightly, but stable has the library too.
                     build.env("RUSTC_BOOTSTRAP", "1");
                 }
                 build
@@ -96,17 +96,17 @@ impl<'w> Engine<'w> {
         })
     }
 
-    /// The program of a target, to be told more.
+    /// The program of a target, without arguments.
     fn program(&self, target: &Target) -> Command {
         let mut program = self.workspace.command(self.programs.join(&target.name));
         if self.sanitizer == Sanitizer::Address {
-            // What is kept for the whole run is not lost.
+            // Memory that is kept until the program exits is not a leak.
             program.env("ASAN_OPTIONS", "detect_leaks=0");
         }
         program
     }
 
-    /// What the fuzzer found by itself, and keeps.
+    /// The folder of inputs that the fuzzer found itself.
     fn grown(&self, target: &Target) -> Result<PathBuf> {
         let grown = self.workspace.target("fuzz-corpus").join(&target.name);
         fs::create_dir_all(&grown).with_context(|| format!("could not make {}", grown.display()))?;
@@ -160,7 +160,7 @@ impl<'w> Engine<'w> {
         Ok(run)
     }
 
-    /// Keeps of what the fuzzer found what reaches something that the rest does not.
+    /// Removes inputs found by the fuzzer that reach nothing that the others do not reach.
     pub(super) fn distil(&self, target: &Target) -> Result<()> {
         let grown = self.grown(target)?;
         let before = count(&grown)?;
@@ -177,8 +177,8 @@ impl<'w> Engine<'w> {
         Ok(())
     }
 
-    /// Commits what reaches code that no committed input does, as few inputs as will do; how often it is reached does not
-    /// count.
+    /// Adds inputs that reach new code to the committed corpus, as few as necessary. How often code is reached is
+    /// ignored.
     pub(super) fn keep(&self, target: &Target) -> Result<()> {
         let corpus = self.workspace.path("fuzz/corpus").join(&target.name);
         let before = count(&corpus)?;
@@ -207,7 +207,7 @@ impl<'w> Engine<'w> {
         Ok(!shell::status(&mut once)?.success())
     }
 
-    /// Makes an input that fails as short as it will be in this time, and writes it to a file.
+    /// Shortens a failing input as far as possible in the given time, and writes it to a file.
     pub(super) fn shorten(&self, target: &Target, input: &Path, to: &Path, seconds: u64) -> Result<()> {
         if !self.fails(target, input)? {
             bail!("{} does not fail in {}", input.display(), target.name);
@@ -224,7 +224,7 @@ impl<'w> Engine<'w> {
             .arg(input)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // It ends with a failure when nothing shorter fails, which is the end that is wished for.
+        // It exits with a failure if no shorter input fails, which is the normal end.
         shell::status(&mut shorten)?;
         let is_shorter = to.is_file() && size(to)? <= size(input)? && self.fails(target, to)?;
         if !is_shorter {
@@ -249,7 +249,7 @@ impl FuzzRun {
         }
     }
 
-    /// Takes in a line that libFuzzer or the target wrote.
+    /// Reads one output line of libFuzzer or the target.
     fn read(&mut self, line: &str) {
         let number = |text: &str| text.trim().split(' ').next().and_then(|word| word.parse().ok());
         if let Some(rest) = line.strip_prefix("stat::number_of_executed_units:") {
@@ -269,7 +269,7 @@ impl FuzzRun {
         TaskOutcome::bad_if(!self.is_good)
     }
 
-    /// The run in a line.
+    /// The summary line of the run.
     pub(super) fn line(&self) -> String {
         let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
         let seconds = self.took.as_secs_f64();
@@ -294,7 +294,7 @@ impl FuzzRun {
         )
     }
 
-    /// What went wrong, and what to do.
+    /// What went wrong, and what to do next.
     pub(super) fn complaint(&self) -> String {
         let what = self.panic.as_deref().unwrap_or("it ended without a word of why");
         let log = self.log.display();
@@ -307,7 +307,7 @@ impl FuzzRun {
     }
 }
 
-/// Runs a command whose output is of interest only if it fails.
+/// Runs a command and shows its output only on failure.
 fn quietly(command: &mut Command) -> Result<()> {
     let mut child = command
         .stdin(Stdio::null())
@@ -333,7 +333,7 @@ fn count(folder: &Path) -> Result<usize> {
     Ok(entries.count())
 }
 
-/// A toolchain that has the run-time library of the address sanitizer.
+/// A toolchain with the run-time library of the address sanitizer.
 struct Toolchain {
     name: String,
     is_stable: bool,
@@ -344,7 +344,7 @@ fn with_sanitizer(workspace: &Workspace) -> Result<Toolchain> {
         let mut ask = workspace.command("rustc");
         ask.env("RUSTUP_TOOLCHAIN", name)
             .args(["--print", "target-libdir"]);
-        // A toolchain that is not there has no library.
+        // A toolchain that is not installed has no library.
         let Ok(folder) = shell::capture(&mut ask) else {
             continue;
         };

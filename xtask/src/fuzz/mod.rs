@@ -1,8 +1,8 @@
-//! The fuzz targets: listed, built, run for long or for a moment, replayed, and what they find kept.
+//! The fuzz targets: lists, builds, runs and replays them, and keeps what they find.
 //!
-//! Runs on stable without a sanitizer: what is fuzzed is safe Rust, and that is five times faster. Findings of the
-//! fuzzer land in `fuzz/artifacts`, new inputs in `target/fuzz-corpus`; the committed inputs are only read, but by
-//! `seed`, `keep` and `promote`. The library has the table of targets; its example `fuzz` tells it.
+//! Targets run on stable without a sanitizer by default: the fuzzed code is safe Rust, and this is five times faster.
+//! Failing inputs go to `fuzz/artifacts`, new inputs to `target/fuzz-corpus`; only `seed`, `keep` and `promote` change
+//! the committed inputs. The table of targets is in the library; its example `fuzz` prints it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -173,11 +173,11 @@ pub(crate) fn build_as_elsewhere(workspace: &Workspace) -> Result<TaskOutcome> {
     oss::run(workspace)
 }
 
-/// Runs every target for so long.
+/// Runs every target for this many seconds.
 pub(crate) fn smoke(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<TaskOutcome> {
     let targets = targets(workspace)?;
     let engine = Engine::build(workspace, sanitizer, None)?;
-    // A fixed seed: what fails here fails at the desk.
+    // A fixed seed, so that a failure in CI can be reproduced locally.
     let options = [format!("-max_total_time={seconds}"), "-seed=1337".to_owned()];
     let mut outcome = TaskOutcome::Good;
     for target in &targets {
@@ -191,11 +191,11 @@ pub(crate) fn smoke(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -
     Ok(outcome)
 }
 
-/// A target, as the library tells it.
+/// A target, as the example `fuzz` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
     name: String,
-    /// Whether its input is text in which the words of EC2 are worth trying.
+    /// Whether its input is text for which the EC2 dictionary helps.
     dictionary: bool,
     holds: String,
 }
@@ -254,7 +254,7 @@ fn replay(workspace: &Workspace, target: &Target, inputs: &[PathBuf]) -> Result<
     Ok(TaskOutcome::bad_if(!shell::status(&mut command)?.success()))
 }
 
-/// The inputs of a target that are part of the work tree: seeds, and past crashes.
+/// The committed inputs of a target: seeds and past crashes.
 fn committed(workspace: &Workspace, target: &Target) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for folder in folders(workspace, target) {
@@ -275,7 +275,7 @@ fn committed(workspace: &Workspace, target: &Target) -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// The folders of committed inputs of a target, of those that are there.
+/// The existing folders of committed inputs of a target.
 fn folders(workspace: &Workspace, target: &Target) -> Vec<PathBuf> {
     ["fuzz/corpus", "fuzz/regressions"]
         .into_iter()
@@ -284,7 +284,8 @@ fn folders(workspace: &Workspace, target: &Target) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The tests that hold seeds and dictionary to what they are made of write them if they are told to.
+/// Writes the seeds and the dictionary: the tests that compare them with their sources rewrite them if this variable is
+/// set.
 fn seed(workspace: &Workspace) -> Result<TaskOutcome> {
     let mut write = workspace.cargo(&[
         "test",
@@ -313,7 +314,7 @@ fn size(path: &Path) -> Result<u64> {
     Ok(data.len())
 }
 
-/// A length of time on the command line.
+/// Parses a duration on the command line.
 pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.strip_suffix(['s', 'm', 'h']) {
         Some(digits) => (digits, text.chars().next_back()),

@@ -1,7 +1,8 @@
-//! `.clusterfuzzlite/build.sh`, run as ClusterFuzzLite and OSS-Fuzz run it, but in a scratch folder and without a container.
+//! Runs `.clusterfuzzlite/build.sh` as ClusterFuzzLite and OSS-Fuzz do, but in a scratch folder and without a
+//! container.
 //!
-//! What it leaves must be what they take: programs of libFuzzer that run from any folder, and archives of seeds that
-//! the programs replay.
+//! The result must be usable there: libFuzzer programs that run from any folder, and seed archives that the programs
+//! replay.
 
 use std::env;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The function that libFuzzer calls; a program without it is none of its.
+/// The function that libFuzzer calls; a program without it is not a fuzz target.
 const ENTRY: &[u8] = b"LLVMFuzzerTestOneInput";
 
 pub(super) fn run(workspace: &Workspace) -> Result<TaskOutcome> {
@@ -34,7 +35,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<TaskOutcome> {
     let mut build = workspace.command("bash");
     build
         .args(["-eu", ".clusterfuzzlite/build.sh"])
-        // There is no such folder where the script runs.
+        // The script runs without this setting there.
         .env_remove("CARGO_TARGET_DIR")
         .env("SRC", &src)
         .env("OUT", &out)
@@ -57,14 +58,14 @@ pub(super) fn run(workspace: &Workspace) -> Result<TaskOutcome> {
     Ok(outcome)
 }
 
-/// Whether a target is as it must be; how many seeds it replayed.
+/// Verifies a built target; returns the number of seeds it replayed.
 fn look_at(workspace: &Workspace, target: &Target, out: &Path, work: &Path) -> Result<usize> {
     let program = out.join(&target.name);
     let bytes = fs::read(&program).with_context(|| format!("could not read {}", program.display()))?;
     let has_entry = bytes.windows(ENTRY.len()).any(|window| window == ENTRY);
     anyhow::ensure!(has_entry, "{} is no program of libFuzzer", program.display());
     let mut help = workspace.command(&program);
-    // From another folder: nothing but what stands in OUT is there where it will run.
+    // Run from another folder: only the contents of OUT exist where the program will run.
     help.arg("-help=1")
         .current_dir(work)
         .stdout(Stdio::null())

@@ -1,7 +1,7 @@
-//! From a crash to a regression test: shortened, named after what went wrong, and kept with the others.
+//! Turns a crash into a regression test: shortens it, names it after the failure, and stores it with the others.
 //!
-//! `fuzz/regressions/TARGET` is replayed by the tests of the library and is part of what every run of the fuzzer begins
-//! with, so one file is the test and the entry of the corpus.
+//! The tests of the library replay `fuzz/regressions/TARGET`, and every fuzzer run starts with it, so one file is both
+//! the test and the corpus entry.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub(super) fn run(args: &PromoteArgs, workspace: &Workspace) -> Result<TaskOutco
     Ok(TaskOutcome::Good)
 }
 
-/// What the library says of an input that fails: the first line of its panic.
+/// The failure message of an input: the first line of its panic.
 fn complaint(workspace: &Workspace, target: &str, input: &Path) -> Result<String> {
     let mut replay = example(workspace);
     replay
@@ -82,14 +82,14 @@ fn complaint(workspace: &Workspace, target: &str, input: &Path) -> Result<String
     Ok(first_words(&said))
 }
 
-/// The message of a panic, without the place.
+/// The message of a panic, without its location.
 fn first_words(said: &str) -> String {
     let mut lines = said.lines().skip_while(|line| !line.contains("panicked at"));
     let place = lines.next().unwrap_or("it fails");
     lines.next().unwrap_or(place).to_owned()
 }
 
-/// A name of a file: lower-case words, not too many.
+/// A file name: lower-case words, limited in number.
 fn slug(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {

@@ -1,16 +1,16 @@
-//! Imports go down only: a module of the harness uses the modules before it on the staircase.
+//! The import rule: a module of the harness may import only modules on lower steps of the staircase.
 //!
-//! The staircase is written here and in DESIGN's floors; a module that stands on no step is a complaint, so a new
-//! one is placed on purpose. Tests may look wherever they like.
+//! The staircase is defined here and in `harness/docs/architecture.md`. A module without a step is reported, so that
+//! each new one is placed on purpose. Tests may import anything.
 
 use super::tokens::ImportTarget;
 use super::{Complaint, Source};
 
-/// The steps from the lowest to the highest.
+/// The steps from lowest to highest.
 const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["wire"]),
     LayerStep::Apart(&["verdict"]),
-    // The words of the contract speak of calls, and calls are made of the contract's words.
+    // The vocabulary of the contract refers to calls, and calls are built from that vocabulary.
     LayerStep::Together(&["contract", "call"]),
     LayerStep::Apart(&["journal"]),
     LayerStep::Apart(&["protocol"]),
@@ -25,19 +25,19 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["cli"]),
 ];
 
-/// The second witness: it must not read our notes, so it stands beside the staircase and sees only this.
+/// The second witness. It must not read the contract, so it is outside of the staircase and may import only this.
 const WITNESS: &str = "reference";
 const WITNESS_SEES: &str = "wire";
 
-/// Who may see the second witness: those who wire the house together, and one file of the endpoints as its door.
+/// The modules that may import the second witness: those that connect the modules, and one file of the endpoints.
 const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "embedded", "cli"];
 const WITNESS_DOOR: &str = "endpoint";
 
-/// Modules on the same height.
+/// The modules on one step.
 enum LayerStep {
-    /// They do not see each other.
+    /// They may not import each other.
     Apart(&'static [&'static str]),
-    /// They do.
+    /// They may import each other.
     Together(&'static [&'static str]),
 }
 
@@ -46,7 +46,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
     let mut doors: Vec<&str> = Vec::new();
     for source in sources {
         let Some(from) = source.module.first() else {
-            // The roots of the crates: they only name the modules.
+            // Crate roots only declare the modules.
             continue;
         };
         if from != WITNESS && height(from).is_none() {
@@ -93,7 +93,7 @@ fn may_see(from: &str, to: &str) -> bool {
         return WITNESS_SEEN_BY.contains(&from);
     }
     let (Some((own, step)), Some((other, _))) = (height(from), height(to)) else {
-        // Not a module on the staircase: a macro or an item at the root of the crate.
+        // Not a module of the staircase: a macro or an item at the crate root.
         return height(to).is_none();
     };
     other < own || other == own && matches!(step, LayerStep::Together(_))

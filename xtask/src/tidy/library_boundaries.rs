@@ -1,17 +1,17 @@
-//! Each outside library has one file that speaks with it, so that when the library changes, one file changes.
+//! Each outside library is called from one file only, so that a change of the library changes one file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tokens::ImportTarget;
 use super::{Complaint, Source};
 
-/// Libraries that are a way of writing types rather than something we call.
+/// Libraries that serve to define types and are not called directly.
 const VOCABULARY: &[&str] = &["serde", "serde_json", "thiserror"];
 
-/// The second witness counts as a house of its own: an independent reader may need the same library.
+/// The second witness is not counted: an independent reader may need the same library.
 const HOUSE_OF_ITS_OWN: &str = "reference";
 
-/// Where the asynchronous runtime is the air one breathes.
+/// The asynchronous runtime, and the modules that may use it freely.
 const RUNTIME: &str = "tokio";
 const RUNTIME_FLOORS: &[&str] = &[
     "endpoint",
@@ -24,7 +24,7 @@ const RUNTIME_FLOORS: &[&str] = &[
     "cli",
 ];
 
-/// Complaints about libraries with more than one house. `libraries` are the names in the manifest.
+/// Complaints about libraries that more than one file uses. `libraries` are the names in the manifest.
 pub(super) fn check(libraries: &[String], sources: &[Source]) -> Vec<Complaint> {
     let mut houses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let names: BTreeSet<String> = libraries

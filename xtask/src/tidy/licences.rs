@@ -1,8 +1,8 @@
-//! Licences, banned crates, sources and advisories of everything that we build on.
+//! Licences, banned crates, sources and advisories of all dependencies.
 //!
-//! `cargo-deny` judges by `deny.toml`. Where it is absent the licences are still read from cargo's own metadata
-//! against the same list, and what stays unchecked is printed. Advisories need a database that is not always within
-//! reach; the few that are known to matter here are built in.
+//! `cargo-deny` checks them by `deny.toml`. Without `cargo-deny`, the licences are still read from cargo's own metadata
+//! and compared with the same list, and the unchecked parts are printed. Advisories need a database that is not always
+//! available; the few that matter here are built in.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::shell;
 use crate::tools::{self, Install};
 use crate::workspace::Workspace;
 
-/// Crates with the first version that is free of the advisories we know.
+/// Crates with known advisories, and the first version without them.
 const KNOWN_BAD_BEFORE: &[(&str, [u64; 3], &str)] = &[
     (
         "quick-xml",
@@ -94,14 +94,14 @@ fn by_metadata(workspace: &Workspace) -> Result<Vec<Complaint>> {
     Ok(complaints)
 }
 
-/// The workspaces: the house, and the fuzz crate beside it.
+/// The manifests of the two workspaces: the main one and the fuzz crate.
 fn manifests(workspace: &Workspace) -> impl Iterator<Item = &'static str> {
     ["Cargo.toml", "fuzz/Cargo.toml"]
         .into_iter()
         .filter(|manifest| workspace.path(manifest).is_file())
 }
 
-/// What we read of `deny.toml`; the rest is cargo-deny's.
+/// The parts of `deny.toml` that are used; the rest is for cargo-deny.
 #[derive(Debug, Deserialize)]
 struct Deny {
     licenses: Licences,
@@ -112,7 +112,7 @@ struct Licences {
     allow: Vec<String>,
 }
 
-/// What we read of `cargo metadata`.
+/// The parts of `cargo metadata` that are used.
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -125,7 +125,7 @@ struct Package {
     license: Option<String>,
 }
 
-/// What we read of `Cargo.lock`.
+/// The parts of `Cargo.lock` that are used.
 #[derive(Debug, Deserialize)]
 struct Lock {
     package: Vec<Locked>,
@@ -182,7 +182,7 @@ fn unlicensed(packages: &[Package], allowed: &[String]) -> Vec<Complaint> {
         .collect()
 }
 
-/// Whether an SPDX expression can be satisfied with the allowed licences.
+/// Whether the allowed licences satisfy an SPDX expression.
 fn is_allowed(expression: &str, allowed: &[String]) -> bool {
     // The slash is the older spelling of OR.
     let spaced = expression

@@ -1,4 +1,4 @@
-//! Dependencies are guests: each says in its manifest why it is there.
+//! Every dependency has a comment in its manifest that says why it is needed.
 
 use anyhow::Result;
 
@@ -14,12 +14,12 @@ pub(super) fn dependencies(manifest: &str) -> Result<Vec<String>> {
         .unwrap_or_default())
 }
 
-/// Complaints about dependencies with no comment in their group of lines. An empty line ends a group.
+/// Complaints about dependencies without a comment in their group of lines. An empty line ends a group.
 pub(super) fn check(path: &str, manifest: &str) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut in_dependencies = false;
     let mut explained = false;
-    // A dependency may go on over several lines, in which case the lines inside are not new ones.
+    // A dependency may span several lines; the lines within it are not new dependencies.
     let mut open_brackets = 0;
     for (index, line) in manifest.lines().enumerate() {
         let line = line.trim();

@@ -1,8 +1,8 @@
-//! The rules of the house that a compiler does not know: who may import whom, where a library lives, why a
-//! dependency is there, what no file may hold, which files there may be, and which licences come in.
+//! Project rules that the compiler does not check: which module may import which, which file may use a library, why a
+//! dependency is needed, what no file may contain, which files may exist, and which licences are allowed.
 //!
-//! Each rule is a pure function from text to complaints in a file of its own; this file reads the work tree and
-//! prints. Every complaint is collected before anything is printed.
+//! Each rule is a pure function from text to complaints, in its own file; this file reads the work tree and prints. All
+//! complaints are collected before anything is printed.
 
 mod floors;
 mod library_boundaries;
@@ -28,18 +28,18 @@ pub(crate) struct TidyArgs {
     pub(crate) offline: bool,
 }
 
-/// Something that breaks a rule.
+/// A violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Complaint {
-    /// The file, with the line where there is one.
+    /// The file, with the line if there is one.
     place: String,
-    /// What is wrong and what would be right.
+    /// What is wrong, and what to write instead.
     text: String,
 }
 
 pub(crate) fn run(args: &TidyArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let all = read_all(workspace)?;
-    // A file that is not text has no lines to judge.
+    // A file that is not text has no lines to check.
     let files: Vec<(&str, &str)> = all
         .iter()
         .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
@@ -81,11 +81,11 @@ pub(crate) fn run(args: &TidyArgs, workspace: &Workspace) -> Result<TaskOutcome>
     Ok(TaskOutcome::bad_if(!complaints.is_empty()))
 }
 
-/// One file of the harness: where it stands, and what it refers to outside of its tests.
+/// One file of the harness: its place, and the paths it uses outside of its tests.
 #[derive(Debug)]
 struct Source {
     path: String,
-    /// The modules from the root of the crate down to this file; empty for `lib.rs` and `main.rs`.
+    /// The module path from the crate root to this file; empty for `lib.rs` and `main.rs`.
     module: Vec<String>,
     uses: Vec<tokens::Use>,
 }

@@ -1,10 +1,11 @@
-//! What no tracked file may hold: unfinished work, paths of one machine, names of package hosts, and too much.
+//! Content that no tracked file may have: unfinished work, paths of one machine, names of package hosts, excessive
+//! length.
 
 use super::Complaint;
 
 const LINES_MAX: usize = 700;
 
-/// Unfinished work. Written in two halves, so that this file does not hold them.
+/// Markers of unfinished work. Written in two halves, so that this file does not contain them.
 const UNFINISHED: &[&str] = &[
     concat!("to", "do!("),
     concat!("#[ig", "nore"),
@@ -19,7 +20,7 @@ const MACHINE: &[&str] = &[
     concat!("/Us", "ers/"),
 ];
 
-/// Where packages come from is the reader's setting, not ours.
+/// The package registry is the developer's setting, not ours.
 const HOSTS: &[&str] = &[
     concat!("pypi.", "org"),
     concat!("python", "hosted.org"),
@@ -29,14 +30,14 @@ const HOSTS: &[&str] = &[
     concat!("deb.", "debian.org"),
 ];
 
-/// Settings by which such a host gets into a file.
+/// Settings that put a package host into a file.
 const HOST_SETTINGS: &[&str] = &[
     concat!("--index", "-url"),
     concat!("--extra-index", "-url"),
     concat!("\"reso", "lved\": \"http"),
 ];
 
-/// The beginnings of paths that are somebody else's bytes, kept as they came.
+/// Path prefixes of third-party content that is kept unchanged.
 const FOREIGN: &[&str] = &["fuzz/corpus/", "LICENSE-"];
 
 pub(super) fn check(path: &str, text: &str) -> Vec<Complaint> {
@@ -73,7 +74,7 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Complaint> {
     complaints
 }
 
-/// Whether the folder stands at the beginning of a path, and not in the middle of one or of an address.
+/// Whether the folder is at the beginning of a path, and not in the middle of a path or URL.
 fn begins_a_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         line.get(..at)

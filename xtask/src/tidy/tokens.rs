@@ -1,27 +1,27 @@
-//! What a Rust file refers to: the first names of its paths, with comments, strings and test modules left out.
+//! The paths that a Rust file uses: the first name of each, without comments, strings and test modules.
 //!
-//! Works on tokens and not on a syntax tree, so that paths inside macros are seen too.
+//! Works on tokens and not on a syntax tree, so that paths inside macros are found too.
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A path that a file outside of its tests refers to.
+/// A path that a file uses outside of its tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) line: usize,
     pub(super) to: ImportTarget,
 }
 
-/// What the path begins with.
+/// The first name of the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ImportTarget {
-    /// A module at the root of our crate: `crate::wire::…`, or `super::…` as far up as the root.
+    /// A module at our crate root: `crate::wire::…`, or `super::…` that reaches the root.
     Ours(String),
-    /// Any other name that is followed by `::`; possibly a crate, possibly a type or a local module.
+    /// Any other name followed by `::`: a crate, a type or a local module.
     Name(String),
 }
 
-/// All paths in the text of a file that is this module of the crate.
+/// All paths in the text of a file; `module` is the module path of the file.
 pub(super) fn uses(text: &str, module: &[String]) -> Result<Vec<Use>> {
     let stream: TokenStream = text
         .parse()
@@ -31,7 +31,7 @@ pub(super) fn uses(text: &str, module: &[String]) -> Result<Vec<Use>> {
     Ok(found)
 }
 
-/// Whether a name at the start of a group begins a path: not in the braces of `use a::{b, c}`.
+/// Whether a name at the start of a group begins a path. It does not in the braces of `use a::{b, c}`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Roots {
     Count,
@@ -77,7 +77,7 @@ fn walk(stream: TokenStream, module: &[String], roots: Roots, found: &mut Vec<Us
     }
 }
 
-/// The path that begins at this token with this name.
+/// The path that begins with this name at this token.
 fn root(tokens: &[TokenTree], at: usize, name: &str, module: &[String], found: &mut Vec<Use>) {
     let line = tokens.get(at).map_or(0, |token| token.span().start().line);
     match name {
@@ -89,7 +89,7 @@ fn root(tokens: &[TokenTree], at: usize, name: &str, module: &[String], found: &
                 depth += 1;
                 next += 3;
             }
-            // `super` from a module at the root is the crate itself.
+            // `super` in a module at the root is the crate itself.
             if depth == module.len() {
                 ours(tokens.get(next), line, found);
             }
@@ -102,7 +102,7 @@ fn root(tokens: &[TokenTree], at: usize, name: &str, module: &[String], found: &
     }
 }
 
-/// What stands after `crate::`: one name, or several in braces.
+/// The names after `crate::`: one, or several in braces.
 fn ours(token: Option<&TokenTree>, line: usize, found: &mut Vec<Use>) {
     match token {
         Some(TokenTree::Ident(name)) => found.push(Use {
@@ -135,11 +135,11 @@ fn is_path_sep(tokens: &[TokenTree], at: usize) -> bool {
 }
 
 fn follows_path_sep(tokens: &[TokenTree], at: usize) -> bool {
-    // A leading `::name` is a path of its own; it is rare enough to be read as the continuation of one.
+    // A leading `::name` is a separate path; it is rare enough to be read as a continuation.
     at >= 2 && is_path_sep(tokens, at - 2)
 }
 
-/// `#[cfg(test)]` or `#[test]`.
+/// Whether the token begins `#[cfg(test)]` or `#[test]`.
 fn is_test_attribute(tokens: &[TokenTree], at: usize) -> bool {
     let hash = matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
     let Some(TokenTree::Group(group)) = tokens.get(at + 1) else {
@@ -149,7 +149,7 @@ fn is_test_attribute(tokens: &[TokenTree], at: usize) -> bool {
     hash && group.delimiter() == Delimiter::Bracket && (text == "cfg(test)" || text == "test")
 }
 
-/// The first token after the item that begins here: it ends with a semicolon or with its braces.
+/// The first token after the item that begins here. An item ends with a semicolon or its braces.
 fn after_item(tokens: &[TokenTree], start: usize) -> usize {
     let rest = tokens.get(start..).unwrap_or(&[]);
     let is_use = rest

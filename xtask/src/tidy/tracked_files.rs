@@ -1,9 +1,9 @@
-//! What files a work tree may hold: text, but for inputs of the fuzzers, no leftovers of tools, and at the root only
-//! the files that are expected there.
+//! The files that a work tree may contain: text, except for fuzzer inputs, no leftovers of tools, and at the root only
+//! the expected files.
 
 use super::Complaint;
 
-/// The files at the root. A new one is added here in the commit that brings it.
+/// The expected files at the root. A new one is added here in the commit that adds the file.
 const AT_THE_ROOT: &[&str] = &[
     ".gitattributes",
     ".gitignore",
@@ -20,10 +20,10 @@ const AT_THE_ROOT: &[&str] = &[
     "rustfmt.toml",
 ];
 
-/// The beginnings of paths below which a file may be any bytes.
+/// Path prefixes below which a file may contain any bytes.
 const ANY_BYTES: &[&str] = &["fuzz/corpus/", "fuzz/regressions/"];
 
-/// Endings of files that a tool leaves behind or that somebody downloaded or packed.
+/// Endings of files that a tool left behind, or that were downloaded or packed.
 const LEFTOVERS: &[&str] = &[
     ".gz",
     ".log",
@@ -38,7 +38,7 @@ const LEFTOVERS: &[&str] = &[
     ".zip",
 ];
 
-/// Complaints about one file, by its path and its bytes.
+/// Complaints about one file, from its path and its bytes.
 pub(super) fn check(path: &str, bytes: &[u8]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     if !path.contains('/') && !AT_THE_ROOT.contains(&path) {

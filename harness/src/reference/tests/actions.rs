@@ -1,4 +1,4 @@
-//! The protocol around the actions, and the actions around stopping.
+//! Tests of the protocol around the actions, and of the actions other than StopInstances.
 
 use super::client::{EBS, START_MS, STORE, TestClient, refused};
 use crate::reference::{Config, Throttle};

@@ -1,4 +1,4 @@
-//! The bytes of answers: equal to the recorded ones where there are any, and well-formed whatever is asked.
+//! The bytes of answers: equal to the recorded bytes where there are any, and well-formed for every request.
 
 use super::client::{START_MS, TestClient, refused};
 use crate::reference::{Config, XmlLayout};
@@ -173,7 +173,7 @@ fn assert_well_formed(text: &str) {
     }
 }
 
-/// A small generator, so that this file owes nothing to the one that makes the ids.
+/// A small generator, independent of the one that generates the ids.
 struct Dice(u64);
 
 impl Dice {

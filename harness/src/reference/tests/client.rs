@@ -1,4 +1,4 @@
-//! A tiny client: signs with the room's own canonical request, and reads answers with plain string search.
+//! A tiny client: signs with the canonical request of the reference, and reads answers with plain string search.
 
 use super::super::canonical::canonical_request;
 use super::super::digest::{SigningKey, sha256_hex};
@@ -7,13 +7,13 @@ use super::super::{Config, Reference, keys};
 use crate::reference::keys::WellKnown;
 use crate::wire::{Headers, Request, Response};
 
-/// When the tests begin: 2026-01-01T00:00:00Z.
+/// The start time of the tests: 2026-01-01T00:00:00Z.
 pub(super) const START_MS: u64 = 1_767_225_600_000;
 
 pub(super) const EBS: &str = "ami-0eb50000000000001";
 pub(super) const STORE: &str = "ami-015d0000000000003";
 
-/// A reference and a clock that the test moves.
+/// A reference and a clock that the test advances.
 pub(super) struct TestClient {
     pub(super) reference: Reference,
     pub(super) now_ms: u64,
@@ -21,7 +21,7 @@ pub(super) struct TestClient {
     pub(super) service: &'static str,
 }
 
-/// An answer, with the questions that tests ask of it.
+/// An answer, with helpers for the tests to inspect it.
 pub(super) struct TestReply {
     pub(super) status: u16,
     pub(super) text: String,
@@ -42,20 +42,20 @@ impl TestClient {
         }
     }
 
-    /// Calls an action of today's version.
+    /// Calls an action of the current version.
     pub(super) fn call(&self, action: &str, parameters: &[(&str, &str)]) -> TestReply {
         let fixed = [("Action", action), ("Version", "2016-11-15")];
         self.send(&self.post(&form(fixed.iter().chain(parameters))))
     }
 
-    /// The same, where a good answer is needed to go on.
+    /// The same, and fails the test unless the call succeeds.
     pub(super) fn ok(&self, action: &str, parameters: &[(&str, &str)]) -> TestReply {
         let reply = self.call(action, parameters);
         assert_eq!(reply.status, 200, "{}", reply.text);
         reply
     }
 
-    /// Launches one instance and gives its id, still pending.
+    /// Launches one instance and returns its id, still pending.
     pub(super) fn launch(&self, parameters: &[(&str, &str)]) -> String {
         let mut all = vec![("MinCount", "1"), ("MaxCount", "1")];
         if !parameters.iter().any(|(name, _)| *name == "ImageId") {
@@ -65,7 +65,7 @@ impl TestClient {
         self.ok("RunInstances", &all).text_of("instanceId")
     }
 
-    /// Launches one instance and waits until it runs.
+    /// Launches one instance and waits until it is running.
     pub(super) fn running(&mut self, parameters: &[(&str, &str)]) -> String {
         let id = self.launch(parameters);
         self.now_ms += 10_000;
@@ -113,7 +113,7 @@ impl TestClient {
         );
     }
 
-    /// A GET request that is signed in its query string.
+    /// A GET request with the signature in its query string.
     pub(super) fn presigned(&self, query: &str, expires_s: u64) -> Request {
         let credential = format!("{}/{}", self.key.access_key, self.scope()).replace('/', "%2F");
         let mut target = format!(
@@ -168,18 +168,18 @@ impl TestClient {
 }
 
 impl TestReply {
-    /// The text between the first of two marks.
+    /// The text between the first occurrences of two markers.
     pub(super) fn between(&self, from: &str, to: &str) -> String {
         let rest = self.text.split_once(from).map_or("", |(_, rest)| rest);
         rest.split_once(to).map_or("", |(text, _)| text).to_owned()
     }
 
-    /// The text of the first element of this name.
+    /// The text of the first element with this name.
     pub(super) fn text_of(&self, name: &str) -> String {
         self.between(&format!("<{name}>"), &format!("</{name}>"))
     }
 
-    /// Status, code and message of a refusal.
+    /// Status, code and message of an error.
     pub(super) fn refusal(&self) -> (u16, String, String) {
         assert!(
             !self.text.contains("instancesSet"),
@@ -188,7 +188,7 @@ impl TestReply {
         (self.status, self.text_of("Code"), self.text_of("Message"))
     }
 
-    /// Status and code alone.
+    /// Status and code of an error.
     pub(super) fn code(&self) -> (u16, String) {
         (self.status, self.text_of("Code"))
     }
@@ -215,7 +215,7 @@ pub(super) fn form<'a>(pairs: impl IntoIterator<Item = &'a (&'a str, &'a str)>) 
     out
 }
 
-/// The status and code of a refusal, to compare with.
+/// The expected status and code of an error.
 pub(super) fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What stopping does to the kinds of instances that are not plain: Spot, instance store, protected, hibernating.
+//! Stopping instances of special kinds: Spot, instance store, protected, hibernating.
 
 use super::client::{EBS, STORE, TestClient, refused};
 use super::stopping::{change, stop, stop_with};

@@ -1,4 +1,4 @@
-//! Launching: images, client tokens, Spot terms, and how much an account holds.
+//! Launching: images, client tokens, Spot options, and the limits of an account.
 
 use super::client::{EBS, STORE, TestClient, refused};
 

@@ -1,4 +1,4 @@
-//! Who gets in, and how those who do not are turned away.
+//! Which callers are authenticated, and how the others are refused.
 
 use super::client::{START_MS, TestClient, TestReply, refused};
 use crate::reference::keys;

@@ -1,4 +1,4 @@
-//! What stopping does, state by state and kind by kind.
+//! The effect of a stop, for each state and each kind of instance.
 
 use super::client::{TestClient, TestReply, refused};
 use crate::reference::keys;
@@ -18,7 +18,7 @@ pub(super) fn stop_with(client: &TestClient, ids: &[&str], more: &[(&str, &str)]
     client.call("StopInstances", &all)
 }
 
-/// `64/16` for an answer that says stopping, and running before.
+/// `64/16` for an answer with the states stopping now and running before.
 pub(super) fn change(reply: &TestReply) -> String {
     assert_eq!(reply.status, 200, "{}", reply.text);
     let code = |of: &str| {

@@ -1,4 +1,4 @@
-//! Each group of variations at the level of the reference: a request goes in, and its answer is not the default one.
+//! Each group of variations at the level of the reference: the answer to a request differs from the default.
 
 use super::client::{EBS, STORE, TestClient, TestReply, refused};
 use super::stopping::{change, stop, stop_with};

@@ -1,4 +1,4 @@
-//! Dry runs that are none, and Force that does too much or too little.
+//! Dry runs that change something, and Force that does too much or too little.
 
 use crate::selfcheck::emulator::{drop_param, state};
 use crate::selfcheck::fault::{Fault, fault};

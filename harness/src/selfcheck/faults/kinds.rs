@@ -1,4 +1,4 @@
-//! Instances that are not stopped like any other: Spot, instance store, hibernation, stop protection.
+//! Instances with special rules for stopping: Spot, instance store, hibernation, stop protection.
 
 use crate::selfcheck::emulator::{EmulatedRequest, drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
@@ -318,7 +318,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Answers as if instances had been stopped that cannot be.
+/// Answers with a success for instances that cannot be stopped.
 fn pretends_to_stop(asked: &EmulatedRequest<'_>) -> Response {
     asked.instead("UnsupportedOperation", || {
         if asked.is_set("DryRun") {

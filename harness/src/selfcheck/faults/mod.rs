@@ -1,4 +1,4 @@
-//! The catalogue of planted faults, by what they get wrong.
+//! The catalogue of planted faults, grouped by topic.
 
 use crate::selfcheck::fault::Fault;
 
@@ -13,10 +13,10 @@ mod signatures;
 mod states;
 mod visibility;
 
-/// A part of the catalogue.
+/// A chapter of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Chapter {
-    /// What its faults get wrong.
+    /// The topic of its faults.
     pub about: &'static str,
     /// The faults.
     pub faults: &'static [Fault],
@@ -66,12 +66,12 @@ pub const CHAPTERS: &[Chapter] = &[
     },
 ];
 
-/// Every fault, in the order of the chapters.
+/// Every fault, in chapter order.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
     CHAPTERS.iter().flat_map(|chapter| chapter.faults)
 }
 
-/// The fault of this name.
+/// The fault with this name.
 pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }

@@ -1,5 +1,5 @@
-//! What shows only when calls overlap, or after very many of them. One client that waits for each answer, on an
-//! emulator that is fresh for each case, sees nothing of it: these wait for the concurrent phase.
+//! Faults that show only when calls overlap, or after very many calls. One client that waits for each answer, with a
+//! fresh emulator for each case, cannot find them: they need the concurrent phase.
 
 use std::thread;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::selfcheck::emulator::EmulatedRequest;
 use crate::selfcheck::fault::{Fault, fault};
 use crate::wire::Response;
 
-/// How long these emulators take over a stop, so that others may come between.
+/// How long these emulators take for a stop, so that other calls can overlap with it.
 const WORK: Duration = Duration::from_millis(2);
 
-/// So many requests are served well.
+/// The number of requests that are answered correctly.
 const BEFORE_IT_TIRES: usize = 10_000;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -68,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .concurrent(),
 ];
 
-/// The answer to a stop that comes while another is under way; any other request goes as it came.
+/// Changes the answer to a stop that arrives while another one is in progress; any other request is passed as received.
 fn while_another_is_under_way(
     asked: &EmulatedRequest<'_>,
     answer: impl FnOnce(&EmulatedRequest<'_>) -> Response,
@@ -151,7 +151,7 @@ mod tests {
                 "{}: {answers:?}",
                 fault.name
             );
-            // One call alone is served well.
+            // A call that does not overlap is answered correctly.
             let alone = text(&handler(&stop, later));
             assert!(!alone.contains("locked"), "{}: {alone}", fault.name);
         }

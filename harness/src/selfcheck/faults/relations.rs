@@ -1,5 +1,5 @@
-//! Calls that mean the same and are answered differently. Each answer by itself is one that the contract allows, so
-//! that only the relation sees the fault.
+//! Calls that mean the same and are answered differently. The contract allows each answer by itself, so only the
+//! comparison of the two finds the fault.
 
 use crate::selfcheck::emulator::{EmulatedRequest, code_of};
 use crate::selfcheck::fault::{Fault, fault};
@@ -109,7 +109,8 @@ pub(super) const FAULTS: &[Fault] = &[
     .warns(&["IDM-12"]),
 ];
 
-/// The answer; to a dry run that would be refused for its ids, under a circumstance, the one to a good dry run.
+/// Answers a dry run that would be refused for its ids as a valid one, if the circumstance applies; otherwise passes
+/// the request.
 fn blind_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
     let answer = asked.pass();
     let refused = matches!(
@@ -122,8 +123,8 @@ fn blind_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
     answer
 }
 
-/// The answer; to a long id that was never issued, under a circumstance, with the other of the two codes that it may be
-/// refused with.
+/// Refuses a long id that was never issued with the other of its two allowed codes, if the circumstance applies;
+/// otherwise passes the request.
 fn other_border_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
     let answer = asked.pass();
     let long = |id: &String| id.len() == "i-0123456789abcdef0".len() && asked.state_of(id).is_empty();

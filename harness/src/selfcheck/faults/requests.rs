@@ -1,9 +1,9 @@
-//! Requests that are read too loosely, too strictly, or in the wrong place.
+//! Requests that are parsed too loosely, too strictly, or from the wrong place.
 
 use crate::selfcheck::emulator::{drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
 
-/// The length of the ids that are issued today.
+/// The length of a current instance id.
 const LONG_ID: usize = "i-0123456789abcdef0".len();
 
 pub(super) const FAULTS: &[Fault] = &[

@@ -1,4 +1,4 @@
-//! What only a sequence shows, or a size, or luck: no named case was made for these.
+//! Faults that only a sequence of calls, a batch size or luck shows: no named case was written for them.
 
 use crate::selfcheck::emulator::{self, EmulatedRequest, code_of};
 use crate::selfcheck::fault::{Fault, fault};
@@ -165,7 +165,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Whether an answer says of an instance that it was in this state before.
+/// Whether an answer names this as the previous state of an instance.
 fn previous(text: &str, state: &str) -> bool {
     let mut states = text.split("<previousState>").skip(1);
     states.any(|part| {
@@ -175,12 +175,12 @@ fn previous(text: &str, state: &str) -> bool {
     })
 }
 
-/// An answer in which no instance is on its way.
+/// An answer in which stopping instances are shown as running.
 fn as_running(text: &str) -> String {
     text.replace(&emulator::state("stopping"), &emulator::state("running"))
 }
 
-/// How many instances run.
+/// The number of running instances.
 fn running(asked: &EmulatedRequest<'_>) -> usize {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "100")]);
     String::from_utf8_lossy(&answer.body)
@@ -188,7 +188,7 @@ fn running(asked: &EmulatedRequest<'_>) -> usize {
         .count()
 }
 
-/// A description in which instances whose time has come run again.
+/// A description in which terminated instances run again once their recorded time has come.
 fn revived(asked: &EmulatedRequest<'_>, text: &str) -> String {
     let mut parts = text.split("<instanceId>");
     let mut out = parts.next().unwrap_or_default().to_owned();

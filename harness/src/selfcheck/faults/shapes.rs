@@ -1,4 +1,4 @@
-//! Answers that say the right thing in the wrong form.
+//! Answers with the right content in the wrong form.
 
 use crate::wire::Response;
 

@@ -1,4 +1,4 @@
-//! Callers who are let in, or kept out, against the contract.
+//! Callers that are authenticated, or refused, against the contract.
 
 use crate::protocol::form;
 use crate::wire::Response;
@@ -6,7 +6,7 @@ use crate::wire::Response;
 use crate::selfcheck::emulator::EmulatedRequest;
 use crate::selfcheck::fault::{Fault, fault};
 
-/// The beginning of the one access key that this family of faults is about.
+/// The prefix of the only access key that this family of faults concerns.
 const UNKNOWN: &str = "AKIASTOPCHECKNOSUCH7";
 const DENIED: &str = "AKIAEXAMPLEDENIED000";
 const SESSION: &str = "ASIAEXAMPLESESSION00";
@@ -197,7 +197,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Does what is asked, whoever asks.
+/// Performs the request for any caller.
 fn trusting(asked: &EmulatedRequest<'_>) -> Response {
     let wrong = asked.request.headers.get("authorization").is_none_or(|proof| {
         [UNKNOWN, DENIED, EXPIRED].iter().any(|key| proof.contains(key)) || asked.pass().status == 401

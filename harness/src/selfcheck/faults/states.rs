@@ -1,4 +1,4 @@
-//! States that are read, moved or told wrongly, one instance at a time and several at once.
+//! States that are read, changed or reported wrongly, for one instance and for several.
 
 use crate::wire::Response;
 
@@ -466,7 +466,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .warns(&["IDM-08", "IDM-09"]),
 ];
 
-/// Describes what is pending as stopping, and what runs as stopped.
+/// Describes pending instances as stopping, and running ones as stopped.
 fn going_down(asked: &EmulatedRequest<'_>) -> Response {
     const WHY: &str = "<reason>User initiated (2026-01-01 00:00:00 GMT)</reason><stateReason>\
                        <code>Client.UserInitiatedShutdown</code>\
@@ -480,7 +480,7 @@ fn going_down(asked: &EmulatedRequest<'_>) -> Response {
     })
 }
 
-/// Refuses a batch as the reference does, and stops what could be stopped all the same.
+/// Refuses a batch as the reference does, but stops the instances that could be stopped.
 fn stops_the_rest(asked: &EmulatedRequest<'_>) -> Response {
     let response = asked.pass();
     if asked.stops() && response.status != 200 {

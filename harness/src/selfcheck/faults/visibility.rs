@@ -1,11 +1,11 @@
-//! What is seen of an instance after a stop: where it is, why, and what it kept.
+//! What descriptions show of an instance after a stop: its state, the reason, and the values it kept.
 
 use crate::selfcheck::emulator::{EmulatedRequest, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
 use crate::wire::Response;
 
 const STOP: &[&str] = &["stop/running"];
-/// A minute, after which descriptions no longer lag.
+/// One minute, after which descriptions no longer lag.
 const LAG_MS: u64 = 60_000;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -254,7 +254,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// A description of instances, changed if one of them is stopped.
+/// The answer, changed if it describes a stopped instance.
 fn described_when_stopped(asked: &EmulatedRequest<'_>, change: impl FnOnce(String) -> String) -> Response {
     asked.described(|text| {
         if text.contains(&state("stopped")) {
