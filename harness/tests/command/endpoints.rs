@@ -101,7 +101,7 @@ fn an_endpoint_that_dies_during_the_run_ends_it_soon() {
     run.arg("--journal").arg(&journal);
     finish(run)
         .ended_with(3)
-        .says(&["the endpoint no longer answers", "errored"]);
+        .says(&["the endpoint stopped answering", "errored"]);
     let journal = text_of(&journal);
     let failed = journal.lines().filter(|line| line.contains("\"failed\"")).count();
     // Four consecutive failures end the run; the other workers may each have sent one request by then.

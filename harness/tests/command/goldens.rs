@@ -328,7 +328,7 @@ fn a_run_outside_a_checkout_says_that_there_are_no_goldens() {
     elsewhere.current_dir(scratch.path());
     finish(elsewhere)
         .ended_with(2)
-        .complains_of(&["no goldens of the set reference", "--golden record makes them"]);
+        .complains_of(&["no goldens of the set reference", "--golden record creates them"]);
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn a_set_needs_a_name_that_can_be_one() {
     told("--endpoint-url http://127.0.0.1:1 --golden record")
         .complains_of(&["need a name", "--golden-set NAME"]);
     told("--endpoint-url http://127.0.0.1:1 --golden-changelog x.md").complains_of(&["none are compared"]);
-    told("--golden record --golden-set ../up").complains_of(&["is no name for a set of goldens"]);
+    told("--golden record --golden-set ../up").complains_of(&["is not a valid name for a set of goldens"]);
     assert_eq!(fs::read_dir(scratch.path()).expect("it is there").count(), 0);
 }
 
@@ -357,7 +357,7 @@ fn a_golden_that_cannot_be_read_is_an_error_with_its_name() {
             .complains_of(&[
                 "could not read",
                 "dry-run/valid.snap",
-                "it is no snapshot of insta's",
+                "it is not an insta snapshot",
             ]);
     }
 }
