@@ -186,7 +186,9 @@ pub async fn run(
                         hasty: false,
                     };
                     let played = play::play(&shared, case, manner).await;
-                    found.push((index, case.name.clone(), played.findings));
+                    if !played.findings.is_empty() {
+                        found.push((index, case.name.clone(), played.findings));
+                    }
                 } else if let Some(case) = raw.get(index - named.len()) {
                     wire::play(&on_the_wire, index, case).await;
                 } else {

@@ -35,8 +35,6 @@ const WARNINGS_SHOWN: usize = 1;
 const MOST_ERRORS: usize = 5;
 /// How many findings may fail to recur before the endpoint is taken to answer at random and the phase ends.
 const MOST_FLAKY: usize = 6;
-/// How many batches may be in progress or waiting to be processed, for each worker.
-const AHEAD: usize = 2;
 
 /// Plays scripts until all are played, time is up, or the run is interrupted. `place` is the index of the first case.
 /// `found` has what the named cases found, by index and name: it is counted, and not pursued again.
@@ -229,7 +227,7 @@ impl Explorer<'_> {
         let mut numbers = self.random.numbers();
         let mut under_way: VecDeque<tokio::task::JoinHandle<Batch>> = VecDeque::new();
         loop {
-            while under_way.len() < workers * AHEAD && !self.is_over() {
+            while under_way.len() < workers && !self.is_over() {
                 let batch: Vec<u64> = numbers
                     .by_ref()
                     .take(if silent { usize_of(BATCH) } else { 1 })
@@ -241,9 +239,6 @@ impl Explorer<'_> {
                 under_way.push_back(tokio::spawn(async move {
                     play_batch(&shared, &batch, features, place).await
                 }));
-                if under_way.len() >= workers {
-                    break;
-                }
             }
             let Some(next) = under_way.pop_front() else { return };
             let batch = match next.await {

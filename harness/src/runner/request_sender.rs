@@ -13,10 +13,31 @@ use crate::journal::{Answer, Event, Exchanged, Role};
 use crate::protocol::{self, Reply, SignError};
 
 /// This many failed sends in a row mean that the endpoint is gone.
-pub(super) const GONE_AFTER: usize = 4;
+const GONE_AFTER: usize = 4;
 /// How often a throttled call is sent again, and one that met a server error.
 const RETRIES: u32 = 5;
 const FAULT_RETRIES: u32 = 2;
+
+impl Shared {
+    /// Counts a request against the budget of the run. Clean-up is not counted, and goes on after an interrupt.
+    pub(super) fn count_request(&self) -> Result<(), SendError> {
+        if *self.interrupted.borrow() {
+            return Err(SendError::Interrupted);
+        }
+        if self.sent.fetch_add(1, Ordering::Relaxed) >= self.options.max_requests {
+            return Err(SendError::Budget(self.options.max_requests));
+        }
+        Ok(())
+    }
+
+    /// Returns an error if so many requests failed in a row that the endpoint is gone.
+    pub(super) fn is_reachable(&self) -> Result<(), SendError> {
+        if self.failed_in_a_row.load(Ordering::Relaxed) >= GONE_AFTER {
+            return Err(SendError::Gone);
+        }
+        Ok(())
+    }
+}
 
 /// Sends the calls of one case.
 #[derive(Debug, Clone)]
@@ -171,16 +192,9 @@ impl RequestSender {
     ) -> Result<(AnsweredCall, Option<Box<Exchanged>>), SendError> {
         let shared = &self.shared;
         if role != Role::Clean {
-            if *shared.interrupted.borrow() {
-                return Err(SendError::Interrupted);
-            }
-            if shared.sent.fetch_add(1, Ordering::Relaxed) >= shared.options.max_requests {
-                return Err(SendError::Budget(shared.options.max_requests));
-            }
+            shared.count_request()?;
         }
-        if shared.failed_in_a_row.load(Ordering::Relaxed) >= GONE_AFTER {
-            return Err(SendError::Gone);
-        }
+        shared.is_reachable()?;
         if self.sink.is_full() {
             return Err(SendError::TooMuch);
         }

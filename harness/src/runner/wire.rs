@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::arrange::{self, ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
-use super::request_sender::{AnsweredCall, GONE_AFTER, RequestSender, SendError};
+use super::request_sender::{AnsweredCall, RequestSender, SendError};
 use super::waits::Waits;
 use super::{Options, Shared};
 use crate::call::Call;
@@ -241,17 +241,8 @@ impl Player<'_> {
     }
 
     fn may_send(&self) -> Result<(), SendError> {
-        let shared = self.shared;
-        if *shared.interrupted.borrow() {
-            return Err(SendError::Interrupted);
-        }
-        if shared.sent.fetch_add(1, Ordering::Relaxed) >= shared.options.max_requests {
-            return Err(SendError::Budget(shared.options.max_requests));
-        }
-        if shared.failed_in_a_row.load(Ordering::Relaxed) >= GONE_AFTER {
-            return Err(SendError::Gone);
-        }
-        Ok(())
+        self.shared.count_request()?;
+        self.shared.is_reachable()
     }
 
     /// The bytes of a step, and the signed requests whose secrets are in them.
