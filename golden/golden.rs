@@ -17,10 +17,10 @@ use stopcheck::embedded;
 use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::golden::{self, Store, TranscriptRecorder};
 use stopcheck::journal::Event;
-use stopcheck::protocol;
 use stopcheck::reference::{Config, Reference};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
 use stopcheck::runner::{self, Options};
+use stopcheck::sign;
 use stopcheck::wire::{Request, Response};
 use tokio::sync::watch;
 
@@ -99,7 +99,7 @@ fn a_reference_that_is_deaf_to_dry_run_is_reported() {
         for name in ["authorization", "x-amz-date", "x-amz-content-sha256"] {
             request.headers.remove(name);
         }
-        let signed = protocol::sign(
+        let signed = sign::sign(
             request,
             Auth::Header,
             &embedded::keyring(),

@@ -10,8 +10,9 @@ use stopcheck::call::{Auth, Call};
 use stopcheck::check::{CaseJudge, Judge, Observation};
 use stopcheck::contract::{self, Confidence, Edition, FixtureKind, Market, Root, State};
 use stopcheck::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
-use stopcheck::protocol::{self, Credentials, Keyring, Reply, RequestTarget};
+use stopcheck::protocol::{self, Reply, RequestTarget};
 use stopcheck::reference::{Config, Reference, keys};
+use stopcheck::sign::{self, Credentials, Keyring};
 use stopcheck::wire::{Request, Response};
 
 /// The time of the bench; the reference accepts any time.
@@ -189,7 +190,7 @@ impl Bench {
 
     fn signed(&self, call: &Call) -> Request {
         let request = protocol::encode(call, &self.target);
-        protocol::sign(request, Auth::Header, &self.keyring, "us-east-1", "ec2", NOW_MS)
+        sign::sign(request, Auth::Header, &self.keyring, "us-east-1", "ec2", NOW_MS)
             .expect("the keys can sign")
     }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::contract::{Confidence, Edition};
 use crate::endpoint::{Endpoint, Service};
 use crate::model::ReadLag;
-use crate::protocol::{Credentials, Keyring};
 use crate::reference::keys::{self, WellKnown};
 use crate::reference::{Config, Reference, Rules, Variations, XmlLayout};
 use crate::runner::{self, Launch, Options, WireOptions};
+use crate::sign::{Credentials, Keyring};
 use crate::wire::Response;
 
 /// Returns the options of a run on the reference. Its clock is virtual, so waiting takes no real time.

@@ -2,7 +2,7 @@
 //! `.cargo/mutants.toml`, and compares the survivors with `xtask/mutants-accepted.toml`.
 //!
 //! ```text
-//! survived  harness/src/contract/range.rs:48:102: replace < with <= in Range::holds_in
+//! survived  harness/core/src/contract/range.rs:48:102: replace < with <= in Range::holds_in
 //! 33 mutants: 25 caught, 3 survived (2 accepted), 1 timed out, 4 unviable; 86.2 % of the 29 viable were caught
 //! ```
 //!

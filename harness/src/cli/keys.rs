@@ -2,7 +2,7 @@
 
 use super::args::EndpointArgs;
 use super::error::CliError;
-use crate::protocol::{Credentials, Keyring};
+use crate::sign::{Credentials, Keyring};
 
 /// The keys for a run against a server.
 pub(super) fn from_environment(args: &EndpointArgs) -> Result<Keyring, CliError> {

@@ -21,12 +21,12 @@ use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
 use crate::plan::{self, Plan, Random, coverage};
-use crate::protocol::Keyring;
 use crate::reference::{Config, Delays, Reference};
 use crate::report::progress::Progress;
 use crate::report::repeat::DEFAULT_REGION;
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
+use crate::sign::Keyring;
 
 /// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);

@@ -6,8 +6,9 @@ use crate::call::{Auth, Call, Encoding, Form, Method, Order};
 use crate::embedded;
 use crate::plan::bytes::ChoiceBytes;
 use crate::protocol::form::{read, write};
-use crate::protocol::{self, Keyring, RequestTarget, wellformed};
+use crate::protocol::{self, RequestTarget, wellformed};
 use crate::reference::{self, Config, Reference, keys};
+use crate::sign::{self, Keyring};
 use crate::wire::{Headers, Request, Response};
 
 /// The time at which every input begins: 2026-01-01T00:00:00Z.
@@ -209,7 +210,7 @@ pub fn signature(data: &[u8]) {
     let call = drawn_call(&mut bytes);
     let path = bytes.pick(&["/", "/ec2/", "/a%20b/", "//a/../b", "/~x_y.z-"]);
     let plain = protocol::encode(&call, &target(path));
-    let signed = protocol::sign(plain.clone(), auth, keyring, "us-east-1", "ec2", now_ms);
+    let signed = sign::sign(plain.clone(), auth, keyring, "us-east-1", "ec2", now_ms);
     let Ok(signed) = signed else {
         // The signer reads the target as a URI, and some targets are not valid ones.
         return;

@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::journal::{self, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Planned};
-use crate::protocol::Keyring;
+use crate::sign::Keyring;
 
 mod arrange;
 mod case_runner;

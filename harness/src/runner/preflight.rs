@@ -9,6 +9,7 @@ use super::{Shared, request_sender};
 use crate::call::Call;
 use crate::endpoint::TransportError;
 use crate::protocol::{self, Body, Reply, SignError};
+use crate::sign;
 use crate::wire::{Request, Response};
 
 /// Why a run does not begin.
@@ -85,7 +86,7 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "stopcheck")],
     );
     let request = protocol::encode(&call, &endpoint.target(&options.region));
-    let request = protocol::sign(
+    let request = sign::sign(
         request,
         call.form.auth,
         &options.keys,
@@ -149,7 +150,7 @@ async fn account(
     call.form.version = Some("2011-06-15".to_owned());
     let identity = options.identity.as_ref().unwrap_or(endpoint);
     let request = protocol::encode(&call, &identity.target(&options.region));
-    let request = protocol::sign(
+    let request = sign::sign(
         request,
         call.form.auth,
         &options.keys,

@@ -11,6 +11,7 @@ use crate::check::Observation;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
 use crate::protocol::{self, Reply, SignError};
+use crate::sign;
 
 /// This many failed sends in a row mean that the endpoint is gone.
 const GONE_AFTER: usize = 4;
@@ -217,7 +218,7 @@ impl RequestSender {
             };
             return Ok((asked, None));
         }
-        let request = protocol::sign(
+        let request = sign::sign(
             request,
             call.form.auth,
             &shared.options.keys,

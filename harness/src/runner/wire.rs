@@ -24,6 +24,7 @@ use crate::journal::{
 };
 use crate::plan::wire::{self, Dialogue, Kit, WireCase};
 use crate::protocol::{self, SignError};
+use crate::sign;
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Request;
 
@@ -257,7 +258,7 @@ impl Player<'_> {
         let auth = wire::call(id).form.auth;
         let signed = RefCell::new(Vec::new());
         let sign = |request: Request| {
-            let request = protocol::sign(request, auth, &options.keys, &options.region, "ec2", now_ms)?;
+            let request = sign::sign(request, auth, &options.keys, &options.region, "ec2", now_ms)?;
             signed.borrow_mut().push(request.clone());
             Ok(request)
         };

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use stopcheck::call::{Auth, Call};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
-use stopcheck::protocol::{self, Body, Credentials, Keyring};
+use stopcheck::protocol::{self, Body};
 use stopcheck::reference::{Config, Delays, Reference, keys};
+use stopcheck::sign::{self, Credentials, Keyring};
 use stopcheck::wire::{Headers, Request, Response};
 use tokio::sync::Notify;
 
@@ -143,7 +144,7 @@ pub(crate) fn states_at(url: &str) -> Vec<String> {
         let call = Call::new("DescribeInstances", Vec::<(String, String)>::new());
         let request = protocol::encode(&call, &endpoint.target("us-east-1"));
         let now_ms = endpoint.now_ms();
-        let request = protocol::sign(request, Auth::Header, &keyring, "us-east-1", "ec2", now_ms)
+        let request = sign::sign(request, Auth::Header, &keyring, "us-east-1", "ec2", now_ms)
             .expect("the keys can sign");
         protocol::decode(endpoint.send(&request).await.expect("the server answers"))
     });

@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use stopcheck::selfcheck::emulator as mock;
+use stopcheck::sign;
 
 use super::{Run, play_plan};
 
@@ -351,7 +352,7 @@ impl Front {
         };
         let now_ms = system_now_ms();
         let request = protocol::encode(&call, &target);
-        let request = protocol::sign(
+        let request = sign::sign(
             request,
             Auth::Header,
             &stopcheck::embedded::keyring(),

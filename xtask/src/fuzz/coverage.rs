@@ -29,11 +29,11 @@ pub(super) struct CoverageArgs {
 
 /// The modules that read bytes from outside: a name, and the path prefixes of their files.
 const MODULES: &[(&str, &str)] = &[
-    ("wire", "harness/src/wire/"),
-    ("protocol", "harness/src/protocol/"),
-    ("XML reader", "harness/src/protocol/xml"),
-    ("journal", "harness/src/journal"),
-    ("contract loading", "harness/src/contract/"),
+    ("wire", "harness/core/src/wire/"),
+    ("protocol", "harness/core/src/protocol/"),
+    ("XML reader", "harness/core/src/protocol/xml"),
+    ("journal", "harness/core/src/journal"),
+    ("contract loading", "harness/core/src/contract/"),
 ];
 
 pub(super) fn run(args: &CoverageArgs, workspace: &Workspace) -> Result<TaskOutcome> {
@@ -170,7 +170,8 @@ impl Report {
             };
             let told = path.to_string_lossy().into_owned();
             let Some(floor) = told
-                .strip_prefix("harness/src/")
+                .strip_prefix("harness/core/src/")
+                .or_else(|| told.strip_prefix("harness/src/"))
                 .and_then(|rest| rest.split(['/', '.']).next())
             else {
                 continue;

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_library_has_one_house() {
-        let one = ("harness/src/protocol/xml.rs", "use quick_xml::Reader;");
+        let one = ("harness/core/src/protocol/xml.rs", "use quick_xml::Reader;");
         let two = (
             "harness/src/report/junit.rs",
             "fn f() { quick_xml::Writer::new() }",
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_second_witness_and_the_vocabulary_are_not_counted() {
         let one = (
-            "harness/src/protocol/xml.rs",
+            "harness/core/src/protocol/xml.rs",
             "use quick_xml::Reader; use serde::Serialize;",
         );
         let two = (
@@ -117,6 +117,6 @@ mod tests {
             ]),
             0
         );
-        assert_eq!(count(&[("harness/src/model/mod.rs", text)]), 1);
+        assert_eq!(count(&[("harness/core/src/model/mod.rs", text)]), 1);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &TidyArgs, workspace: &Workspace) -> Result<TaskOutcome>
         .collect();
     let harness: Vec<Source> = files
         .iter()
-        .filter(|(path, _)| path.starts_with("harness/src/") && path.ends_with(".rs"))
+        .filter(|(path, _)| path.starts_with("harness/") && path.contains("src/") && path.ends_with(".rs"))
         .map(|(path, text)| Source::new(path, text))
         .collect::<Result<_>>()?;
 
@@ -131,7 +131,11 @@ fn read_all(workspace: &Workspace) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn module_of(path: &str) -> Vec<String> {
-    let below = path.strip_prefix("harness/src/").unwrap_or(path);
+    let sources = ["harness/core/src/", "harness/src/"];
+    let below = sources
+        .iter()
+        .find_map(|sources| path.strip_prefix(sources))
+        .unwrap_or(path);
     let below = below.strip_suffix(".rs").unwrap_or(below);
     let mut module: Vec<String> = below.split('/').map(str::to_owned).collect();
     if module.last().is_some_and(|last| last == "mod")
@@ -152,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_file_names_its_module() {
-        assert_eq!(module_of("harness/src/wire/mod.rs"), ["wire"]);
-        assert_eq!(module_of("harness/src/check/state.rs"), ["check", "state"]);
-        assert_eq!(module_of("harness/src/call.rs"), ["call"]);
+        assert_eq!(module_of("harness/core/src/wire/mod.rs"), ["wire"]);
+        assert_eq!(module_of("harness/core/src/check/state.rs"), ["check", "state"]);
+        assert_eq!(module_of("harness/core/src/call.rs"), ["call"]);
         assert!(module_of("harness/src/lib.rs").is_empty());
     }
 }

@@ -55,7 +55,7 @@ use std::time::Duration;
 
 use stopcheck::contract::{{Confidence, Edition}};
 use stopcheck::endpoint::{{Endpoint, HttpOptions}};
-use stopcheck::protocol::Credentials;
+use stopcheck::sign::Credentials;
 use stopcheck::runner::Options;
 use stopcheck::verdict::Verdict;
 use stopcheck::{{embedded, replay}};

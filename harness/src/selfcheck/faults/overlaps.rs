@@ -88,6 +88,7 @@ mod tests {
     use crate::protocol::{self, RequestTarget};
     use crate::reference::Config;
     use crate::selfcheck::emulator;
+    use crate::sign;
 
     fn request(action: &str, params: &[(&str, &str)]) -> crate::wire::Request {
         let target = RequestTarget {
@@ -97,7 +98,7 @@ mod tests {
         };
         let call = Call::new(action, params.iter().copied());
         let keys = crate::embedded::keyring();
-        protocol::sign(
+        sign::sign(
             protocol::encode(&call, &target),
             crate::call::Auth::Header,
             &keys,

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use super::{Made, text};
-use crate::contract::{self, EMBEDDED};
+use crate::contract::EMBEDDED;
 
 /// Changes a line; returns `None` to leave it out.
 type Spoil = fn(&str) -> Option<String>;
 
 /// The small contract, whole and with mistakes in its lines, and the scenarios of the specs, a few at a time.
 pub(super) fn contracts() -> Made {
-    let small = contract::SMALL;
+    let small = include_str!("../../../../core/src/contract/load/small.toml");
     let mut all = vec![text("small", small)];
     let spoils: [(&str, Spoil); 7] = [
         ("missing", |_| None),

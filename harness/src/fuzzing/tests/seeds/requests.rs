@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Made, target, text};
 use crate::call::{Auth, Call};
+use crate::sign;
 use crate::wire::Request;
 use crate::{embedded, protocol};
 
@@ -116,7 +117,7 @@ pub(super) fn requests() -> Made {
     let signed = |auth| {
         let call = Call::new("StopInstances", [("InstanceId.1", "{0}")]);
         let plain = protocol::encode(&call, &target());
-        let request = protocol::sign(
+        let request = sign::sign(
             plain,
             auth,
             &embedded::keyring(),

@@ -279,7 +279,7 @@ fn closest_first<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Ve
 }
 
 /// How many characters must be inserted, removed or replaced to turn one text into the other.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     strsim::levenshtein(a, b)
 }
 

@@ -3,7 +3,7 @@
 //! Input: a [`Call`] and a [`RequestTarget`]. Output: a [`Request`]. Signing comes next; it adds headers or query
 //! parameters and changes nothing else.
 
-use crate::call::{Call, Method, Order};
+use crate::call::{Auth, Call, Method, Order};
 use crate::protocol::form;
 use crate::wire::{HeaderText, Headers, Request};
 
@@ -20,6 +20,23 @@ pub struct RequestTarget {
 
 /// The `User-Agent` header of every request.
 pub const USER_AGENT: &str = concat!("stopcheck/", env!("CARGO_PKG_VERSION"));
+
+/// Why a request could not be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The run has no credentials for this way of signing.
+    #[error("sign as {auth:?}: no such credentials were given")]
+    NoSuchCredentials {
+        /// The way of signing.
+        auth: Auth,
+    },
+    /// The signer rejected the request.
+    #[error("sign the request: {why}")]
+    Refused {
+        /// The message of the signer.
+        why: String,
+    },
+}
 
 /// Encodes a call as an unsigned request.
 pub fn encode(call: &Call, target: &RequestTarget) -> Request {

@@ -1,6 +1,6 @@
-//! The protocol of the EC2 Query API: encodes and signs calls, decodes replies.
+//! The protocol of the EC2 Query API: encodes calls, decodes replies.
 //!
-//! Pure: time, credentials and bytes are arguments. Decoding returns a value for any bytes that an endpoint sends: a
+//! Pure: bytes are arguments. Signing is not done here. Decoding returns a value for any bytes that an endpoint sends: a
 //! document within the [`Limits`], an empty body, or the reason why the body cannot be read. Nothing here judges an
 //! answer.
 
@@ -10,16 +10,14 @@ pub mod form;
 pub mod limits;
 pub mod reply;
 mod scrub;
-pub mod sign;
 pub mod views;
 pub mod wellformed;
 pub mod xml;
 
 pub use capture::{RawCapture, capture, capture_raw, revive};
-pub use encode::{RequestTarget, encode};
+pub use encode::{RequestTarget, SignError, encode};
 pub use limits::Limits;
 pub use reply::{Body, Reply, decode, decode_own};
-pub use sign::{Credentials, Keyring, SignError, sign};
 pub use views::{
     ErrorEntry, Errors, Image, Instance, SpotRequest, StateChange, StateChanges, StateValue, attribute_value,
     errors, first_error, images, instance_statuses, instances, next_token, return_value, sightings,

@@ -13,7 +13,7 @@ impl Pattern {
     /// Compiles a template. What fills its holes is taken literally; the problem is returned as text.
     ///
     /// ```
-    /// use stopcheck::contract::Pattern;
+    /// use stopcheck_core::contract::Pattern;
     ///
     /// let pattern = Pattern::new(r#"^Invalid id: "{id}"$"#, &["ma1", "i.2"], "")?;
     /// assert!(pattern.is_match("Invalid id: \"i.2\""));

@@ -15,7 +15,8 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 
 use crate::call::{Auth, Encoding};
-use crate::protocol::form;
+use crate::protocol::capture::GARBAGE_AUTHORIZATION;
+use crate::protocol::{SignError, form};
 use crate::wire::Request;
 
 /// The credentials of a signature.
@@ -46,23 +47,6 @@ pub struct Keyring {
     pub session: Option<Credentials>,
     /// Temporary credentials that have expired.
     pub expired: Option<Credentials>,
-}
-
-/// Why a request could not be signed.
-#[derive(Debug, thiserror::Error)]
-pub enum SignError {
-    /// The run has no credentials for this way of signing.
-    #[error("sign as {auth:?}: no such credentials were given")]
-    NoSuchCredentials {
-        /// The way of signing.
-        auth: Auth,
-    },
-    /// The signer rejected the request.
-    #[error("sign the request: {why}")]
-    Refused {
-        /// The message of the signer.
-        why: String,
-    },
 }
 
 impl Keyring {
@@ -142,7 +126,7 @@ pub fn sign(
     match auth {
         Auth::Unsigned => Ok(request),
         Auth::Garbage => {
-            request.headers.set("Authorization", GARBAGE);
+            request.headers.set("Authorization", GARBAGE_AUTHORIZATION);
             Ok(request)
         }
         Auth::Header => in_header(request, &keys.main, &scope),
@@ -161,9 +145,6 @@ pub fn sign(
         Auth::Denied => in_header(request, keys.denied.as_ref().ok_or_else(missing)?, &scope),
     }
 }
-
-/// An `Authorization` header that is not a signature.
-pub(super) const GARBAGE: &str = "not a signature";
 
 /// The scope of a signature.
 struct Scope<'a> {
@@ -276,5 +257,7 @@ fn nobodys_key() -> Credentials {
     }
 }
 
+#[cfg(test)]
+mod capture_tests;
 #[cfg(test)]
 mod tests;

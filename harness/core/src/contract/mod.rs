@@ -23,12 +23,9 @@ mod rows;
 pub mod vocabulary;
 
 pub use embedded::EMBEDDED;
-#[cfg(test)]
-pub(crate) use load::tests::GOOD as SMALL;
 pub use load::{embedded, extended, load};
 pub use manual::TableKey;
-pub(crate) use mistake::distance;
-pub use mistake::{LoadError, LoadErrors, Mistake};
+pub use mistake::{LoadError, LoadErrors, Mistake, distance};
 pub use pattern::Pattern;
 pub use recorded::{Framing, Grade, Moment, Recorded, RecordedFixture, RecordedLook};
 pub use vocabulary::{Check, Condition, State};

@@ -389,4 +389,4 @@ fn values<T>(rows: Vec<TableRow<T>>, edition: Edition) -> Vec<T> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
