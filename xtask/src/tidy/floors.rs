@@ -17,7 +17,7 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["plan"]),
     LayerStep::Apart(&["model"]),
     LayerStep::Apart(&["check"]),
-    LayerStep::Apart(&["endpoint", "golden", "report"]),
+    LayerStep::Apart(&["sign", "endpoint", "golden", "report"]),
     LayerStep::Apart(&["runner"]),
     LayerStep::Apart(&["embedded"]),
     LayerStep::Apart(&["selfcheck", "fuzzing"]),
