@@ -17,6 +17,7 @@ use stopcheck::embedded;
 use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::golden::{self, Store, TranscriptRecorder};
 use stopcheck::journal::Event;
+use stopcheck::plan::Selection;
 use stopcheck::reference::{Config, Reference};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
 use stopcheck::runner::{self, Options};
@@ -181,7 +182,7 @@ fn report_of(changed: Changed) -> String {
 
 /// Plays all named cases.
 fn play(contract: &Arc<Contract>, options: Options, mut take: impl FnMut(&Event)) {
-    let plan = stopcheck::plan::generate(contract, &[]);
+    let plan = stopcheck::plan::generate(contract, &Selection::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

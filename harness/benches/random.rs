@@ -15,7 +15,7 @@ use stopcheck::contract::{self, Edition};
 use stopcheck::embedded;
 use stopcheck::journal::Event;
 use stopcheck::plan::script::{Features, Script};
-use stopcheck::plan::{Plan, Random};
+use stopcheck::plan::{Plan, Random, Selection};
 use stopcheck::runner;
 use tokio::sync::{mpsc, watch};
 
@@ -89,7 +89,7 @@ fn explore(wished: usize) -> (u64, usize) {
             scripts: u64::MAX,
             max_time: None,
             max_shrink_requests: 0,
-            only: None,
+            selection: Selection::default(),
         }),
         ..Plan::default()
     };

@@ -27,6 +27,7 @@ pub fn options(edition: Edition) -> Options {
         workers: 1,
         settle_timeout: Duration::from_secs(120),
         read_lag: ReadLag::default(),
+        wait: Duration::ZERO,
         longest_pass: Duration::from_millis(50),
         record: false,
         max_requests: usize::MAX,

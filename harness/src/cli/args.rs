@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contract::{Confidence, Edition};
 use crate::report::export::ExportKind;
-use crate::report::repeat::DEFAULT_SEED;
+use crate::report::repeat::{DEFAULT_SEED, quote};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -35,10 +36,29 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The arguments of this process. A mistake in them is told, and ends it with exit code 2.
+    /// The arguments of this process. A mistake in them is printed, and ends the process with exit code 2.
     pub(super) fn read() -> Self {
-        Cli::parse()
+        Cli::try_parse().unwrap_or_else(|error| with_tip(error).exit())
     }
+}
+
+/// Adds a tip to the error of a URL that stands where no URL is read.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let place = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => return error,
+    };
+    if let Some(ContextValue::String(text)) = error.get(place)
+        && (text.starts_with("http://") || text.starts_with("https://"))
+    {
+        let tip = format!(
+            "an endpoint is an option: stopcheck run --endpoint-url {}",
+            quote(text)
+        );
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,7 +96,7 @@ pub(super) struct RunArgs {
     pub(super) edition: EditionArg,
 
     /// The phases to play [default: all; the wire phase never on real AWS, where all but scenarios must be asked for]
-    #[arg(long, value_name = "PHASE", value_enum)]
+    #[arg(long, value_name = "PHASE", value_enum, value_delimiter = ',')]
     pub(super) phase: Vec<PhaseArg>,
 
     /// How many dimensions the coverage phase combines [default: 2]
@@ -86,6 +106,15 @@ pub(super) struct RunArgs {
     /// Only the cases whose name matches; `*` stands for any text; may be given several times
     #[arg(long, value_name = "GLOB")]
     pub(super) case: Vec<String>,
+
+    /// Leave out the cases whose name matches; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(super) skip: Vec<String>,
+
+    /// Only the cases that cover a clause whose id matches, for instance 'DRY-*'; no random scripts; may be given
+    /// several times
+    #[arg(long, value_name = "GLOB")]
+    pub(super) clause: Vec<String>,
 
     /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
     #[arg(long, value_name = "DIR")]
@@ -167,6 +196,10 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "KEY", requires = "access_key_id")]
     pub(super) secret_access_key: Option<String>,
 
+    /// How long to wait for a server that is still starting, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) wait: Option<Duration>,
+
     /// The longest that one exchange may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(super) request_timeout: Duration,
@@ -217,7 +250,8 @@ pub(super) struct EndpointArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Write a report: junit=FILE or json=FILE; may be given several times
+    /// Write a report: junit=FILE or json=FILE; `-` is standard output, which then has nothing else; may be given
+    /// several times
     #[arg(long = "report", value_name = "KIND=FILE", value_parser = report)]
     pub(super) reports: Vec<ReportArg>,
 
@@ -271,7 +305,7 @@ pub(super) struct CompareArgs {
     pub(super) edition: EditionArg,
 
     /// The phases to compare: scenarios or coverage; others are not the same from run to run [default: scenarios]
-    #[arg(long, value_name = "PHASE", value_parser = comparable)]
+    #[arg(long, value_name = "PHASE", value_parser = comparable, value_delimiter = ',')]
     pub(super) phase: Vec<PhaseArg>,
 
     /// Only the cases whose name matches; `*` stands for any text; may be given several times
@@ -514,6 +548,13 @@ pub(super) struct ReportArg {
     pub(super) path: PathBuf,
 }
 
+impl ReportArg {
+    /// Whether the report goes to standard output.
+    pub(super) fn is_stdout(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FileReport {
     Junit,
@@ -586,8 +627,10 @@ impl From<ConfidenceArg> for Confidence {
     }
 }
 
+/// A number of seconds; a trailing `s` is allowed.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let number = text.strip_suffix('s').unwrap_or(text);
+    let seconds: f64 = number.parse().map_err(|_| "not a number of seconds".to_owned())?;
     if !(0.001..=86_400.0).contains(&seconds) {
         return Err("a time between 0.001 and 86400 seconds is needed".to_owned());
     }
@@ -638,8 +681,26 @@ mod tests {
     }
 
     #[test]
+    fn a_url_in_the_wrong_place_gets_a_tip() {
+        for wrong in [
+            &["stopcheck", "run", "http://127.0.0.1:5000"][..],
+            &["stopcheck", "https://h"],
+        ] {
+            let error = Cli::try_parse_from(wrong).expect_err("no URL is expected there");
+            let text = with_tip(error).to_string();
+            assert!(
+                text.contains("tip: an endpoint is an option: stopcheck run --endpoint-url http"),
+                "{text}"
+            );
+        }
+        let error = Cli::try_parse_from(["stopcheck", "runn"]).expect_err("there is no such command");
+        assert!(!with_tip(error).to_string().contains("endpoint"));
+    }
+
+    #[test]
     fn seconds_may_have_a_fraction_and_have_bounds() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("30s"), Ok(Duration::from_secs(30)));
         for wrong in ["", "x", "0", "-1", "1e9", "NaN", "inf"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }

@@ -19,7 +19,7 @@ use crate::embedded;
 use crate::golden::normal;
 use crate::journal::Phase;
 use crate::model::ReadLag;
-use crate::plan::{Plan, coverage};
+use crate::plan::{Plan, Selection, coverage};
 use crate::report::exit;
 use crate::report::progress::Progress;
 use crate::runner::{self, Options};
@@ -206,18 +206,19 @@ impl Subject {
 
 fn plan_of(args: &CompareArgs, contract: &Contract) -> Plan {
     let mut plan = Plan::default();
+    let selection = Selection::named(&args.case);
     let plays = |phase| match args.phase.as_slice() {
         [] => phase == PhaseArg::Scenarios,
         asked => asked.contains(&phase),
     };
     if plays(PhaseArg::Scenarios) {
-        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
+        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &selection);
     }
     if plays(PhaseArg::Coverage) {
         plan.add(
             Phase::Coverage,
             coverage::cases(contract, coverage::LEAST),
-            &args.case,
+            &selection,
         );
     }
     plan

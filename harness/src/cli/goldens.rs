@@ -3,7 +3,7 @@
 //! The embedded reference is compared with its set if that can be found; an endpoint only if a set is named.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -125,8 +125,7 @@ pub(super) enum Finished {
 
 impl Finished {
     /// Prints the result below the report.
-    pub(super) fn tell(&self, look: ReviewStyle) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+    pub(super) fn tell(&self, look: ReviewStyle, out: &mut dyn io::Write) -> io::Result<()> {
         match self {
             Finished::Off => Ok(()),
             Finished::Absent(set) => writeln!(
@@ -135,7 +134,7 @@ impl Finished {
             ),
             Finished::Reviewed(review) => {
                 writeln!(out)?;
-                tell::write(review, look, &mut out)
+                tell::write(review, look, out)
             }
         }
     }

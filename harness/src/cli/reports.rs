@@ -1,10 +1,10 @@
 //! The reports of a run: one in the terminal, the others in files.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
-use super::args::{ColorArg, FileReport, ReportArgs};
+use super::args::{ColorArg, FileReport, ReportArg, ReportArgs};
 use super::error::CliError;
 use super::goldens::Finished;
 use super::keys::variable;
@@ -15,13 +15,12 @@ use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 /// Writes all reports, and returns the exit code of the run.
 pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Result<u8, CliError> {
     let policy = Policy { strict: args.strict };
-    let stdout = io::stdout();
     let style = Style {
         color: is_colored(args),
         width: width(),
         verbose: args.verbose,
     };
-    let mut out = BufWriter::new(stdout.lock());
+    let mut out = terminal(args);
     let written = write_report(ReportKind::Terminal(style), tally, contract, policy, &mut out)
         .and_then(|()| out.flush());
     unless_closed(written)?;
@@ -30,11 +29,49 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
             FileReport::Junit => ReportKind::Junit,
             FileReport::Json => ReportKind::Json,
         };
-        to_file(&report.path, |out| {
-            write_report(kind, tally, contract, policy, out)
-        })?;
+        let write = |out: &mut dyn Write| write_report(kind, tally, contract, policy, out);
+        if report.is_stdout() {
+            unless_closed(write(&mut io::stdout().lock()))?;
+        } else {
+            to_file(&report.path, write)?;
+        }
     }
     Ok(tally.exit_code(policy))
+}
+
+/// Where texts for people go: to standard output, or to standard error if a report has standard output to itself.
+pub(super) fn terminal(args: &ReportArgs) -> BufWriter<Box<dyn Write>> {
+    BufWriter::new(match args.reports.iter().any(ReportArg::is_stdout) {
+        true => Box::new(io::stderr()),
+        false => Box::new(io::stdout()),
+    })
+}
+
+/// Verifies before a run that all reports can be written. Nothing in an existing file is changed.
+pub(super) fn check(args: &ReportArgs) -> Result<(), CliError> {
+    if args.reports.iter().filter(|report| report.is_stdout()).count() > 1 {
+        return Err(CliError::Usage(
+            "only one report can have standard output\n  hint: name a file, for instance --report junit=report.xml"
+                .to_owned(),
+        ));
+    }
+    for report in args.reports.iter().filter(|report| !report.is_stdout()) {
+        let path = &report.path;
+        let is_new = !path.exists();
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(|source| CliError::File {
+                doing: "write",
+                path: path.clone(),
+                source,
+            })?;
+        if is_new {
+            let _ = fs::remove_file(path);
+        }
+    }
+    Ok(())
 }
 
 /// Prints the result for the goldens, below the report.
@@ -43,7 +80,8 @@ pub(super) fn with_goldens(args: &ReportArgs, goldens: &Finished) -> Result<(), 
         color: is_colored(args),
         verbose: args.verbose,
     };
-    unless_closed(goldens.tell(look))
+    let mut out = terminal(args);
+    unless_closed(goldens.tell(look, &mut out).and_then(|()| out.flush()))
 }
 
 /// Ignores that a reader closed our output early, as `head` does.

@@ -20,10 +20,11 @@ use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
 use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
-use crate::plan::{self, Plan, Random, coverage};
+use crate::plan::{Plan, Random, Selection, coverage, matches};
 use crate::reference::{Config, Delays, Reference};
+use crate::report::list::close;
 use crate::report::progress::Progress;
-use crate::report::repeat::DEFAULT_REGION;
+use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::sign::Keyring;
@@ -39,11 +40,9 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let contract = scenarios::contract_with(&args.scenarios, edition)?;
     let plan = plan_of(&args, &contract);
     if plan.is_empty() {
-        return Err(CliError::Usage(format!(
-            "no case matches {}\n  hint: stopcheck list shows the names",
-            args.case.join(" or ")
-        )));
+        return Err(nothing_selected(&args, &contract));
     }
+    reports::check(&args.reports)?;
     let wish = Wish {
         edition,
         min_confidence: min_confidence(&args.reports),
@@ -129,6 +128,34 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     Ok(code)
 }
 
+/// Explains why no case is selected.
+fn nothing_selected(args: &RunArgs, contract: &Contract) -> CliError {
+    if let Some(pattern) = args.clause.iter().find(|pattern| {
+        let mut ids = contract.clauses.iter().map(|clause| clause.id.as_str());
+        !ids.any(|id| matches(pattern, id))
+    }) {
+        let ids = contract.clauses.iter().map(|clause| clause.id.as_str());
+        return CliError::unknown_name("clause", pattern, &close(ids, pattern));
+    }
+    let parts = [
+        ("--case", &args.case),
+        ("--skip", &args.skip),
+        ("--clause", &args.clause),
+    ];
+    let given: Vec<String> = parts
+        .iter()
+        .flat_map(|(option, patterns)| {
+            patterns
+                .iter()
+                .map(move |pattern| format!("{option} {}", quote(pattern)))
+        })
+        .collect();
+    CliError::Usage(format!(
+        "no case of the chosen phases matches {}\n  hint: stopcheck list shows the names",
+        given.join(" ")
+    ))
+}
+
 /// The cases to play: the phases that the arguments name, or all. Real AWS costs money, so there only the named cases
 /// are played by default.
 fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
@@ -138,9 +165,14 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
         [] => !real || phase == PhaseArg::Scenarios,
         asked => asked.contains(&phase),
     };
+    let selection = Selection {
+        cases: args.case.clone(),
+        skipped: args.skip.clone(),
+        clauses: args.clause.clone(),
+    };
     let mut plan = Plan::default();
     if plays(PhaseArg::Scenarios) {
-        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &args.case);
+        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &selection);
     }
     if plays(PhaseArg::Coverage) {
         // The name of a coverage case says which strength generates it.
@@ -150,12 +182,10 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
             .map(usize::from)
             .or(named)
             .unwrap_or(coverage::LEAST);
-        plan.add(Phase::Coverage, coverage::cases(contract, strength), &args.case);
+        plan.add(Phase::Coverage, coverage::cases(contract, strength), &selection);
     }
     if plays(PhaseArg::Wire) {
-        let (cases, left_out) = plan::wire::generate(&args.case);
-        plan.wire = cases;
-        plan.left_out += left_out;
+        plan.add_wire(contract, &selection);
     }
     if plays(PhaseArg::Random) {
         let usual = if url.is_some() { 20 } else { 500 };
@@ -165,9 +195,9 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
                 .unwrap_or(if args.max_time.is_some() { u64::MAX } else { usual }),
             max_time: args.max_time,
             max_shrink_requests: args.max_shrink_requests,
-            only: None,
+            selection: selection.clone(),
         };
-        plan.random = random.filtered(&args.case);
+        plan.random = random.filtered();
     }
     plan
 }
@@ -188,19 +218,21 @@ pub(super) async fn listen(stop: watch::Sender<bool>) {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Waits for an interrupt or termination signal.
+/// Waits for an interrupt, a termination signal, or a hang-up.
 pub(super) async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
+    let one = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => _ = signal.recv().await,
+            // Without this handler the signal ends the process, as it does by default.
+            Err(_) => std::future::pending().await,
         }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
+    };
+    tokio::select! {
+        () = one(SignalKind::interrupt()) => {}
+        () = one(SignalKind::terminate()) => {}
+        // The terminal was closed.
+        () = one(SignalKind::hangup()) => {}
     }
 }
 
@@ -241,6 +273,7 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
         min_confidence: wish.min_confidence,
         seed: wish.seed,
         workers,
+        wait: args.wait.unwrap_or_default(),
         settle_timeout: args.settle_timeout,
         read_lag: read_lag(args, url.as_deref()),
         longest_pass: LONGEST_PASS,

@@ -44,6 +44,12 @@ pub enum TransportError {
         /// The reason.
         why: String,
     },
+    /// The port answers in plain HTTP.
+    #[error("agree on TLS with {host}: it does not speak TLS")]
+    PlainHttp {
+        /// Host and port.
+        host: String,
+    },
     /// The connection ended before a status line.
     #[error("get an answer from {host}: the connection was closed before it")]
     Closed {

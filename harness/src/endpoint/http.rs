@@ -173,6 +173,11 @@ impl Http {
                 after: self.request_timeout,
             };
         }
+        if let Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) =
+            find::<rustls::Error>(error)
+        {
+            return TransportError::PlainHttp { host };
+        }
         if let Some(tls) = find::<rustls::Error>(error) {
             return TransportError::Tls {
                 host,

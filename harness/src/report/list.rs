@@ -139,8 +139,10 @@ pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, 
     {
         return Ok(explain_case(contract, case, width));
     }
-    let (raw, _) = wire::generate(&[]);
-    if let Some(case) = raw.iter().find(|case| case.name.eq_ignore_ascii_case(name)) {
+    if let Some(case) = wire::CASES
+        .iter()
+        .find(|case| case.name.eq_ignore_ascii_case(name))
+    {
         return Ok(explain_wire(contract, case, width));
     }
     if let Some(text) = recorded::explain(contract, name, width) {

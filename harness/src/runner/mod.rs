@@ -52,6 +52,8 @@ pub struct Options {
     pub seed: u64,
     /// How many cases are played at once.
     pub workers: usize,
+    /// How long to wait for an endpoint that does not answer yet, before the run begins.
+    pub wait: Duration,
     /// How long to wait for a state.
     pub settle_timeout: Duration,
     /// How long reads may lag behind an answer.

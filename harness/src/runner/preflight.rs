@@ -3,6 +3,7 @@
 //! If not, that is a mistake of the caller and not a finding: the run does not begin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::arrange::answer_in_words;
 use super::{Shared, request_sender};
@@ -16,9 +17,7 @@ use crate::wire::{Request, Response};
 #[derive(Debug, thiserror::Error)]
 pub enum PreflightError {
     /// Nothing answers.
-    #[error(
-        "could not {source}\n  endpoint: {endpoint}\n  hint: is the server running there, and is --endpoint-url right?"
-    )]
+    #[error("could not {source}\n  endpoint: {endpoint}\n  hint: {}", hint(source))]
     Unreachable {
         /// The endpoint.
         endpoint: String,
@@ -32,6 +31,8 @@ pub enum PreflightError {
     NotEc2 {
         /// The endpoint.
         endpoint: String,
+        /// The status code of the answer.
+        status: u16,
         /// The answer as text.
         answer: String,
     },
@@ -45,6 +46,18 @@ pub enum PreflightError {
         /// The answer as text.
         answer: String,
         /// The region.
+        region: String,
+    },
+    /// The requests are signed for another Region.
+    #[error(
+        "{endpoint} is in another Region: {answer}\n  hint: requests are signed for {region}; name the Region with --region"
+    )]
+    Region {
+        /// The endpoint.
+        endpoint: String,
+        /// The answer as text.
+        answer: String,
+        /// The Region that requests are signed for.
         region: String,
     },
     /// The caller may not describe instances, or the endpoint cannot describe them.
@@ -70,7 +83,61 @@ pub enum PreflightError {
     Sign(#[from] SignError),
 }
 
+/// The pause between two attempts to reach a server that is starting.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Checks the endpoint. A server that does not answer yet, or fails, is asked again until [`Options::wait`] has passed.
+///
+/// [`Options::wait`]: super::Options::wait
 pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
+    let endpoint = &shared.options.endpoint;
+    let until_ms = endpoint.now_ms().saturating_add(ms(shared.options.wait));
+    loop {
+        let outcome = check_once(shared).await;
+        let may_be_starting = match &outcome {
+            Ok(()) => false,
+            Err(error) => error.may_pass(),
+        };
+        if !may_be_starting || endpoint.now_ms() >= until_ms || *shared.interrupted.borrow() {
+            return outcome;
+        }
+        endpoint.pause(PAUSE).await;
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl PreflightError {
+    /// Whether a server that is still starting may answer so.
+    fn may_pass(&self) -> bool {
+        match self {
+            PreflightError::Unreachable { source, .. } => match source {
+                TransportError::Refused { .. }
+                | TransportError::Unreachable { .. }
+                | TransportError::TimedOut { .. }
+                | TransportError::NotResolved { .. }
+                | TransportError::Closed { .. }
+                | TransportError::CutShort { .. }
+                | TransportError::Other { .. } => true,
+                TransportError::Tls { .. }
+                | TransportError::PlainHttp { .. }
+                | TransportError::TooLarge { .. }
+                | TransportError::InvalidHttp { .. }
+                | TransportError::Unsendable { .. } => false,
+            },
+            PreflightError::NotEc2 { status, .. } => *status >= 500,
+            PreflightError::Credentials { .. }
+            | PreflightError::Region { .. }
+            | PreflightError::NoDescribe { .. }
+            | PreflightError::Account { .. }
+            | PreflightError::Sign(_) => false,
+        }
+    }
+}
+
+async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     let options = &shared.options;
     let endpoint = options.endpoint.for_case("preflight");
     let unreachable = |source| PreflightError::Unreachable {
@@ -101,35 +168,73 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     let Body::Document(document) = &reply.body else {
         return Err(PreflightError::NotEc2 {
             endpoint: name,
+            status: reply.status,
             answer,
         });
     };
     if reply.status == 200 && document.root().name() == "DescribeInstancesResponse" {
         return Ok(());
     }
-    match reply.error().and_then(|error| error.code) {
-        None => Err(PreflightError::NotEc2 {
+    let error = reply.error();
+    // AWS: "Credential should be scoped to a valid region."
+    let names_region = error
+        .as_ref()
+        .and_then(|error| error.message)
+        .is_some_and(|message| message.to_lowercase().contains("region"));
+    let region = || options.region.clone();
+    Err(match error.and_then(|error| error.code) {
+        None => PreflightError::NotEc2 {
+            endpoint: name,
+            status: reply.status,
+            answer,
+        },
+        Some(code) if !AUTHENTICATION_ERRORS.contains(&code) => PreflightError::NoDescribe {
             endpoint: name,
             answer,
-        }),
-        Some(
-            "AuthFailure"
-            | "SignatureDoesNotMatch"
-            | "InvalidClientTokenId"
-            | "MissingAuthenticationToken"
-            | "IncompleteSignature"
-            | "RequestExpired"
-            | "OptInRequired"
-            | "UnrecognizedClientException",
-        ) => Err(PreflightError::Credentials {
+        },
+        Some(_) if names_region => PreflightError::Region {
             endpoint: name,
             answer,
-            region: options.region.clone(),
-        }),
-        Some(_) => Err(PreflightError::NoDescribe {
+            region: region(),
+        },
+        Some(_) => PreflightError::Credentials {
             endpoint: name,
             answer,
-        }),
+            region: region(),
+        },
+    })
+}
+
+/// Codes of refused credentials and signatures.
+const AUTHENTICATION_ERRORS: [&str; 8] = [
+    "AuthFailure",
+    "SignatureDoesNotMatch",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "RequestExpired",
+    "OptInRequired",
+    "UnrecognizedClientException",
+];
+
+/// What to do about an endpoint that cannot be reached.
+fn hint(source: &TransportError) -> &'static str {
+    match source {
+        TransportError::PlainHttp { .. } => "the port answers in plain HTTP: use http:// in --endpoint-url",
+        TransportError::Closed { .. } | TransportError::InvalidHttp { .. } => {
+            "is --endpoint-url right, or does the port expect https?"
+        }
+        TransportError::Refused { .. } => {
+            "is the server running there, and is --endpoint-url right? --wait 30 waits for one that is starting"
+        }
+        TransportError::Unreachable { .. }
+        | TransportError::TimedOut { .. }
+        | TransportError::NotResolved { .. }
+        | TransportError::Tls { .. }
+        | TransportError::CutShort { .. }
+        | TransportError::TooLarge { .. }
+        | TransportError::Unsendable { .. }
+        | TransportError::Other { .. } => "is the server running there, and is --endpoint-url right?",
     }
 }
 

@@ -12,7 +12,7 @@ use crate::contract::{Contract, Scenario};
 use crate::embedded;
 use crate::endpoint::Endpoint;
 use crate::journal::{Event, Finding, Phase};
-use crate::plan::{Plan, Random, coverage};
+use crate::plan::{Plan, Random, Selection, coverage};
 use crate::runner::{self, CaseRunner, Options};
 use crate::verdict::{Outcome, Verdict};
 
@@ -130,7 +130,7 @@ fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> i
             max_time: None,
             // The shortest form of the script is not needed here.
             max_shrink_requests: 0,
-            only: None,
+            selection: Selection::default(),
         }),
         ..Plan::default()
     };

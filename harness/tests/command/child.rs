@@ -62,6 +62,12 @@ impl CommandOutput {
 
     /// Asserts that standard output contains all of these.
     #[track_caller]
+    pub(crate) fn says_nothing(self) -> Self {
+        assert_eq!(self.stdout, "", "{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
     pub(crate) fn says(self, texts: &[&str]) -> Self {
         for text in texts {
             assert!(

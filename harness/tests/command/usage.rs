@@ -6,9 +6,55 @@ use crate::child::{Served, command, finish, stopcheck, with_keys};
 
 #[test]
 fn a_case_that_nothing_matches_is_a_mistake_with_a_hint() {
-    stopcheck("run --case nothing")
+    stopcheck("run --case nothing").ended_with(2).complains_of(&[
+        "no case of the chosen phases matches --case nothing",
+        "stopcheck list",
+    ]);
+}
+
+#[test]
+fn cases_are_selected_by_clause_and_left_out_by_name() {
+    let whole = stopcheck("run --phase scenarios --clause DRY-* --golden off").ended_with(0);
+    let less = stopcheck("run --phase scenarios --clause DRY-* --skip dry-run/* --golden off").ended_with(0);
+    let played = |run: &crate::child::CommandOutput| {
+        let line = run.stdout.lines().find(|line| line.contains(" passed"));
+        let words: Vec<&str> = line.expect("the summary counts").split_whitespace().collect();
+        let at = words
+            .iter()
+            .position(|word| word.starts_with("passed"))
+            .expect("it is there");
+        words[at - 1].parse::<usize>().expect("it is a number")
+    };
+    let (whole, less) = (played(&whole), played(&less));
+    assert!(0 < less && less < whole, "{less} of {whole}");
+    stopcheck("run --clause DRX-*")
         .ended_with(2)
-        .complains_of(&["no case matches nothing", "stopcheck list"]);
+        .complains_of(&["there is no clause called \"DRX-*\""]);
+    stopcheck("run --phase random --clause DRY-*")
+        .ended_with(2)
+        .complains_of(&["no case of the chosen phases matches --clause"]);
+}
+
+#[test]
+fn phases_are_separated_by_commas() {
+    stopcheck("run --phase scenarios,coverage --case stop/* --golden off").ended_with(0);
+    stopcheck("run --phase scenarios,coverag")
+        .ended_with(2)
+        .complains_of(&["coverage"]);
+}
+
+#[test]
+fn a_report_on_standard_output_has_it_to_itself() {
+    let run = stopcheck("run --case dry-run/* --report json=-").ended_with(0);
+    assert!(
+        run.stdout.starts_with('{') && run.stdout.trim_end().ends_with('}'),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stderr.contains("passed"), "{}", run.stderr);
+    stopcheck("run --case dry-run/* --report json=- --report junit=-")
+        .ended_with(2)
+        .complains_of(&["only one report"]);
 }
 
 #[test]
@@ -143,10 +189,11 @@ fn a_journal_that_cannot_be_written_stops_the_run_before_it_begins() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_told() {
+fn a_report_that_cannot_be_written_stops_the_run_before_it_begins() {
     stopcheck("run --case dry-run/* --report json=/nowhere/at/all.json")
         .ended_with(2)
-        .complains_of(&["could not write /nowhere/at/all.json"]);
+        .complains_of(&["could not write /nowhere/at/all.json"])
+        .says_nothing();
 }
 
 #[test]
@@ -155,7 +202,7 @@ fn another_region_than_the_servers_is_hinted_at() {
     let run = server.command(["run", "--region", "eu-west-1"]);
     finish(run)
         .ended_with(2)
-        .complains_of(&["refuses the credentials", "--region", "eu-west-1"]);
+        .complains_of(&["is in another Region", "--region", "eu-west-1"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::Phase;
 use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
-use stopcheck::plan::{self, Plan};
+use stopcheck::plan::{self, Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
@@ -44,10 +44,11 @@ pub(crate) fn play(edition: Edition, endpoint: Endpoint, cases: &[&str], workers
     let strength = cases
         .iter()
         .find_map(|pattern| plan::coverage::strength_of(pattern));
-    let mut plan = plan::generate(&contract, &patterns);
+    let selection = Selection::named(&patterns);
+    let mut plan = plan::generate(&contract, &selection);
     if let Some(strength) = strength {
         let cases = plan::coverage::cases(&contract, strength);
-        plan.add(Phase::Coverage, cases, &patterns);
+        plan.add(Phase::Coverage, cases, &selection);
     }
     assert!(
         !plan.cases.is_empty(),
@@ -117,6 +118,7 @@ pub(crate) fn play_plan(
 /// The default run options of these tests.
 pub(crate) fn options(endpoint: Endpoint) -> Options {
     Options {
+        wait: Duration::ZERO,
         endpoint,
         region: mock::REGION.to_owned(),
         keys: stopcheck::embedded::keyring(),

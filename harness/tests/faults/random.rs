@@ -8,7 +8,7 @@ use stopcheck::check::{JournalJudge, Judge};
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, Scenario};
 use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::journal::{Event, Phase};
-use stopcheck::plan::{Plan, Random};
+use stopcheck::plan::{Plan, Random, Selection};
 use stopcheck::reference::{Config, Reference, XmlLayout};
 use stopcheck::report::Tally;
 use stopcheck::runner::{self, Options};
@@ -107,7 +107,7 @@ fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> To
             scripts,
             max_time: None,
             max_shrink_requests: 5_000,
-            only: None,
+            selection: Selection::default(),
         }),
         ..Plan::default()
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use stopcheck::call::Form;
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, FixtureKind, Scenario, Step};
 use stopcheck::journal::Phase;
-use stopcheck::plan::Plan;
+use stopcheck::plan::{Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
@@ -609,7 +609,7 @@ fn a_reboot_that_starts_an_instance_is_no_violation_of_a_stop() {
         ],
     };
     let mut plan = Plan::default();
-    plan.add(Phase::Scenarios, [case], &[]);
+    plan.add(Phase::Scenarios, [case], &Selection::default());
     let endpoint = mock::endpoint(Edition::Current, XmlLayout::default(), |asked| {
         if asked.action() == "RebootInstances" {
             for id in asked.ids() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use stopcheck::call::{Auth, Call, Method};
 use stopcheck::contract::{Confidence, Edition};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
-use stopcheck::plan::{Plan, wire};
+use stopcheck::plan::{Plan, Selection};
 use stopcheck::protocol::{self, RequestTarget, form};
 use stopcheck::reference::{Config, Delays, Reference};
 use stopcheck::runner::WireOptions;
@@ -432,14 +432,12 @@ const AMPLE: Duration = Duration::from_secs(3600);
 
 /// Plays cases of the wire phase.
 fn play(url: String, cases: &str, time_limit: Duration) -> Run {
-    let (wire, left_out) = wire::generate(&[cases.to_owned()]);
-    assert!(!wire.is_empty(), "no case is called {cases}");
-    let plan = Plan {
-        cases: Vec::new(),
-        wire,
-        left_out,
-        random: None,
-    };
+    let mut plan = Plan::default();
+    plan.add_wire(
+        &super::contract_of(Edition::Current),
+        &Selection::named(&[cases.to_owned()]),
+    );
+    assert!(!plan.wire.is_empty(), "no case is called {cases}");
     let endpoint = Endpoint::http(HttpOptions {
         url,
         request_timeout: AMPLE,

@@ -5,15 +5,17 @@
 
 pub mod bytes;
 pub mod script;
+mod selection;
 pub mod shrink;
 pub mod wire;
 
 use std::time::Duration;
 
 use crate::call::{Auth, Call};
-use crate::contract::{CallTemplate, Contract, Recorded, Scenario};
+use crate::contract::{CallTemplate, ClauseId, Contract, Recorded, Scenario};
 use crate::journal::Phase;
 
+pub use selection::{Selection, matches};
 use wire::WireCase;
 
 pub mod coverage;
@@ -50,51 +52,72 @@ pub struct Random {
     pub max_time: Option<Duration>,
     /// How many requests may be spent on shrinking one finding.
     pub max_shrink_requests: usize,
-    /// The numbers of the scripts to play; `None` for all.
-    pub only: Option<Vec<u64>>,
+    /// Which scripts are played, by the name `random/NUMBER`.
+    pub selection: Selection,
 }
 
+/// Patterns are tried on the names of this many scripts, to see whether they select any.
+const TRIED: u64 = 10_000;
+
 impl Random {
-    /// The numbers of the scripts to play, in order.
+    /// The numbers of the scripts to play, in order. A script whose name is selected without a `*` is played whatever
+    /// the number of scripts is.
     pub fn numbers(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
-        match &self.only {
-            None => Box::new(0..self.scripts),
-            Some(only) => Box::new(only.iter().copied()),
+        let exact = self.exact();
+        if exact.len() == self.selection.cases.len() && !exact.is_empty() {
+            return Box::new(exact.into_iter());
         }
+        let all = (0..self.scripts).filter(|number| self.includes(*number));
+        Box::new(all.chain(exact.into_iter().filter(|number| *number >= self.scripts)))
     }
 
-    /// Keeps the scripts whose name matches one of the patterns, or all if there are no patterns; `None` if no pattern
-    /// matches a script. A pattern with `*` selects all scripts if it matches `random/0`, and otherwise none.
-    pub fn filtered(self, patterns: &[String]) -> Option<Random> {
-        if patterns.is_empty() {
-            return Some(self);
-        }
-        let named = patterns
-            .iter()
-            .filter_map(|pattern| pattern.strip_prefix("random/"));
-        let mut only: Vec<u64> = named.filter_map(|number| number.parse().ok()).collect();
-        if patterns
-            .iter()
-            .any(|pattern| pattern.contains('*') && matches(pattern, "random/0"))
-        {
-            return Some(self);
-        }
-        only.sort_unstable();
-        only.dedup();
-        (!only.is_empty()).then_some(Random {
-            only: Some(only),
-            ..self
-        })
+    /// The plan, or `None` if the selection has no script. A script covers no clause in particular, so a selection by
+    /// clause has none.
+    pub fn filtered(self) -> Option<Random> {
+        let wanted = self.selection.clauses.is_empty()
+            && (!self.exact().is_empty() || (0..TRIED).any(|number| self.includes(number)));
+        wanted.then_some(self)
+    }
+
+    fn includes(&self, number: u64) -> bool {
+        self.selection.includes(&format!("random/{number}"), [])
+    }
+
+    /// The numbers that are selected without a `*`, in order.
+    fn exact(&self) -> Vec<u64> {
+        let named = self.selection.cases.iter();
+        let mut exact: Vec<u64> = named
+            .filter_map(|pattern| pattern.strip_prefix("random/")?.parse().ok())
+            .filter(|number| self.includes(*number))
+            .collect();
+        exact.sort_unstable();
+        exact.dedup();
+        exact
     }
 }
 
 impl Plan {
-    /// Adds the cases of a phase whose name matches one of the patterns, or all cases if there are no patterns. `*`
-    /// stands for any text.
-    pub fn add(&mut self, phase: Phase, cases: impl IntoIterator<Item = Scenario>, patterns: &[String]) {
+    /// Adds the selected cases of a phase.
+    pub fn add(&mut self, phase: Phase, cases: impl IntoIterator<Item = Scenario>, selection: &Selection) {
         for case in cases {
-            if patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &case.name)) {
+            if selection.includes(&case.name, &case.clauses) {
                 self.cases.push(Planned { phase, case });
+            } else {
+                self.left_out += 1;
+            }
+        }
+    }
+
+    /// Adds the selected cases on a raw socket.
+    pub fn add_wire(&mut self, contract: &Contract, selection: &Selection) {
+        for case in wire::CASES {
+            let checks = case.checks().iter();
+            let clauses: Vec<&ClauseId> = checks
+                .flat_map(|check| contract.clauses_of(*check))
+                .map(|clause| &clause.id)
+                .collect();
+            if selection.includes(case.name, clauses) {
+                self.wire.push(*case);
             } else {
                 self.left_out += 1;
             }
@@ -107,31 +130,11 @@ impl Plan {
     }
 }
 
-/// The named cases of the contract.
-pub fn generate(contract: &Contract, patterns: &[String]) -> Plan {
+/// The selected named cases of the contract.
+pub fn generate(contract: &Contract, selection: &Selection) -> Plan {
     let mut plan = Plan::default();
-    plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), patterns);
+    plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), selection);
     plan
-}
-
-/// Whether a name matches a pattern in which `*` stands for any text, slashes included.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some((_, after)) = rest.split_once(part) else {
-            return false;
-        };
-        rest = after;
-    }
-    rest.ends_with(last)
 }
 
 /// The kinds of authentication that a case needs in addition to the run's own credentials.

@@ -4,7 +4,6 @@
 //! known about the answer. Every case except the pipelined stop is made from a dry run that ends with `DryRun=true`, so
 //! an endpoint that reads only a part of it, or misreads it, is detected. No case is cut within an id.
 
-use super::matches;
 use crate::call::Call;
 use crate::contract::Check;
 use crate::journal::{Aim, RawFault, WireDemand};
@@ -13,7 +12,7 @@ use crate::wire::{HeaderText, Request};
 
 mod cases;
 
-use cases::CASES;
+pub use cases::CASES;
 
 /// The prefix of the names of all cases of this phase.
 pub const PREFIX: &str = "wire/";
@@ -89,15 +88,6 @@ enum Build {
     Change(fn(&mut Message)),
     /// Anything else.
     Whole(fn(&Kit<'_>) -> Result<Dialogue, SignError>),
-}
-
-/// The cases whose name matches one of the patterns, or all cases if there are no patterns, and how many were left out.
-pub fn generate(patterns: &[String]) -> (Vec<WireCase>, usize) {
-    let wanted =
-        |case: &&WireCase| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, case.name));
-    let cases: Vec<WireCase> = CASES.iter().filter(wanted).copied().collect();
-    let left_out = CASES.len() - cases.len();
-    (cases, left_out)
 }
 
 /// The call from which all cases are made.
@@ -376,14 +366,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_begin_alike_and_patterns_choose() {
+    fn names_are_unique_and_begin_alike() {
         let names: BTreeSet<&str> = CASES.iter().map(|case| case.name).collect();
         assert_eq!(names.len(), CASES.len());
         assert!(names.iter().all(|name| name.starts_with(PREFIX)));
-        assert_eq!(generate(&[]).1, 0);
-        let (some, left_out) = generate(&["wire/percent/*".to_owned()]);
-        assert_eq!(some.len() + left_out, CASES.len());
-        assert!(some.len() > 3 && some.iter().all(|case| case.name.starts_with("wire/percent/")));
     }
 
     #[test]

@@ -55,8 +55,8 @@ use std::time::Duration;
 
 use stopcheck::contract::{{Confidence, Edition}};
 use stopcheck::endpoint::{{Endpoint, HttpOptions}};
-use stopcheck::sign::Credentials;
 use stopcheck::runner::Options;
+use stopcheck::sign::Credentials;
 use stopcheck::verdict::Verdict;
 use stopcheck::{{embedded, replay}};
 

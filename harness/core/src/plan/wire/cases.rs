@@ -15,7 +15,8 @@ const LENGTH_REQUIRED: &[u16] = &[411];
 
 /// All cases of the phase. RFC 9112 and RFC 9110 define what HTTP demands of each; a case names the section where it is
 /// not obvious from its name.
-pub(super) static CASES: &[WireCase] = &[
+/// All cases on a raw socket, in the order in which they are played.
+pub static CASES: &[WireCase] = &[
     // The length of the body.
     WireCase::new(
         "wire/content-length/shorter",
