@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::contract::{Confidence, Edition};
-use crate::report::export::ExportKind;
 use crate::report::repeat::{DEFAULT_SEED, quote};
+
+mod values;
+
+pub(super) use values::{
+    ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg,
+};
+use values::{comparable, export, report, seconds};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -348,15 +353,6 @@ pub(super) struct CompareArgs {
     pub(super) endpoint: EndpointArgs,
 }
 
-/// A phase whose cases are the same from run to run.
-fn comparable(text: &str) -> Result<PhaseArg, String> {
-    match text {
-        "scenarios" => Ok(PhaseArg::Scenarios),
-        "coverage" => Ok(PhaseArg::Coverage),
-        _ => Err("scenarios or coverage is needed: other cases differ from run to run".to_owned()),
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     /// The journal of a run
@@ -534,141 +530,6 @@ pub(super) struct ReplayArgs {
     pub(super) endpoint: EndpointArgs,
 }
 
-/// A form to write a finding down in, and where.
-#[derive(Debug, Clone)]
-pub(super) struct ExportArg {
-    pub(super) kind: ExportKind,
-    pub(super) path: Option<PathBuf>,
-}
-
-/// A report to write.
-#[derive(Debug, Clone)]
-pub(super) struct ReportArg {
-    pub(super) kind: FileReport,
-    pub(super) path: PathBuf,
-}
-
-impl ReportArg {
-    /// Whether the report goes to standard output.
-    pub(super) fn is_stdout(&self) -> bool {
-        self.path.as_os_str() == "-"
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum FileReport {
-    Junit,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum EditionArg {
-    /// Today's service
-    Current,
-    /// The documentation of October 2017
-    #[value(name = "2017-10")]
-    October2017,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum PhaseArg {
-    /// The named cases
-    Scenarios,
-    /// Combinations of everything that may vary, and the borders of every value
-    Coverage,
-    /// Bytes on a raw socket that no HTTP library sends
-    Wire,
-    /// Scripts from the seed, shrunk where they find something
-    Random,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ConfidenceArg {
-    Contradicted,
-    Inferred,
-    Documented,
-    Recorded,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum GoldenArg {
-    /// Compare; a difference ends the run with exit code 1
-    Check,
-    /// Write what differs, or was never seen, for cargo insta review
-    Record,
-    /// Nothing
-    Off,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ColorArg {
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<EditionArg> for Edition {
-    fn from(edition: EditionArg) -> Self {
-        match edition {
-            EditionArg::Current => Edition::Current,
-            EditionArg::October2017 => Edition::October2017,
-        }
-    }
-}
-
-impl From<ConfidenceArg> for Confidence {
-    fn from(confidence: ConfidenceArg) -> Self {
-        match confidence {
-            ConfidenceArg::Contradicted => Confidence::Contradicted,
-            ConfidenceArg::Inferred => Confidence::Inferred,
-            ConfidenceArg::Documented => Confidence::Documented,
-            ConfidenceArg::Recorded => Confidence::Recorded,
-        }
-    }
-}
-
-/// A number of seconds; a trailing `s` is allowed.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.strip_suffix('s').unwrap_or(text);
-    let seconds: f64 = number.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if !(0.001..=86_400.0).contains(&seconds) {
-        return Err("a time between 0.001 and 86400 seconds is needed".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
-fn report(text: &str) -> Result<ReportArg, String> {
-    let (kind, path) = text
-        .split_once('=')
-        .ok_or("KIND=FILE is needed, for instance json=report.json")?;
-    let kind = match kind {
-        "junit" => FileReport::Junit,
-        "json" => FileReport::Json,
-        _ => return Err(format!("unknown kind {kind:?} (known: junit, json)")),
-    };
-    if path.is_empty() {
-        return Err("the file name is missing".to_owned());
-    }
-    Ok(ReportArg {
-        kind,
-        path: PathBuf::from(path),
-    })
-}
-
-fn export(text: &str) -> Result<ExportArg, String> {
-    let (kind, path) = match text.split_once('=') {
-        Some((_, "")) => return Err("the file name is missing".to_owned()),
-        Some((kind, path)) => (kind, Some(PathBuf::from(path))),
-        None => (text, None),
-    };
-    let known = ExportKind::ALL.map(ExportKind::name);
-    let kind = ExportKind::ALL
-        .into_iter()
-        .find(|one| one.name() == kind)
-        .ok_or_else(|| format!("unknown kind {kind:?} (known: {})", known.join(", ")))?;
-    Ok(ExportArg { kind, path })
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -695,33 +556,5 @@ mod tests {
         }
         let error = Cli::try_parse_from(["stopcheck", "runn"]).expect_err("there is no such command");
         assert!(!with_tip(error).to_string().contains("endpoint"));
-    }
-
-    #[test]
-    fn seconds_may_have_a_fraction_and_have_bounds() {
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("30s"), Ok(Duration::from_secs(30)));
-        for wrong in ["", "x", "0", "-1", "1e9", "NaN", "inf"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_report_needs_a_known_kind_and_a_file() {
-        assert!(report("json=a=b").is_ok_and(|report| report.path.ends_with("a=b")));
-        for wrong in ["json", "json=", "pdf=x"] {
-            assert!(report(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_export_needs_a_known_kind_and_maybe_a_file() {
-        assert!(export("rust").is_ok_and(|export| export.path.is_none()));
-        assert!(
-            export("boto3=a=b").is_ok_and(|export| export.path.is_some_and(|path| path.ends_with("a=b")))
-        );
-        for wrong in ["", "pdf", "=x", "rust="] {
-            assert!(export(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -1,4 +1,5 @@
-//! Each outside library is called from one file only, so that a change of the library changes one file.
+//! Each outside library is called from one module only (a file, and the files in the folder of its name), so that a
+//! change of the library changes one module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,8 +56,13 @@ pub(super) fn check(libraries: &[String], sources: &[Source]) -> Vec<Complaint> 
         }
     }
     for (library, files) in houses {
+        // The files in the folder of a module are part of the module.
+        let is_part = |path: &str| {
+            let owner = path.rsplit_once('/').map(|(folder, _)| format!("{folder}.rs"));
+            owner.is_some_and(|owner| files.contains(owner.as_str()))
+        };
+        let files: Vec<&str> = files.iter().copied().filter(|path| !is_part(path)).collect();
         if files.len() > 1 {
-            let files: Vec<&str> = files.into_iter().collect();
             complaints.push(Complaint::new(
                 "harness/src",
                 format!(
@@ -75,7 +81,7 @@ mod tests {
     use super::*;
 
     fn count(files: &[(&str, &str)]) -> usize {
-        let libraries = ["quick-xml", "serde", "tokio", "jiff"].map(str::to_owned);
+        let libraries = ["clap", "quick-xml", "serde", "tokio", "jiff"].map(str::to_owned);
         let sources: Vec<Source> = files
             .iter()
             .map(|(path, text)| Source::new(path, text).expect("it is Rust"))
@@ -92,6 +98,15 @@ mod tests {
         );
         assert_eq!(count(&[one]), 0);
         assert_eq!(count(&[one, two]), 1);
+    }
+
+    #[test]
+    fn a_folder_belongs_to_the_module_of_its_name() {
+        let one = ("harness/src/cli/args.rs", "use clap::Args;");
+        let two = ("harness/src/cli/args/values.rs", "use clap::ValueEnum;");
+        let other = ("harness/src/cli/run.rs", "use clap::Args;");
+        assert_eq!(count(&[one, two]), 0);
+        assert_eq!(count(&[one, other]), 1);
     }
 
     #[test]
