@@ -11,6 +11,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use stopcheck::call::Auth;
 use stopcheck::contract::{self, Contract, Edition};
 use stopcheck::embedded;
@@ -22,7 +24,6 @@ use stopcheck::reference::{Config, Reference};
 use stopcheck::report::{Policy, ReportKind, Style, Tally, write_report};
 use stopcheck::runner::{self, Options};
 use stopcheck::sign;
-use stopcheck::wire::{Request, Response};
 use tokio::sync::watch;
 
 /// The whole output of the command, which must succeed and print nothing to stderr.
@@ -87,18 +88,17 @@ fn a_run_on_the_reference_conforms() {
 fn a_reference_that_is_deaf_to_dry_run_is_reported() {
     let report = report_of(Arc::new(|reference, request, now_ms| {
         let answer = reference.handle(request, now_ms);
-        if answer.status != 412 {
+        if answer.status() != 412 {
             return answer;
         }
         // A call that is refused as a dry run is sent again as a real call, with a new signature.
         let earnest = |text: &str| text.replace("DryRun=true", "DryRun=false");
-        let mut request = Request {
-            target: earnest(&request.target),
-            body: earnest(&String::from_utf8_lossy(&request.body)).into_bytes(),
-            ..request.clone()
-        };
+        let mut request = request.clone();
+        let target = earnest(&request.uri().to_string());
+        *request.uri_mut() = target.parse().expect("the target stays valid");
+        *request.body_mut() = earnest(&String::from_utf8_lossy(request.body())).into();
         for name in ["authorization", "x-amz-date", "x-amz-content-sha256"] {
-            request.headers.remove(name);
+            request.headers_mut().remove(name);
         }
         let signed = sign::sign(
             request,
@@ -156,7 +156,7 @@ fn the_reference_answers_as_it_was_reviewed() {
 }
 
 /// Handles requests with a reference, with something changed about it.
-type Changed = Arc<dyn Fn(&Reference, &Request, u64) -> Response + Send + Sync>;
+type Changed = Arc<dyn Fn(&Reference, &Request<Bytes>, u64) -> Response<Bytes> + Send + Sync>;
 
 /// The terminal report of a run of all cases.
 fn report_of(changed: Changed) -> String {

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use divan::{Bencher, black_box};
+use http::{Request, Response};
 use stopcheck::call::{Auth, Call};
 use stopcheck::check::{CaseJudge, Judge, Observation};
 use stopcheck::contract::{self, Confidence, Edition, FixtureKind, Market, Root, State};
@@ -13,7 +15,6 @@ use stopcheck::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStar
 use stopcheck::protocol::{self, Reply, RequestTarget};
 use stopcheck::reference::{Config, Reference, keys};
 use stopcheck::sign::{self, Credentials, Keyring};
-use stopcheck::wire::{Request, Response};
 
 /// The time of the bench; the reference accepts any time.
 const NOW_MS: u64 = 1_767_225_600_000;
@@ -188,19 +189,19 @@ impl Bench {
         protocol::decode(self.reference.handle(&self.signed(call), now_ms))
     }
 
-    fn signed(&self, call: &Call) -> Request {
-        let request = protocol::encode(call, &self.target);
+    fn signed(&self, call: &Call) -> Request<Bytes> {
+        let request = protocol::encode(call, &self.target).expect("a short call");
         sign::sign(request, Auth::Header, &self.keyring, "us-east-1", "ec2", NOW_MS)
             .expect("the keys can sign")
     }
 
-    fn answer(&self) -> Response {
+    fn answer(&self) -> Response<Bytes> {
         let response = self.reference.handle(&self.signed(&self.call), LATER_MS);
-        assert_eq!(response.status, 200, "the stop is accepted");
+        assert_eq!(response.status(), 200, "the stop is accepted");
         response
     }
 
-    fn record(&self, request: &Request, response: &Response) -> Exchanged {
+    fn record(&self, request: &Request<Bytes>, response: &Response<Bytes>) -> Exchanged {
         let (request, answer) = protocol::capture(request, Ok(response), &self.secrets);
         Exchanged {
             case: "bench".to_owned(),

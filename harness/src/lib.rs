@@ -5,7 +5,8 @@
 //! `endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`, `fuzzing`, `replay`, `compare`,
 //! `cli`). `harness/docs/architecture.md` describes each.
 
-pub use stopcheck_core::{call, check, contract, journal, model, plan, protocol, verdict, wire};
+pub use ec2_reference as reference;
+pub use stopcheck_core::{call, check, contract, journal, model, plan, protocol, verdict};
 
 pub mod cli;
 pub mod compare;
@@ -13,7 +14,6 @@ pub mod embedded;
 pub mod endpoint;
 pub mod fuzzing;
 pub mod golden;
-pub mod reference;
 pub mod replay;
 pub mod report;
 pub mod runner;

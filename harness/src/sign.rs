@@ -13,11 +13,14 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Request};
 
 use crate::call::{Auth, Encoding};
 use crate::protocol::capture::GARBAGE_AUTHORIZATION;
+use crate::protocol::encode::uri;
 use crate::protocol::{SignError, form};
-use crate::wire::Request;
 
 /// The credentials of a signature.
 #[derive(Clone)]
@@ -110,13 +113,13 @@ impl Keyring {
 
 /// Authenticates a request in the given way, at the given time, for a service (`ec2` or `sts`).
 pub fn sign(
-    mut request: Request,
+    mut request: Request<Bytes>,
     auth: Auth,
     keys: &Keyring,
     region: &str,
     service: &str,
     now_ms: u64,
-) -> Result<Request, SignError> {
+) -> Result<Request<Bytes>, SignError> {
     let scope = Scope {
         region,
         service,
@@ -126,12 +129,14 @@ pub fn sign(
     match auth {
         Auth::Unsigned => Ok(request),
         Auth::Garbage => {
-            request.headers.set("Authorization", GARBAGE_AUTHORIZATION);
+            request
+                .headers_mut()
+                .insert(AUTHORIZATION, HeaderValue::from_static(GARBAGE_AUTHORIZATION));
             Ok(request)
         }
         Auth::Header => in_header(request, &keys.main, &scope),
         Auth::Query => in_query(request, &keys.main, &scope),
-        Auth::WrongSignature => in_header(request, &keys.main, &scope).map(with_one_digit_changed),
+        Auth::WrongSignature => in_header(request, &keys.main, &scope).and_then(with_one_digit_changed),
         Auth::UnknownKey => in_header(request, &nobodys_key(), &scope),
         Auth::Stale => {
             let hour_ago = Scope {
@@ -161,25 +166,29 @@ const EXPIRES: Duration = Duration::from_secs(15 * 60);
 /// 9999-12-31T23:59:59Z: dates in signatures have four digits for the year.
 const LAST_MS: u64 = 253_402_300_799_000;
 
-fn in_header(mut request: Request, keys: &Credentials, scope: &Scope<'_>) -> Result<Request, SignError> {
+fn in_header(
+    mut request: Request<Bytes>,
+    keys: &Credentials,
+    scope: &Scope<'_>,
+) -> Result<Request<Bytes>, SignError> {
     let (headers, _) = instructions(&request, keys, scope, SignatureLocation::Headers)?.into_parts();
     for header in headers {
-        let name = match header.name() {
-            "authorization" => "Authorization",
-            "x-amz-date" => "X-Amz-Date",
-            "x-amz-security-token" => "X-Amz-Security-Token",
-            other => other,
-        };
-        request.headers.set(name, header.value());
+        let name = HeaderName::from_static(header.name());
+        let value = HeaderValue::from_str(header.value()).map_err(refused)?;
+        request.headers_mut().insert(name, value);
     }
     Ok(request)
 }
 
-fn in_query(mut request: Request, keys: &Credentials, scope: &Scope<'_>) -> Result<Request, SignError> {
+fn in_query(
+    mut request: Request<Bytes>,
+    keys: &Credentials,
+    scope: &Scope<'_>,
+) -> Result<Request<Bytes>, SignError> {
     let (_, params) = instructions(&request, keys, scope, SignatureLocation::QueryParams)?.into_parts();
-    let separator = if request.target.contains('?') { '&' } else { '?' };
-    request.target.push(separator);
-    request.target.push_str(&form::write(params, Encoding::Standard));
+    let separator = if request.uri().query().is_some() { '&' } else { '?' };
+    let params = form::write(params, Encoding::Standard);
+    *request.uri_mut() = uri(&format!("{}{separator}{params}", request.uri()))?;
     Ok(request)
 }
 
@@ -188,24 +197,25 @@ fn in_query(mut request: Request, keys: &Credentials, scope: &Scope<'_>) -> Resu
 /// Like the command line tools of AWS, it signs the host, the content type and the headers that it adds; other headers
 /// may change in transit.
 fn instructions(
-    request: &Request,
+    request: &Request<Bytes>,
     keys: &Credentials,
     scope: &Scope<'_>,
     location: SignatureLocation,
 ) -> Result<SigningInstructions, SignError> {
-    let host = request
-        .headers
-        .get("host")
-        .ok_or_else(|| refused("it has no Host header"))?;
-    let signed = request
-        .headers
-        .0
-        .iter()
-        .map(|(name, value)| (name.as_ref(), value.as_ref()))
-        .filter(|(name, _)| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case("content-type"));
-    let url = format!("http://{host}{}", request.target);
-    let signable = SignableRequest::new(&request.method, url, signed, SignableBody::Bytes(&request.body))
-        .map_err(refused)?;
+    let mut signed = Vec::with_capacity(2);
+    for name in [HOST, CONTENT_TYPE] {
+        for value in request.headers().get_all(&name) {
+            let text = std::str::from_utf8(value.as_bytes()).map_err(refused)?;
+            signed.push((name.clone(), text));
+        }
+    }
+    let Some((_, host)) = signed.first().filter(|(name, _)| name == HOST) else {
+        return Err(refused("it has no Host header"));
+    };
+    let url = format!("http://{host}{}", request.uri());
+    let signed = signed.iter().map(|(name, value)| (name.as_str(), *value));
+    let body = SignableBody::Bytes(request.body());
+    let signable = SignableRequest::new(request.method().as_str(), url, signed, body).map_err(refused)?;
 
     let mut settings = SigningSettings::default();
     settings.signature_location = location;
@@ -238,14 +248,14 @@ fn refused(why: impl fmt::Display) -> SignError {
 }
 
 /// Changes the last digit of the signature, which is at the end of the header.
-fn with_one_digit_changed(mut request: Request) -> Request {
-    if let Some(right) = request.headers.get("Authorization") {
-        let mut wrong = right.to_owned();
-        let digit = if wrong.pop() == Some('0') { '1' } else { '0' };
+fn with_one_digit_changed(mut request: Request<Bytes>) -> Result<Request<Bytes>, SignError> {
+    if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
+        let mut wrong = value.as_bytes().to_vec();
+        let digit = if wrong.pop() == Some(b'0') { b'1' } else { b'0' };
         wrong.push(digit);
-        request.headers.set("Authorization", wrong);
+        *value = HeaderValue::from_bytes(&wrong).map_err(refused)?;
     }
-    request
+    Ok(request)
 }
 
 /// A well-formed access key that was never issued.

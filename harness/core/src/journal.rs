@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
 use crate::verdict::{Outcome, Verdict};
-use crate::wire::Headers;
 
 mod raw;
 
@@ -268,7 +267,7 @@ pub struct RequestRecord {
     /// Path and query.
     pub target: String,
     /// Header fields.
-    pub headers: Headers,
+    pub headers: HeaderRecords,
     /// The body.
     pub body: Bytes,
 }
@@ -282,7 +281,7 @@ pub enum Answer {
         /// The status code.
         status: u16,
         /// Header fields.
-        headers: Headers,
+        headers: HeaderRecords,
         /// The body.
         body: Bytes,
     },
@@ -292,6 +291,11 @@ pub enum Answer {
         why: String,
     },
 }
+
+/// Header fields as names and values, in order. Bytes of a value that are not UTF-8 are replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HeaderRecords(pub Vec<(String, String)>);
 
 /// Bytes in JSON: text if they are UTF-8, base64 otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -429,6 +433,16 @@ pub enum LineError {
     /// The journal has another schema version.
     #[error("the journal has schema {0}, this stopcheck reads schema {SCHEMA}")]
     OtherSchema(u32),
+}
+
+impl HeaderRecords {
+    /// Returns the value of the first field with this name, compared case-insensitively.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
 }
 
 impl Finding {

@@ -1,7 +1,7 @@
 //! The pure half of stopcheck: what EC2's contract says, which calls to make of it, and what their answers mean.
 //!
 //! Everything here is a function of its arguments: no sockets, no files, no clock, no terminal. Randomness comes from a
-//! seed or from given bytes. From the lowest module: `wire` and `verdict`, `contract` and `call`, `journal`, `protocol`,
+//! seed or from given bytes. From the lowest module: `verdict`, `contract` and `call`, `journal`, `protocol`,
 //! `plan`, `model`, `check`; each imports only modules before it.
 
 pub mod call;
@@ -12,4 +12,3 @@ pub mod model;
 pub mod plan;
 pub mod protocol;
 pub mod verdict;
-pub mod wire;

@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+use http::Request;
+
 use crate::protocol::form;
-use crate::wire::Request;
 
 /// The ids that belong to this run: those of instances, Spot requests and images, and made-up ids that belong to
 /// nobody. Ids are compared without regard to case. Clones share the ledger.
@@ -65,9 +67,9 @@ impl Known {
 }
 
 /// Lets a request pass, or returns why it must not be sent.
-pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
-    let body = String::from_utf8_lossy(&request.body);
-    let mut pairs = form::read(request.query());
+pub fn check(request: &Request<Bytes>, ledger: &Ledger) -> Result<(), Blocked> {
+    let body = String::from_utf8_lossy(request.body());
+    let mut pairs = form::read(request.uri().query().unwrap_or_default());
     pairs.extend(form::read(&body));
     let actions = actions(request, &pairs);
     let kinds: Vec<Kind> = actions.iter().map(|action| kind(action)).collect();
@@ -104,7 +106,7 @@ pub fn check(request: &Request, ledger: &Ledger) -> Result<(), Blocked> {
     let texts = pairs
         .into_iter()
         .flat_map(|(name, value)| [name, value])
-        .chain([request.path().to_owned()]);
+        .chain([request.uri().path().to_owned()]);
     for text in texts {
         for reading in readings(text) {
             if let Some(id) = stranger(&reading, any_kind, 1, &known) {
@@ -210,17 +212,16 @@ fn kind(action: &str) -> Kind {
 
 /// Every action that an endpoint might find in the request: all parameters of that name, and the header that other AWS
 /// protocols use.
-fn actions(request: &Request, pairs: &[(String, String)]) -> Vec<String> {
+fn actions(request: &Request<Bytes>, pairs: &[(String, String)]) -> Vec<String> {
     let is_action =
         |name: &str| readings(name.to_owned()).any(|name| name.trim().eq_ignore_ascii_case("action"));
     let in_form = pairs
         .iter()
         .filter(|(name, _)| is_action(name))
         .map(|(_, value)| value.clone());
-    let headers = request.headers.0.iter();
-    let in_headers = headers.filter(|(name, _)| name.eq_ignore_ascii_case("x-amz-target"));
+    let in_headers = request.headers().get_all("x-amz-target").into_iter();
     in_form
-        .chain(in_headers.map(|(_, value)| format!("X-Amz-Target {value}")))
+        .chain(in_headers.map(|value| format!("X-Amz-Target {}", String::from_utf8_lossy(value.as_bytes()))))
         .collect()
 }
 
@@ -285,8 +286,9 @@ fn normal(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
-    use crate::wire::Headers;
 
     const OWN: &str = "i-0aaaaaaaaaaaaaaa1";
     const FOREIGN: &str = "i-0bbbbbbbbbbbbbbb2";
@@ -301,13 +303,10 @@ mod tests {
         ledger
     }
 
-    fn request(query: &str, body: &str) -> Request {
-        Request {
-            method: "POST".into(),
-            target: format!("/?{query}"),
-            headers: Headers::default(),
-            body: body.into(),
-        }
+    fn request(query: &str, body: &str) -> Request<Bytes> {
+        Request::post(format!("/?{query}"))
+            .body(Bytes::copy_from_slice(body.as_bytes()))
+            .expect("the request is valid")
     }
 
     fn blocked(body: &str) -> Option<String> {
@@ -396,7 +395,10 @@ mod tests {
             assert!(check(&request(query, body), &ledger()).is_err(), "{query} {body}");
         }
         let mut other = request("", "Action=DescribeInstances&InstanceId.1=i-0bbbbbbbbbbbbbbb2");
-        other.headers.set("X-Amz-Target", "AmazonEC2.StopInstances");
+        other.headers_mut().insert(
+            "x-amz-target",
+            HeaderValue::from_static("AmazonEC2.StopInstances"),
+        );
         assert!(check(&other, &ledger()).is_err());
     }
 

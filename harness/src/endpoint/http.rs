@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Method, Url, redirect, retry};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use reqwest::{Certificate, Client, Url, redirect, retry};
 
 use crate::endpoint::{EndpointError, TransportError};
-use crate::wire::{Headers, Request, Response};
 
 /// How to reach an endpoint.
 #[derive(Debug, Clone)]
@@ -88,13 +88,11 @@ impl Http {
         })
     }
 
-    pub(super) async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| unsendable(format!("{:?} is not a method", request.method)))?;
-        let mut message = reqwest::Request::new(method, self.url_of(request)?);
-        *message.headers_mut() = to_header_map(&request.headers)?;
-        if !request.body.is_empty() || request.method == "POST" {
-            *message.body_mut() = Some(request.body.clone().into());
+    pub(super) async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let mut message = reqwest::Request::new(request.method().clone(), self.url_of(request)?);
+        message.headers_mut().clone_from(request.headers());
+        if !request.body().is_empty() || request.method() == Method::POST {
+            *message.body_mut() = Some(request.body().clone().into());
         }
         let mut answer = self
             .client
@@ -128,11 +126,10 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response {
-            status: answer.status().as_u16(),
-            headers: from_header_map(answer.headers()),
-            body,
-        })
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = answer.status();
+        std::mem::swap(response.headers_mut(), answer.headers_mut());
+        Ok(response)
     }
 
     /// The value of the `Host` header, and the base path.
@@ -146,8 +143,8 @@ impl Http {
 
     /// The URL of a request. A URL library may normalise a target; one that would not arrive as it was signed is not
     /// sent.
-    fn url_of(&self, request: &Request) -> Result<Url, TransportError> {
-        let target = &request.target;
+    fn url_of(&self, request: &Request<Bytes>) -> Result<Url, TransportError> {
+        let target = request.uri().to_string();
         let changed = || unsendable(format!("no HTTP library sends the target {target:?} unchanged"));
         if !target.starts_with('/') {
             return Err(changed());
@@ -155,7 +152,7 @@ impl Http {
         let url = Url::parse(&format!("{}{target}", self.origin)).map_err(|_| changed())?;
         let same = match url.query() {
             Some(query) => target.split_once('?') == Some((url.path(), query)),
-            None => target == url.path(),
+            None => url.path() == target,
         };
         if same && url.fragment().is_none() {
             Ok(url)
@@ -344,26 +341,6 @@ fn ca_bundle(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<Vec<
     } else {
         Ok(certificates)
     }
-}
-
-fn to_header_map(headers: &Headers) -> Result<HeaderMap, TransportError> {
-    let mut map = HeaderMap::with_capacity(headers.0.len());
-    for (name, value) in &headers.0 {
-        let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| unsendable(format!("{name:?} is not a header name")))?;
-        // The value may be a secret and stays out of the message.
-        let value = HeaderValue::from_bytes(value.as_bytes())
-            .map_err(|_| unsendable(format!("the value of {name} cannot stand in a header")))?;
-        map.append(key, value);
-    }
-    Ok(map)
-}
-
-fn from_header_map(map: &HeaderMap) -> Headers {
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    map.iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-        .collect()
 }
 
 fn unsendable(why: String) -> TransportError {

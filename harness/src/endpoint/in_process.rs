@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+
 use crate::endpoint::Service;
-use crate::wire::{Request, Response};
 
 /// 2026-01-01T00:00:00Z, when every virtual clock starts.
 const START_MS: u64 = 1_767_225_600_000;
@@ -41,11 +43,11 @@ impl InProcess {
     }
 
     /// Each request takes one virtual millisecond, so no two of them happen at the same time.
-    pub(super) fn send(&self, request: &Request) -> Response {
+    pub(super) fn send(&self, request: &Request<Bytes>) -> Response<Bytes> {
         (self.service.handler)(request, self.tick())
     }
 
-    pub(super) fn vouch(&self, request: &Request, access_key: &str) -> Option<Response> {
+    pub(super) fn vouch(&self, request: &Request<Bytes>, access_key: &str) -> Option<Response<Bytes>> {
         let vouched = self.service.vouched.as_ref()?;
         Some(vouched(request, access_key, self.tick()))
     }
@@ -85,7 +87,6 @@ impl fmt::Debug for InProcess {
 mod tests {
     use super::*;
     use crate::endpoint::Endpoint;
-    use crate::wire::Headers;
 
     /// Answers with its case, the number of earlier requests, and the time.
     fn endpoint() -> Endpoint {
@@ -95,24 +96,15 @@ mod tests {
             Arc::new(move |_, now_ms| {
                 let count = asked.fetch_add(1, Ordering::SeqCst);
                 let body = format!("{case} {count} {}", now_ms - START_MS);
-                Response {
-                    status: 200,
-                    headers: Headers::default(),
-                    body: body.into_bytes(),
-                }
+                Response::new(body.into())
             })
         }))
     }
 
     async fn ask(endpoint: &Endpoint) -> String {
-        let request = Request {
-            method: "GET".into(),
-            target: "/".into(),
-            headers: Headers::default(),
-            body: Vec::new(),
-        };
+        let request = Request::new(Bytes::new());
         let response = endpoint.send(&request).await.expect("nothing can come between");
-        String::from_utf8_lossy(&response.body).into_owned()
+        String::from_utf8_lossy(response.body()).into_owned()
     }
 
     #[tokio::test]

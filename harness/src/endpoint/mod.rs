@@ -13,6 +13,9 @@ pub mod serve;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::{Request, Response};
+use bytes::Bytes;
+
 pub use error::{EndpointError, TransportError};
 pub use guard::{Blocked, Ledger, check, check_raw};
 pub use http::{Http, HttpOptions, looks_like_aws};
@@ -21,13 +24,12 @@ pub use raw::{RawLimits, RawResponse, converse, raw_address};
 pub use serve::serve;
 
 use crate::protocol::RequestTarget;
-use crate::wire::{Request, Response};
 
 /// A service in this process: a request and the time in milliseconds come in, a response goes out.
-pub type Handler = Arc<dyn Fn(&Request, u64) -> Response + Send + Sync>;
+pub type Handler = Arc<dyn Fn(&Request<Bytes>, u64) -> Response<Bytes> + Send + Sync>;
 
 /// Like [`Handler`], for an unsigned request: also gets the access key that would have signed it.
-pub type Vouched = Arc<dyn Fn(&Request, &str, u64) -> Response + Send + Sync>;
+pub type Vouched = Arc<dyn Fn(&Request<Bytes>, &str, u64) -> Response<Bytes> + Send + Sync>;
 
 /// A service in this process, and whether it trusts unsigned requests from this process.
 #[derive(Clone)]
@@ -90,7 +92,7 @@ impl Endpoint {
     }
 
     /// Sends a request unchanged and returns the response unchanged.
-    pub async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+    pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         match self {
             Endpoint::InProcess(service) => Ok(service.send(request)),
             Endpoint::Http(http) => http.send(request).await,
@@ -99,7 +101,7 @@ impl Endpoint {
 
     /// Sends an unsigned request that the holder of this access key could have signed correctly, if the service trusts
     /// this process. Returns `None` if it does not.
-    pub fn vouch(&self, request: &Request, access_key: &str) -> Option<Response> {
+    pub fn vouch(&self, request: &Request<Bytes>, access_key: &str) -> Option<Response<Bytes>> {
         match self {
             Endpoint::InProcess(service) => service.vouch(request, access_key),
             Endpoint::Http(_) => None,

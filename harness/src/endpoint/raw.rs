@@ -7,6 +7,9 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -16,7 +19,6 @@ use tokio::time::timeout;
 use crate::endpoint::TransportError;
 use crate::journal::Ending;
 use crate::plan::wire::{Dialogue, Finish, Then};
-use crate::wire::Response;
 
 /// The limits of one dialogue.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +30,10 @@ pub struct RawLimits {
 }
 
 /// What came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RawResponse {
     /// The final responses, in order. Interim ones are read and dropped.
-    pub responses: Vec<Response>,
+    pub responses: Vec<Response<Bytes>>,
     /// The received bytes that are not a complete response.
     pub rest: Vec<u8>,
     /// How it ended.
@@ -139,7 +141,7 @@ struct Listener {
     /// Everything before this offset has been parsed.
     at: usize,
     stage: Stage,
-    responses: Vec<Response>,
+    responses: Vec<Response<Bytes>>,
     wanted: usize,
     limit: usize,
 }
@@ -147,7 +149,10 @@ struct Listener {
 /// What is being read.
 enum Stage {
     Head,
-    Body { response: Response, framing: Framing },
+    Body {
+        response: Response<Vec<u8>>,
+        framing: Framing,
+    },
 }
 
 enum Framing {
@@ -216,10 +221,10 @@ impl Listener {
         {
             if matches!(framing, Framing::Length(_) | Framing::UntilClose) {
                 let rest = self.buffer.get(self.at..).unwrap_or_default();
-                response.body.extend_from_slice(rest);
+                response.body_mut().extend_from_slice(rest);
             }
             self.at = self.buffer.len();
-            self.responses.push(response);
+            self.responses.push(response.map(Bytes::from));
         }
     }
 
@@ -264,11 +269,12 @@ impl Listener {
         };
         self.at += length;
         // 101 is final: what follows it is no longer HTTP.
-        if (100..200).contains(&response.status) && response.status != 101 {
+        let status = response.status();
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             return Step::Advanced;
         }
         match framing_of(&response) {
-            Framing::Length(0) => self.responses.push(response),
+            Framing::Length(0) => self.responses.push(response.map(Bytes::from)),
             framing => self.stage = Stage::Body { response, framing },
         }
         Step::Advanced
@@ -285,7 +291,7 @@ impl Listener {
                 let Some(body) = rest.get(..*length) else {
                     return Step::NeedsMore;
                 };
-                response.body.extend_from_slice(body);
+                response.body_mut().extend_from_slice(body);
                 self.at += *length;
             }
             Framing::Chunks => {
@@ -313,7 +319,7 @@ impl Listener {
                 let Some(end) = rest.get(*size..).and_then(line_of) else {
                     return Step::NeedsMore;
                 };
-                response.body.extend_from_slice(body);
+                response.body_mut().extend_from_slice(body);
                 self.at += *size + end.len();
                 *framing = Framing::Chunks;
                 return Step::Advanced;
@@ -333,7 +339,7 @@ impl Listener {
             }
         }
         if let Stage::Body { response, .. } = std::mem::replace(&mut self.stage, Stage::Head) {
-            self.responses.push(response);
+            self.responses.push(response.map(Bytes::from));
         }
         Step::Advanced
     }
@@ -374,46 +380,50 @@ fn chunk_size(line: &[u8]) -> Option<usize> {
     plain.then(|| usize::from_str_radix(digits, 16).ok()).flatten()
 }
 
-fn read_head(head: &[u8]) -> Option<Response> {
+fn read_head(head: &[u8]) -> Option<Response<Vec<u8>>> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut fields);
+    let mut read = httparse::Response::new(&mut fields);
     let mut config = httparse::ParserConfig::default();
     config
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
         .ignore_invalid_headers_in_responses(true);
-    let parsed = config.parse_response(&mut response, head).ok()?;
+    let parsed = config.parse_response(&mut read, head).ok()?;
     parsed.is_complete().then_some(())?;
-    let headers = response
-        .headers
-        .iter()
-        .map(|field| {
-            (
-                field.name.to_owned(),
-                String::from_utf8_lossy(field.value).into_owned(),
-            )
-        })
-        .collect();
-    Some(Response {
-        status: response.code?,
-        headers,
-        body: Vec::new(),
-    })
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = StatusCode::from_u16(read.code?).ok()?;
+    for field in read.headers.iter() {
+        // A line break within a value means a space (RFC 9112, 5.2).
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let value: Vec<u8> = field
+            .value
+            .iter()
+            .map(|byte| if is_break(byte) { b' ' } else { *byte })
+            .collect();
+        // What is no field is ignored, as by the parser.
+        let name = HeaderName::from_bytes(field.name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Some(response)
 }
 
-fn framing_of(response: &Response) -> Framing {
-    if matches!(response.status, 204 | 304) {
+fn framing_of(response: &Response<Vec<u8>>) -> Framing {
+    if matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
         return Framing::Length(0);
     }
-    let coding = response.headers.get("transfer-encoding").unwrap_or_default();
-    if coding.to_ascii_lowercase().contains("chunked") {
+    let text = |name| {
+        let value: Option<&HeaderValue> = response.headers().get(name);
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()))
+    };
+    if text(TRANSFER_ENCODING).is_some_and(|coding| coding.to_ascii_lowercase().contains("chunked")) {
         return Framing::Chunks;
     }
-    match response
-        .headers
-        .get("content-length")
-        .map(|text| text.trim().parse())
-    {
+    match text(CONTENT_LENGTH).map(|text| text.trim().parse()) {
         Some(Ok(length)) => Framing::Length(length),
         Some(Err(_)) | None => Framing::UntilClose,
     }
@@ -489,7 +499,10 @@ mod tests {
     async fn told(bytes: &'static [u8], closes: bool, answers: usize) -> (Vec<(u16, String)>, Ending) {
         let heard = heard(bytes, closes, answers).await;
         let responses = heard.responses.into_iter();
-        let bodies = responses.map(|one| (one.status, String::from_utf8_lossy(&one.body).into_owned()));
+        let bodies = responses.map(|one| {
+            let body = String::from_utf8_lossy(one.body()).into_owned();
+            (one.status().as_u16(), body)
+        });
         (bodies.collect(), heard.ending)
     }
 
@@ -510,6 +523,11 @@ mod tests {
                 one(412, "abc"),
             ),
             (b"HTTP/1.1 204 No Content\r\n\r\n", false, one(204, "")),
+            (
+                b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nY: \xff\r\nContent-Length: 1\r\n\r\na",
+                false,
+                one(200, "a"),
+            ),
         ] {
             assert_eq!(told(bytes, closes, 1).await, (expected, Ending::Answered));
         }
@@ -526,6 +544,10 @@ mod tests {
         assert_eq!(told(b"<html>", false, 1).await, (vec![], Ending::NoHttp));
         assert_eq!(
             told(b"HTTP/1.1 abc\r\n\r\n", false, 1).await,
+            (vec![], Ending::NoHttp)
+        );
+        assert_eq!(
+            told(b"HTTP/1.1 099 X\r\n\r\n", false, 1).await,
             (vec![], Ending::NoHttp)
         );
         let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab";
@@ -557,7 +579,7 @@ mod tests {
         let heard = converse(&address, &dialogue(Finish::Listen, 1), limits)
             .await
             .expect("it listens");
-        assert_eq!((heard.responses, heard.ending), (vec![], Ending::Silent));
+        assert_eq!((heard.responses.len(), heard.ending), (0, Ending::Silent));
     }
 
     #[tokio::test]
@@ -590,7 +612,7 @@ mod tests {
             .expect("loopback can be bound");
         let address = socket.local_addr().expect("it is bound").to_string();
         let heard = converse(&address, &dialogue(Finish::Listen, 1), LIMITS).await;
-        assert_eq!(heard, Err(TransportError::Refused { host: address }));
+        assert_eq!(heard.err(), Some(TransportError::Refused { host: address }));
     }
 
     #[test]

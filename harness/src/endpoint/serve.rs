@@ -11,9 +11,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,8 +24,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::endpoint::{Handler, http};
-use crate::wire::{Headers, Request, Response};
+use crate::endpoint::Handler;
+use crate::endpoint::http::now_ms;
 
 /// The longest request body.
 const MAX_BODY: usize = 2 << 20;
@@ -115,75 +117,56 @@ async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Recei
     }
 }
 
-async fn answer(request: hyper::Request<Incoming>, handler: &Handler) -> hyper::Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let too_large = || refusal(413, "RequestEntityTooLarge", "The request is larger than 2 MiB.");
+    let too_large = || {
+        refusal(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            "The request is larger than 2 MiB.",
+        )
+    };
     // If the announced body is too large, do not wait for it.
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > MAX_BODY) {
         return too_large();
     }
     let body = match timeout(READ_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes().to_vec(),
+        Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-        Ok(Err(_)) => return refusal(400, "IncompleteBody", "The request body could not be read."),
-        Err(_) => return refusal(408, "RequestTimeout", "The request body did not arrive in time."),
+        Ok(Err(_)) => {
+            let message = "The request body could not be read.";
+            return refusal(StatusCode::BAD_REQUEST, "IncompleteBody", message);
+        }
+        Err(_) => {
+            let message = "The request body did not arrive in time.";
+            return refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message);
+        }
     };
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers: Headers = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-        .collect();
-    let request = Request {
-        method: head.method.as_str().to_owned(),
-        target: head
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str())
-            .to_owned(),
-        headers,
-        body,
-    };
-    to_hyper(handler(&request, http::now_ms()))
+    to_hyper(handler(&Request::from_parts(head, body), now_ms()))
 }
 
 /// The answer to a request that did not reach the handler. The rest of the request is not read, so the connection is
 /// closed.
-fn refusal(status: u16, code: &str, message: &str) -> hyper::Response<Full<Bytes>> {
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
          <Message>{message}</Message></Error></Errors>\
          <RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
     );
-    let headers = [
-        (CONTENT_TYPE.as_str(), "text/xml;charset=UTF-8"),
-        (CONNECTION.as_str(), "close"),
-    ];
-    to_hyper(Response {
-        status,
-        headers: headers
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect(),
-        body: body.into_bytes(),
-    })
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml;charset=UTF-8"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    to_hyper(response)
 }
 
-/// Converts a response. The connection sets the length headers; invalid headers are left out.
-fn to_hyper(response: Response) -> hyper::Response<Full<Bytes>> {
-    let mut message = hyper::Response::new(Full::new(Bytes::from(response.body)));
-    *message.status_mut() =
-        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in &response.headers.0 {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes()))
-            && name != CONTENT_LENGTH
-            && name != TRANSFER_ENCODING
-        {
-            message.headers_mut().append(name, value);
-        }
+/// Converts a response. The connection sets the length headers.
+fn to_hyper(mut response: Response<Bytes>) -> Response<Full<Bytes>> {
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING] {
+        response.headers_mut().remove(name);
     }
-    message
+    response.map(Full::new)
 }
 
 #[cfg(test)]
@@ -198,18 +181,15 @@ mod tests {
     fn echo() -> Handler {
         Arc::new(|request, now_ms| {
             assert!(now_ms > 1_700_000_000_000, "the time is the system's");
-            let mut body = format!("{} {}\n", request.method, request.target).into_bytes();
-            body.extend(&request.body);
-            let headers = vec![
-                ("X-Echo".into(), "é".into()),
-                ("bad name".into(), "x".into()),
-                ("X-Echo".into(), "2".into()),
-            ];
-            Response {
-                status: 412,
-                headers: Headers(headers),
-                body,
-            }
+            let mut body = format!("{} {}\n", request.method(), request.uri()).into_bytes();
+            body.extend(request.body());
+            Response::builder()
+                .status(412)
+                .header("X-Echo", "é".as_bytes())
+                .header("Content-Length", "1")
+                .header("X-Echo", "2")
+                .body(body.into())
+                .expect("the response is valid")
         })
     }
 
@@ -248,13 +228,12 @@ mod tests {
         .expect("the URL is good")
     }
 
-    fn request(method: &str, target: &str, body: Vec<u8>) -> Request {
-        Request {
-            method: method.into(),
-            target: target.into(),
-            headers: Headers::default(),
-            body,
-        }
+    fn request(method: &str, target: &str, body: Vec<u8>) -> Request<Bytes> {
+        Request::builder()
+            .method(method)
+            .uri(target)
+            .body(body.into())
+            .expect("the request is valid")
     }
 
     #[tokio::test]
@@ -264,15 +243,16 @@ mod tests {
         let post = request("POST", "/a%2Fb?x=%41&y=+", b"k=\xff".to_vec());
         let response = endpoint.send(&post).await.expect("it answers");
         assert_eq!(
-            (response.status, response.body.as_slice()),
+            (response.status().as_u16(), response.body().as_ref()),
             (412, b"POST /a%2Fb?x=%41&y=+\nk=\xff".as_slice())
         );
-        assert_eq!(response.headers.get("x-echo"), Some("é"));
+        let echoed: Vec<_> = response.headers().get_all("x-echo").iter().collect();
+        assert_eq!(echoed, ["é".as_bytes(), b"2"]);
         let head = endpoint
             .send(&request("HEAD", "/", Vec::new()))
             .await
             .expect("it answers");
-        assert_eq!((head.status, head.body.len()), (412, 0));
+        assert_eq!((head.status().as_u16(), head.body().len()), (412, 0));
         let _ = stop.send(());
         assert!(server.await.expect("the server does not panic").is_ok());
     }
@@ -304,7 +284,7 @@ mod tests {
             .send(&request("POST", "/", vec![b'x'; MAX_BODY]))
             .await
             .expect("it answers");
-        assert_eq!(good.status, 412);
+        assert_eq!(good.status(), 412);
         let announced = format!("Content-Length: {}\r\n\r\n", MAX_BODY + 1);
         let in_chunks = format!(
             "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}",
@@ -330,12 +310,8 @@ mod tests {
     #[tokio::test]
     async fn a_handler_that_panics_costs_one_connection_and_not_the_server() {
         let handler: Handler = Arc::new(|request, _| {
-            assert_ne!(request.target, "/panic", "as the test wants it");
-            Response {
-                status: 200,
-                headers: Headers::default(),
-                body: Vec::new(),
-            }
+            assert_ne!(request.uri(), "/panic", "as the test wants it");
+            Response::new(Bytes::new())
         });
         let (host, stop, server) = started(handler, GRACE).await;
         let endpoint = endpoint(&host);

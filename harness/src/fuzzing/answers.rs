@@ -1,18 +1,16 @@
 //! Fuzz targets for the bodies of answers: any bytes, read in every way.
 
+use bytes::Bytes;
+use http::Response;
+
 use super::tree::{Texts, TreeLayout, TreePart};
 use crate::protocol::wellformed::{self, StrictElement};
 use crate::protocol::xml::{self, Document, Element};
 use crate::protocol::{self, Body, Limits, limits};
-use crate::wire::{Headers, Response};
 
 /// Reads the bytes as the body of an answer, reads it with every view, and reads it again in other layouts.
 pub fn reply(data: &[u8]) {
-    let response = Response {
-        status: 200,
-        headers: Headers::default(),
-        body: data.to_vec(),
-    };
+    let response = Response::new(Bytes::copy_from_slice(data));
     let own = protocol::decode_own(response.clone());
     let reply = protocol::decode(response);
     assert_eq!(reply.body, protocol::reply::read_body(data));

@@ -5,6 +5,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
 use super::judging::today;
 use super::tree::{Texts, TreeLayout, TreePart};
 use crate::call::{Auth, Call};
@@ -15,14 +18,13 @@ use crate::plan::bytes::ChoiceBytes;
 use crate::protocol::{self, Body, RequestTarget};
 use crate::reference::{Config, Reference, keys};
 use crate::verdict::Verdict;
-use crate::wire::Response;
 
 /// A call, the instances it applies to, and the correct answer.
 #[derive(Debug, Clone)]
 pub(super) struct Situation {
     pub(super) fixtures: Vec<(String, State)>,
     pub(super) call: Call,
-    pub(super) response: Response,
+    pub(super) response: Response<Bytes>,
 }
 
 /// Damages a correct answer as the bytes select, and judges it.
@@ -42,9 +44,9 @@ pub fn damage(data: &[u8]) {
     let hurt = harm.done_to(&mut tree, &mut response, &mut bytes);
     let layout = drawn_layout(&mut bytes);
     let text = tree.written(layout);
-    response.body = match harm {
-        Harm::Cut => cut(&text, bytes.number()),
-        Harm::Bit => bit(&text, bytes.number(), bytes.byte()),
+    *response.body_mut() = match harm {
+        Harm::Cut => cut(&text, bytes.number()).into(),
+        Harm::Bit => bit(&text, bytes.number(), bytes.byte()).into(),
         Harm::None
         | Harm::Removed
         | Harm::Renamed
@@ -53,12 +55,12 @@ pub fn damage(data: &[u8]) {
         | Harm::Namespace
         | Harm::Swapped
         | Harm::Status
-        | Harm::Added => text.into_bytes(),
+        | Harm::Added => text.into(),
     };
     let findings = judged(situation, response.clone());
     let told = || {
-        let body = String::from_utf8_lossy(&response.body).into_owned();
-        format!("{harm:?}\n{} {body}\n{findings:#?}", response.status)
+        let body = String::from_utf8_lossy(response.body()).into_owned();
+        format!("{harm:?}\n{} {body}\n{findings:#?}", response.status())
     };
     match expected(harm, hurt, &right, &response) {
         // A missing declaration is a finding of its own.
@@ -128,7 +130,12 @@ impl Harm {
 
     /// Applies the damage that happens before the answer is written. Returns whether that made a difference that
     /// matters.
-    fn done_to(self, tree: &mut TreePart, response: &mut Response, bytes: &mut ChoiceBytes<'_>) -> bool {
+    fn done_to(
+        self,
+        tree: &mut TreePart,
+        response: &mut Response<Bytes>,
+        bytes: &mut ChoiceBytes<'_>,
+    ) -> bool {
         match self {
             Harm::None | Harm::Cut | Harm::Bit => false,
             Harm::Removed => removed(tree, bytes).is_some(),
@@ -148,9 +155,10 @@ impl Harm {
             }
             Harm::Swapped => swapped(tree, bytes),
             Harm::Status => {
-                let was = response.status;
-                response.status = bytes.pick(&[500, 302, 200, 400, 404, 503, 412, 202]);
-                response.status != was
+                let was = response.status();
+                let other = bytes.pick(&[500, 302, 200, 400, 404, 503, 412, 202]);
+                *response.status_mut() = StatusCode::from_u16(other).expect("the status is valid");
+                response.status() != was
             }
             Harm::Added => {
                 added(tree, bytes);
@@ -160,7 +168,7 @@ impl Harm {
     }
 }
 
-fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response) -> Expected {
+fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response<Bytes>) -> Expected {
     match harm {
         Harm::None => Expected::Nothing,
         Harm::Added => Expected::NoFailure,
@@ -379,7 +387,7 @@ fn bit(text: &str, at: u16, which: u8) -> Vec<u8> {
 }
 
 /// The findings in an answer to the call of a situation.
-pub(super) fn judged(situation: &Situation, response: Response) -> Vec<Finding> {
+pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Finding> {
     let mut judge = CaseJudge::new(Arc::clone(today()), "fuzz");
     for (name, (id, state)) in (0..).zip(&situation.fixtures) {
         let name: u32 = name;
@@ -475,7 +483,7 @@ fn met(states: &[State], others: &[&str], call: impl FnOnce(&[String]) -> Call) 
             path: "/".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        let request = protocol::encode(call, &target);
+        let request = protocol::encode(call, &target).expect("a short call");
         match call.form.auth {
             Auth::Unsigned => reference.handle(&request, now_ms),
             Auth::Denied => reference.handle_vouched(&request, keys::DENIED.access_key, now_ms),

@@ -3,10 +3,10 @@
 use crate::call::Call;
 use crate::golden::{TranscriptRecorder, normal};
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, Intent, Phase, RequestRecord, Role, StepStarted,
+    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, HeaderRecords, Intent, Phase, RequestRecord,
+    Role, StepStarted,
 };
 use crate::verdict::{Outcome, Verdict};
-use crate::wire::Headers;
 
 /// Reads the bytes as a transcript, and as the answer of an endpoint from which a transcript is made.
 pub fn golden(data: &[u8]) {
@@ -34,15 +34,16 @@ fn transcript_of(body: &str) -> String {
             request: RequestRecord {
                 method: "POST".to_owned(),
                 target: format!("/?Action={action}"),
-                headers: Headers::default(),
+                headers: HeaderRecords::default(),
                 body: Bytes::Text(body.to_owned()),
             },
             answer: Answer::Response {
                 status: 200,
-                headers: headers
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .into_iter()
-                    .collect(),
+                headers: HeaderRecords(
+                    headers
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .to_vec(),
+                ),
                 body: Bytes::Text(body.to_owned()),
             },
             at_ms: 0,

@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderName, HeaderValue, Response};
+
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, Judge, Observation, Sight};
 use crate::contract::{self, Confidence, Edition, FixtureKind, Market, Root, SameAs, State};
@@ -14,7 +18,6 @@ use crate::protocol::{self, Reply};
 use crate::report::list;
 use crate::runner::CaseRunner;
 use crate::verdict::Outcome;
-use crate::wire::{Headers, Response};
 
 /// Plays the bytes as a script against the reference, which has no faults. A finding is a mistake of the judge, of the
 /// reference, or of a script that does what cannot be judged.
@@ -270,8 +273,8 @@ fn drawn_call(bytes: &mut ChoiceBytes<'_>, role: Role) -> Call {
     call
 }
 
-fn drawn_response(bytes: &mut ChoiceBytes<'_>) -> Response {
-    let status = bytes.pick(&[200, 400, 412, 403, 401, 404, 500, 503, 201, 302, 0, 999]);
+fn drawn_response(bytes: &mut ChoiceBytes<'_>) -> Response<Bytes> {
+    let status = bytes.pick(&[200, 400, 412, 403, 401, 404, 500, 503, 201, 302, 100, 999]);
     let body = match bytes.byte() % 6 {
         0 | 1 => changes(bytes),
         2 => error(bytes),
@@ -279,31 +282,32 @@ fn drawn_response(bytes: &mut ChoiceBytes<'_>) -> Response {
         4 => bytes.text(255),
         _ => String::new(),
     };
-    let mut headers = Headers::default();
+    let mut response = answered(status, body);
+    let headers = response.headers_mut();
     let choice = bytes.byte();
     if choice & 1 == 0 {
-        headers.set("Content-Type", "text/xml;charset=UTF-8");
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml;charset=UTF-8"));
     }
     if choice & 2 == 0 {
-        headers.set("Date", "Thu, 01 Jan 2026 00:00:00 GMT");
+        headers.insert(DATE, HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
     }
     if choice & 4 != 0 {
         let (name, value) = (bytes.text(12), bytes.text(12));
-        headers.set(&name, value);
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+            headers.insert(name, value);
+        }
     }
-    Response {
-        status,
-        headers,
-        body: body.into_bytes(),
-    }
+    response
 }
 
 fn answer(status: u16, body: Vec<u8>) -> Reply {
-    protocol::decode(Response {
-        status,
-        headers: Headers::default(),
-        body,
-    })
+    protocol::decode(answered(status, body))
+}
+
+fn answered(status: u16, body: impl Into<Bytes>) -> Response<Bytes> {
+    let response = Response::builder().status(status).body(body.into());
+    response.expect("the status is valid")
 }
 
 fn state(bytes: &mut ChoiceBytes<'_>) -> String {

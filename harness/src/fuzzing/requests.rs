@@ -2,6 +2,10 @@
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, AsHeaderName};
+use http::{HeaderName, HeaderValue, Method as HttpMethod, Request, Response, StatusCode, Uri};
+
 use crate::call::{Auth, Call, Encoding, Form, Method, Order};
 use crate::embedded;
 use crate::plan::bytes::ChoiceBytes;
@@ -9,7 +13,6 @@ use crate::protocol::form::{read, write};
 use crate::protocol::{self, RequestTarget, wellformed};
 use crate::reference::{self, Config, Reference, keys};
 use crate::sign::{self, Keyring};
-use crate::wire::{Headers, Request, Response};
 
 /// The time at which every input begins: 2026-01-01T00:00:00Z.
 const START_MS: u64 = 1_767_225_600_000;
@@ -42,13 +45,17 @@ fn sent_as_calls(params: Vec<(String, String)>) {
         params,
         form: Form::default(),
     };
-    let expected = sorted(reference::parameters(&protocol::encode(&call, &target("/"))));
+    let plain = protocol::encode(&call, &target("/")).expect("a POST of any length");
+    let expected = sorted(reference::parameters(&plain));
     assert_eq!(expected.len(), call.params.len() + 2);
     for order in [Order::ActionLast, Order::Sorted, Order::Reversed] {
         call.form.order = order;
         for method in [Method::Post, Method::Get] {
             call.form.method = method;
-            let request = protocol::encode(&call, &target("/some/path"));
+            let Ok(request) = protocol::encode(&call, &target("/some/path")) else {
+                assert_eq!(method, Method::Get, "only a target can be too long");
+                continue;
+            };
             assert_eq!(sorted(reference::parameters(&request)), expected, "{request:?}");
         }
     }
@@ -63,13 +70,10 @@ fn sorted(mut pairs: Vec<(String, String)>) -> Vec<(String, String)> {
     pairs
 }
 
-fn post(body: Vec<u8>) -> Request {
-    Request {
-        method: "POST".to_owned(),
-        target: "/".to_owned(),
-        headers: Headers::default(),
-        body,
-    }
+fn post(body: Vec<u8>) -> Request<Bytes> {
+    let mut request = Request::new(body.into());
+    *request.method_mut() = HttpMethod::POST;
+    request
 }
 
 fn target(path: &str) -> RequestTarget {
@@ -89,27 +93,31 @@ pub fn request(data: &[u8]) {
     let reference = Reference::new(Config::default());
     let mut now_ms = START_MS;
     let launched = reference.handle_vouched(&launch(), keys::MAIN.access_key, now_ms);
-    assert_eq!(launched.status, 200);
+    assert_eq!(launched.status(), StatusCode::OK);
     let known = ids(&launched);
     // The instances are running by then.
     now_ms += 10_000;
     for message in messages(data).take(MOST_REQUESTS) {
         now_ms += 1_000;
-        let request = parsed(message, &known);
+        let Some(request) = parsed(message, &known) else {
+            continue;
+        };
         // First unchanged, which the reference mostly refuses to authenticate; then as if the owner of a key had sent
         // it.
         let unbelieved = answered(&reference, &request, None, now_ms);
-        let key = match request.headers.get("X-Caller") {
+        let key = match header(&request, "x-caller") {
             Some("denied") => keys::DENIED,
             Some(_) | None => keys::MAIN,
         };
         let believed = answered(&reference, &request, Some(key.access_key), now_ms);
-        assert!(unbelieved.status != 500 && believed.status != 500);
+        for answer in [unbelieved, believed] {
+            assert_ne!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
     }
 }
 
 /// Launches the three instances that are there from the beginning.
-fn launch() -> Request {
+fn launch() -> Request<Bytes> {
     post(
         b"Action=RunInstances&Version=2016-11-15&ImageId=ami-0eb50000000000001&MinCount=3&MaxCount=3\
           &InstanceType=t3.micro&HibernationOptions.Configured=true"
@@ -117,22 +125,27 @@ fn launch() -> Request {
     )
 }
 
-fn ids(launched: &Response) -> Vec<String> {
+fn ids(launched: &Response<Bytes>) -> Vec<String> {
     let reply = protocol::decode(launched.clone());
     let instances = reply.root().map(protocol::instances).unwrap_or_default();
     instances.into_iter().map(|instance| instance.id).collect()
 }
 
 /// Sends a request, and checks what all answers have in common.
-fn answered(reference: &Reference, request: &Request, key: Option<&str>, now_ms: u64) -> Response {
+fn answered(
+    reference: &Reference,
+    request: &Request<Bytes>,
+    key: Option<&str>,
+    now_ms: u64,
+) -> Response<Bytes> {
     let before = reference.state(now_ms);
     let response = match key {
         Some(key) => reference.handle_vouched(request, key, now_ms),
         None => reference.handle(request, now_ms),
     };
-    let text = std::str::from_utf8(&response.body).expect("answers are UTF-8");
+    let text = std::str::from_utf8(response.body()).expect("answers are UTF-8");
     assert_eq!(wellformed::judge(text), Ok(()), "{text}");
-    if response.status != 200 {
+    if response.status() != StatusCode::OK {
         assert_eq!(
             reference.state(now_ms),
             before,
@@ -161,8 +174,8 @@ fn messages(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Parses a request: a request line, headers, an empty line, the body. `{0}`, `{1}` and `{2}` stand for the instances
 /// that are there from the beginning, and `X-Caller: denied` sends it as a caller who may only read. What is missing is
-/// as in a plain POST.
-fn parsed(message: &[u8], known: &[String]) -> Request {
+/// as in a plain POST. `None` if the request line is not one of HTTP; fields that are none are left out.
+fn parsed(message: &[u8], known: &[String]) -> Option<Request<Bytes>> {
     let end = message.windows(2).position(|window| window == b"\n\n");
     let (head, body) = match end {
         Some(end) => (
@@ -179,15 +192,23 @@ fn parsed(message: &[u8], known: &[String]) -> Request {
     let mut lines = head.lines();
     let line = lines.next().unwrap_or_default();
     let (method, target) = line.split_once(' ').unwrap_or((line, "/"));
-    let headers = lines.filter_map(|line| line.split_once(':'));
-    Request {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        headers: headers
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        body,
+    let mut request = Request::new(Bytes::from(body));
+    *request.method_mut() = method.parse().ok()?;
+    *request.uri_mut() = target.parse().ok()?;
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+            // A map that is full takes no more fields.
+            let _ = request.headers_mut().try_append(name, value);
+        }
     }
+    Some(request)
+}
+
+/// The first value of a header, if it is text.
+fn header(request: &Request<Bytes>, name: impl AsHeaderName) -> Option<&str> {
+    let value = request.headers().get(name)?;
+    std::str::from_utf8(value.as_bytes()).ok()
 }
 
 fn with_ids(text: &str, known: &[String]) -> String {
@@ -209,7 +230,7 @@ pub fn signature(data: &[u8]) {
     let now_ms = 86_400_000 + u64::from(bytes.number()) * 3_000_000_007;
     let call = drawn_call(&mut bytes);
     let path = bytes.pick(&["/", "/ec2/", "/a%20b/", "//a/../b", "/~x_y.z-"]);
-    let plain = protocol::encode(&call, &target(path));
+    let plain = protocol::encode(&call, &target(path)).expect("a short call");
     let signed = sign::sign(plain.clone(), auth, keyring, "us-east-1", "ec2", now_ms);
     let Ok(signed) = signed else {
         // The signer reads the target as a URI, and some targets are not valid ones.
@@ -242,33 +263,34 @@ pub fn signature(data: &[u8]) {
 }
 
 /// Records the exchange with an endpoint that repeats all it received, in several spellings: no secret is written.
-fn recorded(signed: &Request, keyring: &Keyring) {
+fn recorded(signed: &Request<Bytes>, keyring: &Keyring) {
     let secrets = keyring.secrets();
-    let mut body = signed.body.clone();
-    let mut headers = signed.headers.clone();
-    for (name, value) in &signed.headers.0 {
-        body.extend(format!("\n{name}: {value}\n").into_bytes());
+    let mut body = signed.body().to_vec();
+    for (name, value) in signed.headers() {
+        body.extend([b"\n", name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
     }
-    let echoed = secrets.join(" ") + &signed.target;
+    let echoed = secrets.join(" ") + &signed.uri().to_string();
     body.extend(write([("all", &echoed)], Encoding::EveryByte).into_bytes());
     body.extend(format!("{echoed:?}").into_bytes());
-    headers.set("x-echo", echoed);
-    let response = Response {
-        status: 400,
-        headers,
-        body,
-    };
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    *response.headers_mut() = signed.headers().clone();
+    let echoed = HeaderValue::try_from(echoed).expect("a target and secrets are visible ASCII");
+    response.headers_mut().insert("x-echo", echoed);
     let (record, answer) = protocol::capture(signed, Ok(&response), &secrets);
     let raw = protocol::capture_raw(
-        &response.body,
+        response.body(),
         std::slice::from_ref(&response),
-        &response.body,
+        response.body(),
         std::slice::from_ref(signed),
         &secrets,
     );
     let revived = protocol::revive(&answer);
-    assert_eq!(revived.as_ref().map(|revived| revived.status), Some(400));
-    let revived = revived.map(|response| String::from_utf8_lossy(&response.body).into_owned());
+    assert_eq!(
+        revived.as_ref().map(Response::status),
+        Some(StatusCode::BAD_REQUEST)
+    );
+    let revived = revived.map(|response| String::from_utf8_lossy(response.body()).into_owned());
     let written = format!("{record:?}{answer:?}{raw:?}{revived:?}");
     for secret in &secrets {
         assert!(!written.contains(secret), "{secret} is in {written}");
@@ -276,11 +298,14 @@ fn recorded(signed: &Request, keyring: &Keyring) {
 }
 
 /// Sends a request whose Authorization header has the remaining bytes.
-fn claimed(reference: &Reference, plain: &Request, claim: &[u8], now_ms: u64) {
+fn claimed(reference: &Reference, plain: &Request<Bytes>, claim: &[u8], now_ms: u64) {
+    let Ok(claim) = HeaderValue::from_bytes(claim) else {
+        return;
+    };
     let mut request = plain.clone();
-    let claim = String::from_utf8_lossy(claim);
-    request.headers.set("X-Amz-Date", "20260101T000000Z");
-    request.headers.set("Authorization", claim.as_ref());
+    let date = HeaderValue::from_static("20260101T000000Z");
+    request.headers_mut().insert("x-amz-date", date);
+    request.headers_mut().insert(AUTHORIZATION, claim);
     assert!(reference.admits(&request, now_ms).is_err(), "{request:?}");
 }
 
@@ -338,42 +363,60 @@ fn drawn_call(bytes: &mut ChoiceBytes<'_>) -> Call {
     }
 }
 
-/// The request with one signed byte replaced, or with something added.
-fn changed(signed: &Request, bytes: &mut ChoiceBytes<'_>) -> Request {
+/// The headers that a signature may cover, and the one that holds it.
+const SIGNED_HEADERS: [&str; 5] = [
+    "host",
+    "authorization",
+    "x-amz-date",
+    "content-type",
+    "x-amz-security-token",
+];
+
+/// The request with one signed byte replaced, or with something added; unchanged if no request can have the change.
+fn changed(signed: &Request<Bytes>, bytes: &mut ChoiceBytes<'_>) -> Request<Bytes> {
     let mut changed = signed.clone();
     let (what, at, by) = (bytes.byte() % 6, bytes.number(), bytes.byte().max(1));
     match what {
-        0 if !changed.body.is_empty() => {
-            let at = usize::from(at) % changed.body.len();
-            if let Some(byte) = changed.body.get_mut(at) {
+        0 if !changed.body().is_empty() => {
+            let mut body = changed.body().to_vec();
+            let at = usize::from(at) % body.len();
+            if let Some(byte) = body.get_mut(at) {
                 *byte ^= by;
             }
+            *changed.body_mut() = body.into();
         }
-        1 => changed.body.push(by),
-        2 => changed.target = with_other_character(&changed.target, at, by),
+        1 => *changed.body_mut() = [changed.body(), &[by][..]].concat().into(),
+        2 => {
+            let target = with_other_character(&changed.uri().to_string(), at, by);
+            set_target(&mut changed, &target);
+        }
         3 => {
-            let method = if changed.method == "GET" { "POST" } else { "GET" };
-            changed.method = method.to_owned();
+            *changed.method_mut() = match *signed.method() {
+                HttpMethod::GET => HttpMethod::POST,
+                _ => HttpMethod::GET,
+            };
         }
         4 => {
-            let separator = if changed.target.contains('?') { '&' } else { '?' };
-            changed.target.push_str(&format!("{separator}Force=true"));
+            let separator = if changed.uri().query().is_some() { '&' } else { '?' };
+            let target = format!("{}{separator}Force=true", changed.uri());
+            set_target(&mut changed, &target);
         }
         _ => {
-            let name = bytes.pick(&[
-                "host",
-                "authorization",
-                "x-amz-date",
-                "content-type",
-                "x-amz-security-token",
-            ]);
-            if let Some(value) = changed.headers.get(name) {
-                let value = with_other_character(value, at, by);
-                changed.headers.set(name, value);
+            let name = bytes.pick(&SIGNED_HEADERS);
+            if let Some(value) = header(signed, name)
+                && let Ok(value) = HeaderValue::from_bytes(with_other_character(value, at, by).as_bytes())
+            {
+                changed.headers_mut().insert(name, value);
             }
         }
     }
     changed
+}
+
+fn set_target(request: &mut Request<Bytes>, target: &str) {
+    if let Ok(uri) = target.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
 }
 
 /// The text with one letter or digit replaced.
@@ -393,22 +436,15 @@ fn with_other_character(text: &str, at: u16, by: u8) -> String {
 }
 
 /// Whether two requests are equal in everything that a signature covers.
-fn means_the_same(one: &Request, other: &Request) -> bool {
-    let said = |request: &Request| {
-        let fields = [
-            "host",
-            "authorization",
-            "x-amz-date",
-            "content-type",
-            "x-amz-security-token",
-        ];
-        let headers = fields.map(|name| request.headers.get(name).map(str::to_owned));
-        let query = sorted(read(request.query()));
-        let (path, is_folder) = tidied(request.path());
+fn means_the_same(one: &Request<Bytes>, other: &Request<Bytes>) -> bool {
+    let said = |request: &Request<Bytes>| {
+        let headers = SIGNED_HEADERS.map(|name| header(request, name).map(str::to_owned));
+        let query = sorted(read(request.uri().query().unwrap_or_default()));
+        let (path, is_folder) = tidied(request.uri().path());
         let path: Vec<String> = path.into_iter().map(str::to_owned).collect();
         (
-            (request.method.clone(), path, is_folder),
-            (query, headers, request.body.clone()),
+            (request.method().clone(), path, is_folder),
+            (query, headers, request.body().clone()),
         )
     };
     said(one) == said(other)

@@ -380,17 +380,18 @@ fn answer(answer: &Answer, headers: &[&str]) -> Vec<Piece> {
     let Some(response) = revive(answer) else {
         return vec![Piece::Line("< (no answer)".to_owned())];
     };
-    let mut pieces = vec![Piece::Line(format!("< {}", response.status))];
+    let mut pieces = vec![Piece::Line(format!("< {}", response.status().as_u16()))];
     for name in headers {
-        if let Some(value) = response.headers.get(name) {
-            pieces.push(Piece::line(format!("< {name}: {}", foreign(value))));
+        if let Some(value) = response.headers().get(*name) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            pieces.push(Piece::line(format!("< {name}: {}", foreign(&value))));
         }
     }
-    match read_body(&response.body) {
+    match read_body(response.body()) {
         Body::Document(document) => pieces.push(Piece::Document(document, Origin::Endpoint)),
         Body::Empty => pieces.push(Piece::Line("| (no body)".to_owned())),
         Body::Unreadable { .. } => {
-            let text = String::from_utf8_lossy(&response.body);
+            let text = String::from_utf8_lossy(response.body());
             let lines: Vec<&str> = text
                 .lines()
                 .map(str::trim_ascii)

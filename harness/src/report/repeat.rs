@@ -17,9 +17,10 @@ use std::fmt::Write as _;
 
 use crate::call::{API_VERSION, Auth, Call, Form};
 use crate::contract::{FixtureKind, State};
-use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, Role, RunStarted, Wired};
+use crate::journal::{
+    Answer, Bytes, Exchanged, FixtureReady, HeaderRecords, Intent, Role, RunStarted, Wired,
+};
 use crate::plan::wire;
-use crate::wire::Headers;
 
 mod aws;
 mod curl;
@@ -73,7 +74,7 @@ pub struct Sent {
     /// Path and query.
     pub target: String,
     /// Header fields.
-    pub headers: Headers,
+    pub headers: HeaderRecords,
     /// The body.
     pub body: Bytes,
     /// The status, or what failed.
@@ -129,7 +130,7 @@ impl Sent {
             call: wired.call.clone(),
             method: format!("{} raw bytes:", wired.sent_length),
             target: String::new(),
-            headers: Headers::default(),
+            headers: HeaderRecords::default(),
             body: wired.sent.clone(),
             answer,
             answer_head: head.to_owned(),

@@ -6,12 +6,11 @@ use crate::contract::{
     FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Choice, Event, Exchanged, Finding, FixtureReady, Intent, Judged,
-    Phase, RequestRecord, Role, RunEnded, RunStarted, SCHEMA, StepStarted,
+    Answer, Bytes, CaseEnded, CaseStarted, Choice, Event, Exchanged, Finding, FixtureReady, HeaderRecords,
+    Intent, Judged, Phase, RequestRecord, Role, RunEnded, RunStarted, SCHEMA, StepStarted,
 };
 use crate::report::repeat::Sent;
 use crate::verdict::{Outcome, Verdict};
-use crate::wire::Headers;
 
 /// An instance id.
 pub(super) const A: &str = "i-0a1b2c3d4e5f60718";
@@ -255,10 +254,12 @@ pub(super) fn exchanged(
     for (name, value) in &call.params {
         form.push_str(&format!("&{name}={value}"));
     }
-    let mut headers = Headers::default();
-    headers.set("host", "127.0.0.1:5000");
-    headers.set("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-    headers.set("x-amz-date", "20260102T030405Z");
+    let headers = [
+        ("host", "127.0.0.1:5000"),
+        ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+        ("x-amz-date", "20260102T030405Z"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Exchanged {
         case: case.into(),
         step,
@@ -267,12 +268,12 @@ pub(super) fn exchanged(
         request: RequestRecord {
             method: "POST".into(),
             target: "/".into(),
-            headers,
+            headers: HeaderRecords(headers.to_vec()),
             body: Bytes::Text(form),
         },
         answer: Answer::Response {
             status,
-            headers: Headers::default(),
+            headers: HeaderRecords::default(),
             body: Bytes::Text(body.into()),
         },
         at_ms: 1_000_100 + 10 * step as u64,

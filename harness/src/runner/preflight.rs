@@ -5,13 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+
 use super::arrange::answer_in_words;
 use super::{Shared, request_sender};
 use crate::call::Call;
 use crate::endpoint::TransportError;
 use crate::protocol::{self, Body, Reply, SignError};
 use crate::sign;
-use crate::wire::{Request, Response};
 
 /// Why a run does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +154,7 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         "DescribeInstances",
         [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "stopcheck")],
     );
-    let request = protocol::encode(&call, &endpoint.target(&options.region));
+    let request = protocol::encode(&call, &endpoint.target(&options.region)).map_err(SignError::from)?;
     let request = sign::sign(
         request,
         call.form.auth,
@@ -239,7 +241,7 @@ fn hint(source: &TransportError) -> &'static str {
 }
 
 /// An answer that may be printed: messages repeat it, and it may repeat our credentials.
-fn without_secrets(shared: &Shared, request: &Request, response: &Response) -> Reply {
+fn without_secrets(shared: &Shared, request: &Request<Bytes>, response: &Response<Bytes>) -> Reply {
     let (_, answer) = protocol::capture(request, Ok(response), &shared.secrets);
     request_sender::read(&answer)
 }
@@ -254,7 +256,7 @@ async fn account(
     let mut call = Call::new("GetCallerIdentity", Vec::<(String, String)>::new());
     call.form.version = Some("2011-06-15".to_owned());
     let identity = options.identity.as_ref().unwrap_or(endpoint);
-    let request = protocol::encode(&call, &identity.target(&options.region));
+    let request = protocol::encode(&call, &identity.target(&options.region)).map_err(SignError::from)?;
     let request = sign::sign(
         request,
         call.form.auth,

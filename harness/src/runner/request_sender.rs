@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
+
 use super::event_sink::EventSink;
 use super::{Shared, names};
 use crate::call::Call;
 use crate::check::Observation;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
 use crate::journal::{Answer, Event, Exchanged, Role};
-use crate::protocol::{self, Reply, SignError};
+use crate::protocol::{self, EncodeError, Reply, SignError};
 use crate::sign;
 
 /// This many failed sends in a row mean that the endpoint is gone.
@@ -81,6 +84,8 @@ impl AnsweredCall {
 pub(super) enum SendError {
     #[error("could not {0}")]
     Transport(#[from] TransportError),
+    #[error("could not {0}")]
+    Encode(#[from] EncodeError),
     #[error("could not {0}")]
     Sign(#[from] SignError),
     #[error("blocked by the safety guard: {0}")]
@@ -201,7 +206,7 @@ impl RequestSender {
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.now_ms();
-        let request = protocol::encode(call, &self.target);
+        let request = protocol::encode(call, &self.target)?;
         // No event is emitted and the endpoint vouches for the caller, so the request stays in this process: there is
         // nothing to guard, and nothing to sign.
         if !self.sink.listens()
@@ -232,7 +237,7 @@ impl RequestSender {
         let outcome = self.endpoint.send(&request).await;
         let answered_ms = self.now_ms();
         let took_ms = answered_ms.saturating_sub(at_ms);
-        let record = |outcome: Result<&crate::wire::Response, String>| {
+        let record = |outcome: Result<&Response<Bytes>, String>| {
             let (request, answer) = protocol::capture(&request, outcome, &shared.secrets);
             Exchanged {
                 case: self.case.clone(),

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+
 use super::arrange::{self, ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
 use super::request_sender::{AnsweredCall, RequestSender, SendError};
@@ -26,7 +29,6 @@ use crate::plan::wire::{self, Dialogue, Kit, WireCase};
 use crate::protocol::{self, SignError};
 use crate::sign;
 use crate::verdict::{Outcome, Verdict};
-use crate::wire::Request;
 
 /// The most bytes that are read in one exchange.
 const MOST_BYTES: usize = 256 << 10;
@@ -252,12 +254,12 @@ impl Player<'_> {
         id: &str,
         now_ms: u64,
         build: impl Fn(&Kit<'_>) -> Result<Dialogue, SignError>,
-    ) -> Result<(Dialogue, Vec<Request>), SignError> {
+    ) -> Result<(Dialogue, Vec<Request<Bytes>>), SignError> {
         let options = &self.shared.options;
         let target = options.endpoint.target(&options.region);
         let auth = wire::call(id).form.auth;
         let signed = RefCell::new(Vec::new());
-        let sign = |request: Request| {
+        let sign = |request: Request<Bytes>| {
             let request = sign::sign(request, auth, &options.keys, &options.region, "ec2", now_ms)?;
             signed.borrow_mut().push(request.clone());
             Ok(request)

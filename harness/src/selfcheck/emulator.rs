@@ -4,9 +4,14 @@
 //! answer is altered. Hidden requests are sent with the first key of the reference and are not visible outside of the
 //! emulator.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use crate::call::Call;
 use crate::contract::Edition;
@@ -15,10 +20,9 @@ use crate::endpoint::{Endpoint, Handler};
 use crate::protocol::{self, Body, RequestTarget, form};
 use crate::reference::{Config, Reference, XmlLayout, keys};
 use crate::runner;
-use crate::wire::{Request, Response};
 
 /// Handles one request in place of the reference.
-pub type FaultHook = fn(&EmulatedRequest<'_>) -> Response;
+pub type FaultHook = fn(&EmulatedRequest<'_>) -> Response<Bytes>;
 
 /// The region of every emulator.
 pub const REGION: &str = "us-east-1";
@@ -37,7 +41,7 @@ pub struct Emulator {
 pub struct EmulatedRequest<'a> {
     emulator: &'a Emulator,
     /// The request as received.
-    pub request: &'a Request,
+    pub request: &'a Request<Bytes>,
     /// The time, in Unix milliseconds.
     pub now_ms: u64,
     /// All parameters except those of the signature; Action and Version are included.
@@ -88,7 +92,7 @@ pub fn handler(config: Config, hook: FaultHook) -> Handler {
 }
 
 /// Passes the request to the reference unchanged.
-pub fn straight(asked: &EmulatedRequest<'_>) -> Response {
+pub fn straight(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
     asked.pass()
 }
 
@@ -121,6 +125,12 @@ impl EmulatedRequest<'_> {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The first value of a header.
+    pub fn header(&self, name: HeaderName) -> Option<Cow<'_, str>> {
+        let value = self.request.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()))
+    }
+
     /// Whether a parameter is `true`.
     pub fn is_set(&self, name: &str) -> bool {
         self.get(name) == Some("true")
@@ -136,12 +146,12 @@ impl EmulatedRequest<'_> {
     }
 
     /// The reference's answer to the request as received.
-    pub fn pass(&self) -> Response {
+    pub fn pass(&self) -> Response<Bytes> {
         self.emulator.reference.handle(self.request, self.now_ms)
     }
 
     /// The reference's answer to the same request with other parameters, from a trusted caller.
-    pub fn pass_as(&self, params: Vec<(String, String)>) -> Response {
+    pub fn pass_as(&self, params: Vec<(String, String)>) -> Response<Bytes> {
         let mut call = Call::new("", params);
         call.action = None;
         call.form.version = None;
@@ -150,7 +160,7 @@ impl EmulatedRequest<'_> {
 
     /// Like [`EmulatedRequest::pass_as`], if `change` changes the parameters; otherwise the request is passed as
     /// received.
-    pub fn pass_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
+    pub fn pass_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response<Bytes> {
         let mut params = self.params.clone();
         change(&mut params);
         if params == self.params {
@@ -165,11 +175,11 @@ impl EmulatedRequest<'_> {
         let mut params = self.params.clone();
         drop_param(&mut params, "DryRun");
         params.push(("DryRun".to_owned(), "true".to_owned()));
-        self.pass_as(params).status
+        self.pass_as(params).status().as_u16()
     }
 
     /// The answer to a stop with changed parameters; other requests are passed as received.
-    pub fn stop_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response {
+    pub fn stop_changed(&self, change: impl FnOnce(&mut Vec<(String, String)>)) -> Response<Bytes> {
         if self.stops() {
             self.pass_changed(change)
         } else {
@@ -178,35 +188,35 @@ impl EmulatedRequest<'_> {
     }
 
     /// The answer, with changed text.
-    pub fn pass_text(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn pass_text(&self, change: impl FnOnce(String) -> String) -> Response<Bytes> {
         with_text(self.pass(), change)
     }
 
     /// The answer to a stop, changed if it is a success.
-    pub fn success(&self, change: impl FnOnce(&mut Response)) -> Response {
+    pub fn success(&self, change: impl FnOnce(&mut Response<Bytes>)) -> Response<Bytes> {
         let mut response = self.pass();
-        if self.stops() && response.status == 200 {
+        if self.stops() && response.status() == StatusCode::OK {
             change(&mut response);
         }
         response
     }
 
     /// The text of the answer to a stop, changed if it is a success.
-    pub fn success_text(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn success_text(&self, change: impl FnOnce(String) -> String) -> Response<Bytes> {
         self.success(|response| *response = with_text(response.clone(), change))
     }
 
     /// The answer to a stop, changed if it is a refusal.
-    pub fn refusal(&self, change: impl FnOnce(&mut Response)) -> Response {
+    pub fn refusal(&self, change: impl FnOnce(&mut Response<Bytes>)) -> Response<Bytes> {
         let mut response = self.pass();
-        if self.stops() && response.status != 200 {
+        if self.stops() && response.status() != StatusCode::OK {
             change(&mut response);
         }
         response
     }
 
     /// The answer to a stop, changed if it is a refusal with this code.
-    pub fn refusal_as(&self, code: &str, change: impl FnOnce(&mut Response)) -> Response {
+    pub fn refusal_as(&self, code: &str, change: impl FnOnce(&mut Response<Bytes>)) -> Response<Bytes> {
         self.refusal(|response| {
             if code_of(response).as_deref() == Some(code) {
                 change(response);
@@ -223,7 +233,7 @@ impl EmulatedRequest<'_> {
     pub fn is_described_with(&self, part: &str) -> bool {
         self.ids().iter().any(|id| {
             let answer = self.secretly("DescribeInstances", [("InstanceId.1", id.as_str())]);
-            String::from_utf8_lossy(&answer.body).contains(part)
+            String::from_utf8_lossy(answer.body()).contains(part)
         })
     }
 
@@ -232,7 +242,7 @@ impl EmulatedRequest<'_> {
         self.ids().iter().any(|id| {
             let params = [("InstanceId", id.as_str()), ("Attribute", attribute)];
             let answer = self.secretly("DescribeInstanceAttribute", params);
-            String::from_utf8_lossy(&answer.body).contains("<value>true</value>")
+            String::from_utf8_lossy(answer.body()).contains("<value>true</value>")
         })
     }
 
@@ -245,17 +255,17 @@ impl EmulatedRequest<'_> {
     }
 
     /// The text of the answer to a stop, changed if it is a refusal.
-    pub fn refusal_text(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn refusal_text(&self, change: impl FnOnce(String) -> String) -> Response<Bytes> {
         self.refusal(|response| *response = with_text(response.clone(), change))
     }
 
     /// The answer; a stop that is refused with this code gets another answer instead.
-    pub fn instead(&self, code: &str, answer: impl FnOnce() -> Response) -> Response {
+    pub fn instead(&self, code: &str, answer: impl FnOnce() -> Response<Bytes>) -> Response<Bytes> {
         self.refusal_as(code, |response| *response = answer())
     }
 
     /// The answer, with changed text if it describes instances.
-    pub fn described(&self, change: impl FnOnce(String) -> String) -> Response {
+    pub fn described(&self, change: impl FnOnce(String) -> String) -> Response<Bytes> {
         let response = self.pass();
         if self.action() == "DescribeInstances" {
             with_text(response, change)
@@ -269,7 +279,7 @@ impl EmulatedRequest<'_> {
         &self,
         action: &str,
         params: impl IntoIterator<Item = (N, V)>,
-    ) -> Response {
+    ) -> Response<Bytes> {
         self.emulator.trusted(&Call::new(action, params), self.now_ms)
     }
 
@@ -290,7 +300,7 @@ impl EmulatedRequest<'_> {
     }
 
     /// An error in the XML envelope of the service.
-    pub fn refuse(&self, status: u16, code: &str, message: &str) -> Response {
+    pub fn refuse(&self, status: u16, code: &str, message: &str) -> Response<Bytes> {
         self.written(status, |id| {
             format!(
                 "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
@@ -300,7 +310,7 @@ impl EmulatedRequest<'_> {
     }
 
     /// A success of a stop with these items: id, previous state, current state.
-    pub fn stopped(&self, items: &[(String, &str, &str)]) -> Response {
+    pub fn stopped(&self, items: &[(String, &str, &str)]) -> Response<Bytes> {
         let items: String = items
             .iter()
             .map(|(id, previous, current)| {
@@ -321,13 +331,13 @@ impl EmulatedRequest<'_> {
     }
 
     /// A success of a stop with the same previous and current state for every named instance.
-    pub fn all_stopped(&self, previous: &str, current: &str) -> Response {
+    pub fn all_stopped(&self, previous: &str, current: &str) -> Response<Bytes> {
         let ids = self.ids().into_iter();
         self.stopped(&ids.map(|id| (id, previous, current)).collect::<Vec<_>>())
     }
 
     /// The answer to a dry run that would have succeeded.
-    pub fn would_have_succeeded(&self) -> Response {
+    pub fn would_have_succeeded(&self) -> Response<Bytes> {
         let message = "Request would have succeeded, but DryRun flag is set.";
         self.refuse(412, "DryRunOperation", message)
     }
@@ -343,23 +353,24 @@ impl EmulatedRequest<'_> {
     }
 
     /// A response with its own request id and headers.
-    fn written(&self, status: u16, body: impl FnOnce(&str) -> String) -> Response {
+    fn written(&self, status: u16, body: impl FnOnce(&str) -> String) -> Response<Bytes> {
         let mut response = self.secretly("DescribeVpcs", [("MaxResults", "5")]);
-        let id = response.headers.get("x-amzn-requestid").unwrap_or_default();
-        response.body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", body(id)).into_bytes();
-        response.status = status;
+        let id = response.headers().get("x-amzn-requestid");
+        let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+        *response.body_mut() = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", body(id)).into();
+        *response.status_mut() = StatusCode::from_u16(status).expect("faults answer with valid statuses");
         response
     }
 }
 
 impl Emulator {
-    fn trusted(&self, call: &Call, now_ms: u64) -> Response {
+    fn trusted(&self, call: &Call, now_ms: u64) -> Response<Bytes> {
         let target = RequestTarget {
             host: "localhost".to_owned(),
             path: "/".to_owned(),
             region: REGION.to_owned(),
         };
-        let request = protocol::encode(call, &target);
+        let request = protocol::encode(call, &target).expect("a POST in the default form");
         self.reference
             .handle_vouched(&request, keys::MAIN.access_key, now_ms)
     }
@@ -370,16 +381,23 @@ impl Emulator {
 }
 
 /// The code of an error response.
-pub fn code_of(response: &Response) -> Option<String> {
+pub fn code_of(response: &Response<Bytes>) -> Option<String> {
     let document = document(response)?;
     Some(protocol::first_error(document.root())?.code?.to_owned())
 }
 
 /// The response with changed text.
-pub fn with_text(mut response: Response, change: impl FnOnce(String) -> String) -> Response {
-    let text = String::from_utf8_lossy(&response.body).into_owned();
-    response.body = change(text).into_bytes();
+pub fn with_text(mut response: Response<Bytes>, change: impl FnOnce(String) -> String) -> Response<Bytes> {
+    let text = String::from_utf8_lossy(response.body()).into_owned();
+    *response.body_mut() = change(text).into();
     response
+}
+
+/// Replaces the content type of a response.
+pub fn set_content_type(response: &mut Response<Bytes>, content_type: &'static str) {
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
 }
 
 /// Removes every parameter with this name.
@@ -423,16 +441,16 @@ pub fn state(name: &str) -> String {
     format!("<code>{code}</code><name>{name}</name>")
 }
 
-fn document(response: &Response) -> Option<protocol::Document> {
+fn document(response: &Response<Bytes>) -> Option<protocol::Document> {
     match protocol::decode(response.clone()).body {
         Body::Document(document) => Some(document),
         Body::Empty | Body::Unreadable { .. } => None,
     }
 }
 
-fn params_of(request: &Request) -> Vec<(String, String)> {
-    let mut params = form::read(request.query());
-    params.extend(form::read(&String::from_utf8_lossy(&request.body)));
+fn params_of(request: &Request<Bytes>) -> Vec<(String, String)> {
+    let mut params = form::read(request.uri().query().unwrap_or_default());
+    params.extend(form::read(&String::from_utf8_lossy(request.body())));
     params.retain(|(name, _)| !name.starts_with("X-Amz-"));
     params
 }

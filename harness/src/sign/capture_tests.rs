@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::header::COOKIE;
+use http::{HeaderName, Response};
 
 use super::*;
 use crate::call::{Auth, Call, Encoding, Form, Method};
-use crate::journal::{Answer, Bytes, RequestRecord};
-use crate::protocol::capture::{GARBAGE_AUTHORIZATION, capture, capture_raw, carried_secrets, revive};
+use crate::journal::{self, Answer, HeaderRecords, RequestRecord};
+use crate::protocol::capture::{capture, capture_raw, carried_secrets, revive};
 use crate::protocol::encode::{RequestTarget, encode};
-use crate::wire::{Headers, Response};
 
 const TOKEN: &str = "canary//token+with=signs/9Q";
 
@@ -26,7 +27,7 @@ fn keys() -> Keyring {
     }
 }
 
-fn signed(method: Method, encoding: Encoding, auth: Auth) -> Request {
+fn signed(method: Method, encoding: Encoding, auth: Auth) -> Request<Bytes> {
     let target = RequestTarget {
         host: "h".into(),
         path: "/".into(),
@@ -44,12 +45,13 @@ fn signed(method: Method, encoding: Encoding, auth: Auth) -> Request {
         auth,
         ..Form::default()
     };
-    sign(encode(&call, &target), auth, &keys(), "us-east-1", "ec2", 0).expect("the keys are on the ring")
+    let request = encode(&call, &target).expect("a short call");
+    sign(request, auth, &keys(), "us-east-1", "ec2", 0).expect("the keys are on the ring")
 }
 
 /// Everything that is written, as one text, with base64 decoded.
 fn written(record: &RequestRecord, answer: &Answer) -> String {
-    let revived = revive(answer).map(|response| String::from_utf8_lossy(&response.body).into_owned());
+    let revived = revive(answer).map(|response| String::from_utf8_lossy(response.body()).into_owned());
     format!("{record:?}{answer:?}{revived:?}")
 }
 
@@ -74,21 +76,19 @@ fn no_canary_is_ever_written_wherever_an_endpoint_repeats_it() {
                 .into_iter()
                 .find(|text| text.len() == 64);
             let signature = signature.expect("the request is signed");
-            let mut echo = request.target.clone().into_bytes();
-            for (name, value) in &request.headers.0 {
-                echo.extend(format!("\n{name}: {value}").into_bytes());
+            let mut echo = request.uri().to_string().into_bytes();
+            for (name, value) in request.headers() {
+                echo.extend([b"\n", name.as_str().as_bytes(), b": ", value.as_bytes()].concat());
             }
-            echo.extend(&request.body);
-            let mut headers = request.headers.clone();
-            headers.set(&secrets.join("-"), secrets.join(" "));
+            echo.extend(request.body());
+            let mut headers = request.headers().clone();
+            let name = HeaderName::from_bytes(keys().main.access_key.as_bytes()).expect("a name");
+            headers.insert(name, HeaderValue::try_from(secrets.join(" ")).expect("a value"));
             let mut broken = echo.clone();
             broken.push(0xff);
             for body in [echo.clone(), broken] {
-                let response = Response {
-                    status: 400,
-                    headers: headers.clone(),
-                    body,
-                };
+                let mut response = Response::new(Bytes::from(body));
+                *response.headers_mut() = headers.clone();
                 let (record, answer) = capture(&request, Ok(&response), &secrets);
                 let text = written(&record, &answer);
                 for secret in secrets.iter().chain([&signature]) {
@@ -110,18 +110,27 @@ fn no_canary_is_ever_written_wherever_an_endpoint_repeats_it() {
 #[test]
 fn what_is_no_secret_stays_as_it_was() {
     let request = signed(Method::Post, Encoding::Standard, Auth::Unsigned);
-    let response = Response {
-        status: 200,
-        headers: Headers(vec![("Server".into(), "AmazonEC2".into())]),
-        body: b"<a>i-0a \xc3\xa9 &amp; %41</a>".to_vec(),
-    };
+    let response = Response::builder()
+        .status(412)
+        .header("Server", "AmazonEC2")
+        .body(Bytes::from("<a>i-0a \u{e9} &amp; %41</a>"))
+        .expect("the response is valid");
     let (record, answer) = capture(&request, Ok(&response), &[]);
     assert_eq!(
         record.body,
-        Bytes::Text(String::from_utf8_lossy(&request.body).into_owned())
+        journal::Bytes::Text(String::from_utf8_lossy(request.body()).into_owned())
     );
-    assert_eq!((record.headers, record.target), (request.headers, request.target));
-    assert_eq!(revive(&answer), Some(response));
+    assert_eq!(record.target, "/");
+    for (name, value) in request.headers() {
+        let recorded = record.headers.get(name.as_str());
+        assert_eq!(recorded.map(str::as_bytes), Some(value.as_bytes()), "{name}");
+    }
+    assert_eq!(record.headers.0.len(), request.headers().len());
+    assert_eq!(
+        record.headers.0.first(),
+        Some(&("Host".to_owned(), "h".to_owned()))
+    );
+    assert_same(revive(&answer), &response);
 }
 
 #[test]
@@ -140,7 +149,8 @@ fn the_header_keeps_its_shape_and_loses_its_proof() {
     let (record, _) = capture(&garbage, Err(String::new()), &[]);
     assert_eq!(record.headers.get("authorization"), Some(GARBAGE_AUTHORIZATION));
     let mut basic = signed(Method::Post, Encoding::Standard, Auth::Unsigned);
-    basic.headers.set("Authorization", "Basic YTpi");
+    let value = HeaderValue::from_static("Basic YTpi");
+    basic.headers_mut().insert(AUTHORIZATION, value);
     let (record, _) = capture(&basic, Err(String::new()), &[]);
     assert_eq!(record.headers.get("authorization"), Some("REDACTED"));
 }
@@ -153,17 +163,15 @@ fn raw_bytes_keep_no_secret_in_any_dress() {
         .find(|text| text.len() == 64)
         .expect("the request is signed");
     let mut sent = b"POST / HTTP/1.1\r\n".to_vec();
-    for (name, value) in &request.headers.0 {
-        sent.extend(format!("{}: {value}\r\n", name.to_ascii_uppercase()).into_bytes());
+    for (name, value) in request.headers() {
+        let name = name.as_str().to_ascii_uppercase();
+        sent.extend([name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
     sent.extend(b"\r\n");
-    sent.extend(&request.body);
+    sent.extend(request.body());
     sent.extend([0xff; 4]);
-    let echo = Response {
-        status: 400,
-        headers: request.headers.clone(),
-        body: sent.clone(),
-    };
+    let mut echo = Response::new(Bytes::from(sent.clone()));
+    *echo.headers_mut() = request.headers().clone();
     let captured = capture_raw(
         &sent,
         &[echo],
@@ -172,9 +180,11 @@ fn raw_bytes_keep_no_secret_in_any_dress() {
         &keys().secrets(),
     );
     let revived = captured.answers.iter().map(revive).collect::<Vec<_>>();
-    let text = |bytes: &Bytes| match bytes {
-        Bytes::Text(text) => text.clone(),
-        Bytes::Base64(text) => String::from_utf8_lossy(&STANDARD.decode(text).expect("our own")).into_owned(),
+    let text = |bytes: &journal::Bytes| match bytes {
+        journal::Bytes::Text(text) => text.clone(),
+        journal::Bytes::Base64(text) => {
+            String::from_utf8_lossy(&STANDARD.decode(text).expect("our own")).into_owned()
+        }
     };
     let written = format!(
         "{}{}{captured:?}{}",
@@ -183,7 +193,7 @@ fn raw_bytes_keep_no_secret_in_any_dress() {
         revived
             .iter()
             .flatten()
-            .map(|response| String::from_utf8_lossy(&response.body).into_owned())
+            .map(|response| String::from_utf8_lossy(response.body()).into_owned())
             .collect::<String>()
     );
     for secret in keys().secrets().iter().chain([&signature]) {
@@ -197,23 +207,52 @@ fn raw_bytes_keep_no_secret_in_any_dress() {
         &[],
     );
     let expected = "Authorization: AWS4-X Credential=REDACTED, Signature=REDACTED\r\n\r\nx";
-    assert_eq!(short.sent, Bytes::Text(expected.to_owned()));
+    assert_eq!(short.sent, journal::Bytes::Text(expected.to_owned()));
 }
 
 #[test]
 fn a_body_that_is_no_text_survives_the_journal() {
-    let response = Response {
-        status: 200,
-        headers: Headers::default(),
-        body: vec![0xff, 0, 1],
-    };
+    let response = Response::new(Bytes::from_static(&[0xff, 0, 1]));
     let request = signed(Method::Post, Encoding::Standard, Auth::Unsigned);
     let (_, answer) = capture(&request, Ok(&response), &[]);
-    assert_eq!(revive(&answer), Some(response));
-    let broken = Answer::Response {
-        status: 200,
-        headers: Headers::default(),
-        body: Bytes::Base64("!".into()),
+    assert_same(revive(&answer), &response);
+}
+
+#[test]
+fn a_record_that_is_no_response_is_not_revived() {
+    let answer = |status, name: &str, body| Answer::Response {
+        status,
+        headers: HeaderRecords(vec![
+            (name.to_owned(), "a".to_owned()),
+            ("B".to_owned(), "\n".to_owned()),
+        ]),
+        body,
     };
-    assert_eq!(revive(&broken), None);
+    let text = journal::Bytes::Text(String::new());
+    let revived = revive(&answer(200, "A", text.clone())).expect("a response");
+    assert_eq!(revived.headers().len(), 1, "a line feed cannot be in a value");
+    let revived = revive(&answer(200, "a b", text.clone())).expect("a response");
+    assert!(revived.headers().is_empty(), "a space cannot be in a name");
+    assert!(revive(&answer(99, "A", text)).is_none());
+    assert!(revive(&answer(200, "A", journal::Bytes::Base64("!".into()))).is_none());
+}
+
+#[test]
+fn a_header_value_that_is_no_text_is_recorded_with_replacements() {
+    let mut response = Response::new(Bytes::new());
+    let value = HeaderValue::from_bytes(b"a\xff").expect("a header can hold it");
+    response.headers_mut().insert(COOKIE, value);
+    let request = signed(Method::Post, Encoding::Standard, Auth::Unsigned);
+    let (_, answer) = capture(&request, Ok(&response), &[]);
+    let revived = revive(&answer).expect("a response");
+    let value = revived.headers().get(COOKIE).map(HeaderValue::as_bytes);
+    assert_eq!(value, Some("a\u{fffd}".as_bytes()));
+}
+
+fn assert_same(revived: Option<Response<Bytes>>, response: &Response<Bytes>) {
+    let revived = revived.expect("a response was recorded");
+    assert_eq!(
+        (revived.status(), revived.headers(), revived.body()),
+        (response.status(), response.headers(), response.body())
+    );
 }

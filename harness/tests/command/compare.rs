@@ -15,8 +15,8 @@ fn altered(from: &'static str, to: &'static str) -> String {
     let altered: Handler = Arc::new(move |request, now_ms| {
         let mut answer = reference(request, now_ms);
         if action(request) == "StopInstances" {
-            let text = String::from_utf8_lossy(&answer.body).replace(from, to);
-            answer.body = text.into_bytes();
+            let text = String::from_utf8_lossy(answer.body()).replace(from, to);
+            *answer.body_mut() = text.into();
         }
         answer
     });

@@ -215,8 +215,8 @@ fn a_changed_endpoint_is_told_by_cause_with_the_clauses_that_it_breaks_and_mends
     let reference = quick_reference(None);
     let wrong: Handler = Arc::new(move |request, now_ms| {
         let mut answer = reference(request, now_ms);
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        answer.body = text.replace("DryRunOperation", "DryRunOperator").into_bytes();
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        *answer.body_mut() = text.replace("DryRunOperation", "DryRunOperator").into();
         answer
     });
     let wrong = serving(wrong, Arc::new(Notify::new()));

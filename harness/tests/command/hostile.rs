@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response};
 use stopcheck::endpoint::Handler;
 use stopcheck::reference::AccessKey;
-use stopcheck::wire::{Request, Response};
 use tokio::sync::Notify;
 
 use crate::child::{CommandOutput, finish, text_of};
@@ -33,13 +34,13 @@ fn canary() -> AccessKey {
 }
 
 /// The complete request as one text.
-fn all_of(request: &Request) -> String {
-    let headers = request.headers.0.iter();
+fn all_of(request: &Request<Bytes>) -> String {
+    let headers = request.headers().iter();
     let headers: String = headers
-        .map(|(name, value)| format!("{name}: {value}\n"))
+        .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())))
         .collect();
-    let body = String::from_utf8_lossy(&request.body);
-    format!("{} {}\n{headers}\n{body}", request.method, request.target)
+    let body = String::from_utf8_lossy(request.body());
+    format!("{} {}\n{headers}\n{body}", request.method(), request.uri())
 }
 
 fn escaped(text: &str) -> String {
@@ -53,7 +54,7 @@ fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-fn remember(seen: &Seen, request: &Request) {
+fn remember(seen: &Seen, request: &Request<Bytes>) {
     let text = all_of(request);
     for mark in ["Signature=", "X-Amz-Signature="] {
         for part in text.split(mark).skip(1) {
@@ -68,30 +69,32 @@ fn remember(seen: &Seen, request: &Request) {
 }
 
 /// The answer, with the complete request copied into its headers and its body.
-fn mirrored(request: &Request, mut answer: Response) -> Response {
+fn mirrored(request: &Request<Bytes>, mut answer: Response<Bytes>) -> Response<Bytes> {
     let all = all_of(request);
-    for (name, value) in &request.headers.0 {
-        answer
-            .headers
-            .0
-            .push((format!("x-was-{name}").into(), value.clone()));
+    for (name, value) in request.headers() {
+        let name = HeaderName::try_from(format!("x-was-{name}")).expect("the name is valid");
+        answer.headers_mut().append(name, value.clone());
     }
-    let body = String::from_utf8_lossy(&answer.body).into_owned();
-    answer.body = match body.rfind("</") {
+    let body = String::from_utf8_lossy(answer.body()).into_owned();
+    *answer.body_mut() = match body.rfind("</") {
         Some(end) => {
             let (before, after) = body.split_at(end);
-            format!("{before}<mirror>{}</mirror>{after}", escaped(&all)).into_bytes()
+            format!("{before}<mirror>{}</mirror>{after}", escaped(&all)).into()
         }
-        None => body.into_bytes(),
+        None => body.into(),
     };
     answer
 }
 
 /// Refuses a request, with the complete request as code and message.
-fn refused_with(request: &Request) -> Response {
+fn refused_with(request: &Request<Bytes>) -> Response<Bytes> {
     let all = escaped(&all_of(request));
-    let signature = escaped(request.headers.get("authorization").unwrap_or_default());
-    let token = escaped(request.headers.get("x-amz-security-token").unwrap_or_default());
+    let header = |name| {
+        let value: Option<&HeaderValue> = request.headers().get(name);
+        escaped(value.and_then(|value| value.to_str().ok()).unwrap_or_default())
+    };
+    let signature = header("authorization");
+    let token = header("x-amz-security-token");
     let code = format!("{token}{signature}");
     xml(
         400,

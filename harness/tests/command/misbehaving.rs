@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use http::{Request, Response};
 use stopcheck::endpoint::Handler;
 use stopcheck::protocol::wellformed;
-use stopcheck::wire::{Headers, Request, Response};
 
 use crate::child::{CommandOutput, finish, text_of};
 use crate::servers::{action, against, quick_reference, until_closed};
@@ -49,7 +50,7 @@ const MOST_REQUESTS: usize = 60;
 const MOST_BYTES: u64 = 64 << 20;
 
 /// What the front does with the connection that sent a stop; it has the correct answer available.
-type Behaviour = fn(&mut Connection, &Response);
+type Behaviour = fn(&mut Connection, &Response<Bytes>);
 
 /// One test for each misbehaviour, so that they run in parallel.
 macro_rules! misbehaviours {
@@ -64,13 +65,13 @@ macro_rules! misbehaviours {
 }
 
 misbehaviours! {
-    nothing_wrong: Ends::Well, |stream, right| answer(stream, "200 OK", right, &right.body);
+    nothing_wrong: Ends::Well, |stream, right| answer(stream, "200 OK", right, right.body());
 
     // HTTP.
     never_answers: Ends::Errored(TIMED_OUT), |stream, _| until_closed(stream);
     one_byte_a_second: Ends::Errored(TIMED_OUT), |stream, right| {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len());
-        for byte in head.bytes().chain(right.body.iter().copied()) {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len());
+        for byte in head.bytes().chain(right.body().iter().copied()) {
             if stream.write_all(&[byte]).is_err() {
                 return;
             }
@@ -107,20 +108,20 @@ misbehaviours! {
     };
     told_to_continue: Ends::Well, |stream, right| {
         let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
-        answer(stream, "200 OK", right, &right.body);
+        answer(stream, "200 OK", right, right.body());
     };
     longer_than_it_is: Ends::Errored("could not"), |stream, right| {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len() + 10);
-        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len() + 10);
+        let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
         close(stream);
     };
     shorter_than_it_is: Ends::Found, |stream, right| {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len() - 10);
-        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len() - 10);
+        let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
     };
     two_lengths: Ends::Errored("could not"), |stream, right| {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n";
-        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+        let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
     };
     a_length_beyond_all_numbers: Ends::Errored("could not"), |stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx");
@@ -130,8 +131,8 @@ misbehaviours! {
     };
     closed_without_a_word: Ends::Errored("could not"), |stream, _| close(stream);
     reset_half_way: Ends::Errored("could not"), |stream, right| {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body.len());
-        let half = right.body.get(..right.body.len() / 2).unwrap_or_default();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len());
+        let half = right.body().get(..right.body().len() / 2).unwrap_or_default();
         let _ = stream.write_all(&[head.as_bytes(), half].concat());
         reset(stream);
     };
@@ -142,11 +143,11 @@ misbehaviours! {
         let head = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
         let _ = stream.write_all(head.as_bytes());
     };
-    a_status_of_its_own: Ends::Found, |stream, right| answer(stream, "999 Whatever", right, &right.body);
+    a_status_of_its_own: Ends::Found, |stream, right| answer(stream, "999 Whatever", right, right.body());
     packed_though_nobody_asked: Ends::Found, |stream, _| packed(stream, &bomb());
     two_answers_at_once: Ends::Well, |stream, right| {
         // An unsolicited response belongs to no request, and must not be used as the answer to the next one.
-        answer(stream, "200 OK", right, &right.body);
+        answer(stream, "200 OK", right, right.body());
         answer(stream, "500 Mine", right, b"<a/>");
     };
 
@@ -195,10 +196,10 @@ misbehaviours! {
         answer(stream, "200 OK", right, &body);
     };
     a_byte_order_mark: Ends::Well, |stream, right| {
-        answer(stream, "200 OK", right, &[b"\xef\xbb\xbf", right.body.as_slice()].concat());
+        answer(stream, "200 OK", right, &[&b"\xef\xbb\xbf"[..], right.body()].concat());
     };
     utf_16: Ends::Found, |stream, right| {
-        let text = String::from_utf8_lossy(&right.body).into_owned();
+        let text = String::from_utf8_lossy(right.body()).into_owned();
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
         let body: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
         answer(stream, "200 OK", right, &body);
@@ -227,9 +228,9 @@ misbehaviours! {
     orders_in_a_header: Ends::Found, |stream, right| {
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/<script>\u{9b}31m\r\nContent-Length: {}\r\n\r\n",
-            right.body.len()
+            right.body().len()
         );
-        let _ = stream.write_all(&[head.as_bytes(), &right.body].concat());
+        let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
     };
     orders_in_a_state: Ends::Found, |stream, right| {
         answer(stream, "200 OK", right, &changed(right, "<name>stopping</name>", "<name>\u{9b}2J<![CDATA[<img src=x>]]></name>"));
@@ -366,22 +367,22 @@ fn serve(stream: &mut Connection, reference: &Handler, requests: &AtomicUsize, b
         requests.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let response = reference(&request, u64::try_from(now.as_millis()).unwrap_or_default());
-        let body = String::from_utf8_lossy(&request.body);
+        let body = String::from_utf8_lossy(request.body());
         if action(&request) == "StopInstances" && !body.contains("DryRun=true") {
             behaviour(stream, &response);
             continue;
         }
         answer(
             stream,
-            &format!("{} Status", response.status),
+            &format!("{} Status", response.status().as_u16()),
             &response,
-            &response.body,
+            response.body(),
         );
     }
 }
 
 /// The next complete request, if there is one.
-fn received(stream: &mut Connection) -> Option<Request> {
+fn received(stream: &mut Connection) -> Option<Request<Bytes>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 8 << 10];
     loop {
@@ -390,22 +391,16 @@ fn received(stream: &mut Connection) -> Option<Request> {
             let text = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
             let mut lines = text.lines();
             let mut words = lines.next()?.split(' ');
-            let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-            let headers: Headers = lines
-                .filter_map(|line| line.split_once(':'))
-                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-                .collect();
-            let length = headers
-                .get("content-length")
-                .and_then(|length| length.parse().ok())
-                .unwrap_or(0);
+            let mut request = Request::builder().method(words.next()?).uri(words.next()?);
+            let mut length = 0;
+            for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.trim().parse().unwrap_or(0);
+                }
+                request = request.header(name, value.trim());
+            }
             if let Some(body) = bytes.get(end + 4..end + 4 + length) {
-                return Some(Request {
-                    method,
-                    target,
-                    headers,
-                    body: body.to_vec(),
-                });
+                return request.body(Bytes::copy_from_slice(body)).ok();
             }
         }
         match stream.read(&mut buffer) {
@@ -416,10 +411,10 @@ fn received(stream: &mut Connection) -> Option<Request> {
 }
 
 /// Answers as the reference would, but with this status and body.
-fn answer(stream: &mut Connection, status: &str, right: &Response, body: &[u8]) {
+fn answer(stream: &mut Connection, status: &str, right: &Response<Bytes>, body: &[u8]) {
     let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in &right.headers.0 {
-        head += &format!("{name}: {value}\r\n");
+    for (name, value) in right.headers() {
+        head += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
     }
     let _ = stream.write_all(&[head.as_bytes(), b"\r\n", body].concat());
 }
@@ -433,8 +428,8 @@ fn packed(stream: &mut Connection, body: &[u8]) {
 }
 
 /// The body of the correct answer, with one part replaced.
-fn changed(right: &Response, from: &str, to: &str) -> Vec<u8> {
-    let text = String::from_utf8_lossy(&right.body).into_owned();
+fn changed(right: &Response<Bytes>, from: &str, to: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(right.body()).into_owned();
     assert!(text.contains(from), "{from} is in {text}");
     text.replacen(from, to, 1).into_bytes()
 }

@@ -19,12 +19,12 @@ fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String 
     let (reference, count) = (quick_reference(None), AtomicUsize::new(0));
     let altered: Handler = Arc::new(move |request, now_ms| {
         let mut answer = reference(request, now_ms);
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
         if action(request) == "StopInstances"
             && text.contains("DryRunOperation")
             && wrong(count.fetch_add(1, Ordering::Relaxed))
         {
-            answer.body = text.replace("DryRunOperation", "DryRunOperator").into_bytes();
+            *answer.body_mut() = text.replace("DryRunOperation", "DryRunOperator").into();
         }
         answer
     });

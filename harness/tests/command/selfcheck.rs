@@ -88,7 +88,7 @@ fn a_variation_that_is_unknown_or_excluded_is_refused_with_a_way_out() {
 
 #[test]
 fn a_variation_is_played_alone_and_seen_to_change_an_answer() {
-    let played = stopcheck("selfcheck --variation headers-in-lower-case --scripts 1");
+    let played = stopcheck("selfcheck --variation indented-layout --scripts 1");
     for part in [
         "baseline   left out",
         "faults     left out",

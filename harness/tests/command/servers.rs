@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use stopcheck::call::{Auth, Call};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
 use stopcheck::protocol::{self, Body};
 use stopcheck::reference::{Config, Delays, Reference, keys};
 use stopcheck::sign::{self, Credentials, Keyring};
-use stopcheck::wire::{Headers, Request, Response};
 use tokio::sync::Notify;
 
 use crate::child::command;
@@ -87,19 +88,19 @@ pub(crate) fn nobody() -> (tokio::net::TcpSocket, String) {
 }
 
 /// The action of a request, from its query string or form body; empty if there is none.
-pub(crate) fn action(request: &Request) -> String {
-    let body = String::from_utf8_lossy(&request.body).into_owned();
-    let text = format!("{}&{body}", request.query());
+pub(crate) fn action(request: &Request<Bytes>) -> String {
+    let body = String::from_utf8_lossy(request.body()).into_owned();
+    let text = format!("{}&{body}", request.uri().query().unwrap_or_default());
     let found = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
     found.unwrap_or_default().to_owned()
 }
 
-pub(crate) fn xml(status: u16, body: impl Into<Vec<u8>>) -> Response {
-    Response {
-        status,
-        headers: Headers(vec![("Content-Type".into(), "text/xml;charset=UTF-8".into())]),
-        body: body.into(),
-    }
+pub(crate) fn xml(status: u16, body: impl Into<Bytes>) -> Response<Bytes> {
+    Response::builder()
+        .status(status)
+        .header("Content-Type", "text/xml;charset=UTF-8")
+        .body(body.into())
+        .expect("the response is valid")
 }
 
 /// The read lag of test runs. The descriptions of our servers are up to date, so waiting changes nothing, and a busy
@@ -142,7 +143,7 @@ pub(crate) fn states_at(url: &str) -> Vec<String> {
         })
         .expect("the URL is good");
         let call = Call::new("DescribeInstances", Vec::<(String, String)>::new());
-        let request = protocol::encode(&call, &endpoint.target("us-east-1"));
+        let request = protocol::encode(&call, &endpoint.target("us-east-1")).expect("a short call");
         let now_ms = endpoint.now_ms();
         let request = sign::sign(request, Auth::Header, &keyring, "us-east-1", "ec2", now_ms)
             .expect("the keys can sign");

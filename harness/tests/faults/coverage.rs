@@ -1,9 +1,10 @@
 //! Faults that no named case finds: only a combination or a boundary value shows them.
 
+use bytes::Bytes;
+use http::Response;
 use stopcheck::contract::Edition;
 use stopcheck::reference::XmlLayout;
 use stopcheck::verdict::Verdict;
-use stopcheck::wire::Response;
 
 use stopcheck::selfcheck::emulator::{self as mock, EmulatedRequest, FaultHook, code_of, drop_param};
 
@@ -31,10 +32,10 @@ fn repeats(asked: &EmulatedRequest<'_>) -> bool {
     ids.len() < count
 }
 
-fn mate_is_not_looked_at(asked: &EmulatedRequest<'_>) -> Response {
+fn mate_is_not_looked_at(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
     let answer = asked.pass();
     let first = first_id(asked).unwrap_or_default();
-    let is_about_the_first = String::from_utf8_lossy(&answer.body).contains(first);
+    let is_about_the_first = String::from_utf8_lossy(answer.body()).contains(first);
     if code_of(&answer).as_deref() == Some("UnsupportedHibernationConfiguration") && !is_about_the_first {
         return asked.pass_changed(|params| drop_param(params, "Hibernate"));
     }

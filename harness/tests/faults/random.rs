@@ -300,9 +300,9 @@ fn what_does_not_come_every_time_is_flaky_and_no_failure() {
             made.fetch_add(1, Ordering::SeqCst).is_multiple_of(2)
         };
         Arc::new(move |request, now_ms| {
-            let stops = String::from_utf8_lossy(&request.body).contains("Action=StopInstances");
+            let stops = String::from_utf8_lossy(request.body()).contains("Action=StopInstances");
             let answer = reference.handle(request, now_ms);
-            if is_bad && stops && answer.status == 200 {
+            if is_bad && stops && answer.status() == 200 {
                 return mock::with_text(answer, |text| {
                     text.replace(&mock::state("stopping"), &mock::state("running"))
                 });

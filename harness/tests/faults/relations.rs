@@ -35,7 +35,7 @@ fn no_finding(cases: &[&str], hook: FaultHook, counts: fn(Verdict) -> bool) {
 #[test]
 fn an_instance_that_may_have_been_purged_meanwhile_makes_no_difference() {
     no_difference(&["relation/terminated"], |asked| {
-        if asked.stops() && asked.request.method == "GET" && !asked.is_set("DryRun") {
+        if asked.stops() && asked.request.method() == "GET" && !asked.is_set("DryRun") {
             let message = format!("The instance ID '{}' does not exist", asked.ids().concat());
             return asked.refuse(400, "InvalidInstanceID.NotFound", &message);
         }

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, DATE, SERVER};
+use http::{HeaderName, Response, StatusCode};
 use stopcheck::call::Form;
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, FixtureKind, Scenario, Step};
 use stopcheck::journal::Phase;
@@ -12,7 +15,6 @@ use stopcheck::plan::{Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
-use stopcheck::wire::Response;
 
 use stopcheck::selfcheck::emulator::{
     self as mock, EmulatedRequest, FaultHook, code_of, replace_between, set_param, state,
@@ -362,7 +364,7 @@ const TOLERATED: &[Fault] = &[
         "OQ-18: an unknown version is 404",
         &["request/unknown-version"],
         &[],
-        |asked| asked.refusal(|response| response.status = 404),
+        |asked| asked.refusal(|response| *response.status_mut() = StatusCode::NOT_FOUND),
     ),
     tolerated(
         "OQ-20: white space stands anywhere",
@@ -429,20 +431,13 @@ const TOLERATED: &[Fault] = &[
         "R14: an error has no headers but the date",
         &["dry-run/valid", "id/unknown"],
         &[],
-        |asked| asked.refusal(|response| response.headers.0.retain(|(name, _)| name == "Date")),
+        |asked| asked.refusal(|response| keep_headers(response, &[DATE])),
     ),
     tolerated(
         "R04: a success has the headers of 2016",
         &["stop/running"],
         &[],
-        |asked| {
-            asked.success(|response| {
-                response
-                    .headers
-                    .0
-                    .retain(|(name, _)| matches!(name.as_ref(), "Date" | "Content-Type" | "Server"));
-            })
-        },
+        |asked| asked.success(|response| keep_headers(response, &[DATE, CONTENT_TYPE, SERVER])),
     ),
     tolerated(
         "R30: the declaration has single quotes",
@@ -518,7 +513,16 @@ const TOLERATED: &[Fault] = &[
 ];
 
 /// Refuses a stop with this code if its indices are not 1, 2, 3 ….
-fn odd_index(asked: &EmulatedRequest<'_>, code: &str) -> Response {
+fn keep_headers(response: &mut Response<Bytes>, kept: &[HeaderName]) {
+    let headers = std::mem::take(response.headers_mut());
+    // No header of the reference has two values, so every field has its name.
+    let fields = headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name?, value)));
+    *response.headers_mut() = fields.filter(|(name, _)| kept.contains(name)).collect();
+}
+
+fn odd_index(asked: &EmulatedRequest<'_>, code: &str) -> Response<Bytes> {
     let names: Vec<&str> = asked
         .params
         .iter()
@@ -531,7 +535,7 @@ fn odd_index(asked: &EmulatedRequest<'_>, code: &str) -> Response {
     asked.pass()
 }
 
-fn no_action(asked: &EmulatedRequest<'_>, code: &str) -> Response {
+fn no_action(asked: &EmulatedRequest<'_>, code: &str) -> Response<Bytes> {
     if asked.action().is_empty() {
         return asked.refuse(400, code, "The request must contain the parameter Action");
     }
@@ -539,7 +543,7 @@ fn no_action(asked: &EmulatedRequest<'_>, code: &str) -> Response {
 }
 
 /// Reads every boolean other than `true` and `false` as this value.
-fn odd_boolean(asked: &EmulatedRequest<'_>, value: &str) -> Response {
+fn odd_boolean(asked: &EmulatedRequest<'_>, value: &str) -> Response<Bytes> {
     asked.stop_changed(|params| {
         for name in ["DryRun", "Force"] {
             let odd = params
@@ -553,7 +557,7 @@ fn odd_boolean(asked: &EmulatedRequest<'_>, value: &str) -> Response {
 }
 
 /// Gives every refused stop this status and code.
-fn stranger(asked: &EmulatedRequest<'_>, status: u16, code: &str) -> Response {
+fn stranger(asked: &EmulatedRequest<'_>, status: u16, code: &str) -> Response<Bytes> {
     let response = asked.pass();
     if asked.stops() && code_of(&response).is_some() {
         return asked.refuse(status, code, "Who are you?");

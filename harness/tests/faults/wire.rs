@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
 use stopcheck::call::{Auth, Call, Method};
 use stopcheck::contract::{Confidence, Edition};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
@@ -15,7 +17,6 @@ use stopcheck::protocol::{self, RequestTarget, form};
 use stopcheck::reference::{Config, Delays, Reference};
 use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
-use stopcheck::wire::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -321,7 +322,7 @@ impl Front {
     }
 
     /// Sends a plain, newly signed call with the same parameters to the reference.
-    fn carry_out(&self, read: &Read) -> Response {
+    fn carry_out(&self, read: &Read) -> Response<Bytes> {
         let query = read.target.split_once('?').map_or("", |(_, query)| query);
         let mut pairs = form::read(query);
         pairs.extend(form::read(&String::from_utf8_lossy(&read.body)));
@@ -351,7 +352,7 @@ impl Front {
             region: mock::REGION.to_owned(),
         };
         let now_ms = system_now_ms();
-        let request = protocol::encode(&call, &target);
+        let request = protocol::encode(&call, &target).expect("a short call");
         let request = sign::sign(
             request,
             Auth::Header,
@@ -370,21 +371,18 @@ fn system_now_ms() -> u64 {
     u64::try_from(since.expect("it is later").as_millis()).expect("it is not that much later")
 }
 
-fn stopping() -> Response {
-    Response {
-        status: 200,
-        headers: stopcheck::wire::Headers::default(),
-        body: b"<StopInstancesResponse/>".to_vec(),
-    }
+fn stopping() -> Response<Bytes> {
+    Response::new("<StopInstancesResponse/>".into())
 }
 
-fn written(response: &Response) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {} X\r\n", response.status);
-    for (name, value) in &response.headers.0 {
-        text += &format!("{name}: {value}\r\n");
+fn written(response: &Response<Bytes>) -> Vec<u8> {
+    let mut out = format!("HTTP/1.1 {} X\r\n", response.status().as_u16()).into_bytes();
+    for (name, value) in response.headers() {
+        out.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
-    text += &format!("Content-Length: {}\r\n\r\n", response.body.len());
-    [text.into_bytes(), response.body.clone()].concat()
+    out.extend(format!("Content-Length: {}\r\n\r\n", response.body().len()).into_bytes());
+    out.extend(response.body());
+    out
 }
 
 fn quick() -> Reference {

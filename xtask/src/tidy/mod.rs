@@ -4,7 +4,7 @@
 //! Each rule is a pure function from text to complaints, in its own file; this file reads the work tree and prints. All
 //! complaints are collected before anything is printed.
 
-mod floors;
+mod layers;
 mod library_boundaries;
 mod licences;
 mod manifests;
@@ -37,6 +37,13 @@ pub(crate) struct Complaint {
     text: String,
 }
 
+/// The crates that are checked, and whether their modules stand on the staircase.
+const CRATES: &[(&str, bool)] = &[
+    ("harness/core", true),
+    ("harness/reference", false),
+    ("harness", true),
+];
+
 pub(crate) fn run(args: &TidyArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let all = read_all(workspace)?;
     // A file that is not text has no lines to check.
@@ -44,19 +51,24 @@ pub(crate) fn run(args: &TidyArgs, workspace: &Workspace) -> Result<TaskOutcome>
         .iter()
         .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
         .collect();
-    let harness: Vec<Source> = files
-        .iter()
-        .filter(|(path, _)| path.starts_with("harness/") && path.contains("src/") && path.ends_with(".rs"))
-        .map(|(path, text)| Source::new(path, text))
-        .collect::<Result<_>>()?;
-
-    let mut complaints = floors::check(&harness);
-    let manifest = fs::read_to_string(workspace.path("harness/Cargo.toml"))
-        .context("could not read harness/Cargo.toml")?;
-    complaints.extend(library_boundaries::check(
-        &manifests::dependencies(&manifest).context("could not read harness/Cargo.toml")?,
-        &harness,
-    ));
+    let mut complaints = Vec::new();
+    for (folder, has_layers) in CRATES {
+        let prefix = format!("{folder}/src/");
+        let sources: Vec<Source> = files
+            .iter()
+            .filter(|(path, _)| path.starts_with(&prefix) && path.ends_with(".rs"))
+            .map(|(path, text)| Source::new(path, text))
+            .collect::<Result<_>>()?;
+        if *has_layers {
+            complaints.extend(layers::check(&sources));
+        }
+        let manifest = format!("{folder}/Cargo.toml");
+        let libraries = fs::read_to_string(workspace.path(&manifest))
+            .map_err(anyhow::Error::from)
+            .and_then(|text| manifests::dependencies(&text))
+            .with_context(|| format!("could not read {manifest}"))?;
+        complaints.extend(library_boundaries::check(&libraries, &sources));
+    }
     for (path, bytes) in &all {
         complaints.extend(tracked_files::check(path, bytes));
     }
@@ -131,7 +143,7 @@ fn read_all(workspace: &Workspace) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn module_of(path: &str) -> Vec<String> {
-    let sources = ["harness/core/src/", "harness/src/"];
+    let sources = ["harness/core/src/", "harness/reference/src/", "harness/src/"];
     let below = sources
         .iter()
         .find_map(|sources| path.strip_prefix(sources))
@@ -156,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_file_names_its_module() {
-        assert_eq!(module_of("harness/core/src/wire/mod.rs"), ["wire"]);
+        assert_eq!(module_of("harness/core/src/plan/mod.rs"), ["plan"]);
         assert_eq!(module_of("harness/core/src/check/state.rs"), ["check", "state"]);
         assert_eq!(module_of("harness/core/src/call.rs"), ["call"]);
         assert!(module_of("harness/src/lib.rs").is_empty());

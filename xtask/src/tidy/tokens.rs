@@ -15,7 +15,7 @@ pub(super) struct Use {
 /// The first name of the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ImportTarget {
-    /// A module at our crate root: `crate::wire::…`, or `super::…` that reaches the root.
+    /// A module at our crate root: `crate::call::…`, or `super::…` that reaches the root.
     Ours(String),
     /// Any other name followed by `::`: a crate, a type or a local module.
     Name(String),
@@ -187,12 +187,18 @@ mod tests {
 
     #[test]
     fn imports_and_paths_are_seen_in_any_form() {
-        let text = "use crate::{wire::{Request, Headers}, call};\n\
+        let text = "use crate::{protocol::{encode, decode}, call};\n\
                     use hyper::{body::Bytes, header};\n\
                     fn f() -> crate::verdict::Verdict { println!(\"{}\", jiff::Timestamp::now()) }";
         assert_eq!(
             names(text, &["model"]),
-            ["crate::wire", "crate::call", "hyper", "crate::verdict", "jiff"]
+            [
+                "crate::protocol",
+                "crate::call",
+                "hyper",
+                "crate::verdict",
+                "jiff"
+            ]
         );
     }
 
@@ -200,13 +206,13 @@ mod tests {
     fn comments_strings_and_tests_are_not_seen() {
         let text = "// crate::cli::x\nconst A: &str = \"crate::cli::x\";\n\
                     #[cfg(test)]\nuse crate::runner::{a, b};\n\
-                    #[cfg(test)]\nmod tests { use crate::cli::Cli; }\nuse crate::wire::Request;";
-        assert_eq!(names(text, &["model"]), ["crate::wire"]);
+                    #[cfg(test)]\nmod tests { use crate::cli::Cli; }\nuse crate::call::Call;";
+        assert_eq!(names(text, &["model"]), ["crate::call"]);
     }
 
     #[test]
     fn super_reaches_a_sibling_of_the_root_only_from_high_enough() {
-        assert_eq!(names("use super::wire::Request;", &["model"]), ["crate::wire"]);
+        assert_eq!(names("use super::call::Call;", &["model"]), ["crate::call"]);
         assert!(names("use super::belief::Belief;", &["model", "step"]).is_empty());
         assert_eq!(
             names("mod inner { use super::super::cli::X; }", &["model"]),
@@ -216,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_line_is_where_the_path_stands() {
-        let found = uses("\n\nuse crate::wire;\n", &["call".to_owned()]).expect("it is Rust");
+        let found = uses("\n\nuse crate::verdict;\n", &["call".to_owned()]).expect("it is Rust");
         assert_eq!(found.first().map(|found| found.line), Some(3));
     }
 

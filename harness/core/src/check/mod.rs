@@ -4,8 +4,11 @@
 //! journal records them, decoded. Output: for each step, the clauses that held and the findings. Judging is a pure
 //! function of the journal, so the same code judges an old recording again and gives the same verdicts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use http::header::DATE;
 
 use crate::call::Call;
 use crate::contract::{Check, Confidence, Contract, Refusal, State};
@@ -582,7 +585,7 @@ impl CaseJudge {
                     Some(answer::Move::Down(manner)) => {
                         track.stop = Some(Stop {
                             at_ms: act.at_ms,
-                            date: reply.headers.get("date").map(str::to_owned),
+                            date: reply.header(DATE).map(Cow::into_owned),
                             manner,
                             seen_down: false,
                         });

@@ -284,8 +284,9 @@ impl Item {
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
-    use crate::wire::{Headers, Response};
 
     fn accepted(status: u16, items: &[(&str, &str, &str)]) -> Told {
         let item = |(id, previous, current): &(&str, &str, &str)| Item {
@@ -324,11 +325,8 @@ mod tests {
     #[test]
     fn what_was_told_is_read_from_the_status_and_the_root() {
         let told = |status, body: &str| {
-            let reply = reply::decode(Response {
-                status,
-                headers: Headers::default(),
-                body: body.as_bytes().to_vec(),
-            });
+            let response = Response::builder().status(status).body(body.to_owned().into());
+            let reply = reply::decode(response.expect("the status is valid"));
             Told::of("StopInstances", &reply).in_words()
         };
         let items = "<instancesSet><item><instanceId>i-1</instanceId></item></instancesSet>";

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use http::HeaderName;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, STRICT_TRANSPORT_SECURITY};
+
 use super::step_judgement::{StepJudgement, Weight};
 use super::text::{few, one_line, quote};
 use super::{Judge, Seen};
@@ -81,15 +84,15 @@ pub(super) fn success(
             few(wrong),
         )
     });
-    let header = reply.headers.get("content-type");
-    let media = media_type(header);
+    let header = reply.header(CONTENT_TYPE);
+    let media = media_type(header.as_deref());
     // Every recording has the charset, but the document declares it too: a missing one misleads nobody.
     let weight = if media.is_xml { Weight::Advisory } else { FULL };
     let fits = media.is_xml && media.is_utf8;
     judge.note(judgement, Check::SuccessContentType, weight, fits, || {
         (
             "text/xml;charset=UTF-8",
-            format!("Content-Type {}", text_of(header)),
+            format!("Content-Type {}", text_of(header.as_deref())),
         )
     });
     let declared = document.declaration.as_ref().is_some_and(|declaration| {
@@ -107,12 +110,15 @@ pub(super) fn success(
     });
     let id = changes.request_ids.first().copied();
     request_id_header(judge, judgement, Check::RequestIdHeader, reply, id);
-    let secure = reply.headers.get("cache-control").is_some()
-        && reply.headers.get("strict-transport-security").is_some();
+    let secure =
+        reply.headers.contains_key(CACHE_CONTROL) && reply.headers.contains_key(STRICT_TRANSPORT_SECURITY);
     judge.note(judgement, Check::SecurityHeaders, FULL, secure, || {
         ("both headers", "not both")
     });
-    let server = reply.headers.get("server") == Some("AmazonEC2");
+    let server = reply
+        .headers
+        .get(SERVER)
+        .is_some_and(|server| server == "AmazonEC2");
     judge.note(judgement, Check::ServerHeader, FULL, server, || {
         ("Server: AmazonEC2", "another")
     });
@@ -166,13 +172,13 @@ pub(super) fn error(
         return;
     };
     envelope(judge, judgement, &errors, enveloped);
-    let header = reply.headers.get("content-type");
-    let media = media_type(header);
+    let header = reply.header(CONTENT_TYPE);
+    let media = media_type(header.as_deref());
     let fits = media.is_xml && media.is_utf8;
     judge.note(judgement, Check::ErrorContentType, FULL, fits, || {
         (
             "text/xml;charset=UTF-8",
-            format!("Content-Type {}", text_of(header)),
+            format!("Content-Type {}", text_of(header.as_deref())),
         )
     });
     let id = errors.request_ids.first().copied();
@@ -288,6 +294,8 @@ fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
         .any(|known| u32::from(known.code) == code & 0xFF && Some(known.name.as_str()) == state.name)
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
 fn request_id_header(
     judge: &Judge,
     judgement: &mut StepJudgement<'_>,
@@ -295,12 +303,12 @@ fn request_id_header(
     reply: &Reply,
     id: Option<&str>,
 ) {
-    let header = reply.headers.get("x-amzn-requestid");
-    let fits = header.is_some() && header == id;
+    let header = reply.header(REQUEST_ID);
+    let fits = header.is_some() && header.as_deref() == id;
     judge.note(judgement, check, Weight::Full, fits, || {
         (
             "x-amzn-requestid equal to the request id of the body",
-            format!("header {}, body {}", text_of(header), text_of(id)),
+            format!("header {}, body {}", text_of(header.as_deref()), text_of(id)),
         )
     });
 }
@@ -361,9 +369,10 @@ fn quote_all(texts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
     use crate::protocol::reply;
-    use crate::wire::{Headers, Response};
 
     #[test]
     fn a_media_type_is_read_without_regard_to_case_and_space() {
@@ -382,11 +391,7 @@ mod tests {
 
     #[test]
     fn an_element_is_held_at_any_depth() {
-        let reply = reply::decode(Response {
-            status: 200,
-            headers: Headers::default(),
-            body: b"<a><b/><c><d/></c></a>".to_vec(),
-        });
+        let reply = reply::decode(Response::new("<a><b/><c><d/></c></a>".into()));
         let root = reply.root().expect("it is a document");
         for (name, held) in [("b", true), ("d", true), ("a", false), ("e", false)] {
             assert_eq!(holds(root, name), held, "{name}");

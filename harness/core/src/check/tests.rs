@@ -1,9 +1,10 @@
 use std::sync::LazyLock;
 
+use http::Response;
+
 use super::*;
 use crate::contract::{Edition, FixtureKind, Market, embedded};
 use crate::protocol::decode;
-use crate::wire::{Headers, Response};
 
 mod auxiliary_calls;
 mod fleet;
@@ -52,11 +53,12 @@ fn add(case: &mut CaseJudge, id: &str, kind: FixtureKind) {
 }
 
 fn answer(status: u16, root: &str) -> Reply {
-    decode(Response {
-        status,
-        headers: Headers::default(),
-        body: format!("<{root}/>").into_bytes(),
-    })
+    replied(status, format!("<{root}/>"))
+}
+
+fn replied(status: u16, body: String) -> Reply {
+    let response = Response::builder().status(status).body(body.into());
+    decode(response.expect("the status is valid"))
 }
 
 #[test]
@@ -199,11 +201,7 @@ fn told_of(judge: &Judge, check: Check, judged: &Judged) -> Option<bool> {
 }
 
 fn ok(body: &str) -> Reply {
-    decode(Response {
-        status: 200,
-        headers: Headers::default(),
-        body: body.as_bytes().to_vec(),
-    })
+    replied(200, body.to_owned())
 }
 
 #[test]
@@ -237,13 +235,7 @@ fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
          <currentState><code>64</code><name>stopping</name></currentState>\
          <previousState><code>16</code><name>running</name></previousState></item></instancesSet></StopInstancesResponse>"
     );
-    let replies = [200, status].map(|status| {
-        decode(Response {
-            status,
-            headers: Headers::default(),
-            body: body.clone().into_bytes(),
-        })
-    });
+    let replies = [200, status].map(|status| replied(status, body.clone()));
     let heard: Vec<Observation<'_>> = replies
         .iter()
         .map(|reply| Observation {

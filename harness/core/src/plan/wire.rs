@@ -4,11 +4,13 @@
 //! known about the answer. Every case except the pipelined stop is made from a dry run that ends with `DryRun=true`, so
 //! an endpoint that reads only a part of it, or misreads it, is detected. No case is cut within an id.
 
+use bytes::Bytes;
+use http::{Method, Request};
+
 use crate::call::Call;
 use crate::contract::Check;
 use crate::journal::{Aim, RawFault, WireDemand};
-use crate::protocol::{RequestTarget, SignError, encode};
-use crate::wire::{HeaderText, Request};
+use crate::protocol::{RequestTarget, SignError, encode, title_case};
 
 mod cases;
 
@@ -79,7 +81,7 @@ pub struct Kit<'a> {
     /// The target of the requests.
     pub target: &'a RequestTarget,
     /// Signs a request. The caller keeps each signed request, to know its secrets.
-    pub sign: &'a dyn Fn(Request) -> Result<Request, SignError>,
+    pub sign: &'a dyn Fn(Request<Bytes>) -> Result<Request<Bytes>, SignError>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -189,8 +191,12 @@ impl Kit<'_> {
     }
 
     /// Encodes a call, changes the request, and signs it.
-    fn signed_with(&self, call: &Call, change: impl FnOnce(&mut Request)) -> Result<Message, SignError> {
-        let mut request = encode(call, self.target);
+    fn signed_with(
+        &self,
+        call: &Call,
+        change: impl FnOnce(&mut Request<Bytes>),
+    ) -> Result<Message, SignError> {
+        let mut request = encode(call, self.target)?;
         change(&mut request);
         Ok(Message::of(&(self.sign)(request)?))
     }
@@ -201,7 +207,9 @@ impl Kit<'_> {
 
     /// The dry run with more bytes at the end of its body, signed with them.
     fn dry_run_with(&self, more: &[u8]) -> Result<Dialogue, SignError> {
-        let message = self.signed_with(&call(self.id), |request| request.body.extend_from_slice(more))?;
+        let message = self.signed_with(&call(self.id), |request| {
+            *request.body_mut() = [request.body(), more].concat().into();
+        })?;
         Ok(message.dialogue(Finish::Listen))
     }
 
@@ -224,17 +232,20 @@ struct Message {
 
 impl Message {
     /// The request as a plain client writes it.
-    fn of(request: &Request) -> Message {
-        let field = |(name, value): &(HeaderText, HeaderText)| format!("{name}: {value}").into_bytes();
-        let mut fields: Vec<Vec<u8>> = request.headers.0.iter().map(field).collect();
-        if !request.body.is_empty() || request.method == "POST" {
-            fields.push(format!("Content-Length: {}", request.body.len()).into_bytes());
+    fn of(request: &Request<Bytes>) -> Message {
+        let (method, body) = (request.method(), request.body());
+        let headers = request.headers().iter();
+        let mut fields: Vec<Vec<u8>> = headers
+            .map(|(name, value)| [title_case(name).as_bytes(), b": ", value.as_bytes()].concat())
+            .collect();
+        if !body.is_empty() || method == Method::POST {
+            fields.push(format!("Content-Length: {}", body.len()).into_bytes());
         }
         Message {
-            line: format!("{} {} HTTP/1.1", request.method, request.target).into_bytes(),
+            line: format!("{method} {} HTTP/1.1", request.uri()).into_bytes(),
             fields,
             line_end: b"\r\n",
-            body: request.body.clone(),
+            body: body.to_vec(),
         }
     }
 
@@ -328,6 +339,8 @@ fn at_once(bytes: Vec<u8>, finish: Finish, answers: usize) -> Dialogue {
 mod tests {
     use std::collections::BTreeSet;
 
+    use http::HeaderValue;
+
     use super::*;
 
     const ID: &str = "i-0aaaaaaaaaaaaaaa1";
@@ -347,10 +360,11 @@ mod tests {
             path: "/".into(),
             region: "us-east-1".into(),
         };
-        let sign = |mut request: Request| {
+        let sign = |mut request: Request<Bytes>| {
+            let value = HeaderValue::try_from(format!("signed {}", request.body().len()));
             request
-                .headers
-                .set("Authorization", format!("signed {}", request.body.len()));
+                .headers_mut()
+                .insert("authorization", value.expect("a number"));
             Ok(request)
         };
         let kit = Kit {

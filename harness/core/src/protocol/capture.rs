@@ -4,18 +4,23 @@
 //! (signatures, credentials, tokens) are removed there; known secrets are also removed wherever they are repeated, in
 //! every spelling. No secret is ever written.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
-use crate::journal::{Answer, Bytes, RequestRecord};
+use crate::journal::{self, Answer, HeaderRecords, RequestRecord};
+use crate::protocol::encode::title_case;
 use crate::protocol::form;
 use crate::protocol::scrub::{REDACTED, Scrubber};
-use crate::wire::{HeaderText, Headers, Request, Response};
 
 /// Records an exchange and removes secrets: the given ones, and those that the request itself carries.
 pub fn capture(
-    request: &Request,
-    outcome: Result<&Response, String>,
+    request: &Request<Bytes>,
+    outcome: Result<&Response<Bytes>, String>,
     secrets: &[String],
 ) -> (RequestRecord, Answer) {
     let carried = carried_secrets(request);
@@ -27,11 +32,11 @@ pub fn capture(
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawCapture {
     /// The bytes sent.
-    pub sent: Bytes,
+    pub sent: journal::Bytes,
     /// The responses.
     pub answers: Vec<Answer>,
     /// The bytes received that are not a response.
-    pub rest: Bytes,
+    pub rest: journal::Bytes,
 }
 
 /// The `Authorization` header of [`Auth::Garbage`](crate::call::Auth::Garbage), which is not a signature and no secret.
@@ -44,9 +49,9 @@ const RAW_KEPT: usize = 16 << 10;
 /// the bytes were made. Secrets are removed before truncation, so that half a secret cannot remain.
 pub fn capture_raw(
     sent: &[u8],
-    responses: &[Response],
+    responses: &[Response<Bytes>],
     rest: &[u8],
-    signed: &[Request],
+    signed: &[Request<Bytes>],
     secrets: &[String],
 ) -> RawCapture {
     let carried: Vec<String> = signed.iter().flat_map(carried_secrets).collect();
@@ -66,8 +71,9 @@ pub fn capture_raw(
     }
 }
 
-/// Restores the response of a recorded answer; `None` if there was none or its base64 is invalid.
-pub fn revive(answer: &Answer) -> Option<Response> {
+/// Restores the response of a recorded answer; `None` if there was none or its base64 or its status is invalid. Header
+/// fields that no response can have are left out.
+pub fn revive(answer: &Answer) -> Option<Response<Bytes>> {
     match answer {
         Answer::Response {
             status,
@@ -75,14 +81,13 @@ pub fn revive(answer: &Answer) -> Option<Response> {
             body,
         } => {
             let body = match body {
-                Bytes::Text(text) => text.clone().into_bytes(),
-                Bytes::Base64(text) => STANDARD.decode(text).ok()?,
+                journal::Bytes::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+                journal::Bytes::Base64(text) => STANDARD.decode(text).ok()?.into(),
             };
-            Some(Response {
-                status: *status,
-                headers: headers.clone(),
-                body,
-            })
+            let mut response = Response::new(body);
+            *response.status_mut() = StatusCode::from_u16(*status).ok()?;
+            *response.headers_mut() = header_map(headers);
+            Some(response)
         }
         Answer::Failed { .. } => None,
     }
@@ -98,43 +103,45 @@ const SECRET_PARAMS: [&str; 6] = [
     "SecurityToken",
 ];
 
-/// Headers whose whole value is secret.
-const SECRET_HEADERS: [&str; 3] = ["X-Amz-Security-Token", "Proxy-Authorization", "Cookie"];
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-fn record(request: &Request, scrubber: &Scrubber) -> RequestRecord {
-    let target = match request.target.split_once('?') {
+/// Headers whose whole value is secret.
+const SECRET_HEADERS: [HeaderName; 3] = [TOKEN_HEADER, PROXY_AUTHORIZATION, COOKIE];
+
+fn record(request: &Request<Bytes>, scrubber: &Scrubber) -> RequestRecord {
+    let target = request.uri().to_string();
+    let target = match target.split_once('?') {
         Some((path, query)) => format!("{path}?{}", without_secret_params(query)),
-        None => request.target.clone(),
+        None => target,
     };
-    let body = match std::str::from_utf8(&request.body) {
-        Ok(text) => without_secret_params(text).into_bytes(),
-        Err(_) => request.body.clone(),
+    let body = match std::str::from_utf8(request.body()) {
+        Ok(text) => scrubber.bytes(without_secret_params(text).as_bytes()),
+        Err(_) => scrubber.bytes(request.body()),
     };
-    let headers = request.headers.0.iter().map(|(name, value)| {
-        let is = |secret: &&str| name.eq_ignore_ascii_case(secret);
-        let value = if SECRET_HEADERS.iter().any(is) {
-            REDACTED.into()
-        } else if is(&"Authorization") {
-            without_proof(value).into()
+    let headers = request.headers().iter().map(|(name, value)| {
+        let value = if SECRET_HEADERS.contains(name) {
+            REDACTED.to_owned()
+        } else if name == AUTHORIZATION {
+            without_proof(&text_of(value))
         } else {
-            value.clone()
+            text_of(value).into_owned()
         };
-        (name.clone(), value)
+        (scrubber.text(&title_case(name)), scrubber.text(&value))
     });
     RequestRecord {
-        method: scrubber.text(&request.method),
+        method: scrubber.text(request.method().as_str()),
         target: scrubber.text(&target),
-        headers: scrubbed(headers, scrubber),
-        body: as_bytes(scrubber.bytes(&body)),
+        headers: HeaderRecords(headers.collect()),
+        body: as_bytes(body),
     }
 }
 
-fn answer(outcome: Result<&Response, String>, scrubber: &Scrubber) -> Answer {
+fn answer(outcome: Result<&Response<Bytes>, String>, scrubber: &Scrubber) -> Answer {
     match outcome {
         Ok(response) => Answer::Response {
-            status: response.status,
-            headers: scrubbed(response.headers.0.iter().cloned(), scrubber),
-            body: as_bytes(scrubber.bytes(&response.body)),
+            status: response.status().as_u16(),
+            headers: header_records(response.headers(), scrubber),
+            body: as_bytes(scrubber.bytes(response.body())),
         },
         Err(why) => Answer::Failed {
             why: scrubber.text(&why),
@@ -142,16 +149,38 @@ fn answer(outcome: Result<&Response, String>, scrubber: &Scrubber) -> Answer {
     }
 }
 
-fn scrubbed(headers: impl Iterator<Item = (HeaderText, HeaderText)>, scrubber: &Scrubber) -> Headers {
-    headers
-        .map(|(name, value)| (scrubber.text(&name), scrubber.text(&value)))
-        .collect()
+fn header_records(headers: &HeaderMap, scrubber: &Scrubber) -> HeaderRecords {
+    let fields = headers.iter();
+    HeaderRecords(
+        fields
+            .map(|(name, value)| (scrubber.text(name.as_str()), scrubber.text(&text_of(value))))
+            .collect(),
+    )
 }
 
-fn as_bytes(bytes: Vec<u8>) -> Bytes {
+fn header_map(records: &HeaderRecords) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(records.0.len().min(MOST_RESERVED));
+    for (name, value) in &records.0 {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+            // A map that is full takes no more fields; no response that was received fills it.
+            let _ = map.try_append(name, value);
+        }
+    }
+    map
+}
+
+/// How many header fields room is reserved for; a longer list makes the map grow.
+const MOST_RESERVED: usize = 64;
+
+fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+fn as_bytes(bytes: Vec<u8>) -> journal::Bytes {
     match String::from_utf8(bytes) {
-        Ok(text) => Bytes::Text(text),
-        Err(error) => Bytes::Base64(STANDARD.encode(error.as_bytes())),
+        Ok(text) => journal::Bytes::Text(text),
+        Err(error) => journal::Bytes::Base64(STANDARD.encode(error.as_bytes())),
     }
 }
 
@@ -170,7 +199,7 @@ fn without_secret_lines(bytes: &[u8]) -> Vec<u8> {
             Some((name, value))
                 if SECRET_HEADERS
                     .iter()
-                    .any(|one| name.trim().eq_ignore_ascii_case(one)) =>
+                    .any(|one| name.trim().eq_ignore_ascii_case(one.as_str())) =>
             {
                 let end = value.get(value.trim_end().len()..).unwrap_or_default();
                 out.extend(format!("{name}: {REDACTED}{end}").into_bytes());
@@ -182,8 +211,12 @@ fn without_secret_lines(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the secrets in a request, because an endpoint may repeat them in its answer.
-pub fn carried_secrets(request: &Request) -> Vec<String> {
-    let authorization = request.headers.get("authorization").unwrap_or_default();
+pub fn carried_secrets(request: &Request<Bytes>) -> Vec<String> {
+    let authorization = request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(text_of)
+        .unwrap_or_default();
     let in_header = authorization.split([',', ' ']).filter_map(|part| {
         let (name, value) = part.split_once('=')?;
         match name {
@@ -193,10 +226,11 @@ pub fn carried_secrets(request: &Request) -> Vec<String> {
             _ => None,
         }
     });
-    let token = request.headers.get("x-amz-security-token").map(str::to_owned);
-    let pairs = form::read(request.query())
+    let token = request.headers().get(TOKEN_HEADER);
+    let token = token.map(|token| text_of(token).into_owned());
+    let pairs = form::read(request.uri().query().unwrap_or_default())
         .into_iter()
-        .chain(match std::str::from_utf8(&request.body) {
+        .chain(match std::str::from_utf8(request.body()) {
             Ok(text) => form::read(text),
             Err(_) => Vec::new(),
         });

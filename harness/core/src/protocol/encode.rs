@@ -3,9 +3,13 @@
 //! Input: a [`Call`] and a [`RequestTarget`]. Output: a [`Request`]. Signing comes next; it adds headers or query
 //! parameters and changes nothing else.
 
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
+use http::uri::{InvalidUri, PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+
 use crate::call::{Auth, Call, Method, Order};
 use crate::protocol::form;
-use crate::wire::{HeaderText, Headers, Request};
 
 /// Where a call is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +22,31 @@ pub struct RequestTarget {
     pub region: String,
 }
 
-/// The `User-Agent` header of every request.
-pub const USER_AGENT: &str = concat!("stopcheck/", env!("CARGO_PKG_VERSION"));
+/// Why a call cannot be written as a request.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The request target is too long, or has bytes that a target cannot have.
+    #[error("encode the call: invalid request target of {length} bytes: {source}")]
+    Target {
+        /// The length of the target in bytes.
+        length: usize,
+        /// The reason.
+        source: InvalidUri,
+    },
+    /// A header value has bytes that a header cannot have.
+    #[error("encode the call: {value:?} is not a value of the header {name}")]
+    Header {
+        /// The name of the header.
+        name: HeaderName,
+        /// The value.
+        value: String,
+    },
+}
+
+/// The value of the `User-Agent` header of every request.
+const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("stopcheck/", env!("CARGO_PKG_VERSION")));
+
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// Why a request could not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -36,31 +63,71 @@ pub enum SignError {
         /// The message of the signer.
         why: String,
     },
+    /// The call cannot be encoded, so there is nothing to sign; or not with the query that signs it.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
 }
 
 /// Encodes a call as an unsigned request.
-pub fn encode(call: &Call, target: &RequestTarget) -> Request {
+pub fn encode(call: &Call, target: &RequestTarget) -> Result<Request<Bytes>, EncodeError> {
     let form = form::write(ordered(call), call.form.encoding);
     // Leave room for the headers of a signature.
-    let mut headers: Vec<(HeaderText, HeaderText)> = Vec::with_capacity(8);
-    headers.push(("Host".into(), target.host.clone().into()));
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(HOST, header_value(HOST, &target.host)?);
     if let (Method::Post, Some(content_type)) = (call.form.method, &call.form.content_type) {
-        headers.push(("Content-Type".into(), content_type.clone().into()));
+        headers.insert(CONTENT_TYPE, header_value(CONTENT_TYPE, content_type)?);
     }
     // Offer no compression, so that the bytes received are the bytes that the endpoint produced.
-    headers.push(("Accept-Encoding".into(), "identity".into()));
-    headers.push(("User-Agent".into(), USER_AGENT.into()));
-    let (method, target, body) = match call.form.method {
-        Method::Post => ("POST", target.path.clone(), form.into_bytes()),
-        Method::Get if form.is_empty() => ("GET", target.path.clone(), Vec::new()),
-        Method::Get => ("GET", format!("{}?{form}", target.path), Vec::new()),
+    headers.insert(ACCEPT_ENCODING, IDENTITY);
+    headers.insert(USER_AGENT, OUR_NAME);
+    let (method, uri, body) = match call.form.method {
+        Method::Post => (http::Method::POST, uri(&target.path)?, Bytes::from(form)),
+        Method::Get if form.is_empty() => (http::Method::GET, uri(&target.path)?, Bytes::new()),
+        Method::Get => {
+            let target = format!("{}?{form}", target.path);
+            (http::Method::GET, uri(&target)?, Bytes::new())
+        }
     };
-    Request {
-        method: method.to_owned(),
-        target,
-        headers: Headers(headers),
-        body,
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Returns the usual spelling of a header name, for instance `Content-Type`. A [`HeaderName`] is in lower case.
+pub fn title_case(name: &HeaderName) -> String {
+    let mut starts_word = true;
+    let spelled = name.as_str().chars().map(|character| {
+        let capital = std::mem::replace(&mut starts_word, character == '-');
+        if capital {
+            character.to_ascii_uppercase()
+        } else {
+            character
+        }
+    });
+    spelled.collect()
+}
+
+/// The request target of a path and a query.
+pub fn uri(target: &str) -> Result<Uri, EncodeError> {
+    if target == "/" {
+        return Ok(Uri::default());
     }
+    match PathAndQuery::try_from(target) {
+        Ok(path_and_query) => Ok(path_and_query.into()),
+        Err(source) => Err(EncodeError::Target {
+            length: target.len(),
+            source,
+        }),
+    }
+}
+
+fn header_value(name: HeaderName, value: &str) -> Result<HeaderValue, EncodeError> {
+    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| EncodeError::Header {
+        name,
+        value: value.to_owned(),
+    })
 }
 
 /// All parameters of a call, in the order in which they are written.
@@ -101,6 +168,14 @@ mod tests {
         }
     }
 
+    fn encoded(call: &Call, target: &RequestTarget) -> Request<Bytes> {
+        encode(call, target).expect("a short call")
+    }
+
+    fn header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
+        request.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
     fn call(form: Form) -> Call {
         Call {
             form,
@@ -110,16 +185,17 @@ mod tests {
 
     #[test]
     fn a_plain_call_is_a_post_as_sdks_send_it() {
-        let request = encode(&call(Form::default()), &target());
-        assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/"));
+        let request = encoded(&call(Form::default()), &target());
+        assert_eq!(request.method(), http::Method::POST);
+        assert_eq!(request.uri(), "/");
         assert_eq!(
-            String::from_utf8_lossy(&request.body),
+            String::from_utf8_lossy(request.body()),
             "Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a&DryRun=true"
         );
-        assert_eq!(request.headers.get("host"), Some("127.0.0.1:5000"));
-        assert_eq!(request.headers.get("accept-encoding"), Some("identity"));
+        assert_eq!(header(&request, "host"), Some("127.0.0.1:5000"));
+        assert_eq!(header(&request, "accept-encoding"), Some("identity"));
         assert_eq!(
-            request.headers.get("content-type"),
+            header(&request, "content-type"),
             Some("application/x-www-form-urlencoded; charset=utf-8")
         );
     }
@@ -128,7 +204,7 @@ mod tests {
     fn a_get_carries_its_parameters_in_the_query_and_no_content_type() {
         let mut base = target();
         base.path = "/ec2/".into();
-        let request = encode(
+        let request = encoded(
             &call(Form {
                 method: Method::Get,
                 ..Form::default()
@@ -136,24 +212,24 @@ mod tests {
             &base,
         );
         assert_eq!(
-            request.target,
+            request.uri(),
             "/ec2/?Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a&DryRun=true"
         );
-        assert!(request.body.is_empty());
-        assert_eq!(request.headers.get("content-type"), None);
+        assert!(request.body().is_empty());
+        assert_eq!(header(&request, "content-type"), None);
     }
 
     #[test]
     fn each_order_writes_the_same_parameters_in_its_own_way() {
         let body = |order| {
-            let request = encode(
+            let request = encoded(
                 &call(Form {
                     order,
                     ..Form::default()
                 }),
                 &target(),
             );
-            String::from_utf8_lossy(&request.body).into_owned()
+            String::from_utf8_lossy(request.body()).into_owned()
         };
         assert_eq!(
             body(Order::ActionLast),
@@ -178,10 +254,39 @@ mod tests {
         });
         bare.action = None;
         bare.params.clear();
-        let request = encode(&bare, &target());
-        assert!(request.body.is_empty());
-        assert_eq!(request.headers.get("content-type"), None);
+        let request = encoded(&bare, &target());
+        assert!(request.body().is_empty());
+        assert_eq!(header(&request, "content-type"), None);
         bare.form.method = Method::Get;
-        assert_eq!(encode(&bare, &target()).target, "/");
+        assert_eq!(encoded(&bare, &target()).uri(), "/");
+    }
+
+    #[test]
+    fn what_no_request_can_hold_is_an_error() {
+        let mut long = call(Form {
+            method: Method::Get,
+            ..Form::default()
+        });
+        long.params.push(("Filler".into(), "a".repeat(65_536)));
+        assert!(matches!(
+            encode(&long, &target()),
+            Err(EncodeError::Target { .. })
+        ));
+        let control = call(Form {
+            content_type: Some("text/\u{1}".into()),
+            ..Form::default()
+        });
+        assert_eq!(
+            encode(&control, &target())
+                .map_err(|error| error.to_string())
+                .err(),
+            Some("encode the call: \"text/\\u{1}\" is not a value of the header content-type".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_name_in_title_case_is_as_people_write_it() {
+        assert_eq!(title_case(&CONTENT_TYPE), "Content-Type");
+        assert_eq!(title_case(&HeaderName::from_static("x-amz-date")), "X-Amz-Date");
     }
 }

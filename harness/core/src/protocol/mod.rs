@@ -15,7 +15,7 @@ pub mod wellformed;
 pub mod xml;
 
 pub use capture::{RawCapture, capture, capture_raw, revive};
-pub use encode::{RequestTarget, SignError, encode};
+pub use encode::{EncodeError, RequestTarget, SignError, encode, title_case};
 pub use limits::Limits;
 pub use reply::{Body, Reply, decode, decode_own};
 pub use views::{

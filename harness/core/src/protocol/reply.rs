@@ -4,21 +4,25 @@
 //! text is well-formed, and only then builds the tree. Documents that [`xml::read_plain`] accepts are plain enough to
 //! skip the strict judge. The contents of documents are read by the sibling module `views`, which is re-exported here.
 
+use std::borrow::Cow;
 use std::string::FromUtf8Error;
+
+use bytes::Bytes;
+use http::header::AsHeaderName;
+use http::{HeaderMap, Response};
 
 pub use crate::protocol::limits::Limits;
 pub use crate::protocol::views::*;
 use crate::protocol::xml::Document;
 use crate::protocol::{limits, wellformed, xml};
-use crate::wire::{Headers, Response};
 
 /// A decoded response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// Header fields in the order in which they arrived.
-    pub headers: Headers,
+    /// The header fields.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Body,
 }
@@ -46,6 +50,12 @@ impl Reply {
         }
     }
 
+    /// Returns the value of the first header field with this name. Bytes that are not UTF-8 are replaced.
+    pub fn header(&self, name: impl AsHeaderName) -> Option<Cow<'_, str>> {
+        let value = self.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()))
+    }
+
     /// Returns the first error of the body, if the body is an error envelope.
     pub fn error(&self) -> Option<ErrorEntry<'_>> {
         self.root().and_then(first_error)
@@ -53,11 +63,12 @@ impl Reply {
 }
 
 /// Decodes a response. Any bytes give a reply.
-pub fn decode(response: Response) -> Reply {
+pub fn decode(response: Response<Bytes>) -> Reply {
+    let (head, body) = response.into_parts();
     Reply {
-        status: response.status,
-        headers: response.headers,
-        body: read_body(&response.body),
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: read_body(&body),
     }
 }
 
@@ -65,26 +76,19 @@ pub fn decode(response: Response) -> Reply {
 ///
 /// A plain document is not checked against the limits, because it does not come from outside; everything else is as in
 /// [`decode`].
-pub fn decode_own(response: Response) -> Reply {
-    let Response {
-        status,
-        headers,
-        body,
-    } = response;
-    let plain = String::from_utf8(body)
+pub fn decode_own(response: Response<Bytes>) -> Reply {
+    let (head, body) = response.into_parts();
+    // The body has no other owner, so its bytes are moved and not copied.
+    let plain = String::from_utf8(body.into())
         .map_err(FromUtf8Error::into_bytes)
         .and_then(|text| xml::read_plain_owned(text).map_err(String::into_bytes));
-    match plain {
-        Ok(document) => Reply {
-            status,
-            headers,
-            body: Body::Document(document),
+    Reply {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: match plain {
+            Ok(document) => Body::Document(document),
+            Err(body) => read_body(&body),
         },
-        Err(body) => decode(Response {
-            status,
-            headers,
-            body,
-        }),
     }
 }
 

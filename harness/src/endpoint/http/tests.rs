@@ -16,20 +16,16 @@ fn options(url: &str) -> HttpOptions {
     }
 }
 
-fn post(host: &str) -> Request {
-    Request {
-        method: "POST".into(),
-        target: "/".into(),
-        headers: Headers(vec![
-            ("Host".into(), host.to_owned().into()),
-            ("X-Odd".into(), "a".into()),
-        ]),
-        body: b"Action=StopInstances".to_vec(),
-    }
+fn post(host: &str) -> Request<Bytes> {
+    Request::post("/")
+        .header("Host", host)
+        .header("X-Odd", "a")
+        .body("Action=StopInstances".into())
+        .expect("the request is valid")
 }
 
 /// Sends one request to a server that runs `conduct` on each connection.
-async fn against<F, S>(conduct: S) -> Result<Response, TransportError>
+async fn against<F, S>(conduct: S) -> Result<Response<Bytes>, TransportError>
 where
     F: Future<Output = ()> + Send + 'static,
     S: Fn(TcpStream) -> F + Send + 'static,
@@ -38,7 +34,10 @@ where
 }
 
 /// Like [`against`], with a time limit, for servers that neither answer nor close.
-async fn against_within<F, S>(request_timeout: Duration, conduct: S) -> Result<Response, TransportError>
+async fn against_within<F, S>(
+    request_timeout: Duration,
+    conduct: S,
+) -> Result<Response<Bytes>, TransportError>
 where
     F: Future<Output = ()> + Send + 'static,
     S: Fn(TcpStream) -> F + Send + 'static,
@@ -75,7 +74,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
 }
 
 /// A server that reads the request, writes these bytes and closes.
-async fn answered(bytes: &'static [u8]) -> Result<Response, TransportError> {
+async fn answered(bytes: &'static [u8]) -> Result<Response<Bytes>, TransportError> {
     against(move |mut stream| async move {
         read_request(&mut stream).await;
         let _ = stream.write_all(bytes).await;
@@ -91,24 +90,18 @@ async fn a_response_arrives_as_it_was_sent() {
     .await
     .expect("it is an answer");
     assert_eq!(
-        (response.status, response.body.as_slice()),
+        (response.status().as_u16(), response.body().as_ref()),
         (412, b"\xffab".as_slice())
     );
-    let values: Vec<_> = response
-        .headers
-        .0
-        .iter()
-        .filter(|(name, _)| name == "x-b")
-        .collect();
-    assert_eq!(values.len(), 2);
-    assert_eq!(response.headers.get("X-B"), Some("caf\u{fffd}"));
+    let values: Vec<_> = response.headers().get_all("X-B").iter().collect();
+    assert_eq!(values, [b"caf\xe9".as_slice(), b"2"]);
 }
 
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
     let response =
         answered(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n").await;
-    assert_eq!(response.map(|response| response.status), Ok(302));
+    assert_eq!(response.map(|response| response.status().as_u16()), Ok(302));
 }
 
 #[tokio::test]
@@ -247,7 +240,10 @@ async fn a_server_without_tls_is_told() {
     // On a machine without certificate authorities, an https endpoint cannot be created.
     if let Ok(endpoint) = Endpoint::http(options(&format!("https://{host}"))) {
         let outcome = endpoint.send(&post(&host)).await;
-        assert_eq!(outcome, Err(TransportError::PlainHttp { host: host.clone() }));
+        assert!(
+            matches!(outcome, Err(TransportError::PlainHttp { .. })),
+            "{outcome:?}"
+        );
     }
     server.abort();
 }
@@ -273,38 +269,15 @@ async fn a_name_without_an_address_is_told() {
 #[tokio::test]
 async fn what_would_not_arrive_unchanged_is_not_sent() {
     let endpoint = Endpoint::http(options("http://127.0.0.1:1")).expect("the URL is good");
-    for target in [
-        "",
-        "x",
-        "/a/../b",
-        "/a b",
-        "/#f",
-        "/?a=\"",
-        "http://other/",
-        "@other/",
-    ] {
-        let outcome = endpoint
-            .send(&Request {
-                target: target.into(),
-                ..post("h")
-            })
-            .await;
+    for target in ["x", "*", "/a/../b", "/{a}", "http://other/", "user@other"] {
+        let mut request = post("h");
+        *request.uri_mut() = target.parse().expect("the target is valid");
+        let outcome = endpoint.send(&request).await;
         assert!(
             matches!(outcome, Err(TransportError::Unsendable { .. })),
             "{target}: {outcome:?}"
         );
     }
-    let mut odd = post("h");
-    odd.headers.set("X-Secret", "canary\n");
-    let text = endpoint
-        .send(&odd)
-        .await
-        .expect_err("it cannot be sent")
-        .to_string();
-    assert_eq!(
-        text,
-        "send the request: the value of X-Secret cannot stand in a header"
-    );
 }
 
 #[test]

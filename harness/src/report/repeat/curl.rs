@@ -178,7 +178,7 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     let mut told = None;
     for (name, value) in &sent.headers.0 {
         match name.to_ascii_lowercase().as_str() {
-            "content-type" => told = Some(value.as_ref()),
+            "content-type" => told = Some(value.as_str()),
             "host"
             | "content-length"
             | "authorization"

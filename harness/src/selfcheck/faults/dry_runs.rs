@@ -1,5 +1,7 @@
 //! Dry runs that change something, and Force that does too much or too little.
 
+use http::StatusCode;
+
 use crate::selfcheck::emulator::{drop_param, state};
 use crate::selfcheck::fault::{Fault, fault};
 
@@ -52,7 +54,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a dry run answers 400",
         &["dry-run/valid"],
         &["DRY-02"],
-        |asked| asked.refusal(|response| response.status = 400),
+        |asked| asked.refusal(|response| *response.status_mut() = StatusCode::BAD_REQUEST),
     )
     .seen("moto 2.2.6"),
     fault(

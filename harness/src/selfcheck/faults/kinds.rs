@@ -1,8 +1,10 @@
 //! Instances with special rules for stopping: Spot, instance store, hibernation, stop protection.
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
 use crate::selfcheck::emulator::{EmulatedRequest, drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
-use crate::wire::Response;
 
 pub(super) const FAULTS: &[Fault] = &[
     fault(
@@ -29,7 +31,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "a one-time Spot Instance is a conflict",
         &["spot/one-time"],
         &["SPT-01", "ERR-13"],
-        |asked| asked.refusal_as("UnsupportedOperation", |response| response.status = 409),
+        |asked| {
+            asked.refusal_as("UnsupportedOperation", |response| {
+                *response.status_mut() = StatusCode::CONFLICT;
+            })
+        },
     ),
     fault(
         "no-spot-stops",
@@ -143,7 +149,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "an instance-store instance is forbidden",
         &["instance-store/running"],
         &["IST-02", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 403),
+        |asked| asked.refusal(|response| *response.status_mut() = StatusCode::FORBIDDEN),
     ),
     fault(
         "instance-store-refused-and-gone",
@@ -283,7 +289,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a protected instance is forbidden",
         &["protect/protected"],
         &["PRO-01", "ERR-13"],
-        |asked| asked.refusal(|response| response.status = 403),
+        |asked| asked.refusal(|response| *response.status_mut() = StatusCode::FORBIDDEN),
     ),
     fault(
         "protection-for-ever",
@@ -319,7 +325,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Answers with a success for instances that cannot be stopped.
-fn pretends_to_stop(asked: &EmulatedRequest<'_>) -> Response {
+fn pretends_to_stop(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
     asked.instead("UnsupportedOperation", || {
         if asked.is_set("DryRun") {
             return asked.would_have_succeeded();

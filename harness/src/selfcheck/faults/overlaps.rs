@@ -1,12 +1,14 @@
 //! Faults that show only when calls overlap, or after very many calls. One client that waits for each answer, with a
 //! fresh emulator for each case, cannot find them: they need the concurrent phase.
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
 use std::thread;
 use std::time::Duration;
 
 use crate::selfcheck::emulator::EmulatedRequest;
 use crate::selfcheck::fault::{Fault, fault};
-use crate::wire::Response;
 
 /// How long these emulators take for a stop, so that other calls can overlap with it.
 const WORK: Duration = Duration::from_millis(2);
@@ -31,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked| {
             while_another_is_under_way(asked, |asked| {
                 let answer = asked.pass();
-                if answer.status == 200 {
+                if answer.status() == StatusCode::OK {
                     asked.all_stopped("running", "stopping")
                 } else {
                     answer
@@ -71,8 +73,8 @@ pub(super) const FAULTS: &[Fault] = &[
 /// Changes the answer to a stop that arrives while another one is in progress; any other request is passed as received.
 fn while_another_is_under_way(
     asked: &EmulatedRequest<'_>,
-    answer: impl FnOnce(&EmulatedRequest<'_>) -> Response,
-) -> Response {
+    answer: impl FnOnce(&EmulatedRequest<'_>) -> Response<Bytes>,
+) -> Response<Bytes> {
     if !asked.stops() {
         return asked.pass();
     }
@@ -83,6 +85,8 @@ fn while_another_is_under_way(
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
     use crate::call::Call;
     use crate::protocol::{self, RequestTarget};
@@ -90,7 +94,7 @@ mod tests {
     use crate::selfcheck::emulator;
     use crate::sign;
 
-    fn request(action: &str, params: &[(&str, &str)]) -> crate::wire::Request {
+    fn request(action: &str, params: &[(&str, &str)]) -> Request<Bytes> {
         let target = RequestTarget {
             host: "localhost".to_owned(),
             path: "/".to_owned(),
@@ -99,7 +103,7 @@ mod tests {
         let call = Call::new(action, params.iter().copied());
         let keys = crate::embedded::keyring();
         sign::sign(
-            protocol::encode(&call, &target),
+            protocol::encode(&call, &target).expect("a short call"),
             crate::call::Auth::Header,
             &keys,
             emulator::REGION,
@@ -109,8 +113,8 @@ mod tests {
         .expect("the main key signs any request")
     }
 
-    fn text(response: &Response) -> String {
-        String::from_utf8_lossy(&response.body).into_owned()
+    fn text(response: &Response<Bytes>) -> String {
+        String::from_utf8_lossy(response.body()).into_owned()
     }
 
     #[test]

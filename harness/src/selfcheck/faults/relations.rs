@@ -1,9 +1,11 @@
 //! Calls that mean the same and are answered differently. The contract allows each answer by itself, so only the
 //! comparison of the two finds the fault.
 
+use bytes::Bytes;
+use http::{Method, Response};
+
 use crate::selfcheck::emulator::{EmulatedRequest, code_of};
 use crate::selfcheck::fault::{Fault, fault};
-use crate::wire::Response;
 
 pub(super) const FAULTS: &[Fault] = &[
     fault(
@@ -11,7 +13,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a dry run by GET does not look for the instance",
         &["relation/get"],
         &["REQ-02"],
-        |asked| blind_if(asked, asked.request.method == "GET"),
+        |asked| blind_if(asked, asked.request.method() == Method::GET),
     ),
     fault(
         "dry-run-before-ids",
@@ -30,7 +32,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["relation/percent-encoding"],
         &[],
         |asked| {
-            let body = String::from_utf8_lossy(&asked.request.body);
+            let body = String::from_utf8_lossy(asked.request.body());
             blind_if(asked, body.contains("%69%2D") || body.contains("%69%2d"))
         },
     )
@@ -111,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
 
 /// Answers a dry run that would be refused for its ids as a valid one, if the circumstance applies; otherwise passes
 /// the request.
-fn blind_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
+fn blind_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response<Bytes> {
     let answer = asked.pass();
     let refused = matches!(
         code_of(&answer).as_deref(),
@@ -125,7 +127,7 @@ fn blind_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
 
 /// Refuses a long id that was never issued with the other of its two allowed codes, if the circumstance applies;
 /// otherwise passes the request.
-fn other_border_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response {
+fn other_border_if(asked: &EmulatedRequest<'_>, circumstance: bool) -> Response<Bytes> {
     let answer = asked.pass();
     let long = |id: &String| id.len() == "i-0123456789abcdef0".len() && asked.state_of(id).is_empty();
     let Some(id) = asked

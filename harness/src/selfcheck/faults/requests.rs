@@ -1,5 +1,8 @@
 //! Requests that are parsed too loosely, too strictly, or from the wrong place.
 
+use http::Method;
+use http::header::CONTENT_TYPE;
+
 use crate::selfcheck::emulator::{drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
 
@@ -13,7 +16,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/running"],
         &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
         |asked| {
-            if asked.stops() && asked.request.method == "POST" {
+            if asked.stops() && asked.request.method() == Method::POST {
                 asked.refuse(
                     400,
                     "MissingAction",
@@ -30,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["request/get"],
         &["STT-01", "REQ-02"],
         |asked| {
-            if asked.request.method == "GET" {
+            if asked.request.method() == Method::GET {
                 asked.refuse(405, "MethodNotAllowed", "Use POST.")
             } else {
                 asked.pass()
@@ -43,7 +46,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["request/get-refused"],
         &["ERR-05", "ERR-13", "REQ-02"],
         |asked| {
-            if asked.request.method == "GET" {
+            if asked.request.method() == Method::GET {
                 asked.refuse(405, "MethodNotAllowed", "Use POST.")
             } else {
                 asked.pass()
@@ -353,9 +356,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["STT-01", "REQ-21"],
         |asked| {
             let charset = asked
-                .request
-                .headers
-                .get("content-type")
+                .header(CONTENT_TYPE)
                 .is_some_and(|value| value.contains("charset"));
             if asked.stops() && charset {
                 return asked.refuse(
@@ -490,7 +491,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["request/percent-encoding"],
         &["STT-01"],
         |asked| {
-            if asked.stops() && String::from_utf8_lossy(&asked.request.body).contains("%69%2D") {
+            if asked.stops() && String::from_utf8_lossy(asked.request.body()).contains("%69%2D") {
                 return asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id");
             }
             asked.pass()
@@ -514,7 +515,7 @@ pub(super) const FAULTS: &[Fault] = &[
 
 fn everything(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Vec<String> {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "1000")]);
-    String::from_utf8_lossy(&answer.body)
+    String::from_utf8_lossy(answer.body())
         .split("<instanceId>")
         .skip(1)
         .filter_map(|rest| rest.split_once('<'))

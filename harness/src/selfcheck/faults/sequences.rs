@@ -1,5 +1,7 @@
 //! Faults that only a sequence of calls, a batch size or luck shows: no named case was written for them.
 
+use http::StatusCode;
+
 use crate::selfcheck::emulator::{self, EmulatedRequest, code_of};
 use crate::selfcheck::fault::{Fault, fault};
 
@@ -72,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
             if asked.action() == "StartInstances" {
                 let rests: Vec<&String> = ids.iter().filter(|id| asked.state_of(id) == "stopped").collect();
                 let answer = asked.pass();
-                if answer.status == 200 {
+                if answer.status() == StatusCode::OK {
                     rests.iter().for_each(|id| asked.remember(id, "started"));
                 }
                 return answer;
@@ -117,8 +119,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["STT-07"],
         |asked| {
             let answer = asked.pass();
-            let is_heard =
-                answer.status == 200 || code_of(&answer).as_deref() == Some("IncorrectInstanceState");
+            let is_heard = answer.status() == StatusCode::OK
+                || code_of(&answer).as_deref() == Some("IncorrectInstanceState");
             if asked.stops() && is_heard {
                 for id in asked.ids() {
                     if asked.state_of(&id) == "terminated" && asked.recall(&id).is_none() {
@@ -143,7 +145,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let value = asked
                 .get("DisableApiStop.Value")
                 .or_else(|| asked.get("Value").filter(|_| by_name));
-            if let Some(value) = value.filter(|_| answer.status == 200) {
+            if let Some(value) = value.filter(|_| answer.status() == StatusCode::OK) {
                 let id = asked.get("InstanceId").unwrap_or_default();
                 match (asked.recall(id).as_deref(), value == "true") {
                     (None, true) => asked.remember(id, "set"),
@@ -183,7 +185,7 @@ fn as_running(text: &str) -> String {
 /// The number of running instances.
 fn running(asked: &EmulatedRequest<'_>) -> usize {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "100")]);
-    String::from_utf8_lossy(&answer.body)
+    String::from_utf8_lossy(answer.body())
         .matches("<name>running</name>")
         .count()
 }

@@ -1,8 +1,10 @@
 //! Answers with the right content in the wrong form.
 
-use crate::wire::Response;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Response, StatusCode};
 
-use crate::selfcheck::emulator::{code_of, replace_between, with_text};
+use crate::selfcheck::emulator::{code_of, replace_between, set_content_type, with_text};
 use crate::selfcheck::fault::{Fault, fault};
 
 const STOP: &[&str] = &["stop/running"];
@@ -18,7 +20,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a success answers 202 Accepted",
         STOP,
         &["RSP-01"],
-        |asked| asked.success(|response| response.status = 202),
+        |asked| asked.success(|response| *response.status_mut() = StatusCode::ACCEPTED),
     ),
     fault(
         "namespace-without-slash",
@@ -54,7 +56,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a success has no body",
         STOP,
         &["RSP-02", "STT-01", "REQ-01", "REQ-06", "AUT-03"],
-        |asked| asked.success(|response| response.body.clear()),
+        |asked| asked.success(|response| response.body_mut().clear()),
     ),
     fault(
         "success-json",
@@ -126,7 +128,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "the header has no request id",
         STOP,
         &[],
-        |asked| asked.success(|response| response.headers.remove("x-amzn-requestid")),
+        |asked| {
+            asked.success(|response| {
+                response.headers_mut().remove("x-amzn-requestid");
+            })
+        },
     )
     .warns(&["RSP-13"]),
     fault(
@@ -220,9 +226,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["RSP-11"],
         |asked| {
             asked.success(|response| {
-                response
-                    .headers
-                    .set("Content-Type", "application/xml;charset=UTF-8");
+                set_content_type(response, "application/xml;charset=UTF-8");
             })
         },
     ),
@@ -231,14 +235,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "a success has no content type",
         STOP,
         &["RSP-11"],
-        |asked| asked.success(|response| response.headers.remove("Content-Type")),
+        |asked| {
+            asked.success(|response| {
+                response.headers_mut().remove(CONTENT_TYPE);
+            })
+        },
     ),
     fault(
         "success-no-charset",
         "a success has no charset",
         STOP,
         &[],
-        |asked| asked.success(|response| response.headers.set("Content-Type", "text/xml")),
+        |asked| asked.success(|response| set_content_type(response, "text/xml")),
     )
     .seen("moto 5.2.5")
     .warns(&["RSP-11"]),
@@ -335,7 +343,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "an error is text/html",
         REFUSALS,
         &[],
-        |asked| asked.refusal(|response| response.headers.set("Content-Type", "text/html; charset=utf-8")),
+        |asked| asked.refusal(|response| set_content_type(response, "text/html; charset=utf-8")),
     )
     .warns(&["RSP-21"]),
     fault(
@@ -343,7 +351,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "the header of an error has no request id",
         REFUSALS,
         &[],
-        |asked| asked.refusal(|response| response.headers.remove("x-amzn-requestid")),
+        |asked| {
+            asked.refusal(|response| {
+                response.headers_mut().remove("x-amzn-requestid");
+            })
+        },
     )
     .warns(&["RSP-22"]),
     fault(
@@ -360,7 +372,11 @@ pub(super) const FAULTS: &[Fault] = &[
         "an unknown id is the server's fault",
         &["id/unknown"],
         &["RSP-25", "ERR-05", "ERR-13"],
-        |asked| asked.refusal_as("InvalidInstanceID.NotFound", |response| response.status = 500),
+        |asked| {
+            asked.refusal_as("InvalidInstanceID.NotFound", |response| {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            })
+        },
     ),
     fault(
         "refusal-with-instances",
@@ -374,7 +390,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "every error is answered with 200",
         REFUSALS,
         &["ERR-05", "ERR-09", "STT-07"],
-        |asked| asked.refusal(|response| response.status = 200),
+        |asked| asked.refusal(|response| *response.status_mut() = StatusCode::OK),
     ),
     // --- words ---
     fault(
@@ -439,7 +455,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .warns(&["IDM-07"]),
 ];
 
-fn other_words(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Response {
+fn other_words(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Response<Bytes> {
     let response = asked.pass();
     if code_of(&response).is_none() {
         return response;

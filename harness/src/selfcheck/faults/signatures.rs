@@ -1,7 +1,10 @@
 //! Callers that are authenticated, or refused, against the contract.
 
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Response, StatusCode};
+
 use crate::protocol::form;
-use crate::wire::Response;
 
 use crate::selfcheck::emulator::EmulatedRequest;
 use crate::selfcheck::fault::{Fault, fault};
@@ -27,7 +30,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["auth/unsigned"],
         &["AUT-01"],
         |asked| {
-            if asked.stops() && asked.request.headers.get("authorization").is_none() {
+            if asked.stops() && !asked.request.headers().contains_key(AUTHORIZATION) {
                 asked.stop_secretly(&asked.ids());
             }
             asked.pass()
@@ -51,7 +54,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/running"],
         &["STT-01", "REQ-01", "REQ-06", "AUT-03"],
         |asked| {
-            if asked.stops() && asked.request.headers.get("authorization").is_some() {
+            if asked.stops() && asked.request.headers().contains_key(AUTHORIZATION) {
                 return asked.refuse(400, "IncompleteSignature", "Where is the signature?");
             }
             asked.pass()
@@ -63,7 +66,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["auth/query"],
         &[],
         |asked| {
-            if asked.stops() && asked.request.target.contains("X-Amz-Signature") {
+            if asked.stops() && query_of(asked).contains("X-Amz-Signature") {
                 return asked.refuse(403, "MissingAuthenticationToken", "Missing Authentication Token");
             }
             asked.pass()
@@ -93,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["AUT-07"],
         |asked| {
             let response = asked.pass();
-            if asked.stops() && response.status != 200 {
+            if asked.stops() && response.status() != StatusCode::OK {
                 asked.stop_secretly(&asked.ids());
             }
             response
@@ -165,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a denied caller gets 400",
         &["auth/denied"],
         &["AUT-10"],
-        |asked| asked.refusal(|response| response.status = 400),
+        |asked| asked.refusal(|response| *response.status_mut() = StatusCode::BAD_REQUEST),
     ),
     fault(
         "dry-run-without-permission",
@@ -198,11 +201,12 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Performs the request for any caller.
-fn trusting(asked: &EmulatedRequest<'_>) -> Response {
-    let wrong = asked.request.headers.get("authorization").is_none_or(|proof| {
-        [UNKNOWN, DENIED, EXPIRED].iter().any(|key| proof.contains(key)) || asked.pass().status == 401
+fn trusting(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
+    let wrong = asked.header(AUTHORIZATION).is_none_or(|proof| {
+        [UNKNOWN, DENIED, EXPIRED].iter().any(|key| proof.contains(key))
+            || asked.pass().status() == StatusCode::UNAUTHORIZED
     });
-    let refused = asked.stops() && (wrong || asked.pass().status != 200);
+    let refused = asked.stops() && (wrong || asked.pass().status() != StatusCode::OK);
     if refused {
         asked.pass_as(asked.params.clone())
     } else {
@@ -210,7 +214,11 @@ fn trusting(asked: &EmulatedRequest<'_>) -> Response {
     }
 }
 
+fn query_of<'a>(asked: &EmulatedRequest<'a>) -> &'a str {
+    asked.request.uri().query().unwrap_or_default()
+}
+
 fn signed_with(asked: &EmulatedRequest<'_>, key: &str) -> bool {
-    let proof = asked.request.headers.get("authorization").unwrap_or_default();
-    form::unescape(proof).contains(key)
+    let proof = asked.header(AUTHORIZATION).unwrap_or_default();
+    form::unescape(&proof).contains(key)
 }

@@ -1,6 +1,7 @@
 //! States that are read, changed or reported wrongly, for one instance and for several.
 
-use crate::wire::Response;
+use bytes::Bytes;
+use http::{Response, StatusCode};
 
 use crate::selfcheck::emulator::{EmulatedRequest, code_of, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
@@ -147,7 +148,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a pending instance is a conflict",
         &["stop/pending"],
         &["ERR-11", "ERR-13"],
-        |asked| asked.refusal_as("IncorrectInstanceState", |response| response.status = 409),
+        |asked| asked.refusal_as("IncorrectInstanceState", |response| *response.status_mut() = StatusCode::CONFLICT),
     ),
     fault(
         "shutting-down-stops",
@@ -210,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "a terminated instance is a conflict",
         &["stop/terminated"],
         &["ERR-09", "ERR-13"],
-        |asked| asked.refusal_as("IncorrectInstanceState", |response| response.status = 409),
+        |asked| asked.refusal_as("IncorrectInstanceState", |response| *response.status_mut() = StatusCode::CONFLICT),
     ),
     fault(
         "second-stop-starts",
@@ -337,7 +338,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "an unknown id is 404",
         &["id/unknown"],
         &["ERR-05", "ERR-13"],
-        |asked| asked.refusal_as("InvalidInstanceID.NotFound", |response| response.status = 404),
+        |asked| asked.refusal_as("InvalidInstanceID.NotFound", |response| *response.status_mut() = StatusCode::NOT_FOUND),
     ),
     fault(
         "id-six-digits-malformed",
@@ -467,7 +468,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Describes pending instances as stopping, and running ones as stopped.
-fn going_down(asked: &EmulatedRequest<'_>) -> Response {
+fn going_down(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
     const WHY: &str = "<reason>User initiated (2026-01-01 00:00:00 GMT)</reason><stateReason>\
                        <code>Client.UserInitiatedShutdown</code>\
                        <message>Client.UserInitiatedShutdown: User initiated shutdown</message></stateReason>";
@@ -481,9 +482,9 @@ fn going_down(asked: &EmulatedRequest<'_>) -> Response {
 }
 
 /// Refuses a batch as the reference does, but stops the instances that could be stopped.
-fn stops_the_rest(asked: &EmulatedRequest<'_>) -> Response {
+fn stops_the_rest(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
     let response = asked.pass();
-    if asked.stops() && response.status != 200 {
+    if asked.stops() && response.status() != StatusCode::OK {
         asked.stop_secretly(&asked.ids());
     }
     response

@@ -1,8 +1,10 @@
 //! What descriptions show of an instance after a stop: its state, the reason, and the values it kept.
 
+use bytes::Bytes;
+use http::Response;
+
 use crate::selfcheck::emulator::{EmulatedRequest, replace_between, state};
 use crate::selfcheck::fault::{Fault, fault};
-use crate::wire::Response;
 
 const STOP: &[&str] = &["stop/running"];
 /// One minute, after which descriptions no longer lag.
@@ -255,7 +257,10 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// The answer, changed if it describes a stopped instance.
-fn described_when_stopped(asked: &EmulatedRequest<'_>, change: impl FnOnce(String) -> String) -> Response {
+fn described_when_stopped(
+    asked: &EmulatedRequest<'_>,
+    change: impl FnOnce(String) -> String,
+) -> Response<Bytes> {
     asked.described(|text| {
         if text.contains(&state("stopped")) {
             change(text)

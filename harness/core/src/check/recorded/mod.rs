@@ -8,7 +8,7 @@ use super::rejudge::judge_recorded;
 use super::{CaseJudge, Judge};
 use crate::contract::{Confidence, Edition, Grade, Moment, Recorded, embedded};
 use crate::journal::{
-    Answer, Bytes, Exchanged, Finding, FixtureReady, Intent, RequestRecord, Role, StepStarted,
+    Answer, Bytes, Exchanged, Finding, FixtureReady, HeaderRecords, Intent, RequestRecord, Role, StepStarted,
 };
 use crate::model::ReadLag;
 use crate::plan;
@@ -16,7 +16,6 @@ use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body};
 use crate::protocol::xml::Element;
 use crate::verdict::Verdict;
-use crate::wire::Headers;
 
 mod captures;
 mod samples;
@@ -50,12 +49,12 @@ fn exchange(role: Role, sample: &Recorded) -> Exchanged {
         request: RequestRecord {
             method: "POST".to_owned(),
             target: "/".to_owned(),
-            headers: Headers::default(),
+            headers: HeaderRecords::default(),
             body: Bytes::Text(String::new()),
         },
         answer: Answer::Response {
             status: sample.status,
-            headers: sample.headers.iter().cloned().collect(),
+            headers: HeaderRecords(sample.headers.clone()),
             body: Bytes::Text(sample.body.clone()),
         },
         at_ms: sample.at.as_ref().map_or(0, Moment::unix_ms),
@@ -399,7 +398,7 @@ fn what_is_read_of_a_recorded_answer_is_all_of_it() {
         assert_eq!(reply.status, sample.status, "{}", sample.name);
         for (name, value) in &sample.headers {
             assert_eq!(
-                reply.headers.get(name),
+                reply.header(name).as_deref(),
                 Some(value.as_str()),
                 "{}: {name}",
                 sample.name

@@ -23,12 +23,8 @@ fn blocked_by(state: State, action: &str, reply: &Reply) -> Option<String> {
 
 #[test]
 fn a_question_that_is_refused_ends_the_case_unless_the_service_refuses_it_too() {
-    let refusal = decode(Response {
-        status: 400,
-        headers: Headers::default(),
-        body: b"<Response><Errors><Error><Code>InvalidAction</Code><Message>no</Message></Error></Errors></Response>"
-            .to_vec(),
-    });
+    let body = "<Response><Errors><Error><Code>InvalidAction</Code><Message>no</Message></Error></Errors></Response>";
+    let refusal = replied(400, body.to_owned());
     assert_eq!(
         blocked_by(State::Running, "RebootInstances", &refusal).as_deref(),
         Some("RebootInstances is answered by 400 InvalidAction \"no\"")

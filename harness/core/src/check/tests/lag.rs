@@ -214,13 +214,11 @@ fn protection_that_was_lifted_is_worth_another_attempt_while_reads_lag() {
 }
 
 fn refusal_with(status: u16, code: &str, message: &str) -> Reply {
-    decode(Response {
+    replied(
         status,
-        headers: Headers::default(),
-        body: format!(
+        format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
              <RequestID>r</RequestID></Response>"
-        )
-        .into_bytes(),
-    })
+        ),
+    )
 }

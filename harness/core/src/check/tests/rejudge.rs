@@ -3,8 +3,8 @@
 use super::*;
 use crate::check::rejudge::JournalJudge;
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Phase, RawFault, RequestRecord, WireDemand,
-    Wired,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, HeaderRecords, Phase, RawFault, RequestRecord,
+    WireDemand, Wired,
 };
 use crate::verdict::{Outcome, Verdict};
 
@@ -40,12 +40,12 @@ fn exchanged(step: usize) -> Event {
         request: RequestRecord {
             method: "POST".to_owned(),
             target: "/".to_owned(),
-            headers: Headers::default(),
+            headers: HeaderRecords::default(),
             body: Bytes::Text(String::new()),
         },
         answer: Answer::Response {
             status: 500,
-            headers: Headers::default(),
+            headers: HeaderRecords::default(),
             body: Bytes::Text(String::new()),
         },
         at_ms: 0,

@@ -28,15 +28,12 @@ fn nobody(at_ms: u64) -> Look {
 
 fn stopped_by(call: &Call, previous: &str, current: &str, date: &str) -> Reply {
     let action = call.action.as_deref().unwrap_or_default();
-    decode(Response {
-        status: 200,
-        headers: [("Date", date.to_owned())].into_iter().collect(),
-        body: format!(
-            "<{action}Response><instancesSet><item><instanceId>{A}</instanceId><currentState><name>{current}</name>\
-             </currentState><previousState><name>{previous}</name></previousState></item></instancesSet></{action}Response>"
-        )
-        .into_bytes(),
-    })
+    let body = format!(
+        "<{action}Response><instancesSet><item><instanceId>{A}</instanceId><currentState><name>{current}</name>\
+         </currentState><previousState><name>{previous}</name></previousState></item></instancesSet></{action}Response>"
+    );
+    let response = Response::builder().header("Date", date).body(body.into());
+    decode(response.expect("the date is a header value"))
 }
 
 const DATE: &str = "Sun, 29 Nov 2026 00:00:00 GMT";

@@ -173,11 +173,13 @@ fn written(status: u16, media: &str, body: &str) -> Reply {
         ("Date", "Sun, 29 Nov 2026 00:00:00 GMT".to_owned()),
         ("Server", "AmazonEC2".to_owned()),
     ];
-    decode(Response {
-        status,
-        headers: headers.into_iter().collect(),
-        body: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}").into_bytes(),
-    })
+    let response = headers
+        .into_iter()
+        .fold(Response::builder().status(status), |response, (name, value)| {
+            response.header(name, value)
+        });
+    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
+    decode(response.body(body.into()).expect("the response is valid"))
 }
 
 /// Answers to a call of an action, with a name each.

@@ -3,7 +3,7 @@
 use super::verdicts::{Table, heard, said};
 use super::*;
 use crate::call::Method;
-use crate::journal::{Aim, Answer, Bytes, Ending, RawFault, WireDemand, Wired};
+use crate::journal::{Aim, Answer, Bytes, Ending, HeaderRecords, RawFault, WireDemand, Wired};
 
 fn call() -> Call {
     let mut call = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);
@@ -30,7 +30,7 @@ const FAULTS: &[(&str, RawFault)] = &[
 fn response(status: u16, body: &str) -> Answer {
     Answer::Response {
         status,
-        headers: Headers::default(),
+        headers: HeaderRecords::default(),
         body: Bytes::Text(body.to_owned()),
     }
 }

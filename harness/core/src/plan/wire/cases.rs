@@ -428,7 +428,9 @@ pub static CASES: &[WireCase] = &[
         Whole(|kit| {
             let mut call = call(kit.id);
             call.form.method = Method::Get;
-            let message = kit.signed_with(&call, |request| request.body = b"Filler=a".to_vec())?;
+            let message = kit.signed_with(&call, |request| {
+                *request.body_mut() = "Filler=a".into();
+            })?;
             Ok(message.dialogue(Finish::Listen))
         }),
     )

@@ -8,12 +8,11 @@ use super::{Made, text};
 use crate::call::{Call, Encoding, Form, Method};
 use crate::contract::{self, ClauseId, Edition, Scenario, State};
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Explored, FixtureReady, Flaky, Intent, Judged,
-    Noted, Phase, RawFault, Recurred, Role, StepStarted, WireDemand, Wired,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Explored, FixtureReady, Flaky, HeaderRecords,
+    Intent, Judged, Noted, Phase, RawFault, Recurred, Role, StepStarted, WireDemand, Wired,
 };
 use crate::selfcheck::{self, emulator};
 use crate::verdict::{Outcome, Verdict};
-use crate::wire::Headers;
 use crate::{embedded, replay};
 
 /// Faults whose journals show every kind of step and of finding.
@@ -106,7 +105,7 @@ fn lines(events: Vec<Event>) -> String {
             // Requests that arrange or clean up are not judged.
             Event::Exchanged(exchanged) if matches!(exchanged.role, Role::Arrange | Role::Clean) => continue,
             Event::Exchanged(exchanged) => {
-                exchanged.request.headers = Headers::default();
+                exchanged.request.headers = HeaderRecords::default();
                 exchanged.request.body = Bytes::Text(String::new());
             }
             Event::CaseStarted(started) => started.purpose = "A case.".to_owned(),
@@ -178,7 +177,7 @@ fn every_kind() -> Vec<Event> {
     ];
     let response = |status, body: &str| Answer::Response {
         status,
-        headers: Headers::default(),
+        headers: HeaderRecords::default(),
         body: Bytes::Text(body.to_owned()),
     };
     for (step, (demand, fault, ending)) in (1..).zip(demands) {

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
+use http::Request;
+
 use super::{Made, target, text};
 use crate::call::{Auth, Call};
 use crate::sign;
-use crate::wire::Request;
 use crate::{embedded, protocol};
 
 /// Forms as clients and careless programs write them.
@@ -116,7 +118,7 @@ pub(super) fn requests() -> Made {
     all.push(text("no version", post("Action=StopInstances")));
     let signed = |auth| {
         let call = Call::new("StopInstances", [("InstanceId.1", "{0}")]);
-        let plain = protocol::encode(&call, &target());
+        let plain = protocol::encode(&call, &target()).expect("a short call");
         let request = sign::sign(
             plain,
             auth,
@@ -141,12 +143,13 @@ pub(super) fn requests() -> Made {
 }
 
 /// A request as text, as the target `request` reads it.
-fn written(request: &Request) -> String {
-    let mut out = format!("{} {}\n", request.method, request.target);
-    for (name, value) in &request.headers.0 {
-        let _ = writeln!(out, "{name}: {value}");
+fn written(request: &Request<Bytes>) -> String {
+    let mut out = format!("{} {}\n", request.method(), request.uri());
+    for (name, value) in request.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let _ = writeln!(out, "{}: {value}", protocol::title_case(name));
     }
-    let _ = write!(out, "\n{}", String::from_utf8_lossy(&request.body));
+    let _ = write!(out, "\n{}", String::from_utf8_lossy(request.body()));
     out
 }
 

@@ -3,20 +3,28 @@
 //! Takes the request as received and the known keys; returns the key, or the error that the real service returns.
 //! Derived signing keys are cached, since deriving one costs more than everything else.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
-use crate::wire::Request;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, AsHeaderName, DATE};
+use http::{HeaderName, Request};
 
 use super::canonical::canonical_request;
 use super::config::{AccessKey, Config};
 use super::digest::{SigningKey, same_secret, sha256_hex};
 use super::errors::{ApiError, ApiResult};
 use super::form::FormParameters;
+use super::header_text;
 use super::time;
 use super::variation::Variation;
 use super::version::SignedService;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+const DATE_HEADER: HeaderName = HeaderName::from_static("x-amz-date");
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-amz-security-token");
+const HASH_HEADER: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
 /// The largest accepted difference between the two clocks.
 const SKEW_MS: u64 = 15 * 60 * 1000;
@@ -50,26 +58,27 @@ struct Claim<'a> {
     date_ms: u64,
     /// How long the signature is valid, if the request limits it.
     expires_ms: Option<u64>,
-    token: Option<&'a str>,
+    token: Option<Cow<'a, str>>,
 }
 
 impl Authenticator {
     /// Returns the key that signed this request.
     pub(super) fn admit<'k>(
         &self,
-        request: &Request,
+        request: &Request<Bytes>,
         form: &FormParameters<'_>,
         config: &'k Config,
         now_ms: u64,
     ) -> ApiResult<&'k AccessKey> {
-        let claim = claim(request, form, config)?;
+        let authorization = header(request, AUTHORIZATION);
+        let claim = claim(authorization.as_deref(), request, form, config)?;
         let key = config
             .keys
             .iter()
             .find(|key| key.access_key == claim.access_key)
             .ok_or_else(|| unknown_key(config))?;
         check_moment(&claim, config, now_ms)?;
-        check_token(key, claim.token)?;
+        check_token(key, claim.token.as_deref())?;
         check_scope(&claim, config, SignedService::of(form))?;
         self.check_signature(&claim, key, request)
             .map_err(|refusal| wrong_signature(refusal, config))?;
@@ -79,7 +88,7 @@ impl Authenticator {
         Ok(key)
     }
 
-    fn check_signature(&self, claim: &Claim<'_>, key: &AccessKey, request: &Request) -> ApiResult {
+    fn check_signature(&self, claim: &Claim<'_>, key: &AccessKey, request: &Request<Bytes>) -> ApiResult {
         if !claim.signed_headers.split(';').any(|name| name == "host") {
             return Err(ApiError::scope(
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
@@ -126,10 +135,20 @@ impl Authenticator {
     }
 }
 
+/// The first value of a header.
+fn header(request: &Request<Bytes>, name: impl AsHeaderName) -> Option<Cow<'_, str>> {
+    request.headers().get(name).map(header_text)
+}
+
 /// Reads the claim from the Authorization header or the query string.
-fn claim<'a>(request: &'a Request, form: &'a FormParameters<'_>, config: &Config) -> ApiResult<Claim<'a>> {
-    if let Some(header) = request.headers.get("Authorization") {
-        return header_claim(header, request);
+fn claim<'a>(
+    authorization: Option<&'a str>,
+    request: &'a Request<Bytes>,
+    form: &'a FormParameters<'_>,
+    config: &Config,
+) -> ApiResult<Claim<'a>> {
+    if let Some(authorization) = authorization {
+        return header_claim(authorization, request);
     }
     if form.get("X-Amz-Algorithm").is_some() || form.get("X-Amz-Signature").is_some() {
         return query_claim(form);
@@ -184,8 +203,8 @@ fn stale_signature(config: &Config) -> ApiError {
     }
 }
 
-fn header_claim<'a>(header: &'a str, request: &'a Request) -> ApiResult<Claim<'a>> {
-    let fields = header.trim().strip_prefix(ALGORITHM).ok_or_else(|| {
+fn header_claim<'a>(authorization: &'a str, request: &'a Request<Bytes>) -> ApiResult<Claim<'a>> {
+    let fields = authorization.trim().strip_prefix(ALGORITHM).ok_or_else(|| {
         ApiError::incomplete_signature("Authorization header requires the AWS4-HMAC-SHA256 algorithm.")
     })?;
     let field = |name: &str| {
@@ -201,17 +220,17 @@ fn header_claim<'a>(header: &'a str, request: &'a Request) -> ApiResult<Claim<'a
     };
     let (credential, signed_headers, signature) =
         (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
-    let date_ms = match request.headers.get("X-Amz-Date") {
+    let date_ms = match header(request, DATE_HEADER) {
         Some(date) => time::parse_basic_date(date.trim()),
-        None => request
-            .headers
-            .get("Date")
-            .and_then(|date| time::parse_http_date(date.trim())),
+        None => header(request, DATE).and_then(|date| time::parse_http_date(date.trim())),
     }
     .ok_or_else(|| {
         ApiError::incomplete_signature("Authorization header requires a valid 'X-Amz-Date' or 'Date' header.")
     })?;
-    let token = request.headers.get("X-Amz-Security-Token").map(str::trim);
+    let token = header(request, TOKEN_HEADER).map(|token| match token {
+        Cow::Borrowed(token) => Cow::Borrowed(token.trim()),
+        Cow::Owned(token) => Cow::Owned(token.trim().to_owned()),
+    });
     let scoped = scope(credential)?;
     Ok(Claim {
         signed_headers,
@@ -252,7 +271,7 @@ fn query_claim<'a>(form: &'a FormParameters<'_>) -> ApiResult<Claim<'a>> {
         date: time::basic_date(date_ms),
         date_ms,
         expires_ms,
-        token: form.get("X-Amz-Security-Token"),
+        token: form.get("X-Amz-Security-Token").map(Cow::Borrowed),
         ..scoped
     })
 }
@@ -338,9 +357,9 @@ fn check_scope(claim: &Claim<'_>, config: &Config, service: SignedService) -> Ap
 }
 
 /// The body hash that the signature must cover: of the body as received, unless the client declared it unsigned.
-fn payload_hash(request: &Request) -> ApiResult<String> {
-    let hash = sha256_hex(&request.body);
-    match request.headers.get("X-Amz-Content-Sha256").map(str::trim) {
+fn payload_hash(request: &Request<Bytes>) -> ApiResult<String> {
+    let hash = sha256_hex(request.body());
+    match header(request, HASH_HEADER).as_deref().map(str::trim) {
         Some("UNSIGNED-PAYLOAD") => Ok("UNSIGNED-PAYLOAD".to_owned()),
         Some(claimed) if claimed != hash => Err(ApiError::signature_mismatch()),
         Some(_) | None => Ok(hash),

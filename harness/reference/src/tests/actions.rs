@@ -1,7 +1,7 @@
 //! Tests of the protocol around the actions, and of the actions other than StopInstances.
 
-use super::client::{EBS, START_MS, STORE, TestClient, refused};
-use crate::reference::{Config, Throttle};
+use super::client::{EBS, START_MS, STORE, TestClient, header, refused};
+use crate::{Config, Throttle};
 
 #[test]
 fn actions_versions_and_names_are_checked_in_this_order() {
@@ -48,17 +48,18 @@ fn every_answer_carries_its_own_id_in_header_and_body() {
     let client = TestClient::new();
     let good = client.call("DescribeInstances", &[]);
     let bad = client.call("Bogus", &[]);
-    let header =
-        |reply: &super::client::TestReply| reply.response.headers.get("x-amzn-requestid").map(str::to_owned);
-    assert_eq!(header(&good), Some(good.text_of("requestId")));
-    assert_eq!(header(&bad), Some(bad.text_of("RequestID")));
-    assert_ne!(header(&good), header(&bad));
+    let request_id = |reply: &super::client::TestReply| {
+        header(reply.response.headers(), "x-amzn-requestid").map(str::to_owned)
+    };
+    assert_eq!(request_id(&good), Some(good.text_of("requestId")));
+    assert_eq!(request_id(&bad), Some(bad.text_of("RequestID")));
+    assert_ne!(request_id(&good), request_id(&bad));
     assert_eq!(
-        good.response.headers.get("date"),
+        header(good.response.headers(), "date"),
         Some("Thu, 01 Jan 2026 00:00:00 GMT")
     );
     assert_eq!(
-        good.response.headers.get("content-type"),
+        header(good.response.headers(), "content-type"),
         Some("text/xml;charset=UTF-8")
     );
 }

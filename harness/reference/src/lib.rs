@@ -42,9 +42,12 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
-use crate::wire::{HeaderText, Headers, Request, Response};
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, SERVER, STRICT_TRANSPORT_SECURITY};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 pub use self::config::{AccessKey, Config, Delays, Rules, Throttle, XmlLayout};
 pub use self::variation::{Variation, Variations};
@@ -79,13 +82,13 @@ impl Reference {
     }
 
     /// Answers a request at a given time in Unix milliseconds. Any bytes get an answer.
-    pub fn handle(&self, request: &Request, now_ms: u64) -> Response {
+    pub fn handle(&self, request: &Request<Bytes>, now_ms: u64) -> Response<Bytes> {
         self.respond(request, None, now_ms)
     }
 
     /// Like [`Reference::handle`], for a request without a signature: the process that owns the reference vouches that
     /// the holder of this key sent it. For an unknown or expired key, the request needs a valid signature.
-    pub fn handle_vouched(&self, request: &Request, access_key: &str, now_ms: u64) -> Response {
+    pub fn handle_vouched(&self, request: &Request<Bytes>, access_key: &str, now_ms: u64) -> Response<Bytes> {
         let is_named = |key: &&AccessKey| {
             key.access_key == access_key && key.expires_at_ms.is_none_or(|expires| now_ms < expires)
         };
@@ -93,7 +96,7 @@ impl Reference {
     }
 
     /// Returns the access key that signed this request, or the error code if the signature is not accepted.
-    pub fn admits(&self, request: &Request, now_ms: u64) -> Result<&str, &'static str> {
+    pub fn admits(&self, request: &Request<Bytes>, now_ms: u64) -> Result<&str, &'static str> {
         let form = FormParameters::read(request, self.config.variations);
         match self.authenticator.admit(request, &form, &self.config, now_ms) {
             Ok(key) => Ok(&key.access_key),
@@ -110,7 +113,7 @@ impl Reference {
             .told(now_ms)
     }
 
-    fn respond(&self, request: &Request, caller: Option<&AccessKey>, now_ms: u64) -> Response {
+    fn respond(&self, request: &Request<Bytes>, caller: Option<&AccessKey>, now_ms: u64) -> Response<Bytes> {
         let request_id = self.request_ids.next();
         let form = FormParameters::read(request, self.config.variations);
         let (status, body) = match self.answer(request, &form, caller, &request_id, now_ms) {
@@ -129,22 +132,22 @@ impl Reference {
                 (status, body)
             }
         };
-        Response {
-            status,
-            headers: self.headers(status, &body, request_id, now_ms),
-            body,
-        }
+        let headers = self.headers(status, &body, request_id, now_ms);
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = StatusCode::from_u16(status).expect("every status in this module is valid");
+        *response.headers_mut() = headers;
+        response
     }
 
     fn answer(
         &self,
-        request: &Request,
+        request: &Request<Bytes>,
         form: &FormParameters<'_>,
         caller: Option<&AccessKey>,
         request_id: &str,
         now_ms: u64,
     ) -> ApiResult<Vec<u8>> {
-        if !matches!(request.method.as_str(), "GET" | "POST") {
+        if !matches!(*request.method(), Method::GET | Method::POST) {
             return Err(ApiError::new(
                 405,
                 "MethodNotAllowed",
@@ -266,40 +269,41 @@ impl Reference {
     }
 
     /// The headers of every answer. The server adds length and connection, unless the connection is to be closed.
-    fn headers(&self, status: u16, body: &[u8], request_id: String, now_ms: u64) -> Headers {
-        let media = if body.starts_with(b"<html>") {
-            "text/html"
-        } else {
-            "text/xml;charset=UTF-8"
-        };
-        let mut headers: Vec<(HeaderText, HeaderText)> = vec![
-            ("x-amzn-RequestId".into(), request_id.into()),
-            ("Cache-Control".into(), "no-cache, no-store".into()),
-            (
-                "Strict-Transport-Security".into(),
-                "max-age=31536000; includeSubDomains".into(),
-            ),
-            ("Content-Type".into(), media.into()),
-            ("Date".into(), time::http_date(now_ms).into()),
-            ("Server".into(), "AmazonEC2".into()),
-        ];
+    fn headers(&self, status: u16, body: &[u8], request_id: String, now_ms: u64) -> HeaderMap {
+        const HTML: HeaderValue = HeaderValue::from_static("text/html");
+        const XML: HeaderValue = HeaderValue::from_static("text/xml;charset=UTF-8");
+        const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-cache, no-store");
+        const SECURE: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        const EC2: HeaderValue = HeaderValue::from_static("AmazonEC2");
+        let media = if body.starts_with(b"<html>") { HTML } else { XML };
+        let written =
+            |text: String| HeaderValue::try_from(text).expect("request ids and dates are visible ASCII");
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(REQUEST_ID, written(request_id));
+        headers.insert(CACHE_CONTROL, NOT_CACHED);
+        headers.insert(STRICT_TRANSPORT_SECURITY, SECURE);
+        headers.insert(CONTENT_TYPE, media);
+        headers.insert(DATE, written(time::http_date(now_ms)));
+        headers.insert(SERVER, EC2);
         if status == 405 {
-            headers.push(("Allow".into(), "GET, POST".into()));
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));
         }
         if matches!(status, 400 | 403) && self.config.varies(Variation::ConnectionsClosedAfterErrors) {
-            headers.push(("Connection".into(), "close".into()));
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if self.config.varies(Variation::HeadersInLowerCase) {
-            for (name, _) in &mut headers {
-                *name = name.to_ascii_lowercase().into();
-            }
-        }
-        Headers(headers)
+        headers
     }
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// A header value as text. Bytes that are not UTF-8 are replaced.
+fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
 /// The parameters of a request as the reference reads them: decoded, in the order in which they were sent.
-pub fn parameters(request: &Request) -> Vec<(String, String)> {
+pub fn parameters(request: &Request<Bytes>) -> Vec<(String, String)> {
     let form = FormParameters::read(request, FormReading::default());
     let pairs = form.pairs();
     pairs

@@ -1,11 +1,13 @@
 //! A tiny client: signs with the canonical request of the reference, and reads answers with plain string search.
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+
 use super::super::canonical::canonical_request;
 use super::super::digest::{SigningKey, sha256_hex};
 use super::super::time::basic_date;
 use super::super::{Config, Reference, keys};
-use crate::reference::keys::WellKnown;
-use crate::wire::{Headers, Request, Response};
+use crate::keys::WellKnown;
 
 /// The start time of the tests: 2026-01-01T00:00:00Z.
 pub(super) const START_MS: u64 = 1_767_225_600_000;
@@ -25,7 +27,7 @@ pub(super) struct TestClient {
 pub(super) struct TestReply {
     pub(super) status: u16,
     pub(super) text: String,
-    pub(super) response: Response,
+    pub(super) response: Response<Bytes>,
 }
 
 impl TestClient {
@@ -78,35 +80,31 @@ impl TestClient {
         reply.between("<instanceState>", "</instanceState>")
     }
 
-    pub(super) fn post(&self, body: &str) -> Request {
-        let mut request = Request {
-            method: "POST".into(),
-            target: "/".into(),
-            headers: Headers::default(),
-            body: body.into(),
-        };
-        request
-            .headers
-            .set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+    pub(super) fn post(&self, body: &str) -> Request<Bytes> {
+        let mut request = Request::post("/")
+            .header("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+            .body(Bytes::copy_from_slice(body.as_bytes()))
+            .expect("the request is valid");
         self.sign(&mut request);
         request
     }
 
     /// Signs in the Authorization header.
-    pub(super) fn sign(&self, request: &mut Request) {
+    pub(super) fn sign(&self, request: &mut Request<Bytes>) {
         let date = basic_date(self.now_ms);
-        request.headers.set("Host", "ec2.us-east-1.amazonaws.com");
-        request.headers.set("X-Amz-Date", date.clone());
+        set_header(request, "host", "ec2.us-east-1.amazonaws.com");
+        set_header(request, "x-amz-date", &date);
         let mut signed = "host;x-amz-date".to_owned();
         if let Some(token) = self.key.session_token {
-            request.headers.set("X-Amz-Security-Token", token);
+            set_header(request, "x-amz-security-token", token);
             signed.push_str(";x-amz-security-token");
         }
         let scope = self.scope();
         let signature = self.signature(request, &signed);
-        request.headers.set(
-            "Authorization",
-            format!(
+        set_header(
+            request,
+            "authorization",
+            &format!(
                 "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
                 self.key.access_key
             ),
@@ -114,7 +112,7 @@ impl TestClient {
     }
 
     /// A GET request with the signature in its query string.
-    pub(super) fn presigned(&self, query: &str, expires_s: u64) -> Request {
+    pub(super) fn presigned(&self, query: &str, expires_s: u64) -> Request<Bytes> {
         let credential = format!("{}/{}", self.key.access_key, self.scope()).replace('/', "%2F");
         let mut target = format!(
             "/?{query}&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={}\
@@ -125,23 +123,21 @@ impl TestClient {
             target.push_str("&X-Amz-Security-Token=");
             target.push_str(token);
         }
-        let mut request = Request {
-            method: "GET".into(),
-            target,
-            headers: Headers(vec![("Host".into(), "localhost:1".into())]),
-            body: Vec::new(),
-        };
+        let mut request = Request::get(&target)
+            .header("Host", "localhost:1")
+            .body(Bytes::new())
+            .expect("the request is valid");
         let signature = self.signature(&request, "host");
-        request.target.push_str("&X-Amz-Signature=");
-        request.target.push_str(&signature);
+        let target = format!("{target}&X-Amz-Signature={signature}");
+        *request.uri_mut() = target.parse().expect("the target is valid");
         request
     }
 
-    pub(super) fn send(&self, request: &Request) -> TestReply {
+    pub(super) fn send(&self, request: &Request<Bytes>) -> TestReply {
         let response = self.reference.handle(request, self.now_ms);
         TestReply {
-            status: response.status,
-            text: String::from_utf8(response.body.clone()).expect("answers are UTF-8"),
+            status: response.status().as_u16(),
+            text: String::from_utf8(response.body().to_vec()).expect("answers are UTF-8"),
             response,
         }
     }
@@ -152,11 +148,11 @@ impl TestClient {
         format!("{day}/us-east-1/{}/aws4_request", self.service)
     }
 
-    pub(super) fn signature(&self, request: &Request, signed: &str) -> String {
+    pub(super) fn signature(&self, request: &Request<Bytes>, signed: &str) -> String {
         let date = basic_date(self.now_ms);
         let day = date.split('T').next().unwrap_or_default();
-        let claimed = request.headers.get("X-Amz-Content-Sha256").map(str::to_owned);
-        let hash = claimed.unwrap_or_else(|| sha256_hex(&request.body));
+        let claimed = header(request.headers(), "x-amz-content-sha256").map(str::to_owned);
+        let hash = claimed.unwrap_or_else(|| sha256_hex(request.body()));
         let canonical = canonical_request(request, signed, &hash);
         let text = format!(
             "AWS4-HMAC-SHA256\n{date}\n{}\n{}",
@@ -192,6 +188,17 @@ impl TestReply {
     pub(super) fn code(&self) -> (u16, String) {
         (self.status, self.text_of("Code"))
     }
+}
+
+/// Replaces all fields of a header by one.
+pub(super) fn set_header(request: &mut Request<Bytes>, name: &'static str, value: &str) {
+    let value = HeaderValue::from_str(value).expect("the value is visible ASCII");
+    request.headers_mut().insert(HeaderName::from_static(name), value);
+}
+
+/// The first value of a header.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Encodes parameters as a form.

@@ -1,7 +1,7 @@
 //! The effect of a stop, for each state and each kind of instance.
 
 use super::client::{TestClient, TestReply, refused};
-use crate::reference::keys;
+use crate::keys;
 
 pub(super) fn stop(client: &TestClient, ids: &[&str]) -> TestReply {
     stop_with(client, ids, &[])

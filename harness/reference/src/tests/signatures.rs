@@ -1,14 +1,16 @@
 //! Which callers are authenticated, and how the others are refused.
 
-use super::client::{START_MS, TestClient, TestReply, refused};
-use crate::reference::keys;
-use crate::wire::{Headers, Request};
+use bytes::Bytes;
+use http::{Method, Request};
+
+use super::client::{START_MS, TestClient, TestReply, header, refused, set_header};
+use crate::keys;
 
 const DESCRIBE: &str = "Action=DescribeInstances&Version=2016-11-15";
 
-fn with_header(client: &TestClient, name: &str, value: &str) -> TestReply {
+fn with_header(client: &TestClient, name: &'static str, value: &str) -> TestReply {
     let mut request = client.post(DESCRIBE);
-    request.headers.set(name, value);
+    set_header(&mut request, name, value);
     client.send(&request)
 }
 
@@ -16,12 +18,11 @@ fn with_header(client: &TestClient, name: &str, value: &str) -> TestReply {
 fn a_signed_request_is_let_in_by_post_and_by_get() {
     let client = TestClient::new();
     assert_eq!(client.send(&client.post(DESCRIBE)).status, 200);
-    let mut get = Request {
-        method: "GET".into(),
-        target: format!("/?{DESCRIBE}&Filter.1.Name=tag:a+b&Filter.1.Value.1=%c3%bc~*"),
-        headers: Headers::default(),
-        body: Vec::new(),
-    };
+    let mut get = Request::get(format!(
+        "/?{DESCRIBE}&Filter.1.Name=tag:a+b&Filter.1.Value.1=%c3%bc~*"
+    ))
+    .body(Bytes::new())
+    .expect("the request is valid");
     client.sign(&mut get);
     assert_eq!(client.send(&get).status, 200);
 }
@@ -30,24 +31,21 @@ fn a_signed_request_is_let_in_by_post_and_by_get() {
 fn a_plain_date_header_serves_as_the_date_of_signing() {
     let client = TestClient::new();
     let mut request = client.post(DESCRIBE);
-    let authorization = request
-        .headers
-        .get("Authorization")
+    let authorization = header(request.headers(), "authorization")
         .unwrap_or_default()
         .replace("x-amz-date", "date");
-    request.headers.remove("X-Amz-Date");
-    request.headers.set("Date", "Thu, 01 Jan 2026 00:00:00 GMT");
+    request.headers_mut().remove("x-amz-date");
+    set_header(&mut request, "date", "Thu, 01 Jan 2026 00:00:00 GMT");
     let signature = client.signature(&request, "host;date");
     let unsigned = authorization
         .split("Signature=")
         .next()
         .unwrap_or_default()
         .to_owned();
-    request
-        .headers
-        .set("Authorization", format!("{unsigned}Signature={signature}"));
+    let signed = format!("{unsigned}Signature={signature}");
+    set_header(&mut request, "authorization", &signed);
     assert_eq!(client.send(&request).status, 200);
-    request.headers.set("Date", "Thu, 01 Jan 2026 00:00:01 GMT");
+    set_header(&mut request, "date", "Thu, 01 Jan 2026 00:00:01 GMT");
     assert_eq!(
         client.send(&request).code(),
         refused(403, "SignatureDoesNotMatch")
@@ -58,7 +56,7 @@ fn a_plain_date_header_serves_as_the_date_of_signing() {
 fn a_body_may_be_left_unsigned_if_the_client_says_so() {
     let client = TestClient::new();
     let mut request = client.post(DESCRIBE);
-    request.headers.set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD");
+    set_header(&mut request, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     assert_eq!(
         client.send(&request).code(),
         refused(403, "SignatureDoesNotMatch"),
@@ -66,7 +64,7 @@ fn a_body_may_be_left_unsigned_if_the_client_says_so() {
     );
     client.sign(&mut request);
     assert_eq!(client.send(&request).status, 200);
-    request.body.extend(b"&MaxResults=5");
+    *request.body_mut() = format!("{DESCRIBE}&MaxResults=5").into();
     assert_eq!(client.send(&request).status, 200);
 }
 
@@ -84,12 +82,11 @@ fn a_presigned_request_holds_for_as_long_as_it_says() {
 fn an_unsigned_request_misses_an_access_key() {
     let client = TestClient::new();
     for method in ["GET", "POST"] {
-        let request = Request {
-            method: method.into(),
-            target: format!("/?{DESCRIBE}&MaxResults=1"),
-            headers: Headers::default(),
-            body: Vec::new(),
-        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/?{DESCRIBE}&MaxResults=1"))
+            .body(Bytes::new())
+            .expect("the request is valid");
         assert_eq!(
             client.send(&request).refusal(),
             (
@@ -112,11 +109,11 @@ fn a_garbled_authorization_is_incomplete() {
         "AWS4-HMAC-SHA256 Credential=a/1/2/3/4, SignedHeaders=host, Signature=0",
         "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=, Signature=0",
     ] {
-        let reply = with_header(&client, "Authorization", value);
+        let reply = with_header(&client, "authorization", value);
         assert_eq!(reply.code(), refused(400, "IncompleteSignature"), "{value}");
     }
     assert_eq!(
-        with_header(&client, "X-Amz-Date", "yesterday").code(),
+        with_header(&client, "x-amz-date", "yesterday").code(),
         refused(400, "IncompleteSignature")
     );
 }
@@ -141,19 +138,19 @@ fn whatever_is_changed_after_signing_breaks_the_signature() {
     let good = client.post(DESCRIBE);
     let wanted = refused(403, "SignatureDoesNotMatch");
     let mut body = good.clone();
-    body.body.push(b'&');
+    *body.body_mut() = format!("{DESCRIBE}&").into();
     assert_eq!(client.send(&body).code(), wanted);
     let mut target = good.clone();
-    target.target = "/?DryRun=true".into();
+    *target.uri_mut() = "/?DryRun=true".parse().expect("the target is valid");
     assert_eq!(client.send(&target).code(), wanted);
     let mut method = good.clone();
-    method.method = "GET".into();
+    *method.method_mut() = Method::GET;
     assert_eq!(client.send(&method).code(), wanted);
     let mut host = good.clone();
-    host.headers.set("Host", "elsewhere");
+    set_header(&mut host, "host", "elsewhere");
     assert_eq!(client.send(&host).code(), wanted);
     let mut claimed = good;
-    claimed.headers.set("X-Amz-Content-Sha256", "00");
+    set_header(&mut claimed, "x-amz-content-sha256", "00");
     assert_eq!(client.send(&claimed).code(), wanted);
     let mut wrong = TestClient::new();
     wrong.key.secret = "another";
@@ -164,13 +161,15 @@ fn whatever_is_changed_after_signing_breaks_the_signature() {
 fn a_foreign_scope_is_refused() {
     let client = TestClient::new();
     let good = client.post(DESCRIBE);
-    let header = good.headers.get("Authorization").unwrap_or_default().to_owned();
+    let header = header(good.headers(), "authorization")
+        .unwrap_or_default()
+        .to_owned();
     for (from, to) in [
         ("us-east-1", "eu-west-1"),
         ("/ec2/", "/s3/"),
         ("/20260101/", "/20251231/"),
     ] {
-        let reply = with_header(&client, "Authorization", &header.replace(from, to));
+        let reply = with_header(&client, "authorization", &header.replace(from, to));
         assert_eq!(reply.code(), refused(403, "SignatureDoesNotMatch"), "{to}");
     }
 }

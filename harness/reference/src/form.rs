@@ -6,7 +6,8 @@
 
 use std::borrow::Cow;
 
-use crate::wire::Request;
+use bytes::Bytes;
+use http::{Method, Request};
 
 use super::errors::{ApiError, ApiResult};
 use super::variation::{Variation, Variations};
@@ -60,10 +61,11 @@ impl FormReading {
 
 impl<'a> FormParameters<'a> {
     /// Reads the parameters of a request.
-    pub(super) fn read(request: &'a Request, reading: impl Into<FormReading>) -> Self {
-        let mut pairs: Vec<_> = form_urlencoded::parse(request.query().as_bytes()).collect();
-        if request.method == "POST" {
-            pairs.extend(form_urlencoded::parse(&request.body));
+    pub(super) fn read(request: &'a Request<Bytes>, reading: impl Into<FormReading>) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        if request.method() == Method::POST {
+            pairs.extend(form_urlencoded::parse(request.body()));
         }
         let reading = reading.into();
         Self { pairs, reading }
@@ -161,15 +163,11 @@ impl<'a> FormParameters<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Headers;
 
-    fn post(query: &str, body: &str) -> Request {
-        Request {
-            method: "POST".into(),
-            target: format!("/?{query}"),
-            headers: Headers::default(),
-            body: body.into(),
-        }
+    fn post(query: &str, body: &'static str) -> Request<Bytes> {
+        Request::post(format!("/?{query}"))
+            .body(Bytes::from_static(body.as_bytes()))
+            .expect("the request is valid")
     }
 
     #[test]

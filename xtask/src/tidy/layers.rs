@@ -8,7 +8,6 @@ use super::{Complaint, Source};
 
 /// The steps from lowest to highest.
 const STAIRCASE: &[LayerStep] = &[
-    LayerStep::Apart(&["wire"]),
     LayerStep::Apart(&["verdict"]),
     // The vocabulary of the contract refers to calls, and calls are built from that vocabulary.
     LayerStep::Together(&["contract", "call"]),
@@ -25,14 +24,6 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["cli"]),
 ];
 
-/// The second witness. It must not read the contract, so it is outside of the staircase and may import only this.
-const WITNESS: &str = "reference";
-const WITNESS_SEES: &str = "wire";
-
-/// The modules that may import the second witness: those that connect the modules, and one file of the endpoints.
-const WITNESS_SEEN_BY: &[&str] = &["runner", "selfcheck", "fuzzing", "embedded", "cli"];
-const WITNESS_DOOR: &str = "endpoint";
-
 /// The modules on one step.
 enum LayerStep {
     /// They may not import each other.
@@ -43,26 +34,22 @@ enum LayerStep {
 
 pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
-    let mut doors: Vec<&str> = Vec::new();
     for source in sources {
         let Some(from) = source.module.first() else {
             // Crate roots only declare the modules.
             continue;
         };
-        if from != WITNESS && height(from).is_none() {
+        if height(from).is_none() {
             complaints.push(Complaint::new(
                 &source.path,
-                format!("`{from}` stands on no step; place it on the staircase in xtask/src/tidy/floors.rs"),
+                format!("`{from}` stands on no step; place it on the staircase in xtask/src/tidy/layers.rs"),
             ));
             continue;
         }
         for used in &source.uses {
-            let ImportTarget::Ours(to) = &used.to else {
-                continue;
-            };
-            if to == WITNESS && from == WITNESS_DOOR {
-                doors.push(&source.path);
-            } else if !may_see(from, to) {
+            if let ImportTarget::Ours(to) = &used.to
+                && !may_import(from, to)
+            {
                 complaints.push(Complaint::new(
                     format!("{}:{}", source.path, used.line),
                     format!("`{from}` must not use `{to}`: imports go down only"),
@@ -70,30 +57,15 @@ pub(super) fn check(sources: &[Source]) -> Vec<Complaint> {
             }
         }
     }
-    doors.dedup();
-    if let [_, more @ ..] = doors.as_slice() {
-        complaints.extend(more.iter().map(|path| {
-            Complaint::new(
-                *path,
-                format!("a second door to `{WITNESS}`; one file of `{WITNESS_DOOR}` is enough"),
-            )
-        }));
-    }
     complaints
 }
 
-fn may_see(from: &str, to: &str) -> bool {
+fn may_import(from: &str, to: &str) -> bool {
     if from == to {
         return true;
     }
-    if from == WITNESS {
-        return to == WITNESS_SEES;
-    }
-    if to == WITNESS {
-        return WITNESS_SEEN_BY.contains(&from);
-    }
     let (Some((own, step)), Some((other, _))) = (height(from), height(to)) else {
-        // Not a module of the staircase: a macro or an item at the crate root.
+        // Not a module of the staircase: another crate, a macro, or an item at the crate root.
         return height(to).is_none();
     };
     other < own || other == own && matches!(step, LayerStep::Together(_))
@@ -119,7 +91,7 @@ mod tests {
         assert!(
             complaints(
                 "harness/core/src/model/step.rs",
-                "use crate::{contract::Clause, wire::Request};"
+                "use crate::{contract::Clause, verdict::Verdict};"
             )
             .is_empty()
         );
@@ -137,28 +109,6 @@ mod tests {
             complaints("harness/src/report/html.rs", "use crate::endpoint::Endpoint;").len(),
             1
         );
-    }
-
-    #[test]
-    fn the_second_witness_sees_the_wire_and_nothing_else() {
-        assert!(complaints("harness/src/reference/state.rs", "use crate::wire::Request;").is_empty());
-        assert!(complaints("harness/src/reference/state.rs", "use crate::reference::Fault;").is_empty());
-        assert_eq!(
-            complaints("harness/src/reference/state.rs", "use crate::call::Call;").len(),
-            1
-        );
-    }
-
-    #[test]
-    fn the_second_witness_is_seen_by_the_conduct_and_one_door() {
-        let reference = "use crate::reference::Reference;";
-        assert!(complaints("harness/src/cli/serve.rs", reference).is_empty());
-        assert_eq!(complaints("harness/core/src/check/mod.rs", reference).len(), 1);
-        let source = |path| Source::new(path, reference).expect("it is Rust");
-        let one = source("harness/src/endpoint/embedded.rs");
-        let two = source("harness/src/endpoint/http.rs");
-        assert!(check(std::slice::from_ref(&one)).is_empty());
-        assert_eq!(check(&[one, two]).len(), 1);
     }
 
     #[test]

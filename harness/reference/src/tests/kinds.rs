@@ -2,7 +2,7 @@
 
 use super::client::{EBS, STORE, TestClient, refused};
 use super::stopping::{change, stop, stop_with};
-use crate::reference::{Config, Delays, Rules};
+use crate::{Config, Delays, Rules};
 
 const PERSISTENT: &[(&str, &str)] = &[
     ("InstanceMarketOptions.MarketType", "spot"),
