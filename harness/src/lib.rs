@@ -6,7 +6,7 @@
 //! `cli`). `harness/docs/architecture.md` describes each.
 
 pub use ec2_reference as reference;
-pub use stopcheck_core::{call, check, contract, journal, model, plan, protocol, verdict};
+pub use stopcheck_core::{call, check, contract, journal, model, plan, protocol, verdict, words};
 
 pub mod cli;
 pub mod compare;

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::check::Fingerprint;
 use crate::contract::{self, Contract, Edition, Scenario};
-use crate::journal::{Event, Finding, Phase};
+use crate::journal::{Event, Finding, Fingerprint, Observed, Phase};
 use crate::plan::{Plan, Planned};
 use crate::runner::{self, Options, PreflightError};
 use crate::verdict::{Outcome, Verdict};
@@ -39,8 +38,10 @@ pub enum Conclusion {
         /// The number of these attempts.
         came: usize,
     },
-    /// The case could not be played to its end, or the clause could not be decided; the reason.
+    /// The case could not be played to its end; the reason.
     Untold(String),
+    /// The clause could not be decided; what was observed.
+    Undecided(Vec<Observed>),
     /// An error of ours; what failed.
     Failed(String),
 }
@@ -128,7 +129,7 @@ pub fn conclude(wanted: &Finding, attempts: &[Attempt]) -> Conclusion {
         .flatten()
         .find(|(_, verdict)| *verdict == Verdict::Inconclusive);
     if let Some((finding, _)) = doubt {
-        return Conclusion::Untold(finding.observed.clone());
+        return Conclusion::Undecided(finding.observed.clone());
     }
     // A clause that was violated before is not fixed if it is now violated in another way.
     let violated = verdicts
@@ -187,16 +188,39 @@ pub fn findings_of(scenario: &str, edition: Edition, options: Options) -> Result
 mod tests {
     use super::*;
     use crate::embedded;
+    use crate::journal::{AnswerSummary, BodySummary, Doubt, Excerpt, StateChanged, StatePair};
 
-    fn finding(clause: &str, verdict: Verdict, observed: &str) -> Finding {
+    fn finding(clause: &str, verdict: Verdict, observed: Observed) -> Finding {
         Finding {
-            id: format!("a/b#1/{clause}"),
+            case: "a/b".to_owned(),
+            step: 1,
             clause: clause.into(),
             verdict,
-            allowed: String::new(),
-            observed: observed.to_owned(),
+            expected: Vec::new(),
+            observed: vec![observed],
             circumstances: Vec::new(),
+            exchange: None,
         }
+    }
+
+    fn moved(id: &str) -> Observed {
+        Observed::Change(StateChanged {
+            id: Excerpt::word(id),
+            states: StatePair {
+                previous: Excerpt::word("terminated"),
+                current: Excerpt::word("stopping"),
+            },
+        })
+    }
+
+    fn refused(status: u16, code: &str) -> Observed {
+        Observed::Answer(AnswerSummary {
+            status,
+            body: BodySummary::Error {
+                code: Excerpt::name(code),
+                message: None,
+            },
+        })
     }
 
     fn judged(findings: &[Finding]) -> Attempt {
@@ -212,9 +236,9 @@ mod tests {
 
     #[test]
     fn a_finding_that_comes_each_time_is_still_there_and_one_that_never_comes_is_not() {
-        let then = finding("STT-07", Verdict::Fail, "200 [i-0a: terminated → stopping]");
-        let now = finding("STT-07", Verdict::Fail, "200 [i-0b: terminated → stopping]");
-        let other = finding("STT-06", Verdict::Fail, "200 [i-0b: terminated → stopping]");
+        let then = finding("STT-07", Verdict::Fail, moved("i-0a"));
+        let now = finding("STT-07", Verdict::Fail, moved("i-0b"));
+        let other = finding("STT-06", Verdict::Fail, moved("i-0b"));
         let (came, not) = (judged(&[other.clone(), now]), judged(&[other]));
         assert_eq!(
             conclude(&then, std::slice::from_ref(&came)),
@@ -232,20 +256,21 @@ mod tests {
 
     #[test]
     fn a_clause_that_fails_in_another_way_is_not_fixed() {
-        let then = finding("STT-07", Verdict::Fail, "200 [i-0a: terminated → stopping]");
-        let crash = finding("STT-07", Verdict::Fail, "500 InternalError");
-        let warned = finding("STT-07", Verdict::Warn, "400 Other");
+        let then = finding("STT-07", Verdict::Fail, moved("i-0a"));
+        let crash = finding("STT-07", Verdict::Fail, refused(500, "InternalError"));
+        let warned = finding("STT-07", Verdict::Warn, refused(400, "Other"));
         assert_eq!(conclude(&then, &[judged(&[crash])]), Conclusion::FailsOtherwise);
         assert_eq!(conclude(&then, &[judged(&[warned])]), Conclusion::NotTheCase);
     }
 
     #[test]
     fn what_was_not_judged_is_never_called_fixed() {
-        let then = finding("STT-07", Verdict::Fail, "200");
-        let unsure = finding("STT-07", Verdict::Inconclusive, "it lagged");
+        let then = finding("STT-07", Verdict::Fail, moved("i-0a"));
+        let lagged = moved("i-0b").doubted(Doubt::DescriptionsLag);
+        let unsure = finding("STT-07", Verdict::Inconclusive, lagged.clone());
         assert_eq!(
             conclude(&then, &[judged(&[unsure])]),
-            Conclusion::Untold("it lagged".to_owned())
+            Conclusion::Undecided(vec![lagged])
         );
         let ended = |outcome| Attempt {
             outcome,

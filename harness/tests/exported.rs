@@ -2,7 +2,7 @@
 //!
 //! Allowed: a stays running
 //!
-//! Observed: stopping
+//! Observed: a: stopping
 //!
 //! Exported by stopcheck 0.1.0. Put it under tests/ of a crate that depends on `stopcheck`.
 

@@ -8,14 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Outcome;
 
+mod finding;
+mod fingerprint;
 mod raw;
 
+pub use finding::{
+    AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, Doubt, Excerpt, Expected, Few, Finding,
+    InstancePart, Observed, Oddity, StateChanged, StateCode, StatePair, StateReason,
+};
+pub use fingerprint::Fingerprint;
 pub use raw::{Aim, Ending, RawFault, WireDemand, Wired};
 
 /// The version of the event format. Readers reject any other version.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -333,25 +340,6 @@ pub struct Choice {
     pub code: String,
 }
 
-/// One deviation of the endpoint, or one clause that could not be decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// `CASE#STEP/CLAUSE`; unique in a run, and the same in every run of the same plan.
-    pub id: String,
-    /// The clause.
-    pub clause: ClauseId,
-    /// The severity.
-    pub verdict: Verdict,
-    /// What was allowed.
-    pub allowed: String,
-    /// What was observed.
-    pub observed: String,
-    /// The words of the conditions that certainly held for the call of the step, sorted; empty for a step without a
-    /// call.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub circumstances: Vec<String>,
-}
-
 /// The end of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseEnded {
@@ -394,8 +382,8 @@ pub struct Flaky {
     pub case: String,
     /// The clause.
     pub clause: ClauseId,
-    /// The fingerprint of the finding.
-    pub fingerprint: String,
+    /// The finding.
+    pub fingerprint: Fingerprint,
     /// How many times it occurred.
     pub times: usize,
     /// How many times the case was played.
@@ -431,7 +419,10 @@ pub enum LineError {
     #[error("not an event of a stopcheck journal: {0}")]
     NoEvent(serde_json::Error),
     /// The journal has another schema version.
-    #[error("the journal has schema {0}, this stopcheck reads schema {SCHEMA}")]
+    #[error(
+        "the journal has schema {0}, this stopcheck reads schema {SCHEMA}: judge it with the version that wrote it, or \
+         record it again"
+    )]
     OtherSchema(u32),
 }
 
@@ -442,14 +433,6 @@ impl HeaderRecords {
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
-    }
-}
-
-impl Finding {
-    /// Returns the step of the finding, or 0 if its id names none.
-    pub fn step(&self) -> usize {
-        let step = self.id.split_once('#').and_then(|(_, rest)| rest.split_once('/'));
-        step.and_then(|(step, _)| step.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -520,8 +503,13 @@ mod tests {
             Event::from_line(r#"{"event":"run_started","schema":99,"novelty":1}"#).expect_err("schema 99");
         assert_eq!(
             error.to_string(),
-            "the journal has schema 99, this stopcheck reads schema 1"
+            "the journal has schema 99, this stopcheck reads schema 2: judge it with the version that wrote it, or \
+             record it again"
         );
+        assert!(matches!(
+            Event::from_line(r#"{"event":"run_started","schema":1,"stopcheck":"0.1.0"}"#),
+            Err(LineError::OtherSchema(1))
+        ));
         assert!(Event::from_line("{}").is_err());
         assert!(Event::from_line("not json").is_err());
     }

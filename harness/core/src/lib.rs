@@ -12,3 +12,4 @@ pub mod model;
 pub mod plan;
 pub mod protocol;
 pub mod verdict;
+pub mod words;

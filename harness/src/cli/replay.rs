@@ -17,6 +17,7 @@ use crate::report::export::{self, Material};
 use crate::report::list::close;
 use crate::report::replay::{ReplayOutcome, list, write};
 use crate::report::{exit, text::plural};
+use crate::words::{English, Words as _};
 
 /// How often a finding that did not recur is played in total, without `--times`.
 const TRIES: u16 = 3;
@@ -87,7 +88,7 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
     let others = shown
         .findings
         .iter()
-        .filter(|finding| now.is_none_or(|now| now.id != finding.id))
+        .filter(|finding| now.is_none_or(|now| now.id() != finding.id()))
         .collect();
     let at = format!("at {}", head.endpoint);
     let played = plural(attempts.len(), "time");
@@ -118,6 +119,11 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
         Conclusion::Untold(why) => (
             "NOT TESTED",
             format!("it could not be told {at}: {why}"),
+            exit::NOTHING_TESTED,
+        ),
+        Conclusion::Undecided(observed) => (
+            "NOT TESTED",
+            format!("it could not be told {at}: {}", English.all_observed(&observed)),
             exit::NOTHING_TESTED,
         ),
         Conclusion::Failed(what) => ("ERROR", format!("{at}: {what}"), exit::INTERNAL),
@@ -175,14 +181,9 @@ fn split(text: &str) -> (PathBuf, Option<&str>) {
 /// The findings of a journal, in the order of their events; without those of drafts.
 struct Index {
     head: RunStarted,
-    findings: Vec<Known>,
+    findings: Vec<Finding>,
     /// Cases that were played only to search for findings.
     drafts: HashSet<String>,
-}
-
-struct Known {
-    case: String,
-    finding: Finding,
 }
 
 impl Index {
@@ -202,12 +203,7 @@ impl Index {
                     searched_with.insert(started.case);
                 }
                 Event::Judged(judged) if !searched_with.contains(&judged.case) => {
-                    index
-                        .findings
-                        .extend(judged.findings.into_iter().map(|finding| Known {
-                            case: judged.case.clone(),
-                            finding,
-                        }));
+                    index.findings.extend(judged.findings);
                 }
                 Event::CaseEnded(ended) => _ = searched_with.remove(&ended.case),
                 Event::RunStarted(_)
@@ -228,18 +224,18 @@ impl Index {
     }
 
     fn numbered(&self) -> impl Iterator<Item = (usize, &Finding)> {
-        (1..).zip(self.findings.iter().map(|known| &known.finding))
+        (1..).zip(&self.findings)
     }
 
     /// Finds the finding with this id or number, or the worst finding of the case with this name.
-    fn find(&self, path: &Path, id: &str) -> Result<&Known, CliError> {
+    fn find(&self, path: &Path, id: &str) -> Result<&Finding, CliError> {
         let number = id.parse::<usize>().ok();
         let by_number = number.and_then(|number| self.findings.get(number.checked_sub(1)?));
-        let by_id = || self.findings.iter().find(|known| known.finding.id == id);
+        let by_id = || self.findings.iter().find(|known| known.id() == id);
         let worst = || {
             let of_case = || self.findings.iter().filter(|known| known.case == id);
-            let worst = of_case().map(|known| known.finding.verdict).max()?;
-            of_case().find(|known| known.finding.verdict == worst)
+            let worst = of_case().map(|known| known.verdict).max()?;
+            of_case().find(|known| known.verdict == worst)
         };
         if let Some(known) = by_number.or_else(by_id).or_else(worst) {
             return Ok(known);
@@ -248,11 +244,11 @@ impl Index {
         let case = id.split('#').next().unwrap_or(id);
         if self.drafts.contains(case) {
             let prefix = format!("{case}/");
-            let mut told: Vec<&str> = self
+            let mut told: Vec<String> = self
                 .findings
                 .iter()
                 .filter(|known| known.case.starts_with(&prefix))
-                .map(|known| known.finding.id.as_str())
+                .map(Finding::id)
                 .collect();
             told.truncate(5);
             let hint = match told.as_slice() {
@@ -266,8 +262,8 @@ impl Index {
         let hint = match self.findings.len() {
             0 => "there are no findings in it".to_owned(),
             count => {
-                let ids = self.findings.iter().map(|known| known.finding.id.as_str());
-                let near = close(ids, id);
+                let ids: Vec<String> = self.findings.iter().map(Finding::id).collect();
+                let near = close(ids.iter().map(String::as_str), id);
                 let near = match near.as_slice() {
                     [] => String::new(),
                     near => format!("did you mean {}? ", near.join(" or ")),
@@ -285,14 +281,14 @@ impl Index {
 }
 
 /// Reads everything that the journal has on a finding.
-fn material(path: &Path, known: &Known) -> Result<Material, CliError> {
+fn material(path: &Path, finding: &Finding) -> Result<Material, CliError> {
     let mut events = Events::open(path)?;
     let head = events.head()?;
     let mut scenario: Option<Scenario> = None;
     let mut own = Vec::new();
     let mut inside = false;
     while let Some(event) = events.next()? {
-        if event.case() != Some(known.case.as_str()) {
+        if event.case() != Some(finding.case.as_str()) {
             continue;
         }
         if let Event::CaseStarted(started) = &event {
@@ -310,22 +306,16 @@ fn material(path: &Path, known: &Known) -> Result<Material, CliError> {
         }
     }
     let Some(scenario) = scenario else {
-        let again = crate::report::repeat::run_command(&head, &known.case);
+        let again = crate::report::repeat::run_command(&head, &finding.case);
         return Err(CliError::Usage(format!(
             "{} has no scenario of {}: it was played on a raw socket, or by an older stopcheck\n  \
              hint: {again} plays it again",
             path.display(),
-            known.case
+            finding.case
         )));
     };
     let journal = path.display().to_string();
-    Ok(Material::new(
-        journal,
-        head,
-        scenario,
-        known.finding.clone(),
-        &own,
-    ))
+    Ok(Material::new(journal, head, scenario, finding.clone(), &own))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::sign::Keyring;
+use crate::words::English;
 
 /// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
@@ -289,6 +290,7 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
         },
         account: args.account.clone(),
         identity,
+        words: &English,
         wire: WireOptions {
             endpoint: None,
             time_limit: args.request_timeout,

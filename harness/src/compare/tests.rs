@@ -1,6 +1,6 @@
 use super::*;
-use crate::contract::{Edition, embedded};
-use crate::journal::{CaseEnded, CaseStarted, Event, Finding, Flaky, Judged, Phase};
+use crate::contract::{ClauseId, Edition, embedded};
+use crate::journal::{CaseEnded, CaseStarted, Event, Finding, Fingerprint, Flaky, Judged, Phase};
 use crate::verdict::Outcome;
 
 /// An account in which each case has these findings. A `!` before a clause makes it a warning; a `~` marks a finding
@@ -20,16 +20,18 @@ fn told(case: &str, index: usize, clauses: &[&str]) -> Vec<Event> {
     let finding = |text: &&str| {
         let clause = text.trim_start_matches(['!', '~']);
         Finding {
-            id: format!("{case}#1/{clause}"),
+            case: case.clone(),
+            step: 1,
             clause: clause.into(),
             verdict: if text.starts_with('!') {
                 Verdict::Warn
             } else {
                 Verdict::Fail
             },
-            allowed: "this".to_owned(),
-            observed: "that".to_owned(),
+            expected: Vec::new(),
+            observed: Vec::new(),
             circumstances: Vec::new(),
+            exchange: None,
         }
     };
     let mut events = vec![
@@ -57,10 +59,11 @@ fn told(case: &str, index: usize, clauses: &[&str]) -> Vec<Event> {
         }),
     ];
     for text in clauses.iter().filter(|text| text.starts_with('~')) {
+        let clause = ClauseId::from(text.trim_start_matches('~'));
         events.push(Event::Flaky(Flaky {
             case: case.clone(),
-            clause: text.trim_start_matches('~').into(),
-            fingerprint: String::new(),
+            clause: clause.clone(),
+            fingerprint: Fingerprint::new(&clause, Verdict::Fail, &[]),
             times: 1,
             of: 2,
         }));

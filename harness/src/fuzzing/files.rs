@@ -1,9 +1,9 @@
 //! Fuzz targets for files: contracts, scenarios, journals. All are text that people and programs write.
 
 use super::judging::today;
-use crate::check::{Fingerprint, JournalJudge, Judge};
+use crate::check::{JournalJudge, Judge};
 use crate::contract::{self, Confidence, Contract, Edition, LoadErrors, Scenario};
-use crate::journal::{Event, Finding};
+use crate::journal::{Event, Finding, Fingerprint};
 use crate::protocol::wellformed;
 use crate::report::export::{ExportKind, Material, export, scenario};
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};

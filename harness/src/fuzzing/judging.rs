@@ -18,6 +18,7 @@ use crate::protocol::{self, Reply};
 use crate::report::list;
 use crate::runner::CaseRunner;
 use crate::verdict::Outcome;
+use crate::words::{English, Words as _};
 
 /// Plays the bytes as a script against the reference, which has no faults. A finding is a mistake of the judge, of the
 /// reference, or of a script that does what cannot be judged.
@@ -43,7 +44,9 @@ pub fn script(data: &[u8]) {
         let _ = writeln!(
             told,
             "{} allowed {} observed {}",
-            finding.id, finding.allowed, finding.observed
+            finding.id(),
+            English.all_expected(&finding.expected),
+            English.all_observed(&finding.observed)
         );
     }
     assert!(!is_ours && ended.findings.is_empty(), "{told}");
@@ -67,8 +70,13 @@ pub fn judge(data: &[u8]) {
     assert_eq!(first, judged(data), "the same exchanges are judged the same");
     for judged in &first {
         for finding in &judged.findings {
-            assert_eq!(finding.step(), judged.step, "{}", finding.id);
-            let texts = [&finding.allowed, &finding.observed];
+            assert_eq!((&finding.case, finding.step), (&judged.case, judged.step));
+            let line = serde_json::to_string(finding).expect("a finding is JSON");
+            assert!(line.len() < 100_000, "{} bytes: {line}", line.len());
+            let texts = [
+                English.all_expected(&finding.expected),
+                English.all_observed(&finding.observed),
+            ];
             // What an endpoint answers may be quoted in a report: it is bounded, and has no characters that control a
             // terminal.
             for text in texts {

@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {
-//!   "schema": 1,
+//!   "schema": 2,
 //!   "stopcheck": "0.1.0",
 //!   "endpoint": "http://127.0.0.1:5000",
 //!   "region": "us-east-1",
@@ -13,7 +13,10 @@
 //!   "clauses": [{"id": "DRY-04", "level": "MUST", "confidence": "documented+recorded", "statement": "…",
 //!                "sources": ["API", "R14"], "status": "found", "verdict": "fail", "cases": ["dry-run/valid"]}],
 //!   "findings": [{"id": "dry-run/valid#1/DRY-04", "clause": "DRY-04", "verdict": "fail", "case": "dry-run/valid",
-//!                 "step": 1, "allowed": "…", "observed": "…", "repeat": "stopcheck run …", "curl": "…"}],
+//!                 "step": 1, "exchange": 0, "fingerprint": "DRY-04 fail stopping", "circumstances": ["dry-run"],
+//!                 "expected": [{"kind": "state", "id": "i-0a…", "states": ["running"], "unchanged": true}],
+//!                 "expected_text": "…", "observed": [{"kind": "state", "id": "i-0a…", "state": "stopping"}],
+//!                 "observed_text": "…", "repeat": "stopcheck run …", "curl": "…"}],
 //!   "cases": [{"name": "dry-run/valid", "outcome": "judged", "verdict": "fail", "clauses": ["DRY-04"], "…": 0}],
 //!   "notes": [],
 //!   "choices": {"unissued-id": {"InvalidInstanceID.Malformed": 12, "InvalidInstanceID.NotFound": 9}},
@@ -27,19 +30,22 @@
 //! `judged`, `unsupported`, `error` or `unfinished`. `choices` has the codes received where the contract allows
 //! several, with the number of calls. `curl` and `aws` are present for the first findings of a group,
 //! `goldens` if goldens were compared.
+//!
+//! A finding has what was allowed and observed as values ([`Expected`], [`Observed`]) and, for people, as text: the
+//! wording of the texts may change in any version. `fingerprint` is the same for findings that say the same.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::contract::{ClauseId, Contract};
-use crate::journal::Noted;
+use crate::contract::{ClauseId, Condition, Contract};
+use crate::journal::{Expected, Noted, Observed};
 use crate::report::tally::{ByVerdict, Case, Found, Goldens, Policy, Status, Tally};
 use crate::verdict::Outcome;
 
 /// The version of the format. It changes when a reader of the old version would misread the new one.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Writes the report.
 pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn Write) -> io::Result<()> {
@@ -164,8 +170,14 @@ struct FindingLine<'a> {
     verdict: &'static str,
     case: &'a str,
     step: usize,
-    allowed: &'a str,
-    observed: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchange: Option<usize>,
+    fingerprint: String,
+    circumstances: &'a [Condition],
+    expected: &'a [Expected],
+    expected_text: String,
+    observed: &'a [Observed],
+    observed_text: String,
     #[serde(skip_serializing_if = "is_zero")]
     seen: u64,
     repeat: String,
@@ -299,8 +311,13 @@ fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a
         verdict: found.verdict.name(),
         case: &case.name,
         step: found.step,
-        allowed: &found.allowed,
+        exchange: found.exchange,
+        fingerprint: found.fingerprint().to_string(),
+        circumstances: &found.circumstances,
+        expected: &found.expected,
+        expected_text: tally.expected_text(found),
         observed: &found.observed,
+        observed_text: tally.observed_text(found),
         seen: found.seen,
         repeat: tally.repeat_command(case),
         curl: evidence.and_then(|evidence| evidence.repeat.curl.as_deref().ok()),
@@ -350,7 +367,7 @@ mod tests {
         assert_eq!(report.pointer("/summary/exit_code"), Some(&1.into()));
         insta::assert_snapshot!(text.replace('\u{202e}', "<U+202E>"), @r#"
         {
-          "schema": 1,
+          "schema": 2,
           "stopcheck": "0.1.0",
           "endpoint": "http://127.0.0.1:5000",
           "region": "us-east-1",
@@ -506,8 +523,30 @@ mod tests {
               "verdict": "fail",
               "case": "dry-run/valid",
               "step": 1,
-              "allowed": "i-0a1b2c3d4e5f60718 stays running",
-              "observed": "i-0a1b2c3d4e5f60718 is stopping",
+              "exchange": 0,
+              "fingerprint": "DRY-04 fail stopping",
+              "circumstances": [
+                "dry-run"
+              ],
+              "expected": [
+                {
+                  "kind": "state",
+                  "id": "i-0a1b2c3d4e5f60718",
+                  "states": [
+                    "running"
+                  ],
+                  "unchanged": true
+                }
+              ],
+              "expected_text": "i-0a1b2c3d4e5f60718 stays running",
+              "observed": [
+                {
+                  "kind": "state",
+                  "id": "i-0a1b2c3d4e5f60718",
+                  "state": "stopping"
+                }
+              ],
+              "observed_text": "i-0a1b2c3d4e5f60718: stopping",
               "repeat": "stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid",
               "curl": "a=$(curl -sS --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\\{8,17\\}' | head -n1 | cut -d'>' -f2); : \"${a:?has no value}\"; until curl -s --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='\"$a\" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='\"$a\"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='\"$a\" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'",
               "aws": "a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : \"${a:?has no value}\"; aws ec2 wait instance-running --instance-ids \"$a\" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids \"$a\" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids \"$a\" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text",
@@ -526,8 +565,30 @@ mod tests {
               "verdict": "fail",
               "case": "dry-run/again",
               "step": 1,
-              "allowed": "i-0b1b2c3d4e5f60718 stays running",
-              "observed": "i-0b1b2c3d4e5f60718 is stopping",
+              "exchange": 0,
+              "fingerprint": "DRY-04 fail stopping",
+              "circumstances": [
+                "dry-run"
+              ],
+              "expected": [
+                {
+                  "kind": "state",
+                  "id": "i-0b1b2c3d4e5f60718",
+                  "states": [
+                    "running"
+                  ],
+                  "unchanged": true
+                }
+              ],
+              "expected_text": "i-0b1b2c3d4e5f60718 stays running",
+              "observed": [
+                {
+                  "kind": "state",
+                  "id": "i-0b1b2c3d4e5f60718",
+                  "state": "stopping"
+                }
+              ],
+              "observed_text": "i-0b1b2c3d4e5f60718: stopping",
               "repeat": "stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/again",
               "curl": "a=$(curl -sS --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\\{8,17\\}' | head -n1 | cut -d'>' -f2); : \"${a:?has no value}\"; until curl -s --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='\"$a\" http://127.0.0.1:5000/ | grep -q '<name>running</name>'; do sleep 1; done; curl -i -sS --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} -H 'content-type: application/x-www-form-urlencoded; charset=utf-8' --data-raw 'Action=StopInstances&Version=2016-11-15&InstanceId.1='\"$a\"'&DryRun=true' http://127.0.0.1:5000/; echo; curl -sS --aws-sigv4 \"aws:amz:us-east-1:ec2\" --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"} --data-raw 'Action=DescribeInstances&Version=2016-11-15&InstanceId.1='\"$a\" http://127.0.0.1:5000/ | grep -o '<name>[^<]*</name>'",
               "aws": "a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : \"${a:?has no value}\"; aws ec2 wait instance-running --instance-ids \"$a\" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids \"$a\" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids \"$a\" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text",
@@ -546,8 +607,26 @@ mod tests {
               "verdict": "warn",
               "case": "refuse/unknown",
               "step": 1,
-              "allowed": "an XML declaration",
-              "observed": "\u001b]0;owned\u0007<not-xml><U+202E>]]>&",
+              "exchange": 0,
+              "fingerprint": "RSP-07 warn Server",
+              "circumstances": [
+                "dry-run"
+              ],
+              "expected": [
+                {
+                  "kind": "rule",
+                  "check": "xml-declaration"
+                }
+              ],
+              "expected_text": "an XML declaration of version 1.0 and encoding UTF-8",
+              "observed": [
+                {
+                  "kind": "header",
+                  "name": "Server",
+                  "value": "\u001b]0;owned\u0007<not-xml><U+202E>]]>&"
+                }
+              ],
+              "observed_text": "Server \"\\u{1b}]0;owned\\u{7}<not-xml><U+202E>]]>&\"",
               "repeat": "stopcheck run --endpoint-url http://127.0.0.1:5000 --case refuse/unknown",
               "level": "SHOULD",
               "confidence": "recorded",

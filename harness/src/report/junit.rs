@@ -108,7 +108,7 @@ fn test_case(case: &Case, segment: &str, tally: &Tally, contract: &Contract, pol
         }) => {
             let why = others.iter().find(|found| found.verdict == Verdict::Inconclusive);
             skipped(&why.map_or("inconclusive".into(), |found| {
-                format!("inconclusive: {}", found.observed)
+                format!("inconclusive: {}", tally.observed_text(found))
             }))
         }
         Some(Outcome::Judged {
@@ -121,7 +121,10 @@ fn test_case(case: &Case, segment: &str, tally: &Tally, contract: &Contract, pol
     test_case.set_classname(clean(&format!("stopcheck.{segment}")));
     test_case.set_time(Duration::from_millis(case.took_ms));
     if !others.is_empty() {
-        let text: String = others.iter().map(|found| describe(found, contract)).collect();
+        let text: String = others
+            .iter()
+            .map(|found| describe(found, tally, contract))
+            .collect();
         test_case.set_system_out(clean(&text));
     }
     test_case
@@ -131,7 +134,7 @@ fn failure(case: &Case, findings: &[&Found], tally: &Tally, contract: &Contract)
     let mut text = format!("\n{}\n\n", case.purpose);
     let mut clauses: Vec<&str> = Vec::new();
     for found in findings {
-        text.push_str(&describe(found, contract));
+        text.push_str(&describe(found, tally, contract));
         if !clauses.contains(&found.clause.as_str()) {
             clauses.push(found.clause.as_str());
         }
@@ -152,7 +155,8 @@ fn failure(case: &Case, findings: &[&Found], tally: &Tally, contract: &Contract)
         };
         status.set_message(clean(&format!(
             "{}: observed {}{more}",
-            first.clause, first.observed
+            first.clause,
+            tally.observed_text(first)
         )));
     }
     status
@@ -167,7 +171,7 @@ fn skipped(reason: &str) -> TestCaseStatus {
     status
 }
 
-fn describe(found: &Found, contract: &Contract) -> String {
+fn describe(found: &Found, tally: &Tally, contract: &Contract) -> String {
     let mut out = format!("{} {}", found.verdict.word(), found.clause);
     if let Some(clause) = contract.clause(&found.clause) {
         let _ = write!(
@@ -182,7 +186,9 @@ fn describe(found: &Found, contract: &Contract) -> String {
     let _ = write!(
         out,
         "\n      allowed   {}\n      observed  {}\n      step      {}\n",
-        found.allowed, found.observed, found.step
+        tally.expected_text(found),
+        tally.observed_text(found),
+        found.step
     );
     if let Some(evidence) = &found.evidence
         && !evidence.request.is_empty()
@@ -239,12 +245,12 @@ mod tests {
                     <property name="seed" value="0"/>
                 </properties>
                 <testcase name="dry-run/valid" classname="stopcheck.dry-run" time="0.017">
-                    <failure message="DRY-04: observed i-0a1b2c3d4e5f60718 is stopping" type="DRY-04">
+                    <failure message="DRY-04: observed i-0a1b2c3d4e5f60718: stopping" type="DRY-04">
         What dry-run/valid shows.
 
         FAIL DRY-04  A dry run changes nothing: the instance stays running.  MUST · documented+recorded · API, R14
               allowed   i-0a1b2c3d4e5f60718 stays running
-              observed  i-0a1b2c3d4e5f60718 is stopping
+              observed  i-0a1b2c3d4e5f60718: stopping
               step      1
               request   POST / Action=StopInstances&amp;Version=2016-11-15&amp;InstanceId.1=i-0a1b2c3d4e5f60718&amp;DryRun=true
               answer    200 &lt;StopInstancesResponse&gt;
@@ -256,12 +262,12 @@ mod tests {
         </failure>
                 </testcase>
                 <testcase name="dry-run/again" classname="stopcheck.dry-run" time="0.017">
-                    <failure message="DRY-04: observed i-0b1b2c3d4e5f60718 is stopping" type="DRY-04">
+                    <failure message="DRY-04: observed i-0b1b2c3d4e5f60718: stopping" type="DRY-04">
         What dry-run/again shows.
 
         FAIL DRY-04  A dry run changes nothing: the instance stays running.  MUST · documented+recorded · API, R14
               allowed   i-0b1b2c3d4e5f60718 stays running
-              observed  i-0b1b2c3d4e5f60718 is stopping
+              observed  i-0b1b2c3d4e5f60718: stopping
               step      1
               request   POST / Action=StopInstances&amp;Version=2016-11-15&amp;InstanceId.1=i-0b1b2c3d4e5f60718&amp;DryRun=true
               answer    200 &lt;StopInstancesResponse&gt;
@@ -282,8 +288,8 @@ mod tests {
                 </properties>
                 <testcase name="refuse/unknown" classname="stopcheck.refuse" time="0.000">
                     <system-out>WARN RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
-              allowed   an XML declaration
-              observed  \u{1b}]0;owned\u{7}&lt;not-xml&gt;\u{202e}]]&gt;&amp;
+              allowed   an XML declaration of version 1.0 and encoding UTF-8
+              observed  Server &quot;\u{1b}]0;owned\u{7}&lt;not-xml&gt;\u{202e}]]&gt;&amp;&quot;
               step      1
         </system-out>
                 </testcase>

@@ -164,12 +164,14 @@ mod tests {
             at_ms: 0,
         }));
         let finding = |verdict| Finding {
-            id: "a/b#1/X-01".into(),
+            case: "a/b".into(),
+            step: 1,
             clause: "X-01".into(),
             verdict,
-            allowed: String::new(),
-            observed: String::new(),
+            expected: Vec::new(),
+            observed: Vec::new(),
             circumstances: Vec::new(),
+            exchange: None,
         };
         progress.take(&Event::Judged(Judged {
             case: "a/b".into(),

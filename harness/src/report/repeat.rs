@@ -21,6 +21,7 @@ use crate::journal::{
     Answer, Bytes, Exchanged, FixtureReady, HeaderRecords, Intent, Role, RunStarted, Wired,
 };
 use crate::plan::wire;
+use crate::words::ending_text;
 
 mod aws;
 mod curl;
@@ -120,7 +121,10 @@ impl Sent {
             }
             Some(Answer::Failed { why }) => (Err(why.clone()), ""),
             None => (
-                Err(format!("hear an answer: the connection {}", wired.ending.words())),
+                Err(format!(
+                    "hear an answer: the connection {}",
+                    ending_text(wired.ending)
+                )),
                 "",
             ),
         };

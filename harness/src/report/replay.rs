@@ -22,6 +22,7 @@ use crate::journal::Finding;
 use crate::report::export::Material;
 use crate::report::repeat::{telling, text_of};
 use crate::report::text::{fold, one_line, plural, visible};
+use crate::words::{English, Words as _};
 
 /// The indentation of the text of a finding.
 const INDENT: &str = "      ";
@@ -54,10 +55,14 @@ pub fn list<'a>(
         let head = format!(
             "{number:>5}  {:<12}  {}  ",
             finding.verdict.word(),
-            visible(&finding.id)
+            visible(&finding.id())
         );
         let free = width.saturating_sub(head.chars().count()).max(20);
-        writeln!(out, "{head}{}", one_line(&finding.observed, free))?;
+        writeln!(
+            out,
+            "{head}{}",
+            one_line(&English.all_observed(&finding.observed), free)
+        )?;
     }
     writeln!(out, "{}", plural(count, "finding"))
 }
@@ -105,21 +110,25 @@ pub fn write(
         }
     }
     let asked = outcome.attempt;
-    row("allowed", &visible(&finding.allowed), out)?;
-    let then_there = format!("{} (at {})", finding.observed, then.run.endpoint);
+    row("allowed", &visible(&English.all_expected(&finding.expected)), out)?;
+    let then_there = format!(
+        "{} (at {})",
+        English.all_observed(&finding.observed),
+        then.run.endpoint
+    );
     row("then", &visible(&then_there), out)?;
     let now = match outcome.now {
-        Some(now) => now.observed.as_str(),
-        None => "no such finding",
+        Some(now) => English.all_observed(&now.observed),
+        None => "no such finding".to_owned(),
     };
     row(
         "now",
         &visible(&format!("{now} (at {})", asked.run.endpoint)),
         out,
     )?;
-    let place = format!("{}, step {}", then.case.name, finding.step());
+    let place = format!("{}, step {}", then.case.name, finding.step);
     row("case", &visible(&place), out)?;
-    let step = outcome.now.map_or_else(|| finding.step(), Finding::step);
+    let step = outcome.now.unwrap_or(finding).step;
     if let Some(sent) = telling(&asked.sent, step) {
         let body = text_of(&sent.body).unwrap_or("(a body that is not UTF-8)");
         let request = [sent.method.as_str(), &sent.target, body].join(" ");
@@ -131,7 +140,8 @@ pub fn write(
         row("answer", &one_line(&answer, ANSWER_SHOWN), out)?;
     }
     for other in &outcome.others {
-        let text = format!("{} {}: {}", other.verdict.word(), other.id, other.observed);
+        let observed = English.all_observed(&other.observed);
+        let text = format!("{} {}: {observed}", other.verdict.word(), other.id());
         row("besides", &one_line(&text, ANSWER_SHOWN), out)?;
     }
     let (words, sentence) = &outcome.conclusion;

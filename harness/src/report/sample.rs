@@ -6,8 +6,9 @@ use crate::contract::{
     FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Choice, Event, Exchanged, Finding, FixtureReady, HeaderRecords,
-    Intent, Judged, Phase, RequestRecord, Role, RunEnded, RunStarted, SCHEMA, StepStarted,
+    Answer, Bytes, CaseEnded, CaseStarted, Choice, Event, Excerpt, Exchanged, Expected, Finding,
+    FixtureReady, HeaderRecords, Intent, Judged, Observed, Phase, RequestRecord, Role, RunEnded, RunStarted,
+    SCHEMA, StepStarted,
 };
 use crate::report::repeat::Sent;
 use crate::verdict::{Outcome, Verdict};
@@ -396,14 +397,48 @@ impl SampleCase<'_> {
     }
 }
 
-pub(super) fn finding(case: &str, clause: &str, verdict: Verdict, allowed: &str, observed: &str) -> Finding {
+pub(super) fn finding(
+    case: &str,
+    clause: &str,
+    verdict: Verdict,
+    expected: Expected,
+    observed: Observed,
+) -> Finding {
     Finding {
-        id: format!("{case}#1/{clause}"),
+        case: case.to_owned(),
+        step: 1,
         clause: clause.into(),
         verdict,
-        allowed: allowed.into(),
-        observed: observed.into(),
-        circumstances: Vec::new(),
+        expected: vec![expected],
+        observed: vec![observed],
+        circumstances: vec![Condition::DryRun],
+        exchange: Some(0),
+    }
+}
+
+/// An instance stays running.
+pub(super) fn stays_running(id: &str) -> Expected {
+    Expected::State {
+        id: Excerpt::word(id),
+        states: vec![State::Running],
+        unchanged: true,
+    }
+}
+
+/// An instance is described in this state.
+pub(super) fn seen(id: &str, state: &str) -> Observed {
+    Observed::State {
+        id: Excerpt::word(id),
+        state: Some(Excerpt::word(state)),
+        after_call: false,
+    }
+}
+
+/// The `Server` header has this text.
+pub(super) fn said(text: &str) -> Observed {
+    Observed::Header {
+        name: "Server".to_owned(),
+        value: Some(Excerpt::quote(text)),
     }
 }
 
@@ -423,8 +458,8 @@ pub(super) fn bad_case<'a>(name: &'a str, index: usize, id: &str) -> SampleCase<
             name,
             "DRY-04",
             Verdict::Fail,
-            &format!("{id} stays running"),
-            &format!("{id} is stopping"),
+            stays_running(id),
+            seen(id, "stopping"),
         )],
         outcome: judged(Verdict::Fail),
     }
@@ -465,8 +500,10 @@ pub(super) fn mixed() -> Vec<Event> {
                 "refuse/unknown",
                 "RSP-07",
                 Verdict::Warn,
-                "an XML declaration",
-                hostile,
+                Expected::Rule {
+                    check: Check::XmlDeclaration,
+                },
+                said(hostile),
             )],
             held: &["ERR-02"],
             outcome: judged(Verdict::Warn),

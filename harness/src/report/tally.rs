@@ -6,18 +6,18 @@
 //! not grow with the number of requests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::check::Fingerprint;
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Exchanged, Explored, FixtureReady, Flaky, Intent, Judged, Noted, Phase,
-    Recurred, Role, RunStarted, Wired,
+    CaseEnded, CaseStarted, Event, Exchanged, Expected, Explored, Fingerprint, FixtureReady, Flaky, Intent,
+    Judged, Noted, Observed, Phase, Recurred, Role, RunStarted, Wired,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
-use crate::report::text::shape;
 use crate::verdict::{Outcome, Verdict};
+use crate::words::{English, Words};
 
 mod causes;
 mod clauses;
@@ -35,9 +35,9 @@ use generated::Folded;
 /// How many findings of a group keep their exchange: those of the first cases.
 const EVIDENCE_KEPT: usize = 8;
 
-/// How many groups of different shape are kept for one clause and verdict; the rest share one group. Otherwise an
-/// endpoint that answers noise would fill the memory.
-const SHAPES_KEPT: usize = 100;
+/// How many groups are kept for one clause and verdict; the rest share one group. Otherwise an endpoint that answers
+/// noise would fill the memory.
+const GROUPS_KEPT: usize = 100;
 
 /// How many case names a clause status lists.
 const NAMES_SHOWN: usize = 5;
@@ -50,8 +50,8 @@ pub struct Tally {
     cases: BTreeMap<Key, Case>,
     open: HashMap<String, Open>,
     groups: Vec<GroupHead>,
-    by_shape: HashMap<(ClauseId, Verdict, String), usize>,
-    shapes: HashMap<(ClauseId, Verdict), usize>,
+    by_fingerprint: HashMap<Fingerprint, usize>,
+    groups_of: HashMap<(ClauseId, Verdict), usize>,
     notes: Vec<Noted>,
     choices: BTreeMap<String, BTreeMap<String, usize>>,
     drafts: HashSet<String>,
@@ -63,6 +63,9 @@ pub struct Tally {
     goldens: Option<Goldens>,
     texts: HashSet<Arc<str>>,
     lists: HashSet<Arc<[ClauseId]>>,
+    expected: HashSet<Arc<[Expected]>>,
+    observed: HashSet<Arc<[Observed]>>,
+    words: &'static dyn Words,
 }
 
 /// What decides the exit code in addition to the verdicts.
@@ -139,8 +142,8 @@ impl Tally {
             cases: BTreeMap::new(),
             open: HashMap::new(),
             groups: Vec::new(),
-            by_shape: HashMap::new(),
-            shapes: HashMap::new(),
+            by_fingerprint: HashMap::new(),
+            groups_of: HashMap::new(),
             notes: Vec::new(),
             choices: BTreeMap::new(),
             drafts: HashSet::new(),
@@ -152,7 +155,16 @@ impl Tally {
             goldens: None,
             texts: HashSet::new(),
             lists: HashSet::new(),
+            expected: HashSet::new(),
+            observed: HashSet::new(),
+            words: &English,
         }
+    }
+
+    /// Sets the wording of the findings in reports.
+    #[must_use]
+    pub fn in_words(self, words: &'static dyn Words) -> Self {
+        Tally { words, ..self }
     }
 
     /// Records the next event.
@@ -205,6 +217,16 @@ impl Tally {
     pub fn findings(&self) -> impl Iterator<Item = (&Case, &Found)> {
         self.cases()
             .flat_map(|case| case.findings.iter().map(move |found| (case, found)))
+    }
+
+    /// What was allowed, in words.
+    pub fn expected_text(&self, found: &Found) -> String {
+        self.words.all_expected(&found.expected)
+    }
+
+    /// What was observed, in words.
+    pub fn observed_text(&self, found: &Found) -> String {
+        self.words.all_observed(&found.observed)
     }
 
     /// The codes received where the contract allows several: for each condition, how many calls each code answered.
@@ -509,13 +531,9 @@ impl Tally {
             open.held.dedup();
         }
         for finding in &judged.findings {
-            let group = self.group_of(
-                finding.clause.clone(),
-                finding.verdict,
-                &finding.allowed,
-                &finding.observed,
-            );
-            let (allowed, observed) = (self.text(&finding.allowed), self.text(&finding.observed));
+            let group = self.group_of(Fingerprint::of(finding));
+            let expected = shared(&mut self.expected, &finding.expected);
+            let observed = shared(&mut self.observed, &finding.observed);
             let Some(open) = self.open.get(&judged.case) else {
                 return;
             };
@@ -536,12 +554,14 @@ impl Tally {
                 }
             }
             case.findings.push(Found {
-                id: finding.id.as_str().into(),
-                step: judged.step,
+                id: finding.id().into(),
+                step: finding.step,
                 clause: finding.clause.clone(),
                 verdict: finding.verdict,
-                allowed,
+                expected,
                 observed,
+                circumstances: finding.circumstances.as_slice().into(),
+                exchange: finding.exchange,
                 seen: 0,
                 evidence,
                 group,
@@ -584,20 +604,18 @@ impl Tally {
         }
     }
 
-    fn group_of(&mut self, clause: ClauseId, verdict: Verdict, allowed: &str, observed: &str) -> usize {
-        let shapes = self.shapes.entry((clause.clone(), verdict)).or_default();
-        let mut key = (
-            clause,
-            verdict,
-            format!("{}\n{}", shape(allowed), shape(observed)),
-        );
-        if !self.by_shape.contains_key(&key) {
-            *shapes += 1;
-            if *shapes > SHAPES_KEPT {
-                key.2.clear();
+    /// The group of findings with this fingerprint.
+    fn group_of(&mut self, fingerprint: Fingerprint) -> usize {
+        let mut key = fingerprint;
+        if !self.by_fingerprint.contains_key(&key) {
+            let (clause, verdict) = (key.clause().clone(), key.verdict());
+            let groups = self.groups_of.entry((clause.clone(), verdict)).or_default();
+            *groups += 1;
+            if *groups > GROUPS_KEPT {
+                key = Fingerprint::new(&clause, verdict, &[]);
             }
         }
-        *self.by_shape.entry(key).or_insert_with(|| {
+        *self.by_fingerprint.entry(key).or_insert_with(|| {
             self.groups.push(GroupHead {
                 with_evidence: BTreeSet::new(),
             });
@@ -615,15 +633,20 @@ impl Tally {
         fresh
     }
 
-    /// Returns a shared copy of a list that occurs in many cases.
+    /// Returns a shared copy of a list of clauses.
     fn list(&mut self, list: &[ClauseId]) -> Arc<[ClauseId]> {
-        if let Some(known) = self.lists.get(list) {
-            return known.clone();
-        }
-        let fresh: Arc<[ClauseId]> = list.into();
-        self.lists.insert(fresh.clone());
-        fresh
+        shared(&mut self.lists, list)
     }
+}
+
+/// Returns a shared copy of a list that occurs in many cases.
+fn shared<T: Clone + Eq + Hash>(known: &mut HashSet<Arc<[T]>>, list: &[T]) -> Arc<[T]> {
+    if let Some(known) = known.get(list) {
+        return known.clone();
+    }
+    let fresh: Arc<[T]> = list.into();
+    known.insert(fresh.clone());
+    fresh
 }
 
 /// The request and answer behind a finding. `None` without a `RunStarted` event, as in a damaged journal.

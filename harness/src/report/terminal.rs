@@ -143,8 +143,8 @@ impl Page<'_> {
     /// Writes a group of findings in full.
     fn finding(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.heading(group, out)?;
-        self.row("allowed", &visible(&group.first.allowed), out)?;
-        self.row("observed", &visible(&group.first.observed), out)?;
+        self.row("allowed", &visible(&self.tally.expected_text(group.first)), out)?;
+        self.row("observed", &visible(&self.tally.observed_text(group.first)), out)?;
         let cases = some_of(group.cases.iter().copied(), self.names(1), group.cases.len());
         let seen = match group.first.seen {
             0 => String::new(),
@@ -178,8 +178,10 @@ impl Page<'_> {
     fn warning(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.heading(group, out)?;
         let cases = some_of(group.cases.iter().copied(), 1, group.cases.len());
-        let text = format!("{}  ({cases})", one_line(&group.first.observed, 200));
-        self.row("allowed", &one_line(&group.first.allowed, 200), out)?;
+        let observed = self.tally.observed_text(group.first);
+        let text = format!("{}  ({cases})", one_line(&observed, 200));
+        let expected = self.tally.expected_text(group.first);
+        self.row("allowed", &one_line(&expected, 200), out)?;
         self.row("observed", &text, out)?;
         self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)
     }

@@ -1,4 +1,4 @@
-//! Text for people: escaped, wrapped, shortened, and reduced to its shape for grouping.
+//! Text for people: escaped, wrapped and shortened.
 //!
 //! The input is any text, including bytes from a hostile endpoint. The output has nothing in it that could manipulate a
 //! terminal or mislead a reader. All reports use these functions instead of escaping on their own.
@@ -116,65 +116,6 @@ pub(crate) fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }
 
-/// Replaces what differs between runs and between cases: resource ids, request ids, times. Two findings with the same
-/// shape report the same problem.
-pub(crate) fn shape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let token_len = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.')))
-            .unwrap_or(rest.len());
-        let (token, after) = rest.split_at(token_len);
-        if token.is_empty() {
-            out.push(c);
-            rest = after.strip_prefix(c).unwrap_or_default();
-            continue;
-        }
-        // Punctuation at the end of a sentence is not part of an id.
-        let core = token.trim_end_matches(['.', ':', '-', '_']);
-        out.push_str(placeholder(core).unwrap_or(core));
-        out.push_str(token.strip_prefix(core).unwrap_or_default());
-        rest = after;
-    }
-    out
-}
-
-/// The placeholder for a token in a shape, if the token is one that varies.
-fn placeholder(token: &str) -> Option<&'static str> {
-    if let Some((kind, digits)) = token.split_once('-')
-        && matches!(
-            kind,
-            "i" | "r" | "sir" | "vol" | "eni" | "ami" | "snap" | "subnet" | "vpc" | "sg"
-        )
-        && !digits.is_empty()
-        && digits.bytes().all(|b| b.is_ascii_hexdigit())
-    {
-        return Some(match kind {
-            "i" => "i-…",
-            "sir" => "sir-…",
-            _ => "<id>",
-        });
-    }
-    let is_uuid = token.len() == 36
-        && token.split('-').map(str::len).eq([8, 4, 4, 4, 12])
-        && token.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
-    if is_uuid {
-        return Some("<request id>");
-    }
-    let pattern: String = token
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '0' } else { c })
-        .collect();
-    if pattern.starts_with("0000-00-00") || pattern.starts_with("00:00:00") {
-        return Some("<time>");
-    }
-    // An endpoint may use its own form of request ids, and times in seconds.
-    let digits = token.bytes().filter(u8::is_ascii_digit).count();
-    let long = token.len() >= 20 && digits >= 2 && token.bytes().all(|b| b.is_ascii_alphanumeric());
-    (long || (token.len() >= 9 && digits == token.len())).then_some("<token>")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,27 +145,6 @@ mod tests {
         assert_eq!(
             fold("POST / abcdefghijklmnopqrstuvwxyz", 20),
             ["POST / abcdefghijklm", "nopqrstuvwxyz"]
-        );
-    }
-
-    #[test]
-    fn a_shape_forgets_ids_and_times_but_not_codes() {
-        assert_eq!(
-            shape("i-0a1b2c3d4e5f67890 answered 412 at 2026-01-02T03:04:05.678Z."),
-            "i-… answered 412 at <time>."
-        );
-        assert_eq!(
-            shape("requestId 724f3a5a-a070-4d51-8883-6afa15daa139, 'i-12345678'"),
-            "requestId <request id>, 'i-…'"
-        );
-        assert_eq!(
-            shape("hdr=1gQo638VpjxmlX3qodw5Pd1NptOl5BJ7lgbFH144"),
-            "hdr=<token>"
-        );
-        assert_ne!(shape("status 400"), shape("status 412"));
-        assert_eq!(
-            shape("InvalidInstanceID.NotFound – ü"),
-            "InvalidInstanceID.NotFound – ü"
         );
     }
 }

@@ -16,6 +16,7 @@ use crate::journal::{self, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Planned};
 use crate::sign::Keyring;
+use crate::words::Words;
 
 mod arrange;
 mod case_runner;
@@ -72,6 +73,8 @@ pub struct Options {
     pub identity: Option<Endpoint>,
     /// How the wire phase is played.
     pub wire: WireOptions,
+    /// The wording of the reasons why cases could not go on.
+    pub words: &'static dyn Words,
 }
 
 /// How the wire phase is played.

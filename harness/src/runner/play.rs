@@ -383,7 +383,7 @@ impl Player<'_> {
         }
         match self.judge.blocked() {
             None => Ok(()),
-            Some(reason) => Err(Ending::Unsupported(reason.to_owned())),
+            Some(blocked) => Err(Ending::Unsupported(self.shared.options.words.blocked(blocked))),
         }
     }
 

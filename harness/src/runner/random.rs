@@ -14,9 +14,8 @@ use super::event_sink::EventSink;
 use super::play::{self, PlayMode, PlayedCase};
 use super::{Shared, names};
 use crate::call::Auth;
-use crate::check::Fingerprint;
 use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
-use crate::journal::{Event, Explored, Finding, Flaky, Noted, Phase, Recurred};
+use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Phase, Recurred};
 use crate::plan::script::{Feature, Features, Script};
 use crate::plan::{Random, shrink};
 use crate::verdict::{Outcome, Verdict};
@@ -550,7 +549,7 @@ impl Explorer<'_> {
         let flaky = Flaky {
             case: case.to_owned(),
             clause: print.clause().clone(),
-            fingerprint: print.to_string(),
+            fingerprint: print.clone(),
             times,
             of,
         };
@@ -686,7 +685,7 @@ fn shows(played: &PlayedCase, lead: &Fingerprint) -> Option<usize> {
         .findings
         .iter()
         .filter(|finding| lead.covers(&Fingerprint::of(finding)))
-        .map(Finding::step)
+        .map(|finding| finding.step)
         .min()
 }
 

@@ -9,6 +9,7 @@ mod random;
 mod relations;
 mod tolerated;
 mod wire;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -22,6 +23,7 @@ use stopcheck::plan::{self, Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
 use stopcheck::verdict::{Outcome, Verdict};
+use stopcheck::words::{English, Words as _};
 use tokio::sync::watch;
 
 use stopcheck::selfcheck::{self, Fault, emulator as mock};
@@ -139,6 +141,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         },
         account: None,
         identity: None,
+        words: &English,
         wire: WireOptions {
             endpoint: None,
             time_limit: Duration::from_secs(10),
@@ -190,7 +193,9 @@ impl Run {
             .map(|finding| {
                 format!(
                     "\n    {} allowed {} observed {}",
-                    finding.id, finding.allowed, finding.observed
+                    finding.id(),
+                    English.all_expected(&finding.expected),
+                    English.all_observed(&finding.observed)
                 )
             })
             .collect()

@@ -61,7 +61,7 @@ faults_of_sequences! {
 
 /// When a run ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
+pub(crate) enum Until {
     /// When all scripts were played.
     End,
     /// When a finding was reported.
@@ -69,13 +69,13 @@ enum Until {
 }
 
 /// What a run reported.
-struct Told {
+pub(crate) struct Told {
     /// The reported cases, and the findings in each.
     cases: Vec<(Scenario, Vec<String>)>,
     flaky: Vec<String>,
     steps: usize,
     scripts: u64,
-    events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     tally: Tally,
 }
 
@@ -92,7 +92,7 @@ impl Told {
 }
 
 /// Plays random scripts only; with `Until::Told`, until a finding is reported.
-fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> Told {
+pub(crate) fn explore(edition: Edition, options: Options, scripts: u64, until: Until) -> Told {
     let contract = contract_of(edition);
     let mut told = Told {
         cases: Vec::new(),

@@ -26,7 +26,6 @@ fn no_finding(cases: &[&str], hook: FaultHook, counts: fn(Verdict) -> bool) {
         .findings
         .iter()
         .filter(|finding| counts(finding.verdict) && PROMISES.contains(&finding.clause.as_str()))
-        .map(|finding| (&finding.id, finding.verdict, &finding.allowed, &finding.observed))
         .collect();
     assert!(told.is_empty(), "{told:#?}");
     assert!(run.unjudged.is_empty(), "{:?}", run.unjudged);

@@ -491,10 +491,5 @@ fn the_served_reference_is_found_innocent() {
     });
     let run = play(url, "wire/*", AMPLE);
     assert_eq!(run.unjudged, []);
-    let told: Vec<_> = run
-        .findings
-        .iter()
-        .map(|finding| (&finding.id, &finding.observed))
-        .collect();
-    assert_eq!(told, []);
+    assert_eq!(run.findings, []);
 }

@@ -220,7 +220,7 @@ impl Bug {
             finding.clause == clause
                 && matches!(finding.verdict.as_str(), "fail" | "warn")
                 && self.cases.contains(&finding.case)
-                && finding.observed.contains(observed)
+                && finding.observed_text.contains(observed)
         })
     }
 
@@ -332,7 +332,7 @@ struct Finding {
     clause: String,
     verdict: String,
     case: String,
-    observed: String,
+    observed_text: String,
 }
 
 #[cfg(test)]
@@ -362,13 +362,13 @@ mod tests {
         "clauses": [{"id": "PRO-01", "status": "found"}],
         "cases": [{"name": "protect/protected", "outcome": "judged"},
                   {"name": "spot/one-time", "outcome": "unsupported", "reason": "describes it with on-demand"}],
-        "findings": [{"clause": "PRO-01", "verdict": "fail", "case": "protect/protected", "observed": "is stopped"}]}"#;
+        "findings": [{"clause": "PRO-01", "verdict": "fail", "case": "protect/protected", "observed_text": "is stopped"}]}"#;
 
     const MENDED: &str = r#"{
         "clauses": [{"id": "PRO-01", "status": "held"}],
         "cases": [{"name": "protect/protected", "outcome": "judged"}, {"name": "spot/one-time", "outcome": "judged"}],
-        "findings": [{"clause": "PRO-01", "verdict": "inconclusive", "case": "protect/protected", "observed": "stopped"},
-                     {"clause": "PRO-01", "verdict": "fail", "case": "other/case", "observed": "stopped"}]}"#;
+        "findings": [{"clause": "PRO-01", "verdict": "inconclusive", "case": "protect/protected", "observed_text": "stopped"},
+                     {"clause": "PRO-01", "verdict": "fail", "case": "other/case", "observed_text": "stopped"}]}"#;
 
     fn told(broken: &str, mended: &str) -> Vec<String> {
         let victim = |version: &str| Victim {

@@ -1,10 +1,11 @@
 //! Judges auxiliary calls: instance status, Spot requests, attributes. They support a case; if a clause covers them, it
 //! is judged here.
 
+use super::facts::{self, Mismatch};
 use super::step_judgement::{StepJudgement, Weight};
-use super::text::{one_line, quote};
 use super::{CaseJudge, Observation};
 use crate::contract::{Check, State};
+use crate::journal::{AnswerSummary, Doubt, Excerpt, Observed};
 use crate::model::States;
 use crate::protocol::reply::{self, Body, Reply};
 use crate::protocol::xml::Element;
@@ -18,6 +19,15 @@ const QUESTIONS: &[&str] = &[
     "ModifyInstanceAttribute",
     "RebootInstances",
 ];
+
+/// Why a case cannot go on: the endpoint refuses an action that the case needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// The action.
+    pub action: String,
+    /// The answer.
+    pub answer: AnswerSummary,
+}
 
 /// Whether an auxiliary call may have this action.
 pub(super) fn is_question(action: &str) -> bool {
@@ -36,7 +46,10 @@ impl CaseJudge {
             Body::Document(document) if reply.status == 200 => document.root(),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if !self.may_refuse(act) {
-                    self.blocked = Some(format!("{action} is answered by {}", refusal_in_words(reply)));
+                    self.blocked = Some(Blocked {
+                        action: action.to_owned(),
+                        answer: facts::summary(reply),
+                    });
                 }
                 return;
             }
@@ -73,10 +86,14 @@ impl CaseJudge {
             if belief.states != States::one(State::Stopped) {
                 continue;
             }
-            let fits = listed.iter().any(|one| *one == **id) == all;
+            let listed = listed.iter().any(|one| *one == **id);
+            let fits = listed == all;
             self.judge
-                .note(judgement, Check::StatusHidesStopped, Weight::Full, fits, || {
-                    ("listed only if asked for all", format!("{id} otherwise"))
+                .note_rule(judgement, Check::StatusHidesStopped, Weight::Full, fits, || {
+                    Observed::Listed {
+                        id: Excerpt::word(id),
+                        listed,
+                    }
                 });
         }
     }
@@ -87,21 +104,20 @@ impl CaseJudge {
                 continue;
             };
             let observed = || {
-                let (state, status) = (request.state.as_deref(), request.status_code.as_deref());
-                let quoted = |text: Option<&str>| quote(text.unwrap_or_default());
-                format!("state {}, status {}", quoted(state), quoted(status))
+                let word = |text: Option<&str>| Excerpt::word(text.unwrap_or_default());
+                Observed::SpotRequest {
+                    state: word(request.state.as_deref()),
+                    status: word(request.status_code.as_deref()),
+                }
             };
-            let allowed = "state disabled, status instance-stopped-by-user";
+            const CHECK: Check = Check::SpotRequestDisabled;
             if !fits && self.request_may_lag(&request, act.at_ms) {
-                let clauses = self.judge.of(Check::SpotRequestDisabled);
-                let why = format!("{}, but it may lag behind the instance", observed());
-                judgement.unknown(clauses, allowed, &why);
+                let late = Mismatch::rule(CHECK, observed().doubted(Doubt::RequestsLag));
+                judgement.unknown(self.judge.of(CHECK), &late);
                 continue;
             }
             self.judge
-                .note(judgement, Check::SpotRequestDisabled, Weight::Full, fits, || {
-                    (allowed, observed())
-                });
+                .note_rule(judgement, CHECK, Weight::Full, fits, observed);
         }
     }
 
@@ -200,35 +216,18 @@ impl CaseJudge {
     /// Records that Spot requests were cancelled. A case cancels the requests of all its Spot Instances or of none.
     /// Documented: cancelling the `disabled` request of a stopped instance terminates the instance.
     fn cancelled(&mut self, act: &Observation<'_>) {
-        let down: States = [State::Stopping, State::Stopped].into_iter().collect();
         for (belief, track) in self.fleet.values_mut().zip(self.tracks.values_mut()) {
             if !belief.is_spot() {
                 continue;
             }
             belief.spot_cancelled = true;
             track.cancelled_ms = Some(act.answered_ms);
-            if !belief.states.later().and(down).is_empty() {
+            if !belief.states.later().and(States::down()).is_empty() {
                 belief.states = belief.states.later().or(States::one(State::ShuttingDown));
                 track.stop = None;
                 track.last = None;
                 track.effects.clear();
             }
         }
-    }
-}
-
-fn refusal_in_words(reply: &Reply) -> String {
-    match reply.error() {
-        Some(error) => format!(
-            "{} {} {}",
-            reply.status,
-            one_line(error.code.unwrap_or_default(), 80),
-            quote(error.message.unwrap_or_default())
-        ),
-        None => format!(
-            "{} with {}",
-            reply.status,
-            super::shape::body_in_words(&reply.body)
-        ),
     }
 }

@@ -1,12 +1,13 @@
 //! Checks one described instance: its reason, what a stop must keep, and what it must remove.
 
 use super::answer::Manner;
+use super::facts::Mismatch;
 use super::look::states_of;
 use super::step_judgement::Weight;
-use super::text::quote;
 use super::time::{http_date, transition_time};
 use super::{Judge, Track};
 use crate::contract::{Check, Edition, Root, State};
+use crate::journal::{Excerpt, Expected, Few, InstancePart, Observed, StateReason};
 use crate::model::States;
 use crate::protocol::reply::Instance;
 
@@ -14,41 +15,43 @@ use crate::protocol::reply::Instance;
 const RESOLUTION_MS: u64 = 1_000;
 
 /// A deviation in a described instance.
-pub(super) struct Oddity {
+pub(super) struct DescribedOddity {
     pub(super) check: Check,
     pub(super) weight: Weight,
-    pub(super) allowed: String,
-    pub(super) observed: String,
+    pub(super) mismatch: Mismatch,
 }
 
 /// The results of the checks on one described instance.
 #[derive(Default)]
 pub(super) struct Examined {
     pub(super) held: Vec<Check>,
-    pub(super) odd: Vec<Oddity>,
+    pub(super) odd: Vec<DescribedOddity>,
 }
 
 impl Examined {
-    /// Records the result of a check. `words` describes what was allowed and what was observed; it is called only for a
-    /// deviation.
-    fn note<A: Into<String>, O: Into<String>>(
+    /// Records the result of a check. `mismatch` is called only for a deviation.
+    fn note(&mut self, check: Check, weight: Weight, fits: bool, mismatch: impl FnOnce() -> Mismatch) {
+        if fits {
+            self.held.push(check);
+        } else {
+            let mismatch = mismatch();
+            self.odd.push(DescribedOddity {
+                check,
+                weight,
+                mismatch,
+            });
+        }
+    }
+
+    /// Like [`note`](Examined::note), for a check that demands the same of every instance.
+    fn note_rule<O: Into<Vec<Observed>>>(
         &mut self,
         check: Check,
         weight: Weight,
         fits: bool,
-        words: impl FnOnce() -> (A, O),
+        observed: impl FnOnce() -> O,
     ) {
-        if fits {
-            self.held.push(check);
-            return;
-        }
-        let (allowed, observed) = words();
-        self.odd.push(Oddity {
-            check,
-            weight,
-            allowed: allowed.into(),
-            observed: observed.into(),
-        });
+        self.note(check, weight, fits, || Mismatch::rule(check, observed()));
     }
 }
 
@@ -58,22 +61,21 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     let states = states_of(instance);
     let reason = instance.reason.as_deref().unwrap_or("");
     let state_reason = instance.state_reason.as_ref();
-    let both = || {
-        format!(
-            "{id}: reason {}, stateReason {}",
-            quote(reason),
-            code_of(state_reason)
-        )
+    let observed = |apart_s: Option<u64>| Observed::Reason {
+        id: Excerpt::word(id),
+        reason: Excerpt::quote(reason),
+        state_reason: state_reason.map(|(code, message)| StateReason {
+            code: Excerpt::name(code),
+            message: Excerpt::quote(message),
+        }),
+        apart_s,
     };
     if states == States::one(State::Running) {
         let fits = reason.is_empty() && state_reason.is_none_or(|(code, _)| code.is_empty());
-        found.note(Check::RunningWithoutReason, Weight::Full, fits, || {
-            ("an empty reason and no stateReason while running", both())
-        });
+        found.note_rule(Check::RunningWithoutReason, Weight::Full, fits, || observed(None));
         return found;
     }
-    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
-    if !states.within(down) || states.is_empty() {
+    if !states.within(States::down()) || states.is_empty() {
         return found;
     }
     if let Some(idle) = track.idle_stop
@@ -91,42 +93,37 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
             && last.state_reason == instance.state_reason;
         if !by_chance {
             found.note(Check::ReasonUnchanged, Weight::Full, unchanged, || {
-                (
-                    format!("{id}: reason {} as before the call", quote(before)),
-                    format!("{id}: reason {}", quote(reason)),
-                )
+                let expected = Expected::Reason {
+                    reason: Some(Excerpt::quote(before)),
+                    state_reason: None,
+                };
+                Mismatch::new(expected, observed(None))
             });
         }
     }
     let Some(stop) = &track.stop else { return found };
     found.held.push(Check::VisibleAfterStop);
     let time = transition_time(reason);
-    let observed = || format!("{id}: reason {}", quote(reason));
     // The kind of the reason is a fact; the format of its time is wording, and wording only warns.
     let wording = if reason.starts_with("User initiated (") {
         Weight::Advisory
     } else {
         Weight::Full
     };
-    found.note(Check::TransitionReason, wording, time.is_some(), || {
-        ("reason \"User initiated (YYYY-MM-DD hh:mm:ss GMT)\"", observed())
+    found.note_rule(Check::TransitionReason, wording, time.is_some(), || {
+        observed(None)
     });
     if let (Some(time), Some(answered)) = (time, stop.date.as_deref().and_then(http_date)) {
         let apart = time.duration_since(answered).as_secs().unsigned_abs();
-        found.note(Check::ReasonTime, Weight::Full, apart <= 5, || {
-            (
-                "a time in the reason within seconds of the Date header of the answer",
-                format!("{}, {apart} s apart", observed()),
-            )
+        found.note_rule(Check::ReasonTime, Weight::Full, apart <= 5, || {
+            observed(Some(apart))
         });
     }
     if states == States::one(State::Stopping) {
         let there = !reason.is_empty() && state_reason.is_some();
-        found.note(Check::ReasonWhileStopping, Weight::Full, there, || {
-            ("reason and stateReason while stopping", both())
-        });
+        found.note_rule(Check::ReasonWhileStopping, Weight::Full, there, || observed(None));
     }
-    state_reason_fits(&mut found, id, stop.manner, state_reason);
+    state_reason_fits(&mut found, stop.manner, state_reason, || observed(None));
     if states == States::one(State::Stopped) {
         keeps_identity(judge.contract.edition, &mut found, id, track, instance);
     }
@@ -136,9 +133,9 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
 /// Checks `stateReason` after a stop of this manner.
 fn state_reason_fits(
     found: &mut Examined,
-    id: &str,
     manner: Manner,
     state_reason: Option<&(String, String)>,
+    observed: impl FnOnce() -> Observed,
 ) {
     let shutdown = (
         Check::StateReason,
@@ -166,11 +163,14 @@ fn state_reason_fits(
     };
     let fits = state_reason.is_some_and(|(seen, text)| seen == code && text == message);
     found.note(check, weight, fits, || {
-        let seen = state_reason.map_or_else(String::new, |(_, text)| quote(text));
-        (
-            format!("stateReason {code} \"{message}\""),
-            format!("{id}: stateReason {} {seen}", code_of(state_reason)),
-        )
+        let expected = Expected::Reason {
+            reason: None,
+            state_reason: Some(StateReason {
+                code: Excerpt::name(code),
+                message: Excerpt::quote(message),
+            }),
+        };
+        Mismatch::new(expected, observed())
     });
 }
 
@@ -180,45 +180,43 @@ fn keeps_identity(edition: Edition, found: &mut Examined, id: &str, track: &Trac
     if first.root_device_type.as_deref() == Some(root_word(Root::InstanceStore)) {
         return;
     }
-    let mut changed = Vec::new();
+    let part = |part: InstancePart, before: &[String], after: &[String]| {
+        let few = |texts: &[String]| texts.iter().map(|text| Excerpt::word(text)).collect::<Few<_>>();
+        Observed::Part {
+            id: Excerpt::word(id),
+            part,
+            before: few(before),
+            after: few(after),
+        }
+    };
+    let one = |text: &Option<String>| text.clone().into_iter().collect::<Vec<_>>();
+    let lost = |before: &[String], after: &[String]| before.iter().any(|one| !after.contains(one));
+    let mut wrong = Vec::new();
     // On EC2-Classic, where customers had no networks of their own, a stop released the private address too.
     let keeps_address = edition == Edition::Current || first.vpc_id.is_some();
     if keeps_address && first.private_ip.is_some() && first.private_ip != last.private_ip {
-        changed.push(format!(
-            "private address {} became {}",
-            quote(first.private_ip.as_deref().unwrap_or("")),
-            quote(last.private_ip.as_deref().unwrap_or(""))
+        wrong.push(part(
+            InstancePart::PrivateAddress,
+            &one(&first.private_ip),
+            &one(&last.private_ip),
         ));
     }
-    let lost = |before: &[String], after: &[String]| before.iter().any(|one| !after.contains(one));
     if lost(&first.volume_ids, &last.volume_ids) {
-        changed.push(format!(
-            "volumes {:?} became {:?}",
-            first.volume_ids, last.volume_ids
-        ));
+        wrong.push(part(InstancePart::Volumes, &first.volume_ids, &last.volume_ids));
     }
     if last
         .public_ip
         .as_deref()
         .is_some_and(|address| !address.is_empty())
     {
-        changed.push(format!(
-            "public address {} kept",
-            quote(last.public_ip.as_deref().unwrap_or(""))
-        ));
+        wrong.push(part(InstancePart::PublicAddress, &[], &one(&last.public_ip)));
     }
-    found.note(Check::KeepsIdentity, Weight::Full, changed.is_empty(), || {
-        (
-            "volumes and private address kept, public address released",
-            format!("{id}: {}", changed.join(", ")),
-        )
-    });
+    let fits = wrong.is_empty();
+    found.note_rule(Check::KeepsIdentity, Weight::Full, fits, || wrong);
     let (before, after) = (&first.interface_ids, &last.interface_ids);
-    found.note(Check::KeepsInterfaces, Weight::Full, !lost(before, after), || {
-        (
-            "the network interfaces kept",
-            format!("{id}: network interfaces {before:?} became {after:?}"),
-        )
+    let fits = !lost(before, after);
+    found.note_rule(Check::KeepsInterfaces, Weight::Full, fits, || {
+        part(InstancePart::NetworkInterfaces, before, after)
     });
 }
 
@@ -232,8 +230,4 @@ fn root_word(root: Root) -> &'static str {
         Root::Ebs => "ebs",
         Root::InstanceStore => "instance-store",
     }
-}
-
-fn code_of(state_reason: Option<&(String, String)>) -> String {
-    state_reason.map_or_else(|| "absent".to_owned(), |(code, _)| quote(code))
 }

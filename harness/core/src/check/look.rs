@@ -8,12 +8,13 @@
 use std::sync::Arc;
 
 use super::answer::Answered;
-use super::examine::{Examined, Oddity, examine};
+use super::examine::{DescribedOddity, Examined, examine};
+use super::facts::{self, Mismatch, described_state};
 use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
-use super::{CaseJudge, Judge, Observation, Question, Seen, Track};
+use super::{CaseJudge, Judge, Observation, Question, Seen, Track, place_in};
 use crate::call::Call;
 use crate::contract::{Check, ClauseId, State};
-use crate::journal::Role;
+use crate::journal::{Doubt, Excerpt, Expected, Observed, Role};
 use crate::model::{Belief, Fleet, Id, ReadLag, States};
 use crate::protocol::reply::{self, Instance, Reply};
 use crate::protocol::xml::Element;
@@ -23,6 +24,8 @@ const STUCK_MS: u64 = 600_000;
 
 /// A description of the fleet, or of the requested part of it.
 struct Look<'a> {
+    /// Its place in the step; see [`Finding::exchange`](crate::journal::Finding::exchange).
+    exchange: Option<usize>,
     at_ms: u64,
     call: &'a Call,
     instances: Vec<Instance>,
@@ -74,13 +77,14 @@ pub(super) fn states_of(instance: &Instance) -> States {
 
 /// Whether all of these instances were stopping or stopped before a call, and all are described as stopping after it.
 pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation<'_>) -> bool {
-    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     let Some(seen) = proof.reply.and_then(sighted) else {
         return false;
     };
     !ids.is_empty()
         && ids.iter().all(|id| {
-            let was_down = before.get(id).is_some_and(|belief| belief.states.within(down));
+            let was_down = before
+                .get(id)
+                .is_some_and(|belief| belief.states.within(States::down()));
             let seen = seen.iter().find(|(seen, _)| *seen == id.as_ref());
             was_down && seen.is_some_and(|(_, states)| *states == States::one(State::Stopping))
         })
@@ -127,6 +131,7 @@ impl CaseJudge {
             .filter(|one| one.role == Role::Look)
             .filter_map(|one| {
                 Some(Look {
+                    exchange: place_in(heard, one),
                     at_ms: one.at_ms,
                     call: one.call,
                     instances: self.shown(one.call, one.reply?)?,
@@ -184,7 +189,7 @@ impl CaseJudge {
                 });
                 continue;
             }
-            let is_new = |oddity: &Oddity| !track.odd.contains(&oddity.check);
+            let is_new = |oddity: &DescribedOddity| !track.odd.contains(&oddity.check);
             if let Some(instance) = instance
                 && states.and(track.past.shown(self.read_lag, sent_ms)).is_empty()
                 && self.read_lag != ReadLag::NONE
@@ -241,10 +246,9 @@ impl CaseJudge {
         let instances = proof.reply.and_then(|reply| self.shown(proof.call, reply));
         // Both are in the order of the fleet.
         for ((id, clauses), before) in answered.effects.iter().zip(before) {
-            let allowed = || format!("{id} stays {before}");
             let Some(instances) = &instances else {
-                let why = "the fleet could not be described after the call";
-                judgement.unknown(clauses, &allowed(), why);
+                let undescribed = Mismatch::new(facts::stays(id, *before), Doubt::NotDescribed);
+                judgement.unknown(clauses, &undescribed);
                 continue;
             };
             let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) else {
@@ -254,7 +258,8 @@ impl CaseJudge {
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
-            let seen = || instance.map_or("not described".into(), state_word);
+            let seen = || described_state(id, instance, true);
+            let changed = || Mismatch::new(facts::stays(id, *before), seen());
             if !fit.is_empty() {
                 judgement.held(clauses);
                 judgement.held(judge.of(Check::ControlUnchanged));
@@ -262,32 +267,28 @@ impl CaseJudge {
                     belief.states = fit;
                 }
             } else if may_be_stale {
-                let why = format!("{}, but descriptions may lag", seen());
-                judgement.unknown(clauses, &allowed(), &why);
+                judgement.unknown(clauses, &changed().doubted(Doubt::DescriptionsLag));
                 belief.states = later.or(states);
             } else {
-                let observed = format!("{} (DescribeInstances after the call)", seen());
-                let allowed = allowed();
-                judgement.deviates(clauses, Weight::Full, &allowed, &observed);
+                let changed = changed();
+                judgement.deviates(clauses, Weight::Full, &changed);
                 if answered.binds_as_control(id, clauses) {
                     let clauses = judge.of(Check::ControlUnchanged);
-                    judgement.deviates(clauses, Weight::Full, &allowed, &observed);
+                    judgement.deviates(clauses, Weight::Full, &changed);
                 }
                 belief.states = states;
                 // The deviation is reported; its consequences are not reported again.
                 track.effects.clear();
             }
-            if let (Some(clauses), Some(instance)) = (answered.purged.get(id.as_ref()), instance) {
-                let allowed = format!("{id} is unknown only once it is no longer described");
-                let observed = format!("not found, and described as {}", state_word(instance));
+            if let (Some(clauses), Some(_)) = (answered.purged.get(id.as_ref()), instance) {
+                let expected = Expected::Gone {
+                    id: Excerpt::word(id),
+                };
+                let still_there = Mismatch::new(expected, seen());
                 if may_be_stale {
-                    judgement.unknown(
-                        clauses,
-                        &allowed,
-                        &format!("{observed}, but descriptions may lag"),
-                    );
+                    judgement.unknown(clauses, &still_there.doubted(Doubt::DescriptionsLag));
                 } else {
-                    judgement.deviates(clauses, Weight::Full, &allowed, &observed);
+                    judgement.deviates(clauses, Weight::Full, &still_there);
                 }
             }
         }
@@ -296,6 +297,7 @@ impl CaseJudge {
         {
             // The call was carried out, so this is not a proof but a first look: the next one judges what lags in it.
             let look = Look {
+                exchange: judgement.exchange(),
                 at_ms: proof.at_ms,
                 call: proof.call,
                 instances,
@@ -312,8 +314,7 @@ impl CaseJudge {
             let judge = Arc::clone(&self.judge);
             judgement.unknown(
                 judge.of(Check::VisibleAfterStop),
-                "a description of the fleet",
-                "none could be had",
+                &Mismatch::rule(Check::VisibleAfterStop, Doubt::NotDescribed),
             );
         }
         for (at, look) in looks.iter().enumerate() {
@@ -372,6 +373,11 @@ impl CaseJudge {
             return;
         };
         let took_ms = at_ms.saturating_sub(stop.at_ms);
+        let observed = || Observed::StopTime {
+            id: Excerpt::word(id),
+            stopped: reached,
+            ms: took_ms,
+        };
         if reached {
             for check in [
                 Check::Settles,
@@ -382,28 +388,21 @@ impl CaseJudge {
             ] {
                 judgement.held(judge.of(check));
             }
-            let seconds = took_ms / 1000;
-            judge.note(
+            judge.note_rule(
                 judgement,
                 Check::StopTime,
                 Weight::Full,
                 took_ms < STUCK_MS,
-                || {
-                    (
-                        "stopped in well under ten minutes",
-                        format!("stopped after {seconds} s"),
-                    )
-                },
+                observed,
             );
         } else if seen == States::one(State::Stopping) {
-            let why = format!("still stopping {} s after the call", took_ms / 1000);
-            judgement.unknown(judge.of(Check::Settles), "stopped", &why);
+            let expected = facts::is_in(id, States::one(State::Stopped));
+            judgement.unknown(judge.of(Check::Settles), &Mismatch::new(expected, observed()));
             if took_ms >= STUCK_MS {
                 judgement.deviates(
                     judge.of(Check::StopTime),
                     Weight::Full,
-                    "stopped in well under ten minutes",
-                    &why,
+                    &Mismatch::rule(Check::StopTime, observed()),
                 );
             }
         }
@@ -414,6 +413,7 @@ impl CaseJudge {
     fn see(&mut self, judgement: &mut StepJudgement<'_>, look: &Look<'_>, last: bool) {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(look.at_ms);
+        judgement.about(look.exchange);
         for (id, belief) in &mut self.fleet {
             if !asks_for(look.call, id) {
                 continue;
@@ -447,18 +447,14 @@ impl CaseJudge {
             if !last && (!down_before || may_be_stale) {
                 continue;
             }
-            let allowed = format!("{id}: {later}");
-            let observed = format!("{id}: {}", instance.map_or("not described".into(), state_word));
+            let seen = described_state(id, instance, false);
+            let mismatch = Mismatch::new(facts::is_in(id, later), seen);
             let clauses = clauses_at_stake(&judge, track, states);
             if may_be_stale {
-                judgement.unknown(
-                    &clauses,
-                    &allowed,
-                    &format!("{observed}, but descriptions may lag"),
-                );
+                judgement.unknown(&clauses, &mismatch.doubted(Doubt::DescriptionsLag));
                 belief.states = later.or(states);
             } else {
-                judgement.deviates(&clauses, Weight::Full, &allowed, &observed);
+                judgement.deviates(&clauses, Weight::Full, &mismatch);
                 belief.states = states;
             }
         }
@@ -511,10 +507,9 @@ fn confirm(
     for oddity in found.odd {
         let clauses = judge.of(oddity.check);
         if lag == ReadLag::NONE || !track.odd.insert(oddity.check) {
-            judgement.deviates(clauses, oddity.weight, &oddity.allowed, &oddity.observed);
+            judgement.deviates(clauses, oddity.weight, &oddity.mismatch);
         } else {
-            let why = format!("{}, seen once", oddity.observed);
-            judgement.unknown(clauses, &oddity.allowed, &why);
+            judgement.unknown(clauses, &oddity.mismatch.doubted(Doubt::SeenOnce));
         }
     }
 }
@@ -526,9 +521,8 @@ fn remember(track: &mut Track, instance: &Instance) {
         track.last = Some(instance.clone());
     }
     track.passed_ms = 0;
-    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
     if let Some(stop) = &mut track.stop
-        && states_of(instance).within(down)
+        && states_of(instance).within(States::down())
     {
         stop.seen_down = true;
     }
@@ -545,15 +539,4 @@ pub(super) fn asks_for(call: &Call, id: &str) -> bool {
         any = true;
         named == id
     }) || !any
-}
-
-fn state_word(instance: &Instance) -> String {
-    instance
-        .state
-        .as_ref()
-        .and_then(|state| state.name.as_deref())
-        .map_or_else(
-            || "in no state".to_owned(),
-            |name| super::text::one_line(name, 40),
-        )
 }

@@ -12,21 +12,20 @@ use http::header::DATE;
 
 use crate::call::Call;
 use crate::contract::{Check, Confidence, Contract, Refusal, State};
-use crate::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
+use crate::journal::{Doubt, Exchanged, Expected, FixtureReady, Intent, Judged, Observed, Role, StepStarted};
 use crate::model::{self, Belief, Fleet, Id, Past, ReadLag, States, Unseen};
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
 
 mod answer;
 mod auxiliary_calls;
 mod examine;
-mod fingerprint;
+mod facts;
 mod look;
 mod rejudge;
 mod relation;
 mod retry;
 mod shape;
 mod step_judgement;
-mod text;
 pub mod time;
 mod wire;
 mod witness;
@@ -37,7 +36,8 @@ mod recorded;
 mod tests;
 
 use answer::{Answered, Messages, Question};
-pub use fingerprint::Fingerprint;
+pub use auxiliary_calls::Blocked;
+use facts::Mismatch;
 pub use look::Sight;
 pub use rejudge::JournalJudge;
 pub use retry::{Retry, RetryReason};
@@ -106,7 +106,7 @@ pub struct CaseJudge {
     plain: Option<wire::Plain>,
     /// The answers of this case that later ones are compared with, by label.
     kept: BTreeMap<String, relation::RememberedAnswer>,
-    blocked: Option<String>,
+    blocked: Option<Blocked>,
     read_lag: ReadLag,
     /// When the last call that may have changed something was answered, or the last fixture became ready.
     changed_ms: Option<u64>,
@@ -227,22 +227,35 @@ impl Judge {
         self.transitions.get(row).map_or(&[], Vec::as_slice)
     }
 
-    /// Records the result of a check. `words` describes what was allowed and what was observed; it is called only for a
-    /// deviation.
-    fn note<A: Into<String>, O: Into<String>>(
+    /// Records the result of a check. `mismatch` is called only for a deviation.
+    fn note(
         &self,
         judgement: &mut StepJudgement<'_>,
         check: Check,
         weight: Weight,
         fits: bool,
-        words: impl FnOnce() -> (A, O),
+        mismatch: impl FnOnce() -> Mismatch,
     ) {
         if fits {
             judgement.held(self.of(check));
         } else {
-            let (allowed, observed) = words();
-            judgement.deviates(self.of(check), weight, &allowed.into(), &observed.into());
+            judgement.deviates(self.of(check), weight, &mismatch());
         }
+    }
+
+    /// Like [`note`](Judge::note), for a check that demands the same of every endpoint. `observed` is called only for a
+    /// deviation.
+    fn note_rule<O: Into<Vec<Observed>>>(
+        &self,
+        judgement: &mut StepJudgement<'_>,
+        check: Check,
+        weight: Weight,
+        fits: bool,
+        observed: impl FnOnce() -> O,
+    ) {
+        self.note(judgement, check, weight, fits, || {
+            Mismatch::rule(check, observed())
+        });
     }
 
     /// The action by which a call is judged; `None` for an auxiliary call. A call with a missing or unknown action is
@@ -357,8 +370,8 @@ impl CaseJudge {
     }
 
     /// Why the case cannot go on, if the endpoint lacks an action that a step needs.
-    pub fn blocked(&self) -> Option<&str> {
-        self.blocked.as_deref()
+    pub fn blocked(&self) -> Option<&Blocked> {
+        self.blocked.as_ref()
     }
 
     /// Whether the fleet must be described after this answer: the call was refused, or should have been, or the answer
@@ -417,8 +430,7 @@ impl CaseJudge {
 
     /// The instances that are certainly stopping or stopped.
     fn stopping(&self) -> Vec<String> {
-        let down: States = [State::Stopping, State::Stopped].into_iter().collect();
-        let stopping = |belief: &Belief| belief.states.within(down);
+        let stopping = |belief: &Belief| belief.states.within(States::down());
         self.fleet
             .iter()
             .filter(|(_, belief)| stopping(belief))
@@ -462,11 +474,9 @@ impl CaseJudge {
                 }
             }
             if let Some(same_as) = &step.same_as {
-                let why = "answers of this action are not compared";
                 judgement.unknown(
                     &judge.clause_table.indices(&same_as.clauses),
-                    "the same answer as before",
-                    why,
+                    &Mismatch::new(relation::as_before(), Doubt::NotCompared),
                 );
             }
             return;
@@ -474,12 +484,14 @@ impl CaseJudge {
         let superposed = together.then(|| superposed(&self.fleet));
         let fleet = superposed.as_ref().unwrap_or(&self.fleet);
         let mut answers = Vec::with_capacity(acts.len());
+        // The order of overlapping calls in a journal means nothing, so nothing is said about one of them.
+        let place = |one: &Observation<'_>| place_in(heard, one).filter(|_| !together);
         for act in acts {
+            judgement.about(place(act));
             let Some(reply) = act.reply else {
                 judgement.unknown(
                     &judge.clause_table.indices(&step.witness),
-                    "an answer",
-                    "no answer came",
+                    &Mismatch::new(Expected::Answer, Doubt::NoAnswer),
                 );
                 continue;
             };
@@ -501,7 +513,7 @@ impl CaseJudge {
                 .map(|(act, answered, reply)| (act.call, answered, *reply));
             self.relate(judgement, step, action, answer);
         }
-        let first = |which: fn(&Answered) -> Option<&(String, String)>| {
+        let first = |which: fn(&Answered) -> Option<&Mismatch>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))
         };
         let proof = heard.iter().rev().find(|one| one.role == Role::Look);
@@ -530,6 +542,7 @@ impl CaseJudge {
         }
         self.witness(judgement, step, &findings);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
+            judgement.about(place_in(heard, proof));
             self.prove(judgement, &before, answered, proof);
         }
     }
@@ -552,13 +565,13 @@ impl CaseJudge {
                 .iter()
                 .any(|(_, answered, _)| answered.moved.contains_key(id));
             if touched {
-                self.judge
-                    .note(judgement, Check::OneTransition, Weight::Full, found_up <= 1, || {
-                        (
-                            "one of the calls found the instance running, the others found it stopping or stopped",
-                            format!("{found_up} calls found it running"),
-                        )
-                    });
+                self.judge.note_rule(
+                    judgement,
+                    Check::OneTransition,
+                    Weight::Full,
+                    found_up <= 1,
+                    || Observed::FoundRunning { calls: found_up },
+                );
             }
         }
     }
@@ -621,6 +634,18 @@ impl CaseJudge {
             }
         }
     }
+}
+
+/// The place of an exchange among the judged exchanges of its step; see [`Finding::exchange`].
+///
+/// [`Finding::exchange`]: crate::journal::Finding::exchange
+fn place_in(heard: &[Observation<'_>], one: &Observation<'_>) -> Option<usize> {
+    let judged = heard
+        .iter()
+        .filter(|other| matches!(other.role, Role::Act | Role::Look | Role::Ask));
+    judged
+        .map(std::ptr::from_ref)
+        .position(|other| std::ptr::eq(other, one))
 }
 
 /// The states that a fixture may have been in before it reached this one.

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 
 use super::CaseJudge;
 use super::answer::{Answered, bare};
+use super::facts::{self, Mismatch};
 use super::step_judgement::{StepJudgement, Weight};
-use super::text::one_line;
 use crate::call::Call;
 use crate::contract::SameAs;
-use crate::journal::StepStarted;
+use crate::journal::{AnswerSummary, BodySummary, Doubt, Excerpt, Expected, Few, Observed, StepStarted};
 use crate::model::{self, Belief, Fleet};
 use crate::protocol::reply::{self, Reply};
 
@@ -53,8 +53,13 @@ struct Item {
     current: String,
 }
 
-/// The most items of an answer that are shown.
-const SHOWN: usize = 12;
+/// What is expected if nothing is known about the earlier answers.
+pub(super) fn as_before() -> Expected {
+    Expected::Same {
+        steps: Vec::new(),
+        answers: Vec::new(),
+    }
+}
 
 impl CaseJudge {
     /// Compares an answer with the earlier ones that it must equal, and keeps it if the step has a label.
@@ -93,17 +98,12 @@ impl CaseJudge {
             .filter_map(|label| self.kept.get(label))
             .collect();
         let Some(here) = here.filter(|here| here.told != Told::Nothing) else {
-            judgement.unknown(
-                &clauses,
-                "the same answer as before",
-                "nothing came that tells of the call",
-            );
+            judgement.unknown(&clauses, &Mismatch::new(as_before(), Doubt::NoAnswer));
             return;
         };
         let silent = there.iter().any(|kept| kept.told == Told::Nothing);
         if silent || there.is_empty() || there.len() < same_as.labels.len() {
-            let why = "the call that it is compared with was not answered";
-            judgement.unknown(&clauses, "the same answer as before", why);
+            judgement.unknown(&clauses, &Mismatch::new(as_before(), Doubt::NothingToCompare));
             return;
         }
         let expected = Told::together(&there, &same_as.instances);
@@ -121,14 +121,20 @@ impl CaseJudge {
             if there.iter().any(|kept| !kept.allowed) {
                 return;
             }
-            let why = format!("{id} was not then as it is now, or not in it");
-            judgement.unknown(&clauses, "the same answer as before", &why);
+            let other = Observed::Undecided {
+                why: Doubt::OtherCircumstances,
+                id: Some(Excerpt::word(id)),
+                seen: None,
+            };
+            judgement.unknown(&clauses, &Mismatch::new(as_before(), other));
             return;
         }
-        let steps: Vec<String> = there.iter().map(|kept| kept.step.to_string()).collect();
-        let expected: Vec<String> = expected.iter().map(Told::in_words).collect();
-        let allowed = format!("as in step {}: {}", steps.join(" and "), expected.join(" or "));
-        judgement.deviates(&clauses, Weight::Full, &allowed, &here.told.in_words());
+        let expected = Expected::Same {
+            steps: there.iter().map(|kept| kept.step).collect(),
+            answers: expected.iter().filter_map(Told::summary).collect(),
+        };
+        let observed: Vec<Observed> = here.told.summary().map(Observed::Answer).into_iter().collect();
+        judgement.deviates(&clauses, Weight::Full, &Mismatch::new(expected, observed));
     }
 
     /// Whether time alone may change how a call is answered.
@@ -225,19 +231,36 @@ impl Told {
         statuses.into_iter().map(accepted).collect()
     }
 
-    fn in_words(&self) -> String {
-        match self {
+    /// The answer for a finding; `None` if none came.
+    fn summary(&self) -> Option<AnswerSummary> {
+        let (status, body) = match self {
             Told::Accepted { status, items } => {
-                let words: Vec<String> = items.iter().take(SHOWN).map(Item::in_words).collect();
-                let more = if items.len() > SHOWN { ", …" } else { "" };
-                format!("{status} [{}{more}]", words.join(", "))
+                let items = items
+                    .iter()
+                    .map(|item| facts::changed(&item.id, &item.previous, &item.current));
+                (
+                    *status,
+                    BodySummary::Items {
+                        items: items.collect::<Few<_>>(),
+                    },
+                )
             }
-            Told::Refused { status, code } if code.is_empty() => format!("{status} without an error code"),
-            Told::Refused { status, code } => format!("{status} {}", one_line(code, 80)),
-            Told::Foreign { status, root } if root.is_empty() => format!("{status} without a document"),
-            Told::Foreign { status, root } => format!("{status} <{}>", one_line(root, 80)),
-            Told::Nothing => "no answer".to_owned(),
-        }
+            Told::Refused { status, code } => (
+                *status,
+                BodySummary::Error {
+                    code: Excerpt::name(code),
+                    message: None,
+                },
+            ),
+            Told::Foreign { status, root } => (
+                *status,
+                BodySummary::Document {
+                    root: Excerpt::name(root),
+                },
+            ),
+            Told::Nothing => return None,
+        };
+        Some(AnswerSummary { status, body })
     }
 }
 
@@ -267,19 +290,6 @@ impl Item {
             stand_ins
         }
     }
-
-    fn in_words(&self) -> String {
-        let or_none = |text: &str| match text {
-            "" => "?".to_owned(),
-            text => one_line(text, 40),
-        };
-        format!(
-            "{}: {} → {}",
-            or_none(&self.id),
-            or_none(&self.previous),
-            or_none(&self.current)
-        )
-    }
 }
 
 #[cfg(test)]
@@ -287,6 +297,7 @@ mod tests {
     use http::Response;
 
     use super::*;
+    use crate::words::{English, Words as _};
 
     fn accepted(status: u16, items: &[(&str, &str, &str)]) -> Told {
         let item = |(id, previous, current): &(&str, &str, &str)| Item {
@@ -327,7 +338,9 @@ mod tests {
         let told = |status, body: &str| {
             let response = Response::builder().status(status).body(body.to_owned().into());
             let reply = reply::decode(response.expect("the status is valid"));
-            Told::of("StopInstances", &reply).in_words()
+            Told::of("StopInstances", &reply)
+                .summary()
+                .map_or_else(String::new, |answer| English.observed(&Observed::Answer(answer)))
         };
         let items = "<instancesSet><item><instanceId>i-1</instanceId></item></instancesSet>";
         let stopped = format!("<StopInstancesResponse>{items}</StopInstancesResponse>");
@@ -336,26 +349,15 @@ mod tests {
             |code: &str| format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>");
         assert!(told(200, &stopped).starts_with("200 [i-1: "));
         assert!(told(299, &stopped).starts_with("299 [i-1: "));
-        assert_eq!(told(200, &started), "200 <StartInstancesResponse>");
+        assert_eq!(
+            told(200, &started),
+            "200 with a document <StartInstancesResponse>"
+        );
         assert_eq!(told(200, ""), "200 without a document");
         assert_eq!(told(300, &stopped), "300 without an error code");
         assert_eq!(told(400, &error("InvalidAction")), "400 InvalidAction");
         assert_eq!(told(499, &error("")), "499 without an error code");
-        assert_eq!(told(500, &error("InternalError")), "no answer");
-    }
-
-    #[test]
-    fn items_are_left_out_in_words_only_when_there_are_too_many() {
-        let shown = |count: usize| {
-            let ids: Vec<String> = (0..count).map(|number| format!("i-{number}")).collect();
-            let items: Vec<_> = ids
-                .iter()
-                .map(|id| (id.as_str(), "running", "stopping"))
-                .collect();
-            accepted(200, &items).in_words()
-        };
-        assert!(!shown(SHOWN).contains('…'));
-        assert!(shown(SHOWN + 1).ends_with(", …]"));
+        assert_eq!(told(500, &error("InternalError")), "");
     }
 
     #[test]

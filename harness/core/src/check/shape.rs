@@ -1,23 +1,21 @@
 //! Checks the form of an answer, independent of its content: root, envelope, ids, headers.
 
-use std::borrow::Cow;
-
-use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, STRICT_TRANSPORT_SECURITY};
 
+use super::facts::{self, Mismatch};
 use super::step_judgement::{StepJudgement, Weight};
-use super::text::{few, one_line, quote};
 use super::{Judge, Seen};
 use crate::call::{API_VERSION, Call};
 use crate::contract::Check;
+use crate::journal::{Excerpt, Expected, Few, Observed, Oddity, StateCode};
 use crate::protocol::reply::{self, Body, Errors, Reply, StateChange, StateChanges, StateValue};
 use crate::protocol::xml::{Document, Element};
 
 /// The namespace of successful answers, followed by the API version and a slash.
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/";
 
-/// The envelope of a refusal.
-const ENVELOPE: &str = "<Response><Errors><Error><Code/><Message/></Error></Errors><RequestID/></Response>";
+/// The media type of every answer.
+const MEDIA_TYPE: &str = "text/xml;charset=UTF-8";
 
 /// Judges the shape of a successful answer of the action under test.
 pub(super) fn success(
@@ -31,22 +29,17 @@ pub(super) fn success(
 ) {
     const FULL: Weight = Weight::Full;
     judge.note(judgement, Check::SuccessStatus, FULL, reply.status == 200, || {
-        ("HTTP status 200", format!("HTTP status {}", reply.status))
+        let observed = Observed::Status { status: reply.status };
+        Mismatch::new(Expected::Status { from: 200, to: 200 }, observed)
     });
     root(judge, judgement, call, document.root());
     let one_filled = matches!(changes.request_ids.as_slice(), [id] if !id.is_empty());
-    judge.note(judgement, Check::RequestId, FULL, one_filled, || {
-        (
-            "exactly one requestId, not empty",
-            format!("requestId: {}", quote_all(&changes.request_ids)),
-        )
+    judge.note_rule(judgement, Check::RequestId, FULL, one_filled, || {
+        values("requestId", changes.request_ids.iter().copied())
     });
-    if let Some(id) = changes.request_ids.first() {
-        judge.note(judgement, Check::RequestIdUuid, FULL, is_uuid(id), || {
-            (
-                "a requestId that is a lower-case UUID",
-                format!("requestId {}", quote(id)),
-            )
+    if let Some(id) = changes.request_ids.first().copied() {
+        judge.note_rule(judgement, Check::RequestIdUuid, FULL, is_uuid(id), || {
+            values("requestId", [id])
         });
     }
     judge.note(
@@ -54,19 +47,14 @@ pub(super) fn success(
         Check::OneItemPerInstance,
         FULL,
         changes.sets == 1,
-        || {
-            (
-                "one instancesSet",
-                format!("{} instancesSet elements", changes.sets),
-            )
-        },
+        || elements("instancesSet", 1, changes.sets),
     );
-    let mut odd = changes.items.iter().filter_map(item_oddity).peekable();
-    judge.note(judgement, Check::ItemMembers, FULL, odd.peek().is_none(), || {
-        (
-            "items of instanceId, currentState{code, name} and previousState{code, name}",
-            few(odd),
-        )
+    let mut odd = changes.items.iter().flat_map(item_oddities).peekable();
+    let whole = odd.peek().is_none();
+    judge.note_rule(judgement, Check::ItemMembers, FULL, whole, || {
+        Observed::Oddities {
+            oddities: odd.collect(),
+        }
     });
     let states = changes
         .items
@@ -75,25 +63,23 @@ pub(super) fn success(
     let mut wrong = states
         .flatten()
         .filter(|state| !code_fits(judge, state))
-        .map(|state| format!("code {} with name {}", text_of(state.code), text_of(state.name)))
+        .map(|state| StateCode {
+            code: state.code.map(Excerpt::word),
+            name: state.name.map(Excerpt::word),
+        })
         .peekable();
     let fits = wrong.peek().is_none();
-    judge.note(judgement, Check::CodeMatchesName, FULL, fits, || {
-        (
-            "0 pending, 16 running, 32 shutting-down, 48 terminated, 64 stopping, 80 stopped (low byte)",
-            few(wrong),
-        )
+    judge.note_rule(judgement, Check::CodeMatchesName, FULL, fits, || {
+        Observed::StateCodes {
+            states: wrong.collect(),
+        }
     });
-    let header = reply.header(CONTENT_TYPE);
-    let media = media_type(header.as_deref());
+    let media = media_type(reply.header(CONTENT_TYPE).as_deref());
     // Every recording has the charset, but the document declares it too: a missing one misleads nobody.
     let weight = if media.is_xml { Weight::Advisory } else { FULL };
     let fits = media.is_xml && media.is_utf8;
     judge.note(judgement, Check::SuccessContentType, weight, fits, || {
-        (
-            "text/xml;charset=UTF-8",
-            format!("Content-Type {}", text_of(header.as_deref())),
-        )
+        header_is("Content-Type", MEDIA_TYPE, reply)
     });
     let declared = document.declaration.as_ref().is_some_and(|declaration| {
         declaration.version == "1.0"
@@ -102,25 +88,28 @@ pub(super) fn success(
                 .as_deref()
                 .is_some_and(|name| name.eq_ignore_ascii_case("utf-8"))
     });
-    judge.note(judgement, Check::XmlDeclaration, FULL, declared, || {
-        (
-            "an XML declaration of version 1.0 and encoding UTF-8",
-            "another declaration or none",
-        )
+    judge.note_rule(judgement, Check::XmlDeclaration, FULL, declared, || {
+        let declaration = document.declaration.as_ref();
+        Observed::Declaration {
+            version: declaration.map(|one| Excerpt::word(&one.version)),
+            encoding: declaration.and_then(|one| one.encoding.as_deref().map(Excerpt::word)),
+        }
     });
     let id = changes.request_ids.first().copied();
     request_id_header(judge, judgement, Check::RequestIdHeader, reply, id);
     let secure =
         reply.headers.contains_key(CACHE_CONTROL) && reply.headers.contains_key(STRICT_TRANSPORT_SECURITY);
-    judge.note(judgement, Check::SecurityHeaders, FULL, secure, || {
-        ("both headers", "not both")
+    judge.note_rule(judgement, Check::SecurityHeaders, FULL, secure, || {
+        ["Cache-Control", "Strict-Transport-Security"]
+            .map(|name| header(name, reply))
+            .to_vec()
     });
     let server = reply
         .headers
         .get(SERVER)
         .is_some_and(|server| server == "AmazonEC2");
     judge.note(judgement, Check::ServerHeader, FULL, server, || {
-        ("Server: AmazonEC2", "another")
+        header_is("Server", "AmazonEC2", reply)
     });
     unique(judge, judgement, seen, id);
 }
@@ -151,13 +140,13 @@ pub(super) fn error(
         Body::Document(document) => document,
         Body::Empty | Body::Unreadable { .. } => {
             // How the service handles text that XML must escape is not recorded; that the answer stays XML is inferred.
-            let (check, allowed) = if echoes {
-                (Check::WellFormedEcho, "well-formed XML")
+            let check = if echoes {
+                Check::WellFormedEcho
             } else {
-                (Check::ErrorEnvelope, ENVELOPE)
+                Check::ErrorEnvelope
             };
-            judge.note(judgement, check, enveloped, false, || {
-                (allowed, body_in_words(&reply.body))
+            judge.note_rule(judgement, check, enveloped, false, || {
+                Observed::Answer(facts::summary(reply))
             });
             return;
         }
@@ -166,69 +155,52 @@ pub(super) fn error(
         judgement.held(judge.of(Check::WellFormedEcho));
     }
     let Some(errors) = reply::errors(document.root()) else {
-        judge.note(judgement, Check::ErrorEnvelope, enveloped, false, || {
-            (ENVELOPE, body_in_words(&reply.body))
+        judge.note_rule(judgement, Check::ErrorEnvelope, enveloped, false, || {
+            Observed::Answer(facts::summary(reply))
         });
         return;
     };
     envelope(judge, judgement, &errors, enveloped);
-    let header = reply.header(CONTENT_TYPE);
-    let media = media_type(header.as_deref());
+    let media = media_type(reply.header(CONTENT_TYPE).as_deref());
     let fits = media.is_xml && media.is_utf8;
     judge.note(judgement, Check::ErrorContentType, FULL, fits, || {
-        (
-            "text/xml;charset=UTF-8",
-            format!("Content-Type {}", text_of(header.as_deref())),
-        )
+        header_is("Content-Type", MEDIA_TYPE, reply)
     });
     let id = errors.request_ids.first().copied();
     request_id_header(judge, judgement, Check::ErrorRequestIdHeader, reply, id);
     let without = !holds(document.root(), "instancesSet");
     judge.note(judgement, Check::RefusalWithoutSet, FULL, without, || {
-        ("no instancesSet in a refusal", "an instancesSet beside the error")
+        elements("instancesSet", 0, 1)
     });
     unique(judge, judgement, seen, id);
 }
 
-/// Describes a body for people.
-pub(super) fn body_in_words(body: &Body) -> String {
-    match body {
-        Body::Document(document) => format!("a document <{}>", one_line(document.root().name(), 60)),
-        Body::Empty => "an empty body".to_owned(),
-        Body::Unreadable { why } => format!("a body that is not XML ({})", one_line(why, 120)),
-    }
-}
-
 fn envelope(judge: &Judge, judgement: &mut StepJudgement<'_>, errors: &Errors<'_>, weight: Weight) {
-    let mut oddities: Vec<Cow<'_, str>> = errors.oddities.iter().map(Cow::from).collect();
-    if !matches!(errors.request_ids.as_slice(), [id] if !id.is_empty()) {
-        oddities.push(format!("RequestID: {}", quote_all(&errors.request_ids)).into());
-    }
-    if errors
-        .errors
-        .iter()
-        .any(|error| error.code.is_none() || error.message.is_none())
-    {
-        oddities.push("an Error without Code or Message".into());
-    }
-    judge.note(
-        judgement,
-        Check::ErrorEnvelope,
-        weight,
-        oddities.is_empty(),
-        || (ENVELOPE, one_line(&oddities.join(", "), 300)),
-    );
-    let prefixed = errors
-        .errors
-        .iter()
-        .filter_map(|error| error.code)
-        .any(|code| code.starts_with("Client.") || code.starts_with("Server."));
+    let one_id = matches!(errors.request_ids.as_slice(), [id] if !id.is_empty());
+    let fits = one_id && errors.oddities.is_empty();
+    judge.note_rule(judgement, Check::ErrorEnvelope, weight, fits, || {
+        let mut observed = Vec::new();
+        if !errors.oddities.is_empty() {
+            observed.push(Observed::Oddities {
+                oddities: errors.oddities.iter().cloned().collect(),
+            });
+        }
+        if !one_id {
+            observed.push(values("RequestID", errors.request_ids.iter().copied()));
+        }
+        observed
+    });
+    let codes = errors.errors.iter().filter_map(|error| error.code);
+    let mut prefixed = codes
+        .filter(|code| code.starts_with("Client.") || code.starts_with("Server."))
+        .peekable();
     let count = errors.errors.len();
     judge.note(judgement, Check::OneError, weight, count == 1, || {
-        ("exactly one Error", format!("{count} Error elements"))
+        elements("Error", 1, count)
     });
-    judge.note(judgement, Check::BareErrorCode, Weight::Full, !prefixed, || {
-        ("a code without Client. or Server.", "a prefixed code")
+    let bare = prefixed.peek().is_none();
+    judge.note_rule(judgement, Check::BareErrorCode, Weight::Full, bare, || {
+        values("Code", prefixed)
     });
 }
 
@@ -248,38 +220,24 @@ fn root(judge: &Judge, judgement: &mut StepJudgement<'_>, call: &Call, root: Ele
     };
     let fits = root.name() == name && (!today || is_namespace());
     judge.note(judgement, Check::RootElement, Weight::Full, fits, || {
-        (
-            format!("<{name} xmlns=\"{NAMESPACE}{API_VERSION}/\">"),
-            format!(
-                "<{} xmlns=\"{}\">",
-                one_line(root.name(), 60),
-                one_line(seen, 120)
-            ),
-        )
+        let expected = Expected::Root {
+            name: name.clone(),
+            namespace: Some(format!("{NAMESPACE}{API_VERSION}/")),
+        };
+        let observed = Observed::Root {
+            name: Excerpt::name(root.name()),
+            namespace: Excerpt::quote(seen),
+        };
+        Mismatch::new(expected, observed)
     });
 }
 
-fn item_oddity(item: &StateChange<'_>) -> Option<String> {
-    let state_is_whole = |state: &Option<StateValue<&str>>| {
-        state
-            .as_ref()
-            .is_some_and(|state| state.code.is_some() && state.name.is_some())
-    };
-    let members = [
-        ("instanceId", item.id.is_some_and(|id| !id.is_empty())),
-        ("currentState", state_is_whole(&item.current)),
-        ("previousState", state_is_whole(&item.previous)),
-    ];
-    if item.oddities.is_empty() && members.iter().all(|(_, there)| *there) {
-        return None;
-    }
-    let mut words: Vec<String> = members
-        .into_iter()
-        .filter(|(_, there)| !there)
-        .map(|(name, _)| format!("{name} missing or not whole"))
-        .collect();
-    words.extend(item.oddities.iter().map(|oddity| one_line(oddity, 80)));
-    Some(words.join(", "))
+/// What is missing, repeated, misplaced or empty in an item.
+fn item_oddities(item: &StateChange<'_>) -> impl Iterator<Item = Oddity> {
+    let empty = (item.id == Some("")).then(|| Oddity::Empty {
+        element: Excerpt::name("instanceId"),
+    });
+    item.oddities.iter().cloned().chain(empty)
 }
 
 fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
@@ -294,7 +252,7 @@ fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
         .any(|known| u32::from(known.code) == code & 0xFF && Some(known.name.as_str()) == state.name)
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const REQUEST_ID: &str = "x-amzn-requestid";
 
 fn request_id_header(
     judge: &Judge,
@@ -303,13 +261,10 @@ fn request_id_header(
     reply: &Reply,
     id: Option<&str>,
 ) {
-    let header = reply.header(REQUEST_ID);
-    let fits = header.is_some() && header.as_deref() == id;
-    judge.note(judgement, check, Weight::Full, fits, || {
-        (
-            "x-amzn-requestid equal to the request id of the body",
-            format!("header {}, body {}", text_of(header.as_deref()), text_of(id)),
-        )
+    let value = reply.header(REQUEST_ID);
+    let fits = value.is_some() && value.as_deref() == id;
+    judge.note_rule(judgement, check, Weight::Full, fits, || {
+        vec![header(REQUEST_ID, reply), values("requestId", id)]
     });
 }
 
@@ -318,12 +273,45 @@ fn unique(judge: &Judge, judgement: &mut StepJudgement<'_>, seen: &mut Seen, id:
         return;
     };
     let fresh = seen.request_ids.insert(id.to_owned());
-    judge.note(judgement, Check::RequestIdsDiffer, Weight::Full, fresh, || {
-        (
-            "a request id of its own for each request",
-            format!("request id {} again", quote(id)),
-        )
+    judge.note_rule(judgement, Check::RequestIdsDiffer, Weight::Full, fresh, || {
+        values("requestId", [id])
     });
+}
+
+fn values<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Observed {
+    Observed::Values {
+        name: name.to_owned(),
+        values: values.into_iter().map(Excerpt::quote).collect::<Few<_>>(),
+    }
+}
+
+fn elements(name: &str, expected: usize, observed: usize) -> Mismatch {
+    let name = name.to_owned();
+    Mismatch::new(
+        Expected::Elements {
+            name: name.clone(),
+            count: expected,
+        },
+        Observed::Elements {
+            name,
+            count: observed,
+        },
+    )
+}
+
+fn header(name: &str, reply: &Reply) -> Observed {
+    Observed::Header {
+        name: name.to_owned(),
+        value: reply.header(name).as_deref().map(Excerpt::quote),
+    }
+}
+
+fn header_is(name: &str, value: &str, reply: &Reply) -> Mismatch {
+    let expected = Expected::Header {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    Mismatch::new(expected, header(name, reply))
 }
 
 struct MediaType {
@@ -354,17 +342,6 @@ fn holds(element: Element<'_>, name: &str) -> bool {
     element
         .children()
         .any(|child| child.name() == name || holds(child, name))
-}
-
-fn text_of(text: Option<&str>) -> String {
-    text.map_or_else(|| "absent".to_owned(), quote)
-}
-
-fn quote_all(texts: &[&str]) -> String {
-    if texts.is_empty() {
-        return "absent".to_owned();
-    }
-    few(texts.iter().map(|text| quote(text)))
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! conform. SHOULD and inferred clauses warn. A MUST that is documented or recorded fails, unless the check caps it
 //! because the evidence accepts a set. The caller may set another confidence from which a MUST fails.
 //!
-//! Most checks hold, so a clause that held costs one bit, and text is made only for a clause that did not hold.
+//! Most checks hold, so a clause that held costs one bit, and facts are recorded only for a clause that did not hold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::facts::Mismatch;
 use crate::contract::{Clause, ClauseId, Condition, Confidence, Level};
-use crate::journal::{Choice, Finding, Judged};
+use crate::journal::{Choice, Expected, Finding, Judged, Observed};
 use crate::verdict::Verdict;
 
 /// The clauses of a contract in the order of their ids, with what a step judgement needs of them.
@@ -41,13 +42,16 @@ pub(super) struct StepJudgement<'r> {
     found: BTreeMap<ClauseIndex, Found>,
     circumstances: BTreeSet<Condition>,
     choices: BTreeSet<Choice>,
+    /// The exchange that is being judged; see [`Finding::exchange`].
+    exchange: Option<usize>,
 }
 
 #[derive(Debug)]
 struct Found {
     verdict: Verdict,
-    allowed: Vec<String>,
-    observed: Vec<String>,
+    expected: Vec<Expected>,
+    observed: Vec<Observed>,
+    exchange: Option<usize>,
 }
 
 /// How severe a deviation can be.
@@ -111,7 +115,18 @@ impl<'r> StepJudgement<'r> {
             found: BTreeMap::new(),
             circumstances: BTreeSet::new(),
             choices: BTreeSet::new(),
+            exchange: None,
         }
+    }
+
+    /// Sets the exchange that the following findings are about.
+    pub(super) fn about(&mut self, exchange: Option<usize>) {
+        self.exchange = exchange;
+    }
+
+    /// The exchange that findings are about now.
+    pub(super) fn exchange(&self) -> Option<usize> {
+        self.exchange
     }
 
     /// Records the code of a refusal for a condition that the contract allows to be answered in several ways.
@@ -137,13 +152,7 @@ impl<'r> StepJudgement<'r> {
     }
 
     /// Records clauses that the endpoint deviates from.
-    pub(super) fn deviates(
-        &mut self,
-        indices: &[ClauseIndex],
-        weight: Weight,
-        allowed: &str,
-        observed: &str,
-    ) {
+    pub(super) fn deviates(&mut self, indices: &[ClauseIndex], weight: Weight, mismatch: &Mismatch) {
         for place in indices {
             let line = self.clause_table.line(*place);
             let verdict = match weight {
@@ -152,17 +161,17 @@ impl<'r> StepJudgement<'r> {
             };
             match verdict {
                 Verdict::Pass => self.held(&[*place]),
-                verdict => self.find(*place, verdict, allowed, observed),
+                verdict => self.find(*place, verdict, mismatch),
             }
         }
     }
 
-    /// Records clauses that could not be decided.
-    pub(super) fn unknown(&mut self, indices: &[ClauseIndex], allowed: &str, why: &str) {
+    /// Records clauses that could not be decided. What was observed says why.
+    pub(super) fn unknown(&mut self, indices: &[ClauseIndex], mismatch: &Mismatch) {
         for place in indices {
             // A clause of level MAY is never a finding.
             if self.clause_table.line(*place).full != Verdict::Pass {
-                self.find(*place, Verdict::Inconclusive, allowed, why);
+                self.find(*place, Verdict::Inconclusive, mismatch);
             }
         }
     }
@@ -177,14 +186,16 @@ impl<'r> StepJudgement<'r> {
         }
     }
 
-    fn find(&mut self, place: ClauseIndex, verdict: Verdict, allowed: &str, observed: &str) {
+    fn find(&mut self, place: ClauseIndex, verdict: Verdict, mismatch: &Mismatch) {
         if !self.clause_table.line(place).holds {
             return;
         }
+        let exchange = self.exchange;
         let new = || Found {
             verdict,
-            allowed: vec![allowed.to_owned()],
-            observed: vec![observed.to_owned()],
+            expected: vec![mismatch.expected.clone()],
+            observed: mismatch.observed.clone(),
+            exchange,
         };
         match self.found.get_mut(&place) {
             None => {
@@ -198,8 +209,10 @@ impl<'r> StepJudgement<'r> {
             }
             Some(old) => {
                 old.verdict = old.verdict.max(verdict);
-                push_new(&mut old.allowed, allowed);
-                push_new(&mut old.observed, observed);
+                push_new(&mut old.expected, &mismatch.expected);
+                for observed in &mismatch.observed {
+                    push_new(&mut old.observed, observed);
+                }
             }
         }
     }
@@ -219,24 +232,20 @@ impl<'r> StepJudgement<'r> {
             }
         }
         // In alphabetical order, which is not the order of the vocabulary.
-        let words: BTreeSet<&str> = self
-            .circumstances
-            .iter()
-            .map(|condition| condition.word())
-            .collect();
+        let mut circumstances: Vec<Condition> = self.circumstances.into_iter().collect();
+        circumstances.sort_unstable_by_key(|condition| condition.word());
         let findings = self
             .found
             .into_iter()
-            .map(|(place, found)| {
-                let clause = self.clause_table.line(place).id.clone();
-                Finding {
-                    id: format!("{case}#{step}/{clause}"),
-                    clause,
-                    verdict: found.verdict,
-                    allowed: found.allowed.join("; "),
-                    observed: found.observed.join("; "),
-                    circumstances: words.iter().map(|word| (*word).to_owned()).collect(),
-                }
+            .map(|(place, found)| Finding {
+                case: case.to_owned(),
+                step,
+                clause: self.clause_table.line(place).id.clone(),
+                verdict: found.verdict,
+                expected: found.expected,
+                observed: found.observed,
+                circumstances: circumstances.clone(),
+                exchange: found.exchange,
             })
             .collect();
         Judged {
@@ -258,15 +267,21 @@ fn verdict_of(clause: &Clause, weight: Weight, least: Confidence) -> Verdict {
     }
 }
 
-fn push_new(texts: &mut Vec<String>, text: &str) {
-    if !texts.iter().any(|known| known == text) {
-        texts.push(text.to_owned());
+fn push_new<T: Clone + PartialEq>(facts: &mut Vec<T>, fact: &T) {
+    if !facts.contains(fact) {
+        facts.push(fact.clone());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Check;
+    use crate::journal::Doubt;
+
+    fn wrong_status(status: u16) -> Mismatch {
+        Mismatch::rule(Check::StatusClass, Observed::Status { status })
+    }
 
     fn clause(id: &str, level: Level, confidence: Confidence) -> Clause {
         Clause {
@@ -330,18 +345,25 @@ mod tests {
         let clause_table = clause_table(&[clause("X-01", Level::Must, Confidence::Recorded)]);
         let must = clause_table.indices(&["X-01".into()]);
         let mut judgement = StepJudgement::new(&clause_table);
+        let unknown = Mismatch::rule(Check::StatusClass, Doubt::NoAnswer);
         judgement.held(&must);
-        judgement.unknown(&must, "a", "no idea");
-        judgement.deviates(&must, Weight::Full, "a", "b");
+        judgement.unknown(&must, &unknown);
+        judgement.about(Some(3));
+        judgement.deviates(&must, Weight::Full, &wrong_status(500));
         judgement.held(&must);
-        judgement.unknown(&must, "a", "no idea");
+        judgement.about(Some(4));
+        judgement.unknown(&must, &unknown);
         let Judged { held, findings, .. } = judgement.close("case", 1);
         assert!(held.is_empty());
         let seen: Vec<_> = findings
             .iter()
-            .map(|f| (f.id.as_str(), f.verdict, f.observed.as_str()))
+            .map(|f| (f.id(), f.verdict, f.observed.clone(), f.exchange))
             .collect();
-        assert_eq!(seen, [("case#1/X-01", Verdict::Fail, "b")]);
+        let observed = vec![Observed::Status { status: 500 }];
+        assert_eq!(
+            seen,
+            [("case#1/X-01".to_owned(), Verdict::Fail, observed, Some(3))]
+        );
     }
 
     #[test]
@@ -352,7 +374,7 @@ mod tests {
         let later = clause_table.indices(&["X-01".into()]);
         let mut judgement = StepJudgement::new(&clause_table);
         judgement.held(&later);
-        judgement.deviates(&later, Weight::Full, "a", "b");
+        judgement.deviates(&later, Weight::Full, &wrong_status(500));
         let Judged { held, findings, .. } = judgement.close("case", 1);
         assert!(held.is_empty() && findings.is_empty());
     }
@@ -370,7 +392,11 @@ mod tests {
         };
         let mut judgement = StepJudgement::new(&clause_table);
         judgement.held(&indices(&["X-129", "X-064", "X-000", "X-063"]));
-        judgement.deviates(&indices(&["X-100", "X-064", "X-001"]), Weight::Full, "a", "b");
+        judgement.deviates(
+            &indices(&["X-100", "X-064", "X-001"]),
+            Weight::Full,
+            &wrong_status(500),
+        );
         let Judged { held, findings, .. } = judgement.close("case", 1);
         let held: Vec<&str> = held.iter().map(ClauseId::as_str).collect();
         assert_eq!(held, ["X-000", "X-063", "X-129"]);
@@ -382,10 +408,14 @@ mod tests {
     fn a_finding_carries_the_circumstances_of_its_step_each_once_and_in_order() {
         let clause_table = clause_table(&[clause("X-01", Level::Must, Confidence::Recorded)]);
         let mut judgement = StepJudgement::new(&clause_table);
-        judgement.deviates(&clause_table.indices(&["X-01".into()]), Weight::Full, "a", "b");
+        judgement.deviates(
+            &clause_table.indices(&["X-01".into()]),
+            Weight::Full,
+            &wrong_status(500),
+        );
         judgement.circumstances([Condition::Unsigned, Condition::DryRun, Condition::Unsigned]);
         let Judged { findings, .. } = judgement.close("case", 1);
-        let circumstances: Vec<_> = findings.iter().flat_map(|f| f.circumstances.iter()).collect();
-        assert_eq!(circumstances, ["dry-run", "unsigned"]);
+        let circumstances: Vec<_> = findings.iter().flat_map(|f| f.circumstances.clone()).collect();
+        assert_eq!(circumstances, [Condition::DryRun, Condition::Unsigned]);
     }
 }

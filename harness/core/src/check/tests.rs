@@ -274,11 +274,11 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
         answered_ms: 0,
     }];
     let judged = case.judge(&started(1, Intent::Call), &heard);
-    let tells = format!("{previous} → {current}");
+    let told = Observed::Change(facts::changed(A, previous, current));
     judged
         .findings
         .iter()
-        .any(|finding| finding.observed.contains(&tells))
+        .any(|finding| finding.observed.contains(&told))
 }
 
 #[test]

@@ -6,50 +6,51 @@
 
 use std::sync::Arc;
 
+use super::facts::{self, Mismatch, terse_summary};
 use super::step_judgement::{StepJudgement, Weight};
-use super::text::one_line;
-use super::{CaseJudge, Observation, look};
+use super::{CaseJudge, Observation, look, place_in};
 use crate::contract::{Check, State};
-use crate::journal::{Aim, Ending, Intent, Judged, RawFault, StepStarted, WireDemand, Wired};
+use crate::journal::{
+    Aim, AnswerSummary, BodySummary, Doubt, Ending, Expected, Few, Intent, Judged, Observed, RawFault,
+    StepStarted, WireDemand, Wired,
+};
 use crate::model::States;
 use crate::protocol::capture::revive;
-use crate::protocol::reply::{self, Body, Reply};
+use crate::protocol::reply::{self, Reply};
 
 /// The result of the plain form in this case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plain {
-    /// The answer, if one came.
-    answer: Option<Alike>,
+    /// The step that sent it.
+    step: usize,
+    /// The answer, if one came, as far as other answers are compared with it.
+    answer: Option<AnswerSummary>,
     /// Whether the instances were left unchanged, as a dry run must leave them.
     harmless: bool,
 }
 
-/// The part of an answer that is compared with another answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Alike {
-    status: u16,
-    /// The error code, or the name of the root element.
-    word: String,
-}
-
 impl CaseJudge {
     /// Judges a step on a raw socket: the exchange, and the description of the fleet after it.
-    pub fn judge_wire(&mut self, step: &StepStarted, wired: &[Wired], looks: &[Observation<'_>]) -> Judged {
+    pub fn judge_wire(&mut self, step: &StepStarted, raw: &[Wired], looks: &[Observation<'_>]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
-        if let (Intent::Wire(aim), Some(wired)) = (&step.intent, wired.last()) {
+        if let (Intent::Wire(aim), Some(wired)) = (&step.intent, raw.last()) {
             let replies: Vec<Reply> = wired
                 .answers
                 .iter()
                 .filter_map(revive)
                 .map(reply::decode)
                 .collect();
+            // Raw exchanges come before all others of the step.
+            judgement.about(Some(raw.len() - 1));
             self.status_class(&mut judgement, aim, &replies);
             self.answered(&mut judgement, aim, wired, &replies);
-            let changed = self.looked(&mut judgement, aim, &replies, looks);
+            judgement.about(None);
+            let changed = self.looked(&mut judgement, aim, &replies, raw.len(), looks);
             if aim.demand == WireDemand::Plain {
                 self.plain = Some(Plain {
-                    answer: replies.first().map(alike),
+                    step: step.step,
+                    answer: replies.first().map(terse_summary),
                     harmless: !changed,
                 });
             }
@@ -66,12 +67,12 @@ impl CaseJudge {
             RawFault::Http => Weight::Advisory,
         };
         let Some(reply) = replies.first() else { return };
-        if aim.also.contains(&reply.status) || is_passing(reply) {
+        if aim.also.contains(&reply.status) || is_passing(&terse_summary(reply)) {
             return;
         }
         self.judge
             .note(judgement, Check::StatusClass, weight, reply.status < 500, || {
-                ("no 5xx status: the fault is the client's", in_words(reply))
+                Mismatch::new(Expected::Status { from: 100, to: 499 }, answer(reply))
             });
     }
 
@@ -82,21 +83,22 @@ impl CaseJudge {
         } else {
             Weight::Full
         };
-        let silence = format!("no answer: the connection {}", wired.ending.words());
-        let mut note = |check: Check, fits: bool, allowed: &str, observed: &str| {
-            judge.note(judgement, check, weight, fits, || (allowed, observed));
+        let mut note = |check: Check, fits: bool| {
+            judge.note_rule(judgement, check, weight, fits, || Observed::Wire {
+                answers: Few::from_iter([]),
+                ending: wired.ending,
+            });
         };
         let hangs = wired.ending == Ending::Silent;
         let Some(first) = replies.first() else {
             match aim.demand {
                 WireDemand::Plain | WireDemand::Same | WireDemand::Answered | WireDemand::InTurn => {
-                    note(Check::WireAnswered, false, "an HTTP response", &silence);
+                    note(Check::WireAnswered, false);
                 }
                 WireDemand::Refused | WireDemand::Ended => {
-                    let allowed = "an answer, or the end of the connection";
-                    note(Check::WireEnded, !hangs, allowed, &silence);
+                    note(Check::WireEnded, !hangs);
                     if aim.demand == WireDemand::Refused && !hangs {
-                        note(Check::WireRefused, true, "", "");
+                        note(Check::WireRefused, true);
                     }
                 }
                 WireDemand::Dropped => {}
@@ -104,61 +106,71 @@ impl CaseJudge {
             return;
         };
         match aim.demand {
-            WireDemand::Plain | WireDemand::Answered => note(Check::WireAnswered, true, "", ""),
-            WireDemand::Ended => note(Check::WireEnded, true, "", ""),
+            WireDemand::Plain | WireDemand::Answered => note(Check::WireAnswered, true),
+            WireDemand::Ended => note(Check::WireEnded, true),
             WireDemand::Dropped => {}
             WireDemand::Same => {
-                note(Check::WireAnswered, true, "", "");
+                note(Check::WireAnswered, true);
                 self.same(judgement, aim, weight, first);
             }
             WireDemand::Refused => {
-                note(Check::WireEnded, true, "", "");
+                note(Check::WireEnded, true);
                 self.refuses(judgement, weight, first);
             }
             WireDemand::InTurn => {
-                note(Check::WireAnswered, true, "", "");
+                note(Check::WireAnswered, true);
                 self.in_turn(judgement, aim, wired, replies);
             }
         }
     }
 
     /// The answer to the plain form, if one came.
-    fn told_plainly(&self) -> Option<&Alike> {
+    fn told_plainly(&self) -> Option<&AnswerSummary> {
         self.plain.as_ref().and_then(|plain| plain.answer.as_ref())
+    }
+
+    /// What is expected of an answer that must equal the one to the plain form.
+    fn as_plainly(&self) -> Expected {
+        Expected::Same {
+            steps: self.plain.iter().map(|plain| plain.step).collect(),
+            answers: self.told_plainly().cloned().into_iter().collect(),
+        }
     }
 
     fn same(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, weight: Weight, reply: &Reply) {
         let clauses = || self.judge.of(Check::WireSame);
+        let mismatch = || Mismatch::new(self.as_plainly(), answer(reply));
         let Some(plain) = self.told_plainly() else {
-            judgement.unknown(clauses(), "the answer to the plain form", "it was not answered");
+            judgement.unknown(
+                clauses(),
+                &Mismatch::new(self.as_plainly(), Doubt::NothingToCompare),
+            );
             return;
         };
-        let own = alike(reply);
-        let allowed = format!("{} {}, as to the plain form", plain.status, plain.word);
-        if is_passing(reply) || plain.is_passing() {
-            let why = format!("{}: the service was throttling or overloaded", in_words(reply));
-            judgement.unknown(clauses(), &allowed, &why);
+        let own = terse_summary(reply);
+        if is_passing(&own) || is_passing(plain) {
+            judgement.unknown(clauses(), &mismatch().doubted(Doubt::Overloaded));
             return;
         }
         let fits = own == *plain || aim.also.contains(&reply.status);
-        self.judge.note(judgement, Check::WireSame, weight, fits, || {
-            (allowed, in_words(reply))
-        });
+        self.judge
+            .note(judgement, Check::WireSame, weight, fits, mismatch);
     }
 
     /// A refusal by the service, for instance of a dry run, looks like a refusal by HTTP. So this checks whether the
     /// request got as far as its plain form.
     fn refuses(&self, judgement: &mut StepJudgement<'_>, weight: Weight, reply: &Reply) {
         let Some(plain) = self.told_plainly() else {
-            let why = "the plain form was not answered";
-            judgement.unknown(self.judge.of(Check::WireRefused), "a refusal", why);
+            judgement.unknown(
+                self.judge.of(Check::WireRefused),
+                &Mismatch::rule(Check::WireRefused, Doubt::NothingToCompare),
+            );
             return;
         };
-        let carried_out = alike(reply) == *plain || (200..300).contains(&reply.status);
-        let observed = format!("{}, as if nothing were wrong with it", in_words(reply));
+        let carried_out = terse_summary(reply) == *plain || (200..300).contains(&reply.status);
         self.judge
-            .note(judgement, Check::WireRefused, weight, !carried_out, || {
-                ("400, or the end of the connection", observed)
+            .note_rule(judgement, Check::WireRefused, weight, !carried_out, || {
+                answer(reply)
             });
     }
 
@@ -167,24 +179,26 @@ impl CaseJudge {
         if replies.len() < aim.roots.len() && matches!(wired.ending, Ending::Closed | Ending::Reset) {
             return;
         }
-        let clauses = || self.judge.of(Check::WireInTurn);
-        let allowed = aim.roots.join(", then ");
-        let seen: Vec<String> = replies.iter().map(in_words).collect();
-        let observed = format!(
-            "{}; the connection {}",
-            seen.join(", then "),
-            wired.ending.words()
-        );
-        if replies.iter().any(is_passing) {
-            judgement.unknown(clauses(), &allowed, &observed);
+        let seen: Vec<AnswerSummary> = replies.iter().map(terse_summary).collect();
+        let mismatch = || {
+            let expected = Expected::InTurn {
+                roots: aim.roots.clone(),
+            };
+            let observed = Observed::Wire {
+                answers: seen.iter().cloned().collect(),
+                ending: wired.ending,
+            };
+            Mismatch::new(expected, observed)
+        };
+        if seen.iter().any(is_passing) {
+            let clauses = self.judge.of(Check::WireInTurn);
+            judgement.unknown(clauses, &mismatch().doubted(Doubt::Overloaded));
             return;
         }
-        let names = replies.iter().map(|reply| alike(reply).word);
-        let fits = names.eq(aim.roots.iter().cloned());
+        let roots = aim.roots.iter().map(String::as_str);
+        let fits = seen.iter().map(word).eq(roots.map(Some));
         self.judge
-            .note(judgement, Check::WireInTurn, Weight::Full, fits, || {
-                (allowed, observed)
-            });
+            .note(judgement, Check::WireInTurn, Weight::Full, fits, mismatch);
     }
 
     /// Judges the description of the fleet after the exchange. Returns whether the fleet changed.
@@ -193,57 +207,52 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         aim: &Aim,
         replies: &[Reply],
+        before: usize,
         looks: &[Observation<'_>],
     ) -> bool {
         let judge = Arc::clone(&self.judge);
-        let stopped = aim
-            .roots
+        let stopped = aim.roots.iter().zip(replies).any(|(root, reply)| {
+            root == "StopInstancesResponse" && word(&terse_summary(reply)) == Some(root.as_str())
+        });
+        let seen = looks
             .iter()
-            .zip(replies)
-            .any(|(root, reply)| root == "StopInstancesResponse" && alike(reply).word == *root);
-        let instances = looks.iter().rev().find_map(|look| look::described(look.reply?));
-        let Some(instances) = instances else {
+            .rev()
+            .find_map(|look| Some((look, look::described(look.reply?)?)));
+        let Some((look, instances)) = seen else {
             if aim.demand != WireDemand::Plain {
-                let why = "the fleet could not be described after the exchange";
-                judgement.unknown(judge.of(Check::WireNoEffect), "no instance changes", why);
+                let clauses = judge.of(Check::WireNoEffect);
+                judgement.unknown(clauses, &Mismatch::rule(Check::WireNoEffect, Doubt::NotDescribed));
             }
             return false;
         };
+        judgement.about(place_in(looks, look).map(|place| before + place));
         let harmless = self.plain.as_ref().is_some_and(|plain| plain.harmless);
         let mut changed = false;
         for (id, belief) in &mut self.fleet {
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), look::states_of);
             let fit = states.and(belief.states.later());
-            let observed = format!("{id} is {states} (DescribeInstances after the exchange)");
+            let observed = || facts::described_state(id, instance, true);
             if stopped {
                 let fits = !states.contains(State::Running);
-                let allowed = format!("{id} is stopping or stopped, as it was answered");
                 // Descriptions may lag behind the answer.
                 judge.note(judgement, Check::WireInTurn, Weight::Advisory, fits, || {
-                    (allowed, observed)
+                    Mismatch::new(facts::is_in(id, States::down()), observed())
                 });
             } else if aim.demand != WireDemand::Plain && aim.demand != WireDemand::InTurn && harmless {
                 // If the plain dry run already stops instances, the scenarios report it.
-                let allowed = format!("{id} stays {}", belief.states);
                 judge.note(
                     judgement,
                     Check::WireNoEffect,
                     Weight::Full,
                     !fit.is_empty(),
-                    || (allowed, observed),
+                    || Mismatch::new(facts::stays(id, belief.states), observed()),
                 );
             }
             changed |= fit.is_empty();
             belief.states = if fit.is_empty() { states } else { fit };
         }
         changed
-    }
-}
-
-impl Alike {
-    fn is_passing(&self) -> bool {
-        self.status == 429 || (self.status == 503 && PASSING.contains(&self.word.as_str()))
     }
 }
 
@@ -256,26 +265,21 @@ const PASSING: [&str; 5] = [
     "ServiceUnavailable",
 ];
 
-fn is_passing(reply: &Reply) -> bool {
-    alike(reply).is_passing()
+/// Whether the service was throttling or overloaded.
+fn is_passing(answer: &AnswerSummary) -> bool {
+    let code = word(answer).unwrap_or_default();
+    answer.status == 429 || (answer.status == 503 && PASSING.contains(&code))
 }
 
-fn alike(reply: &Reply) -> Alike {
-    let word = match &reply.body {
-        Body::Document(document) => {
-            let code = reply.error().and_then(|error| error.code);
-            code.unwrap_or(document.root().name()).to_owned()
-        }
-        Body::Empty => "without a body".to_owned(),
-        Body::Unreadable { .. } => "with a body that is not XML".to_owned(),
-    };
-    Alike {
-        status: reply.status,
-        word,
+/// The error code, or else the name of the root element.
+fn word(answer: &AnswerSummary) -> Option<&str> {
+    match &answer.body {
+        BodySummary::Error { code, .. } => Some(code.as_str()),
+        BodySummary::Document { root } => Some(root.as_str()),
+        BodySummary::Items { .. } | BodySummary::Empty | BodySummary::NotXml { .. } => None,
     }
 }
 
-fn in_words(reply: &Reply) -> String {
-    let Alike { status, word } = alike(reply);
-    format!("{status} {}", one_line(&word, 80))
+fn answer(reply: &Reply) -> Observed {
+    Observed::Answer(terse_summary(reply))
 }

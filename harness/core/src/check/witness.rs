@@ -1,8 +1,9 @@
 //! Judges clauses that only one step of a case can show, given the earlier answer to the plain form of the same call.
 
 use super::CaseJudge;
+use super::facts::Mismatch;
 use super::step_judgement::{StepJudgement, Weight};
-use crate::journal::StepStarted;
+use crate::journal::{Doubt, Expected, StepStarted};
 
 /// How the plain form of a call was answered, for later steps that vary the call.
 #[derive(Debug, Clone, Copy)]
@@ -13,11 +14,11 @@ pub(super) struct Control {
     untold: bool,
 }
 
-/// What the answers of a step show: the first deviation of each kind, allowed and observed.
+/// What the answers of a step show: the first deviation of each kind.
 pub(super) struct StepFindings<'a> {
-    pub(super) wrong: Option<&'a (String, String)>,
-    pub(super) misstated: Option<&'a (String, String)>,
-    pub(super) untold: Option<&'a (String, String)>,
+    pub(super) wrong: Option<&'a Mismatch>,
+    pub(super) misstated: Option<&'a Mismatch>,
+    pub(super) untold: Option<&'a Mismatch>,
 }
 
 impl CaseJudge {
@@ -41,21 +42,20 @@ impl CaseJudge {
                     step, wrong: true, ..
                 }),
                 _,
-            ) => judgement.unknown(
-                &clauses,
-                "the same answer as to the plain form",
-                &format!("the plain form in step {step} is not answered as it should be either"),
-            ),
-            (Some((allowed, observed)), _, _) => {
-                judgement.deviates(&clauses, Weight::Full, allowed, observed);
+            ) => {
+                let expected = Expected::Same {
+                    steps: vec![step],
+                    answers: Vec::new(),
+                };
+                judgement.unknown(&clauses, &Mismatch::new(expected, Doubt::PlainFormWrong));
             }
+            (Some(wrong), _, _) => judgement.deviates(&clauses, Weight::Full, wrong),
             // The call may be refused, but its plain form was accepted, so the refusal is due to the variation.
-            (None, Some(Control { untold: false, .. }), Some((allowed, observed))) => {
-                judgement.deviates(&clauses, Weight::Full, allowed, observed);
+            (None, Some(Control { untold: false, .. }), Some(untold)) => {
+                judgement.deviates(&clauses, Weight::Full, untold);
             }
-            (None, _, Some((allowed, observed))) => {
-                let why = format!("{observed}: such a call may be refused");
-                judgement.unknown(&clauses, allowed, &why);
+            (None, _, Some(untold)) => {
+                judgement.unknown(&clauses, &untold.clone().doubted(Doubt::MayBeRefused));
             }
             (None, _, None) => judgement.held(&clauses),
         }

@@ -3,7 +3,10 @@
 //! An unknown word in a specs file is an error, which lists the known words. A new word needs code that gives it
 //! meaning; the compiler shows where.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The state of an instance. Finer than on the wire, where a first launch and a restart are both `pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +75,20 @@ macro_rules! vocabulary {
             /// Returns the value for a word, if the word is known.
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = Cow::<'de, str>::deserialize(deserializer)?;
+                let unknown = || D::Error::custom(format!("unknown {} {word:?}", stringify!($name)));
+                Self::from_word(&word).ok_or_else(unknown)
             }
         }
     };
@@ -303,11 +320,5 @@ impl Check {
                 | Check::WireInTurn
                 | Check::WireRefused
         )
-    }
-}
-
-impl Serialize for Condition {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
     }
 }

@@ -86,7 +86,7 @@ pub struct Wired {
 }
 
 /// How an exchange on a raw socket ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// All expected answers arrived.
@@ -106,16 +106,16 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// Describes the ending; continues "the connection …".
-    pub fn words(self) -> &'static str {
+    /// The word in a journal.
+    pub fn name(self) -> &'static str {
         match self {
-            Ending::Answered => "was answered on",
-            Ending::Closed => "was closed by the endpoint",
-            Ending::Reset => "was reset by the endpoint",
-            Ending::Silent => "stayed open and silent until time was up",
-            Ending::NoHttp => "sent something that is not HTTP",
-            Ending::TooMuch => "carried more than is read",
-            Ending::Dropped => "was dropped by us",
+            Ending::Answered => "answered",
+            Ending::Closed => "closed",
+            Ending::Reset => "reset",
+            Ending::Silent => "silent",
+            Ending::NoHttp => "no-http",
+            Ending::TooMuch => "too-much",
+            Ending::Dropped => "dropped",
         }
     }
 }

@@ -69,6 +69,11 @@ impl States {
             .collect()
     }
 
+    /// The states of an instance that is being stopped or is stopped.
+    pub fn down() -> Self {
+        [State::Stopping, State::Stopped].into_iter().collect()
+    }
+
     /// Only this state.
     pub fn one(state: State) -> Self {
         States(bit(state))
@@ -163,20 +168,6 @@ impl FromIterator<State> for States {
         states
             .into_iter()
             .fold(States::NONE, |set, state| set.or(States::one(state)))
-    }
-}
-
-impl fmt::Display for States {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == States::ANY {
-            return f.write_str("any state");
-        }
-        let mut names: Vec<&str> = self
-            .iter()
-            .map(|state| state.wire_name().unwrap_or("no longer visible"))
-            .collect();
-        names.dedup();
-        f.write_str(&names.join(" or "))
     }
 }
 

@@ -219,7 +219,7 @@ fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool
         }
     }
     // The real call would be a no-op. That its dry run is not refused for the state is recorded for other actions only.
-    let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+    let down = States::down();
     if reading.dry_run != Switch::Off && !states.and(down).is_empty() {
         conditions.push((Condition::DryRunOfStopped, states.within(down)));
     }
@@ -370,17 +370,17 @@ impl<'r> ItemRule<'r> {
             .unwrap_or_else(|| of(&|_| true))
     }
 
-    /// The allowed pairs as text.
-    pub fn describe(&self) -> String {
-        let mut pairs: Vec<String> = self
+    /// The allowed pairs of previous and current state, in the order of the contract.
+    pub fn pairs(&self) -> Vec<(&'r str, &'r str)> {
+        let mut pairs: Vec<_> = self
             .rows
             .iter()
             .flat_map(|(_, row)| row.answers.iter())
             .filter(|answer| !answer.odd)
-            .map(|answer| format!("{} → {}", answer.previous, answer.current))
+            .map(|answer| (answer.previous.as_str(), answer.current.as_str()))
             .collect();
         pairs.dedup();
-        pairs.join(" or ")
+        pairs
     }
 }
 

@@ -150,12 +150,6 @@ impl<'d> Element<'d> {
         self.node.namespace.map(|span| self.document.word(span))
     }
 
-    /// Whether the element is in the same namespace as another element of its document.
-    pub fn is_beside(self, other: Element<'_>) -> bool {
-        // A name may be stored more than once.
-        self.node.namespace == other.node.namespace || self.namespace() == other.namespace()
-    }
-
     /// Returns the element's own text, with all pieces joined, not trimmed. White space that only separates child
     /// elements is omitted.
     pub fn text(self) -> &'d str {

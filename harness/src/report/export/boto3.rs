@@ -38,8 +38,8 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
         "\nENDPOINT = os.environ.get(\"AWS_ENDPOINT_URL_EC2\", {})\nREGION = {}\nALLOWED = {}\nTHEN = {}\n{HELPERS}",
         quoted(endpoint),
         quoted(&material.run.region),
-        quoted(&finding.allowed),
-        quoted(&finding.observed),
+        quoted(&material.expected_text()),
+        quoted(&material.observed_text()),
     );
     out.push_str("\ntry:\n");
     let mut line = |text: &str| {
@@ -48,7 +48,7 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
     for (name, kind) in &material.case.fixtures {
         line(&arranged(name, kind));
     }
-    let last = finding.step();
+    let last = finding.step;
     for (number, step) in (1..=last).zip(&material.case.steps) {
         let here = match number == last {
             true => format!(": {} is looked at here", finding.clause),
@@ -430,9 +430,8 @@ mod tests {
             .into_iter()
             .filter_map(|case| {
                 let mut material = sample(case);
-                let id = format!("{}#{}/DRY-04", material.case.name, material.case.steps.len());
-                material.finding.id = id;
-                material.finding.observed = "\"\"\"\n\\ \u{202e} '''".to_owned();
+                material.finding.step = material.case.steps.len();
+                material.finding.observed = crate::report::sample::said("\"\"\"\n\\ \u{202e} '''").into();
                 export(&material, &contract).ok()
             })
             .collect()

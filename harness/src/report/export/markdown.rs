@@ -51,8 +51,8 @@ pub(super) fn export(material: &Material, contract: &Contract) -> String {
     let mut out = String::new();
     let _ = head(material, contract, &mut out);
     let _ = steps(material, &mut out);
-    if let Some(sent) = telling(&material.sent, material.finding.step()) {
-        exchange(sent, material.finding.step(), &mut out);
+    if let Some(sent) = telling(&material.sent, material.finding.step) {
+        exchange(sent, material.finding.step, &mut out);
     }
     again(material, &mut out);
     out
@@ -68,8 +68,8 @@ fn head(material: &Material, contract: &Contract, out: &mut String) -> std::fmt:
         let standing = format!("{}, {}", clause.level.word(), clause.confidence.word());
         writeln!(out, "| Contract | {standing}, {} |", plain(&clause.range))?;
     }
-    writeln!(out, "| Allowed | {} |", plain(&finding.allowed))?;
-    writeln!(out, "| Observed | {} |", plain(&finding.observed))?;
+    writeln!(out, "| Allowed | {} |", plain(&material.expected_text()))?;
+    writeln!(out, "| Observed | {} |", plain(&material.observed_text()))?;
     writeln!(out, "| Endpoint | {} |", code(&material.run.endpoint))?;
     writeln!(
         out,
@@ -103,7 +103,7 @@ fn steps(material: &Material, out: &mut String) -> std::fmt::Result {
             .collect();
         writeln!(out, "Instances: {}.\n", fixtures.join(", "))?;
     }
-    let last = material.finding.step();
+    let last = material.finding.step;
     for (number, step) in (1..=last).zip(&case.steps) {
         let here = if number == last { " **← here**" } else { "" };
         writeln!(out, "{number}. {}{here}", code(&step_in_words(step)))?;
@@ -134,7 +134,7 @@ fn exchange(sent: &Sent, step: usize, out: &mut String) {
 fn again(material: &Material, out: &mut String) {
     let _ = writeln!(out, "\n## See it again\n");
     block("sh", &visible(&material.command()), out);
-    let repeat = repeat(&material.story(), material.finding.step());
+    let repeat = repeat(&material.story(), material.finding.step);
     for (tool, line) in [("curl", repeat.curl), ("the aws command", repeat.aws)] {
         match line {
             Ok(line) => {
@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn text_of_an_endpoint_is_no_markup() {
         let mut material = material();
-        material.finding.observed = "<script>|x\n# `@all` ![](http://x)\u{202e}".to_owned();
+        material.finding.observed =
+            crate::report::sample::said("<script>|x\n# `@all` ![](http://x)\u{202e}").into();
         let text = export(&material, &contract());
         let line = text
             .lines()
@@ -176,7 +177,7 @@ mod tests {
             .expect("it is told");
         assert_eq!(
             line,
-            r"| Observed | &lt;script&gt;\|x \# \`&#64;all\` \!\[\](http://x)\\u{202e} |"
+            r#"| Observed | Server "&lt;script&gt;\|x\\n\# \`&#64;all\` \!\[\](http://x)\\u{202e}" |"#
         );
     }
 

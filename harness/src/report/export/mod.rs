@@ -8,6 +8,7 @@ use crate::contract::{Contract, Scenario};
 use crate::journal::{Event, Finding, FixtureReady, Intent, RunStarted};
 use crate::report::repeat::{Sent, Story};
 use crate::report::text::{fold, visible};
+use crate::words::{English, Words as _};
 
 mod boto3;
 mod markdown;
@@ -127,13 +128,23 @@ impl Material {
 
     /// The shell command that replays the finding.
     fn command(&self) -> String {
-        let name = format!("{}#{}", self.journal, self.finding.id);
+        let name = format!("{}#{}", self.journal, self.finding.id());
         let mut out = format!("stopcheck replay {}", super::repeat::quote(&name));
         if self.run.endpoint != "reference" {
             out.push_str(" --endpoint-url ");
             out.push_str(&super::repeat::quote(&self.run.endpoint));
         }
         out
+    }
+
+    /// What was allowed, in words.
+    fn expected_text(&self) -> String {
+        English.all_expected(&self.finding.expected)
+    }
+
+    /// What was observed, in words.
+    fn observed_text(&self) -> String {
+        English.all_observed(&self.finding.observed)
     }
 
     /// The statement of the clause, and what was allowed and observed, as lines of a comment.
@@ -146,7 +157,10 @@ impl Material {
             .unwrap_or_default();
         let clause = format!("{}: {statement}", finding.clause);
         let mut lines = fold(&visible(&clause), WIDTH);
-        for (label, text) in [("Allowed", &finding.allowed), ("Observed", &finding.observed)] {
+        for (label, text) in [
+            ("Allowed", self.expected_text()),
+            ("Observed", self.observed_text()),
+        ] {
             lines.push(String::new());
             lines.extend(fold(&visible(&format!("{label}: {text}")), WIDTH));
         }
@@ -172,7 +186,13 @@ pub(crate) fn sample(case: Scenario) -> Material {
     Material {
         journal: "run.ndjson".into(),
         run: sample::run(),
-        finding: sample::finding(&case.name, "DRY-04", Verdict::Fail, "a stays running", "stopping"),
+        finding: sample::finding(
+            &case.name,
+            "DRY-04",
+            Verdict::Fail,
+            sample::stays_running("a"),
+            sample::seen("a", "stopping"),
+        ),
         case,
         fixtures,
         steps,

@@ -347,12 +347,12 @@ mod tests {
             .expect("it is one of ours")
             .clone();
         let mut material = sample(case);
-        material.finding.observed = "line\nbreak \u{202e}".to_owned();
+        material.finding.observed = crate::report::sample::said("line\nbreak \u{202e}").into();
         let text = export(&material, &contract).expect("it can be said");
         let (comments, rest) = text.split_once("[[scenario]]").expect("it holds a scenario");
         assert!(comments.lines().all(|line| line.starts_with('#')), "{comments}");
         assert!(
-            comments.contains("Observed: line\\nbreak \\u{202e}"),
+            comments.contains("Observed: Server \"line\\nbreak \\u{202e}\""),
             "{comments}"
         );
         assert!(

@@ -48,36 +48,44 @@ impl Tally {
         let Some((key, mut case)) = key.and_then(|key| Some((key.clone(), self.cases.remove(&key)?))) else {
             return;
         };
-        let told = format!("flaky, in {} of {} plays", flaky.times, flaky.of);
+        let doubt = |fingerprint| Observed::Flaky {
+            times: flaky.times,
+            of: flaky.of,
+            fingerprint,
+        };
         let mut any = false;
         for found in &mut case.findings {
-            let print = Fingerprint::from_parts(&found.clause, found.verdict, &found.observed);
-            if print.to_string() == flaky.fingerprint {
+            if found.fingerprint() == flaky.fingerprint {
                 any = true;
                 found.verdict = Verdict::Inconclusive;
-                found.observed = self.text(&format!("{} ({told})", found.observed));
-                found.group = self.group_of(
-                    found.clause.clone(),
-                    found.verdict,
-                    &found.allowed,
-                    &found.observed,
-                );
+                let observed: Vec<Observed> = found.observed.iter().cloned().chain([doubt(None)]).collect();
+                found.observed = shared(&mut self.observed, &observed);
+                found.group = self.group_of(found.fingerprint());
             }
         }
         if !any {
-            let (allowed, observed) = ("the same every time", format!("{told}: {}", flaky.fingerprint));
-            let group = self.group_of(flaky.clause.clone(), Verdict::Inconclusive, allowed, &observed);
-            case.findings.push(Found {
+            let observed = [doubt(Some(flaky.fingerprint.clone()))];
+            let mut found = Found {
                 id: format!("{}#0/{}", case.name, flaky.clause).into(),
                 step: 0,
                 clause: flaky.clause.clone(),
                 verdict: Verdict::Inconclusive,
-                allowed: self.text(allowed),
-                observed: self.text(&observed),
+                expected: shared(
+                    &mut self.expected,
+                    &[Expected::Same {
+                        steps: Vec::new(),
+                        answers: Vec::new(),
+                    }],
+                ),
+                observed: shared(&mut self.observed, &observed),
+                circumstances: Box::default(),
+                exchange: None,
                 seen: 0,
                 evidence: None,
-                group,
-            });
+                group: 0,
+            };
+            found.group = self.group_of(found.fingerprint());
+            case.findings.push(found);
         }
         if let Some(Outcome::Judged { verdict }) = &mut case.outcome {
             let worst = case.findings.iter().map(|found| found.verdict).max();

@@ -1,6 +1,7 @@
 //! The parts of a tally: cases, findings, groups, counts.
 
 use super::*;
+use crate::contract::Condition;
 
 /// One case of the run.
 #[derive(Debug, Clone)]
@@ -43,9 +44,13 @@ pub struct Found {
     /// The verdict.
     pub verdict: Verdict,
     /// What was allowed.
-    pub allowed: Arc<str>,
+    pub expected: Arc<[Expected]>,
     /// What was observed.
-    pub observed: Arc<str>,
+    pub observed: Arc<[Observed]>,
+    /// See [`Finding::circumstances`](crate::journal::Finding::circumstances).
+    pub circumstances: Box<[Condition]>,
+    /// See [`Finding::exchange`](crate::journal::Finding::exchange).
+    pub exchange: Option<usize>,
     /// The number of generated cases in which it was seen; 0 if they were not counted.
     pub seen: u64,
     /// The exchange that shows it; kept for the first findings of a group.
@@ -190,6 +195,13 @@ pub struct ClauseCounts {
     pub untested: usize,
     /// Not in the edition.
     pub not_in_edition: usize,
+}
+
+impl Found {
+    /// The fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(&self.clause, self.verdict, &self.observed)
+    }
 }
 
 impl Group<'_> {

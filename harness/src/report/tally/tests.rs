@@ -151,7 +151,13 @@ fn the_exit_code_follows_from_the_worst() {
     let code = |cases: Vec<SampleCase<'_>>, policy| tally(&sample::stream(cases)).exit_code(policy);
     let good = || sample::good_case("a", 0, &["DRY-01"]);
     let warned = || SampleCase {
-        findings: vec![sample::finding("w", "RSP-07", Verdict::Warn, "this", "that")],
+        findings: vec![sample::finding(
+            "w",
+            "RSP-07",
+            Verdict::Warn,
+            sample::stays_running(A),
+            sample::said("nginx"),
+        )],
         outcome: sample::judged(Verdict::Warn),
         ..sample::good_case("w", 1, &[])
     };
@@ -192,8 +198,8 @@ fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
                 "a",
                 "DRY-04",
                 Verdict::Fail,
-                "x",
-                &format!("{number:b}").replace('0', "a").replace('1', "b"),
+                sample::stays_running(A),
+                sample::seen(A, &format!("state-{number}")),
             )
         })
         .collect();
@@ -201,7 +207,7 @@ fn an_endpoint_that_answers_noise_does_not_make_groups_without_end() {
         findings,
         ..sample::bad_case("a", 0, A)
     }]));
-    assert_eq!(tally.groups().len(), SHAPES_KEPT + 1);
+    assert_eq!(tally.groups().len(), GROUPS_KEPT + 1);
     assert_eq!(tally.counts().findings.fail, 5000);
 }
 
@@ -290,7 +296,7 @@ fn what_does_not_come_every_time_decides_nothing() {
             _ => None,
         })
         .expect("the case has a finding");
-    let flaky = |fingerprint: String| {
+    let flaky = |fingerprint: Fingerprint| {
         Event::Flaky(Flaky {
             case: "random/1/dry-04".into(),
             clause: "DRY-04".into(),
@@ -300,13 +306,18 @@ fn what_does_not_come_every_time_decides_nothing() {
         })
     };
     let told = |flaky: Event| tally(&of_a_run(events.clone().into_iter().chain([flaky])));
-    let taken_back = told(flaky(print.to_string()));
+    let taken_back = told(flaky(print));
     let counts = taken_back.counts();
     assert_eq!((counts.findings.fail, counts.findings.inconclusive), (0, 1));
     assert_eq!(counts.cases.inconclusive, 1);
     assert_eq!(taken_back.exit_code(Policy::default()), exit::CONFORMANT);
     // Another finding of the same case keeps its verdict.
-    let other = told(flaky("DRY-04 fail 500".into()));
+    let failed = Observed::Status { status: 500 };
+    let other = told(flaky(Fingerprint::new(
+        &"DRY-04".into(),
+        Verdict::Fail,
+        &[failed],
+    )));
     assert_eq!(
         (other.counts().findings.fail, other.counts().findings.inconclusive),
         (1, 1)
@@ -316,8 +327,17 @@ fn what_does_not_come_every_time_decides_nothing() {
 
 #[test]
 fn few_steps_show_every_violated_clause_and_the_first_shows_the_most() {
-    let fail = |case: &str, clause: &str| sample::finding(case, clause, Verdict::Fail, "this", "that");
-    let warn = |case: &str, clause: &str| sample::finding(case, clause, Verdict::Warn, "this", "that");
+    let finding = |case: &str, clause: &str, verdict| {
+        sample::finding(
+            case,
+            clause,
+            verdict,
+            sample::stays_running(A),
+            sample::seen(A, "stopping"),
+        )
+    };
+    let fail = |case: &str, clause: &str| finding(case, clause, Verdict::Fail);
+    let warn = |case: &str, clause: &str| finding(case, clause, Verdict::Warn);
     let mut one = sample::bad_case("dry-run/one", 0, A);
     one.findings = vec![fail("dry-run/one", "DRY-01")];
     let mut both = sample::bad_case("dry-run/both", 1, A);

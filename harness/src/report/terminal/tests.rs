@@ -38,7 +38,7 @@ fn a_run_with_findings_shows_the_wire() {
     FAIL  DRY-04  A dry run changes nothing: the instance stays running.
           MUST · documented+recorded · API, R14
           allowed   i-0a1b2c3d4e5f60718 stays running
-          observed  i-0a1b2c3d4e5f60718 is stopping
+          observed  i-0a1b2c3d4e5f60718: stopping
           cases     dry-run/valid (+1 more), step 1
           request   POST /
                     Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a1b2c3d4e5f60718&DryRun=true
@@ -49,8 +49,8 @@ fn a_run_with_findings_shows_the_wire() {
           aws       a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : "${a:?has no value}"; aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1; aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
 
     WARN  RSP-07  The answer begins with an XML declaration.  SHOULD · recorded · R01
-          allowed   an XML declaration
-          observed  \u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>&  (refuse/unknown)
+          allowed   an XML declaration of version 1.0 and encoding UTF-8
+          observed  Server "\u{1b}]0;owned\u{7}<not-xml>\u{202e}]]>&"  (refuse/unknown)
           repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case refuse/unknown
 
     UNSUPPORTED  1 case: RunInstances refuses Spot: InvalidParameter
@@ -75,7 +75,7 @@ fn a_verbose_report_names_sources_and_what_was_not_judged() {
           MUST · documented+recorded · API (Amazon EC2 API Reference,
           StopInstances), R14 (a recorded answer)
           allowed   i-0a1b2c3d4e5f60718 stays running
-          observed  i-0a1b2c3d4e5f60718 is stopping
+          observed  i-0a1b2c3d4e5f60718: stopping
           case      dry-run/valid, step 1
           purpose   What dry-run/valid shows.
           request   POST / Action=StopInstances&Version=2016-11-15&Instanc
@@ -134,8 +134,8 @@ fn many_kinds_of_one_violation_are_counted_not_listed() {
                 name,
                 "DRY-04",
                 Verdict::Fail,
-                "running",
-                &format!("{name} happened"),
+                sample::stays_running(sample::A),
+                sample::seen(sample::A, &format!("{name}-state")),
             )];
             case
         });

@@ -4,24 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::facts::{self, Mismatch};
 use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
-use super::text::one_line;
 use super::{Judge, Seen, shape};
 use crate::call::Call;
 use crate::contract::{Check, Condition, State};
+use crate::journal::{Excerpt, Expected, Observed};
 use crate::model::{self, Acceptance, Expectation, Fleet, Id, ItemRule, Reading, States, Switch};
 use crate::protocol::reply::{self, Body, Reply, StateChange};
 use crate::protocol::xml::Element;
 
 mod message;
 mod refusal;
-mod words;
 
 pub(super) use message::Messages;
-use refusal::{any_form, certain, is_tolerant};
-pub(super) use refusal::{bare, denies_own, messages_fit};
+use refusal::{any_form, is_tolerant};
+pub(super) use refusal::{bare, certain, denies_own, messages_fit};
 use shape::ErrorForm;
-use words::{items_in_words, refusals_in_words};
 
 /// A call, and what was believed when it was sent.
 pub(super) struct Question<'a> {
@@ -36,12 +35,12 @@ pub(super) struct Question<'a> {
 /// What an answer means for the call and its instances.
 #[derive(Debug, Default)]
 pub(super) struct Answered {
-    /// Allowed and observed, if the answer as such is not what the contract allows.
-    pub(super) wrong: Option<(String, String)>,
-    /// Allowed and observed, if the call was carried out and the answer names states that it may not name.
-    pub(super) misstated: Option<(String, String)>,
-    /// Allowed and observed, if the call was refused and may be: what only an accepted call shows was not shown.
-    pub(super) untold: Option<(String, String)>,
+    /// What is wrong, if the answer as such is not what the contract allows.
+    pub(super) wrong: Option<Mismatch>,
+    /// What is wrong, if the call was carried out and the answer names states that it may not name.
+    pub(super) misstated: Option<Mismatch>,
+    /// What came instead, if the call was refused and may be: what only an accepted call shows was not shown.
+    pub(super) untold: Option<Mismatch>,
     /// Whether the call was refused as the client's fault, and so must have changed nothing.
     pub(super) refused: bool,
     /// The instances that were reported as unknown because they may have been purged, with the clauses that forbid this
@@ -154,7 +153,9 @@ impl Question<'_> {
                     &mut answered,
                 );
             }
-            body if ok => self.foreign(judgement, &expectation, &reading, reply, body, &mut answered),
+            Body::Document(_) | Body::Empty | Body::Unreadable { .. } if ok => {
+                self.foreign(judgement, &expectation, &reading, reply, &mut answered);
+            }
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if self.is_tested() {
                     let form = ErrorForm {
@@ -180,7 +181,6 @@ impl Question<'_> {
         expectation: &Expectation<'_>,
         reading: &Reading<'_>,
         reply: &Reply,
-        body: &Body,
         answered: &mut Answered,
     ) {
         if expectation.acceptance >= Acceptance::Discouraged {
@@ -188,13 +188,16 @@ impl Question<'_> {
             self.accepted(judgement, expectation, reading, reply, &[], answered);
             return;
         }
-        let observed = format!("{} with {}", reply.status, shape::body_in_words(body));
+        let observed = Observed::Answer(facts::summary(reply));
         if self.is_tested() && !is_tolerant(expectation) {
-            let allowed = format!("<{}Response>", self.action);
+            let expected = Expected::Root {
+                name: format!("{}Response", self.action),
+                namespace: None,
+            };
             let clauses = self.judge.of(Check::RootElement);
-            judgement.deviates(clauses, Weight::Full, &allowed, &observed);
+            judgement.deviates(clauses, Weight::Full, &Mismatch::new(expected, observed.clone()));
         }
-        self.not_as_expected(judgement, expectation, reply.status, &observed, answered);
+        self.not_as_expected(judgement, expectation, reply.status, observed, answered);
         // What the call did to the instances that it names is unknown.
         for rule in expectation.items.values() {
             answered
@@ -225,19 +228,19 @@ impl Question<'_> {
         items: &[StateChange<'_>],
         answered: &mut Answered,
     ) {
-        let observed = || format!("{} {}", reply.status, items_in_words(items));
+        let observed = || facts::accepted(reply.status, items);
         let weight = match expectation.acceptance {
             Acceptance::Forbidden => Some(Weight::Full),
             Acceptance::Discouraged => Some(Weight::Advisory),
             Acceptance::Expected | Acceptance::Free => None,
         };
         if let Some(weight) = weight {
-            let (allowed, observed) = (refusals_in_words(expectation), observed());
+            let mismatch = Mismatch::new(facts::refusals(expectation), observed());
             for active in certain(expectation) {
                 let clauses = &self.judge.refusal(active.row).refused;
-                judgement.deviates(clauses, weight, &allowed, &observed);
+                judgement.deviates(clauses, weight, &mismatch);
             }
-            answered.wrong = Some((allowed, observed));
+            answered.wrong = Some(mismatch);
             for item in items {
                 let current = item.current_name().unwrap_or_default();
                 let own = item.id.and_then(|id| self.fleet.get_key_value(id));
@@ -278,11 +281,12 @@ impl Question<'_> {
         let previous = item.previous_name().unwrap_or_default();
         let current = item.current_name().unwrap_or_default();
         let id = rule.id;
-        let words = || {
-            (
-                format!("{id}: {}", rule.describe()),
-                format!("{id}: {} → {}", one_line(previous, 40), one_line(current, 40)),
-            )
+        let mismatch = || {
+            let expected = Expected::Changes {
+                status: None,
+                items: vec![facts::allowed_change(rule)],
+            };
+            Mismatch::new(expected, Observed::Change(facts::changed(id, previous, current)))
         };
         let may_have_been = rule
             .rows
@@ -294,7 +298,7 @@ impl Question<'_> {
                 Check::PreviousState,
                 Weight::Full,
                 may_have_been,
-                words,
+                mismatch,
             );
         }
         let matching: Vec<_> = rule.matching(previous, current).collect();
@@ -310,12 +314,12 @@ impl Question<'_> {
             return;
         }
         let Some((_, first_row, first_answer)) = matching.first() else {
-            let (allowed, observed) = words();
+            let mismatch = mismatch();
             for row in rule.blamed(Some(previous)) {
-                judgement.deviates(self.judge.transition(row), Weight::Full, &allowed, &observed);
+                judgement.deviates(self.judge.transition(row), Weight::Full, &mismatch);
             }
             // The clauses of the rows judge the states; the call itself was understood and carried out.
-            answered.misstated.get_or_insert((allowed, observed));
+            answered.misstated.get_or_insert(mismatch);
             // The deviation is reported; the instance may be in the state that the answer reports, or in the right one.
             let right: States = rule
                 .rows
@@ -338,10 +342,7 @@ impl Question<'_> {
             let clauses = self.judge.transition(*row);
             match (is_free, only_odd) {
                 (true, _) => {}
-                (false, true) => {
-                    let (allowed, observed) = words();
-                    judgement.deviates(clauses, Weight::Advisory, &allowed, &observed);
-                }
+                (false, true) => judgement.deviates(clauses, Weight::Advisory, &mismatch()),
                 (false, false) => judgement.held(clauses),
             }
             reasons.extend_from_slice(clauses);
@@ -360,7 +361,7 @@ impl Question<'_> {
         expectation: &Expectation<'_>,
         reading: &Reading<'_>,
         items: &[StateChange<'_>],
-        observed: &dyn Fn() -> String,
+        observed: &dyn Fn() -> Observed,
         answered: &mut Answered,
     ) {
         if !self.is_tested() {
@@ -376,24 +377,25 @@ impl Question<'_> {
         let padded = reading.is(Condition::PaddedId);
         let may_repeat = padded || reading.is(Condition::RepeatedId);
         let fits = !strangers && (!missing || padded) && (!repeated || may_repeat);
-        let allowed = || {
-            let ids: Vec<&str> = named.keys().copied().collect();
-            format!("one item for each of {}", ids.join(", "))
+        let mismatch = || {
+            let expected = Expected::Items {
+                ids: named.keys().map(|id| Excerpt::word(id)).collect(),
+            };
+            Mismatch::new(expected, observed())
         };
         if reading.is(Condition::OddIndex) {
             // OQ-03: what an odd index names is not known; an answer that leaves out an instance is worth a warning.
             let weight = if strangers { Weight::Full } else { Weight::Advisory };
             if strangers || missing && !reading.is(Condition::RepeatedScalar) {
                 let clauses = self.judge.of(Check::OneItemPerInstance);
-                judgement.deviates(clauses, weight, &allowed(), &observed());
+                judgement.deviates(clauses, weight, &mismatch());
             }
             return;
         }
-        let words = || (allowed(), observed());
         self.judge
-            .note(judgement, Check::OneItemPerInstance, Weight::Full, fits, words);
+            .note(judgement, Check::OneItemPerInstance, Weight::Full, fits, mismatch);
         if !fits {
-            answered.wrong.get_or_insert_with(words);
+            answered.wrong.get_or_insert_with(mismatch);
         }
     }
 }

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::words::refusals_in_words;
 use super::{Answered, Question};
+use crate::check::Bindings;
+use crate::check::facts::{self, Mismatch};
 use crate::check::step_judgement::{ClauseIndex, StepJudgement, Weight};
-use crate::check::text::{one_line, quote};
-use crate::check::{Bindings, shape};
 use crate::contract::{Check, Condition, Demand, RefusalAnswer};
+use crate::journal::{Doubt, Expected, Observed};
 use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{Body, Reply};
 
@@ -26,46 +26,35 @@ impl Question<'_> {
         let error = reply.error().unwrap_or_default();
         let code = error.code.map(bare).unwrap_or_default();
         let message = error.message.unwrap_or_default();
-        let observed = || {
-            if code.is_empty() {
-                format!("{} with {}", reply.status, shape::body_in_words(&reply.body))
-            } else {
-                format!("{} {} {}", reply.status, one_line(code, 80), quote(message))
-            }
-        };
+        let observed = || Observed::Answer(facts::summary(reply));
+        let not_allowed = || Mismatch::new(facts::allowed_answer(expectation), observed());
         if is_passing_fault(code, reply.status) {
-            let allowed = self.expected_in_words(expectation);
-            let why = format!(
-                "{}: the service was throttling or overloaded, and stayed so",
-                observed()
-            );
+            let overloaded = not_allowed().doubted(Doubt::Overloaded);
             for active in certain(expectation) {
-                judgement.unknown(&self.judge.refusal(active.row).refused, &allowed, &why);
+                judgement.unknown(&self.judge.refusal(active.row).refused, &overloaded);
             }
             for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
-                judgement.unknown(self.judge.transition(*row), &allowed, &why);
+                judgement.unknown(self.judge.transition(*row), &overloaded);
             }
             return None;
         }
         let passes = self.judge.contract.passes_by_itself(self.action, code);
         if passes || self.may_be_unseen && denies_own(code, expectation) {
-            let allowed = self.expected_in_words(expectation);
-            let why = match passes {
-                true => format!("{}, which may pass", observed()),
-                false => format!("{}, but a new id may not be known yet", observed()),
-            };
+            let doubt = if passes { Doubt::MayPass } else { Doubt::NewId };
+            let untold = not_allowed();
+            let doubted = untold.clone().doubted(doubt);
             for (row, _) in expectation.items.values().flat_map(|rule| &rule.rows) {
-                judgement.unknown(self.judge.transition(*row), &allowed, &why);
+                judgement.unknown(self.judge.transition(*row), &doubted);
             }
-            answered.untold = Some((allowed, observed()));
+            answered.untold = Some(untold);
             return None;
         }
         if self.echoes() && matches!(reply.body, Body::Unreadable { .. }) {
             // It is inferred (RSP-23) that text which XML must escape is echoed as XML, so nothing that decides may
             // depend on it.
-            let (allowed, observed) = (refusals_in_words(expectation), observed());
+            let unread = Mismatch::new(facts::refusals(expectation), observed());
             for active in certain(expectation) {
-                judgement.unknown(&self.judge.refusal(active.row).code, &allowed, &observed);
+                judgement.unknown(&self.judge.refusal(active.row).code, &unread);
             }
             return None;
         }
@@ -77,7 +66,7 @@ impl Question<'_> {
             };
             self.judge
                 .note(judgement, Check::StatusClass, weight, client_fault, || {
-                    ("a 4xx status: the fault is the client's", observed())
+                    Mismatch::new(Expected::Status { from: 400, to: 499 }, observed())
                 });
         }
         let fitting = expectation
@@ -114,7 +103,7 @@ impl Question<'_> {
                     answered,
                 );
             }
-            None => self.not_as_expected(judgement, expectation, reply.status, &observed(), answered),
+            None => self.not_as_expected(judgement, expectation, reply.status, observed(), answered),
         }
         fitting.map(|(active, ..)| active)
     }
@@ -133,7 +122,7 @@ impl Question<'_> {
         reply: &Reply,
         message: &str,
         message_fits: bool,
-        observed: &dyn Fn() -> String,
+        observed: &dyn Fn() -> Observed,
         answered: &mut Answered,
     ) {
         let aspects = self.judge.refusal(active.row);
@@ -141,7 +130,7 @@ impl Question<'_> {
             judgement.held(&self.judge.refusal(other.row).refused);
         }
         if matches!(active.refusal.demand, Demand::May | Demand::Tolerated) || !active.certain {
-            answered.untold = Some((self.expected_in_words(expectation), observed()));
+            answered.untold = Some(Mismatch::new(facts::allowed_answer(expectation), observed()));
         }
         let answers = &active.refusal.answers;
         if active.certain && answers.iter().any(|other| other.code != answer.code) {
@@ -151,7 +140,7 @@ impl Question<'_> {
             self.claims_purged(expectation, answered);
         }
         if active.refusal.demand == Demand::Tolerated {
-            let (allowed, observed) = (self.expected_in_words(expectation), observed());
+            let tolerated = Mismatch::new(facts::allowed_answer(expectation), observed());
             // An instance that may be in two states is refused for one of them; it is unknown for which.
             let same = |one: &&Active<'_>| {
                 let codes = &one.refusal.answers;
@@ -159,7 +148,7 @@ impl Question<'_> {
             };
             for one in expectation.refusals.iter().filter(same) {
                 let clauses = &self.judge.refusal(one.row).code;
-                judgement.deviates(clauses, Weight::Advisory, &allowed, &observed);
+                judgement.deviates(clauses, Weight::Advisory, &tolerated);
             }
         } else {
             judgement.held(&aspects.refused);
@@ -174,22 +163,28 @@ impl Question<'_> {
             } else {
                 Weight::Advisory
             };
-            let (allowed, observed) = (refusals_in_words(expectation), observed());
-            judgement.deviates(&aspects.status, weight, &allowed, &observed);
-            answered.wrong = Some((allowed, observed));
+            let mismatch = Mismatch::new(facts::refusals(expectation), observed());
+            judgement.deviates(&aspects.status, weight, &mismatch);
+            answered.wrong = Some(mismatch);
         }
         let preferred = active.refusal.answers.first().map(|first| first.code.as_str());
         if preferred == Some(answer.code.as_str()) {
             judgement.held(&aspects.preferred);
         } else {
-            let wish = format!("{}, the recorded one", preferred.unwrap_or_default());
-            judgement.deviates(&aspects.preferred, Weight::Advisory, &wish, &observed());
+            let expected = Expected::PreferredCode {
+                code: preferred.unwrap_or_default().to_owned(),
+            };
+            let mismatch = Mismatch::new(expected, observed());
+            judgement.deviates(&aspects.preferred, Weight::Advisory, &mismatch);
         }
         if message_fits {
             judgement.held(&aspects.message);
         } else {
-            let wish = format!("a message like {}", answer.message.as_deref().unwrap_or_default());
-            judgement.deviates(&aspects.message, Weight::Advisory, &wish, &observed());
+            let expected = Expected::Message {
+                pattern: answer.message.clone().unwrap_or_default(),
+            };
+            let mismatch = Mismatch::new(expected, observed());
+            judgement.deviates(&aspects.message, Weight::Advisory, &mismatch);
         }
         self.precedence(judgement, expectation, active, answer, observed);
         self.offenders(judgement, expectation, answer, message, observed);
@@ -215,13 +210,13 @@ impl Question<'_> {
         judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         status: u16,
-        observed: &str,
+        observed: Observed,
         answered: &mut Answered,
     ) {
-        let allowed = self.expected_in_words(expectation);
+        let mismatch = Mismatch::new(facts::allowed_answer(expectation), observed);
         if expectation.foreign {
             // The contract knows what this action does, but not every reason to refuse it.
-            answered.untold = Some((allowed, observed.to_owned()));
+            answered.untold = Some(mismatch);
             return;
         }
         if is_tolerant(expectation) {
@@ -232,9 +227,9 @@ impl Question<'_> {
                 .filter(|active| takes_any(active) || may_be_refused(active))
             {
                 let clauses = &self.judge.refusal(active.row).code;
-                judgement.deviates(clauses, Weight::Advisory, &allowed, observed);
+                judgement.deviates(clauses, Weight::Advisory, &mismatch);
             }
-            answered.untold = Some((allowed, observed.to_owned()));
+            answered.untold = Some(mismatch);
             return;
         }
         let forbidden = expectation.acceptance >= Acceptance::Discouraged;
@@ -245,7 +240,7 @@ impl Question<'_> {
         };
         for active in certain(expectation) {
             let aspects = self.judge.refusal(active.row);
-            judgement.deviates(&aspects.code, weight, &allowed, observed);
+            judgement.deviates(&aspects.code, weight, &mismatch);
             let status_fits = active
                 .refusal
                 .answers
@@ -254,7 +249,7 @@ impl Question<'_> {
             if status_fits {
                 judgement.held(&aspects.status);
             } else {
-                judgement.deviates(&aspects.status, weight, &allowed, observed);
+                judgement.deviates(&aspects.status, weight, &mismatch);
             }
         }
         if !forbidden {
@@ -264,10 +259,10 @@ impl Question<'_> {
                 Weight::Advisory
             };
             for row in expectation.items.values().flat_map(|rule| rule.blamed(None)) {
-                judgement.deviates(self.judge.transition(row), weight, &allowed, observed);
+                judgement.deviates(self.judge.transition(row), weight, &mismatch);
             }
         }
-        answered.wrong = Some((allowed, observed.to_owned()));
+        answered.wrong = Some(mismatch);
     }
 
     fn precedence(
@@ -276,7 +271,7 @@ impl Question<'_> {
         expectation: &Expectation<'_>,
         named: &Active<'_>,
         answer: &RefusalAnswer,
-        observed: &dyn Fn() -> String,
+        observed: &dyn Fn() -> Observed,
     ) {
         let rules = self.judge.contract.precedences.iter();
         for (rule, clauses) in rules.zip(&self.judge.precedences) {
@@ -293,8 +288,10 @@ impl Question<'_> {
             if names_first {
                 judgement.held(clauses);
             } else if named.refusal.condition == rule.before {
-                let allowed = format!("the refusal for {}", rule.first.word());
-                judgement.deviates(clauses, Weight::Advisory, &allowed, &observed());
+                let expected = Expected::RefusalFor {
+                    condition: rule.first,
+                };
+                judgement.deviates(clauses, Weight::Advisory, &Mismatch::new(expected, observed()));
             }
         }
     }
@@ -305,7 +302,7 @@ impl Question<'_> {
         expectation: &Expectation<'_>,
         answer: &RefusalAnswer,
         message: &str,
-        observed: &dyn Fn() -> String,
+        observed: &dyn Fn() -> Observed,
     ) {
         if answer.code != "IncorrectInstanceState" {
             return;
@@ -329,12 +326,12 @@ impl Question<'_> {
                 .filter(|id| message.contains(*id))
                 .collect::<BTreeSet<_>>()
                 .len();
-            self.judge.note(
+            self.judge.note_rule(
                 judgement,
                 Check::NamesOneOffender,
                 Weight::Full,
                 named == 1,
-                || ("one of the offending ids in the message", observed()),
+                observed,
             );
         }
     }
@@ -425,7 +422,9 @@ fn may_be_refused(active: &Active<'_>) -> bool {
     active.certain && active.refusal.demand == Demand::May
 }
 
-pub(super) fn certain<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'a Active<'c>> {
+pub(in crate::check) fn certain<'a, 'c>(
+    expectation: &'a Expectation<'c>,
+) -> impl Iterator<Item = &'a Active<'c>> {
     expectation
         .refusals
         .iter()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::rejudge::judge_recorded;
 use super::{CaseJudge, Judge};
-use crate::contract::{Confidence, Edition, Grade, Moment, Recorded, embedded};
+use crate::contract::{Condition, Confidence, Edition, Grade, Moment, Recorded, embedded};
 use crate::journal::{
     Answer, Bytes, Exchanged, Finding, FixtureReady, HeaderRecords, Intent, RequestRecord, Role, StepStarted,
 };
@@ -174,11 +174,11 @@ fn one_thing_changed_about_a_recorded_answer_fails() {
 
 #[test]
 fn a_finding_tells_the_circumstances_of_its_call() {
-    let table: [(&str, &[&str]); 4] = [
+    let table: [(&str, &[Condition]); 4] = [
         ("r12-stop", &[]),
-        ("r14", &["dry-run"]),
-        ("r16", &["terminated"]),
-        ("r34", &["unknown-parameter"]),
+        ("r14", &[Condition::DryRun]),
+        ("r16", &[Condition::Terminated]),
+        ("r34", &[Condition::UnknownParameter]),
     ];
     for (source, circumstances) in table {
         let sample = samples::find(source);

@@ -1,6 +1,7 @@
 //! Tests of auxiliary calls: what their answers show, and what they change for later calls.
 
 use super::*;
+use crate::words::{English, Words as _};
 
 /// Judges one auxiliary call in a case with one instance.
 fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
@@ -18,7 +19,7 @@ fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
 fn blocked_by(state: State, action: &str, reply: &Reply) -> Option<String> {
     let mut case = case(state);
     asked(&mut case, &Call::new(action, [("InstanceId.1", A)]), reply);
-    case.blocked().map(str::to_owned)
+    case.blocked().map(|blocked| English.blocked(blocked))
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::contract::Root;
 use crate::verdict::Verdict;
+use crate::words::{English, Words as _};
 
 const B: &str = "i-0123456789abcdef0";
 
@@ -306,15 +307,19 @@ pub(super) struct Table(String);
 
 /// What was allowed and what was observed, in the words of the first finding of each clause and verdict.
 #[derive(Default)]
-struct Words(BTreeMap<String, String>);
+struct InWords(BTreeMap<String, String>);
 
-impl Words {
+impl InWords {
     fn note(&mut self, judged: &Judged) {
         for finding in &judged.findings {
             let (clause, verdict) = (finding.clause.as_str(), finding.verdict);
-            self.0
-                .entry(format!("{clause} {verdict:?}"))
-                .or_insert_with(|| format!("{} | {}", finding.allowed, finding.observed));
+            self.0.entry(format!("{clause} {verdict:?}")).or_insert_with(|| {
+                format!(
+                    "{} | {}",
+                    English.all_expected(&finding.expected),
+                    English.all_observed(&finding.observed)
+                )
+            });
         }
     }
 
@@ -370,7 +375,7 @@ fn begin(kind: FixtureKind) -> CaseJudge {
 #[test]
 fn what_is_said_of_an_answer() {
     let mut table = Table::default();
-    let mut words = Words::default();
+    let mut words = InWords::default();
     for (kind_name, kind) in kinds() {
         for (call_name, call) in calls() {
             // All calls for an instance that may be stopped and for one that may not; one call for all others.
@@ -437,7 +442,7 @@ fn what_is_said_of_a_description_after_an_answer() {
         ),
     ];
     let mut table = Table::default();
-    let mut words = Words::default();
+    let mut words = InWords::default();
     for (kind_name, kind) in kinds() {
         for (answer_name, answer) in &answers {
             let mut rows = Vec::new();

@@ -1,6 +1,7 @@
 //! The answer of an action that changes states: the previous and current state of each instance.
 
-use crate::protocol::views::{Members, text_of};
+use crate::journal::Oddity;
+use crate::protocol::views::{Members, named, text_of};
 use crate::protocol::xml::Element;
 
 /// The answer of StopInstances, StartInstances or TerminateInstances.
@@ -23,10 +24,8 @@ pub struct StateChange<'a> {
     pub current: Option<StateValue<&'a str>>,
     /// `previousState`.
     pub previous: Option<StateValue<&'a str>>,
-    /// What is missing, repeated or misplaced in the item, as text.
-    pub oddities: Vec<String>,
-    /// Unusual things in the item that readers ignore: additions, white space, stray text.
-    pub remarks: Vec<String>,
+    /// What is missing, repeated or misplaced in the item.
+    pub oddities: Vec<Oddity>,
 }
 
 impl<'a> StateChange<'a> {
@@ -62,7 +61,7 @@ impl<T: AsRef<str>> StateValue<T> {
 
 /// Reads the answer of an action that changes states.
 ///
-/// It ignores content outside the sets; unusual things within an item are listed with the item.
+/// It ignores content outside the sets; what is wrong with an item is listed with the item.
 pub fn state_changes(root: Element<'_>) -> StateChanges<'_> {
     StateChanges {
         request_ids: root.children_named("requestId").map(text_of).collect(),
@@ -76,47 +75,38 @@ pub fn state_changes(root: Element<'_>) -> StateChanges<'_> {
 }
 
 fn read_item(item: Element<'_>) -> StateChange<'_> {
-    let mut members = Members::of(item, "the item");
+    let mut members = Members::of(item, "item");
     if item.name() != "item" {
-        members
-            .oddities
-            .push(format!("an item is named {} instead of item", item.name()));
+        members.oddities.push(named(item.name(), "item"));
     }
     let id = members.text("instanceId");
     let current = members.one("currentState");
     let previous = members.one("previousState");
-    members.no_others(&["instanceId", "currentState", "previousState"]);
-    let (mut oddities, mut remarks) = (members.oddities, members.remarks);
-    let mut state = |element| read_state(element, &mut oddities, &mut remarks);
+    let mut oddities = members.oddities;
+    let mut state = |element| read_state(element, &mut oddities);
     let (current, previous) = (current.map(&mut state), previous.map(&mut state));
     StateChange {
         id,
         current,
         previous,
         oddities,
-        remarks,
     }
 }
 
-fn read_state<'a>(
-    element: Element<'a>,
-    oddities: &mut Vec<String>,
-    remarks: &mut Vec<String>,
-) -> StateValue<&'a str> {
+fn read_state<'a>(element: Element<'a>, oddities: &mut Vec<Oddity>) -> StateValue<&'a str> {
     let mut members = Members::of(element, element.name());
     let value = StateValue {
         code: members.text("code"),
         name: members.text("name"),
     };
-    members.no_others(&["code", "name"]);
     oddities.append(&mut members.oddities);
-    remarks.append(&mut members.remarks);
     value
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::views::{missing, repeated};
     use crate::protocol::xml::{Document, read};
 
     const STOPPED: &str = "<StopInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">
@@ -147,31 +137,28 @@ mod tests {
             current: state("64", "stopping"),
             previous: state("16", "running"),
             oddities: Vec::new(),
-            remarks: Vec::new(),
         };
         assert_eq!(read.items, [expected]);
     }
 
     #[test]
-    fn everything_unusual_about_an_item_is_told() {
+    fn everything_wrong_with_an_item_is_listed_and_additions_are_not() {
         let document = document(
             "<r><instancesSet><member x='1'><instanceId>i-1</instanceId><instanceId>i-2</instanceId>\
              <currentState><code/><name> stopped </name><x/></currentState><more/>!</member></instancesSet></r>",
         );
         let read = state_changes(document.root());
-        let oddities = read
-            .items
-            .first()
-            .map(|item| [item.oddities.join("; "), item.remarks.join("; ")])
-            .unwrap_or_default();
+        let oddities = read.items.first().map(|item| item.oddities.as_slice());
         assert_eq!(
             oddities,
-            [
-                "an item is named member instead of item; the item has 2 instanceId; \
-                 the item has no previousState",
-                "the item has text of its own; the item has an unknown more; \
-                 name has white space around its value; currentState has an unknown x",
-            ]
+            Some(
+                [
+                    named("member", "item"),
+                    repeated("item", "instanceId", 2),
+                    missing("item", "previousState"),
+                ]
+                .as_slice()
+            )
         );
         assert_eq!(read.items.first().and_then(|item| item.id), Some("i-1"));
     }

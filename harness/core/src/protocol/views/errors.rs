@@ -1,6 +1,7 @@
 //! The error envelope of EC2: `Response/Errors/Error/{Code,Message}` and `Response/RequestID`, in no namespace.
 
-use crate::protocol::views::{Members, text_of, unknown};
+use crate::journal::{Excerpt, Oddity};
+use crate::protocol::views::{Members, missing, named, repeated, text_of};
 use crate::protocol::xml::Element;
 
 /// An error envelope.
@@ -10,10 +11,8 @@ pub struct Errors<'a> {
     pub errors: Vec<ErrorEntry<'a>>,
     /// Every `RequestID` child of the root.
     pub request_ids: Vec<&'a str>,
-    /// What is missing, repeated or misplaced in the envelope, as text.
-    pub oddities: Vec<String>,
-    /// Unusual things in the envelope that readers ignore: additions, white space, stray text.
-    pub remarks: Vec<String>,
+    /// What is missing, repeated or misplaced in the envelope.
+    pub oddities: Vec<Oddity>,
 }
 
 /// One error.
@@ -31,16 +30,15 @@ pub struct ErrorEntry<'a> {
 /// Differences from EC2's own envelope are listed as oddities.
 pub fn errors(root: Element<'_>) -> Option<Errors<'_>> {
     let entries = entries(root)?;
-    let (mut oddities, mut remarks) = about_root(root);
+    let mut oddities = about_root(root);
     let errors = entries
         .into_iter()
-        .map(|entry| read_entry(entry, &mut oddities, &mut remarks))
+        .map(|entry| read_entry(entry, &mut oddities))
         .collect();
     Some(Errors {
         errors,
         request_ids: root.children_named("RequestID").map(text_of).collect(),
         oddities,
-        remarks,
     })
 }
 
@@ -77,70 +75,43 @@ fn entries(root: Element<'_>) -> Option<Vec<Element<'_>>> {
     })
 }
 
-fn about_root(root: Element<'_>) -> (Vec<String>, Vec<String>) {
+fn about_root(root: Element<'_>) -> Vec<Oddity> {
     let mut oddities = Vec::new();
-    let mut remarks = Vec::new();
     if root.name() != "Response" {
-        oddities.push(format!("the root element is {} instead of Response", root.name()));
+        oddities.push(named(root.name(), "Response"));
     }
     if let Some(namespace) = root.namespace() {
-        oddities.push(format!(
-            "{} is in the namespace {namespace}, where EC2 uses none",
-            root.name()
-        ));
+        oddities.push(Oddity::InNamespace {
+            element: Excerpt::name(root.name()),
+            namespace: Excerpt::quote(namespace),
+        });
     }
     match root.children_named("Errors").count() {
-        0 => oddities.push(format!("{} has no Errors", root.name())),
+        0 => oddities.push(missing(root.name(), "Errors")),
         1 => {}
-        n => oddities.push(format!("{} has {n} Errors", root.name())),
+        n => oddities.push(repeated(root.name(), "Errors", n)),
     }
     let spelled = root
         .children()
         .find(|child| child.name() != "RequestID" && child.name().eq_ignore_ascii_case("RequestID"));
     if let Some(child) = spelled {
-        oddities.push(format!(
-            "the request id is spelled {} instead of RequestID",
-            child.name()
-        ));
-    }
-    // If the root is the error itself, its members are checked with the error.
-    if root.name() != "Error" {
-        // Errors in the wrong place are read there; the missing `Errors` is already reported.
-        let error_known = if root.name() == "Response" {
-            "Errors"
-        } else {
-            "Error"
-        };
-        let spelling = spelled.map_or("RequestID", |child| child.name());
-        unknown(
-            root,
-            root.name(),
-            &["Errors", "RequestID", error_known, spelling],
-            &mut remarks,
-        );
+        oddities.push(named(child.name(), "RequestID"));
     }
     for errors in root.children_named("Errors").take(4) {
         if errors.child("Error").is_none() {
-            oddities.push("Errors has no Error".to_owned());
+            oddities.push(missing("Errors", "Error"));
         }
-        unknown(errors, "Errors", &["Error"], &mut remarks);
     }
-    (oddities, remarks)
+    oddities
 }
 
-fn read_entry<'a>(
-    entry: Element<'a>,
-    oddities: &mut Vec<String>,
-    remarks: &mut Vec<String>,
-) -> ErrorEntry<'a> {
+fn read_entry<'a>(entry: Element<'a>, oddities: &mut Vec<Oddity>) -> ErrorEntry<'a> {
     let mut members = Members::of(entry, "Error");
     let read = ErrorEntry {
         code: members.text("Code"),
         message: members.text("Message"),
     };
-    members.no_others(&["Code", "Message"]);
     oddities.append(&mut members.oddities);
-    remarks.append(&mut members.remarks);
     read
 }
 
@@ -153,10 +124,8 @@ mod tests {
         read(text).expect("the document is well-formed")
     }
 
-    fn oddities(text: &str) -> String {
-        errors(document(text).root())
-            .map(|errors| [errors.oddities, errors.remarks].concat().join("; "))
-            .unwrap_or_default()
+    fn oddities(text: &str) -> Vec<Oddity> {
+        errors(document(text).root()).map_or_else(Vec::new, |errors| errors.oddities)
     }
 
     #[test]
@@ -174,7 +143,6 @@ mod tests {
             }],
             request_ids: vec!["2ac97f48-830a-4917-b882-ed3369f848da"],
             oddities: Vec::new(),
-            remarks: Vec::new(),
         };
         assert_eq!(read, Some(expected));
     }
@@ -191,32 +159,47 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_in_another_shape_is_read_and_its_difference_told() {
+    fn an_envelope_in_another_shape_is_read_and_its_difference_listed() {
         assert_eq!(
             oddities(
                 "<Response xmlns='u'><Errors><Error><Code>A</Code></Error></Errors><requestId>1</requestId></Response>"
             ),
-            "Response is in the namespace u, where EC2 uses none; \
-             the request id is spelled requestId instead of RequestID; Error has no Message"
+            [
+                Oddity::InNamespace {
+                    element: Excerpt::name("Response"),
+                    namespace: Excerpt::quote("u"),
+                },
+                named("requestId", "RequestID"),
+                missing("Error", "Message"),
+            ]
         );
         let sister = "<ErrorResponse><Error><Type>Sender</Type><Code>A</Code><Message>b</Message></Error></ErrorResponse>";
         assert_eq!(
             oddities(sister),
-            "the root element is ErrorResponse instead of Response; ErrorResponse has no Errors; \
-             Error has an unknown Type"
+            [
+                named("ErrorResponse", "Response"),
+                missing("ErrorResponse", "Errors")
+            ]
         );
         let sister = document(sister);
         let code = first_error(sister.root()).and_then(|error| error.code);
         assert_eq!(code, Some("A"));
         assert_eq!(
             oddities("<Error><Code>A</Code><Message>b</Message><RequestId>1</RequestId></Error>"),
-            "the root element is Error instead of Response; Error has no Errors; \
-             the request id is spelled RequestId instead of RequestID; Error has an unknown RequestId"
+            [
+                named("Error", "Response"),
+                missing("Error", "Errors"),
+                named("RequestId", "RequestID"),
+            ]
         );
         assert_eq!(
-            oddities("<Response><Errors/><x/></Response>"),
-            "Errors has no Error; Response has an unknown x"
+            oddities("<Response><Errors/><Errors/><x/></Response>"),
+            [
+                repeated("Response", "Errors", 2),
+                missing("Errors", "Error"),
+                missing("Errors", "Error"),
+            ]
         );
-        assert_eq!(oddities("<Response/>"), "Response has no Errors");
+        assert_eq!(oddities("<Response/>"), [missing("Response", "Errors")]);
     }
 }

@@ -14,32 +14,23 @@ pub use described::{
 };
 pub use errors::{ErrorEntry, Errors, errors, first_error};
 
+use crate::journal::{Excerpt, Oddity};
 use crate::protocol::xml::Element;
 
-/// An element whose members have known names and are expected once, with everything unusual about it.
+/// An element whose members have known names and are expected once, with everything that is wrong with them.
 struct Members<'a> {
     element: Element<'a>,
     called: &'a str,
     /// Members that are missing, repeated or misplaced.
-    oddities: Vec<String>,
-    /// Differences that readers ignore: additions, white space, stray text.
-    remarks: Vec<String>,
+    oddities: Vec<Oddity>,
 }
 
 impl<'a> Members<'a> {
     fn of(element: Element<'a>, called: &'a str) -> Self {
-        let mut remarks = Vec::new();
-        if !element.text().trim().is_empty() {
-            remarks.push(format!("{called} has text of its own"));
-        }
-        if element.children().any(|child| !child.is_beside(element)) {
-            remarks.push(format!("{called} has members in another namespace than its own"));
-        }
         Members {
             element,
             called,
             oddities: Vec::new(),
-            remarks,
         }
     }
 
@@ -49,41 +40,45 @@ impl<'a> Members<'a> {
         let first = found.next();
         let more = found.count();
         if first.is_none() {
-            self.oddities.push(format!("{} has no {name}", self.called));
+            self.oddities.push(missing(self.called, name));
         } else if more > 0 {
-            self.oddities
-                .push(format!("{} has {} {name}", self.called, more + 1));
+            self.oddities.push(repeated(self.called, name, more + 1));
         }
         first
     }
 
-    /// Returns the trimmed text of the first member with this name. Clients do not trim, so white space is a remark.
+    /// Returns the trimmed text of the first member with this name.
     fn text(&mut self, name: &'a str) -> Option<&'a str> {
         let member = self.one(name)?;
-        if member.text().trim() != member.text() {
-            self.remarks
-                .push(format!("{name} has white space around its value"));
-        }
         if member.children().next().is_some() {
-            self.oddities
-                .push(format!("{name} has elements where its value should be"));
+            self.oddities.push(Oddity::NotText {
+                element: Excerpt::name(name),
+            });
         }
         Some(text_of(member))
     }
+}
 
-    fn no_others(&mut self, known: &[&str]) {
-        unknown(self.element, self.called, known, &mut self.remarks);
+fn missing(element: &str, member: &str) -> Oddity {
+    Oddity::Missing {
+        element: Excerpt::name(element),
+        member: Excerpt::name(member),
     }
 }
 
-/// Adds remarks for up to four children with unknown names; more examples would not help.
-fn unknown(element: Element<'_>, called: &str, known: &[&str], remarks: &mut Vec<String>) {
-    let strangers = element.children().filter(|child| !known.contains(&child.name()));
-    remarks.extend(
-        strangers
-            .take(4)
-            .map(|child| format!("{called} has an unknown {}", child.name())),
-    );
+fn repeated(element: &str, member: &str, count: usize) -> Oddity {
+    Oddity::Repeated {
+        element: Excerpt::name(element),
+        member: Excerpt::name(member),
+        count,
+    }
+}
+
+fn named(name: &str, instead_of: &str) -> Oddity {
+    Oddity::Named {
+        name: Excerpt::name(name),
+        instead_of: Excerpt::name(instead_of),
+    }
 }
 
 fn text_of(element: Element<'_>) -> &str {

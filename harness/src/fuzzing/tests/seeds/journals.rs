@@ -8,8 +8,8 @@ use super::{Made, text};
 use crate::call::{Call, Encoding, Form, Method};
 use crate::contract::{self, ClauseId, Edition, Scenario, State};
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Explored, FixtureReady, Flaky, HeaderRecords,
-    Intent, Judged, Noted, Phase, RawFault, Recurred, Role, StepStarted, WireDemand, Wired,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Explored, Fingerprint, FixtureReady, Flaky,
+    HeaderRecords, Intent, Judged, Noted, Phase, RawFault, Recurred, Role, StepStarted, WireDemand, Wired,
 };
 use crate::selfcheck::{self, emulator};
 use crate::verdict::{Outcome, Verdict};
@@ -270,7 +270,7 @@ fn every_kind() -> Vec<Event> {
         Event::Flaky(Flaky {
             case: case(),
             clause: clause(),
-            fingerprint: "x".to_owned(),
+            fingerprint: Fingerprint::new(&clause(), Verdict::Warn, &[]),
             times: 1,
             of: 3,
         }),
