@@ -11,7 +11,9 @@ use http::{Request, Response};
 use stopcheck::call::{Auth, Call};
 use stopcheck::check::{CaseJudge, Judge, Observation};
 use stopcheck::contract::{self, Confidence, Edition, FixtureKind, Market, Root, State};
-use stopcheck::journal::{Exchanged, FixtureReady, Intent, Judged, Role, StepStarted};
+use stopcheck::journal::{
+    self, Ending, Exchange, FixtureReady, Intent, Judged, Role, SentRecord, StepStarted,
+};
 use stopcheck::protocol::{self, Reply, RequestTarget};
 use stopcheck::reference::{Config, Reference, keys};
 use stopcheck::sign::{self, Credentials, Keyring};
@@ -73,11 +75,11 @@ fn capture(bencher: Bencher<'_, '_>) {
 fn judge(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
     let exchanged = bench.record(&bench.signed(&bench.call), &bench.answer());
-    let reply = protocol::decode(bench.answer());
+    let observation = Observation::of(&exchanged);
     // A judge that receives the same answer twice reports it, since its request id is not new.
     bencher
         .with_inputs(|| bench.judge())
-        .bench_local_refs(|judge| bench.judged(judge, black_box(&exchanged), &reply));
+        .bench_local_refs(|judge| bench.judged(judge, black_box(&observation).clone()));
 }
 
 /// A dry run, a stop of an unknown id, and the verification that neither changed anything.
@@ -88,8 +90,8 @@ fn judge_refusals(bencher: Bencher<'_, '_>) {
     let describe = Call::new("DescribeInstances", [("InstanceId.1", bench.id.as_str())]);
     let heard = |call: Call| {
         let request = bench.signed(&call);
-        let reply = protocol::decode(bench.reference.handle(&request, LATER_MS));
-        (call, reply)
+        let response = bench.reference.handle(&request, LATER_MS);
+        Observation::of(&bench.record_of(&call, &request, &response))
     };
     let refused = [
         heard(stop(&bench.id, "true")),
@@ -98,7 +100,14 @@ fn judge_refusals(bencher: Bencher<'_, '_>) {
     let proof = heard(describe);
     bencher.with_inputs(|| bench.judge()).bench_local_refs(|judge| {
         for one in &refused {
-            let judged = judge.judge(&step(), &[hear(Role::Act, one), hear(Role::Look, &proof)]);
+            let proof = Observation {
+                role: Role::Look,
+                ..proof.clone()
+            };
+            judge.begin(step());
+            judge.observe(one.clone());
+            judge.observe(proof);
+            let judged = judge.conclude().expect("the step has begun").judged;
             assert!(
                 judged.findings.is_empty(),
                 "the reference is faithful: {judged:?}"
@@ -115,8 +124,7 @@ fn whole_step(bencher: Bencher<'_, '_>) {
         let request = bench.signed(black_box(&bench.call));
         let response = bench.reference.handle(&request, LATER_MS);
         let exchanged = bench.record(&request, &response);
-        let reply = protocol::decode(response);
-        bench.judged(&mut judge, &exchanged, &reply)
+        bench.judged(&mut judge, Observation::of(&exchanged))
     });
 }
 
@@ -201,15 +209,21 @@ impl Bench {
         response
     }
 
-    fn record(&self, request: &Request<Bytes>, response: &Response<Bytes>) -> Exchanged {
+    fn record(&self, request: &Request<Bytes>, response: &Response<Bytes>) -> Exchange {
+        self.record_of(&self.call, request, response)
+    }
+
+    fn record_of(&self, call: &Call, request: &Request<Bytes>, response: &Response<Bytes>) -> Exchange {
         let (request, answer) = protocol::capture(request, Ok(response), &self.secrets);
-        Exchanged {
+        Exchange {
             case: "bench".to_owned(),
             step: 1,
             role: Role::Act,
-            call: self.call.clone(),
-            request,
-            answer,
+            call: call.clone(),
+            sent: SentRecord::Request(request),
+            answers: answer.into_iter().collect(),
+            rest: journal::Bytes::default(),
+            ending: Ending::Answered,
             at_ms: LATER_MS,
             took_ms: 0,
         }
@@ -235,8 +249,10 @@ impl Bench {
         judge
     }
 
-    fn judged(&self, judge: &mut CaseJudge, exchanged: &Exchanged, reply: &Reply) -> Judged {
-        let judged = judge.judge(&step(), &[Observation::of(exchanged, Some(reply))]);
+    fn judged(&self, judge: &mut CaseJudge, observation: Observation) -> Judged {
+        judge.begin(step());
+        judge.observe(observation);
+        let judged = judge.conclude().expect("the step has begun").judged;
         assert!(
             judged.findings.is_empty(),
             "the reference is faithful: {judged:?}"
@@ -254,15 +270,5 @@ fn step() -> StepStarted {
         control: false,
         label: None,
         same_as: None,
-    }
-}
-
-fn hear(role: Role, (call, reply): &(Call, Reply)) -> Observation<'_> {
-    Observation {
-        role,
-        call,
-        reply: Some(reply),
-        at_ms: LATER_MS,
-        answered_ms: LATER_MS,
     }
 }

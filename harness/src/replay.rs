@@ -70,7 +70,6 @@ pub async fn play(
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)

@@ -66,11 +66,11 @@ fn played(contract: &Arc<contract::Contract>) -> BTreeMap<String, Told> {
         if exchanged.role != Role::Act {
             continue;
         }
-        let Answer::Response {
+        let Some(Answer {
             status,
             body: Bytes::Text(mut body),
             ..
-        } = exchanged.answer
+        }) = exchanged.answers.into_iter().next()
         else {
             // The lookup of this record reports that it is missing.
             continue;

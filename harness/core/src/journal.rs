@@ -6,20 +6,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::Call;
 use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
 use crate::verdict::Outcome;
 
+mod exchange;
 mod finding;
 mod fingerprint;
 mod raw;
 
+pub use exchange::{
+    Answer, Bytes, Ending, Exchange, HeaderRecords, RawRecord, RequestRecord, Role, SentRecord,
+};
 pub use finding::{
-    AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, Doubt, Excerpt, Expected, Few, Finding,
-    InstancePart, Observed, Oddity, StateChanged, StateCode, StatePair, StateReason,
+    AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, DescribedReason, Doubt, Excerpt, Expected,
+    Few, Finding, InstancePart, Observed, Oddity, StateChanged, StatePair, WrittenState,
 };
 pub use fingerprint::Fingerprint;
-pub use raw::{Aim, Ending, RawFault, WireDemand, Wired};
+pub use raw::{Aim, RawFault, WireDemand};
 
 /// The version of the event format. Readers reject any other version.
 pub const SCHEMA: u32 = 2;
@@ -36,10 +39,8 @@ pub enum Event {
     FixtureReady(FixtureReady),
     /// A step begins; the exchanges with its number belong to it.
     StepStarted(StepStarted),
-    /// One request and its answer.
-    Exchanged(Box<Exchanged>),
-    /// One exchange of bytes on a raw socket.
-    Wired(Box<Wired>),
+    /// A request or raw bytes were sent, and something or nothing came back.
+    Exchanged(Box<Exchange>),
     /// A step was judged.
     Judged(Judged),
     /// A case ended.
@@ -70,7 +71,6 @@ pub struct RunStarted {
     /// The edition of the contract.
     pub edition: Edition,
     /// The least confidence with which a MUST decides the run.
-    #[serde(default)]
     pub min_confidence: Confidence,
     /// The seed of everything random.
     pub seed: u64,
@@ -80,10 +80,8 @@ pub struct RunStarted {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenarios: Vec<String>,
     /// The number of cases that a filter left out.
-    #[serde(default)]
     pub left_out: usize,
     /// How long reads may lag behind an answer, in milliseconds.
-    #[serde(default = "read_lag_of_old")]
     pub read_lag_ms: u64,
     /// When the run began, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
@@ -161,13 +159,7 @@ pub struct FixtureReady {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_request: Option<String>,
     /// When the instance was ready, in milliseconds since 1970-01-01 UTC, by the clock of the run.
-    #[serde(default)]
     pub at_ms: u64,
-}
-
-/// The read lag of journals that do not record it: the longest wait at that time.
-fn read_lag_of_old() -> u64 {
-    60_000
 }
 
 /// The start of a step.
@@ -224,94 +216,6 @@ pub enum Intent {
     Rest,
     /// Send bytes on a raw socket, then describe the instances.
     Wire(Aim),
-}
-
-/// Why a request was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// To prepare a fixture; not judged.
-    Arrange,
-    /// The call that the step is about; judged.
-    Act,
-    /// An attempt that was throttled or failed with a server error, and was sent again; not judged.
-    Retried,
-    /// A description of the instances, while waiting or to show that a refusal changed nothing. The last one of a step
-    /// counts.
-    Look,
-    /// Another read (attributes, Spot requests, status), judged by the check that requested it.
-    Ask,
-    /// Clean-up; not judged.
-    Clean,
-}
-
-/// One request and its answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Exchanged {
-    /// The case.
-    pub case: String,
-    /// The step; 0 during preparation and clean-up.
-    pub step: usize,
-    /// Why it was sent.
-    pub role: Role,
-    /// The call that was encoded.
-    pub call: Call,
-    /// The request as sent.
-    pub request: RequestRecord,
-    /// The answer.
-    pub answer: Answer,
-    /// When the request was sent, in milliseconds since 1970-01-01 UTC, by the clock of the run.
-    pub at_ms: u64,
-    /// The time until the answer, in milliseconds.
-    pub took_ms: u64,
-}
-
-/// A request as sent, without secrets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RequestRecord {
-    /// The method.
-    pub method: String,
-    /// Path and query.
-    pub target: String,
-    /// Header fields.
-    pub headers: HeaderRecords,
-    /// The body.
-    pub body: Bytes,
-}
-
-/// The answer to one request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// An HTTP response.
-    Response {
-        /// The status code.
-        status: u16,
-        /// Header fields.
-        headers: HeaderRecords,
-        /// The body.
-        body: Bytes,
-    },
-    /// No response. By itself this is never a verdict about the endpoint.
-    Failed {
-        /// The reason; continues "could not …".
-        why: String,
-    },
-}
-
-/// Header fields as names and values, in order. Bytes of a value that are not UTF-8 are replaced.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct HeaderRecords(pub Vec<(String, String)>);
-
-/// Bytes in JSON: text if they are UTF-8, base64 otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bytes {
-    /// UTF-8.
-    Text(String),
-    /// Any other bytes, in base64.
-    Base64(String),
 }
 
 /// The judgement of a step.
@@ -426,16 +330,6 @@ pub enum LineError {
     OtherSchema(u32),
 }
 
-impl HeaderRecords {
-    /// Returns the value of the first field with this name, compared case-insensitively.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-    }
-}
-
 impl Event {
     /// Returns the event as one line of a journal, without a line ending.
     pub fn to_line(&self) -> String {
@@ -465,7 +359,6 @@ impl Event {
             Event::FixtureReady(event) => &event.case,
             Event::StepStarted(event) => &event.case,
             Event::Exchanged(event) => &event.case,
-            Event::Wired(event) => &event.case,
             Event::Judged(event) => &event.case,
             Event::CaseEnded(event) => &event.case,
             Event::Noted(event) => &event.case,

@@ -6,11 +6,11 @@
 
 use std::fmt;
 
-use crate::check::Blocked;
+use crate::check::UnsupportedAction;
 use crate::contract::{Check, State};
 use crate::journal::{
-    AllowedChange, AnswerSummary, BodySummary, Doubt, Ending, Excerpt, Expected, Few, InstancePart, Observed,
-    Oddity, StateChanged, StatePair, StateReason,
+    AllowedChange, AnswerSummary, BodySummary, DescribedReason, Doubt, Ending, Excerpt, Expected, Few,
+    InstancePart, Observed, Oddity, StateChanged, StatePair,
 };
 
 /// A wording of findings.
@@ -20,7 +20,7 @@ pub trait Words: fmt::Debug + Sync {
     /// Something that was observed.
     fn observed(&self, observed: &Observed) -> String;
     /// Why a case cannot go on.
-    fn blocked(&self, blocked: &Blocked) -> String;
+    fn blocked(&self, blocked: &UnsupportedAction) -> String;
 
     /// Everything that a finding has as allowed.
     fn all_expected(&self, expected: &[Expected]) -> String {
@@ -46,7 +46,7 @@ impl Words for English {
         observed_text(observed)
     }
 
-    fn blocked(&self, blocked: &Blocked) -> String {
+    fn blocked(&self, blocked: &UnsupportedAction) -> String {
         format!("{} is answered by {}", blocked.action, answer(&blocked.answer))
     }
 }
@@ -101,7 +101,7 @@ fn expected_text(expected: &Expected) -> String {
                 .as_ref()
                 .map(|reason| format!("reason {} as before the call", quoted(reason)));
             let state_reason = state_reason.as_ref().map(|one| {
-                let StateReason { code, message } = one;
+                let DescribedReason { code, message } = one;
                 format!("stateReason {} {}", plain(code), quoted(message))
             });
             joined(reason.into_iter().chain(state_reason), ", ")
@@ -215,7 +215,7 @@ fn observed_text(observed: &Observed) -> String {
         } => {
             let state_reason = match state_reason {
                 None => "absent".to_owned(),
-                Some(StateReason { code, message }) => format!("{} {}", plain(code), quoted(message)),
+                Some(DescribedReason { code, message }) => format!("{} {}", plain(code), quoted(message)),
             };
             let apart = apart_s.map_or(String::new(), |apart_s| {
                 format!(", {apart_s} s from the Date header")
@@ -274,7 +274,7 @@ fn observed_text(observed: &Observed) -> String {
             )
         }),
         Observed::Wire { answers, ending } => {
-            let connection = ending_text(*ending);
+            let connection = ending_text(ending);
             if answers.shown.is_empty() {
                 return format!("no answer: the connection {connection}");
             }
@@ -325,8 +325,9 @@ fn undecided(why: Doubt, seen: Option<&str>, id: &str) -> String {
 }
 
 /// What became of a connection; continues "the connection …".
-pub fn ending_text(ending: Ending) -> &'static str {
+pub fn ending_text(ending: &Ending) -> &str {
     match ending {
+        Ending::Failed { why } => why,
         Ending::Answered => "was answered on",
         Ending::Closed => "was closed by the endpoint",
         Ending::Reset => "was reset by the endpoint",

@@ -42,6 +42,11 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 

@@ -9,16 +9,15 @@ use tokio::sync::watch;
 
 use super::args::{CompareArgs, EndpointArgs, PhaseArg};
 use super::error::CliError;
-use super::judge::Events;
+use super::journal::Events;
 use super::{goldens, reports, run, scenarios};
-use crate::check::{JournalJudge, Judge};
+use crate::check::Judge;
 use crate::compare::terminal::ComparisonStyle;
 use crate::compare::{self, Account, Agreement, Comparison, Recorder, Since, Told};
 use crate::contract::{Confidence, Contract, Edition};
 use crate::embedded;
 use crate::golden::normal;
 use crate::journal::Phase;
-use crate::model::ReadLag;
 use crate::plan::{Plan, Selection, coverage};
 use crate::report::exit;
 use crate::report::progress::Progress;
@@ -235,15 +234,12 @@ fn only(mut account: Account, plan: &Plan) -> Account {
 fn journal(name: &str, path: &Path, contract: &Arc<Contract>) -> Result<Account, CliError> {
     let mut events = Events::open(path)?;
     let head = events.head()?;
-    let judge = Judge::new(Arc::clone(contract), head.min_confidence);
-    let judge = judge.with_read_lag(ReadLag::from_ms(head.read_lag_ms));
-    let mut again = JournalJudge::new(Arc::new(judge));
     let origin = format!("{} of {}", path.display(), head.endpoint);
     let mut recorder = Recorder::new(name, &origin);
+    let judge = Judge::new(Arc::clone(contract), head.min_confidence);
+    let mut events = events.judged(judge, head);
     while let Some(event) = events.next()? {
-        if let Some(event) = again.take(event) {
-            recorder.take(&event);
-        }
+        recorder.take(&event);
     }
     Ok(recorder.finish())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::{ExplainArgs, ListArgs};
 use super::error::CliError;
-use super::judge::Events;
+use super::journal::Events;
 use super::reports::{unless_closed, width};
 use super::run::contract_of;
 use super::scenarios::contract_with;
@@ -99,7 +99,6 @@ fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<Stri
             | Event::StepStarted(_)
             | Event::Exchanged(_)
             | Event::Judged(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)

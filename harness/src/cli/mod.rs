@@ -6,6 +6,7 @@ mod args;
 mod compare;
 mod error;
 mod goldens;
+mod journal;
 mod judge;
 mod keys;
 mod list;

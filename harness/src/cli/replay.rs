@@ -8,8 +8,9 @@ use tokio::sync::watch;
 
 use super::args::{ExportArg, ReplayArgs};
 use super::error::CliError;
-use super::judge::Events;
+use super::journal::Events;
 use super::{reports, run};
+use crate::check::Judge;
 use crate::contract::{Contract, Edition, Scenario};
 use crate::journal::{Event, Finding, RunStarted};
 use crate::replay::{self, Attempt, Conclusion};
@@ -190,6 +191,8 @@ impl Index {
     fn read(path: &Path) -> Result<Self, CliError> {
         let mut events = Events::open(path)?;
         let head = events.head()?;
+        let judge = Judge::new(run::contract_of(head.edition), head.min_confidence);
+        let mut events = events.judged(judge, head.clone());
         let mut index = Index {
             head,
             findings: Vec::new(),
@@ -211,7 +214,6 @@ impl Index {
                 | Event::FixtureReady(_)
                 | Event::StepStarted(_)
                 | Event::Exchanged(_)
-                | Event::Wired(_)
                 | Event::Judged(_)
                 | Event::Noted(_)
                 | Event::Explored(_)

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 
 use crate::contract::{ClauseId, Contract};
 use crate::golden::TranscriptRecorder;
-use crate::journal::{Answer, Event, Finding, Phase};
+use crate::journal::{Event, Finding, Phase};
 use crate::verdict::{Outcome, Verdict};
 
 /// Everything that is compared about one subject.
@@ -99,8 +99,8 @@ impl Recorder {
                 }
             }
             Event::Exchanged(exchanged) => {
-                if let (None, Answer::Response { headers, .. }) = (&self.account.server, &exchanged.answer) {
-                    self.account.server = headers.get("server").map(str::to_owned);
+                if let (None, Some(answer)) = (&self.account.server, exchanged.answers.first()) {
+                    self.account.server = answer.headers.get("server").map(str::to_owned);
                 }
             }
             Event::Judged(judged) => {
@@ -130,7 +130,6 @@ impl Recorder {
             Event::RunStarted(_)
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)

@@ -230,13 +230,13 @@ impl Listener {
 
     fn heard(mut self, ending: Ending) -> RawResponse {
         // The body of an endless answer is not worth keeping, and at the cut it might reveal half a secret.
-        match (ending, &mut self.stage) {
+        match (&ending, &mut self.stage) {
             (Ending::TooMuch, Stage::Body { .. }) => {
                 self.buffer.truncate(self.at);
                 self.finish_body();
             }
             (Ending::TooMuch, Stage::Head) => self.buffer.truncate(self.at),
-            (Ending::Dropped | Ending::NoHttp, _) => {}
+            (Ending::Dropped | Ending::NoHttp | Ending::Failed { .. }, _) => {}
             (Ending::Answered | Ending::Closed | Ending::Reset | Ending::Silent, _) => self.finish_body(),
         }
         RawResponse {

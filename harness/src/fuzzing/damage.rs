@@ -13,7 +13,7 @@ use super::tree::{Texts, TreeLayout, TreePart};
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, Observation};
 use crate::contract::{FixtureKind, State};
-use crate::journal::{Finding, FixtureReady, Intent, Role, StepStarted};
+use crate::journal::{Ending, Finding, FixtureReady, Intent, Role, StepStarted};
 use crate::plan::bytes::ChoiceBytes;
 use crate::protocol::{self, Body, RequestTarget};
 use crate::reference::{Config, Reference, keys};
@@ -64,18 +64,20 @@ pub fn damage(data: &[u8]) {
     };
     match expected(harm, hurt, &right, &response) {
         // A missing declaration is a finding of its own.
-        Expected::Nothing if layout.declared => assert!(findings.is_empty(), "nothing is wrong: {}", told()),
-        Expected::Nothing | Expected::NoFailure => {
+        FindingDemand::Nothing if layout.declared => {
+            assert!(findings.is_empty(), "nothing is wrong: {}", told());
+        }
+        FindingDemand::Nothing | FindingDemand::NoFailure => {
             let fails = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
             assert!(!fails, "what any reader passes over fails: {}", told());
         }
-        Expected::Something => assert!(!findings.is_empty(), "nothing is found: {}", told()),
+        FindingDemand::Something => assert!(!findings.is_empty(), "nothing is found: {}", told()),
     }
 }
 
 /// The expected result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expected {
+enum FindingDemand {
     /// No finding: the content is unchanged.
     Nothing,
     /// No failure: there is more content than clients need, or another order.
@@ -168,10 +170,10 @@ impl Harm {
     }
 }
 
-fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response<Bytes>) -> Expected {
+fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response<Bytes>) -> FindingDemand {
     match harm {
-        Harm::None => Expected::Nothing,
-        Harm::Added => Expected::NoFailure,
+        Harm::None => FindingDemand::Nothing,
+        Harm::Added => FindingDemand::NoFailure,
         Harm::Removed
         | Harm::Renamed
         | Harm::Doubled
@@ -180,26 +182,26 @@ fn expected(harm: Harm, hurt: bool, right: &TreePart, response: &Response<Bytes>
         | Harm::Swapped
         | Harm::Status => {
             if hurt {
-                Expected::Something
+                FindingDemand::Something
             } else {
-                Expected::NoFailure
+                FindingDemand::NoFailure
             }
         }
         Harm::Cut | Harm::Bit => {
             let reply = protocol::decode(response.clone());
             let Body::Document(document) = &reply.body else {
-                return Expected::Something;
+                return FindingDemand::Something;
             };
             let tree = TreePart::of(document);
             let is_declared = document.declaration.as_ref().is_some_and(|declaration| {
                 declaration.version == "1.0" && declaration.encoding.as_deref() == Some("UTF-8")
             });
             if tree == *right && is_declared {
-                Expected::Nothing
+                FindingDemand::Nothing
             } else if tree == *right || without_free_text(&tree) == without_free_text(right) {
-                Expected::NoFailure
+                FindingDemand::NoFailure
             } else {
-                Expected::Something
+                FindingDemand::Something
             }
         }
     }
@@ -406,8 +408,9 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
     let reply = protocol::decode(response);
     let heard = Observation {
         role: Role::Act,
-        call: &situation.call,
-        reply: Some(&reply),
+        call: Arc::new(situation.call.clone()),
+        replies: vec![reply],
+        ending: Ending::Answered,
         at_ms: START_MS,
         answered_ms: START_MS,
     };
@@ -420,7 +423,9 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
         label: None,
         same_as: None,
     };
-    judge.judge(&step, &[heard]).findings
+    judge.begin(step);
+    judge.record(heard);
+    judge.conclude().expect("the step has begun").judged.findings
 }
 
 /// The time at which every situation begins: 2026-01-01T00:00:00Z.

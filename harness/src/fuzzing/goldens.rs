@@ -3,8 +3,8 @@
 use crate::call::Call;
 use crate::golden::{TranscriptRecorder, normal};
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Event, Exchanged, HeaderRecords, Intent, Phase, RequestRecord,
-    Role, StepStarted,
+    Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Exchange, HeaderRecords, Intent, Phase,
+    RequestRecord, Role, SentRecord, StepStarted,
 };
 use crate::verdict::{Outcome, Verdict};
 
@@ -26,18 +26,18 @@ fn transcript_of(body: &str) -> String {
         // The header fields are taken from the body, since there are no other bytes.
         let field = body.lines().next().unwrap_or_default();
         let headers = [("X-Amzn-RequestId", field), ("Content-Type", field)];
-        Event::Exchanged(Box::new(Exchanged {
+        Event::Exchanged(Box::new(Exchange {
             case: case.clone(),
             step: 1,
             role,
             call: Call::new(action, [("InstanceId.1", field)]),
-            request: RequestRecord {
+            sent: SentRecord::Request(RequestRecord {
                 method: "POST".to_owned(),
                 target: format!("/?Action={action}"),
                 headers: HeaderRecords::default(),
                 body: Bytes::Text(body.to_owned()),
-            },
-            answer: Answer::Response {
+            }),
+            answers: vec![Answer {
                 status: 200,
                 headers: HeaderRecords(
                     headers
@@ -45,7 +45,9 @@ fn transcript_of(body: &str) -> String {
                         .to_vec(),
                 ),
                 body: Bytes::Text(body.to_owned()),
-            },
+            }],
+            rest: Bytes::default(),
+            ending: Ending::Answered,
             at_ms: 0,
             took_ms: 0,
         }))

@@ -8,10 +8,10 @@ use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, Response};
 
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Judge, Observation, Sight};
+use crate::check::{CaseJudge, FollowUp, Judge, Observation};
 use crate::contract::{self, Confidence, Edition, FixtureKind, Market, Root, SameAs, State};
 use crate::embedded;
-use crate::journal::{FixtureReady, Intent, Judged, Role, StepStarted};
+use crate::journal::{Ending, FixtureReady, Intent, Judged, Role, StepStarted};
 use crate::plan::bytes::ChoiceBytes;
 use crate::plan::script::{Features, Script};
 use crate::protocol::{self, Reply};
@@ -64,10 +64,12 @@ pub(super) fn today() -> &'static Arc<Judge> {
 /// The most steps of a case.
 const MOST_STEPS: u8 = 8;
 
-/// Builds fixtures, calls and answers from the bytes and judges them twice.
+/// Builds fixtures, calls and answers from the bytes and judges them twice: as a run does, which requests follow-ups,
+/// and as a recording.
 pub fn judge(data: &[u8]) {
-    let first = judged(data);
-    assert_eq!(first, judged(data), "the same exchanges are judged the same");
+    let first = judged(data, |judge, observation| follows(&judge.observe(observation)));
+    let again = judged(data, CaseJudge::record);
+    assert_eq!(first, again, "the same exchanges are judged the same");
     for judged in &first {
         for finding in &judged.findings {
             assert_eq!((&finding.case, finding.step), (&judged.case, judged.step));
@@ -87,7 +89,7 @@ pub fn judge(data: &[u8]) {
     }
 }
 
-fn judged(data: &[u8]) -> Vec<Judged> {
+fn judged(data: &[u8], take: impl Fn(&mut CaseJudge, Observation)) -> Vec<Judged> {
     let mut bytes = ChoiceBytes::new(data);
     let mut judge = CaseJudge::new(Arc::clone(today()), "fuzz");
     let fixtures = bytes.byte() % 4;
@@ -121,37 +123,38 @@ fn judged(data: &[u8]) -> Vec<Judged> {
                 *reply = Some(answer(200, rest.to_vec()));
             }
         }
-        asked_on_the_way(&judge, &exchanges);
-        let heard: Vec<Observation<'_>> = exchanges
-            .iter()
-            .zip(0..)
-            .map(|((role, call, reply), at): (_, u64)| Observation {
-                role: *role,
-                call,
-                reply: reply.as_ref(),
-                at_ms: 1_000 * (u64::from(number) * 10 + at),
-                answered_ms: 1_000 * (u64::from(number) * 10 + at) + 1,
-            })
-            .collect();
-        all.push(judge.judge(&step, &heard));
+        follows(&judge.begin(step));
+        for ((role, call, reply), at) in exchanges.into_iter().zip(0..) {
+            let at: u64 = at;
+            let at_ms = 1_000 * (u64::from(number) * 10 + at);
+            let observation = Observation {
+                role,
+                call: Arc::new(call),
+                replies: reply.into_iter().collect(),
+                ending: Ending::Answered,
+                at_ms,
+                answered_ms: at_ms + 1,
+            };
+            take(&mut judge, observation);
+        }
+        all.extend(judge.conclude().map(|result| result.judged));
     }
     all
 }
 
-/// The questions that the runner asks the judge while a step is in progress.
-fn asked_on_the_way(judge: &CaseJudge, exchanges: &[(Role, Call, Option<Reply>)]) {
-    for (_, call, reply) in exchanges {
-        let Some(reply) = reply else { continue };
-        let _ = judge.wants_proof(call, reply);
-        let sight = judge.sight(call, reply, u64::MAX, None);
-        // A fleet that is at rest is consistent.
-        let fits = matches!(sight, Sight::Consistent | Sight::Unconfirmed);
-        assert!(fits || !judge.at_rest(call, reply));
-        let _ = judge.retry(call, reply, 0);
+/// Checks that a follow-up can be carried out.
+fn follows(next: &FollowUp) {
+    match next {
+        FollowUp::Done => {}
+        FollowUp::SendAgain { otherwise, .. } => {
+            assert!(!matches!(**otherwise, FollowUp::SendAgain { .. }), "{next:?}");
+            follows(otherwise);
+        }
+        FollowUp::Describe { ids, .. } => {
+            let known = |id: &str| IDS.contains(&id);
+            assert!(!ids.is_empty() && ids.iter().all(|id| known(id)), "{next:?}");
+        }
     }
-    let _ = judge.moving();
-    let _ = judge.blocked();
-    assert!(IDS.iter().all(|id| !judge.may_reach(id, "no state")));
 }
 
 const IDS: [&str; 4] = [

@@ -24,7 +24,7 @@ use super::lay::{self, Origin};
 use super::names::{self, NameAllocator};
 use crate::call::{Auth, Encoding, Form};
 use crate::contract::FixtureKind;
-use crate::journal::{Answer, Bytes, Exchanged, FixtureReady, Intent, RequestRecord, Role};
+use crate::journal::{Answer, Bytes, Exchange, FixtureReady, Intent, RequestRecord, Role};
 use crate::protocol::reply::read_body;
 use crate::protocol::{Body, Document, form, revive};
 
@@ -83,7 +83,7 @@ impl TranscriptDraft {
         self.line(format!("step {number}: {}", intent_in_words(intent)));
     }
 
-    pub(super) fn exchange(&mut self, exchanged: &Exchanged) {
+    pub(super) fn exchange(&mut self, exchanged: &Exchange) {
         if exchanged.step == 0 {
             return;
         }
@@ -340,14 +340,18 @@ fn named_line(line: &str, names: &mut NameAllocator) -> String {
 }
 
 /// The pieces of a request and its answer.
-fn exchange(exchanged: &Exchanged) -> Vec<Piece> {
-    let mut pieces = request(&exchanged.request, &exchanged.call.form);
+fn exchange(exchanged: &Exchange) -> Vec<Piece> {
+    // Only named cases have goldens, and none of them sends raw bytes.
+    let Some(record) = exchanged.request() else {
+        return Vec::new();
+    };
+    let mut pieces = request(record, &exchanged.call.form);
     // In a description only the content matters, not the headers.
     let headers = match exchanged.role {
         Role::Look => &[],
         Role::Act | Role::Retried | Role::Ask | Role::Arrange | Role::Clean => HEADERS_THAT_MATTER,
     };
-    pieces.extend(answer(&exchanged.answer, headers));
+    pieces.extend(answer(exchanged.answers.first(), headers));
     pieces
 }
 
@@ -376,8 +380,8 @@ fn request(record: &RequestRecord, sent_as: &Form) -> Vec<Piece> {
     lines.into_iter().map(Piece::line).collect()
 }
 
-fn answer(answer: &Answer, headers: &[&str]) -> Vec<Piece> {
-    let Some(response) = revive(answer) else {
+fn answer(answer: Option<&Answer>, headers: &[&str]) -> Vec<Piece> {
+    let Some(response) = answer.and_then(revive) else {
         return vec![Piece::Line("< (no answer)".to_owned())];
     };
     let mut pieces = vec![Piece::Line(format!("< {}", response.status().as_u16()))];

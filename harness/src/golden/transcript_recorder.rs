@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::transcript::TranscriptDraft;
 use crate::contract::ClauseId;
-use crate::journal::{Answer, CaseStarted, Event, Finding, Judged, Phase};
+use crate::journal::{CaseStarted, Event, Finding, Judged, Phase};
 use crate::verdict::{Outcome, Verdict};
 
 /// Receives the events of a run, and returns a recording at the end of each named case.
@@ -66,8 +66,8 @@ impl TranscriptRecorder {
             Event::StepStarted(step) => open.draft.step(step.step, &step.intent),
             Event::Exchanged(exchanged) => {
                 open.draft.exchange(exchanged);
-                if let (None, Answer::Response { headers, .. }) = (&open.server, &exchanged.answer) {
-                    open.server = headers.get("server").map(str::to_owned);
+                if let (None, Some(answer)) = (&open.server, exchanged.answers.first()) {
+                    open.server = answer.headers.get("server").map(str::to_owned);
                 }
             }
             Event::Judged(judged) => open.judge(judged),
@@ -77,7 +77,6 @@ impl TranscriptRecorder {
             }
             Event::RunStarted(_)
             | Event::CaseStarted(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)

@@ -72,7 +72,6 @@ impl Progress {
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Recurred(_)
             | Event::Flaky(_) => {}

@@ -17,9 +17,7 @@ use std::fmt::Write as _;
 
 use crate::call::{API_VERSION, Auth, Call, Form};
 use crate::contract::{FixtureKind, State};
-use crate::journal::{
-    Answer, Bytes, Exchanged, FixtureReady, HeaderRecords, Intent, Role, RunStarted, Wired,
-};
+use crate::journal::{Bytes, Exchange, FixtureReady, HeaderRecords, Intent, Role, RunStarted, SentRecord};
 use crate::plan::wire;
 use crate::words::ending_text;
 
@@ -87,11 +85,18 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Keeps the parts of an exchange that a reproduction and a report need.
-    pub fn of(exchange: &Exchanged) -> Self {
-        let (answer, body) = match &exchange.answer {
-            Answer::Response { status, body, .. } => (Ok(*status), text_of(body).unwrap_or_default()),
-            Answer::Failed { why } => (Err(why.clone()), ""),
+    /// Keeps the parts of an exchange that a reproduction and a report need. Of several answers, the last is kept.
+    pub fn of(exchange: &Exchange) -> Self {
+        let (answer, body) = match exchange.answers.last() {
+            Some(answer) => (Ok(answer.status), text_of(&answer.body).unwrap_or_default()),
+            None => {
+                let ending = ending_text(&exchange.ending);
+                let why = match exchange.request() {
+                    Some(_) => ending.to_owned(),
+                    None => format!("get an answer: the connection {ending}"),
+                };
+                (Err(why), "")
+            }
         };
         let mut made = Vec::new();
         if exchange.role == Role::Arrange && !is_question(&exchange.call) {
@@ -99,46 +104,31 @@ impl Sent {
             // An id that is a parameter of the call was not created by it; the answer only repeats the id.
             made.retain(|id| !exchange.call.params.iter().any(|(_, value)| value == id));
         }
+        let (method, target, headers, sent) = match &exchange.sent {
+            SentRecord::Request(request) => (
+                request.method.clone(),
+                request.target.clone(),
+                request.headers.clone(),
+                &request.body,
+            ),
+            SentRecord::Raw(raw) => (
+                format!("{} raw bytes:", raw.length),
+                String::new(),
+                HeaderRecords::default(),
+                &raw.bytes,
+            ),
+        };
         Sent {
             step: exchange.step,
             role: exchange.role,
             call: exchange.call.clone(),
-            method: exchange.request.method.clone(),
-            target: exchange.request.target.clone(),
-            headers: exchange.request.headers.clone(),
-            body: exchange.request.body.clone(),
+            method,
+            target,
+            headers,
+            body: sent.clone(),
             answer,
             answer_head: head(body, ANSWER_KEPT).to_owned(),
             made,
-        }
-    }
-
-    /// Keeps the parts of an exchange on a raw socket that a report needs.
-    pub fn of_wired(wired: &Wired) -> Self {
-        let (answer, head) = match wired.answers.last() {
-            Some(Answer::Response { status, body, .. }) => {
-                (Ok(*status), head(text_of(body).unwrap_or_default(), ANSWER_KEPT))
-            }
-            Some(Answer::Failed { why }) => (Err(why.clone()), ""),
-            None => (
-                Err(format!(
-                    "hear an answer: the connection {}",
-                    ending_text(wired.ending)
-                )),
-                "",
-            ),
-        };
-        Sent {
-            step: wired.step,
-            role: Role::Act,
-            call: wired.call.clone(),
-            method: format!("{} raw bytes:", wired.sent_length),
-            target: String::new(),
-            headers: HeaderRecords::default(),
-            body: wired.sent.clone(),
-            answer,
-            answer_head: head.to_owned(),
-            made: Vec::new(),
         }
     }
 

@@ -6,9 +6,9 @@ use crate::contract::{
     FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Choice, Event, Excerpt, Exchanged, Expected, Finding,
+    Answer, Bytes, CaseEnded, CaseStarted, Choice, Ending, Event, Excerpt, Exchange, Expected, Finding,
     FixtureReady, HeaderRecords, Intent, Judged, Observed, Phase, RequestRecord, Role, RunEnded, RunStarted,
-    SCHEMA, StepStarted,
+    SCHEMA, SentRecord, StepStarted,
 };
 use crate::report::repeat::Sent;
 use crate::verdict::{Outcome, Verdict};
@@ -247,7 +247,7 @@ pub(super) fn exchanged(
     call: Call,
     status: u16,
     body: &str,
-) -> Exchanged {
+) -> Exchange {
     let mut form = format!(
         "Action={}&Version=2016-11-15",
         call.action.clone().unwrap_or_default()
@@ -261,22 +261,24 @@ pub(super) fn exchanged(
         ("x-amz-date", "20260102T030405Z"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Exchanged {
+    Exchange {
         case: case.into(),
         step,
         role,
         call,
-        request: RequestRecord {
+        sent: SentRecord::Request(RequestRecord {
             method: "POST".into(),
             target: "/".into(),
             headers: HeaderRecords(headers.to_vec()),
             body: Bytes::Text(form),
-        },
-        answer: Answer::Response {
+        }),
+        answers: vec![Answer {
             status,
             headers: HeaderRecords::default(),
             body: Bytes::Text(body.into()),
-        },
+        }],
+        rest: Bytes::default(),
+        ending: Ending::Answered,
         at_ms: 1_000_100 + 10 * step as u64,
         took_ms: 7,
     }
@@ -287,7 +289,7 @@ pub(super) fn sent(step: usize, role: Role, call: Call, status: u16, body: &str)
 }
 
 /// The exchanges of a dry run at an endpoint that really stops the instance.
-pub(super) fn dry_run_exchanges(case: &str, id: &str) -> Vec<Exchanged> {
+pub(super) fn dry_run_exchanges(case: &str, id: &str) -> Vec<Exchange> {
     let mut dry = stop(&[id]);
     dry.params.push(("DryRun".into(), "true".into()));
     let look = Call::new("DescribeInstances", [("InstanceId.1", id)]);
@@ -331,7 +333,7 @@ pub(super) struct SampleCase<'a> {
     pub(super) name: &'a str,
     pub(super) index: usize,
     pub(super) clauses: &'a [&'a str],
-    pub(super) exchanges: Vec<Exchanged>,
+    pub(super) exchanges: Vec<Exchange>,
     pub(super) held: &'a [&'a str],
     pub(super) findings: Vec<Finding>,
     pub(super) outcome: Option<Outcome>,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Exchanged, Expected, Explored, Fingerprint, FixtureReady, Flaky, Intent,
-    Judged, Noted, Observed, Phase, Recurred, Role, RunStarted, Wired,
+    CaseEnded, CaseStarted, Event, Exchange, Expected, Explored, Fingerprint, FixtureReady, Flaky, Intent,
+    Judged, Noted, Observed, Phase, Recurred, Role, RunStarted,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
@@ -189,7 +189,6 @@ impl Tally {
                 }
             }
             Event::Exchanged(exchange) => self.exchange(exchange),
-            Event::Wired(wired) => self.wired(wired),
             Event::Judged(judged) => self.judge(judged),
             Event::CaseEnded(ended) => self.end_case(ended),
             Event::Noted(note) => self.notes.push(note.clone()),
@@ -478,8 +477,8 @@ impl Tally {
         self.open.insert(started.case.clone(), open);
     }
 
-    fn exchange(&mut self, exchange: &Exchanged) {
-        let Some(open) = self.count(&exchange.case, exchange.at_ms, exchange.took_ms) else {
+    fn exchange(&mut self, exchange: &Exchange) {
+        let Some(open) = self.count(exchange) else {
             return;
         };
         match exchange.role {
@@ -497,20 +496,14 @@ impl Tally {
         open.sent.push(Sent::of(exchange));
     }
 
-    fn wired(&mut self, wired: &Wired) {
-        if let Some(open) = self.count(&wired.case, wired.at_ms, wired.took_ms) {
-            open.sent.push(Sent::of_wired(wired));
-        }
-    }
-
     /// Counts a request and its duration for its case.
-    fn count(&mut self, case: &str, at_ms: u64, took_ms: u64) -> Option<&mut Open> {
+    fn count(&mut self, exchange: &Exchange) -> Option<&mut Open> {
         self.requests += 1;
-        let done_ms = at_ms.saturating_add(took_ms);
+        let done_ms = exchange.answered_ms();
         self.clock.see(done_ms);
-        let open = self.open.get_mut(case)?;
+        let open = self.open.get_mut(&exchange.case)?;
         if let Some(case) = self.cases.get_mut(&open.key) {
-            let began = *case.began_ms.get_or_insert(at_ms);
+            let began = *case.began_ms.get_or_insert(exchange.at_ms);
             case.took_ms = case.took_ms.max(done_ms.saturating_sub(began));
             case.requests += 1;
         }

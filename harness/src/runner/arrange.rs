@@ -3,6 +3,7 @@
 //! If an endpoint cannot do something, the case is unsupported, with the reason. What it claims to have done is
 //! verified with a description: an image that claims an instance-store root must launch an instance that also does.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -394,13 +395,13 @@ impl Arranger {
     /// Sends a call that must succeed to arrange the fixture.
     async fn change(&self, call: &Call) -> Result<Reply, ArrangeError> {
         let action = call.action.as_deref().unwrap_or_default();
-        let passes = |asked: &AnsweredCall, after_ms: u64| {
-            let code = asked
-                .reply
-                .error()
-                .and_then(|error| error.code)
-                .unwrap_or_default();
-            after_ms < PASSING_MS && self.shared.judge.contract().passes_by_itself(action, code)
+        let passes = |asked: AnsweredCall, after_ms: u64| {
+            let code = asked.reply.error().and_then(|error| error.code);
+            let contract = self.shared.judge.contract();
+            match after_ms < PASSING_MS && contract.passes_by_itself(action, code.unwrap_or_default()) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(asked),
+            }
         };
         let asked = self
             .sender
@@ -546,7 +547,7 @@ impl Arranger {
 }
 
 impl super::Options {
-    fn settle_timeout_ms(&self) -> u64 {
+    pub(super) fn settle_timeout_ms(&self) -> u64 {
         u64::try_from(self.settle_timeout.as_millis()).unwrap_or(u64::MAX)
     }
 

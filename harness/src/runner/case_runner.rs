@@ -8,8 +8,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
 use super::event_sink::EventSink;
-use super::play::{self, PlayMode};
+use super::play::{self, CaseToPlay, PlayMode};
 use super::{Options, Shared};
+use crate::check::Saving;
 use crate::contract::{Contract, Scenario};
 use crate::journal::{Finding, Phase};
 use crate::verdict::Outcome;
@@ -46,22 +47,24 @@ impl CaseRunner {
 
     /// Plays a case as the search of the random phase does.
     pub fn play(&self, case: &Scenario) -> CaseResult {
-        self.play_for(case, Phase::Random, true)
+        self.play_for(case, Phase::Random, self.shared.saving())
     }
 
     /// Plays a case as a run does that reports it: with descriptions as proof, and with full waiting times.
     pub fn play_with_care(&self, case: &Scenario, phase: Phase) -> CaseResult {
-        self.play_for(case, phase, false)
+        self.play_for(case, phase, Saving::Nothing)
     }
 
-    fn play_for(&self, case: &Scenario, phase: Phase, hasty: bool) -> CaseResult {
-        let manner = PlayMode {
+    fn play_for(&self, case: &Scenario, phase: Phase, saving: Saving) -> CaseResult {
+        let mode = PlayMode {
             sink: EventSink::Silent,
             index: 0,
             phase,
-            hasty,
+            saving,
         };
-        let played = self.runtime.block_on(play::play(&self.shared, case, manner));
+        let played = self
+            .runtime
+            .block_on(play::play(&self.shared, CaseToPlay::Calls(case), mode));
         CaseResult {
             outcome: played.outcome,
             findings: played.findings,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::journal::{Answer, Bytes, Event, Exchanged};
+use crate::journal::{Bytes, Event};
 
 /// How many bytes of the answers of one case are buffered until its events are emitted.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
@@ -60,11 +60,12 @@ impl EventSink {
         !matches!(self, EventSink::Silent)
     }
 
-    /// Emits an event. If the receiver is gone, the run is being given up and the event is dropped.
-    pub(super) async fn tell(&self, event: Event) {
+    /// Builds an event and emits it. If the receiver is gone, the run is being given up and the event is dropped.
+    pub(super) async fn tell(&self, event: impl FnOnce() -> Event) {
         match self {
-            EventSink::Live(events) => _ = events.send(event).await,
+            EventSink::Live(events) => _ = events.send(event()).await,
             EventSink::BufferedEvents(kept) => {
+                let event = event();
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.bytes += size_of(&event);
                 kept.events.push(event);
@@ -97,17 +98,13 @@ impl EventSink {
 
 fn size_of(event: &Event) -> usize {
     match event {
-        Event::Exchanged(exchanged) => match &**exchanged {
-            Exchanged {
-                answer:
-                    Answer::Response {
-                        body: Bytes::Text(text) | Bytes::Base64(text),
-                        ..
-                    },
-                ..
-            } => text.len(),
-            Exchanged { .. } => 0,
-        },
+        Event::Exchanged(exchange) => {
+            let bodies = exchange.answers.iter().map(|answer| {
+                let (Bytes::Text(text) | Bytes::Base64(text)) = &answer.body;
+                text.len()
+            });
+            bodies.sum()
+        }
         _ => 0,
     }
 }

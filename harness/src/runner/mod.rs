@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::check::Judge;
+use crate::check::{Judge, Saving};
 use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::Endpoint;
-use crate::journal::{self, Event, RunEnded, RunStarted};
+use crate::journal::{self, Event, Phase, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Planned};
 use crate::sign::Keyring;
@@ -30,6 +30,8 @@ mod waits;
 mod wire;
 
 pub use case_runner::{CaseResult, CaseRunner};
+use event_sink::EventSink;
+use play::{CaseToPlay, PlayMode};
 pub use preflight::PreflightError;
 use waits::Waits;
 
@@ -183,19 +185,19 @@ pub async fn run(
             while !*shared.interrupted.borrow() {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let (named, raw) = cases.as_ref();
+                let mode = |phase| PlayMode {
+                    sink: EventSink::Live(shared.events.clone()),
+                    index,
+                    phase,
+                    saving: Saving::Nothing,
+                };
                 if let Some(Planned { phase, case }) = named.get(index) {
-                    let manner = play::PlayMode {
-                        sink: event_sink::EventSink::Live(shared.events.clone()),
-                        index,
-                        phase: *phase,
-                        hasty: false,
-                    };
-                    let played = play::play(&shared, case, manner).await;
+                    let played = play::play(&shared, CaseToPlay::Calls(case), mode(*phase)).await;
                     if !played.findings.is_empty() {
                         found.push((index, case.name.clone(), played.findings));
                     }
                 } else if let Some(case) = raw.get(index - named.len()) {
-                    wire::play(&on_the_wire, index, case).await;
+                    play::play(&on_the_wire, CaseToPlay::Bytes(case), mode(Phase::Wire)).await;
                 } else {
                     break;
                 }
@@ -239,7 +241,7 @@ impl Shared {
             sent: AtomicUsize::new(0),
             failed_in_a_row: AtomicUsize::new(0),
             images: arrange::Images::default(),
-            waits: Waits::default(),
+            waits: Waits::new(options.endpoint.is_in_process()),
             proven: OnceLock::new(),
             options,
         }

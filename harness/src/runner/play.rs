@@ -1,7 +1,9 @@
 //! Plays one case: arranges fixtures, plays the steps, describes the instances once more, cleans up.
 //!
-//! Clean-up is attempted however the case ends.
+//! A step sends what it is about, a call or raw bytes, and then carries out what the judge still needs. Clean-up is
+//! attempted however the case ends.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,22 +11,33 @@ use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
 use super::names::CaseNames;
-use super::request_sender::{AnsweredCall, RequestSender, SendError};
+use super::request_sender::{RequestSender, SendError};
+use super::wire::RawForm;
 use crate::call::{Auth, Call};
-use crate::check::{CaseJudge, Observation, Sight};
-use crate::contract::{Act, CallTemplate, ClauseId, FixtureKind, SameAs, Scenario, State, Step};
+use crate::check::{CaseJudge, FollowUp, Saving, When};
+use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
+use crate::endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
 };
 use crate::model::ReadLag;
 use crate::plan;
-use crate::protocol::Reply;
+use crate::plan::wire::WireCase;
 use crate::verdict::{Outcome, Verdict};
 
 /// How long, by a virtual clock, until all or nearly all changes of state are complete.
 const REST: Duration = Duration::from_secs(4);
 /// The longest pause between two descriptions; the official waiters poll at this interval.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// A case to play.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CaseToPlay<'a> {
+    /// Its steps are calls.
+    Calls(&'a Scenario),
+    /// Its steps are raw bytes: those of the plain form, then its own.
+    Bytes(&'a WireCase),
+}
 
 /// How a case is played.
 #[derive(Debug, Clone)]
@@ -35,9 +48,9 @@ pub(super) struct PlayMode {
     pub(super) index: usize,
     /// The phase it belongs to.
     pub(super) phase: Phase,
-    /// Whether the case is only part of a search: the first description then decides. A finding is then only a lead,
-    /// and the case is played again with full waiting times before anything is reported.
-    pub(super) hasty: bool,
+    /// What is saved if the case is only part of a search. A finding is then only a lead, and the case is played again
+    /// without saving before anything is reported.
+    pub(super) saving: Saving,
 }
 
 /// The result of a case.
@@ -52,30 +65,22 @@ pub(super) struct PlayedCase {
 }
 
 /// Plays a case and emits its events.
-pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode) -> PlayedCase {
-    let sink = manner.sink.clone();
-    if sink.listens() {
-        let started = CaseStarted {
-            case: case.name.clone(),
-            index: manner.index,
-            phase: manner.phase,
-            draft: false,
-            purpose: case.purpose.clone(),
-            clauses: case.clauses.clone(),
-            scenario: Some(Box::new(case.clone())),
-        };
-        sink.tell(Event::CaseStarted(started)).await;
-    }
+pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayMode) -> PlayedCase {
+    let sink = mode.sink.clone();
+    sink.tell(|| Event::CaseStarted(case.started(shared.judge.contract(), &mode)))
+        .await;
     let mut player = Player {
         shared,
         case,
-        sender: RequestSender::new(shared, &case.name, sink.clone()),
-        judge: CaseJudge::new(Arc::clone(&shared.judge), &case.name).with_read_lag(shared.lag_for(&manner)),
-        names: CaseNames::new(shared.options.seed, &case.name),
+        sender: RequestSender::new(shared, case.name(), sink.clone()),
+        judge: CaseJudge::new(Arc::clone(&shared.judge), case.name())
+            .with_read_lag(shared.lag_for(mode.saving))
+            .saving(mode.saving),
+        names: CaseNames::new(shared.options.seed, case.name()),
         launched: Vec::new(),
         findings: Vec::new(),
         steps: 0,
-        manner,
+        mode,
     };
     let ended = player.play().await;
     let worst = player.findings.iter().map(|finding| finding.verdict).max();
@@ -83,22 +88,22 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode
         Ok(()) => Outcome::Judged {
             verdict: worst.unwrap_or(Verdict::Pass),
         },
-        Err(Ending::Unsupported(reason)) => Outcome::Unsupported { reason },
-        Err(Ending::Failed(error)) => Outcome::Error {
+        Err(ArrangeError::Unsupported(reason)) => Outcome::Unsupported { reason },
+        Err(ArrangeError::Failed(error)) => Outcome::Error {
             what: error.to_string(),
         },
     };
     // A service that was made for this case alone ends with it, so its clean-up matters only where events are recorded.
-    if sink.listens() || !shared.options.endpoint.is_in_process() {
+    if !player.sender.is_unobserved() {
         player.clean().await;
     }
-    if sink.listens() {
-        let ended = CaseEnded {
-            case: case.name.clone(),
+    sink.tell(|| {
+        Event::CaseEnded(CaseEnded {
+            case: case.name().to_owned(),
             outcome: outcome.clone(),
-        };
-        sink.tell(Event::CaseEnded(ended)).await;
-    }
+        })
+    })
+    .await;
     PlayedCase {
         outcome,
         findings: player.findings,
@@ -107,94 +112,150 @@ pub(super) async fn play(shared: &Arc<Shared>, case: &Scenario, manner: PlayMode
     }
 }
 
+impl<'a> CaseToPlay<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            CaseToPlay::Calls(case) => &case.name,
+            CaseToPlay::Bytes(case) => case.name,
+        }
+    }
+
+    fn started(self, contract: &Contract, mode: &PlayMode) -> CaseStarted {
+        let (purpose, clauses, scenario) = match self {
+            CaseToPlay::Calls(case) => (
+                case.purpose.clone(),
+                case.clauses.clone(),
+                Some(Box::new(case.clone())),
+            ),
+            CaseToPlay::Bytes(case) => {
+                let clauses = case.checks().iter().flat_map(|check| contract.clauses_of(*check));
+                let mut clauses: Vec<_> = clauses.map(|clause| clause.id.clone()).collect();
+                clauses.sort_unstable();
+                (case.purpose.to_owned(), clauses, None)
+            }
+        };
+        CaseStarted {
+            case: self.name().to_owned(),
+            index: mode.index,
+            phase: mode.phase,
+            draft: false,
+            purpose,
+            clauses,
+            scenario,
+        }
+    }
+
+    fn fixtures(self) -> Vec<(String, FixtureKind)> {
+        match self {
+            CaseToPlay::Calls(case) => case.fixtures.clone(),
+            CaseToPlay::Bytes(_) => vec![("target".to_owned(), FixtureKind::default())],
+        }
+    }
+
+    /// The calls of its steps.
+    fn calls(self) -> impl Iterator<Item = &'a CallTemplate> {
+        let steps = match self {
+            CaseToPlay::Calls(case) => case.steps.as_slice(),
+            CaseToPlay::Bytes(_) => &[],
+        };
+        steps.iter().filter_map(|step| step.act.call())
+    }
+}
+
 impl Shared {
-    /// How long reads may lag in a case that is played in this mode. In a search over HTTP the first description may
-    /// decide, since the case is played again before it counts, unless descriptions were seen to be stale.
-    fn lag_for(&self, manner: &PlayMode) -> ReadLag {
-        let searches = manner.hasty && !self.options.endpoint.is_in_process();
-        if searches && !self.waits.reads_lag() {
+    /// How long reads may lag in a case that is played in this mode. In a search by a real clock the first description
+    /// may decide, since the case is played again before it counts, unless descriptions were seen to be stale.
+    fn lag_for(&self, saving: Saving) -> ReadLag {
+        if saving == Saving::Time && !self.waits.reads_lag() {
             ReadLag::NONE
         } else {
             self.options.read_lag
         }
     }
-}
 
-/// Why a case ended before its last step.
-enum Ending {
-    Unsupported(String),
-    Failed(SendError),
-}
-
-impl From<SendError> for Ending {
-    fn from(error: SendError) -> Self {
-        Ending::Failed(error)
-    }
-}
-
-impl From<ArrangeError> for Ending {
-    fn from(error: ArrangeError) -> Self {
-        match error {
-            ArrangeError::Unsupported(reason) => Ending::Unsupported(reason),
-            ArrangeError::Failed(error) => Ending::Failed(error),
+    /// What a search saves at this endpoint: by a virtual clock, waiting costs nothing.
+    pub(super) fn saving(&self) -> Saving {
+        match self.options.endpoint.is_in_process() {
+            true => Saving::Requests,
+            false => Saving::Time,
         }
     }
 }
 
-struct Player<'a> {
-    shared: &'a Arc<Shared>,
-    case: &'a Scenario,
-    sender: RequestSender,
-    judge: CaseJudge,
+/// Plays one case.
+pub(super) struct Player<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    case: CaseToPlay<'a>,
+    pub(super) sender: RequestSender,
+    pub(super) judge: CaseJudge,
     names: CaseNames,
-    launched: Vec<Launched>,
+    pub(super) launched: Vec<Launched>,
     findings: Vec<Finding>,
     steps: usize,
-    manner: PlayMode,
+    pub(super) mode: PlayMode,
 }
 
-/// What a step sent, and what it waited for in vain.
-#[derive(Default)]
-struct Exchanges {
-    /// Its calls, each with the final answer.
-    heard: Vec<(Call, AnsweredCall)>,
-    /// The clauses that descriptions showed violated until they could no longer be stale.
-    in_vain: Vec<ClauseId>,
+/// What a step sends or waits for.
+enum StepAction<'a> {
+    Act(&'a Act),
+    Bytes(RawForm<'a>),
 }
 
 impl Player<'_> {
-    async fn play(&mut self) -> Result<(), Ending> {
-        self.has_credentials()?;
+    /// Plays the steps. An error is the reason why the case ended before its last step.
+    async fn play(&mut self) -> Result<(), ArrangeError> {
+        self.can_be_played()?;
         self.arrange().await?;
-        for (at, step) in self.case.steps.iter().enumerate() {
-            self.step(at + 1, step).await?;
-        }
-        // The final description: what no step meant to change must be unchanged.
-        if !self.launched.is_empty() {
-            let look = Step::from(Act::Observe);
-            self.step(self.case.steps.len() + 1, &look).await?;
+        match self.case {
+            CaseToPlay::Calls(case) => {
+                for (number, step) in (1..).zip(&case.steps) {
+                    self.step(self.started(number, step), StepAction::Act(&step.act))
+                        .await?;
+                }
+                // The final description: what no step meant to change must be unchanged.
+                if !self.launched.is_empty() {
+                    let look = Step::from(Act::Observe);
+                    let started = self.started(case.steps.len() + 1, &look);
+                    self.step(started, StepAction::Act(&look.act)).await?;
+                }
+            }
+            CaseToPlay::Bytes(case) => {
+                for (number, form) in (1..).zip([RawForm::Plain, RawForm::Odd(case)]) {
+                    let started = StepStarted {
+                        case: case.name.to_owned(),
+                        step: number,
+                        intent: Intent::Wire(form.aim()),
+                        witness: Vec::new(),
+                        control: false,
+                        label: None,
+                        same_as: None,
+                    };
+                    self.step(started, StepAction::Bytes(form)).await?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn has_credentials(&self) -> Result<(), Ending> {
-        match plan::special_auth(self.case).find(|auth| !self.shared.options.keys.has(*auth)) {
-            None => Ok(()),
-            Some(auth) => Err(Ending::Unsupported(missing_credentials(auth))),
-        }
+    /// Whether the run has the credentials that the case needs, and the endpoint the sockets.
+    fn can_be_played(&self) -> Result<(), ArrangeError> {
+        let lack = match self.case {
+            CaseToPlay::Calls(case) => plan::special_auth(case)
+                .find(|auth| !self.shared.options.keys.has(*auth))
+                .map(missing_credentials),
+            CaseToPlay::Bytes(_) => endpoint::raw_address(&self.shared.options.endpoint.name()).err(),
+        };
+        lack.map_or(Ok(()), |reason| Err(ArrangeError::Unsupported(reason)))
     }
 
     /// Arranges all fixtures. Those in a transient state come last, one by one, so that they are still in it.
-    async fn arrange(&mut self) -> Result<(), Ending> {
+    async fn arrange(&mut self) -> Result<(), ArrangeError> {
+        let fixtures = self.case.fixtures();
         let (moving, steady): (Vec<_>, Vec<_>) =
-            self.case
-                .fixtures
-                .iter()
-                .cloned()
-                .partition(|(_, kind)| match kind.state {
-                    State::Running | State::Stopped | State::Terminated | State::Gone => false,
-                    State::Pending | State::Restarting | State::Stopping | State::ShuttingDown => true,
-                });
+            fixtures.into_iter().partition(|(_, kind)| match kind.state {
+                State::Running | State::Stopped | State::Terminated | State::Gone => false,
+                State::Pending | State::Restarting | State::Stopping | State::ShuttingDown => true,
+            });
         self.arrange_together(&steady).await?;
         for wish in moving {
             self.arrange_together(&[wish]).await?;
@@ -202,7 +263,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    async fn arrange_together(&mut self, wishes: &[(String, FixtureKind)]) -> Result<(), Ending> {
+    async fn arrange_together(&mut self, wishes: &[(String, FixtureKind)]) -> Result<(), ArrangeError> {
         let arranger = self.arranger(0);
         let before = self.launched.len();
         for (name, kind) in wishes {
@@ -229,15 +290,20 @@ impl Player<'_> {
     }
 
     /// Makes the name of an instance known to the steps, the judge and the journal.
-    async fn introduce(&mut self, name: String, kind: FixtureKind, launched: Launched) -> Result<(), Ending> {
+    async fn introduce(
+        &mut self,
+        name: String,
+        kind: FixtureKind,
+        launched: Launched,
+    ) -> Result<(), ArrangeError> {
         if launched.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
             let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
-            return Err(Ending::Unsupported(reason.to_owned()));
+            return Err(ArrangeError::Unsupported(reason.to_owned()));
         }
         self.names
             .add(&name, &launched.id, launched.spot_request.as_deref());
         let ready = FixtureReady {
-            case: self.case.name.clone(),
+            case: self.case.name().to_owned(),
             name,
             id: launched.id,
             kind,
@@ -245,14 +311,12 @@ impl Player<'_> {
             at_ms: self.sender.now_ms(),
         };
         self.judge.fixture(&ready);
-        if self.manner.sink.listens() {
-            self.manner.sink.tell(Event::FixtureReady(ready)).await;
-        }
+        self.mode.sink.tell(|| Event::FixtureReady(ready)).await;
         Ok(())
     }
 
     /// Launches one more instance in the middle of a case.
-    async fn launch(&mut self, number: usize, name: &str, kind: FixtureKind) -> Result<Exchanges, Ending> {
+    async fn launch(&mut self, number: usize, name: &str, kind: FixtureKind) -> Result<(), ArrangeError> {
         let arranger = self.arranger(number);
         let zone = self.launched.first().and_then(|one| one.zone.as_deref());
         let kind = FixtureKind {
@@ -269,14 +333,13 @@ impl Player<'_> {
             state: launched.state,
             ..kind
         };
-        self.introduce(name.to_owned(), kind, launched).await?;
-        Ok(Exchanges::default())
+        self.introduce(name.to_owned(), kind, launched).await
     }
 
     /// How long a step lasts that wants this many milliseconds. A virtual clock is moved on; a case that a person wrote
     /// gets all the time it wants; scripts, which want a lot, do not wait by a real clock longer than the run allows.
     fn passing(&self, ms: u32) -> u32 {
-        let by_script = matches!(self.manner.phase, Phase::Random | Phase::Replay);
+        let by_script = matches!(self.mode.phase, Phase::Random | Phase::Replay);
         if !by_script || self.shared.options.endpoint.is_in_process() {
             return ms;
         }
@@ -284,55 +347,23 @@ impl Player<'_> {
         ms.min(u32::try_from(most).unwrap_or(u32::MAX))
     }
 
-    /// Lets time pass.
-    async fn pass(&self, ms: u32) -> Exchanges {
-        self.sender.pause(Duration::from_millis(u64::from(ms))).await;
-        Exchanges::default()
-    }
-
-    /// Describes the fleet until no instance in it is in transition, or time is up.
-    async fn rest(&self, number: usize) -> Result<Exchanges, Ending> {
-        if self.shared.options.endpoint.is_in_process() {
-            // Moving a virtual clock costs nothing, and each description does.
-            self.sender.pause(REST).await;
-        }
-        // A search in this process describes only the instances in transition; its final description covers all.
-        let asked = if self.searches_here() {
-            self.judge.moving()
-        } else {
-            self.listed()
-        };
-        let most = self.shared.options.settle_timeout;
-        self.look_until(number, asked, most, None, |call, reply| {
-            self.judge.at_rest(call, reply)
-        })
-        .await
-    }
-
-    /// Whether the case is only part of a search, and can be played again in exactly the same way.
-    fn searches_here(&self) -> bool {
-        self.manner.hasty && self.shared.options.endpoint.is_in_process()
-    }
-
-    fn arranger(&self, step: usize) -> Arranger {
+    pub(super) fn arranger(&self, step: usize) -> Arranger {
         Arranger {
             shared: Arc::clone(self.shared),
             sender: self.sender.clone(),
-            case: self.case.name.clone(),
+            case: self.case.name().to_owned(),
             step,
-            trusting: self.manner.hasty || self.shared.options.endpoint.is_in_process(),
+            trusting: self.mode.saving != Saving::Nothing || self.shared.options.endpoint.is_in_process(),
         }
     }
 
     /// Whether a call of the case has a parameter with this value.
     fn speaks_of(&self, text: &str) -> bool {
-        let calls = self.case.steps.iter().filter_map(|step| step.act.call());
-        calls
-            .flat_map(|call| &call.params)
-            .any(|(_, value)| value == text)
+        let mut params = self.case.calls().flat_map(|call| &call.params);
+        params.any(|(_, value)| value == text)
     }
 
-    async fn step(&mut self, number: usize, step: &Step) -> Result<(), Ending> {
+    fn started(&self, number: usize, step: &Step) -> StepStarted {
         let intent = match &step.act {
             Act::Call(_) => Intent::Call,
             Act::Together(..) => Intent::Together,
@@ -351,39 +382,140 @@ impl Player<'_> {
             },
             Act::Rest => Intent::Rest,
         };
-        let started = StepStarted {
-            case: self.case.name.clone(),
+        StepStarted {
+            case: self.case.name().to_owned(),
             step: number,
-            intent: intent.clone(),
+            intent,
             witness: step.witness.clone(),
             control: step.control,
             label: step.label.clone(),
             same_as: step.same_as.as_ref().map(|same_as| self.by_id(same_as)),
-        };
-        if self.manner.sink.listens() {
-            self.manner.sink.tell(Event::StepStarted(started.clone())).await;
         }
-        let exchanges = match &step.act {
-            Act::Call(template) => self.call(number, template).await?,
-            Act::Together(template, times) => self.together(number, template, *times).await?,
-            Act::Settle(..) => self.settle(number, &intent).await?,
-            Act::Observe => self.observe(number).await?,
-            Act::Launch(name, kind) => self.launch(number, name, *kind).await?,
-            Act::Pass(ms) => self.pass(self.passing(*ms)).await,
-            Act::Rest => self.rest(number).await?,
+    }
+
+    async fn step(&mut self, started: StepStarted, action: StepAction<'_>) -> Result<(), ArrangeError> {
+        let number = started.step;
+        self.mode.sink.tell(|| Event::StepStarted(started.clone())).await;
+        let first = self.judge.begin(started);
+        let next = match action {
+            StepAction::Act(Act::Call(template)) => self.call(number, template).await?,
+            StepAction::Act(Act::Together(template, times)) => {
+                self.together(number, template, *times).await?
+            }
+            StepAction::Act(Act::Launch(name, kind)) => {
+                self.launch(number, name, *kind).await?;
+                first
+            }
+            StepAction::Act(Act::Pass(ms)) => {
+                let ms = u64::from(self.passing(*ms));
+                self.sender.pause(Duration::from_millis(ms)).await;
+                first
+            }
+            StepAction::Act(Act::Rest) => {
+                if self.shared.options.endpoint.is_in_process() {
+                    // Moving a virtual clock costs nothing, and each description does.
+                    self.sender.pause(REST).await;
+                }
+                first
+            }
+            StepAction::Act(Act::Settle(..) | Act::Observe) => first,
+            StepAction::Bytes(form) => self.exchange_bytes(number, form).await?,
         };
-        let heard = exchanges.heard.iter();
-        let heard: Vec<Observation<'_>> = heard.map(|(call, asked)| asked.heard(call)).collect();
-        let judged = self.judge.judge(&started, &heard);
-        self.learn(&exchanges.in_vain, &judged.findings);
+        self.follow_up(number, next).await?;
+        self.conclude().await
+    }
+
+    /// Sends a call, and sends it again as long as the judge asks for that and it is worth it.
+    async fn call(&mut self, number: usize, template: &CallTemplate) -> Result<FollowUp, SendError> {
+        let call = Arc::new(self.fill(template));
+        let (judge, waits) = (&mut self.judge, &self.shared.waits);
+        self.sender
+            .ask_while(number, Role::Act, &call, |asked, after_ms| {
+                match judge.observe(asked.observed(&call)) {
+                    FollowUp::SendAgain { retry, .. } if waits.is_worth_retrying(retry, after_ms) => {
+                        ControlFlow::Continue(())
+                    }
+                    FollowUp::SendAgain { otherwise, .. } => ControlFlow::Break(*otherwise),
+                    next => ControlFlow::Break(next),
+                }
+            })
+            .await
+    }
+
+    async fn together(
+        &mut self,
+        number: usize,
+        template: &CallTemplate,
+        times: u8,
+    ) -> Result<FollowUp, SendError> {
+        let call = Arc::new(self.fill(template));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..times {
+            let (sender, call) = (self.sender.clone(), Arc::clone(&call));
+            tasks.spawn(async move {
+                let asked = sender.ask(number, Role::Act, &call).await?;
+                Ok::<_, SendError>(asked.observed(&call))
+            });
+        }
+        let mut next = FollowUp::Done;
+        while let Some(ended) = tasks.join_next().await {
+            match ended {
+                Ok(outcome) => next = self.judge.observe(outcome?),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        Ok(next)
+    }
+
+    /// Describes instances as long as the judge asks for that and it is worth the time.
+    async fn follow_up(&mut self, number: usize, mut next: FollowUp) -> Result<(), SendError> {
+        let options = &self.shared.options;
+        let begun_ms = self.sender.now_ms();
+        let mut wait = options.first_wait();
+        while let FollowUp::Describe { ids, when } = next {
+            let longest = match when {
+                When::Now => None,
+                When::Unsettled => {
+                    let waited_ms = self.sender.now_ms().saturating_sub(begun_ms);
+                    if waited_ms >= options.settle_timeout_ms() {
+                        return Ok(());
+                    }
+                    Some(LONGEST_WAIT)
+                }
+                When::Unconfirmed => Some(LONGEST_WAIT),
+                When::Stale(clauses) => {
+                    if !self.shared.waits.is_worth_waiting(&clauses) {
+                        return Ok(());
+                    }
+                    // Long enough for the read lag to pass, and not much longer.
+                    Some(options.read_lag_share())
+                }
+            };
+            if let Some(longest) = longest {
+                self.sender.pause(wait.min(longest)).await;
+                wait = next_wait(wait);
+            }
+            let call = Arc::new(Arranger::describe_call(ids.iter().map(|id| &**id)));
+            let asked = self.sender.ask(number, Role::Look, &call).await?;
+            next = self.judge.observe(asked.observed(&call));
+        }
+        Ok(())
+    }
+
+    /// Has the step judged, and ends the case if the endpoint lacks what it needs.
+    async fn conclude(&mut self) -> Result<(), ArrangeError> {
+        let Some(result) = self.judge.conclude() else {
+            return Ok(());
+        };
+        self.shared.waits.learn(&result);
         self.steps += 1;
-        self.findings.extend(judged.findings.iter().cloned());
-        if self.manner.sink.listens() {
-            self.manner.sink.tell(Event::Judged(judged)).await;
-        }
-        match self.judge.blocked() {
+        self.findings.extend(result.judged.findings.iter().cloned());
+        self.mode.sink.tell(|| Event::Judged(result.judged)).await;
+        match result.blocked {
             None => Ok(()),
-            Some(blocked) => Err(Ending::Unsupported(self.shared.options.words.blocked(blocked))),
+            Some(blocked) => Err(ArrangeError::Unsupported(
+                self.shared.options.words.blocked(&blocked),
+            )),
         }
     }
 
@@ -400,183 +532,10 @@ impl Player<'_> {
         }
     }
 
-    /// Remembers which clauses that were waited for turned out to be violated, so that they are not waited for again.
-    /// An inconclusive finding does not count.
-    fn learn(&self, in_vain: &[ClauseId], findings: &[Finding]) {
-        let decided = findings
-            .iter()
-            .filter(|finding| finding.verdict != Verdict::Inconclusive)
-            .map(|finding| &finding.clause)
-            .filter(|clause| in_vain.contains(clause));
-        self.shared.waits.in_vain(decided.cloned());
-    }
-
-    async fn call(&self, number: usize, template: &CallTemplate) -> Result<Exchanges, Ending> {
-        let call = self.fill(template);
-        let asked = self
-            .sender
-            .ask_while(number, Role::Act, &call, |asked, after_ms| {
-                self.is_worth_retrying(&call, asked, after_ms)
-            })
-            .await?;
-        // A search in this process skips this: if a call did what it should not, the next description shows it.
-        let wants_proof =
-            !self.searches_here() && !self.launched.is_empty() && self.judge.wants_proof(&call, &asked.reply);
-        let mut exchanges = if wants_proof {
-            let act = asked.heard(&call);
-            self.look_until(number, self.listed(), Duration::ZERO, Some(&act), |_, _| true)
-                .await?
-        } else {
-            Exchanges::default()
-        };
-        exchanges.heard.insert(0, (call, asked));
-        Ok(exchanges)
-    }
-
-    /// Whether a call is worth sending again, this long after the first attempt.
-    fn is_worth_retrying(&self, call: &Call, asked: &AnsweredCall, after_ms: u64) -> bool {
-        let here = self.shared.options.endpoint.is_in_process();
-        if self.manner.hasty && !here {
-            return false;
-        }
-        let Some(retry) = self.judge.retry(call, &asked.reply, asked.at_ms) else {
-            return false;
-        };
-        let waits = &self.shared.waits;
-        if !here && !waits.is_worth_retrying(retry.reason) {
-            return false;
-        }
-        let again = after_ms < retry.for_ms;
-        if !again {
-            waits.lasts(retry.reason);
-        }
-        again
-    }
-
-    async fn together(&self, number: usize, template: &CallTemplate, times: u8) -> Result<Exchanges, Ending> {
-        let call = self.fill(template);
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..times {
-            let (sender, call) = (self.sender.clone(), call.clone());
-            tasks.spawn(async move {
-                let asked = sender.ask(number, Role::Act, &call).await?;
-                Ok::<_, SendError>((call, asked))
-            });
-        }
-        let mut exchanges = Exchanges::default();
-        while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok(outcome) => exchanges.heard.push(outcome?),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
-        }
-        Ok(exchanges)
-    }
-
-    /// Describes the fleet until the fixtures are in the state or can no longer reach it, or time is up.
-    async fn settle(&self, number: usize, intent: &Intent) -> Result<Exchanges, Ending> {
-        let Intent::Settle { ids, state } = intent else {
-            return Ok(Exchanges::default());
-        };
-        let hopeless = !ids.iter().any(|id| self.judge.may_reach(id, state));
-        if hopeless {
-            return self.observe(number).await;
-        }
-        let settled = |_: &Call, reply: &Reply| {
-            let Some(root) = super::arrange::success(reply) else {
-                return false;
-            };
-            let instances = crate::protocol::instances(root);
-            ids.iter().filter(|id| self.judge.may_reach(id, state)).all(|id| {
-                instances.iter().any(|instance| {
-                    instance.id == *id
-                        && instance.state.as_ref().and_then(|seen| seen.name.as_deref())
-                            == Some(state.as_str())
-                })
-            })
-        };
-        let most = self.shared.options.settle_timeout;
-        self.look_until(number, self.listed(), most, None, settled).await
-    }
-
-    /// Describes the fleet until the answer agrees with what the model believes, or can no longer be stale.
-    async fn observe(&self, number: usize) -> Result<Exchanges, Ending> {
-        self.look_until(number, self.listed(), Duration::ZERO, None, |_, _| true)
-            .await
-    }
-
-    /// All instances that can be described.
-    fn listed(&self) -> Vec<&str> {
-        let ids = self.launched.iter().map(|one| one.id.as_str());
-        ids.filter(|id| !self.judge.is_purged(id)).collect()
-    }
-
-    /// Describes instances until `reached` returns true and the answer can be judged, or time is up. `act` is the call
-    /// of the step, if the description is to show what it did.
-    async fn look_until(
-        &self,
-        number: usize,
-        mut ids: Vec<&str>,
-        most: Duration,
-        act: Option<&Observation<'_>>,
-        reached: impl Fn(&Call, &Reply) -> bool,
-    ) -> Result<Exchanges, Ending> {
-        let waits = &self.shared.waits;
-        let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let begun = self.sender.now_ms();
-        let mut wait = self.shared.options.first_wait();
-        let mut exchanges = Exchanges::default();
-        let mut confirmed = false;
-        let mut stale: Vec<ClauseId> = Vec::new();
-        while !ids.is_empty() {
-            let call = Arranger::describe_call(ids.iter().copied());
-            let asked = self.sender.ask(number, Role::Look, &call).await?;
-            let reply = &asked.reply;
-            let purged = self.judge.purged(&call, reply);
-            if !purged.is_empty() {
-                ids.retain(|id| !purged.iter().any(|one| **one == **id));
-                exchanges.heard.push((call, asked));
-                continue;
-            }
-            let waited_ms = self.sender.now_ms().saturating_sub(begun);
-            let waits_on = || !reached(&call, reply) && waited_ms < most_ms;
-            let (again, longest) = match self.judge.sight(&call, reply, asked.at_ms, act) {
-                Sight::Consistent => {
-                    if !std::mem::take(&mut stale).is_empty() {
-                        waits.was_stale();
-                    }
-                    (waits_on(), LONGEST_WAIT)
-                }
-                Sight::Unconfirmed => {
-                    let again = !std::mem::replace(&mut confirmed, true) || waits_on();
-                    (again, LONGEST_WAIT)
-                }
-                Sight::MayBeStale(clauses) => {
-                    let again =
-                        self.shared.options.endpoint.is_in_process() || waits.is_worth_waiting(&clauses);
-                    stale = clauses;
-                    // Long enough for the read lag to pass, and not much longer.
-                    (again, self.shared.options.read_lag_share())
-                }
-                Sight::Inconsistent => {
-                    exchanges.in_vain = std::mem::take(&mut stale);
-                    (false, LONGEST_WAIT)
-                }
-            };
-            exchanges.heard.push((call, asked));
-            if !again {
-                break;
-            }
-            self.sender.pause(wait.min(longest)).await;
-            wait = next_wait(wait);
-        }
-        Ok(exchanges)
-    }
-
     /// Fills in a template. Ids in it that nobody can own are registered with the guard.
     fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
-        if !self.manner.sink.listens() && self.shared.options.endpoint.is_in_process() {
+        if self.sender.is_unobserved() {
             // Nothing leaves this process, so there is nothing to guard.
             return call;
         }
@@ -591,16 +550,16 @@ impl Player<'_> {
     }
 
     async fn clean(&self) {
-        let arranger = self.arranger(0);
-        let mut calls = self.case.steps.iter().filter_map(|step| step.act.call());
-        let protected = calls.any(|call| call.action.as_deref() == Some("ModifyInstanceAttribute"));
-        for id in arranger.remove(&self.launched, protected).await {
-            let text = format!(
-                "{id} could not be removed; it carries the tag stopcheck={}/…",
-                self.case.name
-            );
-            let case = self.case.name.clone();
-            self.manner.sink.tell(Event::Noted(Noted { case, text })).await;
+        let case = self.case.name();
+        let changes_attributes =
+            |call: &CallTemplate| call.action.as_deref() == Some("ModifyInstanceAttribute");
+        let protected = self.case.calls().any(changes_attributes);
+        for id in self.arranger(0).remove(&self.launched, protected).await {
+            let noted = || Noted {
+                case: case.to_owned(),
+                text: format!("{id} could not be removed; it carries the tag stopcheck={case}/…"),
+            };
+            self.mode.sink.tell(|| Event::Noted(noted())).await;
         }
     }
 }

@@ -243,7 +243,7 @@ fn hint(source: &TransportError) -> &'static str {
 /// An answer that may be printed: messages repeat it, and it may repeat our credentials.
 fn without_secrets(shared: &Shared, request: &Request<Bytes>, response: &Response<Bytes>) -> Reply {
     let (_, answer) = protocol::capture(request, Ok(response), &shared.secrets);
-    request_sender::read(&answer)
+    request_sender::read(&answer.expect("a response was captured"))
 }
 
 /// Verifies the caller's account before anything else is sent.

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::event_sink::EventSink;
-use super::play::{self, PlayMode, PlayedCase};
+use super::play::{self, CaseToPlay, PlayMode, PlayedCase};
 use super::{Shared, names};
 use crate::call::Auth;
+use crate::check::Saving;
 use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
 use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Phase, Recurred};
 use crate::plan::script::{Feature, Features, Script};
@@ -564,14 +565,16 @@ impl Explorer<'_> {
         } else {
             EventSink::kept()
         };
-        let manner = PlayMode {
+        let mode = PlayMode {
             sink: sink.clone(),
             index: self.place,
             phase: Phase::Random,
-            // Waiting by a virtual clock costs nothing.
-            hasty: searches && !self.shared.options.endpoint.is_in_process(),
+            saving: match self.shared.saving() {
+                Saving::Time if searches => Saving::Time,
+                Saving::Nothing | Saving::Time | Saving::Requests => Saving::Nothing,
+            },
         };
-        let played = play::play(self.shared, case, manner).await;
+        let played = play::play(self.shared, CaseToPlay::Calls(case), mode).await;
         if !sink.listens() {
             self.sum.untold += played.requests;
         }
@@ -626,13 +629,13 @@ async fn play_batch(shared: &Arc<Shared>, numbers: &[u64], features: Features, p
         } else {
             EventSink::kept()
         };
-        let manner = PlayMode {
+        let mode = PlayMode {
             sink: sink.clone(),
             index: place,
             phase: Phase::Random,
-            hasty: true,
+            saving: shared.saving(),
         };
-        let played = play::play(shared, &case, manner).await;
+        let played = play::play(shared, CaseToPlay::Calls(&case), mode).await;
         batch.sum.scripts += 1;
         batch.sum.steps += played.steps;
         if !sink.listens() {

@@ -1,5 +1,6 @@
 //! Sends every request: encodes and signs a call, passes it through the guard, sends it and records it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::{Shared, names};
 use crate::call::Call;
 use crate::check::Observation;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
-use crate::journal::{Answer, Event, Exchanged, Role};
+use crate::journal::{self, Answer, Ending, Event, Exchange, Role, SentRecord};
 use crate::protocol::{self, EncodeError, Reply, SignError};
 use crate::sign;
 
@@ -68,11 +69,12 @@ pub(super) struct AnsweredCall {
 
 impl AnsweredCall {
     /// The answer with its call, as the judge receives it.
-    pub(super) fn heard<'a>(&'a self, call: &'a Call) -> Observation<'a> {
+    pub(super) fn observed(self, call: &Arc<Call>) -> Observation {
         Observation {
             role: self.role,
-            call,
-            reply: Some(&self.reply),
+            call: Arc::clone(call),
+            replies: vec![self.reply],
+            ending: Ending::Answered,
             at_ms: self.at_ms,
             answered_ms: self.answered_ms,
         }
@@ -126,13 +128,24 @@ impl RequestSender {
     /// Emits the events that another sender kept.
     pub(super) async fn tell_of(&self, other: &RequestSender) {
         for event in other.sink.take() {
-            self.sink.tell(event).await;
+            self.sink.tell(|| event).await;
         }
     }
 
     /// How many requests were sent.
     pub(super) fn sent(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// The name of the case.
+    pub(super) fn case(&self) -> &str {
+        &self.case
+    }
+
+    /// Whether nothing of this case leaves the process, neither requests nor events: then there is nothing to guard, and
+    /// nothing to clean up.
+    pub(super) fn is_unobserved(&self) -> bool {
+        !self.sink.listens() && self.endpoint.is_in_process()
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -145,41 +158,43 @@ impl RequestSender {
 
     /// Sends a call, repeats it while it is throttled, and returns the final answer.
     pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<AnsweredCall, SendError> {
-        self.ask_while(step, role, call, |_, _| false).await
+        self.ask_while(step, role, call, |asked, _| ControlFlow::Break(asked))
+            .await
     }
 
-    /// Like [`RequestSender::ask`], but also repeats the call while `again` returns true for the answer. Its second
-    /// argument is how many milliseconds after the first attempt this one was sent.
-    pub(super) async fn ask_while(
+    /// Like [`RequestSender::ask`], but passes each answer that is not throttled to `decide`, and repeats the call until
+    /// that breaks. Its second argument is how many milliseconds after the first attempt this one was sent.
+    pub(super) async fn ask_while<T>(
         &self,
         step: usize,
         role: Role,
         call: &Call,
-        again: impl Fn(&AnsweredCall, u64) -> bool,
-    ) -> Result<AnsweredCall, SendError> {
+        mut decide: impl FnMut(AnsweredCall, u64) -> ControlFlow<T>,
+    ) -> Result<T, SendError> {
         let mut wait = Duration::from_millis(200);
         let mut attempt = 0;
         let mut begun_ms = None;
         loop {
-            let (asked, mut exchanged) = self.once(step, role, call).await?;
+            let (asked, exchanged) = self.once(step, role, call).await?;
             let begun_ms = *begun_ms.get_or_insert(asked.at_ms);
             let most = match passing(&asked.reply) {
                 Passing::No => 0,
                 Passing::Throttled => RETRIES,
                 Passing::Fault => FAULT_RETRIES,
             };
-            let last = attempt >= most && !again(&asked, asked.at_ms.saturating_sub(begun_ms));
-            if let Some(exchanged) = &mut exchanged
-                && !last
-                && role == Role::Act
-            {
-                exchanged.role = Role::Retried;
+            let after_ms = asked.at_ms.saturating_sub(begun_ms);
+            let decided = match attempt >= most {
+                true => decide(asked, after_ms).break_value(),
+                false => None,
+            };
+            if let Some(mut exchanged) = exchanged {
+                if decided.is_none() && role == Role::Act {
+                    exchanged.role = Role::Retried;
+                }
+                self.sink.tell(|| Event::Exchanged(exchanged)).await;
             }
-            if let Some(exchanged) = exchanged {
-                self.sink.tell(Event::Exchanged(exchanged)).await;
-            }
-            if last {
-                return Ok(asked);
+            if let Some(decided) = decided {
+                return Ok(decided);
             }
             attempt += 1;
             // Workers that were throttled at the same time must not retry at the same time.
@@ -195,7 +210,7 @@ impl RequestSender {
         step: usize,
         role: Role,
         call: &Call,
-    ) -> Result<(AnsweredCall, Option<Box<Exchanged>>), SendError> {
+    ) -> Result<(AnsweredCall, Option<Box<Exchange>>), SendError> {
         let shared = &self.shared;
         if role != Role::Clean {
             shared.count_request()?;
@@ -231,7 +246,7 @@ impl RequestSender {
             "ec2",
             at_ms,
         )?;
-        if self.sink.listens() || !self.endpoint.is_in_process() {
+        if !self.is_unobserved() {
             endpoint::check(&request, &self.ledger)?;
         }
         let outcome = self.endpoint.send(&request).await;
@@ -239,13 +254,19 @@ impl RequestSender {
         let took_ms = answered_ms.saturating_sub(at_ms);
         let record = |outcome: Result<&Response<Bytes>, String>| {
             let (request, answer) = protocol::capture(&request, outcome, &shared.secrets);
-            Exchanged {
+            let (answers, ending) = match answer {
+                Ok(answer) => (vec![answer], Ending::Answered),
+                Err(why) => (Vec::new(), Ending::Failed { why }),
+            };
+            Exchange {
                 case: self.case.clone(),
                 step,
                 role,
                 call: call.clone(),
-                request,
-                answer,
+                sent: SentRecord::Request(request),
+                answers,
+                rest: journal::Bytes::default(),
+                ending,
                 at_ms,
                 took_ms,
             }
@@ -264,13 +285,14 @@ impl RequestSender {
                     return Ok((asked(protocol::decode(response)), None));
                 }
                 let exchanged = record(Ok(&response));
-                let reply = read(&exchanged.answer);
+                let reply = exchanged.answers.first().map(read);
+                let reply = reply.expect("the answer was recorded");
                 Ok((asked(reply), Some(Box::new(exchanged))))
             }
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
                 let failed = record(Err(error.to_string()));
-                self.sink.tell(Event::Exchanged(Box::new(failed))).await;
+                self.sink.tell(|| Event::Exchanged(Box::new(failed))).await;
                 Err(error.into())
             }
         }

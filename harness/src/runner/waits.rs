@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::check::RetryReason;
+use crate::check::{Retry, RetryReason, StepResult};
 use crate::contract::ClauseId;
 
 /// What the cases of a run have learned by waiting.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waits {
+    /// Whether waiting costs nothing, because the clock is virtual. Then no lesson is heeded, so that each case is played
+    /// in the same way every time.
+    free: bool,
     /// Clauses whose deviation was still there when descriptions could no longer be stale.
     persistent: Mutex<BTreeSet<ClauseId>>,
     /// Reasons of refusals that persisted for all the time they were given.
@@ -19,34 +22,34 @@ pub(super) struct Waits {
 }
 
 impl Waits {
+    pub(super) fn new(free: bool) -> Self {
+        Waits {
+            free,
+            persistent: Mutex::default(),
+            lasting: Mutex::default(),
+            reads_lag: AtomicBool::new(false),
+        }
+    }
+
     /// Whether to wait for descriptions that conform to these clauses. False once all of them were seen to be violated
     /// for good.
     pub(super) fn is_worth_waiting(&self, clauses: &[ClauseId]) -> bool {
         let persistent = self.persistent.lock().unwrap_or_else(PoisonError::into_inner);
-        clauses.is_empty() || clauses.iter().any(|clause| !persistent.contains(clause))
+        self.free || clauses.is_empty() || clauses.iter().any(|clause| !persistent.contains(clause))
     }
 
-    /// Records that these clauses were violated for good.
-    pub(super) fn in_vain(&self, clauses: impl Iterator<Item = ClauseId>) {
-        let mut persistent = self.persistent.lock().unwrap_or_else(PoisonError::into_inner);
-        persistent.extend(clauses);
-    }
-
-    /// Whether to send a call again that was refused for this reason.
-    pub(super) fn is_worth_retrying(&self, reason: RetryReason) -> bool {
-        !self
-            .lasting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&reason)
-    }
-
-    /// Records that a refusal for this reason persisted.
-    pub(super) fn lasts(&self, reason: RetryReason) {
-        self.lasting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(reason);
+    /// Whether to send a call again, this long after the first attempt. If its time is over, that its refusal persists is
+    /// remembered.
+    pub(super) fn is_worth_retrying(&self, retry: Retry, after_ms: u64) -> bool {
+        let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.free && lasting.contains(&retry.reason) {
+            return false;
+        }
+        let again = after_ms < retry.for_ms;
+        if !again {
+            lasting.insert(retry.reason);
+        }
+        again
     }
 
     /// Whether a description was seen to be stale.
@@ -54,8 +57,14 @@ impl Waits {
         self.reads_lag.load(Ordering::Relaxed)
     }
 
-    /// Records that a description was stale.
-    pub(super) fn was_stale(&self) {
-        self.reads_lag.store(true, Ordering::Relaxed);
+    /// Remembers what a step has shown about waiting.
+    pub(super) fn learn(&self, result: &StepResult) {
+        if result.was_stale {
+            self.reads_lag.store(true, Ordering::Relaxed);
+        }
+        if !result.in_vain.is_empty() {
+            let mut persistent = self.persistent.lock().unwrap_or_else(PoisonError::into_inner);
+            persistent.extend(result.in_vain.iter().cloned());
+        }
     }
 }

@@ -201,7 +201,6 @@ impl Watcher {
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
             | Event::Judged(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Recurred(_)
             | Event::Flaky(_)

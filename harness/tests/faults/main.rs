@@ -18,7 +18,7 @@ use std::time::Duration;
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::Phase;
-use stopcheck::journal::{Answer, Bytes, Event, Exchanged, Finding};
+use stopcheck::journal::{Answer, Bytes, Event, Exchange, Finding};
 use stopcheck::plan::{self, Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
@@ -103,7 +103,6 @@ pub(crate) fn play_plan(
             | Event::CaseStarted(_)
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
-            | Event::Wired(_)
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)
@@ -150,17 +149,17 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
 }
 
 /// The status and text of an answer within a step, without the request id, which differs between runs.
-fn without_id(exchanged: &Exchanged) -> Option<(u16, String)> {
-    let Answer::Response {
+fn without_id(exchange: &Exchange) -> Option<(u16, String)> {
+    let Some(Answer {
         status,
         headers,
         body: Bytes::Text(text),
-    } = &exchanged.answer
+    }) = exchange.request().and(exchange.answers.first())
     else {
         return None;
     };
     let id = headers.get("x-amzn-requestid").unwrap_or("-");
-    (exchanged.step > 0).then(|| (*status, text.replace(id, "")))
+    (exchange.step > 0).then(|| (*status, text.replace(id, "")))
 }
 
 /// The contract of an edition, read once for all tests.

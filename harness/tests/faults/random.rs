@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stopcheck::check::{JournalJudge, Judge};
+use stopcheck::check::{JournalFold, Judge};
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, Scenario};
 use stopcheck::endpoint::{Endpoint, Handler};
 use stopcheck::journal::{Event, Phase};
@@ -334,10 +334,17 @@ fn what_was_told_is_judged_again_in_the_same_way() {
     let told = explore(fault.edition, options, 40, Until::Told);
     assert!(!told.cases.is_empty(), "there is something to be judged");
     let judge = Judge::new(contract_of(fault.edition), Confidence::default());
-    let mut again = JournalJudge::new(Arc::new(judge));
-    for event in told.events {
-        assert_eq!(again.take(event.clone()), Some(event));
+    let mut fold = JournalFold::new(Arc::new(judge));
+    let mut again = Vec::new();
+    for event in &told.events {
+        fold.take(event.clone(), |event| again.push(event));
     }
+    fold.finish(|event| again.push(event));
+    let concluded = |events: &[Event]| -> Vec<Event> {
+        let concludes = |event: &&Event| matches!(event, Event::Judged(_) | Event::CaseEnded(_));
+        events.iter().filter(concludes).cloned().collect()
+    };
+    assert_eq!(concluded(&again), concluded(&told.events));
 }
 
 #[test]

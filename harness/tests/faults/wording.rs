@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stopcheck::check::Blocked;
+use stopcheck::check::UnsupportedAction;
 use stopcheck::contract::Edition;
 use stopcheck::endpoint::Endpoint;
 use stopcheck::journal::{Event, Expected, Observed, Phase};
@@ -44,7 +44,7 @@ impl Words for Monotone {
         "x".to_owned()
     }
 
-    fn blocked(&self, _: &Blocked) -> String {
+    fn blocked(&self, _: &UnsupportedAction) -> String {
         "x".to_owned()
     }
 }
@@ -64,7 +64,7 @@ impl Words for Babble {
         self.text()
     }
 
-    fn blocked(&self, _: &Blocked) -> String {
+    fn blocked(&self, _: &UnsupportedAction) -> String {
         self.text()
     }
 }

@@ -43,11 +43,13 @@ pub(crate) enum Client {
     Boto3,
     /// AWS's library for JavaScript.
     Js,
+    /// The example of the crate `ec2-reference`, through AWS's library for Python.
+    Reference,
     /// Terraform with its aws provider, where a mirror of it is on the machine.
     Terraform,
 }
 
-const DEFAULT: &[Client] = &[Client::Aws, Client::Boto3, Client::Js];
+const DEFAULT: &[Client] = &[Client::Aws, Client::Boto3, Client::Js, Client::Reference];
 
 pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let clients = if args.clients.is_empty() {
@@ -71,7 +73,14 @@ pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutco
     let mut failed = Vec::new();
     for (client, mut command) in prepared {
         println!("-- {}", client.name());
-        only_these_settings(&mut command, &exports);
+        let example = match client {
+            Client::Reference => Some(serve::start_example(workspace)?),
+            Client::Aws | Client::Boto3 | Client::Js | Client::Terraform => None,
+        };
+        only_these_settings(
+            &mut command,
+            example.as_ref().map_or(&exports, |(_, exports)| exports),
+        );
         if !shell::status(&mut command)?.success() {
             failed.push(client.name());
         }
@@ -89,6 +98,7 @@ impl Client {
             Client::Aws => "aws",
             Client::Boto3 => "boto3",
             Client::Js => "js",
+            Client::Reference => "reference",
             Client::Terraform => "terraform",
         }
     }
@@ -100,11 +110,20 @@ fn prepare(client: Client, args: &ClientsArgs, workspace: &Workspace) -> Result<
         Client::Aws => python_script(workspace, "aws_cli.py"),
         Client::Boto3 => python_script(workspace, "boto3_client.py"),
         Client::Js => javascript(workspace),
+        Client::Reference => python(
+            workspace,
+            &workspace.path("harness/reference/examples/stop_instance.py"),
+        ),
         Client::Terraform => terraform(workspace, args.terraform_mirror.as_deref()),
     }
 }
 
 fn python_script(workspace: &Workspace, script: &str) -> Result<Command> {
+    python(workspace, &workspace.path("xtask/clients").join(script))
+}
+
+/// The command that runs a Python script with AWS's library.
+fn python(workspace: &Workspace, script: &Path) -> Result<Command> {
     let pins = workspace.path("xtask/pins/clients.txt");
     let requirement = pins.to_string_lossy().into_owned();
     let venv = tools::venv(
@@ -114,7 +133,7 @@ fn python_script(workspace: &Workspace, script: &str) -> Result<Command> {
         Some(&pins),
     )?;
     let mut command = workspace.command(venv.join("bin/python"));
-    command.arg(workspace.path("xtask/clients").join(script));
+    command.arg(script);
     // Otherwise Python would write bytecode next to the scripts, into the work tree.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::Server;
+use crate::shell::{self, Server};
 use crate::workspace::Workspace;
 
 /// The settings that a client needs; the last ones are credentials that may describe but not stop.
@@ -26,11 +26,46 @@ const NEEDED: &[&str] = &[
     "STOPCHECK_DENIED_SECRET_ACCESS_KEY",
 ];
 
+/// The settings that the example of `ec2-reference` prints.
+const EXAMPLE_NEEDS: &[&str] = &[
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+];
+
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The settings, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Exports(BTreeMap<String, String>);
+
+/// Starts the example of `ec2-reference` on a free port and reads what it prints.
+pub(super) fn start_example(workspace: &Workspace) -> Result<(Server, Exports)> {
+    let mut build = workspace.cargo(&[
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        "ec2-reference",
+        "--example",
+        "serve",
+    ]);
+    shell::run(&mut build)?;
+    let mut command = workspace.command(workspace.target("debug/examples/serve"));
+    command.arg("0").stdout(Stdio::piped());
+    let server = Server::start("the example of ec2-reference", &mut command)?;
+    let lines = server.lines()?;
+    let deadline = Instant::now() + START_LIMIT;
+    let mut exports = Exports::default();
+    while !EXAMPLE_NEEDS.iter().all(|name| exports.0.contains_key(*name)) {
+        let line = lines
+            .next_before(deadline)
+            .with_context(|| format!("the example did not print {}", EXAMPLE_NEEDS.join(", ")))?;
+        exports.read(&line);
+    }
+    Ok((server, exports))
+}
 
 /// Starts `stopcheck serve` on a free port and reads what it prints.
 pub(super) fn start(workspace: &Workspace, stopcheck: &Path) -> Result<(Server, Exports)> {

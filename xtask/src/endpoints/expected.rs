@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 const NO_REASON: &str = "not explained yet";
 
 /// The compared part of a report.
-pub(super) type Observed = BTreeSet<Deviation>;
+pub(super) type ReportedDeviations = BTreeSet<Deviation>;
 
 /// A clause that an endpoint violates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,18 +38,18 @@ enum Verdict {
 
 /// The known deviations, each with its reason.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Expected(BTreeMap<Deviation, String>);
+pub(super) struct KnownDeviations(BTreeMap<Deviation, String>);
 
 /// The differences between a report and the known deviations.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Difference {
-    new: Observed,
+    new: ReportedDeviations,
     vanished: BTreeMap<Deviation, String>,
     known: usize,
 }
 
 /// The deviations in a JSON report.
-pub(super) fn observed(report: &str) -> Result<Observed> {
+pub(super) fn observed(report: &str) -> Result<ReportedDeviations> {
     let report: Report = serde_json::from_str(report)?;
     report
         .findings
@@ -74,9 +74,9 @@ pub(super) fn observed(report: &str) -> Result<Observed> {
         .collect()
 }
 
-impl Expected {
+impl KnownDeviations {
     /// Parses the file of known deviations.
-    pub(super) fn parse(text: &str) -> Result<Expected> {
+    pub(super) fn parse(text: &str) -> Result<KnownDeviations> {
         let file: ExpectedFile = toml::from_str(text).context("it is no list of deviations")?;
         let mut known = BTreeMap::new();
         for line in file.deviation {
@@ -89,11 +89,11 @@ impl Expected {
             }
             known.insert(deviation, line.reason);
         }
-        Ok(Expected(known))
+        Ok(KnownDeviations(known))
     }
 
     /// Returns the new and the vanished deviations.
-    pub(super) fn compare(&self, observed: &Observed) -> Difference {
+    pub(super) fn compare(&self, observed: &ReportedDeviations) -> Difference {
         Difference {
             new: observed
                 .iter()
@@ -111,10 +111,10 @@ impl Expected {
     }
 
     /// The updated list of deviations after this report, with the known reasons kept.
-    pub(super) fn blessed(&self, observed: &Observed) -> Expected {
+    pub(super) fn blessed(&self, observed: &ReportedDeviations) -> KnownDeviations {
         let reason =
             |deviation: &Deviation| self.0.get(deviation).map_or(NO_REASON, String::as_str).to_owned();
-        Expected(
+        KnownDeviations(
             observed
                 .iter()
                 .map(|deviation| (deviation.clone(), reason(deviation)))
@@ -232,7 +232,7 @@ mod tests {
         {"id": "3", "clause": "MSG-01", "verdict": "warn", "case": "a"},
         {"id": "4", "clause": "CON-01", "verdict": "inconclusive", "case": "a"}]}"#;
 
-    fn known(clauses: &[(&str, &str, &str)]) -> Expected {
+    fn known(clauses: &[(&str, &str, &str)]) -> KnownDeviations {
         let text: String = clauses
             .iter()
             .map(|(clause, verdict, reason)| {
@@ -241,7 +241,7 @@ mod tests {
                 )
             })
             .collect();
-        Expected::parse(&text).expect("it is a list")
+        KnownDeviations::parse(&text).expect("it is a list")
     }
 
     #[test]
@@ -293,7 +293,7 @@ mod tests {
         ])
         .blessed(&observed);
         let text = blessed.render();
-        assert_eq!(Expected::parse(&text).expect("it reads back"), blessed);
+        assert_eq!(KnownDeviations::parse(&text).expect("it reads back"), blessed);
         assert!(
             text.contains("a 'quoted' reason") && text.contains(NO_REASON) && !text.contains("OLD-1"),
             "{text}"

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use self::expected::{Difference, Expected};
+use self::expected::{Difference, KnownDeviations};
 pub(crate) use self::play::Kind;
 use self::play::{Play, ReportDestination};
 use crate::shell::TaskOutcome;
@@ -118,7 +118,7 @@ fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<TaskOutc
     Ok(TaskOutcome::bad_if(difference.decides()))
 }
 
-fn read_expected(list: &Path, kind: Kind) -> Result<Expected> {
+fn read_expected(list: &Path, kind: Kind) -> Result<KnownDeviations> {
     let text = fs::read_to_string(list).with_context(|| {
         format!(
             "could not read {}; `cargo xtask endpoints {} --bless` writes it",
@@ -126,13 +126,15 @@ fn read_expected(list: &Path, kind: Kind) -> Result<Expected> {
             kind.name()
         )
     })?;
-    Expected::parse(&text).with_context(|| format!("could not read {}", list.display()))
+    KnownDeviations::parse(&text).with_context(|| format!("could not read {}", list.display()))
 }
 
-fn bless(path: &Path, observed: &expected::Observed) -> Result<TaskOutcome> {
+fn bless(path: &Path, observed: &expected::ReportedDeviations) -> Result<TaskOutcome> {
     let before = match fs::read_to_string(path) {
-        Ok(text) => Expected::parse(&text).with_context(|| format!("could not read {}", path.display()))?,
-        Err(_) => Expected::default(),
+        Ok(text) => {
+            KnownDeviations::parse(&text).with_context(|| format!("could not read {}", path.display()))?
+        }
+        Err(_) => KnownDeviations::default(),
     };
     let difference: Difference = before.compare(observed);
     print!("{}", difference.describe(&path.display().to_string()));

@@ -22,7 +22,7 @@ const QUESTIONS: &[&str] = &[
 
 /// Why a case cannot go on: the endpoint refuses an action that the case needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
+pub struct UnsupportedAction {
     /// The action.
     pub action: String,
     /// The answer.
@@ -37,16 +37,16 @@ pub(super) fn is_question(action: &str) -> bool {
 impl CaseJudge {
     /// Judges the answer to an auxiliary call, and records what the call changed. A refusal ends the case as
     /// unsupported, unless the service itself may refuse the call.
-    pub(super) fn ask(&mut self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>) {
+    pub(super) fn ask(&mut self, judgement: &mut StepJudgement<'_>, act: &Observation) {
         let action = act.call.action.as_deref().unwrap_or_default();
-        let Some(reply) = act.reply else {
+        let Some(reply) = act.reply() else {
             return;
         };
         let root = match &reply.body {
             Body::Document(document) if reply.status == 200 => document.root(),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if !self.may_refuse(act) {
-                    self.blocked = Some(Blocked {
+                    self.blocked = Some(UnsupportedAction {
                         action: action.to_owned(),
                         answer: facts::summary(reply),
                     });
@@ -65,7 +65,7 @@ impl CaseJudge {
     }
 
     /// Whether the service itself may refuse this call: it names an instance that is not certainly running.
-    fn may_refuse(&self, act: &Observation<'_>) -> bool {
+    fn may_refuse(&self, act: &Observation) -> bool {
         let ids = act
             .call
             .params
@@ -76,7 +76,7 @@ impl CaseJudge {
         beliefs.any(|belief| belief.states.later() != running)
     }
 
-    fn status(&self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>, root: Element<'_>) {
+    fn status(&self, judgement: &mut StepJudgement<'_>, act: &Observation, root: Element<'_>) {
         let listed: Vec<String> = reply::instance_statuses(root)
             .into_iter()
             .map(|(id, _)| id)
@@ -98,7 +98,7 @@ impl CaseJudge {
         }
     }
 
-    fn spot_request(&self, judgement: &mut StepJudgement<'_>, act: &Observation<'_>, root: Element<'_>) {
+    fn spot_request(&self, judgement: &mut StepJudgement<'_>, act: &Observation, root: Element<'_>) {
         for request in reply::spot_requests(root) {
             let Some(fits) = self.is_disabled(&request) else {
                 continue;
@@ -155,8 +155,8 @@ impl CaseJudge {
     }
 
     /// Records the protections that an instance has from now on.
-    fn modified(&mut self, act: &Observation<'_>) {
-        let call = act.call;
+    fn modified(&mut self, act: &Observation) {
+        let call = &act.call;
         let attribute = |name: &str| {
             call.param(&format!("{name}.Value")).or_else(|| {
                 let lower = name.get(..1).unwrap_or_default().to_ascii_lowercase()
@@ -181,7 +181,7 @@ impl CaseJudge {
 
     /// Records a reboot. The contract does not cover the reboot of an instance that is not running: it may be up
     /// afterwards.
-    fn rebooted(&mut self, act: &Observation<'_>) {
+    fn rebooted(&mut self, act: &Observation) {
         let running = States::one(State::Running);
         let up: States = [State::Pending, State::Restarting, State::Running]
             .into_iter()
@@ -215,7 +215,7 @@ impl CaseJudge {
 
     /// Records that Spot requests were cancelled. A case cancels the requests of all its Spot Instances or of none.
     /// Documented: cancelling the `disabled` request of a stopped instance terminates the instance.
-    fn cancelled(&mut self, act: &Observation<'_>) {
+    fn cancelled(&mut self, act: &Observation) {
         for (belief, track) in self.fleet.values_mut().zip(self.tracks.values_mut()) {
             if !belief.is_spot() {
                 continue;

@@ -7,7 +7,7 @@ use super::step_judgement::Weight;
 use super::time::{http_date, transition_time};
 use super::{Judge, Track};
 use crate::contract::{Check, Edition, Root, State};
-use crate::journal::{Excerpt, Expected, Few, InstancePart, Observed, StateReason};
+use crate::journal::{DescribedReason, Excerpt, Expected, Few, InstancePart, Observed};
 use crate::model::States;
 use crate::protocol::reply::Instance;
 
@@ -64,7 +64,7 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     let observed = |apart_s: Option<u64>| Observed::Reason {
         id: Excerpt::word(id),
         reason: Excerpt::quote(reason),
-        state_reason: state_reason.map(|(code, message)| StateReason {
+        state_reason: state_reason.map(|(code, message)| DescribedReason {
             code: Excerpt::name(code),
             message: Excerpt::quote(message),
         }),
@@ -165,7 +165,7 @@ fn state_reason_fits(
     found.note(check, weight, fits, || {
         let expected = Expected::Reason {
             reason: None,
-            state_reason: Some(StateReason {
+            state_reason: Some(DescribedReason {
                 code: Excerpt::name(code),
                 message: Excerpt::quote(message),
             }),

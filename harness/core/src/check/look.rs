@@ -8,12 +8,12 @@
 use std::sync::Arc;
 
 use super::answer::Answered;
-use super::examine::{DescribedOddity, Examined, examine};
+use super::examine::{Examined, examine};
 use super::facts::{self, Mismatch, described_state};
 use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
-use super::{CaseJudge, Judge, Observation, Question, Seen, Track, place_in};
+use super::{CaseJudge, Judge, Observation, Track, place_in};
 use crate::call::Call;
-use crate::contract::{Check, ClauseId, State};
+use crate::contract::{Check, State};
 use crate::journal::{Doubt, Excerpt, Expected, Observed, Role};
 use crate::model::{Belief, Fleet, Id, ReadLag, States};
 use crate::protocol::reply::{self, Instance, Reply};
@@ -29,20 +29,6 @@ struct Look<'a> {
     at_ms: u64,
     call: &'a Call,
     instances: Vec<Instance>,
-}
-
-/// How one description of the fleet fits the beliefs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
-    /// It shows only what is possible.
-    Consistent,
-    /// It shows a deviation that a second description has to confirm.
-    Unconfirmed,
-    /// It shows an impossible state, or is not a description, but may be stale. Contains the clauses that would be
-    /// violated.
-    MayBeStale(Vec<ClauseId>),
-    /// It shows an impossible state, or is not a description, and is too late to be stale.
-    Inconsistent,
 }
 
 /// The root of an answer to DescribeInstances, if it is one.
@@ -76,8 +62,8 @@ pub(super) fn states_of(instance: &Instance) -> States {
 }
 
 /// Whether all of these instances were stopping or stopped before a call, and all are described as stopping after it.
-pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation<'_>) -> bool {
-    let Some(seen) = proof.reply.and_then(sighted) else {
+pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation) -> bool {
+    let Some(seen) = proof.reply().and_then(sighted) else {
         return false;
     };
     !ids.is_empty()
@@ -93,7 +79,7 @@ pub(super) fn finds_stopping(before: &Fleet, ids: &[Id], proof: &Observation<'_>
 impl CaseJudge {
     /// The instances that a refused description reports as unknown and that may have been purged after they ended. A
     /// description that names them shows none of the other instances either, so those are requested without them.
-    pub fn purged(&self, call: &Call, reply: &Reply) -> Vec<Id> {
+    pub(super) fn purged(&self, call: &Call, reply: &Reply) -> Vec<Id> {
         let error = reply.error().filter(|error| error.code == Some(NOT_FOUND));
         let Some(message) = error.and_then(|error| error.message) else {
             return Vec::new();
@@ -105,17 +91,12 @@ impl CaseJudge {
         purged.map(|(id, _)| Id::clone(id)).collect()
     }
 
-    /// Whether a description reported this instance as purged.
-    pub fn is_purged(&self, id: &str) -> bool {
-        self.tracks.get(id).is_some_and(|track| track.purged)
-    }
-
     /// Records which instances were purged.
-    pub(super) fn note_purged(&mut self, heard: &[Observation<'_>]) {
+    pub(super) fn note_purged(&mut self, heard: &[Observation]) {
         for look in heard.iter().filter(|one| one.role == Role::Look) {
             for id in look
-                .reply
-                .map(|reply| self.purged(look.call, reply))
+                .reply()
+                .map(|reply| self.purged(&look.call, reply))
                 .unwrap_or_default()
             {
                 if let Some(track) = self.tracks.get_mut(&id) {
@@ -125,7 +106,7 @@ impl CaseJudge {
         }
     }
 
-    fn looks<'a>(&self, heard: &'a [Observation<'_>]) -> impl Iterator<Item = Look<'a>> {
+    fn looks<'a>(&self, heard: &'a [Observation]) -> impl Iterator<Item = Look<'a>> {
         heard
             .iter()
             .filter(|one| one.role == Role::Look)
@@ -133,102 +114,20 @@ impl CaseJudge {
                 Some(Look {
                     exchange: place_in(heard, one),
                     at_ms: one.at_ms,
-                    call: one.call,
-                    instances: self.shown(one.call, one.reply?)?,
+                    call: &one.call,
+                    instances: self.shown(&one.call, one.reply()?)?,
                 })
             })
     }
 
     /// The instances that an answer to DescribeInstances shows: an empty list if it reports that all of them were
     /// purged.
-    fn shown(&self, call: &Call, reply: &Reply) -> Option<Vec<Instance>> {
+    pub(super) fn shown(&self, call: &Call, reply: &Reply) -> Option<Vec<Instance>> {
         described(reply).or_else(|| {
             let purged = self.purged(call, reply);
             let mut asked = self.fleet.keys().filter(|id| asks_for(call, id));
             (!purged.is_empty() && asked.all(|id| purged.contains(id))).then(Vec::new)
         })
-    }
-
-    /// How a description sent at `sent_ms` fits the beliefs. `act` is the call of the same step that it follows.
-    pub fn sight(&self, call: &Call, reply: &Reply, sent_ms: u64, act: Option<&Observation<'_>>) -> Sight {
-        let may_be_stale = self.may_be_stale(sent_ms)
-            || act.is_some_and(|act| self.read_lag.covers(act.answered_ms, sent_ms));
-        let Some(instances) = self.shown(call, reply) else {
-            return match may_be_stale {
-                true => Sight::MayBeStale(Vec::new()),
-                false => Sight::Inconsistent,
-            };
-        };
-        let mut sight = Sight::Consistent;
-        let mut at_stake: Option<Vec<ClauseIndex>> = None;
-        // Judging the answer once more is worth it only where something may be at stake.
-        let answered = act.filter(|_| may_be_stale).and_then(|act| self.meaning_of(act));
-        // Instances that the answer reports as unknown, but that are still described.
-        if let Some(answered) = &answered {
-            for (id, clauses) in &answered.purged {
-                if instances.iter().any(|instance| instance.id == *id) {
-                    at_stake.get_or_insert_default().extend_from_slice(clauses);
-                }
-            }
-        }
-        // After a refusal, the proof judges only what the answer forbids.
-        let effects = answered.as_ref().filter(|answered| !answered.effects.is_empty());
-        for ((id, belief), track) in self.fleet.iter().zip(self.tracks.values()) {
-            if !asks_for(call, id) {
-                continue;
-            }
-            let instance = instances.iter().find(|instance| *instance.id == **id);
-            let states = instance.map_or(States::one(State::Gone), states_of);
-            if states.and(belief.states.later()).is_empty() {
-                if !may_be_stale {
-                    return Sight::Inconsistent;
-                }
-                at_stake.get_or_insert_default().extend(match effects {
-                    Some(answered) => self.forbidden(answered, id),
-                    None => clauses_at_stake(&self.judge, track, states),
-                });
-                continue;
-            }
-            let is_new = |oddity: &DescribedOddity| !track.odd.contains(&oddity.check);
-            if let Some(instance) = instance
-                && states.and(track.past.shown(self.read_lag, sent_ms)).is_empty()
-                && self.read_lag != ReadLag::NONE
-                && examine(&self.judge, id, track, instance).odd.iter().any(is_new)
-            {
-                sight = Sight::Unconfirmed;
-            }
-        }
-        let Some(at_stake) = at_stake else {
-            return sight;
-        };
-        let mut clauses = self.judge.clause_table.ids(at_stake);
-        clauses.sort_unstable();
-        clauses.dedup();
-        Sight::MayBeStale(clauses)
-    }
-
-    /// The clauses that are violated if the call changed this instance.
-    fn forbidden(&self, answered: &Answered, id: &Id) -> Vec<ClauseIndex> {
-        let of = answered.effects.iter().find(|(one, _)| one == id);
-        let mut clauses = of.map(|(_, clauses)| clauses.clone()).unwrap_or_default();
-        if answered.binds_as_control(id, &clauses) {
-            clauses.extend_from_slice(self.judge.of(Check::ControlUnchanged));
-        }
-        clauses
-    }
-
-    /// Judges the answer to a call without recording the result, and returns what it means.
-    fn meaning_of(&self, act: &Observation<'_>) -> Option<Answered> {
-        let action = self.judge.tested_action(act.call)?;
-        let question = Question {
-            judge: &self.judge,
-            fleet: &self.fleet,
-            action,
-            call: act.call,
-            may_be_unseen: false,
-        };
-        let mut judgement = StepJudgement::new(&self.judge.clause_table);
-        Some(question.judge(&mut judgement, &mut Seen::default(), act.reply?))
     }
 
     /// Checks that a refused call, or one that should have been refused, changed nothing. `before` has the possible
@@ -238,12 +137,12 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         before: &[States],
         answered: &Answered,
-        proof: &Observation<'_>,
+        proof: &Observation,
     ) {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(proof.at_ms);
         let lag = self.read_lag;
-        let instances = proof.reply.and_then(|reply| self.shown(proof.call, reply));
+        let instances = proof.reply().and_then(|reply| self.shown(&proof.call, reply));
         // Both are in the order of the fleet.
         for ((id, clauses), before) in answered.effects.iter().zip(before) {
             let Some(instances) = &instances else {
@@ -299,16 +198,16 @@ impl CaseJudge {
             let look = Look {
                 exchange: judgement.exchange(),
                 at_ms: proof.at_ms,
-                call: proof.call,
+                call: &proof.call,
                 instances,
             };
             self.see(judgement, &look, false);
         }
     }
 
-    /// Judges an observation: the fleet was described repeatedly until it fitted or time was up. The last description
+    /// Judges the step of an observation: the fleet was described repeatedly until it fitted or time was up. The last description
     /// counts.
-    pub(super) fn observe(&mut self, judgement: &mut StepJudgement<'_>, heard: &[Observation<'_>]) {
+    pub(super) fn look_around(&mut self, judgement: &mut StepJudgement<'_>, heard: &[Observation]) {
         let looks: Vec<Look<'_>> = self.looks(heard).collect();
         if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {
             let judge = Arc::clone(&self.judge);
@@ -328,7 +227,7 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         ids: &[String],
         state: &str,
-        heard: &[Observation<'_>],
+        heard: &[Observation],
     ) {
         let wanted = States::named(state);
         // After a refused call there is nothing to wait for, and the refusal was judged already.
@@ -462,7 +361,7 @@ impl CaseJudge {
 }
 
 /// The clauses that are violated if an instance is in these impossible states.
-fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<ClauseIndex> {
+pub(super) fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> Vec<ClauseIndex> {
     let up: States = [State::Pending, State::Restarting, State::Running]
         .into_iter()
         .collect();

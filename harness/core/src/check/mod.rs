@@ -11,19 +11,23 @@ use std::sync::Arc;
 use http::header::DATE;
 
 use crate::call::Call;
-use crate::contract::{Check, Confidence, Contract, Refusal, State};
-use crate::journal::{Doubt, Exchanged, Expected, FixtureReady, Intent, Judged, Observed, Role, StepStarted};
-use crate::model::{self, Belief, Fleet, Id, Past, ReadLag, States, Unseen};
+use crate::contract::{Check, ClauseId, Confidence, Contract, Refusal, State};
+use crate::journal::{
+    Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed, Role, StepStarted,
+};
+use crate::model::{Belief, Fleet, Id, Past, ReadLag, States, Unseen};
+use crate::protocol::capture::revive;
 use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
+use crate::verdict::Verdict;
 
 mod answer;
 mod auxiliary_calls;
 mod examine;
 mod facts;
+mod fold;
+mod follow_up;
 mod look;
-mod rejudge;
 mod relation;
-mod retry;
 mod shape;
 mod step_judgement;
 pub mod time;
@@ -36,11 +40,11 @@ mod recorded;
 mod tests;
 
 use answer::{Answered, Messages, Question};
-pub use auxiliary_calls::Blocked;
+pub use auxiliary_calls::UnsupportedAction;
 use facts::Mismatch;
-pub use look::Sight;
-pub use rejudge::JournalJudge;
-pub use retry::{Retry, RetryReason};
+pub use fold::JournalFold;
+use follow_up::OpenStep;
+pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use witness::{Control, StepFindings};
 
@@ -77,36 +81,57 @@ struct Bindings {
     messages: Vec<Option<Messages>>,
 }
 
-/// One exchange, as the judge sees it. The reply is decoded from the *recorded* answer, so every reader of the journal
-/// gets the same observation.
-#[derive(Debug, Clone, Copy)]
-pub struct Observation<'a> {
-    /// Why the call was sent.
+/// One exchange, as the judge sees it. The replies are decoded from the *recorded* answers, so every reader of the
+/// journal gets the same observation.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Why it was sent.
     pub role: Role,
-    /// The call that was sent.
-    pub call: &'a Call,
-    /// The decoded answer; `None` if no answer came.
-    pub reply: Option<&'a Reply>,
-    /// When the call was sent, in milliseconds since 1970-01-01 UTC, by the clock of the run.
+    /// The call that was sent, or whose plain form the raw bytes were made from.
+    pub call: Arc<Call>,
+    /// The decoded answers, in order. An exchange over HTTP has one at most.
+    pub replies: Vec<Reply>,
+    /// How the exchange ended.
+    pub ending: Ending,
+    /// When it was sent, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
-    /// When the answer came, by the same clock.
+    /// When the last answer came, by the same clock.
     pub answered_ms: u64,
 }
 
-/// Judges the steps of one case and keeps the state between them.
+/// The result of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepResult {
+    /// Its judgement.
+    pub judged: Judged,
+    /// Why the case cannot go on, if the endpoint lacks an action that the step needs.
+    pub blocked: Option<UnsupportedAction>,
+    /// Whether a description was stale: a later one fits.
+    pub was_stale: bool,
+    /// The clauses that were waited for in vain: descriptions showed them violated until they could no longer be stale,
+    /// and so they were judged.
+    pub in_vain: Vec<ClauseId>,
+}
+
+/// Judges the steps of one case and keeps the state between them. For each step: [`CaseJudge::begin`], then
+/// [`CaseJudge::observe`] for each exchange, then [`CaseJudge::conclude`].
 #[derive(Debug)]
 pub struct CaseJudge {
     judge: Arc<Judge>,
     case: String,
     fleet: Fleet,
     tracks: BTreeMap<Id, Track>,
+    /// The instances in the order in which they were launched.
+    launched: Vec<Id>,
+    saving: Saving,
+    step: Option<OpenStep>,
     seen: Seen,
     control: Option<Control>,
     /// The result of the plain form, in a case on a raw socket.
     plain: Option<wire::Plain>,
     /// The answers of this case that later ones are compared with, by label.
     kept: BTreeMap<String, relation::RememberedAnswer>,
-    blocked: Option<Blocked>,
+    blocked: Option<UnsupportedAction>,
     read_lag: ReadLag,
     /// When the last call that may have changed something was answered, or the last fixture became ready.
     changed_ms: Option<u64>,
@@ -286,16 +311,23 @@ impl Bindings {
     }
 }
 
-impl<'a> Observation<'a> {
-    /// The observation of an exchange, given its answer as [`decode`](reply::decode) returns it.
-    pub fn of(exchanged: &'a Exchanged, reply: Option<&'a Reply>) -> Self {
+impl Observation {
+    /// The observation of a recorded exchange.
+    pub fn of(exchange: &Exchange) -> Self {
+        let replies = exchange.answers.iter().filter_map(revive).map(reply::decode);
         Observation {
-            role: exchanged.role,
-            call: &exchanged.call,
-            reply,
-            at_ms: exchanged.at_ms,
-            answered_ms: exchanged.at_ms.saturating_add(exchanged.took_ms),
+            role: exchange.role,
+            call: Arc::new(exchange.call.clone()),
+            replies: replies.collect(),
+            ending: exchange.ending.clone(),
+            at_ms: exchange.at_ms,
+            answered_ms: exchange.answered_ms(),
         }
+    }
+
+    /// The answer to a request over HTTP, if one came.
+    pub fn reply(&self) -> Option<&Reply> {
+        self.replies.first()
     }
 }
 
@@ -309,6 +341,9 @@ impl CaseJudge {
             case: case.to_owned(),
             fleet: Fleet::new(),
             tracks: BTreeMap::new(),
+            launched: Vec::new(),
+            saving: Saving::Nothing,
+            step: None,
             seen: Seen::default(),
             control: None,
             plain: None,
@@ -323,10 +358,17 @@ impl CaseJudge {
         CaseJudge { read_lag, ..self }
     }
 
+    /// Sets what the case saves, if it is part of a search.
+    #[must_use]
+    pub fn saving(self, saving: Saving) -> Self {
+        CaseJudge { saving, ..self }
+    }
+
     /// Adds an instance that is ready: it was described in the state that the case needs.
     pub fn fixture(&mut self, ready: &FixtureReady) {
         let id = Id::from(ready.id.as_str());
         self.fleet.insert(Arc::clone(&id), Belief::of(ready.kind));
+        self.launched.push(Arc::clone(&id));
         let mut track = Track::default();
         track.past.leave(before(ready.kind.state), ready.at_ms);
         self.tracks.insert(id, track);
@@ -344,14 +386,58 @@ impl CaseJudge {
             .is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
     }
 
-    /// Judges a step. Call it once for each step, in order.
-    pub fn judge(&mut self, step: &StepStarted, heard: &[Observation<'_>]) -> Judged {
+    /// Begins a step. A step that was not concluded is given up.
+    pub fn begin(&mut self, started: StepStarted) -> FollowUp {
+        let mut step = OpenStep::new(started);
+        let next = self.at_first(&mut step);
+        self.step = Some(step);
+        next
+    }
+
+    /// Takes the next observation of the step, and says what the step needs then.
+    pub fn observe(&mut self, observation: Observation) -> FollowUp {
+        let Some(mut step) = self.step.take() else {
+            return FollowUp::Done;
+        };
+        let role = observation.role;
+        step.record(observation);
+        let next = self.after(&mut step, role);
+        self.step = Some(step);
+        next
+    }
+
+    /// Takes the next observation of a step that gets no follow-ups any more, because it is a recording.
+    pub fn record(&mut self, observation: Observation) {
+        if let Some(step) = &mut self.step {
+            step.record(observation);
+        }
+    }
+
+    /// Concludes the step: judges it by what was observed. `None` if no step has begun.
+    pub fn conclude(&mut self) -> Option<StepResult> {
+        let step = self.step.take()?;
+        let judged = self.judge(&step.started, &step.seen);
+        let mut in_vain = step.in_vain;
+        in_vain.retain(|clause| {
+            let decides =
+                |finding: &Finding| finding.clause == *clause && finding.verdict != Verdict::Inconclusive;
+            judged.findings.iter().any(decides)
+        });
+        Some(StepResult {
+            judged,
+            blocked: self.blocked.take(),
+            was_stale: step.was_stale,
+            in_vain,
+        })
+    }
+
+    fn judge(&mut self, step: &StepStarted, heard: &[Observation]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
         match &step.intent {
             Intent::Call | Intent::Together => self.acts(&mut judgement, step, heard),
             Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, heard),
-            Intent::Observe => self.observe(&mut judgement, heard),
+            Intent::Observe => self.look_around(&mut judgement, heard),
             Intent::Rest => {
                 let ids = self.stopping();
                 self.settle(&mut judgement, &ids, "stopped", heard);
@@ -362,48 +448,10 @@ impl CaseJudge {
                     track.passed_ms += u64::from(*ms);
                 }
             }
-            // `judge_wire` judges these steps.
-            Intent::Wire(_) => {}
+            Intent::Wire(aim) => self.bytes(&mut judgement, step.step, aim, heard),
         }
         self.note_purged(heard);
         judgement.close(&self.case, step.step)
-    }
-
-    /// Why the case cannot go on, if the endpoint lacks an action that a step needs.
-    pub fn blocked(&self) -> Option<&Blocked> {
-        self.blocked.as_ref()
-    }
-
-    /// Whether the fleet must be described after this answer: the call was refused, or should have been, or the answer
-    /// is not one of this action, so that its effect is unknown.
-    pub fn wants_proof(&self, call: &Call, reply: &Reply) -> bool {
-        let Some(action) = self.judge.tested_action(call) else {
-            return false;
-        };
-        let reading = model::read(&self.judge.contract, &self.fleet, call);
-        let expectation = model::expect(&self.judge.contract, &self.fleet, action, &reading);
-        let own = reply.root().is_some_and(|root| answer::is_response(root, action));
-        !own || !(200..300).contains(&reply.status) || expectation.acceptance != model::Acceptance::Expected
-    }
-
-    /// Whether the answer describes every requested instance of the fleet in a possible state, and none of them is
-    /// changing its state.
-    pub fn at_rest(&self, call: &Call, reply: &Reply) -> bool {
-        self.all_described(call, reply, |states| states.within(States::still()))
-    }
-
-    fn all_described(&self, call: &Call, reply: &Reply, holds: impl Fn(States) -> bool) -> bool {
-        let Some(seen) = look::sighted(reply) else {
-            return false;
-        };
-        let mut asked = self.fleet.iter().filter(|(id, _)| look::asks_for(call, id));
-        asked.all(|(id, belief)| {
-            let later = belief.states.later();
-            match seen.iter().find(|(seen, _)| *seen == id.as_ref()) {
-                None => later.contains(State::Gone),
-                Some((_, states)) => !states.and(later).is_empty() && holds(*states),
-            }
-        })
     }
 
     /// Records which changes a call sent at `sent_ms` may not see yet.
@@ -418,16 +466,6 @@ impl CaseJudge {
         }
     }
 
-    /// The instances that may be changing their state.
-    pub fn moving(&self) -> Vec<&str> {
-        let moves = |belief: &Belief| !belief.states.within(States::still());
-        self.fleet
-            .iter()
-            .filter(|(_, belief)| moves(belief))
-            .map(|(id, _)| id.as_ref())
-            .collect()
-    }
-
     /// The instances that are certainly stopping or stopped.
     fn stopping(&self) -> Vec<String> {
         let stopping = |belief: &Belief| belief.states.within(States::down());
@@ -438,38 +476,34 @@ impl CaseJudge {
             .collect()
     }
 
-    /// Whether an instance may still reach the named state by itself.
-    pub fn may_reach(&self, id: &str, state: &str) -> bool {
-        self.fleet
-            .get(id)
-            .is_some_and(|belief| !belief.states.later().and(States::named(state)).is_empty())
-    }
-
-    fn acts(&mut self, judgement: &mut StepJudgement<'_>, step: &StepStarted, heard: &[Observation<'_>]) {
+    fn acts(&mut self, judgement: &mut StepJudgement<'_>, step: &StepStarted, heard: &[Observation]) {
         let judge = Arc::clone(&self.judge);
         let sent_ms = heard
             .iter()
             .filter(|one| one.role == Role::Act)
             .map(|one| one.at_ms);
         self.mark_unseen(sent_ms.min().unwrap_or_default());
-        let mut acts: Vec<&Observation<'_>> = heard.iter().filter(|one| one.role == Role::Act).collect();
+        let mut acts: Vec<&Observation> = heard.iter().filter(|one| one.role == Role::Act).collect();
         let together = step.intent == Intent::Together;
         if together {
             // The calls overlapped, so their order in the journal means nothing. The call that found the instance
             // running goes first; the others are sorted so that every reader of the journal gets the same order.
             acts.sort_by_cached_key(|act| {
                 let up = act
-                    .reply
+                    .reply()
                     .and_then(document_changes)
                     .is_some_and(|changes| changes.items.iter().any(found_up));
-                (!up, act.reply.map(|reply| &reply.body))
+                (!up, act.reply().map(|reply| &reply.body))
             });
         }
+        // The order of overlapping calls in a journal means nothing, so nothing is said about one of them.
+        let place = |one: &Observation| place_in(heard, one).filter(|_| !together);
         let Some(first) = acts.first() else { return };
-        let Some(action) = judge.tested_action(first.call) else {
+        let Some(action) = judge.tested_action(&first.call) else {
             for act in acts {
+                judgement.about(place(act));
                 self.ask(judgement, act);
-                if !is_read(act.call) {
+                if !is_read(&act.call) {
                     self.changed(act.answered_ms);
                 }
             }
@@ -484,11 +518,9 @@ impl CaseJudge {
         let superposed = together.then(|| superposed(&self.fleet));
         let fleet = superposed.as_ref().unwrap_or(&self.fleet);
         let mut answers = Vec::with_capacity(acts.len());
-        // The order of overlapping calls in a journal means nothing, so nothing is said about one of them.
-        let place = |one: &Observation<'_>| place_in(heard, one).filter(|_| !together);
         for act in acts {
             judgement.about(place(act));
-            let Some(reply) = act.reply else {
+            let Some(reply) = act.reply() else {
                 judgement.unknown(
                     &judge.clause_table.indices(&step.witness),
                     &Mismatch::new(Expected::Answer, Doubt::NoAnswer),
@@ -499,7 +531,7 @@ impl CaseJudge {
                 judge: &judge,
                 fleet,
                 action,
-                call: act.call,
+                call: &act.call,
                 may_be_unseen: self.may_be_stale(act.at_ms),
             };
             answers.push((act, question.judge(judgement, &mut self.seen, reply), reply));
@@ -510,7 +542,7 @@ impl CaseJudge {
         if step.label.is_some() || step.same_as.is_some() {
             let answer = answers
                 .first()
-                .map(|(act, answered, reply)| (act.call, answered, *reply));
+                .map(|(act, answered, reply)| (act.call.as_ref(), answered, *reply));
             self.relate(judgement, step, action, answer);
         }
         let first = |which: fn(&Answered) -> Option<&Mismatch>| {
@@ -551,7 +583,7 @@ impl CaseJudge {
     fn one_transition(
         &self,
         judgement: &mut StepJudgement<'_>,
-        answers: &[(&Observation<'_>, Answered, &Reply)],
+        answers: &[(&Observation, Answered, &Reply)],
     ) {
         for id in self.fleet.keys() {
             let found_up = answers
@@ -577,7 +609,7 @@ impl CaseJudge {
     }
 
     /// Updates the beliefs and tracks from the answers.
-    fn apply(&mut self, answers: &[(&Observation<'_>, Answered, &Reply)]) {
+    fn apply(&mut self, answers: &[(&Observation, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
             for (id, moved) in &answered.moved {
                 let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) else {
@@ -639,7 +671,7 @@ impl CaseJudge {
 /// The place of an exchange among the judged exchanges of its step; see [`Finding::exchange`].
 ///
 /// [`Finding::exchange`]: crate::journal::Finding::exchange
-fn place_in(heard: &[Observation<'_>], one: &Observation<'_>) -> Option<usize> {
+fn place_in(heard: &[Observation], one: &Observation) -> Option<usize> {
     let judged = heard
         .iter()
         .filter(|other| matches!(other.role, Role::Act | Role::Look | Role::Ask));

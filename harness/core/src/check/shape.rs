@@ -7,7 +7,7 @@ use super::step_judgement::{StepJudgement, Weight};
 use super::{Judge, Seen};
 use crate::call::{API_VERSION, Call};
 use crate::contract::Check;
-use crate::journal::{Excerpt, Expected, Few, Observed, Oddity, StateCode};
+use crate::journal::{Excerpt, Expected, Few, Observed, Oddity, WrittenState};
 use crate::protocol::reply::{self, Body, Errors, Reply, StateChange, StateChanges, StateValue};
 use crate::protocol::xml::{Document, Element};
 
@@ -53,7 +53,7 @@ pub(super) fn success(
     let whole = odd.peek().is_none();
     judge.note_rule(judgement, Check::ItemMembers, FULL, whole, || {
         Observed::Oddities {
-            oddities: odd.collect(),
+            oddities: odd.map(Oddity::excerpt).collect(),
         }
     });
     let states = changes
@@ -63,7 +63,7 @@ pub(super) fn success(
     let mut wrong = states
         .flatten()
         .filter(|state| !code_fits(judge, state))
-        .map(|state| StateCode {
+        .map(|state| WrittenState {
             code: state.code.map(Excerpt::word),
             name: state.name.map(Excerpt::word),
         })
@@ -182,7 +182,7 @@ fn envelope(judge: &Judge, judgement: &mut StepJudgement<'_>, errors: &Errors<'_
         let mut observed = Vec::new();
         if !errors.oddities.is_empty() {
             observed.push(Observed::Oddities {
-                oddities: errors.oddities.iter().cloned().collect(),
+                oddities: errors.oddities.iter().map(|oddity| oddity.excerpt()).collect(),
             });
         }
         if !one_id {
@@ -233,11 +233,12 @@ fn root(judge: &Judge, judgement: &mut StepJudgement<'_>, call: &Call, root: Ele
 }
 
 /// What is missing, repeated, misplaced or empty in an item.
-fn item_oddities(item: &StateChange<'_>) -> impl Iterator<Item = Oddity> {
-    let empty = (item.id == Some("")).then(|| Oddity::Empty {
-        element: Excerpt::name("instanceId"),
-    });
-    item.oddities.iter().cloned().chain(empty)
+fn item_oddities<'a>(item: &'a StateChange<'_>) -> impl Iterator<Item = Oddity<&'a str>> {
+    let empty = Oddity::Empty {
+        element: "instanceId",
+    };
+    let is_empty = item.id == Some("");
+    item.oddities.iter().copied().chain(is_empty.then_some(empty))
 }
 
 fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {

@@ -8,8 +8,9 @@ use crate::protocol::decode;
 
 mod auxiliary_calls;
 mod fleet;
+mod fold;
+mod follow_ups;
 mod lag;
-mod rejudge;
 mod relations;
 mod steps;
 mod stops;
@@ -52,6 +53,18 @@ fn add(case: &mut CaseJudge, id: &str, kind: FixtureKind) {
     });
 }
 
+/// The observation of a call over HTTP that was sent and answered at one moment; `None` if it was not answered.
+fn seen(role: Role, call: &Call, reply: Option<&Reply>, at_ms: u64) -> Observation {
+    Observation {
+        role,
+        call: Arc::new(call.clone()),
+        replies: reply.cloned().into_iter().collect(),
+        ending: Ending::Answered,
+        at_ms,
+        answered_ms: at_ms,
+    }
+}
+
 fn answer(status: u16, root: &str) -> Reply {
     replied(status, format!("<{root}/>"))
 }
@@ -73,18 +86,31 @@ fn a_look_follows_whatever_is_no_plain_success_where_one_is_expected() {
         // A success that should be a refusal.
         (State::Terminated, 200, "StopInstancesResponse", true),
     ];
+    let next = |state, saving, call: &Call, reply: &Reply| {
+        let mut case = case(state).saving(saving);
+        assert_eq!(case.begin(started(1, Intent::Call)), FollowUp::Done);
+        case.observe(seen(Role::Act, call, Some(reply), 1))
+    };
+    let look = FollowUp::Describe {
+        ids: vec![A.into()],
+        when: When::Now,
+    };
     for (state, status, root, wants) in table {
         let reply = answer(status, root);
-        assert_eq!(
-            case(state).wants_proof(&stop, &reply),
-            wants,
-            "{state:?} {status} {root}"
-        );
+        for saving in [Saving::Nothing, Saving::Time, Saving::Requests] {
+            let expected = match wants && saving != Saving::Requests {
+                true => look.clone(),
+                false => FollowUp::Done,
+            };
+            let next = next(state, saving, &stop, &reply);
+            assert_eq!(next, expected, "{state:?} {status} {root} {saving:?}");
+        }
     }
     let question = Call::new("DescribeInstanceStatus", [("InstanceId.1", A)]);
     let reply = answer(500, "Response");
-    assert!(
-        !case(State::Running).wants_proof(&question, &reply),
+    assert_eq!(
+        next(State::Running, Saving::Nothing, &question, &reply),
+        FollowUp::Done,
         "a question changes nothing"
     );
 }
@@ -99,13 +125,7 @@ fn a_success_of_a_pending_instance_warns_unless_it_was_forced() {
     ));
     for (force, expected) in [(None, &["ERR-11", "STT-08"][..]), (Some(("Force", "true")), &[])] {
         let call = Call::new("StopInstances", [("InstanceId.1", A)].into_iter().chain(force));
-        let act = Observation {
-            role: Role::Act,
-            call: &call,
-            reply: Some(&answer),
-            at_ms: 1,
-            answered_ms: 1,
-        };
+        let act = seen(Role::Act, &call, Some(&answer), 1);
         let judged = case(State::Pending).judge(&started(1, Intent::Call), &[act]);
         let states: Vec<String> = judged
             .findings
@@ -162,15 +182,9 @@ fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
     ];
     let mut told = None;
     for (number, (intent, heard)) in steps.into_iter().enumerate() {
-        let heard: Vec<Observation<'_>> = heard
+        let heard: Vec<Observation> = heard
             .into_iter()
-            .map(|(role, call, reply)| Observation {
-                role,
-                call,
-                reply: Some(reply),
-                at_ms: 0,
-                answered_ms: 0,
-            })
+            .map(|(role, call, reply)| seen(role, call, Some(reply), 0))
             .collect();
         let judged = case.judge(&started(number + 1, intent), &heard);
         told = told_of(&judge, Check::ReasonUnchanged, &judged).or(told);
@@ -236,16 +250,7 @@ fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
          <previousState><code>16</code><name>running</name></previousState></item></instancesSet></StopInstancesResponse>"
     );
     let replies = [200, status].map(|status| replied(status, body.clone()));
-    let heard: Vec<Observation<'_>> = replies
-        .iter()
-        .map(|reply| Observation {
-            role: Role::Act,
-            call: &stop,
-            reply: Some(reply),
-            at_ms: 0,
-            answered_ms: 0,
-        })
-        .collect();
+    let heard = replies.map(|reply| seen(Role::Act, &stop, Some(&reply), 0));
     let judged = case.judge(&started(1, Intent::Together), &heard);
     told_of(&judge, check, &judged)
 }
@@ -266,13 +271,7 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
          <currentState><code>0</code><name>{current}</name></currentState>\
          <previousState><code>0</code><name>{previous}</name></previousState></item></instancesSet></StartInstancesResponse>"
     ));
-    let heard = [Observation {
-        role: Role::Act,
-        call: &start,
-        reply: Some(&reply),
-        at_ms: 0,
-        answered_ms: 0,
-    }];
+    let heard = [seen(Role::Act, &start, Some(&reply), 0)];
     let judged = case.judge(&started(1, Intent::Call), &heard);
     let told = Observed::Change(facts::changed(A, previous, current));
     judged

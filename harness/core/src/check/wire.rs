@@ -11,12 +11,10 @@ use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation, look, place_in};
 use crate::contract::{Check, State};
 use crate::journal::{
-    Aim, AnswerSummary, BodySummary, Doubt, Ending, Expected, Few, Intent, Judged, Observed, RawFault,
-    StepStarted, WireDemand, Wired,
+    Aim, AnswerSummary, BodySummary, Doubt, Ending, Expected, Few, Observed, RawFault, Role, WireDemand,
 };
 use crate::model::States;
-use crate::protocol::capture::revive;
-use crate::protocol::reply::{self, Reply};
+use crate::protocol::reply::Reply;
 
 /// The result of the plain form in this case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,31 +29,28 @@ pub(super) struct Plain {
 
 impl CaseJudge {
     /// Judges a step on a raw socket: the exchange, and the description of the fleet after it.
-    pub fn judge_wire(&mut self, step: &StepStarted, raw: &[Wired], looks: &[Observation<'_>]) -> Judged {
-        let judge = Arc::clone(&self.judge);
-        let mut judgement = StepJudgement::new(&judge.clause_table);
-        if let (Intent::Wire(aim), Some(wired)) = (&step.intent, raw.last()) {
-            let replies: Vec<Reply> = wired
-                .answers
-                .iter()
-                .filter_map(revive)
-                .map(reply::decode)
-                .collect();
-            // Raw exchanges come before all others of the step.
-            judgement.about(Some(raw.len() - 1));
-            self.status_class(&mut judgement, aim, &replies);
-            self.answered(&mut judgement, aim, wired, &replies);
-            judgement.about(None);
-            let changed = self.looked(&mut judgement, aim, &replies, raw.len(), looks);
-            if aim.demand == WireDemand::Plain {
-                self.plain = Some(Plain {
-                    step: step.step,
-                    answer: replies.first().map(terse_summary),
-                    harmless: !changed,
-                });
-            }
+    pub(super) fn bytes(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        step: usize,
+        aim: &Aim,
+        heard: &[Observation],
+    ) {
+        let Some((place, act)) = heard.iter().enumerate().rfind(|(_, one)| one.role == Role::Act) else {
+            return;
+        };
+        judgement.about(Some(place));
+        self.status_class(judgement, aim, &act.replies);
+        self.answered(judgement, aim, act);
+        judgement.about(None);
+        let changed = self.looked(judgement, aim, &act.replies, heard);
+        if aim.demand == WireDemand::Plain {
+            self.plain = Some(Plain {
+                step,
+                answer: act.reply().map(terse_summary),
+                harmless: !changed,
+            });
         }
-        judgement.close(&self.case, step.step)
     }
 
     /// Checks that a fault of the client is not answered as a fault of the server.
@@ -76,7 +71,7 @@ impl CaseJudge {
             });
     }
 
-    fn answered(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
+    fn answered(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, act: &Observation) {
         let judge = Arc::clone(&self.judge);
         let weight = if aim.should {
             Weight::Advisory
@@ -86,11 +81,11 @@ impl CaseJudge {
         let mut note = |check: Check, fits: bool| {
             judge.note_rule(judgement, check, weight, fits, || Observed::Wire {
                 answers: Few::from_iter([]),
-                ending: wired.ending,
+                ending: act.ending.clone(),
             });
         };
-        let hangs = wired.ending == Ending::Silent;
-        let Some(first) = replies.first() else {
+        let hangs = act.ending == Ending::Silent;
+        let Some(first) = act.reply() else {
             match aim.demand {
                 WireDemand::Plain | WireDemand::Same | WireDemand::Answered | WireDemand::InTurn => {
                     note(Check::WireAnswered, false);
@@ -119,7 +114,7 @@ impl CaseJudge {
             }
             WireDemand::InTurn => {
                 note(Check::WireAnswered, true);
-                self.in_turn(judgement, aim, wired, replies);
+                self.in_turn(judgement, aim, act);
             }
         }
     }
@@ -174,19 +169,20 @@ impl CaseJudge {
             });
     }
 
-    fn in_turn(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, wired: &Wired, replies: &[Reply]) {
+    fn in_turn(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, act: &Observation) {
+        let replies = &act.replies;
         // An endpoint may close a connection after any answer, and clients send the rest again.
-        if replies.len() < aim.roots.len() && matches!(wired.ending, Ending::Closed | Ending::Reset) {
+        if replies.len() < aim.roots.len() && matches!(act.ending, Ending::Closed | Ending::Reset) {
             return;
         }
-        let seen: Vec<AnswerSummary> = replies.iter().map(terse_summary).collect();
+        let seen: Vec<AnswerSummary> = act.replies.iter().map(terse_summary).collect();
         let mismatch = || {
             let expected = Expected::InTurn {
                 roots: aim.roots.clone(),
             };
             let observed = Observed::Wire {
                 answers: seen.iter().cloned().collect(),
-                ending: wired.ending,
+                ending: act.ending.clone(),
             };
             Mismatch::new(expected, observed)
         };
@@ -207,17 +203,14 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         aim: &Aim,
         replies: &[Reply],
-        before: usize,
-        looks: &[Observation<'_>],
+        heard: &[Observation],
     ) -> bool {
         let judge = Arc::clone(&self.judge);
         let stopped = aim.roots.iter().zip(replies).any(|(root, reply)| {
             root == "StopInstancesResponse" && word(&terse_summary(reply)) == Some(root.as_str())
         });
-        let seen = looks
-            .iter()
-            .rev()
-            .find_map(|look| Some((look, look::described(look.reply?)?)));
+        let mut looks = heard.iter().rev().filter(|one| one.role == Role::Look);
+        let seen = looks.find_map(|look| Some((look, look::described(look.reply()?)?)));
         let Some((look, instances)) = seen else {
             if aim.demand != WireDemand::Plain {
                 let clauses = judge.of(Check::WireNoEffect);
@@ -225,7 +218,7 @@ impl CaseJudge {
             }
             return false;
         };
-        judgement.about(place_in(looks, look).map(|place| before + place));
+        judgement.about(place_in(heard, look));
         let harmless = self.plain.as_ref().is_some_and(|plain| plain.harmless);
         let mut changed = false;
         for (id, belief) in &mut self.fleet {

@@ -131,7 +131,7 @@ pub enum Expected {
         reason: Option<Excerpt>,
         /// `stateReason`, if that is expected.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        state_reason: Option<StateReason>,
+        state_reason: Option<DescribedReason>,
     },
     /// The answer of earlier steps of the same case.
     Same {
@@ -194,7 +194,7 @@ pub enum Observed {
         /// The text of `reason`; empty if there is none.
         reason: Excerpt,
         /// `stateReason`.
-        state_reason: Option<StateReason>,
+        state_reason: Option<DescribedReason>,
         /// The distance of the time in `reason` from the `Date` of the answer, in seconds, if the two are compared.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         apart_s: Option<u64>,
@@ -272,7 +272,7 @@ pub enum Observed {
     /// States whose code and name do not belong together.
     StateCodes {
         /// The states.
-        states: Few<StateCode>,
+        states: Few<WrittenState>,
     },
     /// What came over a raw socket.
     Wire {
@@ -416,7 +416,7 @@ pub enum BodySummary {
 
 /// `stateReason` of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct StateReason {
+pub struct DescribedReason {
     /// The code.
     pub code: Excerpt,
     /// The message.
@@ -425,7 +425,7 @@ pub struct StateReason {
 
 /// A state as an answer writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct StateCode {
+pub struct WrittenState {
     /// The text of `code`.
     pub code: Option<Excerpt>,
     /// The text of `name`.
@@ -446,49 +446,49 @@ pub enum InstancePart {
     NetworkInterfaces,
 }
 
-/// Something that is wrong with the elements of a document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Something that is wrong with the elements of a document. Views of documents borrow the names, findings own them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "oddity", rename_all = "snake_case")]
-pub enum Oddity {
+pub enum Oddity<T = Excerpt> {
     /// An element lacks a member.
     Missing {
         /// The element.
-        element: Excerpt,
+        element: T,
         /// The name of the member.
-        member: Excerpt,
+        member: T,
     },
     /// An element has a member more than once.
     Repeated {
         /// The element.
-        element: Excerpt,
+        element: T,
         /// The name of the member.
-        member: Excerpt,
+        member: T,
         /// How often.
         count: usize,
     },
     /// An element has another name.
     Named {
         /// The name.
-        name: Excerpt,
+        name: T,
         /// The name that it should have.
-        instead_of: Excerpt,
+        instead_of: T,
     },
     /// An element is in a namespace, where EC2 uses none.
     InNamespace {
         /// The element.
-        element: Excerpt,
+        element: T,
         /// The namespace.
-        namespace: Excerpt,
+        namespace: T,
     },
     /// An element has members where its value should be.
     NotText {
         /// The element.
-        element: Excerpt,
+        element: T,
     },
     /// An element has no text.
     Empty {
         /// The element.
-        element: Excerpt,
+        element: T,
     },
 }
 
@@ -570,6 +570,45 @@ impl<T> FromIterator<T> for Few<T> {
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
+}
+
+impl Oddity<&str> {
+    /// The same, for a finding.
+    pub fn excerpt(self) -> Oddity {
+        let name = Excerpt::name;
+        match self {
+            Oddity::Missing { element, member } => Oddity::Missing {
+                element: name(element),
+                member: name(member),
+            },
+            Oddity::Repeated {
+                element,
+                member,
+                count,
+            } => Oddity::Repeated {
+                element: name(element),
+                member: name(member),
+                count,
+            },
+            Oddity::Named {
+                name: own,
+                instead_of,
+            } => Oddity::Named {
+                name: name(own),
+                instead_of: name(instead_of),
+            },
+            Oddity::InNamespace { element, namespace } => Oddity::InNamespace {
+                element: name(element),
+                namespace: Excerpt::quote(namespace),
+            },
+            Oddity::NotText { element } => Oddity::NotText {
+                element: name(element),
+            },
+            Oddity::Empty { element } => Oddity::Empty {
+                element: name(element),
+            },
+        }
+    }
 }
 
 impl Observed {

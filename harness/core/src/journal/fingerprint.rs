@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::finding::{
     AnswerSummary, BodySummary, Doubt, Excerpt, Finding, InstancePart, Observed, Oddity, StatePair,
 };
-use super::raw::Ending;
 use crate::contract::ClauseId;
 use crate::verdict::Verdict;
 
@@ -22,13 +21,13 @@ pub struct Fingerprint {
     clause: ClauseId,
     verdict: Verdict,
     /// What was observed.
-    features: BTreeSet<Feature>,
+    features: BTreeSet<ObservedFeature>,
 }
 
 /// One thing about an observation that does not differ from case to case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Feature {
+enum ObservedFeature {
     /// The status of an answer.
     Status(u16),
     /// An error code.
@@ -52,7 +51,7 @@ enum Feature {
     /// A part of an instance.
     Instance(InstancePart),
     /// What became of a connection.
-    Connection(Ending),
+    Connection(String),
     /// Why the clause could not be decided.
     Doubt(Doubt),
     /// The finding did not recur every time.
@@ -112,25 +111,25 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-impl fmt::Display for Feature {
+impl fmt::Display for ObservedFeature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Feature::Status(status) => write!(f, "{status}"),
-            Feature::Code(code) => f.write_str(&word(code)),
-            Feature::Root(name) => write!(f, "<{}>", word(name)),
-            Feature::EmptyBody => f.write_str("empty-body"),
-            Feature::NotXml => f.write_str("not-xml"),
-            Feature::Change(StatePair { previous, current }) => {
+            ObservedFeature::Status(status) => write!(f, "{status}"),
+            ObservedFeature::Code(code) => f.write_str(&word(code)),
+            ObservedFeature::Root(name) => write!(f, "<{}>", word(name)),
+            ObservedFeature::EmptyBody => f.write_str("empty-body"),
+            ObservedFeature::NotXml => f.write_str("not-xml"),
+            ObservedFeature::Change(StatePair { previous, current }) => {
                 write!(f, "{}->{}", word(previous), word(current))
             }
-            Feature::State(state) => f.write_str(&word(state)),
-            Feature::NotDescribed => f.write_str("not-described"),
-            Feature::Part(name) => f.write_str(&word(name)),
-            Feature::Absent(name) => write!(f, "no-{}", word(name)),
-            Feature::Instance(part) => f.write_str(part.word()),
-            Feature::Connection(ending) => write!(f, "connection-{}", ending.name()),
-            Feature::Doubt(doubt) => f.write_str(doubt.word()),
-            Feature::Flaky => f.write_str("flaky"),
+            ObservedFeature::State(state) => f.write_str(&word(state)),
+            ObservedFeature::NotDescribed => f.write_str("not-described"),
+            ObservedFeature::Part(name) => f.write_str(&word(name)),
+            ObservedFeature::Absent(name) => write!(f, "no-{}", word(name)),
+            ObservedFeature::Instance(part) => f.write_str(part.word()),
+            ObservedFeature::Connection(ending) => write!(f, "connection-{ending}"),
+            ObservedFeature::Doubt(doubt) => f.write_str(doubt.word()),
+            ObservedFeature::Flaky => f.write_str("flaky"),
         }
     }
 }
@@ -145,20 +144,20 @@ fn word(text: &Excerpt) -> String {
 }
 
 /// Adds the features of an observation. Ids, numbers, times, and texts that quote the endpoint are none.
-fn add(observed: &Observed, features: &mut BTreeSet<Feature>) {
-    let part = |name: &str| Feature::Part(Excerpt::name(name));
-    let absent = |name: &str| Feature::Absent(Excerpt::name(name));
+fn add(observed: &Observed, features: &mut BTreeSet<ObservedFeature>) {
+    let part = |name: &str| ObservedFeature::Part(Excerpt::name(name));
+    let absent = |name: &str| ObservedFeature::Absent(Excerpt::name(name));
     let part_if = |there: bool, name: &str| if there { part(name) } else { absent(name) };
     let feature = match observed {
         Observed::Answer(answer) => return add_answer(answer, features),
-        Observed::Status { status } => Feature::Status(*status),
-        Observed::Change(change) => Feature::Change(change.states.clone()),
+        Observed::Status { status } => ObservedFeature::Status(*status),
+        Observed::Change(change) => ObservedFeature::Change(change.states.clone()),
         Observed::State { state, .. } => match state {
-            None => Feature::NotDescribed,
-            Some(state) => Feature::State(state.clone()),
+            None => ObservedFeature::NotDescribed,
+            Some(state) => ObservedFeature::State(state.clone()),
         },
         Observed::StopTime { stopped, .. } => {
-            Feature::State(Excerpt::word(if *stopped { "stopped" } else { "stopping" }))
+            ObservedFeature::State(Excerpt::word(if *stopped { "stopped" } else { "stopping" }))
         }
         Observed::Reason {
             reason, state_reason, ..
@@ -166,27 +165,27 @@ fn add(observed: &Observed, features: &mut BTreeSet<Feature>) {
             features.insert(part_if(!reason.is_empty(), "reason"));
             part_if(state_reason.is_some(), "stateReason")
         }
-        Observed::Part { part, .. } => Feature::Instance(*part),
+        Observed::Part { part, .. } => ObservedFeature::Instance(*part),
         Observed::Listed { listed, .. } => part_if(*listed, "instanceStatus"),
         Observed::SpotRequest { state, status } => {
-            features.insert(Feature::State(state.clone()));
-            Feature::Code(status.clone())
+            features.insert(ObservedFeature::State(state.clone()));
+            ObservedFeature::Code(status.clone())
         }
-        Observed::FoundRunning { .. } => Feature::State(Excerpt::word("running")),
-        Observed::Root { name, .. } => Feature::Root(name.clone()),
+        Observed::FoundRunning { .. } => ObservedFeature::State(Excerpt::word("running")),
+        Observed::Root { name, .. } => ObservedFeature::Root(name.clone()),
         Observed::Declaration { version, .. } => part_if(version.is_some(), "declaration"),
         Observed::Header { name, value } => part_if(value.is_some(), name),
         Observed::Elements { name, count } => part_if(*count > 0, name),
         Observed::Values { name, values } => part_if(!values.shown.is_empty(), name),
         Observed::Oddities { oddities } => {
             features.extend(oddities.shown.iter().map(|oddity| match oddity {
-                Oddity::Missing { member, .. } => Feature::Absent(member.clone()),
-                Oddity::Repeated { member, .. } => Feature::Part(member.clone()),
-                Oddity::Named { name, .. } => Feature::Part(name.clone()),
+                Oddity::Missing { member, .. } => ObservedFeature::Absent(member.clone()),
+                Oddity::Repeated { member, .. } => ObservedFeature::Part(member.clone()),
+                Oddity::Named { name, .. } => ObservedFeature::Part(name.clone()),
                 Oddity::InNamespace { element, .. } | Oddity::NotText { element } => {
-                    Feature::Part(element.clone())
+                    ObservedFeature::Part(element.clone())
                 }
-                Oddity::Empty { element } => Feature::Absent(element.clone()),
+                Oddity::Empty { element } => ObservedFeature::Absent(element.clone()),
             }));
             return;
         }
@@ -195,37 +194,37 @@ fn add(observed: &Observed, features: &mut BTreeSet<Feature>) {
             for answer in &answers.shown {
                 add_answer(answer, features);
             }
-            Feature::Connection(*ending)
+            ObservedFeature::Connection(ending.name().to_owned())
         }
         Observed::Undecided { why, seen, .. } => {
             if let Some(seen) = seen {
                 add(seen, features);
             }
-            Feature::Doubt(*why)
+            ObservedFeature::Doubt(*why)
         }
         Observed::Flaky { fingerprint, .. } => {
             let print = fingerprint.iter().flat_map(|print| print.features.iter());
             features.extend(print.cloned());
-            Feature::Flaky
+            ObservedFeature::Flaky
         }
     };
     features.insert(feature);
 }
 
-fn add_answer(answer: &AnswerSummary, features: &mut BTreeSet<Feature>) {
-    features.insert(Feature::Status(answer.status));
+fn add_answer(answer: &AnswerSummary, features: &mut BTreeSet<ObservedFeature>) {
+    features.insert(ObservedFeature::Status(answer.status));
     match &answer.body {
         BodySummary::Items { items } => {
             let states = items
                 .shown
                 .iter()
-                .map(|item| Feature::Change(item.states.clone()));
+                .map(|item| ObservedFeature::Change(item.states.clone()));
             features.extend(states);
         }
-        BodySummary::Error { code, .. } => _ = features.insert(Feature::Code(code.clone())),
-        BodySummary::Document { root } => _ = features.insert(Feature::Root(root.clone())),
-        BodySummary::Empty => _ = features.insert(Feature::EmptyBody),
-        BodySummary::NotXml { .. } => _ = features.insert(Feature::NotXml),
+        BodySummary::Error { code, .. } => _ = features.insert(ObservedFeature::Code(code.clone())),
+        BodySummary::Document { root } => _ = features.insert(ObservedFeature::Root(root.clone())),
+        BodySummary::Empty => _ = features.insert(ObservedFeature::EmptyBody),
+        BodySummary::NotXml { .. } => _ = features.insert(ObservedFeature::NotXml),
     }
 }
 

@@ -1,12 +1,8 @@
-//! Exchanges on a raw socket: bytes that no HTTP library sends, and the expected responses.
+//! What is expected of the answer to bytes that no HTTP library sends.
 //!
-//! The [`Aim`] is recorded with the step, so that a recording is judged by the expectation of that time. The [`Wired`]
-//! event has what was sent and received, without secrets.
+//! The [`Aim`] is recorded with the step, so that a recording is judged by the expectation of that time.
 
 use serde::{Deserialize, Serialize};
-
-use super::{Answer, Bytes};
-use crate::call::Call;
 
 /// What is expected of the answer to bytes on a raw socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,64 +54,4 @@ pub enum RawFault {
     Request,
     /// The HTTP syntax: a server may fail before the service sees the request.
     Http,
-}
-
-/// One exchange on a raw socket.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wired {
-    /// The case.
-    pub case: String,
-    /// The step.
-    pub step: usize,
-    /// The call whose plain form the bytes were made from.
-    pub call: Call,
-    /// The bytes sent, truncated if they are long.
-    pub sent: Bytes,
-    /// How many bytes were sent.
-    pub sent_length: usize,
-    /// The final responses, in order.
-    pub answers: Vec<Answer>,
-    /// The bytes after the responses that are not a whole response, truncated if they are long.
-    pub rest: Bytes,
-    /// How the exchange ended.
-    pub ending: Ending,
-    /// When it began, in milliseconds since 1970-01-01 UTC, by the clock of the run.
-    pub at_ms: u64,
-    /// How long it took, in milliseconds.
-    pub took_ms: u64,
-}
-
-/// How an exchange on a raw socket ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// All expected answers arrived.
-    Answered,
-    /// The endpoint closed the connection.
-    Closed,
-    /// The endpoint reset the connection.
-    Reset,
-    /// Nothing more arrived before the timeout.
-    Silent,
-    /// The endpoint sent something that is not HTTP.
-    NoHttp,
-    /// The endpoint sent more than we are willing to read.
-    TooMuch,
-    /// We dropped the connection.
-    Dropped,
-}
-
-impl Ending {
-    /// The word in a journal.
-    pub fn name(self) -> &'static str {
-        match self {
-            Ending::Answered => "answered",
-            Ending::Closed => "closed",
-            Ending::Reset => "reset",
-            Ending::Silent => "silent",
-            Ending::NoHttp => "no-http",
-            Ending::TooMuch => "too-much",
-            Ending::Dropped => "dropped",
-        }
-    }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::belief::{Belief, Fleet, Id, States};
-use super::read::{Reading, Switch};
-use crate::contract::{
-    Condition, Contract, Demand, Market, Refusal, Root, State, Transition, TransitionAnswer,
-};
+use super::conditions::{is_of_an_id, of_instance};
+use super::read::Reading;
+use crate::contract::{Condition, Contract, Demand, Refusal, State, Transition, TransitionAnswer};
 
 /// Every answer that is allowed to one call.
 #[derive(Debug)]
@@ -113,7 +112,7 @@ pub fn expect<'a>(
         if sister {
             foreign |= may_decline(contract, action, belief);
         } else {
-            for (condition, certain) in conditions_of(belief, reading) {
+            for (condition, certain) in of_instance(belief, reading) {
                 add(&mut circumstances, condition, certain && named, id);
             }
         }
@@ -146,23 +145,6 @@ pub fn expect<'a>(
     }
 }
 
-/// Whether a condition is about the ids that a call names, regardless of the instances.
-fn is_of_an_id(condition: Condition) -> bool {
-    matches!(
-        condition,
-        Condition::EmptyId
-            | Condition::MalformedId
-            | Condition::EmptyMember
-            | Condition::ImpossibleId
-            | Condition::UnissuedId
-            | Condition::PaddedId
-            | Condition::CasedId
-            | Condition::UnknownId
-            | Condition::UnknownIds
-            | Condition::RepeatedId
-    )
-}
-
 /// Whether a sibling action may refuse this instance: it has no row for a possible state, or the instance is protected.
 fn may_decline(contract: &Contract, action: &str, belief: &Belief) -> bool {
     let protected = belief.kind.stop_protected || belief.kind.termination_protected;
@@ -187,105 +169,6 @@ fn add<'a>(circumstances: &mut Vec<Circumstance<'a>>, condition: Condition, cert
         circumstance.certain |= certain;
         circumstance.words.push(id);
     }
-}
-
-/// The conditions that an instance meets, each with whether it holds in every possible state of the instance.
-fn conditions_of(belief: &Belief, reading: &Reading<'_>) -> Vec<(Condition, bool)> {
-    let states = belief.states.later();
-    let certain = states.only().is_some() || belief.states.only().is_some_and(|only| !moves(only));
-    let mut conditions: Vec<(Condition, bool)> = states
-        .iter()
-        .filter_map(|state| {
-            let condition = match state {
-                State::Pending => Condition::NeverRan,
-                State::Restarting => Condition::Restarting,
-                State::Running => return None,
-                State::Stopping => Condition::Stopping,
-                State::Stopped => Condition::Stopped,
-                State::ShuttingDown => Condition::ShuttingDown,
-                State::Terminated => Condition::Terminated,
-                State::Gone => Condition::Gone,
-            };
-            Some((condition, certain))
-        })
-        .collect();
-    // The refusal is the same whether the instance is still shutting down, terminated or purged.
-    let dead: States = [State::ShuttingDown, State::Terminated, State::Gone]
-        .into_iter()
-        .collect();
-    if states.within(dead) {
-        for (condition, certain) in &mut conditions {
-            *certain |= matches!(*condition, Condition::ShuttingDown | Condition::Terminated);
-        }
-    }
-    // The real call would be a no-op. That its dry run is not refused for the state is recorded for other actions only.
-    let down = States::down();
-    if reading.dry_run != Switch::Off && !states.and(down).is_empty() {
-        conditions.push((Condition::DryRunOfStopped, states.within(down)));
-    }
-    // User guide: an instance can be force-stopped while it is pending. The other conditions of a state are known to
-    // hold with Force, too.
-    if reading.force != Switch::Off {
-        for (condition, certain) in &mut conditions {
-            *certain &= *condition != Condition::NeverRan;
-        }
-    }
-    // In any other state the service may report that state first, or do nothing at all (OQ-14).
-    let running = states == States::one(State::Running);
-    // OQ-11: the effect of Hibernate together with these options is not recorded.
-    let plainly = reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off;
-    let unseen = belief.unseen;
-    // Each condition, whether it may hold, and whether it certainly holds for a running instance.
-    let kinds = [
-        (
-            Condition::InstanceStore,
-            belief.kind.root == Root::InstanceStore,
-            true,
-        ),
-        (
-            Condition::StopProtected,
-            belief.kind.stop_protected || unseen.protection,
-            !unseen.protection,
-        ),
-        (
-            Condition::OneTimeSpot,
-            belief.kind.market == Market::OneTimeSpot,
-            true,
-        ),
-        (
-            Condition::PersistentSpot,
-            belief.kind.market == Market::PersistentSpot,
-            true,
-        ),
-        (
-            Condition::CancelledSpot,
-            belief.spot_cancelled,
-            !unseen.cancellation,
-        ),
-        (
-            Condition::NotHibernatable,
-            reading.hibernate == Switch::On && !belief.kind.hibernation,
-            plainly,
-        ),
-        // How long an instance must have run is not documented, so it is never certain that the call comes too soon.
-        (
-            Condition::HibernateTooSoon,
-            reading.hibernate != Switch::Off && belief.kind.hibernation,
-            false,
-        ),
-    ];
-    conditions.extend(
-        kinds
-            .into_iter()
-            .filter(|(_, holds, _)| *holds)
-            .map(|(condition, _, certain)| (condition, running && certain)),
-    );
-    conditions
-}
-
-/// Whether time alone may move an instance out of this state.
-fn moves(state: State) -> bool {
-    States::one(state).later() != States::one(state)
 }
 
 fn rows_for<'a>(contract: &'a Contract, action: &str, belief: &Belief) -> Vec<(usize, &'a Transition)> {

@@ -6,6 +6,7 @@
 //! show.
 
 pub mod belief;
+mod conditions;
 pub mod expect;
 pub mod read;
 mod read_lag;

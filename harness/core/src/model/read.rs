@@ -1,13 +1,15 @@
 //! Reads a call the way the contract does: which ids it names, which options it sets, what is wrong with the request
 //! itself.
 //!
-//! It works on literal names and values, so it reads calls of any origin. `expect` adds what depends on the instances.
+//! It works on literal names and values, so it reads calls of any origin. `conditions` says which condition holds, and
+//! `expect` adds what depends on the instances.
 
 use std::collections::BTreeSet;
 
 use super::belief::Fleet;
-use crate::call::{API_VERSION, Auth, Call};
-use crate::contract::{Condition, Contract, ParameterKind};
+use super::conditions::{FoundIn, found_in};
+use crate::call::{Auth, Call};
+use crate::contract::{Condition, Contract, Parameter, ParameterKind};
 
 /// A call as the contract reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,39 +76,142 @@ const SUPPORTING_ACTIONS: &[&str] = &[
     "GetCallerIdentity",
 ];
 
-/// The number of ids that every client reports as accepted; that a hundred are accepted is inferred.
-const PROMISED_IDS: usize = 20;
+/// What the conditions of the request as a whole are found in.
+pub(super) struct RequestFacts<'a> {
+    pub(super) call: &'a Call,
+    action: ActionName,
+    /// Whether the indices of the ids are not 1, 2, 3, … in some order.
+    pub(super) odd_index: bool,
+    /// The number of ids.
+    pub(super) ids: usize,
+    pub(super) dry_run: Switch,
+    pub(super) force: Switch,
+    pub(super) hibernate: Switch,
+    pub(super) skip_os_shutdown: Switch,
+}
+
+/// How well the name of the action is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ActionName {
+    /// It is absent, or an action of the service.
+    Usual,
+    /// An action of the service in another case.
+    Miscased,
+    /// No action of the service.
+    Unknown,
+}
+
+/// A parameter as the contract reads it.
+pub(super) struct ReadParameter<'a> {
+    pub(super) written: &'a str,
+    pub(super) value: &'a str,
+    pub(super) name: ParameterName,
+    /// Whether the same known name was given before.
+    pub(super) again: bool,
+}
+
+/// How well the name of a parameter is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParameterName {
+    /// A parameter of the action, in some edition.
+    Known {
+        kind: ParameterKind,
+        /// Whether the action has it in this edition.
+        holds: bool,
+    },
+    /// A parameter of the action in another case.
+    Miscased,
+    /// A parameter of other actions.
+    ClientToken,
+    Unknown,
+}
+
+/// An id as the contract reads it.
+pub(super) struct NamedId<'a> {
+    written: &'a str,
+    pub(super) kind: IdKind,
+    /// Whether the same id was named before.
+    pub(super) again: bool,
+    /// The number of all ids of the call.
+    pub(super) ids: usize,
+    /// The number of different ids of the call that are unknown.
+    pub(super) unknown: usize,
+}
+
+/// What an id names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdKind {
+    /// An instance of the fleet.
+    Own,
+    /// An instance of the fleet, in another case.
+    Cased,
+    /// An instance of the fleet, with white space around it.
+    Padded,
+    /// Nothing: a short id that nobody owns.
+    Unknown,
+    /// Nothing that the endpoint is known to have issued.
+    Unissued,
+    /// The empty string.
+    Empty,
+    /// Clearly not of the form `i-…`.
+    Malformed,
+    /// `i-` and what no id has.
+    Impossible,
+}
 
 /// Reads a call.
 pub fn read<'a>(contract: &Contract, fleet: &Fleet, call: &'a Call) -> Reading<'a> {
-    let mut reading = Reading {
-        ids: Vec::new(),
-        conditions: Vec::new(),
-        dry_run: Switch::Off,
-        force: Switch::Off,
-        hibernate: Switch::Off,
-        skip_os_shutdown: Switch::Off,
+    let parameters = read_parameters(contract, call);
+    let lists = || parameters.iter().filter(|one| one.is(ParameterKind::StringList));
+    let ids = read_ids(fleet, lists().map(|one| one.value).collect());
+    let switch = |name: &str| {
+        let given = parameters.iter().filter(|one| one.written == name);
+        let switches = given.filter_map(ReadParameter::switch);
+        // OQ-17: if two values differ, either may count.
+        let both = |one, other| if one == other { one } else { Switch::Odd };
+        switches.reduce(both).unwrap_or_default()
     };
-    read_envelope(contract, call, &mut reading);
-    read_parameters(contract, call, &mut reading);
-    read_ids(fleet, &mut reading);
-    let combined = [
-        (
-            Condition::ForceAndHibernate,
-            reading.force == Switch::On && reading.hibernate == Switch::On,
-        ),
-        (
-            Condition::SkipAndHibernate,
-            reading.skip_os_shutdown == Switch::On && reading.hibernate == Switch::On,
-        ),
-        (Condition::DryRun, reading.dry_run == Switch::On),
-    ];
-    for (condition, holds) in combined {
-        if holds {
-            reading.note(condition, "");
+    let request = RequestFacts {
+        call,
+        action: action_of(contract, call),
+        odd_index: has_odd_index(lists().map(|one| one.written)),
+        ids: ids.len(),
+        dry_run: switch("DryRun"),
+        force: switch("Force"),
+        hibernate: switch("Hibernate"),
+        skip_os_shutdown: switch("SkipOsShutdown"),
+    };
+    let found = |condition: Condition| {
+        let words = match found_in(condition) {
+            FoundIn::Request(holds) => words(holds(&request)),
+            FoundIn::Parameter(holds) => {
+                words(parameters.iter().filter(|one| holds(one)).map(|one| one.written))
+            }
+            FoundIn::Id(holds) => words(ids.iter().filter(|one| holds(one)).map(|one| one.written)),
+            FoundIn::Instance(_) => None,
+        };
+        Some((condition, words?))
+    };
+    Reading {
+        conditions: Condition::ALL.iter().copied().filter_map(found).collect(),
+        ids: ids.into_iter().map(|one| one.written).collect(),
+        dry_run: request.dry_run,
+        force: request.force,
+        hibernate: request.hibernate,
+        skip_os_shutdown: request.skip_os_shutdown,
+    }
+}
+
+/// The words at fault, each once; `None` if there is nothing at fault. An empty text is at fault without being a word.
+fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> Option<Vec<&'a str>> {
+    let mut words: Option<Vec<&str>> = None;
+    for word in all {
+        let words = words.get_or_insert_default();
+        if !word.is_empty() && !words.contains(&word) {
+            words.push(word);
         }
     }
-    reading
+    words
 }
 
 /// What an id looks like.
@@ -148,116 +253,86 @@ impl<'a> Reading<'a> {
     pub fn is(&self, condition: Condition) -> bool {
         self.conditions.iter().any(|(known, _)| *known == condition)
     }
+}
 
-    /// Records a condition, and a word at fault if there is one.
-    fn note(&mut self, condition: Condition, word: &'a str) {
-        let at = match self
-            .conditions
-            .binary_search_by_key(&condition, |(known, _)| *known)
-        {
-            Ok(at) => at,
-            Err(at) => {
-                self.conditions.insert(at, (condition, Vec::new()));
-                at
-            }
-        };
-        if let Some((_, words)) = self.conditions.get_mut(at)
-            && !word.is_empty()
-            && !words.contains(&word)
-        {
-            words.push(word);
-        }
+impl<'a> RequestFacts<'a> {
+    /// The condition of a request that is signed in this way.
+    pub(super) fn signed(&self, auth: Auth) -> Option<&'a str> {
+        (self.call.form.auth == auth).then_some("")
+    }
+
+    /// The action, if its name is of this kind.
+    pub(super) fn action(&self, name: ActionName) -> Option<&'a str> {
+        self.call.action.as_deref().filter(|_| self.action == name)
     }
 }
 
-fn read_envelope<'a>(contract: &Contract, call: &'a Call, reading: &mut Reading<'a>) {
-    match &call.action {
-        None => reading.note(Condition::MissingAction, ""),
-        Some(action) => {
-            let known = || {
-                SUPPORTING_ACTIONS
-                    .iter()
-                    .copied()
-                    .chain(contract.transitions.iter().map(|row| row.action.as_str()))
-                    .chain([contract.action.as_str()])
-            };
-            if !known().any(|name| name == action) {
-                let miscased = known().any(|name| name.eq_ignore_ascii_case(action));
-                let condition = if miscased {
-                    Condition::MiscasedAction
-                } else {
-                    Condition::UnknownAction
-                };
-                reading.note(condition, action);
-            }
-        }
+impl ReadParameter<'_> {
+    fn is(&self, wanted: ParameterKind) -> bool {
+        matches!(self.name, ParameterName::Known { kind, .. } if kind == wanted)
     }
-    match call.form.version.as_deref() {
-        Some(API_VERSION) => {}
-        None => reading.note(Condition::MissingVersion, ""),
-        Some(version) => reading.note(Condition::UnknownVersion, version),
+
+    /// The value of a boolean parameter.
+    pub(super) fn switch(&self) -> Option<Switch> {
+        self.is(ParameterKind::Boolean).then(|| match self.value {
+            "true" => Switch::On,
+            "false" => Switch::Off,
+            _ => Switch::Odd,
+        })
     }
-    let fault = match call.form.auth {
-        Auth::Header | Auth::Session => None,
-        Auth::Query => Some(Condition::QuerySignature),
-        Auth::Unsigned => Some(Condition::Unsigned),
-        Auth::Garbage => Some(Condition::GarbageSignature),
-        Auth::UnknownKey => Some(Condition::UnknownKey),
-        Auth::WrongSignature => Some(Condition::WrongSignature),
-        Auth::Stale => Some(Condition::StaleSignature),
-        Auth::ExpiredSession => Some(Condition::ExpiredSession),
-        Auth::Denied => Some(Condition::Denied),
+}
+
+fn action_of(contract: &Contract, call: &Call) -> ActionName {
+    let Some(action) = &call.action else {
+        return ActionName::Usual;
     };
-    if let Some(condition) = fault {
-        reading.note(condition, "");
+    let known = || {
+        SUPPORTING_ACTIONS
+            .iter()
+            .copied()
+            .chain(contract.transitions.iter().map(|row| row.action.as_str()))
+            .chain([contract.action.as_str()])
+    };
+    if known().any(|name| name == action) {
+        ActionName::Usual
+    } else if known().any(|name| name.eq_ignore_ascii_case(action)) {
+        ActionName::Miscased
+    } else {
+        ActionName::Unknown
     }
 }
 
-fn read_parameters<'a>(contract: &Contract, call: &'a Call, reading: &mut Reading<'a>) {
+fn read_parameters<'a>(contract: &Contract, call: &'a Call) -> Vec<ReadParameter<'a>> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut indices = Vec::new();
-    for (name, value) in &call.params {
-        if is_odd(value) {
-            reading.note(Condition::OddValue, name);
-        }
-        let Some(parameter) = contract
+    let read = |(written, value): &'a (String, String)| {
+        let known = contract
             .parameters
             .iter()
-            .find(|known| is_named(&known.name, name))
-        else {
-            reading.note(stranger(contract, name), name);
-            continue;
+            .find(|known| is_named(&known.name, written));
+        let name = match known {
+            Some(Parameter { kind, holds, .. }) => ParameterName::Known {
+                kind: *kind,
+                holds: *holds,
+            },
+            None => stranger(contract, written),
         };
-        if !parameter.holds {
-            reading.note(Condition::LaterParameter, name);
+        ReadParameter {
+            written,
+            value,
+            name,
+            again: known.is_some() && !seen.insert(written),
         }
-        let again = !seen.insert(name.as_str());
-        if again {
-            reading.note(Condition::RepeatedScalar, name);
-        }
-        match parameter.kind {
-            ParameterKind::StringList => {
-                indices.push(index_of(name));
-                reading.ids.push(value);
-            }
-            ParameterKind::Boolean => set_switch(reading, name, value, again),
-        }
-    }
-    // The documentation describes 1, 2, 3 … in any order; what happens with other indices is not recorded (OQ-03).
+    };
+    call.params.iter().map(read).collect()
+}
+
+/// Whether the indices of a list are not 1, 2, 3, … in any order, as documented; what happens with others is not recorded
+/// (OQ-03).
+fn has_odd_index<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+    let mut indices: Vec<Option<u64>> = names.map(index_of).collect();
     indices.sort_unstable();
-    let plain = (1..)
-        .map(Some)
-        .zip(&indices)
-        .all(|(expected, index)| expected == *index);
-    if !plain {
-        reading.note(Condition::OddIndex, "");
-    }
-    if indices.is_empty() {
-        reading.note(Condition::NoIds, "");
-    }
-    if indices.len() > PROMISED_IDS {
-        reading.note(Condition::ManyIds, "");
-    }
+    let mut numbered = (1..).map(Some).zip(&indices);
+    !numbered.all(|(expected, index)| expected == *index)
 }
 
 /// Whether a written name is this parameter; a list matches with any index or without one.
@@ -279,8 +354,8 @@ fn index_of(name: &str) -> Option<u64> {
     if plain { digits.parse().ok() } else { None }
 }
 
-/// The condition for a name that is not a parameter of the action.
-fn stranger(contract: &Contract, name: &str) -> Condition {
+/// What a name is that is not a parameter of the action.
+fn stranger(contract: &Contract, name: &str) -> ParameterName {
     let lower = name.to_ascii_lowercase();
     let miscased = contract.parameters.iter().any(|known| {
         let parameter = match known.name.strip_suffix(".N") {
@@ -290,88 +365,50 @@ fn stranger(contract: &Contract, name: &str) -> Condition {
         is_named(&parameter, &lower)
     });
     if miscased {
-        Condition::MiscasedParameter
+        ParameterName::Miscased
     } else if name == "ClientToken" {
-        Condition::ClientToken
+        ParameterName::ClientToken
     } else {
-        Condition::UnknownParameter
+        ParameterName::Unknown
     }
 }
 
-/// The longest value that is not odd: tags, the longest documented values, are no longer than this.
-const LONGEST_VALUE: usize = 255;
-
-/// Whether a value may be refused for its length or its characters, regardless of its meaning.
-fn is_odd(value: &str) -> bool {
-    value.len() > LONGEST_VALUE || value.chars().any(|character| !matches!(character, ' '..='~'))
-}
-
-fn set_switch<'a>(reading: &mut Reading<'a>, name: &'a str, value: &str, again: bool) {
-    let switch = match value {
-        "true" => Switch::On,
-        "false" => Switch::Off,
-        _ => Switch::Odd,
-    };
-    if switch == Switch::Odd {
-        reading.note(Condition::OddBoolean, name);
-    }
-    let place = match name {
-        "DryRun" => Some(&mut reading.dry_run),
-        "Force" => Some(&mut reading.force),
-        "Hibernate" => Some(&mut reading.hibernate),
-        "SkipOsShutdown" => Some(&mut reading.skip_os_shutdown),
-        _ => None,
-    };
-    if let Some(place) = place {
-        // OQ-17: if the two values differ, either may count.
-        *place = if again && *place != switch {
-            Switch::Odd
-        } else {
-            switch
-        };
-    }
-    if name == "SkipOsShutdown" {
-        reading.note(Condition::SkipOsShutdown, name);
-    }
-}
-
-fn read_ids(fleet: &Fleet, reading: &mut Reading<'_>) {
-    let ids = std::mem::take(&mut reading.ids);
+fn read_ids<'a>(fleet: &Fleet, ids: Vec<&'a str>) -> Vec<NamedId<'a>> {
     let mut seen = BTreeSet::new();
-    let mut unknown = BTreeSet::new();
-    for id in &ids {
-        if ids.len() > 1 && !seen.insert(*id) {
-            reading.note(Condition::RepeatedId, id);
-        }
-        if fleet.contains_key(*id) {
-            continue;
-        }
-        let shape = shape_of(id);
-        let own_in_another_case = || fleet.contains_key(id.to_ascii_lowercase().as_str());
-        let condition = match shape {
-            IdShape::Short | IdShape::Long if own_in_another_case() => Condition::CasedId,
-            IdShape::Short => {
-                unknown.insert(*id);
-                continue;
-            }
-            IdShape::Padded if fleet.contains_key(id.trim()) => Condition::PaddedId,
-            IdShape::Long | IdShape::Padded => Condition::UnissuedId,
-            IdShape::Empty if ids.len() > 1 => Condition::EmptyMember,
-            IdShape::Empty => Condition::EmptyId,
-            IdShape::Malformed => Condition::MalformedId,
-            IdShape::Impossible => Condition::ImpossibleId,
-        };
-        reading.note(condition, id);
+    let mut unknown = 0;
+    let mut named: Vec<NamedId<'a>> = Vec::with_capacity(ids.len());
+    for written in &ids {
+        let kind = kind_of(fleet, written);
+        let again = ids.len() > 1 && !seen.insert(*written);
+        unknown += usize::from(kind == IdKind::Unknown && !again);
+        named.push(NamedId {
+            written,
+            kind,
+            again,
+            ids: ids.len(),
+            unknown: 0,
+        });
     }
-    let condition = if unknown.len() > 1 {
-        Condition::UnknownIds
-    } else {
-        Condition::UnknownId
-    };
-    for id in unknown {
-        reading.note(condition, id);
+    for one in &mut named {
+        one.unknown = unknown;
     }
-    reading.ids = ids;
+    named
+}
+
+fn kind_of(fleet: &Fleet, id: &str) -> IdKind {
+    if fleet.contains_key(id) {
+        return IdKind::Own;
+    }
+    let own_in_another_case = || fleet.contains_key(id.to_ascii_lowercase().as_str());
+    match shape_of(id) {
+        IdShape::Short | IdShape::Long if own_in_another_case() => IdKind::Cased,
+        IdShape::Short => IdKind::Unknown,
+        IdShape::Padded if fleet.contains_key(id.trim()) => IdKind::Padded,
+        IdShape::Long | IdShape::Padded => IdKind::Unissued,
+        IdShape::Empty => IdKind::Empty,
+        IdShape::Malformed => IdKind::Malformed,
+        IdShape::Impossible => IdKind::Impossible,
+    }
 }
 
 #[cfg(test)]

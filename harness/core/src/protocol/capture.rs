@@ -12,27 +12,32 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
-use crate::journal::{self, Answer, HeaderRecords, RequestRecord};
+use crate::journal::{self, Answer, HeaderRecords, RawRecord, RequestRecord};
 use crate::protocol::encode::title_case;
 use crate::protocol::form;
 use crate::protocol::scrub::{REDACTED, Scrubber};
 
-/// Records an exchange and removes secrets: the given ones, and those that the request itself carries.
+/// Records a request and its response, or the reason why there is none, and removes secrets: the given ones, and those
+/// that the request itself carries.
 pub fn capture(
     request: &Request<Bytes>,
     outcome: Result<&Response<Bytes>, String>,
     secrets: &[String],
-) -> (RequestRecord, Answer) {
+) -> (RequestRecord, Result<Answer, String>) {
     let carried = carried_secrets(request);
     let scrubber = Scrubber::new(secrets.iter().chain(&carried).map(String::as_str));
-    (record(request, &scrubber), answer(outcome, &scrubber))
+    let outcome = match outcome {
+        Ok(response) => Ok(answer(response, &scrubber)),
+        Err(why) => Err(scrubber.text(&why)),
+    };
+    (record(request, &scrubber), outcome)
 }
 
 /// The record of an exchange on a raw socket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawCapture {
-    /// The bytes sent.
-    pub sent: journal::Bytes,
+    /// What was sent.
+    pub sent: RawRecord,
     /// The responses.
     pub answers: Vec<Answer>,
     /// The bytes received that are not a response.
@@ -62,35 +67,29 @@ pub fn capture_raw(
         as_bytes(bytes)
     };
     RawCapture {
-        sent: kept(&without_secret_lines(sent)),
+        sent: RawRecord {
+            bytes: kept(&without_secret_lines(sent)),
+            length: sent.len(),
+        },
         answers: responses
             .iter()
-            .map(|response| answer(Ok(response), &scrubber))
+            .map(|response| answer(response, &scrubber))
             .collect(),
         rest: kept(rest),
     }
 }
 
-/// Restores the response of a recorded answer; `None` if there was none or its base64 or its status is invalid. Header
-/// fields that no response can have are left out.
+/// Restores the response of a recorded answer; `None` if its base64 or its status is invalid. Header fields that no
+/// response can have are left out.
 pub fn revive(answer: &Answer) -> Option<Response<Bytes>> {
-    match answer {
-        Answer::Response {
-            status,
-            headers,
-            body,
-        } => {
-            let body = match body {
-                journal::Bytes::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-                journal::Bytes::Base64(text) => STANDARD.decode(text).ok()?.into(),
-            };
-            let mut response = Response::new(body);
-            *response.status_mut() = StatusCode::from_u16(*status).ok()?;
-            *response.headers_mut() = header_map(headers);
-            Some(response)
-        }
-        Answer::Failed { .. } => None,
-    }
+    let body = match &answer.body {
+        journal::Bytes::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+        journal::Bytes::Base64(text) => STANDARD.decode(text).ok()?.into(),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(answer.status).ok()?;
+    *response.headers_mut() = header_map(&answer.headers);
+    Some(response)
 }
 
 /// Parameters with credentials or signatures, of this and older signature versions.
@@ -136,16 +135,11 @@ fn record(request: &Request<Bytes>, scrubber: &Scrubber) -> RequestRecord {
     }
 }
 
-fn answer(outcome: Result<&Response<Bytes>, String>, scrubber: &Scrubber) -> Answer {
-    match outcome {
-        Ok(response) => Answer::Response {
-            status: response.status().as_u16(),
-            headers: header_records(response.headers(), scrubber),
-            body: as_bytes(scrubber.bytes(response.body())),
-        },
-        Err(why) => Answer::Failed {
-            why: scrubber.text(&why),
-        },
+fn answer(response: &Response<Bytes>, scrubber: &Scrubber) -> Answer {
+    Answer {
+        status: response.status().as_u16(),
+        headers: header_records(response.headers(), scrubber),
+        body: as_bytes(scrubber.bytes(response.body())),
     }
 }
 

@@ -130,7 +130,7 @@ const WORDS: &[&str] = &[
     "fixture_ready",
     "step_started",
     "exchanged",
-    "wired",
+    "raw",
     "judged",
     "case_ended",
     "run_ended",

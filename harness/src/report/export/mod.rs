@@ -100,7 +100,6 @@ impl Material {
                 Event::FixtureReady(ready) => material.fixtures.push(ready.clone()),
                 Event::StepStarted(step) => material.steps.push((step.step, step.intent.clone())),
                 Event::Exchanged(exchanged) => material.sent.push(Sent::of(exchanged)),
-                Event::Wired(wired) => material.sent.push(Sent::of_wired(wired)),
                 Event::RunStarted(_)
                 | Event::CaseStarted(_)
                 | Event::Judged(_)

@@ -2,7 +2,6 @@
 //! whole instances are judged without a finding. With one thing changed, the finding is under the clause that covers
 //! it.
 
-use super::super::rejudge::judge_recorded;
 use super::samples;
 use super::{Guilt, begin, exchange, failed, step};
 use crate::contract::{CallTemplate, Edition, Grade, Recorded, RecordedLook, embedded};
@@ -16,7 +15,7 @@ fn found_in(records: &[Recorded]) -> Vec<(String, String, Verdict)> {
     let mut found = Vec::new();
     for record in records {
         let mut judge = |intent, exchanges: &[_]| {
-            let judged = judge_recorded(&mut case, &step(record, intent), exchanges);
+            let judged = case.judge(&step(record, intent), exchanges);
             let findings = judged.findings.into_iter();
             found.extend(
                 findings.map(|finding| (record.name.clone(), finding.clause.to_string(), finding.verdict)),
@@ -116,7 +115,7 @@ fn a_description_that_was_captured_whole_is_judged_as_one() {
         let mut case = begin(Edition::Current, &started);
         let mut found = Vec::new();
         let answer = [exchange(Role::Act, &started)];
-        found.extend(judge_recorded(&mut case, &step(&started, Intent::Call), &answer).findings);
+        found.extend(case.judge(&step(&started, Intent::Call), &answer).findings);
         for name in ["c116", "c117"] {
             let look = samples::find(name);
             let look = Recorded {
@@ -124,7 +123,7 @@ fn a_description_that_was_captured_whole_is_judged_as_one() {
                 ..look
             };
             let looks = [exchange(Role::Look, &look)];
-            found.extend(judge_recorded(&mut case, &step(&look, Intent::Observe), &looks).findings);
+            found.extend(case.judge(&step(&look, Intent::Observe), &looks).findings);
         }
         let found = found.into_iter();
         found

@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use super::rejudge::judge_recorded;
-use super::{CaseJudge, Judge};
+use super::{CaseJudge, Judge, Observation};
 use crate::contract::{Condition, Confidence, Edition, Grade, Moment, Recorded, embedded};
 use crate::journal::{
-    Answer, Bytes, Exchanged, Finding, FixtureReady, HeaderRecords, Intent, RequestRecord, Role, StepStarted,
+    Answer, Bytes, Ending, Finding, FixtureReady, HeaderRecords, Intent, Role, StepStarted,
 };
 use crate::model::ReadLag;
 use crate::plan;
@@ -40,25 +39,24 @@ fn begin(edition: Edition, sample: &Recorded) -> CaseJudge {
     case
 }
 
-fn exchange(role: Role, sample: &Recorded) -> Exchanged {
-    Exchanged {
-        case: sample.name.clone(),
-        step: 1,
+/// The observation of a recorded answer.
+fn exchange(role: Role, sample: &Recorded) -> Observation {
+    let at_ms = sample.at.as_ref().map_or(0, Moment::unix_ms);
+    let answer = Answer {
+        status: sample.status,
+        headers: HeaderRecords(sample.headers.clone()),
+        body: Bytes::Text(sample.body.clone()),
+    };
+    let reply = revive(&answer)
+        .map(reply::decode)
+        .expect("a recorded answer is a response");
+    Observation {
         role,
-        call: plan::fill(&sample.call, sample),
-        request: RequestRecord {
-            method: "POST".to_owned(),
-            target: "/".to_owned(),
-            headers: HeaderRecords::default(),
-            body: Bytes::Text(String::new()),
-        },
-        answer: Answer::Response {
-            status: sample.status,
-            headers: HeaderRecords(sample.headers.clone()),
-            body: Bytes::Text(sample.body.clone()),
-        },
-        at_ms: sample.at.as_ref().map_or(0, Moment::unix_ms),
-        took_ms: 0,
+        call: Arc::new(plan::fill(&sample.call, sample)),
+        replies: vec![reply],
+        ending: Ending::Answered,
+        at_ms,
+        answered_ms: at_ms,
     }
 }
 
@@ -76,12 +74,9 @@ fn step(sample: &Recorded, intent: Intent) -> StepStarted {
 
 fn findings(edition: Edition, sample: &Recorded) -> Vec<Finding> {
     let exchanges = [exchange(Role::Act, sample)];
-    judge_recorded(
-        &mut begin(edition, sample),
-        &step(sample, Intent::Call),
-        &exchanges,
-    )
-    .findings
+    begin(edition, sample)
+        .judge(&step(sample, Intent::Call), &exchanges)
+        .findings
 }
 
 /// The clauses that fail for a sample.
@@ -238,10 +233,10 @@ fn seen_after(sample: &Recorded, role: Role, state: &str, reason: &str, why: &st
     if role == Role::Look {
         exchanges.push(exchange(Role::Look, &look));
     }
-    found.extend(judge_recorded(&mut case, &step(sample, Intent::Call), &exchanges).findings);
+    found.extend(case.judge(&step(sample, Intent::Call), &exchanges).findings);
     if role == Role::Act {
         let looks = [exchange(Role::Look, &look)];
-        found.extend(judge_recorded(&mut case, &step(sample, Intent::Observe), &looks).findings);
+        found.extend(case.judge(&step(sample, Intent::Observe), &looks).findings);
     }
     let of_its_year = ["RSP-13", "RSP-21", "RSP-22"];
     found
@@ -393,8 +388,8 @@ fn not_found_is_no_answer_for_what_is_still_described() {
 #[test]
 fn what_is_read_of_a_recorded_answer_is_all_of_it() {
     for sample in embedded(Edition::Current).recorded {
-        let response = revive(&exchange(Role::Act, &sample).answer).expect("a record is an answer");
-        let reply = reply::decode(response);
+        let observation = exchange(Role::Act, &sample);
+        let reply = observation.reply().expect("a record is an answer");
         assert_eq!(reply.status, sample.status, "{}", sample.name);
         for (name, value) in &sample.headers {
             assert_eq!(

@@ -5,13 +5,7 @@ use crate::words::{English, Words as _};
 
 /// Judges one auxiliary call in a case with one instance.
 fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
-    let heard = [Observation {
-        role: Role::Act,
-        call,
-        reply: Some(reply),
-        at_ms: 0,
-        answered_ms: 0,
-    }];
+    let heard = [seen(Role::Act, call, Some(reply), 0)];
     case.judge(&started(1, Intent::Call), &heard)
 }
 
@@ -19,7 +13,7 @@ fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
 fn blocked_by(state: State, action: &str, reply: &Reply) -> Option<String> {
     let mut case = case(state);
     asked(&mut case, &Call::new(action, [("InstanceId.1", A)]), reply);
-    case.blocked().map(|blocked| English.blocked(blocked))
+    case.blocked.as_ref().map(|blocked| English.blocked(blocked))
 }
 
 #[test]

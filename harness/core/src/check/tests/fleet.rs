@@ -2,6 +2,7 @@
 //! states are still possible.
 
 use super::*;
+use crate::check::follow_up::Sight;
 
 pub(super) const B: &str = "i-0cfb1e75e74229969";
 
@@ -24,6 +25,10 @@ pub(super) fn described(instances: &[(&str, State)]) -> Reply {
 
 fn fits(case: &CaseJudge, call: &Call, reply: &Reply) -> bool {
     case.sight(call, reply, 1, None) == Sight::Consistent
+}
+
+fn look(call: &Call, reply: &Reply) -> Observation {
+    seen(Role::Look, call, Some(reply), 1)
 }
 
 fn of(ids: &[&str]) -> Call {
@@ -58,7 +63,7 @@ fn only_what_is_still_is_at_rest() {
     for (seen, rests) in [(State::Stopping, false), (State::Stopped, true)] {
         let reply = described(&[(A, seen)]);
         assert_eq!(
-            case(State::Stopping).at_rest(&of(&[A]), &reply),
+            case(State::Stopping).is_at_rest(&look(&of(&[A]), &reply)),
             rests,
             "{seen:?}"
         );
@@ -97,7 +102,7 @@ fn who_is_missing_fits_if_it_may_be_gone_or_was_not_asked_for() {
 #[test]
 fn what_is_no_description_fits_nothing() {
     assert!(!fits(&case(State::Running), &of(&[A]), &answer(500, "Response")));
-    assert!(!case(State::Running).at_rest(&of(&[A]), &ok("<html/>")));
+    assert!(!case(State::Running).is_at_rest(&look(&of(&[A]), &ok("<html/>"))));
 }
 
 #[test]

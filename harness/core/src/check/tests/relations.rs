@@ -70,13 +70,7 @@ fn related(kind: FixtureKind, told: &[Told], labels: usize, instances: &[(&str, 
             }),
             ..started(number + 1, Intent::Call)
         };
-        let heard = Observation {
-            role: Role::Act,
-            call: &call,
-            reply: reply.as_ref(),
-            at_ms: 0,
-            answered_ms: 0,
-        };
+        let heard = seen(Role::Act, &call, reply.as_ref(), 0);
         last = said(&case.judge(&step, &[heard]));
     }
     last

@@ -17,14 +17,8 @@ fn stop() -> Call {
     Call::new("StopInstances", [("InstanceId.1", A)])
 }
 
-fn acts<'a>(call: &'a Call, replies: &'a [Reply]) -> Vec<Observation<'a>> {
-    let heard = |reply| Observation {
-        role: Role::Act,
-        call,
-        reply: Some(reply),
-        at_ms: 0,
-        answered_ms: 0,
-    };
+fn acts(call: &Call, replies: &[Reply]) -> Vec<Observation> {
+    let heard = |reply| seen(Role::Act, call, Some(reply), 0);
     replies.iter().map(heard).collect()
 }
 

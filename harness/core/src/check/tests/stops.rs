@@ -75,13 +75,10 @@ fn settled(kind: FixtureKind, first: &Look, params: &[(&str, &str)], date: &str,
     }
 }
 
-fn at<'a>(call: &'a Call, looks: &'a [Look]) -> Vec<Observation<'a>> {
+fn at(call: &Call, looks: &[Look]) -> Vec<Observation> {
     looks
         .iter()
-        .map(|(at_ms, reply)| Observation {
-            at_ms: *at_ms,
-            ..heard(Role::Look, call, reply)
-        })
+        .map(|(at_ms, reply)| seen(Role::Look, call, Some(reply), *at_ms))
         .collect()
 }
 

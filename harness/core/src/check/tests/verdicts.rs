@@ -351,14 +351,8 @@ impl Table {
     }
 }
 
-pub(super) fn heard<'a>(role: Role, call: &'a Call, reply: &'a Reply) -> Observation<'a> {
-    Observation {
-        role,
-        call,
-        reply: Some(reply),
-        at_ms: 0,
-        answered_ms: 0,
-    }
+pub(super) fn heard(role: Role, call: &Call, reply: &Reply) -> Observation {
+    seen(role, call, Some(reply), 0)
 }
 
 /// A case with an instance `a` of this kind, and a stopped `b`.

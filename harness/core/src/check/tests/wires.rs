@@ -3,7 +3,7 @@
 use super::verdicts::{Table, heard, said};
 use super::*;
 use crate::call::Method;
-use crate::journal::{Aim, Answer, Bytes, Ending, HeaderRecords, RawFault, WireDemand, Wired};
+use crate::journal::{Aim, RawFault, WireDemand};
 
 fn call() -> Call {
     let mut call = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);
@@ -27,15 +27,11 @@ const FAULTS: &[(&str, RawFault)] = &[
     (", faulty HTTP", RawFault::Http),
 ];
 
-fn response(status: u16, body: &str) -> Answer {
-    Answer::Response {
-        status,
-        headers: HeaderRecords::default(),
-        body: Bytes::Text(body.to_owned()),
-    }
+fn response(status: u16, body: &str) -> Reply {
+    replied(status, body.to_owned())
 }
 
-fn error(status: u16, code: &str) -> Answer {
+fn error(status: u16, code: &str) -> Reply {
     response(
         status,
         &format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>"),
@@ -43,7 +39,7 @@ fn error(status: u16, code: &str) -> Answer {
 }
 
 /// Possible answers, with their names.
-fn outcomes() -> Vec<(&'static str, Vec<Answer>, Ending)> {
+fn outcomes() -> Vec<(&'static str, Vec<Reply>, Ending)> {
     let dry = || error(412, "DryRunOperation");
     let described = || response(200, "<DescribeInstancesResponse/>");
     let stopped = || response(200, "<StopInstancesResponse/>");
@@ -94,18 +90,11 @@ fn outcomes() -> Vec<(&'static str, Vec<Answer>, Ending)> {
     ]
 }
 
-fn wired(answers: Vec<Answer>, ending: Ending) -> Wired {
-    Wired {
-        case: "case".to_owned(),
-        step: 1,
-        call: call(),
-        sent: Bytes::Text(String::new()),
-        sent_length: 0,
-        answers,
-        rest: Bytes::Text(String::new()),
+fn bytes(replies: Vec<Reply>, ending: Ending) -> Observation {
+    Observation {
+        replies,
         ending,
-        at_ms: 0,
-        took_ms: 0,
+        ..seen(Role::Act, &call(), None, 0)
     }
 }
 
@@ -122,23 +111,17 @@ fn fleet(state: Option<&str>) -> Reply {
 }
 
 /// The result of a step, given the answer to the plain form and the state of the instance after it.
-fn judged(plain: &(Vec<Answer>, &str), aim: Aim, wired: &Wired, seen: Option<&str>) -> String {
+fn judged(plain: &(Vec<Reply>, &str), aim: Aim, act: Observation, after: Option<&str>) -> String {
     let mut case = case(State::Running);
     let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
-    let mut step = |number, aim: Aim, wired: &Wired, seen: Option<&str>| {
-        let fleet = fleet(seen);
-        let looks = [heard(Role::Look, &describe, &fleet)];
-        let step = started(number, Intent::Wire(aim));
-        case.judge_wire(&step, std::slice::from_ref(wired), &looks)
+    let mut step = |number, aim: Aim, act, after: Option<&str>| {
+        let look = heard(Role::Look, &describe, &fleet(after));
+        case.judge(&started(number, Intent::Wire(aim)), &[act, look])
     };
-    let (answers, after) = plain;
-    step(
-        1,
-        aim_of(WireDemand::Plain),
-        &self::wired(answers.clone(), Ending::Answered),
-        Some(after),
-    );
-    said(&step(2, aim, wired, seen))
+    let (answers, after_plain) = plain;
+    let plain = bytes(answers.clone(), Ending::Answered);
+    step(1, aim_of(WireDemand::Plain), plain, Some(after_plain));
+    said(&step(2, aim, act, after))
 }
 
 fn aim_of(demand: WireDemand) -> Aim {
@@ -182,8 +165,8 @@ fn what_is_said_of_bytes_on_a_socket() {
                         continue;
                     }
                     let rows = outcomes().into_iter().map(|(name, answers, ending)| {
-                        let wired = wired(answers, ending);
-                        (name.to_owned(), judged(plain, aim.clone(), &wired, Some(plain.1)))
+                        let act = bytes(answers, ending);
+                        (name.to_owned(), judged(plain, aim.clone(), act, Some(plain.1)))
                     });
                     let title =
                         format!("{demand_name}{fault_name}{should_name} · the plain form: {plain_name}");
@@ -218,9 +201,9 @@ fn what_is_said_of_the_fleet_after_bytes_on_a_socket() {
                             roots: roots.clone(),
                             ..aim_of(*demand)
                         };
-                        let wired = wired(vec![answer.clone()], Ending::Answered);
+                        let act = bytes(vec![answer.clone()], Ending::Answered);
                         let name = seen.unwrap_or("not described").to_owned();
-                        (name, judged(&plain, aim, &wired, seen))
+                        (name, judged(&plain, aim, act, seen))
                     });
                     let waits = if roots.is_empty() {
                         ""

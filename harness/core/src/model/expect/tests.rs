@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::call::{Auth, Call};
-use crate::contract::{Edition, FixtureKind, embedded};
+use crate::contract::{Edition, FixtureKind, Market, Root, embedded};
 use crate::model::read;
 
 const A: &str = "i-0cfb1e75e74229968";

@@ -25,7 +25,7 @@ pub struct StateChange<'a> {
     /// `previousState`.
     pub previous: Option<StateValue<&'a str>>,
     /// What is missing, repeated or misplaced in the item.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<Oddity<&'a str>>,
 }
 
 impl<'a> StateChange<'a> {
@@ -93,7 +93,7 @@ fn read_item(item: Element<'_>) -> StateChange<'_> {
     }
 }
 
-fn read_state<'a>(element: Element<'a>, oddities: &mut Vec<Oddity>) -> StateValue<&'a str> {
+fn read_state<'a>(element: Element<'a>, oddities: &mut Vec<Oddity<&'a str>>) -> StateValue<&'a str> {
     let mut members = Members::of(element, element.name());
     let value = StateValue {
         code: members.text("code"),

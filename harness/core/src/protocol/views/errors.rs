@@ -1,6 +1,6 @@
 //! The error envelope of EC2: `Response/Errors/Error/{Code,Message}` and `Response/RequestID`, in no namespace.
 
-use crate::journal::{Excerpt, Oddity};
+use crate::journal::Oddity;
 use crate::protocol::views::{Members, missing, named, repeated, text_of};
 use crate::protocol::xml::Element;
 
@@ -12,7 +12,7 @@ pub struct Errors<'a> {
     /// Every `RequestID` child of the root.
     pub request_ids: Vec<&'a str>,
     /// What is missing, repeated or misplaced in the envelope.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<Oddity<&'a str>>,
 }
 
 /// One error.
@@ -75,15 +75,15 @@ fn entries(root: Element<'_>) -> Option<Vec<Element<'_>>> {
     })
 }
 
-fn about_root(root: Element<'_>) -> Vec<Oddity> {
+fn about_root(root: Element<'_>) -> Vec<Oddity<&str>> {
     let mut oddities = Vec::new();
     if root.name() != "Response" {
         oddities.push(named(root.name(), "Response"));
     }
     if let Some(namespace) = root.namespace() {
         oddities.push(Oddity::InNamespace {
-            element: Excerpt::name(root.name()),
-            namespace: Excerpt::quote(namespace),
+            element: root.name(),
+            namespace,
         });
     }
     match root.children_named("Errors").count() {
@@ -105,7 +105,7 @@ fn about_root(root: Element<'_>) -> Vec<Oddity> {
     oddities
 }
 
-fn read_entry<'a>(entry: Element<'a>, oddities: &mut Vec<Oddity>) -> ErrorEntry<'a> {
+fn read_entry<'a>(entry: Element<'a>, oddities: &mut Vec<Oddity<&'a str>>) -> ErrorEntry<'a> {
     let mut members = Members::of(entry, "Error");
     let read = ErrorEntry {
         code: members.text("Code"),
@@ -124,8 +124,11 @@ mod tests {
         read(text).expect("the document is well-formed")
     }
 
-    fn oddities(text: &str) -> Vec<Oddity> {
-        errors(document(text).root()).map_or_else(Vec::new, |errors| errors.oddities)
+    #[track_caller]
+    fn has_oddities(text: &str, expected: &[Oddity<&str>]) {
+        let document = document(text);
+        let oddities = errors(document.root()).map(|errors| errors.oddities);
+        assert_eq!(oddities.as_deref(), Some(expected), "{text}");
     }
 
     #[test]
@@ -160,46 +163,44 @@ mod tests {
 
     #[test]
     fn an_envelope_in_another_shape_is_read_and_its_difference_listed() {
-        assert_eq!(
-            oddities(
-                "<Response xmlns='u'><Errors><Error><Code>A</Code></Error></Errors><requestId>1</requestId></Response>"
-            ),
-            [
+        has_oddities(
+            "<Response xmlns='u'><Errors><Error><Code>A</Code></Error></Errors><requestId>1</requestId></Response>",
+            &[
                 Oddity::InNamespace {
-                    element: Excerpt::name("Response"),
-                    namespace: Excerpt::quote("u"),
+                    element: "Response",
+                    namespace: "u",
                 },
                 named("requestId", "RequestID"),
                 missing("Error", "Message"),
-            ]
+            ],
         );
         let sister = "<ErrorResponse><Error><Type>Sender</Type><Code>A</Code><Message>b</Message></Error></ErrorResponse>";
-        assert_eq!(
-            oddities(sister),
-            [
+        has_oddities(
+            sister,
+            &[
                 named("ErrorResponse", "Response"),
-                missing("ErrorResponse", "Errors")
-            ]
+                missing("ErrorResponse", "Errors"),
+            ],
         );
         let sister = document(sister);
         let code = first_error(sister.root()).and_then(|error| error.code);
         assert_eq!(code, Some("A"));
-        assert_eq!(
-            oddities("<Error><Code>A</Code><Message>b</Message><RequestId>1</RequestId></Error>"),
-            [
+        has_oddities(
+            "<Error><Code>A</Code><Message>b</Message><RequestId>1</RequestId></Error>",
+            &[
                 named("Error", "Response"),
                 missing("Error", "Errors"),
                 named("RequestId", "RequestID"),
-            ]
+            ],
         );
-        assert_eq!(
-            oddities("<Response><Errors/><Errors/><x/></Response>"),
-            [
+        has_oddities(
+            "<Response><Errors/><Errors/><x/></Response>",
+            &[
                 repeated("Response", "Errors", 2),
                 missing("Errors", "Error"),
                 missing("Errors", "Error"),
-            ]
+            ],
         );
-        assert_eq!(oddities("<Response/>"), [missing("Response", "Errors")]);
+        has_oddities("<Response/>", &[missing("Response", "Errors")]);
     }
 }

@@ -14,7 +14,7 @@ pub use described::{
 };
 pub use errors::{ErrorEntry, Errors, errors, first_error};
 
-use crate::journal::{Excerpt, Oddity};
+use crate::journal::Oddity;
 use crate::protocol::xml::Element;
 
 /// An element whose members have known names and are expected once, with everything that is wrong with them.
@@ -22,7 +22,7 @@ struct Members<'a> {
     element: Element<'a>,
     called: &'a str,
     /// Members that are missing, repeated or misplaced.
-    oddities: Vec<Oddity>,
+    oddities: Vec<Oddity<&'a str>>,
 }
 
 impl<'a> Members<'a> {
@@ -51,34 +51,26 @@ impl<'a> Members<'a> {
     fn text(&mut self, name: &'a str) -> Option<&'a str> {
         let member = self.one(name)?;
         if member.children().next().is_some() {
-            self.oddities.push(Oddity::NotText {
-                element: Excerpt::name(name),
-            });
+            self.oddities.push(Oddity::NotText { element: name });
         }
         Some(text_of(member))
     }
 }
 
-fn missing(element: &str, member: &str) -> Oddity {
-    Oddity::Missing {
-        element: Excerpt::name(element),
-        member: Excerpt::name(member),
-    }
+fn missing<'a>(element: &'a str, member: &'a str) -> Oddity<&'a str> {
+    Oddity::Missing { element, member }
 }
 
-fn repeated(element: &str, member: &str, count: usize) -> Oddity {
+fn repeated<'a>(element: &'a str, member: &'a str, count: usize) -> Oddity<&'a str> {
     Oddity::Repeated {
-        element: Excerpt::name(element),
-        member: Excerpt::name(member),
+        element,
+        member,
         count,
     }
 }
 
-fn named(name: &str, instead_of: &str) -> Oddity {
-    Oddity::Named {
-        name: Excerpt::name(name),
-        instead_of: Excerpt::name(instead_of),
-    }
+fn named<'a>(name: &'a str, instead_of: &'a str) -> Oddity<&'a str> {
+    Oddity::Named { name, instead_of }
 }
 
 fn text_of(element: Element<'_>) -> &str {

@@ -8,8 +8,9 @@ use super::{Made, text};
 use crate::call::{Call, Encoding, Form, Method};
 use crate::contract::{self, ClauseId, Edition, Scenario, State};
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Explored, Fingerprint, FixtureReady, Flaky,
-    HeaderRecords, Intent, Judged, Noted, Phase, RawFault, Recurred, Role, StepStarted, WireDemand, Wired,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Exchange, Explored, Fingerprint, FixtureReady,
+    Flaky, HeaderRecords, Intent, Judged, Noted, Phase, RawFault, RawRecord, Recurred, Role, SentRecord,
+    StepStarted, WireDemand,
 };
 use crate::selfcheck::{self, emulator};
 use crate::verdict::{Outcome, Verdict};
@@ -105,14 +106,15 @@ fn lines(events: Vec<Event>) -> String {
             // Requests that arrange or clean up are not judged.
             Event::Exchanged(exchanged) if matches!(exchanged.role, Role::Arrange | Role::Clean) => continue,
             Event::Exchanged(exchanged) => {
-                exchanged.request.headers = HeaderRecords::default();
-                exchanged.request.body = Bytes::Text(String::new());
+                if let SentRecord::Request(request) = &mut exchanged.sent {
+                    request.headers = HeaderRecords::default();
+                    request.body = Bytes::default();
+                }
             }
             Event::CaseStarted(started) => started.purpose = "A case.".to_owned(),
             Event::RunStarted(_)
             | Event::FixtureReady(_)
             | Event::StepStarted(_)
-            | Event::Wired(_)
             | Event::Judged(_)
             | Event::CaseEnded(_)
             | Event::Noted(_)
@@ -174,8 +176,15 @@ fn every_kind() -> Vec<Event> {
         (WireDemand::Ended, RawFault::Http, Ending::TooMuch),
         (WireDemand::Dropped, RawFault::None, Ending::Dropped),
         (WireDemand::InTurn, RawFault::None, Ending::NoHttp),
+        (
+            WireDemand::Answered,
+            RawFault::None,
+            Ending::Failed {
+                why: "connect".to_owned(),
+            },
+        ),
     ];
-    let response = |status, body: &str| Answer::Response {
+    let response = |status, body: &str| Answer {
         status,
         headers: HeaderRecords::default(),
         body: Bytes::Text(body.to_owned()),
@@ -202,16 +211,12 @@ fn every_kind() -> Vec<Event> {
                 412,
                 "<Response><Errors><Error><Code>DryRunOperation</Code></Error></Errors></Response>",
             )],
-            _ => vec![
-                response(500, "x"),
-                Answer::Failed {
-                    why: "could not".to_owned(),
-                },
-            ],
+            _ => vec![response(500, "x"), response(100, "")],
         };
-        events.push(Event::Wired(Box::new(Wired {
+        events.push(Event::Exchanged(Box::new(Exchange {
             case: case(),
             step,
+            role: Role::Act,
             call: Call {
                 form: Form {
                     method: Method::Get,
@@ -220,8 +225,10 @@ fn every_kind() -> Vec<Event> {
                 },
                 ..Call::new("StopInstances", [("InstanceId.1", id), ("DryRun", "true")])
             },
-            sent: Bytes::Text("POST / HTTP/1.1\r\n\r\n".to_owned()),
-            sent_length: 19,
+            sent: SentRecord::Raw(RawRecord {
+                bytes: Bytes::Text("POST / HTTP/1.1\r\n\r\n".to_owned()),
+                length: 19,
+            }),
             answers,
             rest: Bytes::Base64("/w==".to_owned()),
             ending,
