@@ -9,17 +9,19 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
 use crate::verdict::Outcome;
 
+mod bounded;
 mod exchange;
 mod finding;
 mod fingerprint;
 mod raw;
 
+pub use bounded::{Excerpt, Few};
 pub use exchange::{
     Answer, Bytes, Ending, Exchange, HeaderRecords, RawRecord, RequestRecord, Role, SentRecord,
 };
 pub use finding::{
-    AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, DescribedReason, Doubt, Excerpt, Expected,
-    Few, Finding, InstancePart, Observed, Oddity, StateChanged, StatePair, WrittenState,
+    AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, DescribedReason, Doubt, Expected, Finding,
+    InstancePart, Observed, Oddity, StateChanged, StatePair, WrittenState,
 };
 pub use fingerprint::Fingerprint;
 pub use raw::{Aim, RawFault, WireDemand};

@@ -17,7 +17,7 @@ use crate::journal::{
 };
 use crate::model::{Belief, Fleet, Id, Past, ReadLag, States, Unseen};
 use crate::protocol::capture::revive;
-use crate::protocol::reply::{self, Body, Instance, Reply, StateChange};
+use crate::protocol::reply::{self, Instance, Reply};
 use crate::verdict::Verdict;
 
 mod answer;
@@ -27,6 +27,7 @@ mod facts;
 mod fold;
 mod follow_up;
 mod look;
+mod overlap;
 mod relation;
 mod shape;
 mod step_judgement;
@@ -45,6 +46,7 @@ use facts::Mismatch;
 pub use fold::JournalFold;
 use follow_up::OpenStep;
 pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
+use overlap::{document_changes, found_up, superposed};
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use witness::{Control, StepFindings};
 
@@ -579,35 +581,6 @@ impl CaseJudge {
         }
     }
 
-    /// Checks that at most one of several overlapping stops found an instance running.
-    fn one_transition(
-        &self,
-        judgement: &mut StepJudgement<'_>,
-        answers: &[(&Observation, Answered, &Reply)],
-    ) {
-        for id in self.fleet.keys() {
-            let found_up = answers
-                .iter()
-                .filter_map(|(_, _, reply)| document_changes(reply))
-                .flat_map(|changes| changes.items)
-                .filter(|item| item.id == Some(id.as_ref()))
-                .filter(found_up)
-                .count();
-            let touched = answers
-                .iter()
-                .any(|(_, answered, _)| answered.moved.contains_key(id));
-            if touched {
-                self.judge.note_rule(
-                    judgement,
-                    Check::OneTransition,
-                    Weight::Full,
-                    found_up <= 1,
-                    || Observed::FoundRunning { calls: found_up },
-                );
-            }
-        }
-    }
-
     /// Updates the beliefs and tracks from the answers.
     fn apply(&mut self, answers: &[(&Observation, Answered, &Reply)]) {
         for (act, answered, reply) in answers {
@@ -698,28 +671,4 @@ fn before(state: State) -> States {
 fn is_read(call: &Call) -> bool {
     let action = call.action.as_deref().unwrap_or_default();
     action.starts_with("Describe") || action.starts_with("Get")
-}
-
-/// The states that one of several overlapping calls may find: the state before them, or after any of them.
-fn superposed(fleet: &Fleet) -> Fleet {
-    let mut fleet = fleet.clone();
-    for belief in fleet.values_mut() {
-        if belief.states.contains(State::Running) {
-            belief.states = belief.states.or(States::one(State::Stopping)).later();
-        }
-    }
-    fleet
-}
-
-fn found_up(item: &StateChange<'_>) -> bool {
-    item.previous_name() == Some("running")
-}
-
-fn document_changes(reply: &Reply) -> Option<reply::StateChanges<'_>> {
-    match &reply.body {
-        Body::Document(document) if (200..300).contains(&reply.status) => {
-            Some(reply::state_changes(document.root()))
-        }
-        Body::Document(_) | Body::Empty | Body::Unreadable { .. } => None,
-    }
 }

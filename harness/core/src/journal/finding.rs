@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, Fingerprint};
+use super::{Ending, Excerpt, Few, Fingerprint};
 use crate::contract::{Check, ClauseId, Condition, State};
 use crate::verdict::Verdict;
 
@@ -490,86 +490,6 @@ pub enum Oddity<T = Excerpt> {
         /// The element.
         element: T,
     },
-}
-
-/// Text from outside, cut to a length that a report can show.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "String")]
-pub struct Excerpt(Box<str>);
-
-impl Excerpt {
-    /// The most characters of a quoted text, and of any excerpt.
-    const QUOTE: usize = 200;
-    /// The most characters of a code, or of the name of an element.
-    const NAME: usize = 80;
-    /// The most characters of an id, or of the name of a state.
-    const WORD: usize = 40;
-
-    /// An id, or the name of a state.
-    pub fn word(text: &str) -> Self {
-        Excerpt::cut(text, Excerpt::WORD)
-    }
-
-    /// A code, or the name of an element.
-    pub fn name(text: &str) -> Self {
-        Excerpt::cut(text, Excerpt::NAME)
-    }
-
-    /// Any other text.
-    pub fn quote(text: &str) -> Self {
-        Excerpt::cut(text, Excerpt::QUOTE)
-    }
-
-    /// The text. It may have any characters.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether there is no text.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn cut(text: &str, most: usize) -> Self {
-        match text.char_indices().nth(most) {
-            None => Excerpt(text.into()),
-            Some((end, _)) => Excerpt(format!("{}…", text.get(..end).unwrap_or_default()).into()),
-        }
-    }
-}
-
-impl From<String> for Excerpt {
-    /// Cuts texts of a journal that somebody wrote by hand. An excerpt of ours is one character longer than its bound.
-    fn from(text: String) -> Self {
-        Excerpt::cut(&text, Excerpt::QUOTE + 1)
-    }
-}
-
-/// The first members of a list from outside: one answer may have a hundred thousand.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Few<T> {
-    /// The first members.
-    pub shown: Vec<T>,
-    /// The number of the others.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub left_out: usize,
-}
-
-/// The most members of a list that a finding shows.
-const FEW: usize = 12;
-
-impl<T> FromIterator<T> for Few<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(members: I) -> Self {
-        let mut members = members.into_iter();
-        Few {
-            shown: members.by_ref().take(FEW).collect(),
-            left_out: members.count(),
-        }
-    }
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl Oddity<&str> {

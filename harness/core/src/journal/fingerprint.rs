@@ -9,9 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{
-    AnswerSummary, BodySummary, Doubt, Excerpt, Finding, InstancePart, Observed, Oddity, StatePair,
-};
+use super::bounded::Excerpt;
+use super::finding::{AnswerSummary, BodySummary, Doubt, Finding, InstancePart, Observed, Oddity, StatePair};
 use crate::contract::ClauseId;
 use crate::verdict::Verdict;
 

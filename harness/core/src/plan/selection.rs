@@ -2,7 +2,7 @@
 
 use crate::contract::ClauseId;
 
-/// Which cases are played. Patterns are compared with [`matches`]; the default selects everything.
+/// Which cases are played. Patterns are compared with [`matches()`]; the default selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Patterns of names, one of which must match; empty for any name.
