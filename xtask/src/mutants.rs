@@ -33,7 +33,7 @@ pub(crate) struct MutantsArgs {
     /// A part of all, for instance 0/50: a sample of every file.
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
-    /// Only mutants whose names match, for instance `harness/src/(check|model)/`; may be given more than once.
+    /// Only mutants whose names match, for instance `harness/core/src/(check|model)/`; may be given more than once.
     #[arg(long, value_name = "REGEX")]
     re: Vec<String>,
     /// More arguments for cargo-mutants, for instance `--jobs 2`, `--timeout 30` or `--list`.
@@ -54,6 +54,8 @@ impl MutantsArgs {
 /// The set of tests that a mutant is run against.
 struct Pass {
     name: &'static str,
+    /// The packages whose tests run.
+    packages: &'static [&'static str],
     /// Arguments for cargo, when it builds and when it tests.
     targets: &'static [&'static str],
     /// Arguments for the test programs.
@@ -63,6 +65,7 @@ struct Pass {
 /// The unit tests of the mutated code: they catch most mutants, in seconds.
 const UNITS: Pass = Pass {
     name: "units",
+    packages: &["stopcheck-core"],
     targets: &["--lib"],
     tests: &["check::", "contract::", "model::", "protocol::"],
 };
@@ -71,6 +74,7 @@ const UNITS: Pass = Pass {
 /// the search through thousands of scripts, which takes longer than all other tests together.
 const ALL: Pass = Pass {
     name: "all",
+    packages: &["stopcheck-core", "stopcheck"],
     targets: &[
         "--lib", "--test", "faults", "--test", "golden", "--test", "recorded",
     ],
@@ -112,8 +116,9 @@ impl Pass {
         command
             .args(["-c", LIMITED])
             .arg(tools::cargo_mutants(workspace)?);
-        command.args(["mutants", "--package", "stopcheck", "--output"]);
+        command.args(["mutants", "--package", "stopcheck-core", "--output"]);
         command.arg(&folder).args(chosen);
+        command.args(self.packages.iter().map(|package| format!("--test-package={package}")));
         command.args(self.targets.iter().map(|target| format!("--cargo-arg={target}")));
         command.args(&args.mutants).arg("--").arg("--").args(self.tests);
         let status = shell::status(&mut command)?;
