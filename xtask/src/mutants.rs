@@ -118,7 +118,11 @@ impl Pass {
             .arg(tools::cargo_mutants(workspace)?);
         command.args(["mutants", "--package", "stopcheck-core", "--output"]);
         command.arg(&folder).args(chosen);
-        command.args(self.packages.iter().map(|package| format!("--test-package={package}")));
+        command.args(
+            self.packages
+                .iter()
+                .map(|package| format!("--test-package={package}")),
+        );
         command.args(self.targets.iter().map(|target| format!("--cargo-arg={target}")));
         command.args(&args.mutants).arg("--").arg("--").args(self.tests);
         let status = shell::status(&mut command)?;

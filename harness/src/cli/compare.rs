@@ -273,14 +273,14 @@ fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Op
         endpoint_url: Some(url),
         ..args.endpoint.clone()
     };
-    let wish = run::Wish {
+    let settings = run::RunSettings {
         edition,
         min_confidence: Confidence::default(),
         seed: args.seed,
         workers: args.workers.map(usize::from),
         record: true,
     };
-    run::options(&endpoint, &wish)
+    run::options(&endpoint, &settings)
 }
 
 /// Plays the plan at an endpoint.

@@ -14,7 +14,7 @@ use super::reports;
 use crate::check::time;
 use crate::contract::{Contract, Edition};
 use crate::golden::changelog;
-use crate::golden::tell::{self, ReviewStyle};
+use crate::golden::print::{self, ReviewStyle};
 use crate::golden::{GoldenMode, Review, Reviewer, Settings, Store, TranscriptRecorder};
 use crate::journal::Event;
 use crate::report::tally::{ChangedGolden, GoldenCause, Goldens};
@@ -134,7 +134,7 @@ impl Finished {
             ),
             Finished::Reviewed(review) => {
                 writeln!(out)?;
-                tell::write(review, look, out)
+                print::write(review, look, out)
             }
         }
     }

@@ -36,12 +36,12 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
     let edition = args.edition.map_or(index.head.edition, Edition::from);
     let contract = run::contract_of(edition);
     if !args.export.is_empty() {
-        for wish in &args.export {
-            write_down(wish, &then, &contract)?;
+        for export in &args.export {
+            write_down(export, &then, &contract)?;
         }
         return Ok(exit::CONFORMANT);
     }
-    let wish = run::Wish {
+    let settings = run::RunSettings {
         edition,
         min_confidence: index.head.min_confidence,
         // Ids that were never issued depend on the seed.
@@ -49,7 +49,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         workers: Some(1),
         record: true,
     };
-    let options = run::options(&args.endpoint, &wish)?;
+    let options = run::options(&args.endpoint, &settings)?;
     let (stop, interrupted) = watch::channel(false);
     let signals = tokio::spawn(run::listen(stop));
     let mut attempts: Vec<Attempt> = Vec::new();
@@ -140,14 +140,14 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
     Ok(code)
 }
 
-fn write_down(wish: &ExportArg, then: &Material, contract: &Contract) -> Result<(), CliError> {
-    let text = export::export(wish.kind, then, contract).map_err(|why| {
+fn write_down(wanted: &ExportArg, then: &Material, contract: &Contract) -> Result<(), CliError> {
+    let text = export::export(wanted.kind, then, contract).map_err(|why| {
         CliError::Usage(format!(
             "could not write the finding as {}: {why}",
-            wish.kind.name()
+            wanted.kind.name()
         ))
     })?;
-    match &wish.path {
+    match &wanted.path {
         None => std::io::stdout().lock().write_all(text.as_bytes())?,
         Some(path) => std::fs::write(path, text).map_err(|source| CliError::File {
             doing: "write",

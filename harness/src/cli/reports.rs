@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::goldens::Finished;
 use super::keys::variable;
 use crate::contract::Contract;
-use crate::golden::tell::ReviewStyle;
+use crate::golden::print::ReviewStyle;
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// Writes all reports, and returns the exit code of the run.

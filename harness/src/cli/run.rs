@@ -44,7 +44,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         return Err(nothing_selected(&args, &contract));
     }
     reports::check(&args.reports)?;
-    let wish = Wish {
+    let settings = RunSettings {
         edition,
         min_confidence: min_confidence(&args.reports),
         seed: args.seed,
@@ -61,7 +61,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     }
     let mut goldens = GoldenUse::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
     let plays_named_cases = plan.cases.iter().any(|planned| planned.phase == Phase::Scenarios);
-    let mut options = options(&args.endpoint, &wish)?;
+    let mut options = options(&args.endpoint, &settings)?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
     }
@@ -238,7 +238,7 @@ pub(super) async fn wait_for_signal() {
 }
 
 /// The settings of a run apart from its endpoint.
-pub(super) struct Wish {
+pub(super) struct RunSettings {
     pub(super) edition: Edition,
     pub(super) min_confidence: contract::Confidence,
     pub(super) seed: u64,
@@ -248,7 +248,7 @@ pub(super) struct Wish {
 }
 
 /// The options of a run: at the endpoint that the arguments name, or at the embedded reference.
-pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliError> {
+pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Options, CliError> {
     let url = url(args);
     let region = args
         .region
@@ -258,10 +258,10 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
                 .and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
         })
         .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    let workers = wish.workers.unwrap_or(if url.is_some() { 4 } else { 1 });
+    let workers = settings.workers.unwrap_or(if url.is_some() { 4 } else { 1 });
     let (endpoint, keys, identity) = match &url {
         None => (
-            embedded::endpoint(&region, wish.edition),
+            embedded::endpoint(&region, settings.edition),
             embedded::keyring(),
             None,
         ),
@@ -271,14 +271,14 @@ pub(super) fn options(args: &EndpointArgs, wish: &Wish) -> Result<Options, CliEr
         endpoint,
         region,
         keys,
-        min_confidence: wish.min_confidence,
-        seed: wish.seed,
+        min_confidence: settings.min_confidence,
+        seed: settings.seed,
         workers,
         wait: args.wait.unwrap_or_default(),
         settle_timeout: args.settle_timeout,
         read_lag: read_lag(args, url.as_deref()),
         longest_pass: LONGEST_PASS,
-        record: wish.record,
+        record: settings.record,
         max_requests: args
             .max_requests
             .unwrap_or(if url.is_some() { 100_000 } else { usize::MAX }),

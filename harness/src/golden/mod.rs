@@ -10,9 +10,9 @@ pub mod changelog;
 pub mod diff;
 mod lay;
 mod names;
+pub mod print;
 pub mod review;
 pub mod store;
-pub mod tell;
 pub mod transcript;
 mod transcript_recorder;
 

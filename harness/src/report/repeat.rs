@@ -257,13 +257,13 @@ fn quoted(text: &str) -> String {
 /// A case as a list of actions, the same for every tool.
 struct Plan<'a> {
     names: ShellVariables,
-    doings: Vec<Doing<'a>>,
+    actions: Vec<PlanAction<'a>>,
 }
 
 /// One action of a plan.
-enum Doing<'a> {
+enum PlanAction<'a> {
     /// Send a call, and store the ids that it creates in variables.
-    Send { sent: &'a Sent, how: How },
+    Send { sent: &'a Sent, answer_use: AnswerUse },
     /// Send calls concurrently, and wait for all of them.
     Together(Vec<&'a Sent>),
     /// Wait until an instance is in a state.
@@ -278,7 +278,7 @@ enum Doing<'a> {
 
 /// What to do with the answer of a call.
 #[derive(Clone, Copy, PartialEq)]
-enum How {
+enum AnswerUse {
     /// Store the ids in it, or ignore it.
     Quiet,
     /// Show it with status and headers: it has the finding.
@@ -294,7 +294,7 @@ impl<'a> Plan<'a> {
             return Err("no client sends these bytes; the journal has them".to_owned());
         }
         let mut names = ShellVariables::default();
-        let mut doings = Vec::new();
+        let mut actions = Vec::new();
         let arranging: Vec<&Sent> = story
             .sent
             .iter()
@@ -334,7 +334,7 @@ impl<'a> Plan<'a> {
 
         for (at, sent) in arranging.iter().enumerate() {
             if sent.step == 0 {
-                arrange(story, &arranging, at, &names, &mut doings);
+                arrange(story, &arranging, at, &names, &mut actions);
             }
         }
         let mut numbers: Vec<usize> = story.steps.iter().map(|(number, _)| *number).collect();
@@ -345,7 +345,7 @@ impl<'a> Plan<'a> {
         for number in numbers {
             for (at, sent) in arranging.iter().enumerate() {
                 if sent.step == number {
-                    arrange(story, &arranging, at, &names, &mut doings);
+                    arrange(story, &arranging, at, &names, &mut actions);
                 }
             }
             let intent = story
@@ -353,13 +353,18 @@ impl<'a> Plan<'a> {
                 .iter()
                 .find(|(known, _)| *known == number)
                 .map(|(_, intent)| intent);
-            play(story, number, intent, number == step, &mut doings);
+            play(story, number, intent, number == step, &mut actions);
         }
-        match doings
-            .iter()
-            .any(|doing| matches!(doing, Doing::Send { how: How::Shown, .. } | Doing::Together(_)))
-        {
-            true => Ok(Plan { names, doings }),
+        match actions.iter().any(|action| {
+            matches!(
+                action,
+                PlanAction::Send {
+                    answer_use: AnswerUse::Shown,
+                    ..
+                } | PlanAction::Together(_)
+            )
+        }) {
+            true => Ok(Plan { names, actions }),
             false => Err("no request of the case shows it".to_owned()),
         }
     }
@@ -371,14 +376,14 @@ fn arrange<'a>(
     arranging: &[&'a Sent],
     at: usize,
     names: &ShellVariables,
-    doings: &mut Vec<Doing<'a>>,
+    actions: &mut Vec<PlanAction<'a>>,
 ) {
     let Some(sent) = arranging.get(at).copied() else {
         return;
     };
-    doings.push(Doing::Send {
+    actions.push(PlanAction::Send {
         sent,
-        how: How::Quiet,
+        answer_use: AnswerUse::Quiet,
     });
     let Some((state, between)) = brings_about(sent.action()) else {
         return;
@@ -400,20 +405,20 @@ fn arrange<'a>(
             .skip(at + 1)
             .any(|later| brings_about(later.action()).is_some() && later.mentions(id));
         if !last || wished != between {
-            doings.push(Doing::Wait {
+            actions.push(PlanAction::Wait {
                 id: id.clone(),
                 state,
             });
         }
         if last && wished == State::Gone {
-            doings.push(Doing::WaitGone { id: id.clone() });
+            actions.push(PlanAction::WaitGone { id: id.clone() });
         }
         let request = fixture.and_then(|fixture| fixture.spot_request.as_ref());
         if let Some(request) = request
             && names.of(request).is_some()
             && sent.made.contains(id)
         {
-            doings.push(Doing::AskSpot {
+            actions.push(PlanAction::AskSpot {
                 request: request.clone(),
                 id: id.clone(),
             });
@@ -427,49 +432,56 @@ fn play<'a>(
     number: usize,
     intent: Option<&'a Intent>,
     last: bool,
-    doings: &mut Vec<Doing<'a>>,
+    actions: &mut Vec<PlanAction<'a>>,
 ) {
     let of_step = || story.sent.iter().filter(move |sent| sent.step == number);
     match intent {
         // The state may never have been reached, and waiting for it would not end.
-        Some(Intent::Settle { .. }) if last => doings.push(Doing::Pause),
+        Some(Intent::Settle { .. }) if last => actions.push(PlanAction::Pause),
         Some(Intent::Settle { ids, state }) => {
-            doings.extend(ids.iter().map(|id| Doing::Wait {
+            actions.extend(ids.iter().map(|id| PlanAction::Wait {
                 id: id.clone(),
                 state,
             }));
         }
-        Some(Intent::Pass { .. } | Intent::Rest) => doings.push(Doing::Pause),
+        Some(Intent::Pass { .. } | Intent::Rest) => actions.push(PlanAction::Pause),
         Some(Intent::Call | Intent::Together | Intent::Observe | Intent::Launch { .. } | Intent::Wire(_))
         | None => {}
     }
     let acts: Vec<&Sent> = of_step().filter(|sent| sent.role == Role::Act).collect();
     if matches!(intent, Some(Intent::Together)) && acts.len() > 1 {
-        doings.push(Doing::Together(acts));
+        actions.push(PlanAction::Together(acts));
         return;
     }
     let count = acts.len();
     for (position, sent) in acts.into_iter().enumerate() {
         let shown = last && position + 1 == count;
-        doings.push(Doing::Send {
+        actions.push(PlanAction::Send {
             sent,
-            how: if shown { How::Shown } else { How::Quiet },
+            answer_use: if shown { AnswerUse::Shown } else { AnswerUse::Quiet },
         });
     }
     if last && let Some(look) = of_step().rfind(|sent| matches!(sent.role, Role::Look | Role::Ask)) {
-        let how = if count == 0 { How::Shown } else { How::Proof };
-        doings.push(Doing::Send { sent: look, how });
+        let answer_use = if count == 0 {
+            AnswerUse::Shown
+        } else {
+            AnswerUse::Proof
+        };
+        actions.push(PlanAction::Send {
+            sent: look,
+            answer_use,
+        });
     } else if last
         && count == 0
         && let Some(act) = telling(story.sent, number)
     {
         // The finding is about the case as a whole: show the last call where it already is in the list.
-        if let Some(Doing::Send { how, .. }) = doings
+        if let Some(PlanAction::Send { answer_use, .. }) = actions
             .iter_mut()
             .rev()
-            .find(|doing| matches!(doing, Doing::Send { sent, .. } if std::ptr::eq(*sent, act)))
+            .find(|action| matches!(action, PlanAction::Send { sent, .. } if std::ptr::eq(*sent, act)))
         {
-            *how = How::Shown;
+            *answer_use = AnswerUse::Shown;
         }
     }
 }

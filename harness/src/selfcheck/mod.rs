@@ -7,8 +7,8 @@ pub mod emulator;
 mod fault;
 mod faults;
 mod matrix;
+mod print;
 mod proof;
-mod tell;
 mod trial;
 mod variations;
 
@@ -16,7 +16,7 @@ pub use ablation::Ablated;
 pub use fault::{Fault, fault};
 pub use faults::{CHAPTERS, Chapter, all, named};
 pub use matrix::MatrixRow;
+pub use print::{matrix_as_text, write, write_catalogue, write_variations};
 pub use proof::{Baseline, Proof, ProofPart, Scope, Stand, prove};
-pub use tell::{matrix_as_text, write, write_catalogue, write_variations};
 pub use trial::{Effort, Trial};
 pub use variations::{ALL as ALL_VARIATIONS, VariedRow};

@@ -22,7 +22,7 @@ use crate::protocol::reply::{self, Reply};
 #[derive(Debug, Clone)]
 pub(super) struct RememberedAnswer {
     step: usize,
-    told: Told,
+    told: AnswerFacts,
     /// The beliefs about the instances that the call named.
     named: Fleet,
     /// Whether the contract allows the answer.
@@ -34,7 +34,7 @@ pub(super) struct RememberedAnswer {
 
 /// The content of an answer, as far as it is compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+enum AnswerFacts {
     /// The call was carried out.
     Accepted { status: u16, items: BTreeSet<Item> },
     /// The call was refused; the code is empty if there is none.
@@ -72,7 +72,7 @@ impl CaseJudge {
     ) {
         let kept = answer.map(|(call, answered, reply)| RememberedAnswer {
             step: step.step,
-            told: Told::of(action, reply),
+            told: AnswerFacts::of(action, reply),
             named: self
                 .fleet
                 .iter()
@@ -97,16 +97,16 @@ impl CaseJudge {
             .iter()
             .filter_map(|label| self.kept.get(label))
             .collect();
-        let Some(here) = here.filter(|here| here.told != Told::Nothing) else {
+        let Some(here) = here.filter(|here| here.told != AnswerFacts::Nothing) else {
             judgement.unknown(&clauses, &Mismatch::new(as_before(), Doubt::NoAnswer));
             return;
         };
-        let silent = there.iter().any(|kept| kept.told == Told::Nothing);
+        let silent = there.iter().any(|kept| kept.told == AnswerFacts::Nothing);
         if silent || there.is_empty() || there.len() < same_as.labels.len() {
             judgement.unknown(&clauses, &Mismatch::new(as_before(), Doubt::NothingToCompare));
             return;
         }
-        let expected = Told::together(&there, &same_as.instances);
+        let expected = AnswerFacts::together(&there, &same_as.instances);
         let explained = || {
             let open = here.open || there.iter().any(|kept| kept.open);
             open && here.allowed && there.iter().all(|kept| kept.allowed)
@@ -131,7 +131,7 @@ impl CaseJudge {
         }
         let expected = Expected::Same {
             steps: there.iter().map(|kept| kept.step).collect(),
-            answers: expected.iter().filter_map(Told::summary).collect(),
+            answers: expected.iter().filter_map(AnswerFacts::summary).collect(),
         };
         let observed: Vec<Observed> = here.told.summary().map(Observed::Answer).into_iter().collect();
         judgement.deviates(&clauses, Weight::Full, &Mismatch::new(expected, observed));
@@ -160,7 +160,7 @@ fn unlike<'k>(
 ) -> Option<&'k str> {
     let accepted = there
         .iter()
-        .all(|kept| matches!(kept.told, Told::Accepted { .. }));
+        .all(|kept| matches!(kept.told, AnswerFacts::Accepted { .. }));
     let differs = |id: &str, belief: &Belief| {
         let stand_in = instances.iter().find(|(stand_in, _)| stand_in == id);
         let counterpart = stand_in.map_or(id, |(_, there)| there.as_str());
@@ -177,26 +177,26 @@ fn unlike<'k>(
         .map(|(id, _)| id.as_ref())
 }
 
-impl Told {
-    fn of(action: &str, reply: &Reply) -> Told {
+impl AnswerFacts {
+    fn of(action: &str, reply: &Reply) -> AnswerFacts {
         let status = reply.status;
         let root = reply.root();
         if status >= 500 {
-            return Told::Nothing;
+            return AnswerFacts::Nothing;
         }
         if !(200..300).contains(&status) {
             let code = reply.error().and_then(|error| error.code).unwrap_or_default();
-            return Told::Refused {
+            return AnswerFacts::Refused {
                 status,
                 code: bare(code).to_owned(),
             };
         }
         match root {
-            Some(root) if root.name().strip_suffix("Response") == Some(action) => Told::Accepted {
+            Some(root) if root.name().strip_suffix("Response") == Some(action) => AnswerFacts::Accepted {
                 status,
                 items: reply::state_changes(root).items.iter().map(Item::of).collect(),
             },
-            root => Told::Foreign {
+            root => AnswerFacts::Foreign {
                 status,
                 root: root.map(|root| root.name().to_owned()).unwrap_or_default(),
             },
@@ -206,11 +206,11 @@ impl Told {
     /// The answers allowed to one call that stands in for all of these: each of theirs that is not `Accepted`, or, if
     /// there is none, all of their items together. `instances` pairs each instance of the one call with the instance
     /// that it stands in for.
-    fn together(parts: &[&RememberedAnswer], instances: &[(String, String)]) -> BTreeSet<Told> {
-        let refused: BTreeSet<Told> = parts
+    fn together(parts: &[&RememberedAnswer], instances: &[(String, String)]) -> BTreeSet<AnswerFacts> {
+        let refused: BTreeSet<AnswerFacts> = parts
             .iter()
             .map(|kept| &kept.told)
-            .filter(|told| !matches!(told, Told::Accepted { .. }))
+            .filter(|told| !matches!(told, AnswerFacts::Accepted { .. }))
             .cloned()
             .collect();
         if !refused.is_empty() {
@@ -219,12 +219,12 @@ impl Told {
         let mut statuses = BTreeSet::new();
         let mut all = BTreeSet::new();
         for kept in parts {
-            if let Told::Accepted { status, items } = &kept.told {
+            if let AnswerFacts::Accepted { status, items } = &kept.told {
                 statuses.insert(*status);
                 all.extend(items.iter().flat_map(|item| item.renamed(instances)));
             }
         }
-        let accepted = |status| Told::Accepted {
+        let accepted = |status| AnswerFacts::Accepted {
             status,
             items: all.clone(),
         };
@@ -234,7 +234,7 @@ impl Told {
     /// The answer for a finding; `None` if none came.
     fn summary(&self) -> Option<AnswerSummary> {
         let (status, body) = match self {
-            Told::Accepted { status, items } => {
+            AnswerFacts::Accepted { status, items } => {
                 let items = items
                     .iter()
                     .map(|item| facts::changed(&item.id, &item.previous, &item.current));
@@ -245,20 +245,20 @@ impl Told {
                     },
                 )
             }
-            Told::Refused { status, code } => (
+            AnswerFacts::Refused { status, code } => (
                 *status,
                 BodySummary::Error {
                     code: Excerpt::name(code),
                     message: None,
                 },
             ),
-            Told::Foreign { status, root } => (
+            AnswerFacts::Foreign { status, root } => (
                 *status,
                 BodySummary::Document {
                     root: Excerpt::name(root),
                 },
             ),
-            Told::Nothing => return None,
+            AnswerFacts::Nothing => return None,
         };
         Some(AnswerSummary { status, body })
     }
@@ -299,26 +299,26 @@ mod tests {
     use super::*;
     use crate::words::{English, Words as _};
 
-    fn accepted(status: u16, items: &[(&str, &str, &str)]) -> Told {
+    fn accepted(status: u16, items: &[(&str, &str, &str)]) -> AnswerFacts {
         let item = |(id, previous, current): &(&str, &str, &str)| Item {
             id: (*id).to_owned(),
             previous: (*previous).to_owned(),
             current: (*current).to_owned(),
         };
-        Told::Accepted {
+        AnswerFacts::Accepted {
             status,
             items: items.iter().map(item).collect(),
         }
     }
 
-    fn refused(code: &str) -> Told {
-        Told::Refused {
+    fn refused(code: &str) -> AnswerFacts {
+        AnswerFacts::Refused {
             status: 400,
             code: code.to_owned(),
         }
     }
 
-    fn kept(told: Told) -> RememberedAnswer {
+    fn kept(told: AnswerFacts) -> RememberedAnswer {
         RememberedAnswer {
             step: 1,
             told,
@@ -338,7 +338,7 @@ mod tests {
         let told = |status, body: &str| {
             let response = Response::builder().status(status).body(body.to_owned().into());
             let reply = reply::decode(response.expect("the status is valid"));
-            Told::of("StopInstances", &reply)
+            AnswerFacts::of("StopInstances", &reply)
                 .summary()
                 .map_or_else(String::new, |answer| English.observed(&Observed::Answer(answer)))
         };
@@ -366,7 +366,7 @@ mod tests {
             kept(accepted(200, &[("i-a", "running", "stopping")])),
             kept(accepted(200, &[("i-b", "stopped", "stopped")])),
         );
-        let batch = Told::together(&[&one, &two], &renames(&[("i-c", "i-a"), ("i-d", "i-b")]));
+        let batch = AnswerFacts::together(&[&one, &two], &renames(&[("i-c", "i-a"), ("i-d", "i-b")]));
         let items = [("i-d", "stopped", "stopped"), ("i-c", "running", "stopping")];
         assert_eq!(batch, BTreeSet::from([accepted(200, &items)]));
     }
@@ -374,10 +374,10 @@ mod tests {
     #[test]
     fn one_instance_may_be_stood_for_by_two_and_others_stand_for_themselves() {
         let one = kept(accepted(200, &[("i-a", "running", "stopping")]));
-        let twice = Told::together(&[&one], &renames(&[("i-c", "i-a"), ("i-d", "i-a")]));
+        let twice = AnswerFacts::together(&[&one], &renames(&[("i-c", "i-a"), ("i-d", "i-a")]));
         let items = [("i-c", "running", "stopping"), ("i-d", "running", "stopping")];
         assert_eq!(twice, BTreeSet::from([accepted(200, &items)]));
-        let same = Told::together(&[&one], &renames(&[("i-c", "i-x")]));
+        let same = AnswerFacts::together(&[&one], &renames(&[("i-c", "i-x")]));
         assert_eq!(same, BTreeSet::from([one.told.clone()]));
     }
 
@@ -393,6 +393,6 @@ mod tests {
             refused("InvalidInstanceID.NotFound"),
             refused("IncorrectInstanceState"),
         ];
-        assert_eq!(Told::together(&parts, &[]), BTreeSet::from(expected));
+        assert_eq!(AnswerFacts::together(&parts, &[]), BTreeSet::from(expected));
     }
 }

@@ -18,9 +18,9 @@ pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, Str
     let wait =
         |waiter: &str, id: &str| format!("aws ec2 wait {waiter} --instance-ids {}{with}", names.word(id));
     let mut parts = Vec::new();
-    for doing in &plan.doings {
-        parts.push(match doing {
-            Doing::Send { sent, how: How::Quiet } if !sent.made.is_empty() && sent.role == Role::Arrange => {
+    for action in &plan.actions {
+        parts.push(match action {
+            PlanAction::Send { sent, answer_use: AnswerUse::Quiet } if !sent.made.is_empty() && sent.role == Role::Arrange => {
                 let call = aws_call(sent, names, &with)?;
                 let [id] = sent.made.as_slice() else {
                     return Err("one call made several things".to_owned());
@@ -28,9 +28,9 @@ pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, Str
                 let name = names.of(id).unwrap_or("id").to_owned();
                 format!("{name}=$({call} --query 'Instances[0].InstanceId' --output text); {}", present(&name))
             }
-            Doing::Send { sent, how: How::Quiet } => format!("{} >/dev/null", aws_call(sent, names, &with)?),
-            Doing::Send { sent, how: How::Shown } => aws_call(sent, names, &with)?,
-            Doing::Send { sent, how: How::Proof } => {
+            PlanAction::Send { sent, answer_use: AnswerUse::Quiet } => format!("{} >/dev/null", aws_call(sent, names, &with)?),
+            PlanAction::Send { sent, answer_use: AnswerUse::Shown } => aws_call(sent, names, &with)?,
+            PlanAction::Send { sent, answer_use: AnswerUse::Proof } => {
                 let call = aws_call(sent, names, &with)?;
                 match sent.action() {
                     "DescribeInstances" => {
@@ -39,19 +39,19 @@ pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, Str
                     _ => call,
                 }
             }
-            Doing::Together(sent) => {
+            PlanAction::Together(sent) => {
                 let calls: Result<Vec<_>, _> = sent.iter().map(|sent| aws_call(sent, names, &with)).collect();
                 format!("{} & wait", calls?.join(" & "))
             }
-            Doing::Wait { id, state } => match *state {
+            PlanAction::Wait { id, state } => match *state {
                 "running" => wait("instance-running", id),
                 "stopped" => wait("instance-stopped", id),
                 "terminated" => wait("instance-terminated", id),
                 other => return Err(format!("aws has no waiter for {other}")),
             },
-            Doing::Pause => "sleep 10".to_owned(),
-            Doing::WaitGone { .. } => return Err("aws has no waiter for a purged instance".to_owned()),
-            Doing::AskSpot { request, id } => format!(
+            PlanAction::Pause => "sleep 10".to_owned(),
+            PlanAction::WaitGone { .. } => return Err("aws has no waiter for a purged instance".to_owned()),
+            PlanAction::AskSpot { request, id } => format!(
                 "{}=$(aws ec2 describe-instances --instance-ids {}{with} \
                  --query 'Reservations[0].Instances[0].SpotInstanceRequestId' --output text)",
                 names.of(request).unwrap_or("spot"),

@@ -37,45 +37,45 @@ impl<'a> Curl<'a> {
     pub(super) fn line(&self, plan: &Plan<'_>) -> Result<String, String> {
         let names = &plan.names;
         let mut parts = Vec::new();
-        for doing in &plan.doings {
-            parts.push(match doing {
-                Doing::Send {
+        for action in &plan.actions {
+            parts.push(match action {
+                PlanAction::Send {
                     sent,
-                    how: How::Quiet,
+                    answer_use: AnswerUse::Quiet,
                 } => self.taking(sent, names)?,
-                Doing::Send {
+                PlanAction::Send {
                     sent,
-                    how: How::Shown,
+                    answer_use: AnswerUse::Shown,
                 } => self.call(sent, names, "curl -i -sS")?,
-                Doing::Send {
+                PlanAction::Send {
                     sent,
-                    how: How::Proof,
+                    answer_use: AnswerUse::Proof,
                 } => {
                     format!(
                         "echo; {} | grep -o '<name>[^<]*</name>'",
                         self.call(sent, names, "curl -sS")?
                     )
                 }
-                Doing::Together(sent) => {
+                PlanAction::Together(sent) => {
                     let calls: Result<Vec<_>, _> = sent
                         .iter()
                         .map(|sent| self.call(sent, names, "curl -i -sS"))
                         .collect();
                     format!("{} & wait", calls?.join(" & "))
                 }
-                Doing::Wait { id, state } => format!(
+                PlanAction::Wait { id, state } => format!(
                     "until {} | grep -q {}; do sleep 1; done",
                     self.describe(id, names),
                     quoted(&format!("<name>{state}</name>"))
                 ),
-                Doing::WaitGone { id } => {
+                PlanAction::WaitGone { id } => {
                     format!(
                         "while {} | grep -q 'instanceId>'; do sleep 5; done",
                         self.describe(id, names)
                     )
                 }
-                Doing::Pause => "sleep 10".to_owned(),
-                Doing::AskSpot { request, id } => format!(
+                PlanAction::Pause => "sleep 10".to_owned(),
+                PlanAction::AskSpot { request, id } => format!(
                     "{}=$({} | {})",
                     names.of(request).unwrap_or("spot"),
                     self.describe(id, names),

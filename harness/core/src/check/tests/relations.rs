@@ -7,7 +7,7 @@ use crate::contract::SameAs;
 const B: &str = "i-0123456789abcdef0";
 
 /// A stop of these instances and its answer; `None` if no answer came.
-type Told = (&'static [&'static str], Option<Reply>);
+type AnswerFacts = (&'static [&'static str], Option<Reply>);
 
 fn success(items: &[(&str, &str, &str)]) -> Reply {
     verdicts::success(200, "StopInstances", items)
@@ -47,7 +47,7 @@ fn tellings() -> Vec<(&'static str, Option<Reply>)> {
 }
 
 /// The result of the last of these calls, which must be answered like all calls before it together.
-fn related(kind: FixtureKind, told: &[Told], labels: usize, instances: &[(&str, &str)]) -> String {
+fn related(kind: FixtureKind, told: &[AnswerFacts], labels: usize, instances: &[(&str, &str)]) -> String {
     let mut case = case_of(kind);
     add(&mut case, B, kind);
     let mut last = String::new();
