@@ -188,7 +188,7 @@ fn explain_wire(contract: &Contract, case: &WireCase, width: usize) -> String {
     out.push_str(
         "\nPlayed by stopcheck run --phase wire, on a raw socket beside its plain form. It shows:\n",
     );
-    for clause in case.checks().iter().flat_map(|check| contract.clauses_of(*check)) {
+    for clause in case.clauses(contract) {
         for line in fold(&format!("{}: {}", clause.id, clause.statement), width) {
             let _ = writeln!(out, "  {line}");
         }

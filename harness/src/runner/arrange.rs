@@ -548,7 +548,7 @@ impl Arranger {
 
 impl super::Options {
     pub(super) fn settle_timeout_ms(&self) -> u64 {
-        u64::try_from(self.settle_timeout.as_millis()).unwrap_or(u64::MAX)
+        super::ms_of(self.settle_timeout)
     }
 
     /// The longest pause while a description may be stale.

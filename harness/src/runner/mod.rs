@@ -40,6 +40,11 @@ pub fn seed_of(case: &str) -> u64 {
     names::mix(0, case)
 }
 
+/// A time in milliseconds.
+fn ms_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -128,8 +128,7 @@ impl<'a> CaseToPlay<'a> {
                 Some(Box::new(case.clone())),
             ),
             CaseToPlay::Bytes(case) => {
-                let clauses = case.checks().iter().flat_map(|check| contract.clauses_of(*check));
-                let mut clauses: Vec<_> = clauses.map(|clause| clause.id.clone()).collect();
+                let mut clauses: Vec<_> = case.clauses(contract).map(|clause| clause.id.clone()).collect();
                 clauses.sort_unstable();
                 (case.purpose.to_owned(), clauses, None)
             }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::arrange::answer_in_words;
-use super::{Shared, request_sender};
+use super::{Shared, ms_of, request_sender};
 use crate::call::Call;
 use crate::endpoint::TransportError;
 use crate::protocol::{self, Body, Reply, SignError};
@@ -93,7 +93,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// [`Options::wait`]: super::Options::wait
 pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     let endpoint = &shared.options.endpoint;
-    let until_ms = endpoint.now_ms().saturating_add(ms(shared.options.wait));
+    let until_ms = endpoint.now_ms().saturating_add(ms_of(shared.options.wait));
     loop {
         let outcome = check_once(shared).await;
         let may_be_starting = match &outcome {
@@ -105,10 +105,6 @@ pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         }
         endpoint.pause(PAUSE).await;
     }
-}
-
-fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl PreflightError {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -53,48 +53,42 @@ pub(super) fn start_example(workspace: &Workspace) -> Result<(Server, Exports)> 
     ]);
     shell::run(&mut build)?;
     let mut command = workspace.command(workspace.target("debug/examples/serve"));
-    command.arg("0").stdout(Stdio::piped());
-    let server = Server::start("the example of ec2-reference", &mut command)?;
-    let lines = server.lines()?;
-    let deadline = Instant::now() + START_LIMIT;
-    let mut exports = Exports::default();
-    while !EXAMPLE_NEEDS.iter().all(|name| exports.0.contains_key(*name)) {
-        let line = lines
-            .next_before(deadline)
-            .with_context(|| format!("the example did not print {}", EXAMPLE_NEEDS.join(", ")))?;
-        exports.read(&line);
-    }
+    command.arg("0");
+    let (server, exports, _) = begin("the example of ec2-reference", command, EXAMPLE_NEEDS)?;
     Ok((server, exports))
 }
 
 /// Starts `stopcheck serve` on a free port and reads what it prints.
 pub(super) fn start(workspace: &Workspace, stopcheck: &Path) -> Result<(Server, Exports)> {
     let mut command = workspace.command(stopcheck);
-    command
-        .args(["serve", "--port", "0", "--region", "us-east-1"])
-        .stdout(Stdio::piped());
-    let server = Server::start("stopcheck serve", &mut command)?;
-    let lines = server.lines()?;
-    let deadline = Instant::now() + START_LIMIT;
-    let mut exports = Exports::default();
-    let mut listening = None;
-    while listening.is_none() || !exports.is_complete() {
-        let line = lines.next_before(deadline).with_context(|| {
-            format!(
-                "`stopcheck serve` did not print where it listens and {}",
-                exports.missing().join(", ")
-            )
-        })?;
-        if let Some(url) = line.strip_prefix("listening on ") {
-            listening = Some(url.trim().to_owned());
-        }
-        exports.read(&line);
-    }
+    command.args(["serve", "--port", "0", "--region", "us-east-1"]);
+    let (server, exports, listening) = begin("stopcheck serve", command, NEEDED)?;
     if exports.0.get("AWS_ENDPOINT_URL_EC2") != listening.as_ref() {
         bail!("`stopcheck serve` says that it listens elsewhere than clients are told");
     }
     println!("serving on {}", listening.unwrap_or_default());
     Ok((server, exports))
+}
+
+/// Starts a server and reads what it prints until it has exported these settings. Also returns where it says, before
+/// them, that it listens.
+fn begin(name: &str, mut command: Command, needed: &[&str]) -> Result<(Server, Exports, Option<String>)> {
+    command.stdout(Stdio::piped());
+    let server = Server::start(name, &mut command)?;
+    let lines = server.lines()?;
+    let deadline = Instant::now() + START_LIMIT;
+    let mut exports = Exports::default();
+    let mut listening = None;
+    while !exports.missing(needed).is_empty() {
+        let line = lines
+            .next_before(deadline)
+            .with_context(|| format!("`{name}` did not print {}", exports.missing(needed).join(", ")))?;
+        if let Some(url) = line.strip_prefix("listening on ") {
+            listening = Some(url.trim().to_owned());
+        }
+        exports.read(&line);
+    }
+    Ok((server, exports, listening))
 }
 
 impl Exports {
@@ -137,16 +131,10 @@ impl Exports {
         }
     }
 
-    fn is_complete(&self) -> bool {
-        self.missing().is_empty()
-    }
-
-    fn missing(&self) -> Vec<&'static str> {
-        NEEDED
-            .iter()
-            .copied()
-            .filter(|name| !self.0.contains_key(*name))
-            .collect()
+    /// The names among these that have no setting.
+    fn missing<'n>(&self, needed: &[&'n str]) -> Vec<&'n str> {
+        let names = needed.iter().copied();
+        names.filter(|name| !self.0.contains_key(*name)).collect()
     }
 }
 
@@ -174,8 +162,8 @@ mod tests {
         for name in NEEDED.iter().skip(1) {
             exports.read(&format!("export {name}=x"));
         }
-        assert_eq!(exports.missing(), ["AWS_ENDPOINT_URL_EC2"]);
+        assert_eq!(exports.missing(NEEDED), ["AWS_ENDPOINT_URL_EC2"]);
         exports.read("export AWS_ENDPOINT_URL_EC2=x");
-        assert!(exports.is_complete());
+        assert!(exports.missing(NEEDED).is_empty());
     }
 }

@@ -143,10 +143,10 @@ fn read_all(workspace: &Workspace) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn module_of(path: &str) -> Vec<String> {
-    let sources = ["harness/core/src/", "harness/reference/src/", "harness/src/"];
-    let below = sources
+    let below_sources = |folder: &str| path.strip_prefix(folder)?.strip_prefix("/src/");
+    let below = CRATES
         .iter()
-        .find_map(|sources| path.strip_prefix(sources))
+        .find_map(|(folder, _)| below_sources(folder))
         .unwrap_or(path);
     let below = below.strip_suffix(".rs").unwrap_or(below);
     let mut module: Vec<String> = below.split('/').map(str::to_owned).collect();

@@ -205,8 +205,8 @@ impl CaseJudge {
         }
     }
 
-    /// Judges the step of an observation: the fleet was described repeatedly until it fitted or time was up. The last description
-    /// counts.
+    /// Judges the step of an observation: the fleet was described repeatedly until it fitted or time was up. The last
+    /// description counts.
     pub(super) fn look_around(&mut self, judgement: &mut StepJudgement<'_>, heard: &[Observation]) {
         let looks: Vec<Look<'_>> = self.looks(heard).collect();
         if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {

@@ -95,7 +95,7 @@ pub(super) fn found_in(condition: Condition) -> FoundIn {
         // The real call would be a no-op. That its dry run is not refused for the state is recorded for other actions
         // only.
         Condition::DryRunOfStopped => Instance(|one| {
-            let down: States = [State::Stopping, State::Stopped].into_iter().collect();
+            let down = States::down();
             let holds = one.reading.dry_run != Switch::Off && !one.states.and(down).is_empty();
             holds.then(|| one.states.within(down))
         }),

@@ -12,7 +12,7 @@ pub mod wire;
 use std::time::Duration;
 
 use crate::call::{Auth, Call};
-use crate::contract::{CallTemplate, ClauseId, Contract, Recorded, Scenario};
+use crate::contract::{CallTemplate, Contract, Recorded, Scenario};
 use crate::journal::Phase;
 
 pub use selection::{Selection, matches};
@@ -111,11 +111,7 @@ impl Plan {
     /// Adds the selected cases on a raw socket.
     pub fn add_wire(&mut self, contract: &Contract, selection: &Selection) {
         for case in wire::CASES {
-            let checks = case.checks().iter();
-            let clauses: Vec<&ClauseId> = checks
-                .flat_map(|check| contract.clauses_of(*check))
-                .map(|clause| &clause.id)
-                .collect();
+            let clauses = case.clauses(contract).map(|clause| &clause.id);
             if selection.includes(case.name, clauses) {
                 self.wire.push(*case);
             } else {

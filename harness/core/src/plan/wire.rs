@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 
 use crate::call::Call;
-use crate::contract::Check;
+use crate::contract::{Check, Clause, Contract};
 use crate::journal::{Aim, RawFault, WireDemand};
 use crate::protocol::{RequestTarget, SignError, encode, title_case};
 
@@ -170,6 +170,11 @@ impl WireCase {
             WireDemand::Dropped => &[Check::WireNoEffect],
             WireDemand::InTurn => &[Check::WireAnswered, Check::WireInTurn],
         }
+    }
+
+    /// The clauses of a contract that its checks judge.
+    pub fn clauses<'c>(&self, contract: &'c Contract) -> impl Iterator<Item = &'c Clause> {
+        self.checks().iter().flat_map(|check| contract.clauses_of(*check))
     }
 
     /// The bytes of the case.
