@@ -2,9 +2,10 @@
 //! is judged here.
 
 use super::facts::{self, Mismatch};
+use super::rule::{self, Rule};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation};
-use crate::contract::{Check, State};
+use crate::contract::State;
 use crate::journal::{AnswerSummary, Doubt, Excerpt, Observed};
 use crate::model::States;
 use crate::protocol::reply::{self, Body, Reply};
@@ -89,7 +90,7 @@ impl CaseJudge {
             let listed = listed.iter().any(|one| *one == **id);
             let fits = listed == all;
             self.judge
-                .note_rule(judgement, Check::StatusHidesStopped, Weight::Full, fits, || {
+                .note_rule(judgement, rule::STATUS_HIDES_STOPPED, Weight::Full, fits, || {
                     Observed::Listed {
                         id: Excerpt::word(id),
                         listed,
@@ -110,14 +111,14 @@ impl CaseJudge {
                     status: word(request.status_code.as_deref()),
                 }
             };
-            const CHECK: Check = Check::SpotRequestDisabled;
+            const RULE: Rule = rule::SPOT_REQUEST_DISABLED;
             if !fits && self.request_may_lag(&request, act.at_ms) {
-                let late = Mismatch::rule(CHECK, observed().doubted(Doubt::RequestsLag));
-                judgement.unknown(self.judge.of(CHECK), &late);
+                let late = Mismatch::rule(RULE, observed().doubted(Doubt::RequestsLag));
+                judgement.unknown(self.judge.of(RULE), &late);
                 continue;
             }
             self.judge
-                .note_rule(judgement, CHECK, Weight::Full, fits, observed);
+                .note_rule(judgement, RULE, Weight::Full, fits, observed);
         }
     }
 

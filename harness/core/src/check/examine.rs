@@ -3,10 +3,11 @@
 use super::answer::Manner;
 use super::facts::Mismatch;
 use super::look::states_of;
+use super::rule::{self, Rule};
 use super::step_judgement::Weight;
 use super::time::{http_date, transition_time};
 use super::{Judge, Track};
-use crate::contract::{Check, Edition, Root, State};
+use crate::contract::{Edition, Root, State};
 use crate::journal::{DescribedReason, Excerpt, Expected, Few, InstancePart, Observed};
 use crate::model::States;
 use crate::protocol::reply::Instance;
@@ -16,7 +17,7 @@ const RESOLUTION_MS: u64 = 1_000;
 
 /// A deviation in a described instance.
 pub(super) struct DescribedOddity {
-    pub(super) check: Check,
+    pub(super) rule: Rule,
     pub(super) weight: Weight,
     pub(super) mismatch: Mismatch,
 }
@@ -24,19 +25,19 @@ pub(super) struct DescribedOddity {
 /// The results of the checks on one described instance.
 #[derive(Default)]
 pub(super) struct Examined {
-    pub(super) held: Vec<Check>,
+    pub(super) held: Vec<Rule>,
     pub(super) odd: Vec<DescribedOddity>,
 }
 
 impl Examined {
     /// Records the result of a check. `mismatch` is called only for a deviation.
-    fn note(&mut self, check: Check, weight: Weight, fits: bool, mismatch: impl FnOnce() -> Mismatch) {
+    fn note(&mut self, rule: Rule, weight: Weight, fits: bool, mismatch: impl FnOnce() -> Mismatch) {
         if fits {
-            self.held.push(check);
+            self.held.push(rule);
         } else {
             let mismatch = mismatch();
             self.odd.push(DescribedOddity {
-                check,
+                rule,
                 weight,
                 mismatch,
             });
@@ -46,12 +47,12 @@ impl Examined {
     /// Like [`note`](Examined::note), for a check that demands the same of every instance.
     fn note_rule<O: Into<Vec<Observed>>>(
         &mut self,
-        check: Check,
+        rule: Rule,
         weight: Weight,
         fits: bool,
         observed: impl FnOnce() -> O,
     ) {
-        self.note(check, weight, fits, || Mismatch::rule(check, observed()));
+        self.note(rule, weight, fits, || Mismatch::rule(rule, observed()));
     }
 }
 
@@ -72,7 +73,9 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     };
     if states == States::one(State::Running) {
         let fits = reason.is_empty() && state_reason.is_none_or(|(code, _)| code.is_empty());
-        found.note_rule(Check::RunningWithoutReason, Weight::Full, fits, || observed(None));
+        found.note_rule(rule::RUNNING_WITHOUT_REASON, Weight::Full, fits, || {
+            observed(None)
+        });
         return found;
     }
     if !states.within(States::down()) || states.is_empty() {
@@ -92,7 +95,7 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
             && without_digits(reason).eq(without_digits(before))
             && last.state_reason == instance.state_reason;
         if !by_chance {
-            found.note(Check::ReasonUnchanged, Weight::Full, unchanged, || {
+            found.note(rule::REASON_UNCHANGED, Weight::Full, unchanged, || {
                 let expected = Expected::Reason {
                     reason: Some(Excerpt::quote(before)),
                     state_reason: None,
@@ -102,7 +105,7 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
         }
     }
     let Some(stop) = &track.stop else { return found };
-    found.held.push(Check::VisibleAfterStop);
+    found.held.push(rule::VISIBLE_AFTER_STOP);
     let time = transition_time(reason);
     // The kind of the reason is a fact; the format of its time is wording, and wording only warns.
     let wording = if reason.starts_with("User initiated (") {
@@ -110,18 +113,20 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
     } else {
         Weight::Full
     };
-    found.note_rule(Check::TransitionReason, wording, time.is_some(), || {
+    found.note_rule(rule::TRANSITION_REASON, wording, time.is_some(), || {
         observed(None)
     });
     if let (Some(time), Some(answered)) = (time, stop.date.as_deref().and_then(http_date)) {
         let apart = time.duration_since(answered).as_secs().unsigned_abs();
-        found.note_rule(Check::ReasonTime, Weight::Full, apart <= 5, || {
+        found.note_rule(rule::REASON_TIME, Weight::Full, apart <= 5, || {
             observed(Some(apart))
         });
     }
     if states == States::one(State::Stopping) {
         let there = !reason.is_empty() && state_reason.is_some();
-        found.note_rule(Check::ReasonWhileStopping, Weight::Full, there, || observed(None));
+        found.note_rule(rule::REASON_WHILE_STOPPING, Weight::Full, there, || {
+            observed(None)
+        });
     }
     state_reason_fits(&mut found, stop.manner, state_reason, || observed(None));
     if states == States::one(State::Stopped) {
@@ -138,12 +143,12 @@ fn state_reason_fits(
     observed: impl FnOnce() -> Observed,
 ) {
     let shutdown = (
-        Check::StateReason,
+        rule::STATE_REASON,
         "Client.UserInitiatedShutdown",
         "Client.UserInitiatedShutdown: User initiated shutdown",
     );
     let hibernate = (
-        Check::HibernateReason,
+        rule::HIBERNATE_REASON,
         "Client.UserInitiatedHibernate",
         "Client.UserInitiatedHibernate: User initiated hibernate",
     );
@@ -212,10 +217,10 @@ fn keeps_identity(edition: Edition, found: &mut Examined, id: &str, track: &Trac
         wrong.push(part(InstancePart::PublicAddress, &[], &one(&last.public_ip)));
     }
     let fits = wrong.is_empty();
-    found.note_rule(Check::KeepsIdentity, Weight::Full, fits, || wrong);
+    found.note_rule(rule::KEEPS_IDENTITY, Weight::Full, fits, || wrong);
     let (before, after) = (&first.interface_ids, &last.interface_ids);
     let fits = !lost(before, after);
-    found.note_rule(Check::KeepsInterfaces, Weight::Full, fits, || {
+    found.note_rule(rule::KEEPS_INTERFACES, Weight::Full, fits, || {
         part(InstancePart::NetworkInterfaces, before, after)
     });
 }

@@ -1,7 +1,7 @@
 //! Puts what is allowed and what was observed into the types of findings.
 
 use super::answer::{bare, certain};
-use crate::contract::Check;
+use super::rule::Rule;
 use crate::journal::{
     AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, Doubt, Excerpt, Expected, Few, Observed,
     StateChanged, StatePair,
@@ -25,8 +25,8 @@ impl Mismatch {
     }
 
     /// A deviation from what a check demands of every endpoint.
-    pub(super) fn rule(check: Check, observed: impl Into<Vec<Observed>>) -> Self {
-        Mismatch::new(Expected::Rule { check }, observed)
+    pub(super) fn rule(rule: Rule, observed: impl Into<Vec<Observed>>) -> Self {
+        Mismatch::new(Expected::Rule { check: rule.check() }, observed)
     }
 
     /// The same, with the reason why it decides nothing.

@@ -7,10 +7,11 @@
 use super::answer::{self, Answered, bare};
 use super::examine::{DescribedOddity, examine};
 use super::look::{asks_for, clauses_at_stake, sighted, states_of};
+use super::rule;
 use super::step_judgement::{ClauseIndex, StepJudgement};
 use super::{CaseJudge, Observation, Question, Seen};
 use crate::call::Call;
-use crate::contract::{Check, ClauseId, Condition, Refusal, State};
+use crate::contract::{ClauseId, Condition, Refusal, State};
 use crate::journal::{Intent, Role, StepStarted};
 use crate::model::{self, Belief, Id, ReadLag, States};
 use crate::protocol::reply::{self, Reply};
@@ -400,7 +401,7 @@ impl CaseJudge {
                 });
                 continue;
             }
-            let is_new = |oddity: &DescribedOddity| !track.odd.contains(&oddity.check);
+            let is_new = |oddity: &DescribedOddity| !track.odd.contains(&oddity.rule);
             if let Some(instance) = instance
                 && states.and(track.past.shown(self.read_lag, sent_ms)).is_empty()
                 && self.read_lag != ReadLag::NONE
@@ -423,7 +424,7 @@ impl CaseJudge {
         let of = answered.effects.iter().find(|(one, _)| one == id);
         let mut clauses = of.map(|(_, clauses)| clauses.clone()).unwrap_or_default();
         if answered.binds_as_control(id, &clauses) {
-            clauses.extend_from_slice(self.judge.of(Check::ControlUnchanged));
+            clauses.extend_from_slice(self.judge.of(rule::CONTROL_UNCHANGED));
         }
         clauses
     }

@@ -5,6 +5,7 @@
 //! ([`ReadLag`](crate::model::ReadLag)). A description with a possible state shows the whole instance at that moment,
 //! and a deviation in its details has to be seen in a second description.
 
+use super::rule::{self, Rule};
 use std::sync::Arc;
 
 use super::answer::Answered;
@@ -13,7 +14,7 @@ use super::facts::{self, Mismatch, described_state};
 use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
 use super::{CaseJudge, Judge, Observation, Track, place_in};
 use crate::call::Call;
-use crate::contract::{Check, State};
+use crate::contract::State;
 use crate::journal::{Doubt, Excerpt, Expected, Observed, Role};
 use crate::model::{Belief, Fleet, Id, ReadLag, States};
 use crate::protocol::reply::{self, Instance, Reply};
@@ -161,7 +162,7 @@ impl CaseJudge {
             let changed = || Mismatch::new(facts::stays(id, *before), seen());
             if !fit.is_empty() {
                 judgement.held(clauses);
-                judgement.held(judge.of(Check::ControlUnchanged));
+                judgement.held(judge.of(rule::CONTROL_UNCHANGED));
                 if states.and(track.past.shown(lag, proof.at_ms)).is_empty() {
                     belief.states = fit;
                 }
@@ -172,7 +173,7 @@ impl CaseJudge {
                 let changed = changed();
                 judgement.deviates(clauses, Weight::Full, &changed);
                 if answered.binds_as_control(id, clauses) {
-                    let clauses = judge.of(Check::ControlUnchanged);
+                    let clauses = judge.of(rule::CONTROL_UNCHANGED);
                     judgement.deviates(clauses, Weight::Full, &changed);
                 }
                 belief.states = states;
@@ -212,8 +213,8 @@ impl CaseJudge {
         if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {
             let judge = Arc::clone(&self.judge);
             judgement.unknown(
-                judge.of(Check::VisibleAfterStop),
-                &Mismatch::rule(Check::VisibleAfterStop, Doubt::NotDescribed),
+                judge.of(rule::VISIBLE_AFTER_STOP),
+                &Mismatch::rule(rule::VISIBLE_AFTER_STOP, Doubt::NotDescribed),
             );
         }
         for (at, look) in looks.iter().enumerate() {
@@ -263,11 +264,11 @@ impl CaseJudge {
         let judge = Arc::clone(&self.judge);
         let Some(track) = self.tracks.get(id) else { return };
         if track.idle_stop.is_some() && reached {
-            judgement.held(judge.of(Check::EndsStopped));
+            judgement.held(judge.of(rule::ENDS_STOPPED));
         }
         let Some(stop) = &track.stop else {
             if track.idle_stop.is_some() && reached {
-                judgement.held(judge.of(Check::OneTransition));
+                judgement.held(judge.of(rule::ONE_TRANSITION));
             }
             return;
         };
@@ -279,29 +280,29 @@ impl CaseJudge {
         };
         if reached {
             for check in [
-                Check::Settles,
-                Check::StaysStopped,
-                Check::Waiter,
-                Check::VisibleAfterStop,
-                Check::OneTransition,
+                rule::SETTLES,
+                rule::STAYS_STOPPED,
+                rule::WAITER,
+                rule::VISIBLE_AFTER_STOP,
+                rule::ONE_TRANSITION,
             ] {
                 judgement.held(judge.of(check));
             }
             judge.note_rule(
                 judgement,
-                Check::StopTime,
+                rule::STOP_TIME,
                 Weight::Full,
                 took_ms < STUCK_MS,
                 observed,
             );
         } else if seen == States::one(State::Stopping) {
             let expected = facts::is_in(id, States::one(State::Stopped));
-            judgement.unknown(judge.of(Check::Settles), &Mismatch::new(expected, observed()));
+            judgement.unknown(judge.of(rule::SETTLES), &Mismatch::new(expected, observed()));
             if took_ms >= STUCK_MS {
                 judgement.deviates(
-                    judge.of(Check::StopTime),
+                    judge.of(rule::STOP_TIME),
                     Weight::Full,
-                    &Mismatch::rule(Check::StopTime, observed()),
+                    &Mismatch::rule(rule::STOP_TIME, observed()),
                 );
             }
         }
@@ -325,7 +326,7 @@ impl CaseJudge {
             let states = instance.map_or(States::one(State::Gone), states_of);
             let fit = states.and(later);
             if !fit.is_empty() {
-                judgement.held(judge.of(Check::ControlUnchanged));
+                judgement.held(judge.of(rule::CONTROL_UNCHANGED));
                 if !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty() {
                     // It may show an earlier state as well as the current one, so nothing follows from it.
                     continue;
@@ -368,22 +369,22 @@ pub(super) fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> 
     let mut clauses = Vec::new();
     if !track.effects.is_empty() {
         clauses.extend_from_slice(&track.effects);
-        clauses.extend_from_slice(judge.of(Check::ControlUnchanged));
+        clauses.extend_from_slice(judge.of(rule::CONTROL_UNCHANGED));
         return clauses;
     }
     if track.idle_stop.is_some() && states.within(up) {
-        clauses.extend_from_slice(judge.of(Check::EndsStopped));
+        clauses.extend_from_slice(judge.of(rule::ENDS_STOPPED));
     }
-    let checks: &[Check] = match &track.stop {
+    let rules: &[Rule] = match &track.stop {
         None => {
             clauses.extend_from_slice(&track.reasons);
-            &[Check::ControlUnchanged]
+            &[rule::CONTROL_UNCHANGED]
         }
-        Some(stop) if stop.seen_down && states.within(up) => &[Check::StaysStopped],
-        Some(_) => &[Check::VisibleAfterStop, Check::Waiter, Check::Settles],
+        Some(stop) if stop.seen_down && states.within(up) => &[rule::STAYS_STOPPED],
+        Some(_) => &[rule::VISIBLE_AFTER_STOP, rule::WAITER, rule::SETTLES],
     };
-    for check in checks {
-        clauses.extend_from_slice(judge.of(*check));
+    for rule in rules {
+        clauses.extend_from_slice(judge.of(*rule));
     }
     clauses
 }
@@ -397,15 +398,15 @@ fn confirm(
     found: Examined,
     lag: ReadLag,
 ) {
-    for check in found.held {
-        if track.odd.remove(&check) {
-            judgement.clear_unknown(judge.of(check));
+    for rule in found.held {
+        if track.odd.remove(&rule) {
+            judgement.clear_unknown(judge.of(rule));
         }
-        judgement.held(judge.of(check));
+        judgement.held(judge.of(rule));
     }
     for oddity in found.odd {
-        let clauses = judge.of(oddity.check);
-        if lag == ReadLag::NONE || !track.odd.insert(oddity.check) {
+        let clauses = judge.of(oddity.rule);
+        if lag == ReadLag::NONE || !track.odd.insert(oddity.rule) {
             judgement.deviates(clauses, oddity.weight, &oddity.mismatch);
         } else {
             judgement.unknown(clauses, &oddity.mismatch.doubted(Doubt::SeenOnce));
@@ -416,7 +417,7 @@ fn confirm(
 fn remember(track: &mut Track, instance: &Instance) {
     track.first.get_or_insert_with(|| instance.clone());
     // The description that a reason is compared with is kept until a second one has confirmed that the reason changed.
-    if !track.odd.contains(&Check::ReasonUnchanged) {
+    if !track.odd.contains(&rule::REASON_UNCHANGED) {
         track.last = Some(instance.clone());
     }
     track.passed_ms = 0;

@@ -29,6 +29,7 @@ mod follow_up;
 mod look;
 mod overlap;
 mod relation;
+mod rule;
 mod shape;
 mod step_judgement;
 pub mod time;
@@ -47,6 +48,7 @@ pub use fold::JournalFold;
 use follow_up::OpenStep;
 pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
 use overlap::{document_changes, found_up, superposed};
+use rule::Rule;
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use witness::{Control, StepFindings};
 
@@ -162,7 +164,7 @@ struct Track {
     /// Earlier states of the instance, which descriptions may still show.
     past: Past,
     /// Checks that deviated in the last description and that a second description has to confirm.
-    odd: BTreeSet<Check>,
+    odd: BTreeSet<Rule>,
     /// When a change of its stop protection was answered.
     protection_changed_ms: Option<u64>,
     /// When the cancellation of its Spot request was answered.
@@ -240,8 +242,8 @@ impl Judge {
     }
 
     /// The clauses that a check judges.
-    fn of(&self, check: Check) -> &[ClauseIndex] {
-        self.checks.get(check as usize).map_or(&[], Vec::as_slice)
+    fn of(&self, rule: Rule) -> &[ClauseIndex] {
+        self.checks.get(rule.check() as usize).map_or(&[], Vec::as_slice)
     }
 
     /// The clauses of a refusal, by its row in the contract.
@@ -258,15 +260,15 @@ impl Judge {
     fn note(
         &self,
         judgement: &mut StepJudgement<'_>,
-        check: Check,
+        rule: Rule,
         weight: Weight,
         fits: bool,
         mismatch: impl FnOnce() -> Mismatch,
     ) {
         if fits {
-            judgement.held(self.of(check));
+            judgement.held(self.of(rule));
         } else {
-            judgement.deviates(self.of(check), weight, &mismatch());
+            judgement.deviates(self.of(rule), weight, &mismatch());
         }
     }
 
@@ -275,14 +277,12 @@ impl Judge {
     fn note_rule<O: Into<Vec<Observed>>>(
         &self,
         judgement: &mut StepJudgement<'_>,
-        check: Check,
+        rule: Rule,
         weight: Weight,
         fits: bool,
         observed: impl FnOnce() -> O,
     ) {
-        self.note(judgement, check, weight, fits, || {
-            Mismatch::rule(check, observed())
-        });
+        self.note(judgement, rule, weight, fits, || Mismatch::rule(rule, observed()));
     }
 
     /// The action by which a call is judged; `None` for an auxiliary call. A call with a missing or unknown action is

@@ -1,9 +1,10 @@
 //! Overlapping calls of one step: which states they may find, and that only one of them finds an instance running.
 
 use super::answer::Answered;
+use super::rule;
 use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation};
-use crate::contract::{Check, State};
+use crate::contract::State;
 use crate::journal::Observed;
 use crate::model::{Fleet, States};
 use crate::protocol::reply::{self, Body, Reply, StateChange};
@@ -29,7 +30,7 @@ impl CaseJudge {
             if touched {
                 self.judge.note_rule(
                     judgement,
-                    Check::OneTransition,
+                    rule::ONE_TRANSITION,
                     Weight::Full,
                     found_up <= 1,
                     || Observed::FoundRunning { calls: found_up },

@@ -1,12 +1,12 @@
 //! Checks the form of an answer, independent of its content: root, envelope, ids, headers.
 
+use super::rule::{self, Rule};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, SERVER, STRICT_TRANSPORT_SECURITY};
 
 use super::facts::{self, Mismatch};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{Judge, Seen};
 use crate::call::{API_VERSION, Call};
-use crate::contract::Check;
 use crate::journal::{Excerpt, Expected, Few, Observed, Oddity, WrittenState};
 use crate::protocol::reply::{self, Body, Errors, Reply, StateChange, StateChanges, StateValue};
 use crate::protocol::xml::{Document, Element};
@@ -28,30 +28,30 @@ pub(super) fn success(
     changes: &StateChanges<'_>,
 ) {
     const FULL: Weight = Weight::Full;
-    judge.note(judgement, Check::SuccessStatus, FULL, reply.status == 200, || {
+    judge.note(judgement, rule::SUCCESS_STATUS, FULL, reply.status == 200, || {
         let observed = Observed::Status { status: reply.status };
         Mismatch::new(Expected::Status { from: 200, to: 200 }, observed)
     });
     root(judge, judgement, call, document.root());
     let one_filled = matches!(changes.request_ids.as_slice(), [id] if !id.is_empty());
-    judge.note_rule(judgement, Check::RequestId, FULL, one_filled, || {
+    judge.note_rule(judgement, rule::REQUEST_ID, FULL, one_filled, || {
         values("requestId", changes.request_ids.iter().copied())
     });
     if let Some(id) = changes.request_ids.first().copied() {
-        judge.note_rule(judgement, Check::RequestIdUuid, FULL, is_uuid(id), || {
+        judge.note_rule(judgement, rule::REQUEST_ID_UUID, FULL, is_uuid(id), || {
             values("requestId", [id])
         });
     }
     judge.note(
         judgement,
-        Check::OneItemPerInstance,
+        rule::ONE_ITEM_PER_INSTANCE,
         FULL,
         changes.sets == 1,
         || elements("instancesSet", 1, changes.sets),
     );
     let mut odd = changes.items.iter().flat_map(item_oddities).peekable();
     let whole = odd.peek().is_none();
-    judge.note_rule(judgement, Check::ItemMembers, FULL, whole, || {
+    judge.note_rule(judgement, rule::ITEM_MEMBERS, FULL, whole, || {
         Observed::Oddities {
             oddities: odd.map(Oddity::excerpt).collect(),
         }
@@ -69,7 +69,7 @@ pub(super) fn success(
         })
         .peekable();
     let fits = wrong.peek().is_none();
-    judge.note_rule(judgement, Check::CodeMatchesName, FULL, fits, || {
+    judge.note_rule(judgement, rule::CODE_MATCHES_NAME, FULL, fits, || {
         Observed::StateCodes {
             states: wrong.collect(),
         }
@@ -78,7 +78,7 @@ pub(super) fn success(
     // Every recording has the charset, but the document declares it too: a missing one misleads nobody.
     let weight = if media.is_xml { Weight::Advisory } else { FULL };
     let fits = media.is_xml && media.is_utf8;
-    judge.note(judgement, Check::SuccessContentType, weight, fits, || {
+    judge.note(judgement, rule::SUCCESS_CONTENT_TYPE, weight, fits, || {
         header_is("Content-Type", MEDIA_TYPE, reply)
     });
     let declared = document.declaration.as_ref().is_some_and(|declaration| {
@@ -88,7 +88,7 @@ pub(super) fn success(
                 .as_deref()
                 .is_some_and(|name| name.eq_ignore_ascii_case("utf-8"))
     });
-    judge.note_rule(judgement, Check::XmlDeclaration, FULL, declared, || {
+    judge.note_rule(judgement, rule::XML_DECLARATION, FULL, declared, || {
         let declaration = document.declaration.as_ref();
         Observed::Declaration {
             version: declaration.map(|one| Excerpt::word(&one.version)),
@@ -96,10 +96,10 @@ pub(super) fn success(
         }
     });
     let id = changes.request_ids.first().copied();
-    request_id_header(judge, judgement, Check::RequestIdHeader, reply, id);
+    request_id_header(judge, judgement, rule::REQUEST_ID_HEADER, reply, id);
     let secure =
         reply.headers.contains_key(CACHE_CONTROL) && reply.headers.contains_key(STRICT_TRANSPORT_SECURITY);
-    judge.note_rule(judgement, Check::SecurityHeaders, FULL, secure, || {
+    judge.note_rule(judgement, rule::SECURITY_HEADERS, FULL, secure, || {
         ["Cache-Control", "Strict-Transport-Security"]
             .map(|name| header(name, reply))
             .to_vec()
@@ -108,7 +108,7 @@ pub(super) fn success(
         .headers
         .get(SERVER)
         .is_some_and(|server| server == "AmazonEC2");
-    judge.note(judgement, Check::ServerHeader, FULL, server, || {
+    judge.note(judgement, rule::SERVER_HEADER, FULL, server, || {
         header_is("Server", "AmazonEC2", reply)
     });
     unique(judge, judgement, seen, id);
@@ -141,9 +141,9 @@ pub(super) fn error(
         Body::Empty | Body::Unreadable { .. } => {
             // How the service handles text that XML must escape is not recorded; that the answer stays XML is inferred.
             let check = if echoes {
-                Check::WellFormedEcho
+                rule::WELL_FORMED_ECHO
             } else {
-                Check::ErrorEnvelope
+                rule::ERROR_ENVELOPE
             };
             judge.note_rule(judgement, check, enveloped, false, || {
                 Observed::Answer(facts::summary(reply))
@@ -152,10 +152,10 @@ pub(super) fn error(
         }
     };
     if echoes {
-        judgement.held(judge.of(Check::WellFormedEcho));
+        judgement.held(judge.of(rule::WELL_FORMED_ECHO));
     }
     let Some(errors) = reply::errors(document.root()) else {
-        judge.note_rule(judgement, Check::ErrorEnvelope, enveloped, false, || {
+        judge.note_rule(judgement, rule::ERROR_ENVELOPE, enveloped, false, || {
             Observed::Answer(facts::summary(reply))
         });
         return;
@@ -163,13 +163,13 @@ pub(super) fn error(
     envelope(judge, judgement, &errors, enveloped);
     let media = media_type(reply.header(CONTENT_TYPE).as_deref());
     let fits = media.is_xml && media.is_utf8;
-    judge.note(judgement, Check::ErrorContentType, FULL, fits, || {
+    judge.note(judgement, rule::ERROR_CONTENT_TYPE, FULL, fits, || {
         header_is("Content-Type", MEDIA_TYPE, reply)
     });
     let id = errors.request_ids.first().copied();
-    request_id_header(judge, judgement, Check::ErrorRequestIdHeader, reply, id);
+    request_id_header(judge, judgement, rule::ERROR_REQUEST_ID_HEADER, reply, id);
     let without = !holds(document.root(), "instancesSet");
-    judge.note(judgement, Check::RefusalWithoutSet, FULL, without, || {
+    judge.note(judgement, rule::REFUSAL_WITHOUT_SET, FULL, without, || {
         elements("instancesSet", 0, 1)
     });
     unique(judge, judgement, seen, id);
@@ -178,7 +178,7 @@ pub(super) fn error(
 fn envelope(judge: &Judge, judgement: &mut StepJudgement<'_>, errors: &Errors<'_>, weight: Weight) {
     let one_id = matches!(errors.request_ids.as_slice(), [id] if !id.is_empty());
     let fits = one_id && errors.oddities.is_empty();
-    judge.note_rule(judgement, Check::ErrorEnvelope, weight, fits, || {
+    judge.note_rule(judgement, rule::ERROR_ENVELOPE, weight, fits, || {
         let mut observed = Vec::new();
         if !errors.oddities.is_empty() {
             observed.push(Observed::Oddities {
@@ -195,11 +195,11 @@ fn envelope(judge: &Judge, judgement: &mut StepJudgement<'_>, errors: &Errors<'_
         .filter(|code| code.starts_with("Client.") || code.starts_with("Server."))
         .peekable();
     let count = errors.errors.len();
-    judge.note(judgement, Check::OneError, weight, count == 1, || {
+    judge.note(judgement, rule::ONE_ERROR, weight, count == 1, || {
         elements("Error", 1, count)
     });
     let bare = prefixed.peek().is_none();
-    judge.note_rule(judgement, Check::BareErrorCode, Weight::Full, bare, || {
+    judge.note_rule(judgement, rule::BARE_ERROR_CODE, Weight::Full, bare, || {
         values("Code", prefixed)
     });
 }
@@ -219,7 +219,7 @@ fn root(judge: &Judge, judgement: &mut StepJudgement<'_>, call: &Call, root: Ele
         version == Some(API_VERSION)
     };
     let fits = root.name() == name && (!today || is_namespace());
-    judge.note(judgement, Check::RootElement, Weight::Full, fits, || {
+    judge.note(judgement, rule::ROOT_ELEMENT, Weight::Full, fits, || {
         let expected = Expected::Root {
             name: name.clone(),
             namespace: Some(format!("{NAMESPACE}{API_VERSION}/")),
@@ -258,13 +258,13 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 fn request_id_header(
     judge: &Judge,
     judgement: &mut StepJudgement<'_>,
-    check: Check,
+    rule: Rule,
     reply: &Reply,
     id: Option<&str>,
 ) {
     let value = reply.header(REQUEST_ID);
     let fits = value.is_some() && value.as_deref() == id;
-    judge.note_rule(judgement, check, Weight::Full, fits, || {
+    judge.note_rule(judgement, rule, Weight::Full, fits, || {
         vec![header(REQUEST_ID, reply), values("requestId", id)]
     });
 }
@@ -274,7 +274,7 @@ fn unique(judge: &Judge, judgement: &mut StepJudgement<'_>, seen: &mut Seen, id:
         return;
     };
     let fresh = seen.request_ids.insert(id.to_owned());
-    judge.note_rule(judgement, Check::RequestIdsDiffer, Weight::Full, fresh, || {
+    judge.note_rule(judgement, rule::REQUEST_IDS_DIFFER, Weight::Full, fresh, || {
         values("requestId", [id])
     });
 }

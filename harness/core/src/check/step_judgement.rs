@@ -275,12 +275,12 @@ fn push_new<T: Clone + PartialEq>(facts: &mut Vec<T>, fact: &T) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rule;
     use super::*;
-    use crate::contract::Check;
     use crate::journal::Doubt;
 
     fn wrong_status(status: u16) -> Mismatch {
-        Mismatch::rule(Check::StatusClass, Observed::Status { status })
+        Mismatch::rule(rule::STATUS_CLASS, Observed::Status { status })
     }
 
     fn clause(id: &str, level: Level, confidence: Confidence) -> Clause {
@@ -345,7 +345,7 @@ mod tests {
         let clause_table = clause_table(&[clause("X-01", Level::Must, Confidence::Recorded)]);
         let must = clause_table.indices(&["X-01".into()]);
         let mut judgement = StepJudgement::new(&clause_table);
-        let unknown = Mismatch::rule(Check::StatusClass, Doubt::NoAnswer);
+        let unknown = Mismatch::rule(rule::STATUS_CLASS, Doubt::NoAnswer);
         judgement.held(&must);
         judgement.unknown(&must, &unknown);
         judgement.about(Some(3));

@@ -4,12 +4,13 @@
 //! complete, unambiguous requests were carried out. Only what can be known is judged: no recording shows that the
 //! service's front end follows HTTP to the letter, so the clauses are inferred and warn.
 
+use super::rule::{self, Rule};
 use std::sync::Arc;
 
 use super::facts::{self, Mismatch, terse_summary};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation, look, place_in};
-use crate::contract::{Check, State};
+use crate::contract::State;
 use crate::journal::{
     Aim, AnswerSummary, BodySummary, Doubt, Ending, Expected, Few, Observed, RawFault, Role, WireDemand,
 };
@@ -66,7 +67,7 @@ impl CaseJudge {
             return;
         }
         self.judge
-            .note(judgement, Check::StatusClass, weight, reply.status < 500, || {
+            .note(judgement, rule::STATUS_CLASS, weight, reply.status < 500, || {
                 Mismatch::new(Expected::Status { from: 100, to: 499 }, answer(reply))
             });
     }
@@ -78,8 +79,8 @@ impl CaseJudge {
         } else {
             Weight::Full
         };
-        let mut note = |check: Check, fits: bool| {
-            judge.note_rule(judgement, check, weight, fits, || Observed::Wire {
+        let mut note = |rule: Rule, fits: bool| {
+            judge.note_rule(judgement, rule, weight, fits, || Observed::Wire {
                 answers: Few::from_iter([]),
                 ending: act.ending.clone(),
             });
@@ -88,12 +89,12 @@ impl CaseJudge {
         let Some(first) = act.reply() else {
             match aim.demand {
                 WireDemand::Plain | WireDemand::Same | WireDemand::Answered | WireDemand::InTurn => {
-                    note(Check::WireAnswered, false);
+                    note(rule::WIRE_ANSWERED, false);
                 }
                 WireDemand::Refused | WireDemand::Ended => {
-                    note(Check::WireEnded, !hangs);
+                    note(rule::WIRE_ENDED, !hangs);
                     if aim.demand == WireDemand::Refused && !hangs {
-                        note(Check::WireRefused, true);
+                        note(rule::WIRE_REFUSED, true);
                     }
                 }
                 WireDemand::Dropped => {}
@@ -101,19 +102,19 @@ impl CaseJudge {
             return;
         };
         match aim.demand {
-            WireDemand::Plain | WireDemand::Answered => note(Check::WireAnswered, true),
-            WireDemand::Ended => note(Check::WireEnded, true),
+            WireDemand::Plain | WireDemand::Answered => note(rule::WIRE_ANSWERED, true),
+            WireDemand::Ended => note(rule::WIRE_ENDED, true),
             WireDemand::Dropped => {}
             WireDemand::Same => {
-                note(Check::WireAnswered, true);
+                note(rule::WIRE_ANSWERED, true);
                 self.same(judgement, aim, weight, first);
             }
             WireDemand::Refused => {
-                note(Check::WireEnded, true);
+                note(rule::WIRE_ENDED, true);
                 self.refuses(judgement, weight, first);
             }
             WireDemand::InTurn => {
-                note(Check::WireAnswered, true);
+                note(rule::WIRE_ANSWERED, true);
                 self.in_turn(judgement, aim, act);
             }
         }
@@ -133,7 +134,7 @@ impl CaseJudge {
     }
 
     fn same(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, weight: Weight, reply: &Reply) {
-        let clauses = || self.judge.of(Check::WireSame);
+        let clauses = || self.judge.of(rule::WIRE_SAME);
         let mismatch = || Mismatch::new(self.as_plainly(), answer(reply));
         let Some(plain) = self.told_plainly() else {
             judgement.unknown(
@@ -149,7 +150,7 @@ impl CaseJudge {
         }
         let fits = own == *plain || aim.also.contains(&reply.status);
         self.judge
-            .note(judgement, Check::WireSame, weight, fits, mismatch);
+            .note(judgement, rule::WIRE_SAME, weight, fits, mismatch);
     }
 
     /// A refusal by the service, for instance of a dry run, looks like a refusal by HTTP. So this checks whether the
@@ -157,14 +158,14 @@ impl CaseJudge {
     fn refuses(&self, judgement: &mut StepJudgement<'_>, weight: Weight, reply: &Reply) {
         let Some(plain) = self.told_plainly() else {
             judgement.unknown(
-                self.judge.of(Check::WireRefused),
-                &Mismatch::rule(Check::WireRefused, Doubt::NothingToCompare),
+                self.judge.of(rule::WIRE_REFUSED),
+                &Mismatch::rule(rule::WIRE_REFUSED, Doubt::NothingToCompare),
             );
             return;
         };
         let carried_out = terse_summary(reply) == *plain || (200..300).contains(&reply.status);
         self.judge
-            .note_rule(judgement, Check::WireRefused, weight, !carried_out, || {
+            .note_rule(judgement, rule::WIRE_REFUSED, weight, !carried_out, || {
                 answer(reply)
             });
     }
@@ -187,14 +188,14 @@ impl CaseJudge {
             Mismatch::new(expected, observed)
         };
         if seen.iter().any(is_passing) {
-            let clauses = self.judge.of(Check::WireInTurn);
+            let clauses = self.judge.of(rule::WIRE_IN_TURN);
             judgement.unknown(clauses, &mismatch().doubted(Doubt::Overloaded));
             return;
         }
         let roots = aim.roots.iter().map(String::as_str);
         let fits = seen.iter().map(word).eq(roots.map(Some));
         self.judge
-            .note(judgement, Check::WireInTurn, Weight::Full, fits, mismatch);
+            .note(judgement, rule::WIRE_IN_TURN, Weight::Full, fits, mismatch);
     }
 
     /// Judges the description of the fleet after the exchange. Returns whether the fleet changed.
@@ -213,8 +214,11 @@ impl CaseJudge {
         let seen = looks.find_map(|look| Some((look, look::described(look.reply()?)?)));
         let Some((look, instances)) = seen else {
             if aim.demand != WireDemand::Plain {
-                let clauses = judge.of(Check::WireNoEffect);
-                judgement.unknown(clauses, &Mismatch::rule(Check::WireNoEffect, Doubt::NotDescribed));
+                let clauses = judge.of(rule::WIRE_NO_EFFECT);
+                judgement.unknown(
+                    clauses,
+                    &Mismatch::rule(rule::WIRE_NO_EFFECT, Doubt::NotDescribed),
+                );
             }
             return false;
         };
@@ -229,14 +233,14 @@ impl CaseJudge {
             if stopped {
                 let fits = !states.contains(State::Running);
                 // Descriptions may lag behind the answer.
-                judge.note(judgement, Check::WireInTurn, Weight::Advisory, fits, || {
+                judge.note(judgement, rule::WIRE_IN_TURN, Weight::Advisory, fits, || {
                     Mismatch::new(facts::is_in(id, States::down()), observed())
                 });
             } else if aim.demand != WireDemand::Plain && aim.demand != WireDemand::InTurn && harmless {
                 // If the plain dry run already stops instances, the scenarios report it.
                 judge.note(
                     judgement,
-                    Check::WireNoEffect,
+                    rule::WIRE_NO_EFFECT,
                     Weight::Full,
                     !fit.is_empty(),
                     || Mismatch::new(facts::stays(id, belief.states), observed()),

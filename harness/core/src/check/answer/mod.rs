@@ -1,6 +1,7 @@
 //! Compares one answer with the expectation: was the call accepted, and with which states? Refusals are judged in
 //! `refusal`.
 
+use super::rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::facts::{self, Mismatch};
 use super::step_judgement::{ClauseIndex, StepJudgement, Weight};
 use super::{Judge, Seen, shape};
 use crate::call::Call;
-use crate::contract::{Check, Condition, State};
+use crate::contract::{Condition, State};
 use crate::journal::{Excerpt, Expected, Observed};
 use crate::model::{self, Acceptance, Expectation, Fleet, Id, ItemRule, Reading, States, Switch};
 use crate::protocol::reply::{self, Body, Reply, StateChange};
@@ -194,7 +195,7 @@ impl Question<'_> {
                 name: format!("{}Response", self.action),
                 namespace: None,
             };
-            let clauses = self.judge.of(Check::RootElement);
+            let clauses = self.judge.of(rule::ROOT_ELEMENT);
             judgement.deviates(clauses, Weight::Full, &Mismatch::new(expected, observed.clone()));
         }
         self.not_as_expected(judgement, expectation, reply.status, observed, answered);
@@ -295,7 +296,7 @@ impl Question<'_> {
         if self.is_tested() {
             self.judge.note(
                 judgement,
-                Check::PreviousState,
+                rule::PREVIOUS_STATE,
                 Weight::Full,
                 may_have_been,
                 mismatch,
@@ -387,13 +388,18 @@ impl Question<'_> {
             // OQ-03: what an odd index names is not known; an answer that leaves out an instance is worth a warning.
             let weight = if strangers { Weight::Full } else { Weight::Advisory };
             if strangers || missing && !reading.is(Condition::RepeatedScalar) {
-                let clauses = self.judge.of(Check::OneItemPerInstance);
+                let clauses = self.judge.of(rule::ONE_ITEM_PER_INSTANCE);
                 judgement.deviates(clauses, weight, &mismatch());
             }
             return;
         }
-        self.judge
-            .note(judgement, Check::OneItemPerInstance, Weight::Full, fits, mismatch);
+        self.judge.note(
+            judgement,
+            rule::ONE_ITEM_PER_INSTANCE,
+            Weight::Full,
+            fits,
+            mismatch,
+        );
         if !fits {
             answered.wrong.get_or_insert_with(mismatch);
         }

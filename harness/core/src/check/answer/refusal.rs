@@ -1,6 +1,7 @@
 //! Compares a refusal with the expectation: whether it may come, its code, status and message, and what it must leave
 //! unchanged.
 
+use super::super::rule;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::{Answered, Question};
 use crate::check::Bindings;
 use crate::check::facts::{self, Mismatch};
 use crate::check::step_judgement::{ClauseIndex, StepJudgement, Weight};
-use crate::contract::{Check, Condition, Demand, RefusalAnswer};
+use crate::contract::{Condition, Demand, RefusalAnswer};
 use crate::journal::{Doubt, Expected, Observed};
 use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{Body, Reply};
@@ -65,7 +66,7 @@ impl Question<'_> {
                 false => Weight::Full,
             };
             self.judge
-                .note(judgement, Check::StatusClass, weight, client_fault, || {
+                .note(judgement, rule::STATUS_CLASS, weight, client_fault, || {
                     Mismatch::new(Expected::Status { from: 400, to: 499 }, observed())
                 });
         }
@@ -328,7 +329,7 @@ impl Question<'_> {
                 .len();
             self.judge.note_rule(
                 judgement,
-                Check::NamesOneOffender,
+                rule::NAMES_ONE_OFFENDER,
                 Weight::Full,
                 named == 1,
                 observed,
