@@ -2,7 +2,8 @@
 //!
 //! Each element is on its own line, two spaces deeper than its parent; small elements are whole on one line. Attributes
 //! and members are sorted by name, since a reader must not depend on another order; items of lists are sorted by the
-//! instances they name. Runs of white space are one space, comments are dropped, prefixes are resolved. Of a described
+//! instances they name; each described instance has a reservation of its own, since how instances were launched together
+//! says nothing about a stop. Runs of white space are one space, comments are dropped, prefixes are resolved. Of a described
 //! instance only the members are kept that a stop may change or that the contract mentions: the rest belongs to other
 //! features, and would hide the few that matter here.
 
@@ -29,6 +30,9 @@ const OF_AN_INSTANCE: &[&str] = &[
 
 /// The element name of list items.
 const ITEM: &str = "item";
+
+/// Of how many instances a reservation may consist to be laid out as several; no case has so many.
+const MOST_IN_A_RESERVATION: usize = 64;
 
 /// How many members without children may stand on the line of their parent.
 const LEAVES_ON_A_LINE: usize = 2;
@@ -91,8 +95,10 @@ enum NamePlace {
     Anywhere,
     Description,
     Reservations,
-    Reservation,
-    Instances,
+    /// A reservation; of several instances, only the one at this index is kept.
+    Reservation(Option<usize>),
+    /// The same for the list of instances in it.
+    Instances(Option<usize>),
     Instance,
     Devices,
     Device,
@@ -104,19 +110,20 @@ impl NamePlace {
     fn of(self, member: &str) -> Option<NamePlace> {
         match (self, member) {
             (NamePlace::Description, "reservationSet") => Some(NamePlace::Reservations),
-            (NamePlace::Reservations, "item") => Some(NamePlace::Reservation),
-            (NamePlace::Reservation, "instancesSet") => Some(NamePlace::Instances),
-            (NamePlace::Instances, "item") => Some(NamePlace::Instance),
+            (NamePlace::Reservations, "item") => Some(NamePlace::Reservation(None)),
+            (NamePlace::Reservation(only), "instancesSet") => Some(NamePlace::Instances(only)),
+            (NamePlace::Instances(_), "item") => Some(NamePlace::Instance),
             (NamePlace::Instance, "blockDeviceMapping") => Some(NamePlace::Devices),
             (NamePlace::Devices, "item") => Some(NamePlace::Device),
             (NamePlace::Device, "ebs") => Some(NamePlace::Volume),
             (NamePlace::Volume, "volumeId") => Some(NamePlace::Anywhere),
             (NamePlace::Instance, member) => OF_AN_INSTANCE.contains(&member).then_some(NamePlace::Anywhere),
-            (NamePlace::Description | NamePlace::Reservation | NamePlace::Device | NamePlace::Volume, _) => {
-                None
-            }
             (
-                NamePlace::Anywhere | NamePlace::Reservations | NamePlace::Instances | NamePlace::Devices,
+                NamePlace::Description | NamePlace::Reservation(_) | NamePlace::Device | NamePlace::Volume,
+                _,
+            ) => None,
+            (
+                NamePlace::Anywhere | NamePlace::Reservations | NamePlace::Instances(_) | NamePlace::Devices,
                 _,
             ) => Some(NamePlace::Anywhere),
         }
@@ -196,7 +203,7 @@ impl Page<'_> {
         }
         members.sort_by_cached_key(|(member, place)| {
             let is_item = member.name() == ITEM;
-            let first = is_item.then(|| self.first_instance(*member)).flatten();
+            let first = is_item.then(|| self.first_instance(*member, *place)).flatten();
             let said = is_item.then(|| self.masked(*member, *place));
             (member.name(), first.unwrap_or(usize::MAX), said)
         });
@@ -216,14 +223,21 @@ impl Page<'_> {
     }
 
     /// The lowest number among the instances that an element names.
-    fn first_instance(&self, element: Element<'_>) -> Option<usize> {
+    fn first_instance(&self, element: Element<'_>, place: NamePlace) -> Option<usize> {
         let Naming::Numbered(names) = &self.naming else {
             return None;
         };
         let own = names.first_instance(&self.text(element.text()));
-        let below = element
-            .children()
-            .filter_map(|member| self.first_instance(member));
+        let below = match place {
+            NamePlace::Reservation(Some(_)) | NamePlace::Instances(Some(_)) => members(element, place),
+            _ => element
+                .children()
+                .map(|member| (member, NamePlace::Anywhere))
+                .collect(),
+        };
+        let below = below
+            .into_iter()
+            .filter_map(|(member, place)| self.first_instance(member, place));
         own.into_iter().chain(below).min()
     }
 
@@ -270,10 +284,34 @@ impl Page<'_> {
 
 /// The members that are kept.
 fn members(element: Element<'_>, place: NamePlace) -> Vec<(Element<'_>, NamePlace)> {
-    element
+    let kept = element
         .children()
-        .filter_map(|member| Some((member, place.of(member.name())?)))
-        .collect()
+        .filter_map(|member| Some((member, place.of(member.name())?)));
+    match place {
+        NamePlace::Reservations => kept
+            .flat_map(|(member, place)| {
+                let instances = instances_in(member);
+                // One after the other, with its own place.
+                let places = match (place, instances) {
+                    (NamePlace::Reservation(_), 2..=MOST_IN_A_RESERVATION) => (0..instances)
+                        .map(|at| NamePlace::Reservation(Some(at)))
+                        .collect(),
+                    _ => vec![place],
+                };
+                places.into_iter().map(move |place| (member, place))
+            })
+            .collect(),
+        NamePlace::Instances(Some(only)) => kept.skip(only).take(1).collect(),
+        _ => kept.collect(),
+    }
+}
+
+/// The number of instances of a reservation.
+fn instances_in(reservation: Element<'_>) -> usize {
+    let sets = reservation
+        .children()
+        .filter(|member| member.name() == "instancesSet");
+    sets.map(|set| set.children().count()).sum()
 }
 
 /// The element has several spellings.

@@ -76,6 +76,31 @@ fn what_must_not_matter_does_not() {
 }
 
 #[test]
+fn it_does_not_matter_how_instances_were_launched_together() {
+    let described = |reservations: &str| {
+        STOP.split_once("<StopInstancesResponse")
+            .expect("it is there")
+            .0
+            .to_owned()
+            + "<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><reservationSet>"
+            + reservations
+            + "</reservationSet></DescribeInstancesResponse>\n"
+    };
+    let instance = |number: u8| format!("<item><instanceId><instance:{number}></instanceId></item>");
+    let apart =
+        [1, 2, 3].map(|number| format!("<item><instancesSet>{}</instancesSet></item>", instance(number)));
+    let together = format!(
+        "<item><instancesSet>{}{}</instancesSet></item><item><instancesSet>{}</instancesSet></item>",
+        instance(3),
+        instance(1),
+        instance(2)
+    );
+    let normal_apart = normal(&described(&apart.concat()));
+    assert_eq!(normal(&described(&together)), normal_apart);
+    assert_eq!(normal_apart.matches("<instancesSet>").count(), 3);
+}
+
+#[test]
 fn what_matters_does() {
     for (from, to) in [
         ("<code>64</code>", "<code>80</code>"),
