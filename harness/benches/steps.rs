@@ -232,6 +232,7 @@ impl Bench {
     fn judge(&self) -> CaseJudge {
         let mut judge = CaseJudge::new(Arc::clone(&self.judge), "bench");
         judge.fixture(&FixtureReady {
+            arranged_by: Vec::new(),
             case: "bench".to_owned(),
             name: "a".to_owned(),
             id: self.id.clone(),

@@ -4,8 +4,11 @@
 //! fixtures), so that all later results can be computed from it again. Lines of an unknown schema version are rejected.
 //! This module does not open files.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::call::Call;
 use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
 use crate::verdict::Outcome;
 
@@ -78,6 +81,9 @@ pub struct RunStarted {
     pub seed: u64,
     /// The number of cases in the plan; random cases are not planned.
     pub cases: usize,
+    /// The number of planned cases of each phase.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub phases: BTreeMap<Phase, usize>,
     /// The files and folders of scenarios that were added to the contract, as given by the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenarios: Vec<String>,
@@ -141,6 +147,14 @@ impl Phase {
         }
     }
 
+    /// Whether the time limit of a run applies to the phase. Named cases are always played, and a replay is asked for.
+    pub fn is_limited(self) -> bool {
+        match self {
+            Phase::Scenarios | Phase::Replay => false,
+            Phase::Coverage | Phase::Random | Phase::Wire => true,
+        }
+    }
+
     fn is_scenarios(&self) -> bool {
         *self == Phase::Scenarios
     }
@@ -160,6 +174,9 @@ pub struct FixtureReady {
     /// The Spot request that launched it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_request: Option<String>,
+    /// The calls that make such an instance, if the case got it from an earlier one or launched it with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arranged_by: Vec<Call>,
     /// When the instance was ready, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
 }
@@ -316,6 +333,22 @@ pub struct RunEnded {
     pub at_ms: u64,
     /// Whether it was interrupted.
     pub interrupted: bool,
+    /// Why not everything that was planned was played, if that was not an interrupt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<EarlyEnd>,
+}
+
+/// Why a run ended before everything was played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum EarlyEnd {
+    /// The time limit came.
+    TimeLimit {
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+    /// A case had failed, and the run was to end then.
+    FirstFailure,
 }
 
 /// Why a line of a journal could not be read.

@@ -14,7 +14,7 @@ mod values;
 pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg,
 };
-use values::{comparable, export, report, seconds};
+use values::{TimeLimitArg, comparable, export, report, seconds, time_limit};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -137,16 +137,22 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Random scripts")]
     pub(super) max_time: Option<Duration>,
 
-    /// The most requests to spend on making one finding of a random script small
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1000,
-        help_heading = "Random scripts"
-    )]
-    pub(super) max_shrink_requests: usize,
+    /// The most requests to spend in a run on making random scripts with findings small [default: 1000 over HTTP, 50000
+    /// on the reference]
+    #[arg(long, value_name = "N", help_heading = "Random scripts")]
+    pub(super) max_shrink_requests: Option<usize>,
 
-    /// How many cases are played at once [default: 1 on the reference, 4 over HTTP]
+    /// How long the run may take, in seconds, or `none`. The named cases are always played, the other phases as far as the
+    /// time goes [default: 60 over HTTP; none on the reference, and none with --max-time]
+    #[arg(long, value_name = "SECONDS", value_parser = time_limit)]
+    pub(super) time_limit: Option<TimeLimitArg>,
+
+    /// Start no more cases after the first that fails
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+
+    /// How many cases play at once; those that wait for the endpoint do not count [default: 1 on the reference, 4 over
+    /// HTTP]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) workers: Option<u16>,
 
@@ -209,9 +215,10 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(super) request_timeout: Duration,
 
-    /// The longest to wait for an instance to change its state, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
-    pub(super) settle_timeout: Duration,
+    /// The longest to wait for an instance to change its state, in seconds [default: 30 on this machine, 300 on real AWS,
+    /// 120 elsewhere]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) settle_timeout: Option<Duration>,
 
     /// How long reads may lag behind an answer, in seconds: until then what deviates in a description is no finding
     /// [default: 5, on real AWS 300]

@@ -279,6 +279,8 @@ fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Op
         seed: args.seed,
         workers: args.workers.map(usize::from),
         record: true,
+        time_limit: None,
+        fail_fast: false,
     };
     run::options(&endpoint, &settings)
 }

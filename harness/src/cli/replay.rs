@@ -48,6 +48,8 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         seed: index.head.seed,
         workers: Some(1),
         record: true,
+        time_limit: None,
+        fail_fast: false,
     };
     let options = run::options(&args.endpoint, &settings)?;
     let (stop, interrupted) = watch::channel(false);

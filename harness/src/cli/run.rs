@@ -17,7 +17,7 @@ use super::keys::{self, variable};
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
-use crate::endpoint::{self, Endpoint, Handler, HttpOptions, looks_like_aws};
+use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws};
 use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Random, Selection, coverage, matches};
@@ -32,6 +32,12 @@ use crate::words::English;
 
 /// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
+
+/// The time limit of a run over HTTP.
+const USUAL_TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// How many cases are open at once for each that plays; the others wait for the endpoint.
+const OPEN_CASES: usize = 8;
 
 /// How many events may be queued for writing before the run has to wait.
 const QUEUE: usize = 1024;
@@ -50,6 +56,8 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         seed: args.seed,
         workers: args.workers.map(usize::from),
         record: args.journal.is_some(),
+        time_limit: time_limit(&args),
+        fail_fast: args.fail_fast,
     };
     let real = url(&args.endpoint).as_deref().is_some_and(looks_like_aws);
     if real && args.phase.contains(&PhaseArg::Wire) && args.endpoint.allow_real_aws {
@@ -157,6 +165,12 @@ fn nothing_selected(args: &RunArgs, contract: &Contract) -> CliError {
     ))
 }
 
+/// The time limit of a run: from `--time-limit`, or the default for the kind of endpoint.
+fn time_limit(args: &RunArgs) -> Option<Duration> {
+    let usual = (url(&args.endpoint).is_some() && args.max_time.is_none()).then_some(USUAL_TIME_LIMIT);
+    args.time_limit.map_or(usual, |given| given.0)
+}
+
 /// The cases to play: the phases that the arguments name, or all. Real AWS costs money, so there only the named cases
 /// are played by default.
 fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
@@ -195,7 +209,11 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
                 .cases
                 .unwrap_or(if args.max_time.is_some() { u64::MAX } else { usual }),
             max_time: args.max_time,
-            max_shrink_requests: args.max_shrink_requests,
+            max_shrink_requests: args.max_shrink_requests.unwrap_or(if url.is_some() {
+                1_000
+            } else {
+                50_000
+            }),
             selection: selection.clone(),
         };
         plan.random = random.filtered();
@@ -245,6 +263,8 @@ pub(super) struct RunSettings {
     /// How many cases are played at once; by default this depends on the kind of endpoint.
     pub(super) workers: Option<usize>,
     pub(super) record: bool,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) fail_fast: bool,
 }
 
 /// The options of a run: at the endpoint that the arguments name, or at the embedded reference.
@@ -274,8 +294,17 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
         min_confidence: settings.min_confidence,
         seed: settings.seed,
         workers,
+        open_cases: match &url {
+            // One at a time is what a user wants who asks for one.
+            Some(url) if workers > 1 && !looks_like_aws(url) => workers * OPEN_CASES,
+            // Instances cost money on real AWS, and a virtual clock never waits.
+            Some(_) | None => workers,
+        },
+        shares_instances: url.as_deref().is_some_and(|url| !looks_like_aws(url)),
+        time_limit: settings.time_limit,
+        fail_fast: settings.fail_fast,
         wait: args.wait.unwrap_or_default(),
-        settle_timeout: args.settle_timeout,
+        settle_timeout: settle_timeout(args, url.as_deref()),
         read_lag: read_lag(args, url.as_deref()),
         longest_pass: LONGEST_PASS,
         record: settings.record,
@@ -296,6 +325,17 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
             time_limit: args.request_timeout,
         },
     })
+}
+
+/// How long to wait for a state: from `--settle-timeout`, or the default for the kind of endpoint. Amazon has taken 38
+/// seconds for a stop, and names no longest time.
+fn settle_timeout(args: &EndpointArgs, url: Option<&str>) -> Duration {
+    let usual = match url {
+        Some(url) if looks_like_aws(url) => Duration::from_secs(300),
+        Some(url) if is_loopback(url) => Duration::from_secs(30),
+        Some(_) | None => Duration::from_secs(120),
+    };
+    args.settle_timeout.unwrap_or(usual)
 }
 
 /// The read lag: from `--read-lag`, or the default for the kind of endpoint.

@@ -7,6 +7,7 @@
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, io};
@@ -236,6 +237,19 @@ pub fn looks_like_aws(url: &str) -> bool {
             .iter()
             .any(|domain| host.strip_suffix(domain).is_some_and(is_whole_label))
     })
+}
+
+/// Whether a URL points at this machine.
+pub fn is_loopback(url: &str) -> bool {
+    let url = Url::parse(url.trim()).ok();
+    let Some(host) = url.as_ref().and_then(Url::host_str) else {
+        return false;
+    };
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Domains under which Amazon serves its APIs; the last one is a top-level domain.

@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 pub use error::{EndpointError, TransportError};
 pub use guard::{Blocked, Ledger, check, check_raw};
-pub use http::{Http, HttpOptions, looks_like_aws};
+pub use http::{Http, HttpOptions, is_loopback, looks_like_aws};
 pub use in_process::InProcess;
 pub use raw::{RawLimits, RawResponse, converse, raw_address};
 pub use serve::serve;

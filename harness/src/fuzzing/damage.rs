@@ -394,6 +394,7 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
     for (name, (id, state)) in (0..).zip(&situation.fixtures) {
         let name: u32 = name;
         judge.fixture(&FixtureReady {
+            arranged_by: Vec::new(),
             case: "fuzz".to_owned(),
             name: name.to_string(),
             id: id.clone(),

@@ -95,6 +95,7 @@ fn judged(data: &[u8], take: impl Fn(&mut CaseJudge, Observation)) -> Vec<Judged
     let fixtures = bytes.byte() % 4;
     for (at, id) in IDS.iter().enumerate().take(usize::from(fixtures)) {
         judge.fixture(&FixtureReady {
+            arranged_by: Vec::new(),
             case: "fuzz".to_owned(),
             name: at.to_string(),
             id: (*id).to_owned(),

@@ -40,7 +40,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::contract::{ClauseId, Condition, Contract};
-use crate::journal::{Expected, Noted, Observed};
+use crate::journal::{EarlyEnd, Expected, Noted, Observed};
 use crate::report::tally::{ByVerdict, Case, Found, Goldens, Policy, Status, Tally};
 use crate::verdict::Outcome;
 
@@ -100,6 +100,8 @@ struct Summary {
     requests: u64,
     took_ms: u64,
     interrupted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_short: Option<EarlyEnd>,
     strict: bool,
     exit_code: u8,
 }
@@ -256,6 +258,7 @@ fn summary(tally: &Tally, policy: Policy) -> Summary {
         requests: counts.requests,
         took_ms: counts.took_ms,
         interrupted: tally.interrupted(),
+        cut_short: tally.cut_short(),
         strict: policy.strict,
         exit_code: tally.exit_code(policy),
     }

@@ -157,6 +157,7 @@ mod tests {
             edition: Edition::Current,
             seed: 0,
             cases: 2,
+            phases: std::collections::BTreeMap::new(),
             scenarios: Vec::new(),
             left_out: 0,
             read_lag_ms: 5_000,

@@ -19,6 +19,7 @@ use crate::call::{API_VERSION, Auth, Call, Form};
 use crate::contract::{FixtureKind, State};
 use crate::journal::{Bytes, Exchange, FixtureReady, HeaderRecords, Intent, Role, RunStarted, SentRecord};
 use crate::plan::wire;
+use crate::protocol::{self, RequestTarget};
 use crate::words::ending_text;
 
 mod aws;
@@ -130,6 +131,35 @@ impl Sent {
             answer_head: head(body, ANSWER_KEPT).to_owned(),
             made,
         }
+    }
+
+    /// The calls that make the instance of a case that got it from an earlier one, or launched it with others.
+    pub fn arranging(fixture: &FixtureReady) -> impl Iterator<Item = Self> {
+        let target = RequestTarget {
+            host: String::new(),
+            path: "/".to_owned(),
+            region: String::new(),
+        };
+        let calls = fixture.arranged_by.iter().enumerate();
+        calls.filter_map(move |(at, call)| {
+            let request = protocol::encode(call, &target).ok()?;
+            let (record, _) = protocol::capture(&request, Err(String::new()), &[]);
+            Some(Sent {
+                step: 0,
+                role: Role::Arrange,
+                call: call.clone(),
+                method: record.method,
+                target: record.target,
+                headers: record.headers,
+                body: record.body,
+                answer: Ok(200),
+                answer_head: String::new(),
+                made: match at {
+                    0 => vec![fixture.id.clone()],
+                    _ => Vec::new(),
+                },
+            })
+        })
     }
 
     fn succeeded(&self) -> bool {

@@ -190,6 +190,7 @@ pub(super) fn run() -> RunStarted {
         edition: Edition::Current,
         seed: 0,
         cases: 4,
+        phases: std::collections::BTreeMap::new(),
         scenarios: Vec::new(),
         left_out: 0,
         read_lag_ms: 5_000,
@@ -227,6 +228,7 @@ pub(super) fn stop(ids: &[&str]) -> Call {
 
 pub(super) fn fixture(name: &str, id: &str, state: State) -> FixtureReady {
     FixtureReady {
+        arranged_by: Vec::new(),
         case: "dry-run/valid".into(),
         name: name.into(),
         id: id.into(),
@@ -359,6 +361,7 @@ impl SampleCase<'_> {
             .next()
         {
             events.push(Event::FixtureReady(FixtureReady {
+                arranged_by: Vec::new(),
                 case: case.clone(),
                 ..fixture("a", &id, State::Running)
             }));
@@ -487,6 +490,7 @@ pub(super) fn stream(cases: Vec<SampleCase<'_>>) -> Vec<Event> {
     events.push(Event::RunEnded(RunEnded {
         at_ms: 1_003_250,
         interrupted: false,
+        cut_short: None,
     }));
     events
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Exchange, Expected, Explored, Fingerprint, FixtureReady, Flaky, Intent,
-    Judged, Noted, Observed, Phase, Recurred, Role, RunStarted,
+    CaseEnded, CaseStarted, EarlyEnd, Event, Exchange, Expected, Explored, Fingerprint, FixtureReady, Flaky,
+    Intent, Judged, Noted, Observed, Phase, Recurred, Role, RunStarted,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
@@ -60,6 +60,7 @@ pub struct Tally {
     requests: u64,
     clock: Clock,
     ended: Option<bool>,
+    cut_short: Option<EarlyEnd>,
     goldens: Option<Goldens>,
     texts: HashSet<Arc<str>>,
     lists: HashSet<Arc<[ClauseId]>>,
@@ -152,6 +153,7 @@ impl Tally {
             requests: 0,
             clock: Clock::default(),
             ended: None,
+            cut_short: None,
             goldens: None,
             texts: HashSet::new(),
             lists: HashSet::new(),
@@ -180,6 +182,7 @@ impl Tally {
             Event::CaseStarted(case) => self.begin_case(case),
             Event::FixtureReady(fixture) => {
                 if let Some(open) = self.open.get_mut(&fixture.case) {
+                    open.sent.extend(Sent::arranging(fixture));
                     open.fixtures.push(fixture.clone());
                 }
             }
@@ -198,6 +201,7 @@ impl Tally {
             Event::RunEnded(end) => {
                 self.clock.see(end.at_ms);
                 self.ended = Some(end.interrupted);
+                self.cut_short = end.cut_short;
             }
         }
     }
@@ -251,6 +255,20 @@ impl Tally {
         self.ended != Some(false)
     }
 
+    /// Why the run ended before everything was played, if that was not an interrupt.
+    pub fn cut_short(&self) -> Option<EarlyEnd> {
+        self.cut_short
+    }
+
+    /// How far each phase of the plan came: the cases that began, and those that were planned.
+    pub fn progress_of_phases(&self) -> Vec<(Phase, usize, usize)> {
+        let planned = self.run.iter().flat_map(|run| &run.phases);
+        let begun = |phase: Phase| self.cases().filter(|case| case.phase == phase).count();
+        planned
+            .map(|(phase, planned)| (*phase, begun(*phase), *planned))
+            .collect()
+    }
+
     /// The findings in groups, sorted by verdict (worst first), then by the order of the contract, then of the plan.
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Option<Group<'_>>> = self.groups.iter().map(|_| None).collect();
@@ -298,7 +316,7 @@ impl Tally {
             took_ms: self.clock.elapsed(),
             ..Counts::default()
         };
-        if self.interrupted() {
+        if self.interrupted() || self.cut_short.is_some() {
             let planned = self.run.as_ref().map_or(0, |run| run.cases);
             let begun = self.cases().filter(|case| case.phase != Phase::Random).count();
             counts.not_begun = planned.saturating_sub(begun);

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::contract::{Clause, ClauseId, Contract};
+use crate::journal::EarlyEnd;
 use crate::report::exit;
 use crate::report::tally::{Case, Group, Policy, Status, Tally};
 use crate::report::text::{fold, one_line, plural, seconds, some_of, visible};
@@ -419,8 +420,31 @@ impl Page<'_> {
                 )?;
             }
         }
+        self.cut_short(out)?;
         writeln!(out)?;
         self.sentence(groups, out)
+    }
+
+    /// Writes how far each phase came, if not everything was played.
+    fn cut_short(&self, out: &mut dyn Write) -> io::Result<()> {
+        let why = match self.tally.cut_short() {
+            None => return Ok(()),
+            Some(EarlyEnd::TimeLimit { limit_ms }) => format!(
+                "The time limit of {} ended the run; --time-limit none plays everything.",
+                seconds(limit_ms)
+            ),
+            Some(EarlyEnd::FirstFailure) => "The first failure ended the run (--fail-fast).".to_owned(),
+        };
+        let phases = self.tally.progress_of_phases();
+        let phases = phases
+            .iter()
+            .map(|(phase, begun, planned)| format!("{} {begun} of {planned}", phase.name()));
+        let phases: Vec<String> = phases.collect();
+        let text = format!("{why} Cases begun: {}.", phases.join(", "));
+        for line in fold(&text, self.style.width) {
+            writeln!(out, "{}", self.paint(Color::Doubtful, &line))?;
+        }
+        Ok(())
     }
 
     /// Writes the conclusion of the run.

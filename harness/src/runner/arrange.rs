@@ -7,9 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
-
 use super::Shared;
+use super::images::no_image;
 use super::request_sender::{AnsweredCall, RequestSender, SendError};
 use crate::call::Call;
 use crate::contract::{FixtureKind, Market, Root, State};
@@ -38,13 +37,6 @@ impl From<SendError> for ArrangeError {
     }
 }
 
-/// The images that instances are launched from, each looked up when it is first needed.
-#[derive(Debug, Default)]
-pub(super) struct Images {
-    ebs: OnceCell<Option<Image>>,
-    instance_store: OnceCell<Option<Image>>,
-}
-
 /// An instance that exists.
 #[derive(Debug, Clone)]
 pub(super) struct Launched {
@@ -55,6 +47,21 @@ pub(super) struct Launched {
     pub(super) zone: Option<String>,
     /// The last state that was seen while it was arranged: pending or running.
     pub(super) state: State,
+    /// How far it has been arranged.
+    pub(super) readiness: Readiness,
+    /// Whether it came from the pool.
+    pub(super) is_shared: bool,
+}
+
+/// How far an instance has been arranged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// It was launched.
+    Launched,
+    /// It was described as running and as requested.
+    Running,
+    /// It is in the state that is requested.
+    Ready,
 }
 
 /// Arranges fixtures for one case.
@@ -67,6 +74,8 @@ pub(super) struct Arranger {
     pub(super) step: usize,
     /// Whether to skip the verification of kinds that the endpoint has already launched as requested.
     pub(super) trusting: bool,
+    /// Whether the time limit of the run applies.
+    pub(super) is_limited: bool,
 }
 
 impl Arranger {
@@ -80,18 +89,13 @@ impl Arranger {
     ) -> Result<Launched, ArrangeError> {
         let image = self.image(kind.root).await?;
         let Some(image) = image else {
-            let word = root_word(kind.root);
-            return Err(ArrangeError::Unsupported(format!(
-                "there is no image with root device type {word} (--{word}-image names one)"
-            )));
+            return Err(no_image(kind.root));
         };
         let call = self.launch_call(name, kind, image, zone);
         let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let Some(instance) = protocol::instances(root).into_iter().next() else {
-            return Err(ArrangeError::Unsupported(
-                "RunInstances answers without an instance".to_owned(),
-            ));
+            return Err(without_instance());
         };
         self.sender.ledger.own(&instance.id);
         if let Some(request) = &instance.spot_request_id {
@@ -104,7 +108,79 @@ impl Arranger {
             spot_request: instance.spot_request_id,
             zone: instance.availability_zone,
             state,
+            readiness: Readiness::Launched,
+            is_shared: false,
         })
+    }
+
+    /// Launches so many instances without options with one call, and waits until they are running. An endpoint that
+    /// launches fewer gets more calls later.
+    pub(super) async fn launch_running(&self, count: usize) -> Result<Vec<Launched>, ArrangeError> {
+        let kind = FixtureKind::default();
+        let Some(image) = self.image(kind.root).await? else {
+            return Err(no_image(kind.root));
+        };
+        let mut call = self.launch_call("shared", kind, image, None);
+        for (name, value) in &mut call.params {
+            if name == "MinCount" || name == "MaxCount" {
+                *value = count.to_string();
+            }
+        }
+        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
+        let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
+        let mut launched: Vec<Launched> = Vec::new();
+        for instance in protocol::instances(root) {
+            self.sender.ledger.own(&instance.id);
+            launched.push(Launched {
+                state: state_of(&instance),
+                id: instance.id,
+                kind,
+                spot_request: None,
+                zone: instance.availability_zone,
+                readiness: Readiness::Launched,
+                is_shared: true,
+            });
+        }
+        if launched.is_empty() {
+            return Err(without_instance());
+        }
+        let verified = self.verify_running(&mut launched).await;
+        if verified.is_err() {
+            // What was launched exists, even if it cannot be used.
+            self.shared
+                .pool
+                .retire(&self.shared, &self.sender, launched)
+                .await;
+            return verified.map(|()| Vec::new());
+        }
+        Ok(launched)
+    }
+
+    /// Waits until these instances are running, and verifies that they are as requested.
+    async fn verify_running(&self, launched: &mut [Launched]) -> Result<(), ArrangeError> {
+        let ids: Vec<String> = launched.iter().map(|one| one.id.clone()).collect();
+        let is_running = |instances: &Vec<Instance>| {
+            let running = |id: &String| {
+                let mut found = instances.iter().filter(|one| one.id == *id);
+                found.any(|one| state_name(one) == "running")
+            };
+            ids.iter().all(running)
+        };
+        let instances = self.poll_all(&ids, is_running, "running").await?;
+        for one in launched {
+            if let Some(instance) = instances.iter().find(|instance| instance.id == one.id) {
+                self.is_as_wished(one, instance).await?;
+                one.readiness = Readiness::Running;
+            }
+        }
+        Ok(())
+    }
+
+    /// The call that launches an instance like this one alone.
+    pub(super) async fn launch_alone(&self, name: &str, launched: &Launched) -> Result<Call, ArrangeError> {
+        let kind = launched.kind;
+        let image = self.image(kind.root).await?.ok_or_else(|| no_image(kind.root))?;
+        Ok(self.launch_call(name, kind, image, None))
     }
 
     /// Verifies that an instance is as requested, in any state of a launch. Skipped for kinds that the endpoint has
@@ -166,6 +242,9 @@ impl Arranger {
 
     /// Brings a launched instance to the requested state, and verifies that it is as requested.
     async fn bring(&self, launched: &mut Launched) -> Result<(), ArrangeError> {
+        if launched.readiness == Readiness::Ready {
+            return Ok(());
+        }
         let id = launched.id.clone();
         let wished = launched.kind.state;
         if wished == State::Pending {
@@ -173,8 +252,10 @@ impl Arranger {
             self.is_as_wished(launched, &instance).await?;
             return must_be(&instance, "pending", "RunInstances");
         }
-        let instance = self.await_state(&id, "running").await?;
-        self.is_as_wished(launched, &instance).await?;
+        if launched.readiness == Readiness::Launched {
+            let instance = self.await_state(&id, "running").await?;
+            self.is_as_wished(launched, &instance).await?;
+        }
         let ids = |action: &str| Call::new(action, [("InstanceId.1", id.as_str())]);
         match wished {
             State::Pending | State::Running => {}
@@ -204,64 +285,6 @@ impl Arranger {
             }
         }
         Ok(())
-    }
-
-    /// Removes what was launched: lifts protections, cancels Spot requests, terminates. Returns the ids that remain.
-    pub(super) async fn remove(&self, launched: &[Launched], protected: bool) -> Vec<String> {
-        let clean = |call: Call| async move { self.sender.ask(0, Role::Clean, &call).await };
-        for one in launched {
-            let set = |name: &str| {
-                Call::new(
-                    "ModifyInstanceAttribute",
-                    [
-                        ("InstanceId", one.id.clone()),
-                        (&format!("{name}.Value"), "false".to_owned()),
-                    ]
-                    .map(|(name, value)| (name.to_owned(), value)),
-                )
-            };
-            if protected || one.kind.stop_protected {
-                let _ = clean(set("DisableApiStop")).await;
-            }
-            if one.kind.termination_protected {
-                let _ = clean(set("DisableApiTermination")).await;
-            }
-            if let Some(request) = &one.spot_request {
-                let _ = clean(Call::new(
-                    "CancelSpotInstanceRequests",
-                    [("SpotInstanceRequestId.1", request.as_str())],
-                ))
-                .await;
-            }
-        }
-        let all = launched
-            .iter()
-            .enumerate()
-            .map(|(at, one)| (format!("InstanceId.{}", at + 1), one.id.clone()));
-        if !launched.is_empty() && gone(&clean(Call::new("TerminateInstances", all)).await) {
-            return Vec::new();
-        }
-        let mut left = Vec::new();
-        for one in launched {
-            let mut wait = Duration::from_millis(200);
-            for attempt in 0..4 {
-                if gone(
-                    &clean(Call::new(
-                        "TerminateInstances",
-                        [("InstanceId.1", one.id.as_str())],
-                    ))
-                    .await,
-                ) {
-                    break;
-                }
-                if attempt == 3 {
-                    left.push(one.id.clone());
-                }
-                self.sender.pause(wait).await;
-                wait *= 2;
-            }
-        }
-        left
     }
 
     /// A call that describes these instances.
@@ -325,73 +348,6 @@ impl Arranger {
         Call::new("RunInstances", params)
     }
 
-    /// The image to launch instances with this root from; looked up once in a run, when it is first needed.
-    async fn image(&self, root: Root) -> Result<Option<&Image>, ArrangeError> {
-        let cell = match root {
-            Root::Ebs => &self.shared.images.ebs,
-            Root::InstanceStore => &self.shared.images.instance_store,
-        };
-        let image = cell.get_or_try_init(|| self.choose_image(root)).await?;
-        Ok(image.as_ref())
-    }
-
-    async fn choose_image(&self, root: Root) -> Result<Option<Image>, ArrangeError> {
-        let launch = &self.shared.options.launch;
-        let given = match root {
-            Root::Ebs => &launch.ebs_image,
-            Root::InstanceStore => &launch.instance_store_image,
-        };
-        if let Some(id) = given {
-            let image = Image {
-                id: id.clone(),
-                ..Image::default()
-            };
-            return Ok(Some(image));
-        }
-        match root {
-            Root::Ebs => self.find_image(root).await,
-            // A user who names an image does not want another one looked up, let alone registered.
-            Root::InstanceStore if launch.ebs_image.is_some() => Ok(None),
-            Root::InstanceStore => match self.find_image(root).await? {
-                Some(image) => Ok(Some(image)),
-                None => self.register_image().await,
-            },
-        }
-    }
-
-    /// The first image by id that claims this root device type.
-    async fn find_image(&self, root: Root) -> Result<Option<Image>, ArrangeError> {
-        let word = root_word(root);
-        let call = Call::new(
-            "DescribeImages",
-            [("Filter.1.Name", "root-device-type"), ("Filter.1.Value.1", word)],
-        );
-        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
-        let mut images = success(&reply).map(protocol::images).unwrap_or_default();
-        images.retain(|image| image.root_device_type.as_deref() == Some(word));
-        images.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(images.into_iter().next())
-    }
-
-    /// Registers an instance-store image: some mocks have none, but accept one.
-    async fn register_image(&self) -> Result<Option<Image>, ArrangeError> {
-        let call = Call::new(
-            "RegisterImage",
-            [
-                ("Name", "stopcheck-instance-store"),
-                ("ImageLocation", "stopcheck/image.manifest.xml"),
-                ("RootDeviceName", "/dev/sda1"),
-                ("Architecture", "x86_64"),
-            ],
-        );
-        let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
-        let id = success(&reply).and_then(|root| root.child_text("imageId"));
-        Ok(id.map(|id| Image {
-            id: id.to_owned(),
-            ..Image::default()
-        }))
-    }
-
     /// Sends a call that must succeed to arrange the fixture.
     async fn change(&self, call: &Call) -> Result<Reply, ArrangeError> {
         let action = call.action.as_deref().unwrap_or_default();
@@ -439,35 +395,66 @@ impl Arranger {
             .await
     }
 
+    /// Describes one instance until it fits.
     async fn poll(
         &self,
         id: &str,
         fits: impl Fn(&Instance) -> bool,
         wish: &str,
     ) -> Result<Instance, ArrangeError> {
-        let until = self.sender.now_ms() + ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
+        let of_id = |instance: &&Instance| instance.id == id;
+        let all_fit = |instances: &Vec<Instance>| instances.iter().find(of_id).is_some_and(&fits);
+        let mut instances = self.poll_all(&[id.to_owned()], all_fit, wish).await?;
+        instances.retain(|instance| instance.id == id);
+        Ok(instances.remove(0))
+    }
+
+    /// Describes instances until they fit.
+    async fn poll_all(
+        &self,
+        ids: &[String],
+        fit: impl Fn(&Vec<Instance>) -> bool,
+        wish: &str,
+    ) -> Result<Vec<Instance>, ArrangeError> {
+        let waits = &self.shared.waits;
+        let begun_ms = self.sender.now_ms();
+        let timeout_ms = ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
         let mut wait = self.shared.options.first_wait();
         loop {
             let AnsweredCall { reply, .. } = self
                 .sender
-                .ask(self.step, Role::Arrange, &Self::describe_call([id]))
+                .ask(
+                    self.step,
+                    Role::Arrange,
+                    &Self::describe_call(ids.iter().map(String::as_str)),
+                )
                 .await?;
-            let instance = success(&reply).and_then(|root| {
-                protocol::instances(root)
-                    .into_iter()
-                    .find(|instance| instance.id == id)
-            });
-            match &instance {
-                Some(instance) if fits(instance) => return Ok(instance.clone()),
-                Some(_) | None => {}
+            let instances = success(&reply).map(protocol::instances).unwrap_or_default();
+            let waited_ms = self.sender.now_ms().saturating_sub(begun_ms);
+            if fit(&instances) {
+                waits.arrived(wish, waited_ms);
+                return Ok(instances);
             }
-            if self.sender.now_ms() >= until {
-                let seen = instance.as_ref().map_or_else(
-                    || format!("not described ({})", answer_in_words(&reply)),
-                    |instance| state_name(instance).to_owned(),
-                );
+            if waited_ms >= timeout_ms {
+                waits.timed_out(wish);
+            }
+            let is_cut = self.is_limited && self.shared.limit().is_up();
+            if is_cut || waited_ms >= waits.longest_ms(wish, timeout_ms) {
+                let missing = ids
+                    .iter()
+                    .any(|id| !instances.iter().any(|instance| instance.id == *id));
+                let late = instances.iter().find(|instance| state_name(instance) != wish);
+                let seen = match late {
+                    Some(instance) if !missing => state_name(instance).to_owned(),
+                    Some(_) | None => format!("not described ({})", answer_in_words(&reply)),
+                };
+                let cut = match () {
+                    () if is_cut => " at the time limit of the run",
+                    () if waited_ms < timeout_ms => ", and an earlier wait for this has timed out",
+                    () => "",
+                };
                 return Err(ArrangeError::Unsupported(format!(
-                    "an instance did not become {wish}: it is {seen}"
+                    "an instance did not become {wish}: it is {seen}{cut}"
                 )));
             }
             self.sender.pause(wait).await;
@@ -551,9 +538,14 @@ impl super::Options {
         super::ms_of(self.settle_timeout)
     }
 
-    /// The longest pause while a description may be stale.
-    pub(super) fn read_lag_share(&self) -> Duration {
-        Duration::from_millis(self.read_lag.ms().div_ceil(5))
+    /// The pauses before a description while the last one may be stale, by the number of the pause. Over HTTP waiting
+    /// costs less than a description, so there are few.
+    pub(super) fn stale_wait(&self, number: u32) -> Duration {
+        let lag = Duration::from_millis(self.read_lag.ms());
+        match self.endpoint {
+            Endpoint::InProcess(_) => (self.first_wait() * 2_u32.saturating_pow(number)).min(lag / 5),
+            Endpoint::Http(_) => (lag * 8_u32.saturating_pow(number) / 50).min(lag),
+        }
     }
 
     /// The first pause between two descriptions. A virtual clock is moved on further, since that costs nothing.
@@ -602,6 +594,10 @@ pub(super) fn success(reply: &Reply) -> Option<protocol::Element<'_>> {
     }
 }
 
+fn without_instance() -> ArrangeError {
+    ArrangeError::Unsupported("RunInstances answers without an instance".to_owned())
+}
+
 fn refused(action: &str, reply: &Reply) -> ArrangeError {
     ArrangeError::Unsupported(format!("{action} is answered by {}", answer_in_words(reply)))
 }
@@ -638,19 +634,9 @@ fn state_name(instance: &Instance) -> &str {
         .unwrap_or("in no state")
 }
 
-fn root_word(root: Root) -> &'static str {
+pub(super) fn root_word(root: Root) -> &'static str {
     match root {
         Root::Ebs => "ebs",
         Root::InstanceStore => "instance-store",
-    }
-}
-
-/// Whether the termination was accepted, or there is no such instance any more.
-fn gone(outcome: &Result<AnsweredCall, SendError>) -> bool {
-    match outcome {
-        Ok(AnsweredCall { reply, .. }) => {
-            success(reply).is_some() || answer_in_words(reply).contains("InvalidInstanceID.NotFound")
-        }
-        Err(_) => false,
     }
 }

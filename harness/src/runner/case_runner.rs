@@ -61,6 +61,8 @@ impl CaseRunner {
             index: 0,
             phase,
             saving,
+            may_reuse: false,
+            turn: self.runtime.block_on(self.shared.turns.take()),
         };
         let played = self
             .runtime

@@ -3,36 +3,44 @@
 //! Input: a contract, a plan, an endpoint, credentials. Output: events, in order within each case. The module knows no
 //! report and no file. Every request goes through the request sender, and so through the safety guard.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
-use crate::check::{Judge, Saving};
+use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::Endpoint;
-use crate::journal::{self, Event, Phase, RunEnded, RunStarted};
+use crate::journal::{self, EarlyEnd, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
-use crate::plan::{Plan, Planned};
+use crate::plan::Plan;
 use crate::sign::Keyring;
 use crate::words::Words;
 
 mod arrange;
 mod case_runner;
+mod dispatch;
 mod event_sink;
+mod images;
 mod names;
 mod play;
+mod pool;
 mod preflight;
 mod random;
+mod removal;
 mod request_sender;
+mod time_limit;
+mod turns;
 mod waits;
 mod wire;
 
 pub use case_runner::{CaseResult, CaseRunner};
-use event_sink::EventSink;
-use play::{CaseToPlay, PlayMode};
+use pool::Pool;
 pub use preflight::PreflightError;
+use time_limit::TimeLimit;
+use turns::Turns;
 use waits::Waits;
 
 /// A seed for the service with this name, so that no two services give out the same ids.
@@ -58,8 +66,16 @@ pub struct Options {
     pub min_confidence: Confidence,
     /// The seed for ids that nobody owns.
     pub seed: u64,
-    /// How many cases are played at once.
+    /// How many cases play at once; those that wait for the endpoint do not count.
     pub workers: usize,
+    /// How many cases may be open at once, including those that wait.
+    pub open_cases: usize,
+    /// Whether several cases may share an instance, one after the other.
+    pub shares_instances: bool,
+    /// How long the run may take; the named cases are played in any case.
+    pub time_limit: Option<Duration>,
+    /// Whether to start no more cases after the first failure.
+    pub fail_fast: bool,
     /// How long to wait for an endpoint that does not answer yet, before the run begins.
     pub wait: Duration,
     /// How long to wait for a state.
@@ -118,9 +134,17 @@ struct Shared {
     sent: AtomicUsize,
     /// Sends that failed in a row, so that we stop sending to an endpoint that is gone.
     failed_in_a_row: AtomicUsize,
-    images: arrange::Images,
+    images: images::Images,
     /// What waiting, in vain or with success, has shown about the endpoint.
     waits: Waits,
+    /// Instances that several cases share.
+    pool: Pool,
+    /// The turns of the cases.
+    turns: Turns,
+    /// When the run must end; set once, when it begins.
+    time_limit: OnceLock<TimeLimit>,
+    /// Whether a case has failed.
+    failed: Arc<AtomicBool>,
     /// The kinds of instances that the endpoint has launched as requested; set once, before the cases that rely on it.
     proven: OnceLock<Vec<FixtureKind>>,
 }
@@ -155,11 +179,13 @@ pub async fn run(
     events: mpsc::Sender<Event>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<(), PreflightError> {
-    let workers = options.workers.max(1);
     let edition = contract.edition;
     let shared = Arc::new(Shared::new(contract, options, events, interrupted));
     // A run that cannot begin writes nothing to the journal.
     preflight::check(&shared).await?;
+    let limit = TimeLimit::since(Instant::now(), shared.options.time_limit);
+    shared.time_limit.get_or_init(|| limit);
+    let planned = plan.cases.len() + plan.wire.len();
     shared
         .tell(Event::RunStarted(RunStarted {
             schema: journal::SCHEMA,
@@ -169,7 +195,8 @@ pub async fn run(
             edition,
             min_confidence: shared.options.min_confidence,
             seed: shared.options.seed,
-            cases: plan.cases.len() + plan.wire.len(),
+            cases: planned,
+            phases: plan.sizes(),
             // The runner does not know where cases come from.
             scenarios: Vec::new(),
             left_out: plan.left_out,
@@ -177,56 +204,33 @@ pub async fn run(
             at_ms: shared.options.endpoint.now_ms(),
         }))
         .await;
-    let planned = plan.cases.len() + plan.wire.len();
-    let on_the_wire = wire::shared(&shared);
-    let cases = Arc::new((plan.cases, plan.wire));
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..workers.min((cases.0.len() + cases.1.len()).max(1)) {
-        let (shared, cases, next) = (Arc::clone(&shared), Arc::clone(&cases), Arc::clone(&next));
-        let on_the_wire = Arc::clone(&on_the_wire);
-        tasks.spawn(async move {
-            let mut found = Vec::new();
-            while !*shared.interrupted.borrow() {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let (named, raw) = cases.as_ref();
-                let mode = |phase| PlayMode {
-                    sink: EventSink::Live(shared.events.clone()),
-                    index,
-                    phase,
-                    saving: Saving::Nothing,
-                };
-                if let Some(Planned { phase, case }) = named.get(index) {
-                    let played = play::play(&shared, CaseToPlay::Calls(case), mode(*phase)).await;
-                    if !played.findings.is_empty() {
-                        found.push((index, case.name.clone(), played.findings));
-                    }
-                } else if let Some(case) = raw.get(index - named.len()) {
-                    play::play(&on_the_wire, CaseToPlay::Bytes(case), mode(Phase::Wire)).await;
-                } else {
-                    break;
-                }
-            }
-            found
-        });
-    }
-    let mut found = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        match ended {
-            Ok(part) => found.extend(part),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-    found.sort_by_key(|(index, ..)| *index);
-    if let Some(random) = &plan.random
-        && !*shared.interrupted.borrow()
+    let random = plan.random.clone();
+    shared
+        .pool
+        .expect(plan.fixtures().filter(|kind| pool::is_plain(*kind)).count());
+    let found = dispatch::play_planned(&shared, plan).await;
+    if let Some(random) = &random
+        && !shared.is_ending()
     {
         random::explore(&shared, random, planned, &found).await;
     }
+    shared.pool.close(&shared).await;
     let interrupted = *shared.interrupted.borrow();
     let at_ms = shared.options.endpoint.now_ms();
+    let cut_short = match () {
+        () if interrupted => None,
+        () if shared.has_failed_fast() => Some(EarlyEnd::FirstFailure),
+        () if limit.is_near() => shared.options.time_limit.map(|limit| EarlyEnd::TimeLimit {
+            limit_ms: ms_of(limit),
+        }),
+        () => None,
+    };
     shared
-        .tell(Event::RunEnded(RunEnded { at_ms, interrupted }))
+        .tell(Event::RunEnded(RunEnded {
+            at_ms,
+            interrupted,
+            cut_short,
+        }))
         .await;
     Ok(())
 }
@@ -245,16 +249,48 @@ impl Shared {
             interrupted,
             sent: AtomicUsize::new(0),
             failed_in_a_row: AtomicUsize::new(0),
-            images: arrange::Images::default(),
+            images: images::Images::default(),
             waits: Waits::new(options.endpoint.is_in_process()),
+            pool: Pool::new(options.shares_instances),
+            turns: match options.endpoint.is_in_process() {
+                true => Turns::unlimited(),
+                false => Turns::of(options.workers),
+            },
+            time_limit: OnceLock::new(),
+            failed: Arc::default(),
             proven: OnceLock::new(),
             options,
         }
     }
 
+    /// Whether the first failure has ended the run.
+    fn has_failed_fast(&self) -> bool {
+        self.options.fail_fast && self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The time limit. Without one until the run has begun.
+    fn limit(&self) -> TimeLimit {
+        self.time_limit.get().copied().unwrap_or_default()
+    }
+
+    /// Whether no more cases start, apart from the named ones.
+    fn is_ending(&self) -> bool {
+        *self.interrupted.borrow() || self.has_failed_fast() || self.limit().is_near()
+    }
+
     /// Whether no exchange has to be recorded and every case can be played again in exactly the same way.
     fn is_silent(&self) -> bool {
         self.options.endpoint.is_in_process() && !self.options.record
+    }
+
+    /// Sends the events of a case, as a draft or not.
+    async fn tell_all(&self, events: Vec<Event>, draft: bool) {
+        for mut event in events {
+            if let Event::CaseStarted(started) = &mut event {
+                started.draft = draft;
+            }
+            self.tell(event).await;
+        }
     }
 
     /// Sends an event. If the receiver is gone, the run is being given up and the event is dropped.

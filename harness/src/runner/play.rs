@@ -11,7 +11,9 @@ use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
 use super::names::CaseNames;
+use super::pool;
 use super::request_sender::{RequestSender, SendError};
+use super::turns::Turn;
 use super::wire::RawForm;
 use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, FollowUp, Saving, When};
@@ -27,6 +29,8 @@ use crate::verdict::{Outcome, Verdict};
 
 /// How long, by a virtual clock, until all or nearly all changes of state are complete.
 const REST: Duration = Duration::from_secs(4);
+/// What a step waits for that waits until all changes of state are complete.
+const AT_REST: &str = "at rest";
 /// The longest pause between two descriptions; the official waiters poll at this interval.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
@@ -51,6 +55,10 @@ pub(super) struct PlayMode {
     /// What is saved if the case is only part of a search. A finding is then only a lead, and the case is played again
     /// without saving before anything is reported.
     pub(super) saving: Saving,
+    /// The turn of the case.
+    pub(super) turn: Turn,
+    /// Whether the case may get instances that another case has used.
+    pub(super) may_reuse: bool,
 }
 
 /// The result of a case.
@@ -62,6 +70,8 @@ pub(super) struct PlayedCase {
     pub(super) steps: usize,
     /// Requests sent, including those that arrange and clean up.
     pub(super) requests: usize,
+    /// Whether another case had used one of the instances.
+    pub(super) has_reused: bool,
 }
 
 /// Plays a case and emits its events.
@@ -72,7 +82,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
     let mut player = Player {
         shared,
         case,
-        sender: RequestSender::new(shared, case.name(), sink.clone()),
+        sender: RequestSender::new(shared, case.name(), sink.clone(), mode.turn.clone()),
         judge: CaseJudge::new(Arc::clone(&shared.judge), case.name())
             .with_read_lag(shared.lag_for(mode.saving))
             .saving(mode.saving),
@@ -80,9 +90,11 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         launched: Vec::new(),
         findings: Vec::new(),
         steps: 0,
+        has_reused: false,
         mode,
     };
     let ended = player.play().await;
+    let has_ended_well = ended.is_ok();
     let worst = player.findings.iter().map(|finding| finding.verdict).max();
     let outcome = match ended {
         Ok(()) => Outcome::Judged {
@@ -95,7 +107,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
     };
     // A service that was made for this case alone ends with it, so its clean-up matters only where events are recorded.
     if !player.sender.is_unobserved() {
-        player.clean().await;
+        player.clean(has_ended_well).await;
     }
     sink.tell(|| {
         Event::CaseEnded(CaseEnded {
@@ -109,11 +121,12 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         findings: player.findings,
         steps: player.steps,
         requests: player.sender.sent(),
+        has_reused: player.has_reused,
     }
 }
 
 impl<'a> CaseToPlay<'a> {
-    fn name(self) -> &'a str {
+    pub(super) fn name(self) -> &'a str {
         match self {
             CaseToPlay::Calls(case) => &case.name,
             CaseToPlay::Bytes(case) => case.name,
@@ -191,6 +204,7 @@ pub(super) struct Player<'a> {
     pub(super) launched: Vec<Launched>,
     findings: Vec<Finding>,
     steps: usize,
+    has_reused: bool,
     pub(super) mode: PlayMode,
 }
 
@@ -267,7 +281,24 @@ impl Player<'_> {
         let before = self.launched.len();
         for (name, kind) in wishes {
             let zone = self.launched.first().and_then(|one| one.zone.as_deref());
-            let launched = arranger.launch(name, *kind, zone).await?;
+            let pool = &self.shared.pool;
+            let used = match self.mode.may_reuse {
+                true => pool.take_used(*kind, zone),
+                false => None,
+            };
+            self.has_reused |= used.is_some();
+            let ready = match used {
+                Some(used) => Some(used),
+                None => pool.take_fresh(&arranger, *kind, zone).await?,
+            };
+            let launched = match ready {
+                Some(ready) => ready,
+                None => arranger.launch(name, *kind, zone).await?,
+            };
+            self.sender.ledger.own(&launched.id);
+            if let Some(request) = &launched.spot_request {
+                self.sender.ledger.own(request);
+            }
             self.launched.push(launched);
         }
         let brought = arranger.bring_all(self.launched.split_off(before)).await;
@@ -301,7 +332,15 @@ impl Player<'_> {
         }
         self.names
             .add(&name, &launched.id, launched.spot_request.as_deref());
+        let arranged_by = match launched.is_shared && self.sender.listens() {
+            true => {
+                let launch = self.arranger(0).launch_alone(&name, &launched).await?;
+                pool::calls_for(launch, &launched)
+            }
+            false => Vec::new(),
+        };
         let ready = FixtureReady {
+            arranged_by,
             case: self.case.name().to_owned(),
             name,
             id: launched.id,
@@ -352,6 +391,7 @@ impl Player<'_> {
             sender: self.sender.clone(),
             case: self.case.name().to_owned(),
             step,
+            is_limited: self.mode.phase.is_limited(),
             trusting: self.mode.saving != Saving::Nothing || self.shared.options.endpoint.is_in_process(),
         }
     }
@@ -395,6 +435,10 @@ impl Player<'_> {
     async fn step(&mut self, started: StepStarted, action: StepAction<'_>) -> Result<(), ArrangeError> {
         let number = started.step;
         self.mode.sink.tell(|| Event::StepStarted(started.clone())).await;
+        let awaited = match &started.intent {
+            Intent::Settle { state, .. } => state.clone(),
+            _ => AT_REST.to_owned(),
+        };
         let first = self.judge.begin(started);
         let next = match action {
             StepAction::Act(Act::Call(template)) => self.call(number, template).await?,
@@ -420,7 +464,7 @@ impl Player<'_> {
             StepAction::Act(Act::Settle(..) | Act::Observe) => first,
             StepAction::Bytes(form) => self.exchange_bytes(number, form).await?,
         };
-        self.follow_up(number, next).await?;
+        self.follow_up(number, next, &awaited).await?;
         self.conclude().await
     }
 
@@ -466,37 +510,51 @@ impl Player<'_> {
         Ok(next)
     }
 
-    /// Describes instances as long as the judge asks for that and it is worth the time.
-    async fn follow_up(&mut self, number: usize, mut next: FollowUp) -> Result<(), SendError> {
-        let options = &self.shared.options;
+    /// Describes instances as long as the judge asks for that and it is worth the time. `awaited` is the state that the
+    /// step waits for.
+    async fn follow_up(&mut self, number: usize, mut next: FollowUp, awaited: &str) -> Result<(), SendError> {
+        let (options, waits) = (&self.shared.options, &self.shared.waits);
         let begun_ms = self.sender.now_ms();
         let mut wait = options.first_wait();
+        let mut pauses = 0;
+        let mut was_unsettled = false;
         while let FollowUp::Describe { ids, when } = next {
-            let longest = match when {
+            if when != When::Now && self.mode.phase.is_limited() && self.shared.limit().is_up() {
+                return Ok(());
+            }
+            let pause = match when {
                 When::Now => None,
                 When::Unsettled => {
+                    was_unsettled = true;
                     let waited_ms = self.sender.now_ms().saturating_sub(begun_ms);
-                    if waited_ms >= options.settle_timeout_ms() {
+                    let timeout_ms = options.settle_timeout_ms();
+                    if waited_ms >= timeout_ms {
+                        waits.timed_out(awaited);
+                    }
+                    if waited_ms >= waits.longest_ms(awaited, timeout_ms) {
                         return Ok(());
                     }
-                    Some(LONGEST_WAIT)
+                    Some(wait.min(LONGEST_WAIT))
                 }
-                When::Unconfirmed => Some(LONGEST_WAIT),
+                When::Unconfirmed => Some(wait.min(LONGEST_WAIT)),
                 When::Stale(clauses) => {
-                    if !self.shared.waits.is_worth_waiting(&clauses) {
+                    if !waits.is_worth_waiting(&clauses) {
                         return Ok(());
                     }
-                    // Long enough for the read lag to pass, and not much longer.
-                    Some(options.read_lag_share())
+                    Some(options.stale_wait(pauses))
                 }
             };
-            if let Some(longest) = longest {
-                self.sender.pause(wait.min(longest)).await;
+            if let Some(pause) = pause {
+                self.sender.pause(pause).await;
+                pauses += 1;
                 wait = next_wait(wait);
             }
             let call = Arc::new(Arranger::describe_call(ids.iter().map(|id| &**id)));
             let asked = self.sender.ask(number, Role::Look, &call).await?;
             next = self.judge.observe(asked.observed(&call));
+        }
+        if was_unsettled {
+            waits.arrived(awaited, self.sender.now_ms().saturating_sub(begun_ms));
         }
         Ok(())
     }
@@ -548,11 +606,23 @@ impl Player<'_> {
         call
     }
 
-    async fn clean(&self) {
+    async fn clean(&mut self, has_ended_well: bool) {
         let case = self.case.name();
         let changes_attributes =
             |call: &CallTemplate| call.action.as_deref() == Some("ModifyInstanceAttribute");
         let protected = self.case.calls().any(changes_attributes);
+        if self.shared.pool.is_used() {
+            let mut launched = std::mem::take(&mut self.launched);
+            for one in &mut launched {
+                one.kind.stop_protected |= protected;
+            }
+            let judge = &self.judge;
+            let is_as_it_was = |one: &Launched| has_ended_well && !protected && judge.is_as_it_was(&one.id);
+            let pool = &self.shared.pool;
+            return pool
+                .take_back(self.shared, &self.sender, launched, is_as_it_was)
+                .await;
+        }
         for id in self.arranger(0).remove(&self.launched, protected).await {
             let noted = || Noted {
                 case: case.to_owned(),

@@ -13,13 +13,14 @@ use tokio::time::Instant;
 use super::event_sink::EventSink;
 use super::play::{self, CaseToPlay, PlayMode, PlayedCase};
 use super::{Shared, names};
-use crate::call::Auth;
 use crate::check::Saving;
-use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
+use crate::contract::Scenario;
 use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Phase, Recurred};
-use crate::plan::script::{Feature, Features, Script};
+use crate::plan::script::{Features, Script};
 use crate::plan::{Random, shrink};
 use crate::verdict::{Outcome, Verdict};
+
+mod probes;
 
 /// The number of steps of a script.
 const STEPS: std::ops::Range<usize> = 32..128;
@@ -31,6 +32,9 @@ const REPEATS: usize = 2;
 const FAILURES_SHOWN: usize = 3;
 /// The same for warnings, which decide nothing.
 const WARNINGS_SHOWN: usize = 1;
+/// What a case says that is not as small as it might be.
+const NOT_MINIMAL: &str =
+    " Shrinking was not finished when its requests (--max-shrink-requests) or the time ran out.";
 /// How many scripts may end with an error of ours before the phase ends.
 const MOST_ERRORS: usize = 5;
 /// How many findings may fail to recur before the endpoint is taken to answer at random and the phase ends.
@@ -60,6 +64,7 @@ pub(super) async fn explore(
             steps: 0,
             untold: 0,
         },
+        budget: random.max_shrink_requests,
         until: random.max_time.map(|span| Instant::now() + span),
     };
     for (_, case, findings) in found {
@@ -89,6 +94,8 @@ struct Explorer<'a> {
     names: BTreeMap<String, usize>,
     sum: Explored,
     until: Option<Instant>,
+    /// How many requests may still be spent on shrinking.
+    budget: usize,
 }
 
 /// What a case is played for.
@@ -107,120 +114,6 @@ struct Batch {
 }
 
 impl Explorer<'_> {
-    /// Finds out what the endpoint supports, so that scripts omit the rest. Returns whether anything can be played.
-    async fn probe(&mut self) -> bool {
-        let plain = FixtureKind::default();
-        let kinds = [
-            ("plain", None, plain),
-            (
-                "persistent-spot",
-                Some(Feature::PersistentSpot),
-                FixtureKind {
-                    market: Market::PersistentSpot,
-                    ..plain
-                },
-            ),
-            (
-                "one-time-spot",
-                Some(Feature::OneTimeSpot),
-                FixtureKind {
-                    market: Market::OneTimeSpot,
-                    ..plain
-                },
-            ),
-            (
-                "instance-store",
-                Some(Feature::InstanceStore),
-                FixtureKind {
-                    root: Root::InstanceStore,
-                    ..plain
-                },
-            ),
-            (
-                "hibernation",
-                Some(Feature::Hibernate),
-                FixtureKind {
-                    hibernation: true,
-                    ..plain
-                },
-            ),
-        ];
-        let mut proven = Vec::new();
-        for (name, feature, kind) in kinds {
-            let case = probe_case(name, kind, Vec::new());
-            match (self.try_out(&case).await, feature) {
-                (Ok(()), _) => proven.push(kind),
-                (Err(why), Some(feature)) => self.leave_out(feature, name, &why).await,
-                (Err(_), None) => return false,
-            }
-        }
-        let protect = Act::Call(CallTemplate {
-            action: Some("ModifyInstanceAttribute".to_owned()),
-            params: [
-                ("InstanceId", "{a}"),
-                ("Attribute", "disableApiStop"),
-                ("Value", "false"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec(),
-            form: crate::call::Form::default(),
-        });
-        let reboot = Act::Call(CallTemplate {
-            action: Some("RebootInstances".to_owned()),
-            params: vec![("InstanceId.1".to_owned(), "{a}".to_owned())],
-            form: crate::call::Form::default(),
-        });
-        for (name, feature, act) in [
-            ("stop-protection", Feature::Protect, protect),
-            ("reboot", Feature::Reboot, reboot),
-        ] {
-            let case = probe_case(name, plain, vec![act]);
-            if let Err(why) = self.try_out(&case).await {
-                self.leave_out(feature, name, &why).await;
-            }
-        }
-        for (feature, ways) in [
-            (
-                Feature::Sessions,
-                [Auth::Session, Auth::ExpiredSession].as_slice(),
-            ),
-            (Feature::Denied, [Auth::Denied].as_slice()),
-        ] {
-            if !ways.iter().all(|auth| self.shared.options.keys.has(*auth)) {
-                self.features = self.features.without(feature);
-            }
-        }
-        // Set once in a run: the phase is played once.
-        let _ = self.shared.proven.set(proven);
-        true
-    }
-
-    async fn leave_out(&mut self, feature: Feature, name: &str, why: &str) {
-        self.features = self.features.without(feature);
-        let text = format!("random scripts do without {name}: {why}");
-        let case = String::new();
-        self.shared.tell(Event::Noted(Noted { case, text })).await;
-    }
-
-    /// Plays a probe. It is a draft, unless it ended in an error or nothing can be played: the run must report that.
-    async fn try_out(&mut self, case: &Scenario) -> Result<(), String> {
-        let (played, events) = self.play(case, Care::Verdict).await;
-        match played.outcome {
-            Outcome::Judged { .. } => {
-                self.tell(events, true).await;
-                Ok(())
-            }
-            Outcome::Unsupported { reason } => {
-                self.tell(events, case.name != PLAIN).await;
-                Err(reason)
-            }
-            Outcome::Error { what } => {
-                self.tell(events, false).await;
-                Err(what)
-            }
-        }
-    }
-
     async fn play_all(&mut self) {
         let workers = self.shared.options.workers.max(1);
         let silent = self.shared.is_silent();
@@ -258,7 +151,7 @@ impl Explorer<'_> {
     }
 
     fn is_over(&self) -> bool {
-        *self.shared.interrupted.borrow()
+        self.shared.is_ending()
             || self.errors >= MOST_ERRORS
             || self.flaky >= MOST_FLAKY
             || self.until.is_some_and(|until| Instant::now() >= until)
@@ -317,6 +210,13 @@ impl Explorer<'_> {
         if let Some((_, place)) = covered {
             return Some(*place);
         }
+        if !self.shared.options.endpoint.is_in_process() {
+            // Each request counts there, and to play a known violation again adds nothing.
+            let mut known = self.known.iter();
+            let is_known =
+                |known: &Fingerprint| known.clause() == print.clause() && known.verdict() >= print.verdict();
+            return known.find(|(known, _)| is_known(known)).map(|(_, place)| *place);
+        }
         let enough = match print.verdict() {
             Verdict::Fail => FAILURES_SHOWN,
             Verdict::Pass | Verdict::Inconclusive | Verdict::Warn => WARNINGS_SHOWN,
@@ -358,15 +258,18 @@ impl Explorer<'_> {
         let mut least = whole.clone();
         let first = lead.clone();
         last = last.min(least.steps.len());
-        self.shrink(&mut least, last, &mut lead).await;
+        let is_minimal = self.shrink(&mut least, last, &mut lead).await;
         // The verdict is given with full waiting times: a stale description is no longer a finding, and a finding of
         // the search may turn out to follow from something else.
         let mut turned = false;
         let (least, played, events) = loop {
-            let told = self.in_least_form(number, &whole, &least, &first, &lead);
-            let (played, events) = self.play(&told, Care::Verdict).await;
+            let mut reported = self.in_least_form(number, &whole, &least, &first, &lead);
+            if !is_minimal {
+                reported.purpose.push_str(NOT_MINIMAL);
+            }
+            let (played, events) = self.play(&reported, Care::Verdict).await;
             if shows(&played, &lead).is_some() {
-                break (told, played, events);
+                break (reported, played, events);
             }
             self.tell(events, true).await;
             let (old, new) = self.sort(&played.findings);
@@ -472,17 +375,17 @@ impl Explorer<'_> {
     /// Moves to simpler forms of the case as long as one shows the lead and the budget lasts. If none does, a form with
     /// fewer steps may show another finding that came with the lead, for instance one that occurs on its own and was
     /// first taken for the effect of an earlier call. That is the better lead, if it is not reported already.
-    async fn shrink(&mut self, least: &mut Scenario, mut last: usize, lead: &mut Fingerprint) {
-        let mut budget = self.random.max_shrink_requests;
+    /// Returns whether no simpler form is left.
+    async fn shrink(&mut self, least: &mut Scenario, mut last: usize, lead: &mut Fingerprint) -> bool {
         let mut beside = vec![lead.clone()];
         'simpler: loop {
             let mut better = None;
             for form in shrink::simpler(least, last) {
-                if budget == 0 || *self.shared.interrupted.borrow() {
-                    return;
+                if self.budget == 0 || self.shared.is_ending() {
+                    return false;
                 }
                 let (played, events) = self.play(&form, Care::Search).await;
-                budget = budget.saturating_sub(played.requests);
+                self.budget = self.budget.saturating_sub(played.requests);
                 self.tell(events, true).await;
                 if let Some(step) = shows(&played, lead) {
                     *least = form;
@@ -496,11 +399,13 @@ impl Explorer<'_> {
                     better = new.into_iter().find(is_beside).map(|print| (form, print));
                 }
             }
-            let Some((form, print)) = better else { return };
+            let Some((form, print)) = better else { return true };
             let (again, events) = self.play(&form, Care::Search).await;
-            budget = budget.saturating_sub(again.requests);
+            self.budget = self.budget.saturating_sub(again.requests);
             self.tell(events, true).await;
-            let Some(step) = shows(&again, &print) else { return };
+            let Some(step) = shows(&again, &print) else {
+                return true;
+            };
             last = step;
             beside = prints(&again.findings);
             (*least, *lead) = (form, print);
@@ -573,6 +478,8 @@ impl Explorer<'_> {
                 Saving::Time if searches => Saving::Time,
                 Saving::Nothing | Saving::Time | Saving::Requests => Saving::Nothing,
             },
+            turn: self.shared.turns.take().await,
+            may_reuse: searches,
         };
         let played = play::play(self.shared, CaseToPlay::Calls(case), mode).await;
         if !sink.listens() {
@@ -582,12 +489,7 @@ impl Explorer<'_> {
     }
 
     async fn tell(&self, events: Vec<Event>, draft: bool) {
-        for mut event in events {
-            if let Event::CaseStarted(started) = &mut event {
-                started.draft = draft;
-            }
-            self.shared.tell(event).await;
-        }
+        self.shared.tell_all(events, draft).await;
     }
 
     async fn tell_sum(&mut self) {
@@ -634,6 +536,8 @@ async fn play_batch(shared: &Arc<Shared>, numbers: &[u64], features: Features, p
             index: place,
             phase: Phase::Random,
             saving: shared.saving(),
+            turn: shared.turns.take().await,
+            may_reuse: true,
         };
         let played = play::play(shared, CaseToPlay::Calls(&case), mode).await;
         batch.sum.scripts += 1;
@@ -659,19 +563,6 @@ fn script(shared: &Shared, number: u64, features: Features) -> Scenario {
 
 fn script_name(number: u64) -> String {
     format!("random/{number}")
-}
-
-/// The name of the probe that must succeed before anything else is played.
-const PLAIN: &str = "random/probe/plain";
-
-fn probe_case(name: &str, kind: FixtureKind, acts: Vec<Act>) -> Scenario {
-    Scenario {
-        name: format!("random/probe/{name}"),
-        purpose: format!("Is there {name} to play with?"),
-        clauses: Vec::new(),
-        fixtures: vec![("a".to_owned(), kind)],
-        steps: acts.into_iter().map(Step::from).collect(),
-    }
 }
 
 /// The fingerprints of the findings of a case, each once.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::event_sink::EventSink;
+use super::turns::Turn;
 use super::{Shared, names};
 use crate::call::Call;
 use crate::check::Observation;
@@ -56,6 +57,7 @@ pub(super) struct RequestSender {
     pub(super) ledger: Ledger,
     /// Requests sent so far in this case.
     count: Arc<AtomicUsize>,
+    turn: Turn,
 }
 
 /// The final answer to a call, after retries.
@@ -103,7 +105,7 @@ pub(super) enum SendError {
 }
 
 impl RequestSender {
-    pub(super) fn new(shared: &Arc<Shared>, case: &str, sink: EventSink) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, case: &str, sink: EventSink, turn: Turn) -> Self {
         let endpoint = shared.options.endpoint.for_case(case);
         let target = endpoint.target(&shared.options.region);
         RequestSender {
@@ -114,6 +116,7 @@ impl RequestSender {
             sink,
             ledger: Ledger::default(),
             count: Arc::default(),
+            turn,
         }
     }
 
@@ -121,6 +124,16 @@ impl RequestSender {
     pub(super) fn beside(&self, all: usize) -> RequestSender {
         RequestSender {
             sink: self.sink.beside(all),
+            ..self.clone()
+        }
+    }
+
+    /// A sender for the removal of what several cases have left. It owns nothing yet.
+    pub(super) fn for_removal(&self, name: &str) -> RequestSender {
+        RequestSender {
+            case: name.to_owned(),
+            ledger: Ledger::default(),
+            sink: EventSink::Live(self.shared.events.clone()),
             ..self.clone()
         }
     }
@@ -148,12 +161,23 @@ impl RequestSender {
         !self.sink.listens() && self.endpoint.is_in_process()
     }
 
+    /// Whether events of this case go anywhere.
+    pub(super) fn listens(&self) -> bool {
+        self.sink.listens()
+    }
+
     pub(super) fn now_ms(&self) -> u64 {
         self.endpoint.now_ms()
     }
 
+    /// Lets this time pass. Over HTTP, other cases play meanwhile.
     pub(super) async fn pause(&self, span: Duration) {
-        self.endpoint.pause(span).await;
+        self.without_turn(self.endpoint.pause(span)).await;
+    }
+
+    /// Waits for something that needs no requests, and lets other cases play meanwhile.
+    pub(super) async fn without_turn<T>(&self, wait: impl Future<Output = T>) -> T {
+        self.turn.without(wait).await
     }
 
     /// Sends a call, repeats it while it is throttled, and returns the final answer.

@@ -1,6 +1,6 @@
 //! What waiting has shown about an endpoint, so that no case waits for what an earlier case has learned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,7 +19,21 @@ pub(super) struct Waits {
     lasting: Mutex<BTreeSet<RetryReason>>,
     /// Whether a description was seen to be stale.
     reads_lag: AtomicBool,
+    /// What waiting for a state has taken, by what was waited for.
+    arrivals: Mutex<BTreeMap<String, Arrivals>>,
 }
+
+/// What waiting for one state has shown.
+#[derive(Debug, Default)]
+struct Arrivals {
+    /// The longest wait that ended well, in milliseconds.
+    longest_ms: u64,
+    /// Whether one wait lasted until its time-out.
+    timed_out: bool,
+}
+
+/// The shortest wait for a state, in milliseconds, once another wait for it has timed out.
+const SHORT_WAIT_MS: u64 = 2_000;
 
 impl Waits {
     pub(super) fn new(free: bool) -> Self {
@@ -28,7 +42,33 @@ impl Waits {
             persistent: Mutex::default(),
             lasting: Mutex::default(),
             reads_lag: AtomicBool::new(false),
+            arrivals: Mutex::default(),
         }
+    }
+
+    /// How long to wait for a state, in milliseconds: until the time-out, or, once a wait for this state has timed out,
+    /// a few times as long as it took those that reached it.
+    pub(super) fn longest_ms(&self, state: &str, timeout_ms: u64) -> u64 {
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        match arrivals.get(state) {
+            Some(seen) if seen.timed_out && !self.free => {
+                timeout_ms.min(SHORT_WAIT_MS.max(seen.longest_ms.saturating_mul(4)))
+            }
+            Some(_) | None => timeout_ms,
+        }
+    }
+
+    /// Remembers that a wait for a state ended well, after so many milliseconds.
+    pub(super) fn arrived(&self, state: &str, after_ms: u64) {
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = arrivals.entry(state.to_owned()).or_default();
+        seen.longest_ms = seen.longest_ms.max(after_ms);
+    }
+
+    /// Remembers that a wait for a state lasted until its time-out.
+    pub(super) fn timed_out(&self, state: &str) {
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        arrivals.entry(state.to_owned()).or_default().timed_out = true;
     }
 
     /// Whether to wait for descriptions that conform to these clauses. False once all of them were seen to be violated
@@ -66,5 +106,30 @@ impl Waits {
             let mut persistent = self.persistent.lock().unwrap_or_else(PoisonError::into_inner);
             persistent.extend(result.in_vain.iter().cloned());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_is_waited_for_once_for_each_state() {
+        let waits = Waits::new(false);
+        waits.arrived("stopped", 3_000);
+        assert_eq!(waits.longest_ms("stopped", 120_000), 120_000);
+        waits.timed_out("stopped");
+        assert_eq!(waits.longest_ms("stopped", 120_000), 12_000);
+        assert_eq!(waits.longest_ms("stopped", 5_000), 5_000);
+        assert_eq!(waits.longest_ms("running", 120_000), 120_000);
+        waits.timed_out("running");
+        assert_eq!(waits.longest_ms("running", 120_000), SHORT_WAIT_MS);
+    }
+
+    #[test]
+    fn by_a_virtual_clock_every_wait_is_as_long_as_the_first() {
+        let waits = Waits::new(true);
+        waits.timed_out("stopped");
+        assert_eq!(waits.longest_ms("stopped", 120_000), 120_000);
     }
 }

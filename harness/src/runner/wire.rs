@@ -10,9 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
-use super::arrange::{self, ArrangeError};
+use super::arrange::ArrangeError;
+use super::images;
 use super::play::Player;
+use super::pool::Pool;
 use super::request_sender::SendError;
+use super::turns::Turns;
 use super::waits::Waits;
 use super::{Options, Shared};
 use crate::check::{FollowUp, Observation};
@@ -45,8 +48,12 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
         interrupted: run.interrupted.clone(),
         sent: AtomicUsize::new(run.sent.load(Ordering::Relaxed)),
         failed_in_a_row: AtomicUsize::new(0),
-        images: arrange::Images::default(),
+        images: images::Images::default(),
         waits: Waits::new(false),
+        pool: Pool::new(run.options.shares_instances),
+        turns: Turns::of(run.options.workers),
+        time_limit: run.time_limit.clone(),
+        failed: Arc::clone(&run.failed),
         proven: OnceLock::new(),
     })
 }
@@ -102,7 +109,11 @@ impl Player<'_> {
             bytes: MOST_BYTES,
             time: shared.options.wire.time_limit,
         };
-        let heard = match endpoint::converse(&address, &dialogue, limits).await {
+        let heard = match self
+            .sender
+            .without_turn(endpoint::converse(&address, &dialogue, limits))
+            .await
+        {
             Ok(heard) => heard,
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);

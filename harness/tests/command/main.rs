@@ -11,6 +11,7 @@ mod goldens;
 mod hostile;
 mod interrupt;
 mod journals;
+mod limits;
 mod misbehaving;
 mod replay;
 mod runs;

@@ -126,6 +126,10 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         min_confidence: Confidence::default(),
         seed: 0,
         workers: 1,
+        open_cases: 1,
+        shares_instances: false,
+        time_limit: None,
+        fail_fast: false,
         // A stop is reported as stuck after ten minutes; the clock is virtual, so waiting costs nothing.
         settle_timeout: Duration::from_secs(660),
         read_lag: stopcheck::model::ReadLag::default(),

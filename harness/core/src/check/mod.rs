@@ -388,6 +388,29 @@ impl CaseJudge {
             .is_some_and(|changed_ms| self.read_lag.covers(changed_ms, sent_ms))
     }
 
+    /// Whether no call was accepted that changed an instance, and the last description shows it in the state in which the
+    /// case got it: then it can serve another case.
+    pub fn is_as_it_was(&self, id: &str) -> bool {
+        let (Some(belief), Some(track)) = (self.fleet.get(id), self.tracks.get(id)) else {
+            return false;
+        };
+        let state = States::one(belief.kind.state);
+        let Track {
+            stop: None,
+            restarted: false,
+            idle_stop: None,
+            protection_changed_ms: None,
+            cancelled_ms: None,
+            purged: false,
+            last: Some(last),
+            ..
+        } = track
+        else {
+            return false;
+        };
+        belief.states == state && look::states_of(last).within(state)
+    }
+
     /// Begins a step. A step that was not concluded is given up.
     pub fn begin(&mut self, started: StepStarted) -> FollowUp {
         let mut step = OpenStep::new(started);

@@ -44,6 +44,7 @@ fn case_of(kind: FixtureKind) -> CaseJudge {
 /// Adds an instance to a case.
 fn add(case: &mut CaseJudge, id: &str, kind: FixtureKind) {
     case.fixture(&FixtureReady {
+        arranged_by: Vec::new(),
         case: "case".to_owned(),
         name: "a".to_owned(),
         id: id.to_owned(),

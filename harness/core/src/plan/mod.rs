@@ -9,10 +9,11 @@ mod selection;
 pub mod shrink;
 pub mod wire;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::call::{Auth, Call};
-use crate::contract::{CallTemplate, Contract, Recorded, Scenario};
+use crate::contract::{CallTemplate, Contract, FixtureKind, Recorded, Scenario};
 use crate::journal::Phase;
 
 pub use selection::{Selection, matches};
@@ -50,7 +51,7 @@ pub struct Random {
     pub scripts: u64,
     /// The time limit, unless the number of scripts is reached first.
     pub max_time: Option<Duration>,
-    /// How many requests may be spent on shrinking one finding.
+    /// How many requests may be spent on shrinking in a run.
     pub max_shrink_requests: usize,
     /// Which scripts are played, by the name `random/NUMBER`.
     pub selection: Selection,
@@ -118,6 +119,23 @@ impl Plan {
                 self.left_out += 1;
             }
         }
+    }
+
+    /// The instances that the planned cases begin with.
+    pub fn fixtures(&self) -> impl Iterator<Item = FixtureKind> {
+        let calls = self.cases.iter().flat_map(|planned| &planned.case.fixtures);
+        let bytes = self.wire.iter().map(|_| FixtureKind::default());
+        calls.map(|(_, kind)| *kind).chain(bytes)
+    }
+
+    /// The number of planned cases of each phase.
+    pub fn sizes(&self) -> BTreeMap<Phase, usize> {
+        let calls = self.cases.iter().map(|planned| planned.phase);
+        let mut sizes = BTreeMap::new();
+        for phase in calls.chain(self.wire.iter().map(|_| Phase::Wire)) {
+            *sizes.entry(phase).or_default() += 1;
+        }
+        sizes
     }
 
     /// Whether there is nothing to play.

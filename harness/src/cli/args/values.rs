@@ -111,6 +111,18 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// A limit of time, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct TimeLimitArg(pub(in crate::cli) Option<Duration>);
+
+/// A number of seconds, or `none`.
+pub(super) fn time_limit(text: &str) -> Result<TimeLimitArg, String> {
+    match text {
+        "none" => Ok(TimeLimitArg(None)),
+        _ => seconds(text).map(|limit| TimeLimitArg(Some(limit))),
+    }
+}
+
 pub(super) fn report(text: &str) -> Result<ReportArg, String> {
     let (kind, path) = text
         .split_once('=')
@@ -163,6 +175,13 @@ mod tests {
         for wrong in ["", "x", "0", "-1", "1e9", "NaN", "inf"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_time_limit_may_be_none() {
+        assert_eq!(time_limit("none"), Ok(TimeLimitArg(None)));
+        assert_eq!(time_limit("60s"), Ok(TimeLimitArg(Some(Duration::from_secs(60)))));
+        assert!(time_limit("never").is_err());
     }
 
     #[test]

@@ -186,6 +186,7 @@ fn the_exit_code_follows_from_the_worst() {
     events.push(Event::RunEnded(RunEnded {
         at_ms: 0,
         interrupted: true,
+        cut_short: None,
     }));
     assert_eq!(tally(&events).exit_code(lenient), exit::INTERRUPTED);
 }
@@ -233,6 +234,7 @@ fn of_a_run(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
     let end = Event::RunEnded(RunEnded {
         at_ms: 9,
         interrupted: false,
+        cut_short: None,
     });
     head.cloned().into_iter().chain(events).chain([end]).collect()
 }

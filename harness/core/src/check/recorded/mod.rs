@@ -28,6 +28,7 @@ fn begin(edition: Edition, sample: &Recorded) -> CaseJudge {
     let mut case = CaseJudge::new(judge, &sample.name);
     for fixture in &sample.fixtures {
         case.fixture(&FixtureReady {
+            arranged_by: Vec::new(),
             case: sample.name.clone(),
             name: fixture.name.clone(),
             id: fixture.id.clone(),

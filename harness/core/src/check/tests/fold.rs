@@ -20,6 +20,7 @@ fn begun() -> Vec<Event> {
         scenario: None,
     };
     let ready = FixtureReady {
+        arranged_by: Vec::new(),
         case: "case".to_owned(),
         name: "a".to_owned(),
         id: A.to_owned(),

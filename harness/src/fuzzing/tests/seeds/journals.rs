@@ -157,6 +157,7 @@ fn every_kind() -> Vec<Event> {
             scenario: None,
         }),
         Event::FixtureReady(FixtureReady {
+            arranged_by: Vec::new(),
             case: case(),
             name: "a".to_owned(),
             id: id.to_owned(),

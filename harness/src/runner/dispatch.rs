@@ -1,0 +1,181 @@
+//! Plays the cases of a plan: several at once, in an order that finds most first, until time is up.
+//!
+//! The named cases come first and are all played. Then come the wire cases, which are few and judge clauses that no
+//! other phase reaches, then the coverage cases: first those of which fewer clauses are known to be violated.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::task::JoinSet;
+
+use super::event_sink::EventSink;
+use super::play::{self, CaseToPlay, PlayMode};
+use super::time_limit::TimeLimit;
+use super::turns::Turn;
+use super::{Shared, wire};
+use crate::check::Saving;
+use crate::contract::{ClauseId, Scenario};
+use crate::journal::{Event, Finding, Noted, Phase};
+use crate::plan::Plan;
+use crate::plan::wire::WireCase;
+use crate::verdict::Verdict;
+
+/// The findings of a case, with its index and name.
+pub(super) type FoundInCase = (usize, String, Vec<Finding>);
+
+/// The share of the remaining time that the coverage phase may use if random scripts follow.
+const COVERAGE_SHARE: (u32, u32) = (2, 3);
+
+/// A case of the plan, with its index there.
+#[derive(Debug)]
+struct Queued {
+    index: usize,
+    phase: Phase,
+    case: QueuedCase,
+}
+
+#[derive(Debug)]
+enum QueuedCase {
+    Calls(Scenario),
+    Bytes(WireCase),
+}
+
+/// Plays the planned cases, and returns what cases of calls found, in the order of the plan.
+pub(super) async fn play_planned(shared: &Arc<Shared>, plan: Plan) -> Vec<FoundInCase> {
+    let on_the_wire = wire::shared(shared);
+    let calls = plan
+        .cases
+        .into_iter()
+        .map(|planned| (planned.phase, QueuedCase::Calls(planned.case)));
+    let bytes = plan
+        .wire
+        .into_iter()
+        .map(|case| (Phase::Wire, QueuedCase::Bytes(case)));
+    let queued = calls.chain(bytes).enumerate();
+    let (mut named, mut raw, mut covering) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, (phase, case)) in queued {
+        let queue = match phase {
+            Phase::Scenarios | Phase::Replay | Phase::Random => &mut named,
+            Phase::Wire => &mut raw,
+            Phase::Coverage => &mut covering,
+        };
+        queue.push(Queued { index, phase, case });
+    }
+    let mut found = play_all(shared, named, TimeLimit::default()).await;
+    let limit = shared.limit();
+    found.extend(play_all(&on_the_wire, raw, limit).await);
+    let (part, whole) = match plan.random {
+        Some(_) => COVERAGE_SHARE,
+        None => (1, 1),
+    };
+    if shared.options.time_limit.is_some() {
+        by_what_is_open(&mut covering, &found);
+    }
+    found.extend(play_all(shared, covering, limit.share(part, whole)).await);
+    found.sort_by_key(|(index, ..)| *index);
+    found
+}
+
+/// Sorts cases by how many of their clauses are known to be violated; of equals, the first in the plan stays first.
+fn by_what_is_open(cases: &mut [Queued], found: &[FoundInCase]) {
+    let findings = found.iter().flat_map(|(_, _, findings)| findings);
+    let failed = findings.filter(|finding| finding.verdict == Verdict::Fail);
+    let failed: BTreeSet<&ClauseId> = failed.map(|finding| &finding.clause).collect();
+    cases.sort_by_key(|queued| match &queued.case {
+        QueuedCase::Calls(case) => case.clauses.iter().filter(|id| failed.contains(id)).count(),
+        QueuedCase::Bytes(_) => 0,
+    });
+}
+
+/// Plays cases in this order, until all have ended or it is too late to start the next one.
+async fn play_all(shared: &Arc<Shared>, cases: Vec<Queued>, limit: TimeLimit) -> Vec<FoundInCase> {
+    let most = shared.options.open_cases.max(shared.options.workers).max(1);
+    let ends = || *shared.interrupted.borrow() || shared.has_failed_fast() || limit.is_near();
+    let mut open = JoinSet::new();
+    let mut found = Vec::new();
+    let take = |found: &mut Vec<_>, ended: Result<FoundInCase, tokio::task::JoinError>| match ended {
+        Ok(one) if one.2.is_empty() => {}
+        Ok(one) => found.push(one),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    for queued in cases {
+        while open.len() >= most
+            && let Some(ended) = open.join_next().await
+        {
+            take(&mut found, ended);
+        }
+        let turn = shared.turns.take().await;
+        if ends() {
+            break;
+        }
+        let shared = Arc::clone(shared);
+        open.spawn(async move { play_one(&shared, queued, turn).await });
+    }
+    while let Some(ended) = open.join_next().await {
+        take(&mut found, ended);
+    }
+    found
+}
+
+/// Plays a case. What it finds with instances that another case has used counts only if it is known already; otherwise
+/// the case is played again with other instances.
+async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn) -> FoundInCase {
+    let case = match &queued.case {
+        QueuedCase::Calls(case) => CaseToPlay::Calls(case),
+        QueuedCase::Bytes(case) => CaseToPlay::Bytes(case),
+    };
+    let name = case.name().to_owned();
+    let mode = |sink: EventSink, may_reuse| PlayMode {
+        sink,
+        index: queued.index,
+        phase: queued.phase,
+        saving: Saving::Nothing,
+        turn: turn.clone(),
+        may_reuse,
+    };
+    let mut doubted = BTreeSet::new();
+    let mut first = None;
+    if shared.pool.is_used() && queued.phase.is_limited() {
+        let sink = EventSink::kept();
+        let played = play::play(shared, case, mode(sink.clone(), true)).await;
+        if played.has_reused {
+            doubted = shared.pool.unconfirmed(violated(&played.findings));
+        }
+        shared.tell_all(sink.take(), !doubted.is_empty()).await;
+        first = doubted.is_empty().then_some(played);
+    }
+    let played = match first {
+        Some(played) => played,
+        None => play::play(shared, case, mode(EventSink::Live(shared.events.clone()), false)).await,
+    };
+    if !played.has_reused {
+        shared.pool.confirm(violated(&played.findings));
+    }
+    for clause in shared.pool.unconfirmed(doubted.iter()) {
+        let text = format!(
+            "{clause} was violated only when another case had used the instances before; the draft in the journal has it"
+        );
+        let case = name.clone();
+        shared.tell(Event::Noted(Noted { case, text })).await;
+    }
+    if played
+        .findings
+        .iter()
+        .any(|finding| finding.verdict == Verdict::Fail)
+    {
+        shared.failed.store(true, Ordering::Relaxed);
+    }
+    let findings = match queued.case {
+        QueuedCase::Calls(_) => played.findings,
+        // What random scripts find is never what raw bytes have shown.
+        QueuedCase::Bytes(_) => Vec::new(),
+    };
+    (queued.index, name, findings)
+}
+
+/// The clauses that are violated, for certain or with a warning.
+fn violated(findings: &[Finding]) -> impl Iterator<Item = &ClauseId> {
+    let deviating = |finding: &&Finding| matches!(finding.verdict, Verdict::Fail | Verdict::Warn);
+    findings.iter().filter(deviating).map(|finding| &finding.clause)
+}

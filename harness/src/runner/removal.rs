@@ -1,0 +1,78 @@
+//! Removes what was launched.
+
+use std::time::Duration;
+
+use super::arrange::{Arranger, Launched, answer_in_words, success};
+use super::request_sender::{AnsweredCall, SendError};
+use crate::call::Call;
+use crate::journal::Role;
+
+impl Arranger {
+    /// Removes what was launched: lifts protections, cancels Spot requests, terminates. Returns the ids that remain.
+    pub(super) async fn remove(&self, launched: &[Launched], protected: bool) -> Vec<String> {
+        let clean = |call: Call| async move { self.sender.ask(0, Role::Clean, &call).await };
+        for one in launched {
+            let set = |name: &str| {
+                Call::new(
+                    "ModifyInstanceAttribute",
+                    [
+                        ("InstanceId", one.id.clone()),
+                        (&format!("{name}.Value"), "false".to_owned()),
+                    ]
+                    .map(|(name, value)| (name.to_owned(), value)),
+                )
+            };
+            if protected || one.kind.stop_protected {
+                let _ = clean(set("DisableApiStop")).await;
+            }
+            if one.kind.termination_protected {
+                let _ = clean(set("DisableApiTermination")).await;
+            }
+            if let Some(request) = &one.spot_request {
+                let _ = clean(Call::new(
+                    "CancelSpotInstanceRequests",
+                    [("SpotInstanceRequestId.1", request.as_str())],
+                ))
+                .await;
+            }
+        }
+        let all = launched
+            .iter()
+            .enumerate()
+            .map(|(at, one)| (format!("InstanceId.{}", at + 1), one.id.clone()));
+        if !launched.is_empty() && gone(&clean(Call::new("TerminateInstances", all)).await) {
+            return Vec::new();
+        }
+        let mut left = Vec::new();
+        for one in launched {
+            let mut wait = Duration::from_millis(200);
+            for attempt in 0..4 {
+                if gone(
+                    &clean(Call::new(
+                        "TerminateInstances",
+                        [("InstanceId.1", one.id.as_str())],
+                    ))
+                    .await,
+                ) {
+                    break;
+                }
+                if attempt == 3 {
+                    left.push(one.id.clone());
+                }
+                self.sender.pause(wait).await;
+                wait *= 2;
+            }
+        }
+        left
+    }
+}
+
+/// Whether the termination was accepted, or there is no such instance any more.
+fn gone(outcome: &Result<AnsweredCall, SendError>) -> bool {
+    match outcome {
+        Ok(AnsweredCall { reply, .. }) => {
+            success(reply).is_some() || answer_in_words(reply).contains("InvalidInstanceID.NotFound")
+        }
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,83 @@
+//! What ends a run early, and what its cases share.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use stopcheck::endpoint::Handler;
+use tokio::sync::Notify;
+
+use crate::child::finish;
+use crate::servers::{action, against, quick_reference, serving};
+
+fn pristine() -> String {
+    serving(quick_reference(None), Arc::new(Notify::new()))
+}
+
+#[test]
+fn the_named_cases_are_played_whatever_the_time_limit_is() {
+    let words = "--phase scenarios,coverage --case stop/running --case coverage/* --time-limit 0.1";
+    finish(against(&pristine(), words)).ended_with(0).says(&[
+        "The time limit of 0.1 s ended the run",
+        "Cases begun: scenarios 1 of 1, coverage 0 of",
+        " not begun",
+        "CONFORMS",
+    ]);
+}
+
+#[test]
+fn a_run_without_a_time_limit_says_nothing_of_one() {
+    let run = finish(against(&pristine(), "--case dry-run/valid --time-limit none")).ended_with(0);
+    assert!(!run.stdout.contains("time limit"), "{}", run.stdout);
+}
+
+#[test]
+fn no_case_begins_after_the_first_failure_if_that_is_wanted() {
+    let reference = quick_reference(None);
+    let wrong: Handler = Arc::new(move |request, now_ms| {
+        let mut answer = reference(request, now_ms);
+        let text = String::from_utf8_lossy(answer.body()).replace("DryRunOperation", "DryRunOperator");
+        *answer.body_mut() = text.into();
+        answer
+    });
+    let url = serving(wrong, Arc::new(Notify::new()));
+    finish(against(&url, "--case dry-run/* --workers 1 --fail-fast"))
+        .ended_with(1)
+        .says(&["The first failure ended the run (--fail-fast).", " not begun"]);
+}
+
+/// A dry run of an instance makes the next stop of it answer with a wrong previous state.
+fn remembers_dry_runs() -> String {
+    let reference = quick_reference(None);
+    let remembered = Mutex::new(BTreeSet::new());
+    let wrong: Handler = Arc::new(move |request, now_ms| {
+        let mut answer = reference(request, now_ms);
+        let body = String::from_utf8_lossy(request.body()).into_owned();
+        if action(request) != "StopInstances" {
+            return answer;
+        }
+        let ids = body.split('&').filter_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            name.starts_with("InstanceId").then(|| value.to_owned())
+        });
+        let mut remembered = remembered.lock().expect("no handler panics");
+        if body.contains("DryRun=true") {
+            remembered.extend(ids);
+        } else if ids.into_iter().any(|id| remembered.contains(&id)) {
+            let right = "<previousState><code>16</code><name>running</name>";
+            let wrong = "<previousState><code>0</code><name>pending</name>";
+            let text = String::from_utf8_lossy(answer.body()).replace(right, wrong);
+            *answer.body_mut() = text.into();
+        }
+        answer
+    });
+    serving(wrong, Arc::new(Notify::new()))
+}
+
+#[test]
+fn what_an_earlier_case_did_to_an_instance_is_not_blamed_on_the_next() {
+    let words = "--phase coverage --case coverage/2-wise/00* --workers 1 --time-limit none";
+    let url = remembers_dry_runs();
+    finish(against(&url, words))
+        .ended_with(0)
+        .says(&["was violated only when another case had used the instances before"]);
+}
