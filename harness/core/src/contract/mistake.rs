@@ -161,6 +161,14 @@ pub enum Mistake {
     /// A comparison of calls that run at the same time, which have several answers.
     #[error("a step with \"together\" has several answers and is not compared: no \"label\", no \"same-as\"")]
     ComparedAtOnce,
+    /// A wait for a state to which no step can take the instance.
+    #[error("\"{name}\" cannot become {state}: it does not begin so, and no step before takes it there")]
+    NeverSettles {
+        /// The name of the instance.
+        name: String,
+        /// The state.
+        state: String,
+    },
     /// A user's step that claims to decide an untested clause.
     #[error("{clause} cannot be decided by a step: {reason}")]
     Undecidable {

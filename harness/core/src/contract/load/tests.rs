@@ -221,6 +221,35 @@ fn a_launch_comes_before_its_name_and_only_once() {
 }
 
 #[test]
+fn a_wait_that_cannot_end_well_is_a_mistake() {
+    for (steps, ends) in [
+        ("{ settle = [\"a\"], state = \"terminated\" },", false),
+        (
+            "{ call = \"StopInstances\", ids = [\"{a}\"], dry-run = \"true\" },\n{ settle = [\"a\"], state = \"stopped\" },",
+            false,
+        ),
+        (
+            "{ call = \"StopInstances\", ids = [\"{a}\"] },\n{ settle = [\"a\"], state = \"stopped\" },",
+            true,
+        ),
+        (
+            "{ settle = [\"a\"], state = \"stopped\" },\n{ call = \"StopInstances\", ids = [\"{a}\"] },",
+            false,
+        ),
+        (
+            "{ launch = \"b\" },\n{ settle = [\"b\"], state = \"running\" },",
+            true,
+        ),
+    ] {
+        let outcome = with_scenario(steps);
+        assert_eq!(outcome.is_ok(), ends, "{steps}\n{outcome:?}");
+        if let Err(error) = outcome {
+            assert!(error.contains("cannot become"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn fixtures_keep_their_order_and_what_is_not_said_is_plain() {
     let contract = good(Edition::Current);
     let scenario = contract.scenarios.first().expect("there is one");

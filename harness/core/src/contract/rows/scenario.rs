@@ -21,11 +21,17 @@ impl Reader<'_> {
             .unwrap_or_default();
         let mut names: Vec<String> = fixtures.iter().map(|(name, _)| name.clone()).collect();
         let mut labels = Vec::new();
-        let steps = self
-            .need_some(&table, "steps")
+        let nodes = self.need_some(&table, "steps");
+        let steps: Vec<Step> = nodes
             .iter()
             .map(|node| self.step(node, &mut names, &mut labels))
             .collect();
+        for (at, (node, step)) in nodes.iter().zip(&steps).enumerate() {
+            if let Act::Settle(waited, state) = &step.act {
+                let earlier = steps.get(..at).unwrap_or_default();
+                self.can_settle(node.line, waited, *state, &fixtures, earlier);
+            }
+        }
         // Every case of the contract covers a clause; a user may just want to see the answer.
         let clauses = match (table.get("clauses"), self.tables) {
             (None, Tables::Scenarios) => Vec::new(),
@@ -273,6 +279,40 @@ impl Reader<'_> {
         Act::Settle(names, state.unwrap_or(State::Stopped))
     }
 
+    /// Checks that a wait can end well: each instance begins in the state or on the way to it, or an earlier step may take
+    /// it there.
+    fn can_settle(
+        &mut self,
+        line: usize,
+        waited: &[String],
+        state: State,
+        fixtures: &[(String, FixtureKind)],
+        earlier: &[Step],
+    ) {
+        let (begins, verb): (&[State], &str) = match state {
+            State::Stopped => (&[State::Stopping, State::Stopped], "stop"),
+            State::Running => (&[State::Pending, State::Restarting, State::Running], "start"),
+            State::Terminated => (&[State::ShuttingDown, State::Terminated], "terminate"),
+            State::Stopping => (&[State::Stopping], "stop"),
+            State::Pending | State::Restarting => (&[State::Pending, State::Restarting], "start"),
+            State::ShuttingDown => (&[State::ShuttingDown], "terminate"),
+            State::Gone => (&[], "terminate"),
+        };
+        for name in waited {
+            let is_there = |(one, kind): &(String, FixtureKind)| one == name && begins.contains(&kind.state);
+            let takes_it_there = |step: &Step| match &step.act {
+                Act::Call(call) | Act::Together(call, _) => may_move(call, verb, name),
+                Act::Launch(launched, _) => launched == name && state == State::Running,
+                Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => false,
+            };
+            if !fixtures.iter().any(is_there) && !earlier.iter().any(takes_it_there) {
+                let state = state.wire_name().unwrap_or("gone").to_owned();
+                let name = name.clone();
+                self.wrong(line, Mistake::NeverSettles { name, state });
+            }
+        }
+    }
+
     pub(super) fn call(&mut self, table: &Table<'_>, fixtures: &[String]) -> CallTemplate {
         let mut action = Some(self.filled(table, "call"));
         if let (Some(action), Some(node)) = (&action, table.get("call")) {
@@ -453,4 +493,15 @@ pub(in super::super) enum CallPart {
     Action,
     Version,
     ContentType,
+}
+
+/// Whether a call may have an effect of this kind on this instance. What a misspelled action does is not known.
+fn may_move(call: &CallTemplate, verb: &str, name: &str) -> bool {
+    let action = call.action.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let hole = format!("{{{name}}}");
+    let is_dry = call
+        .params
+        .iter()
+        .any(|(key, value)| key == "DryRun" && value == "true");
+    action.contains(verb) && !is_dry && call.params.iter().any(|(_, value)| value.contains(&hole))
 }
