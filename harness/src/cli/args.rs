@@ -12,7 +12,7 @@ use crate::report::repeat::{DEFAULT_SEED, quote};
 mod values;
 
 pub(super) use values::{
-    ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg,
+    ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, VerdictArg,
 };
 use values::{TimeLimitArg, comparable, export, report, seconds, time_limit};
 
@@ -515,10 +515,22 @@ Exit codes:
   4    not reproducible, unsupported here, or it could not be told
   130  interrupted")]
 pub(super) struct ReplayArgs {
-    /// A journal, and after a `#` one of its findings: the id, the number, or the name of the case; without one, all
-    /// are listed
+    /// A journal, and after a `#` one of its findings: the id, the number, or the name of the case; without one, they
+    /// are listed by clause
     #[arg(value_name = "FILE#ID")]
     pub(super) finding: String,
+
+    /// List only findings of a clause whose id matches; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(super) clause: Vec<String>,
+
+    /// List only findings with this verdict; may be given several times
+    #[arg(long, value_name = "VERDICT", value_enum)]
+    pub(super) verdict: Vec<VerdictArg>,
+
+    /// Play at the embedded reference; by default at the endpoint of the journal, unless one is named
+    #[arg(long, conflicts_with = "endpoint_url")]
+    pub(super) reference: bool,
 
     /// How often it is played [default: once, and three times if it does not come]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]

@@ -6,19 +6,24 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use super::args::{ExportArg, ReplayArgs};
+use super::args::{EndpointArgs, ExportArg, ReplayArgs};
 use super::error::CliError;
 use super::journal::Events;
 use super::{reports, run};
 use crate::check::Judge;
 use crate::contract::{Contract, Edition, Scenario};
 use crate::journal::{Event, Finding, RunStarted};
+use crate::plan::matches;
 use crate::replay::{self, Attempt, Conclusion};
 use crate::report::export::{self, Material};
 use crate::report::list::close;
 use crate::report::replay::{ReplayOutcome, list, write};
 use crate::report::{exit, text::plural};
+use crate::verdict::Verdict;
 use crate::words::{English, Words as _};
+
+/// How many findings of one clause are listed, unless the clause is asked for.
+const LISTED_OF_A_CLAUSE: usize = 3;
 
 /// How often a finding that did not recur is played in total, without `--times`.
 const TRIES: u16 = 3;
@@ -27,8 +32,20 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
     let (path, id) = split(&args.finding);
     let index = Index::read(&path)?;
     let Some(id) = id else {
-        let mut out = std::io::stdout().lock();
-        list(index.numbered(), reports::width(), &mut out)?;
+        let wanted = |finding: &Finding| {
+            let is_clause = |glob: &String| matches(glob, finding.clause.as_str());
+            (args.clause.is_empty() || args.clause.iter().any(is_clause))
+                && (args.verdict.is_empty()
+                    || args
+                        .verdict
+                        .iter()
+                        .any(|one| Verdict::from(*one) == finding.verdict))
+        };
+        let listed: Vec<_> = index.numbered().filter(|(_, finding)| wanted(finding)).collect();
+        let few = args.clause.is_empty().then_some(LISTED_OF_A_CLAUSE);
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let written = list(&listed, few, reports::width(), &mut out);
+        reports::unless_closed(written.and_then(|()| out.flush()))?;
         return Ok(exit::CONFORMANT);
     };
     let known = index.find(&path, id)?;
@@ -51,7 +68,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         time_limit: None,
         fail_fast: false,
     };
-    let options = run::options(&args.endpoint, &settings)?;
+    let options = run::options(&endpoint(args, &index.head), &settings)?;
     let (stop, interrupted) = watch::channel(false);
     let signals = tokio::spawn(run::listen(stop));
     let mut attempts: Vec<Attempt> = Vec::new();
@@ -68,6 +85,19 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         return Ok(exit::INTERRUPTED);
     }
     tell(&then, &attempts, &contract)
+}
+
+/// The endpoint to play at: the one that is named, or that of the journal.
+fn endpoint(args: &ReplayArgs, head: &RunStarted) -> EndpointArgs {
+    let mut endpoint = args.endpoint.clone();
+    if args.reference {
+        return endpoint;
+    }
+    if run::url(&endpoint).is_none() && head.endpoint != "reference" {
+        endpoint.endpoint_url = Some(head.endpoint.clone());
+        endpoint.region.get_or_insert_with(|| head.region.clone());
+    }
+    endpoint
 }
 
 /// Reports the result of all attempts, and returns the exit code.
@@ -110,7 +140,7 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
             exit::FINDINGS,
         ),
         Conclusion::NotTheCase => (
-            "NOT THE CASE HERE",
+            "NOT REPRODUCED",
             format!("it came 0 of {played} {at}: fixed, or never there."),
             exit::CONFORMANT,
         ),
@@ -121,12 +151,12 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
         ),
         Conclusion::Untold(why) => (
             "NOT TESTED",
-            format!("it could not be told {at}: {why}"),
+            format!("it could not be judged {at}: {why}"),
             exit::NOTHING_TESTED,
         ),
         Conclusion::Undecided(observed) => (
             "NOT TESTED",
-            format!("it could not be told {at}: {}", English.all_observed(&observed)),
+            format!("it could not be judged {at}: {}", English.all_observed(&observed)),
             exit::NOTHING_TESTED,
         ),
         Conclusion::Failed(what) => ("ERROR", format!("{at}: {what}"), exit::INTERNAL),

@@ -15,13 +15,16 @@
 //!
 //! Text from an endpoint is escaped before it is shown.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::contract::Contract;
+use crate::contract::{ClauseId, Contract};
 use crate::journal::Finding;
 use crate::report::export::Material;
 use crate::report::repeat::{telling, text_of};
 use crate::report::text::{fold, one_line, plural, visible};
+use crate::verdict::Verdict;
 use crate::words::{English, Words as _};
 
 /// The indentation of the text of a finding.
@@ -43,28 +46,42 @@ pub struct ReplayOutcome<'a> {
     pub conclusion: (&'a str, String),
 }
 
-/// Lists findings with their numbers.
-pub fn list<'a>(
-    findings: impl IntoIterator<Item = (usize, &'a Finding)>,
+/// Lists findings with their numbers, by verdict and clause, of each clause at most `few`.
+pub fn list(
+    findings: &[(usize, &Finding)],
+    few: Option<usize>,
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut count = 0;
+    let mut groups: BTreeMap<(Reverse<Verdict>, &ClauseId), Vec<(usize, &Finding)>> = BTreeMap::new();
     for (number, finding) in findings {
-        count += 1;
-        let head = format!(
-            "{number:>5}  {:<12}  {}  ",
-            finding.verdict.word(),
-            visible(&finding.id())
-        );
-        let free = width.saturating_sub(head.chars().count()).max(20);
+        let group = groups.entry((Reverse(finding.verdict), &finding.clause));
+        group.or_default().push((*number, finding));
+    }
+    for ((Reverse(verdict), clause), group) in groups {
+        let clause = visible(clause.as_str());
         writeln!(
             out,
-            "{head}{}",
-            one_line(&English.all_observed(&finding.observed), free)
+            "{}  {clause}  {}",
+            verdict.word(),
+            plural(group.len(), "finding")
         )?;
+        let shown = few.unwrap_or(usize::MAX);
+        for (number, finding) in group.iter().take(shown) {
+            let head = format!("{number:>6}  {}  ", visible(&finding.id()));
+            let free = width.saturating_sub(head.chars().count()).max(20);
+            let observed = English.all_observed(&finding.observed);
+            writeln!(out, "{head}{}", one_line(&observed, free))?;
+        }
+        if group.len() > shown {
+            writeln!(
+                out,
+                "        … and {} more: --clause {clause}",
+                group.len() - shown
+            )?;
+        }
     }
-    writeln!(out, "{}", plural(count, "finding"))
+    writeln!(out, "{}", plural(findings.len(), "finding"))
 }
 
 /// Writes the recorded finding, the finding of the replay, and the conclusion.

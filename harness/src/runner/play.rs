@@ -277,6 +277,14 @@ impl Player<'_> {
     }
 
     async fn arrange_together(&mut self, wishes: &[(String, FixtureKind)]) -> Result<(), ArrangeError> {
+        // Named cases try again what another case could not arrange.
+        if self.mode.may_reuse
+            && let Some(reason) = wishes
+                .iter()
+                .find_map(|(_, kind)| self.shared.pool.lack_of(*kind))
+        {
+            return Err(ArrangeError::Unsupported(reason));
+        }
         let arranger = self.arranger(0);
         let before = self.launched.len();
         for (name, kind) in wishes {
@@ -304,6 +312,7 @@ impl Player<'_> {
         let brought = arranger.bring_all(self.launched.split_off(before)).await;
         let mut results = Vec::new();
         for (launched, result) in brought {
+            self.shared.pool.learn(launched.kind, &result);
             self.launched.push(launched);
             results.push(result);
         }

@@ -4,7 +4,7 @@
 //! serves a later case, except a named one: that always gets instances that no other case has used. What cases leave is
 //! terminated many at a time. Only endpoints over HTTP that cost nothing have a pool.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -47,6 +47,8 @@ struct Stock {
     retired: Vec<Launched>,
     /// Clauses that were violated by instances that no other case had used.
     confirmed: BTreeSet<ClauseId>,
+    /// Kinds that were arranged, and those that could not be, with the reason.
+    arranged: HashMap<FixtureKind, Result<(), String>>,
 }
 
 impl Pool {
@@ -106,6 +108,23 @@ impl Pool {
             kind,
             ..stock.fresh.swap_remove(at)
         }))
+    }
+
+    /// Why no instance of this kind can be arranged, if an earlier case has tried and none has succeeded.
+    pub(super) fn lack_of(&self, kind: FixtureKind) -> Option<String> {
+        self.stock().arranged.get(&kind)?.clone().err()
+    }
+
+    /// Remembers whether an instance of this kind could be arranged.
+    pub(super) fn learn(&self, kind: FixtureKind, outcome: &Result<(), ArrangeError>) {
+        let mut stock = self.stock();
+        match outcome {
+            Ok(()) => _ = stock.arranged.insert(kind, Ok(())),
+            Err(ArrangeError::Unsupported(reason)) => {
+                stock.arranged.entry(kind).or_insert_with(|| Err(reason.clone()));
+            }
+            Err(ArrangeError::Failed(_)) => {}
+        }
     }
 
     /// Takes back an instance that a case left as it was.
@@ -178,6 +197,7 @@ impl Pool {
                 used,
                 retired,
                 confirmed: _,
+                arranged: _,
             } = &mut *stock;
             fresh
                 .drain(..)
@@ -312,6 +332,19 @@ mod tests {
             pool.unconfirmed([&known, &other].into_iter()),
             BTreeSet::from([other.clone()])
         );
+    }
+
+    #[test]
+    fn a_kind_that_was_never_arranged_is_not_tried_again() {
+        let pool = Pool::new(true);
+        let kind = FixtureKind::default();
+        let failed = || Err(ArrangeError::Unsupported("no such thing".to_owned()));
+        assert_eq!(pool.lack_of(kind), None);
+        pool.learn(kind, &failed());
+        assert_eq!(pool.lack_of(kind).as_deref(), Some("no such thing"));
+        pool.learn(kind, &Ok(()));
+        pool.learn(kind, &failed());
+        assert_eq!(pool.lack_of(kind), None);
     }
 
     #[test]

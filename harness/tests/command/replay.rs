@@ -62,11 +62,15 @@ fn a_finding_is_still_there_where_it_was_found_and_not_on_the_reference() {
             "DryRun=true",
             &format!("STILL FAILING: it came 1 of 1 time at {url}."),
         ]);
-    replayed(&format!("@/a.ndjson#{ID} --times 2"), at)
+    // By default it is played where it was found.
+    replayed(&format!("@/a.ndjson#{ID}"), at)
+        .ended_with(1)
+        .says(&[&format!("it came 1 of 1 time at {url}")]);
+    replayed(&format!("@/a.ndjson#{ID} --times 2 --reference"), at)
         .ended_with(0)
         .says(&[
             "now       no such finding (at reference)",
-            "NOT THE CASE HERE: it came 0 of 2 times at reference: fixed, or never there.",
+            "NOT REPRODUCED: it came 0 of 2 times at reference: fixed, or never there.",
         ]);
 }
 

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use crate::contract::{Confidence, Edition};
 use crate::report::export::ExportKind;
+use crate::verdict::Verdict;
 
 /// A form to write a finding down in, and where.
 #[derive(Debug, Clone)]
@@ -54,6 +55,26 @@ pub(in crate::cli) enum PhaseArg {
     Wire,
     /// Scripts from the seed, shrunk where they find something
     Random,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum VerdictArg {
+    /// Fails the run
+    Fail,
+    /// Does not fail the run
+    Warn,
+    /// Could not be decided
+    Inconclusive,
+}
+
+impl From<VerdictArg> for Verdict {
+    fn from(arg: VerdictArg) -> Verdict {
+        match arg {
+            VerdictArg::Fail => Verdict::Fail,
+            VerdictArg::Warn => Verdict::Warn,
+            VerdictArg::Inconclusive => Verdict::Inconclusive,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
