@@ -366,6 +366,10 @@ pub(super) struct ListArgs {
     #[arg(value_name = "JOURNAL", requires = "coverage")]
     pub(super) journal: Option<PathBuf>,
 
+    /// Only the cases that cover a clause whose id matches, for instance 'DRY-*'; may be given several times
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["clauses", "faults", "variations", "coverage"])]
+    pub(super) clause: Vec<String>,
+
     /// Clauses and their status instead of cases
     #[arg(long)]
     pub(super) clauses: bool,

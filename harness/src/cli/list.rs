@@ -11,7 +11,7 @@ use super::reports::{unless_closed, width};
 use super::run::contract_of;
 use super::scenarios::contract_with;
 use crate::contract::{Contract, Edition};
-use crate::journal::Event;
+use crate::journal::{Event, Phase};
 use crate::plan;
 use crate::plan::coverage::{self, CaseEnding};
 use crate::report::list::Listed;
@@ -40,14 +40,27 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     let written = if args.clauses {
         list::clauses(&contract, &mut out)
     } else {
-        let named = contract.scenarios.iter().map(Listed::from);
-        list::cases(
-            named.chain(plan::wire::CASES.iter().map(Listed::from)),
-            width(),
-            &mut out,
-        )
+        let mut plan = plan::Plan::default();
+        let selection = plan::Selection {
+            clauses: args.clause.clone(),
+            ..plan::Selection::default()
+        };
+        plan.add(Phase::Scenarios, contract.scenarios.iter().cloned(), &selection);
+        plan.add_wire(&contract, &selection);
+        if plan.is_empty() {
+            return Err(no_case_of(&args.clause));
+        }
+        let named = plan.cases.iter().map(|planned| Listed::from(&planned.case));
+        list::cases(named.chain(plan.wire.iter().map(Listed::from)), width(), &mut out)
     };
     told(written.and_then(|()| out.flush()))
+}
+
+fn no_case_of(patterns: &[String]) -> CliError {
+    CliError::Usage(format!(
+        "no case covers a clause like {}\n  hint: stopcheck list --clauses shows their ids",
+        patterns.join(" or ")
+    ))
 }
 
 /// Lists what the coverage phase combines and, with a journal, which combinations that run reached.

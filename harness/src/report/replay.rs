@@ -46,14 +46,17 @@ pub struct ReplayOutcome<'a> {
     pub conclusion: (&'a str, String),
 }
 
+/// A finding with its number.
+type Numbered<'a> = (usize, &'a Finding);
+
 /// Lists findings with their numbers, by verdict and clause, of each clause at most `few`.
 pub fn list(
-    findings: &[(usize, &Finding)],
+    findings: &[Numbered<'_>],
     few: Option<usize>,
     width: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut groups: BTreeMap<(Reverse<Verdict>, &ClauseId), Vec<(usize, &Finding)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Reverse<Verdict>, &ClauseId), Vec<Numbered<'_>>> = BTreeMap::new();
     for (number, finding) in findings {
         let group = groups.entry((Reverse(finding.verdict), &finding.clause));
         group.or_default().push((*number, finding));

@@ -88,6 +88,17 @@ fn a_list_names_cases_and_all_clauses() {
 }
 
 #[test]
+fn the_cases_of_a_clause_are_listed() {
+    let listed = stopcheck("list --clause DRY-01")
+        .ended_with(0)
+        .says(&["dry-run/valid"]);
+    assert!(!listed.stdout.contains("stop/running"), "{}", listed.stdout);
+    stopcheck("list --clause NO-*")
+        .ended_with(2)
+        .complains_of(&["no case covers a clause like NO-*"]);
+}
+
+#[test]
 fn a_clause_and_a_case_are_explained_and_anything_else_is_a_mistake() {
     stopcheck("explain DRY-04").ended_with(0).says(&[
         "DRY-04",
