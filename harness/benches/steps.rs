@@ -88,16 +88,16 @@ fn judge_refusals(bencher: Bencher<'_, '_>) {
     let bench = Bench::new();
     let stop = |id: &str, dry: &str| Call::new("StopInstances", [("InstanceId.1", id), ("DryRun", dry)]);
     let describe = Call::new("DescribeInstances", [("InstanceId.1", bench.id.as_str())]);
-    let heard = |call: Call| {
+    let observed = |call: Call| {
         let request = bench.signed(&call);
         let response = bench.reference.handle(&request, LATER_MS);
         Observation::of(&bench.record_of(&call, &request, &response))
     };
     let refused = [
-        heard(stop(&bench.id, "true")),
-        heard(stop("i-0123456789abcdef0", "false")),
+        observed(stop(&bench.id, "true")),
+        observed(stop("i-0123456789abcdef0", "false")),
     ];
-    let proof = heard(describe);
+    let proof = observed(describe);
     bencher.with_inputs(|| bench.judge()).bench_local_refs(|judge| {
         for one in &refused {
             let proof = Observation {

@@ -28,7 +28,7 @@ use crate::workspace::Workspace;
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    about = "The house-keeping of stopcheck",
+    about = "Project tasks of stopcheck",
     disable_help_subcommand = true
 )]
 struct Cli {
@@ -38,23 +38,23 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Everything that green means, in order; stops at the first failure.
+    /// Runs every check that a change must pass, in order; stops at the first failure.
     Ci(ci::CiArgs),
-    /// The rules of the house: floors, houses of libraries, manifests, text, licences.
+    /// Checks what the compiler cannot: imports, library boundaries, manifests, text, licences.
     Tidy(tidy::TidyArgs),
     /// Runs stopcheck against a real endpoint, and compares what it finds with the known deviations.
     Endpoints(endpoints::EndpointsArgs),
-    /// Drives `stopcheck serve` with real clients.
+    /// Runs real clients against `stopcheck serve`.
     Clients(clients::ClientsArgs),
     /// Compares the contract with the model that AWS publishes today.
     SpecDrift(drift::DriftArgs),
     /// Lists, builds, runs and replays the fuzz targets.
     Fuzz(fuzz::FuzzArgs),
-    /// Reviews, accepts or rejects what was recorded: `cargo insta`, installed pinned.
+    /// Reviews, accepts or rejects recorded snapshots with `cargo insta`.
     Golden(golden::GoldenTaskArgs),
-    /// Changes what reads and judges answers, and tells which changes no test notices.
+    /// Mutates the code that reads and judges answers, and lists the mutants that no test kills.
     Mutants(mutants::MutantsArgs),
-    /// What takes hours: longer fuzzing, older emulators with known bugs, drift, a part of the mutants.
+    /// Runs what takes hours: longer fuzzing, older emulators with known bugs, drift, a part of the mutants.
     Nightly(nightly::NightlyArgs),
 }
 

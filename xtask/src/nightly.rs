@@ -32,8 +32,8 @@ const STEPS: &[&TaskStep<NightlyArgs>] = &[
         run: |workspace, args| fuzz::smoke(workspace, args.fuzz_time, fuzz::Sanitizer::Address),
     },
     &TaskStep {
-        name: "victims",
-        hint: "a bug that is known is not found any more, or is found where it was mended: `cargo xtask endpoints victims`",
+        name: "known bugs",
+        hint: "a known bug is no longer found, or is found in the version that fixes it: `cargo xtask endpoints known-bugs`",
         run: |workspace, _| endpoints::known_bugs(workspace),
     },
     &TaskStep {

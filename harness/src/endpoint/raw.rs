@@ -111,7 +111,7 @@ pub async fn converse(
         };
         timeout(limits.time, both).await.unwrap_or(Ending::Silent)
     };
-    Ok(listener.heard(ending))
+    Ok(listener.response(ending))
 }
 
 /// Writes all pieces. Stops if the endpoint stops reading; its answer is still read.
@@ -228,7 +228,7 @@ impl Listener {
         }
     }
 
-    fn heard(mut self, ending: Ending) -> RawResponse {
+    fn response(mut self, ending: Ending) -> RawResponse {
         // The body of an endless answer is not worth keeping, and at the cut it might reveal half a secret.
         match (&ending, &mut self.stage) {
             (Ending::TooMuch, Stage::Body { .. }) => {
@@ -467,7 +467,7 @@ mod tests {
 
     /// Plays a dialogue with a server that reads a request and then writes these bytes. The server closes the
     /// connection, or keeps it open until the other side closes it.
-    async fn heard(bytes: &'static [u8], closes: bool, answers: usize) -> RawResponse {
+    async fn response(bytes: &'static [u8], closes: bool, answers: usize) -> RawResponse {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("loopback can be bound");
@@ -488,22 +488,22 @@ mod tests {
             }
             seen
         });
-        let heard = converse(&address, &dialogue(Finish::Listen, answers), LIMITS)
+        let response = converse(&address, &dialogue(Finish::Listen, answers), LIMITS)
             .await
             .expect("it listens");
         let seen = server.await.expect("the server does not panic");
         assert_eq!(seen, b"GET / HTTP/1.1\r\n\r\n");
-        heard
+        response
     }
 
     async fn told(bytes: &'static [u8], closes: bool, answers: usize) -> (Vec<(u16, String)>, Ending) {
-        let heard = heard(bytes, closes, answers).await;
-        let responses = heard.responses.into_iter();
+        let response = response(bytes, closes, answers).await;
+        let responses = response.responses.into_iter();
         let bodies = responses.map(|one| {
             let body = String::from_utf8_lossy(one.body()).into_owned();
             (one.status().as_u16(), body)
         });
-        (bodies.collect(), heard.ending)
+        (bodies.collect(), response.ending)
     }
 
     #[tokio::test]
@@ -576,10 +576,10 @@ mod tests {
             ..LIMITS
         };
         // The connection is made without being accepted.
-        let heard = converse(&address, &dialogue(Finish::Listen, 1), limits)
+        let response = converse(&address, &dialogue(Finish::Listen, 1), limits)
             .await
             .expect("it listens");
-        assert_eq!((heard.responses.len(), heard.ending), (0, Ending::Silent));
+        assert_eq!((response.responses.len(), response.ending), (0, Ending::Silent));
     }
 
     #[tokio::test]
@@ -596,11 +596,11 @@ mod tests {
                 .write_all(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
                 .await;
         });
-        let heard = converse(&address, &dialogue(Finish::HalfClose, 1), LIMITS)
+        let response = converse(&address, &dialogue(Finish::HalfClose, 1), LIMITS)
             .await
             .expect("it listens");
         server.await.expect("the server does not panic");
-        assert_eq!((heard.responses.len(), heard.ending), (1, Ending::Answered));
+        assert_eq!((response.responses.len(), response.ending), (1, Ending::Answered));
     }
 
     #[tokio::test]
@@ -611,8 +611,8 @@ mod tests {
             .bind(([127, 0, 0, 1], 0).into())
             .expect("loopback can be bound");
         let address = socket.local_addr().expect("it is bound").to_string();
-        let heard = converse(&address, &dialogue(Finish::Listen, 1), LIMITS).await;
-        assert_eq!(heard.err(), Some(TransportError::Refused { host: address }));
+        let response = converse(&address, &dialogue(Finish::Listen, 1), LIMITS).await;
+        assert_eq!(response.err(), Some(TransportError::Refused { host: address }));
     }
 
     #[test]

@@ -407,7 +407,7 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
         });
     }
     let reply = protocol::decode(response);
-    let heard = Observation {
+    let observed = Observation {
         role: Role::Act,
         call: Arc::new(situation.call.clone()),
         replies: vec![reply],
@@ -425,7 +425,7 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
         same_as: None,
     };
     judge.begin(step);
-    judge.record(heard);
+    judge.record(observed);
     judge.conclude().expect("the step has begun").judged.findings
 }
 

@@ -232,7 +232,7 @@ impl Arranger {
                 }
                 ended.sort_by_key(|(at, ..)| *at);
                 for (_, one, result, sender) in ended {
-                    self.sender.tell_of(&sender).await;
+                    self.sender.emit_events_of(&sender).await;
                     brought.push((one, result));
                 }
             }
@@ -351,21 +351,21 @@ impl Arranger {
     /// Sends a call that must succeed to arrange the fixture.
     async fn change(&self, call: &Call) -> Result<Reply, ArrangeError> {
         let action = call.action.as_deref().unwrap_or_default();
-        let passes = |asked: AnsweredCall, after_ms: u64| {
-            let code = asked.reply.error().and_then(|error| error.code);
+        let passes = |answered: AnsweredCall, after_ms: u64| {
+            let code = answered.reply.error().and_then(|error| error.code);
             let contract = self.shared.judge.contract();
             match after_ms < PASSING_MS && contract.passes_by_itself(action, code.unwrap_or_default()) {
                 true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(asked),
+                false => ControlFlow::Break(answered),
             }
         };
-        let asked = self
+        let answered = self
             .sender
             .ask_while(self.step, Role::Arrange, call, passes)
             .await?;
-        match success(&asked.reply) {
-            Some(_) => Ok(asked.reply),
-            None => Err(refused(action, &asked.reply)),
+        match success(&answered.reply) {
+            Some(_) => Ok(answered.reply),
+            None => Err(refused(action, &answered.reply)),
         }
     }
 

@@ -142,7 +142,7 @@ async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn) -> FoundInCa
         if played.has_reused {
             doubted = shared.pool.unconfirmed(violated(&played.findings));
         }
-        shared.tell_all(sink.take(), !doubted.is_empty()).await;
+        shared.emit_all(sink.take(), !doubted.is_empty()).await;
         first = doubted.is_empty().then_some(played);
     }
     let played = match first {
@@ -157,7 +157,7 @@ async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn) -> FoundInCa
             "{clause} was violated only when another case had used the instances before; the draft in the journal has it"
         );
         let case = name.clone();
-        shared.tell(Event::Noted(Noted { case, text })).await;
+        shared.emit(Event::Noted(Noted { case, text })).await;
     }
     if played
         .findings

@@ -61,7 +61,7 @@ impl EventSink {
     }
 
     /// Builds an event and emits it. If the receiver is gone, the run is being given up and the event is dropped.
-    pub(super) async fn tell(&self, event: impl FnOnce() -> Event) {
+    pub(super) async fn emit(&self, event: impl FnOnce() -> Event) {
         match self {
             EventSink::Live(events) => _ = events.send(event()).await,
             EventSink::BufferedEvents(kept) => {

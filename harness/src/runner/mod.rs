@@ -187,7 +187,7 @@ pub async fn run(
     shared.time_limit.get_or_init(|| limit);
     let planned = plan.cases.len() + plan.wire.len();
     shared
-        .tell(Event::RunStarted(RunStarted {
+        .emit(Event::RunStarted(RunStarted {
             schema: journal::SCHEMA,
             stopcheck: env!("CARGO_PKG_VERSION").to_owned(),
             endpoint: shared.options.endpoint.name(),
@@ -226,7 +226,7 @@ pub async fn run(
         () => None,
     };
     shared
-        .tell(Event::RunEnded(RunEnded {
+        .emit(Event::RunEnded(RunEnded {
             at_ms,
             interrupted,
             cut_short,
@@ -284,17 +284,17 @@ impl Shared {
     }
 
     /// Sends the events of a case, as a draft or not.
-    async fn tell_all(&self, events: Vec<Event>, draft: bool) {
+    async fn emit_all(&self, events: Vec<Event>, draft: bool) {
         for mut event in events {
             if let Event::CaseStarted(started) = &mut event {
                 started.draft = draft;
             }
-            self.tell(event).await;
+            self.emit(event).await;
         }
     }
 
     /// Sends an event. If the receiver is gone, the run is being given up and the event is dropped.
-    async fn tell(&self, event: Event) {
+    async fn emit(&self, event: Event) {
         let _ = self.events.send(event).await;
     }
 }

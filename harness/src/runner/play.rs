@@ -77,7 +77,7 @@ pub(super) struct PlayedCase {
 /// Plays a case and emits its events.
 pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayMode) -> PlayedCase {
     let sink = mode.sink.clone();
-    sink.tell(|| Event::CaseStarted(case.started(shared.judge.contract(), &mode)))
+    sink.emit(|| Event::CaseStarted(case.started(shared.judge.contract(), &mode)))
         .await;
     let mut player = Player {
         shared,
@@ -109,7 +109,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
     if !player.sender.is_unobserved() {
         player.clean(has_ended_well).await;
     }
-    sink.tell(|| {
+    sink.emit(|| {
         Event::CaseEnded(CaseEnded {
             case: case.name().to_owned(),
             outcome: outcome.clone(),
@@ -358,7 +358,7 @@ impl Player<'_> {
             at_ms: self.sender.now_ms(),
         };
         self.judge.fixture(&ready);
-        self.mode.sink.tell(|| Event::FixtureReady(ready)).await;
+        self.mode.sink.emit(|| Event::FixtureReady(ready)).await;
         Ok(())
     }
 
@@ -443,7 +443,7 @@ impl Player<'_> {
 
     async fn step(&mut self, started: StepStarted, action: StepAction<'_>) -> Result<(), ArrangeError> {
         let number = started.step;
-        self.mode.sink.tell(|| Event::StepStarted(started.clone())).await;
+        self.mode.sink.emit(|| Event::StepStarted(started.clone())).await;
         let awaited = match &started.intent {
             Intent::Settle { state, .. } => state.clone(),
             _ => AT_REST.to_owned(),
@@ -482,8 +482,8 @@ impl Player<'_> {
         let call = Arc::new(self.fill(template));
         let (judge, waits) = (&mut self.judge, &self.shared.waits);
         self.sender
-            .ask_while(number, Role::Act, &call, |asked, after_ms| {
-                match judge.observe(asked.observed(&call)) {
+            .ask_while(number, Role::Act, &call, |answered, after_ms| {
+                match judge.observe(answered.observed(&call)) {
                     FollowUp::SendAgain { retry, .. } if waits.is_worth_retrying(retry, after_ms) => {
                         ControlFlow::Continue(())
                     }
@@ -505,8 +505,8 @@ impl Player<'_> {
         for _ in 0..times {
             let (sender, call) = (self.sender.clone(), Arc::clone(&call));
             tasks.spawn(async move {
-                let asked = sender.ask(number, Role::Act, &call).await?;
-                Ok::<_, SendError>(asked.observed(&call))
+                let answered = sender.ask(number, Role::Act, &call).await?;
+                Ok::<_, SendError>(answered.observed(&call))
             });
         }
         let mut next = FollowUp::Done;
@@ -559,8 +559,8 @@ impl Player<'_> {
                 wait = next_wait(wait);
             }
             let call = Arc::new(Arranger::describe_call(ids.iter().map(|id| &**id)));
-            let asked = self.sender.ask(number, Role::Look, &call).await?;
-            next = self.judge.observe(asked.observed(&call));
+            let answered = self.sender.ask(number, Role::Look, &call).await?;
+            next = self.judge.observe(answered.observed(&call));
         }
         if was_unsettled {
             waits.arrived(awaited, self.sender.now_ms().saturating_sub(begun_ms));
@@ -576,7 +576,7 @@ impl Player<'_> {
         self.shared.waits.learn(&result);
         self.steps += 1;
         self.findings.extend(result.judged.findings.iter().cloned());
-        self.mode.sink.tell(|| Event::Judged(result.judged)).await;
+        self.mode.sink.emit(|| Event::Judged(result.judged)).await;
         match result.blocked {
             None => Ok(()),
             Some(blocked) => Err(ArrangeError::Unsupported(
@@ -637,7 +637,7 @@ impl Player<'_> {
                 case: case.to_owned(),
                 text: format!("{id} could not be removed; it carries the tag stopcheck={case}/…"),
             };
-            self.mode.sink.tell(|| Event::Noted(noted())).await;
+            self.mode.sink.emit(|| Event::Noted(noted())).await;
         }
     }
 }

@@ -285,7 +285,7 @@ async fn remove(shared: &Arc<Shared>, sender: &RequestSender, launched: Vec<Laun
     for id in arranger.remove(&launched, false).await {
         let text = format!("{id} could not be removed; it carries the tag stopcheck=…");
         let case = String::new();
-        shared.tell(Event::Noted(Noted { case, text })).await;
+        shared.emit(Event::Noted(Noted { case, text })).await;
     }
 }
 

@@ -88,7 +88,7 @@ pub enum PreflightError {
 /// The pause between two attempts to reach a server that is starting.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Checks the endpoint. A server that does not answer yet, or fails, is asked again until [`Options::wait`] has passed.
+/// Checks the endpoint. A server that does not answer yet, or fails, is tried again until [`Options::wait`] has passed.
 ///
 /// [`Options::wait`]: super::Options::wait
 pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {

@@ -145,7 +145,7 @@ impl Explorer<'_> {
                 self.look_at(number, &played, events).await;
             }
             if silent && self.sum.scripts >= 8 * BATCH {
-                self.tell_sum().await;
+                self.emit_sum().await;
             }
         }
     }
@@ -162,7 +162,7 @@ impl Explorer<'_> {
         if let Outcome::Error { .. } = &played.outcome {
             self.errors += 1;
             self.place += 1;
-            return self.tell(events, false).await;
+            return self.emit(events, false).await;
         }
         let (old, new) = self.sort(&played.findings);
         for place in old {
@@ -170,7 +170,7 @@ impl Explorer<'_> {
                 seen.scripts += 1;
             }
         }
-        self.tell(events, !played.findings.is_empty()).await;
+        self.emit(events, !played.findings.is_empty()).await;
         for lead in new {
             if self.flaky >= MOST_FLAKY {
                 return;
@@ -236,7 +236,7 @@ impl Explorer<'_> {
         let mut shown = Vec::new();
         for time in 0..REPEATS {
             let (played, events) = self.play(&whole, Care::Search).await;
-            self.tell(events, true).await;
+            self.emit(events, true).await;
             if time == 0 && shows(&played, &lead).is_none() {
                 // When it is played with more care, a finding may turn out to follow from another one.
                 let (old, new) = self.sort(&played.findings);
@@ -249,11 +249,11 @@ impl Explorer<'_> {
             shown.push(shows(&played, &lead));
         }
         let Some(mut last) = shown.iter().flatten().copied().max() else {
-            return self.tell_flaky(&whole, number, &lead, 1, REPEATS + 1).await;
+            return self.report_flaky(&whole, number, &lead, 1, REPEATS + 1).await;
         };
         if shown.contains(&None) {
             let times = 1 + shown.iter().flatten().count();
-            return self.tell_flaky(&whole, number, &lead, times, REPEATS + 1).await;
+            return self.report_flaky(&whole, number, &lead, times, REPEATS + 1).await;
         }
         let mut least = whole.clone();
         let first = lead.clone();
@@ -271,22 +271,22 @@ impl Explorer<'_> {
             if shows(&played, &lead).is_some() {
                 break (reported, played, events);
             }
-            self.tell(events, true).await;
+            self.emit(events, true).await;
             let (old, new) = self.sort(&played.findings);
             match (new.into_iter().next(), old.is_empty()) {
                 (Some(cause), _) if !turned => lead = cause,
                 (None, false) => return self.explain(&lead, &old),
                 (Some(_) | None, _) => {
                     let all = REPEATS + 2;
-                    return self.tell_flaky(&whole, number, &lead, REPEATS + 1, all).await;
+                    return self.report_flaky(&whole, number, &lead, REPEATS + 1, all).await;
                 }
             }
             turned = true;
         };
         // The other findings of the case must recur, too.
         let (again, more) = self.play(&least, Care::Verdict).await;
-        self.tell(events, false).await;
-        self.tell(more, true).await;
+        self.emit(events, false).await;
+        self.emit(more, true).await;
         let comes_again =
             |print: &Fingerprint| again.findings.iter().any(|one| Fingerprint::of(one) == *print);
         for print in prints(&played.findings) {
@@ -386,7 +386,7 @@ impl Explorer<'_> {
                 }
                 let (played, events) = self.play(&form, Care::Search).await;
                 self.budget = self.budget.saturating_sub(played.requests);
-                self.tell(events, true).await;
+                self.emit(events, true).await;
                 if let Some(step) = shows(&played, lead) {
                     *least = form;
                     last = step;
@@ -402,7 +402,7 @@ impl Explorer<'_> {
             let Some((form, print)) = better else { return true };
             let (again, events) = self.play(&form, Care::Search).await;
             self.budget = self.budget.saturating_sub(again.requests);
-            self.tell(events, true).await;
+            self.emit(events, true).await;
             let Some(step) = shows(&again, &print) else {
                 return true;
             };
@@ -413,7 +413,7 @@ impl Explorer<'_> {
     }
 
     /// Reports a script whose finding did not recur every time; it decides no verdict.
-    async fn tell_flaky(
+    async fn report_flaky(
         &mut self,
         whole: &Scenario,
         number: u64,
@@ -432,7 +432,7 @@ impl Explorer<'_> {
             ..whole.clone()
         };
         let (played, events) = self.play(&case, Care::Verdict).await;
-        self.tell(events, false).await;
+        self.emit(events, false).await;
         self.flaky += 1;
         let seen = times + usize::from(shows(&played, lead).is_some());
         self.doubt(&case.name, lead, seen, of + 1).await;
@@ -445,7 +445,7 @@ impl Explorer<'_> {
                  that did not come again"
             );
             let case = String::new();
-            self.shared.tell(Event::Noted(Noted { case, text })).await;
+            self.shared.emit(Event::Noted(Noted { case, text })).await;
         }
         self.take_note(&case.name, lead, &[]);
     }
@@ -459,7 +459,7 @@ impl Explorer<'_> {
             times,
             of,
         };
-        self.shared.tell(Event::Flaky(flaky)).await;
+        self.shared.emit(Event::Flaky(flaky)).await;
     }
 
     /// Plays a case; its events are kept until it is known what it shows.
@@ -488,21 +488,21 @@ impl Explorer<'_> {
         (played, sink.take())
     }
 
-    async fn tell(&self, events: Vec<Event>, draft: bool) {
-        self.shared.tell_all(events, draft).await;
+    async fn emit(&self, events: Vec<Event>, draft: bool) {
+        self.shared.emit_all(events, draft).await;
     }
 
-    async fn tell_sum(&mut self) {
+    async fn emit_sum(&mut self) {
         let sum = self.sum.clone();
         (self.sum.scripts, self.sum.steps, self.sum.untold) = (0, 0, 0);
-        self.shared.tell(Event::Explored(sum)).await;
+        self.shared.emit(Event::Explored(sum)).await;
     }
 
     async fn close(&mut self) {
-        self.tell_sum().await;
+        self.emit_sum().await;
         for seen in std::mem::take(&mut self.seen) {
             if seen.scripts > 0 {
-                self.shared.tell(Event::Recurred(seen)).await;
+                self.shared.emit(Event::Recurred(seen)).await;
             }
         }
     }

@@ -120,7 +120,7 @@ impl RequestSender {
         }
     }
 
-    /// A sender for one of several simultaneous calls; its events are kept until [`RequestSender::tell_of`].
+    /// A sender for one of several simultaneous calls; its events are kept until [`RequestSender::emit_events_of`].
     pub(super) fn beside(&self, all: usize) -> RequestSender {
         RequestSender {
             sink: self.sink.beside(all),
@@ -139,9 +139,9 @@ impl RequestSender {
     }
 
     /// Emits the events that another sender kept.
-    pub(super) async fn tell_of(&self, other: &RequestSender) {
+    pub(super) async fn emit_events_of(&self, other: &RequestSender) {
         for event in other.sink.take() {
-            self.sink.tell(|| event).await;
+            self.sink.emit(|| event).await;
         }
     }
 
@@ -182,7 +182,7 @@ impl RequestSender {
 
     /// Sends a call, repeats it while it is throttled, and returns the final answer.
     pub(super) async fn ask(&self, step: usize, role: Role, call: &Call) -> Result<AnsweredCall, SendError> {
-        self.ask_while(step, role, call, |asked, _| ControlFlow::Break(asked))
+        self.ask_while(step, role, call, |answered, _| ControlFlow::Break(answered))
             .await
     }
 
@@ -199,23 +199,23 @@ impl RequestSender {
         let mut attempt = 0;
         let mut begun_ms = None;
         loop {
-            let (asked, exchanged) = self.once(step, role, call).await?;
-            let begun_ms = *begun_ms.get_or_insert(asked.at_ms);
-            let most = match passing(&asked.reply) {
+            let (answered, exchanged) = self.once(step, role, call).await?;
+            let begun_ms = *begun_ms.get_or_insert(answered.at_ms);
+            let most = match passing(&answered.reply) {
                 Passing::No => 0,
                 Passing::Throttled => RETRIES,
                 Passing::Fault => FAULT_RETRIES,
             };
-            let after_ms = asked.at_ms.saturating_sub(begun_ms);
+            let after_ms = answered.at_ms.saturating_sub(begun_ms);
             let decided = match attempt >= most {
-                true => decide(asked, after_ms).break_value(),
+                true => decide(answered, after_ms).break_value(),
                 false => None,
             };
             if let Some(mut exchanged) = exchanged {
                 if decided.is_none() && role == Role::Act {
                     exchanged.role = Role::Retried;
                 }
-                self.sink.tell(|| Event::Exchanged(exchanged)).await;
+                self.sink.emit(|| Event::Exchanged(exchanged)).await;
             }
             if let Some(decided) = decided {
                 return Ok(decided);
@@ -254,13 +254,13 @@ impl RequestSender {
         {
             let reply = protocol::decode_own(response);
             let answered_ms = self.now_ms();
-            let asked = AnsweredCall {
+            let answered = AnsweredCall {
                 role,
                 reply,
                 at_ms,
                 answered_ms,
             };
-            return Ok((asked, None));
+            return Ok((answered, None));
         }
         let request = sign::sign(
             request,
@@ -298,7 +298,7 @@ impl RequestSender {
         match outcome {
             Ok(response) => {
                 shared.failed_in_a_row.store(0, Ordering::Relaxed);
-                let asked = |reply| AnsweredCall {
+                let answered = |reply| AnsweredCall {
                     role,
                     reply,
                     at_ms,
@@ -306,17 +306,17 @@ impl RequestSender {
                 };
                 if !self.sink.listens() {
                     // Nothing of the answer is emitted, so no secret can leak.
-                    return Ok((asked(protocol::decode(response)), None));
+                    return Ok((answered(protocol::decode(response)), None));
                 }
                 let exchanged = record(Ok(&response));
                 let reply = exchanged.answers.first().map(read);
                 let reply = reply.expect("the answer was recorded");
-                Ok((asked(reply), Some(Box::new(exchanged))))
+                Ok((answered(reply), Some(Box::new(exchanged))))
             }
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
                 let failed = record(Err(error.to_string()));
-                self.sink.tell(|| Event::Exchanged(Box::new(failed))).await;
+                self.sink.emit(|| Event::Exchanged(Box::new(failed))).await;
                 Err(error.into())
             }
         }

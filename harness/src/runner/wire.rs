@@ -109,19 +109,25 @@ impl Player<'_> {
             bytes: MOST_BYTES,
             time: shared.options.wire.time_limit,
         };
-        let heard = match self
+        let conversation = match self
             .sender
             .without_turn(endpoint::converse(&address, &dialogue, limits))
             .await
         {
-            Ok(heard) => heard,
+            Ok(conversation) => conversation,
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
                 return Err(SendError::from(error).into());
             }
         };
         shared.failed_in_a_row.store(0, Ordering::Relaxed);
-        let captured = protocol::capture_raw(&sent, &heard.responses, &heard.rest, &signed, &shared.secrets);
+        let captured = protocol::capture_raw(
+            &sent,
+            &conversation.responses,
+            &conversation.rest,
+            &signed,
+            &shared.secrets,
+        );
         let exchange = Exchange {
             case: self.sender.case().to_owned(),
             step: number,
@@ -130,12 +136,12 @@ impl Player<'_> {
             sent: SentRecord::Raw(captured.sent),
             answers: captured.answers,
             rest: captured.rest,
-            ending: heard.ending,
+            ending: conversation.ending,
             at_ms,
             took_ms: self.sender.now_ms().saturating_sub(at_ms),
         };
         let observation = Observation::of(&exchange);
-        self.mode.sink.tell(|| Event::Exchanged(Box::new(exchange))).await;
+        self.mode.sink.emit(|| Event::Exchanged(Box::new(exchange))).await;
         if form.aim().demand == WireDemand::Dropped {
             self.sender.pause(NOTICE).await;
         }

@@ -1,6 +1,6 @@
 //! Verifies that known bugs of real endpoints are found in the version that has them, and not in the fixed version.
 //!
-//! The table is `xtask/victims.toml`. Each version in it is played once, with the cases that its bugs name. A bug that
+//! The table is `xtask/known-bugs.toml`. Each version in it is played once, with the cases that its bugs name. A bug that
 //! is not found in the fixed version proves something only if its clauses were judged there, so that is verified too.
 //!
 //! ```text
@@ -19,7 +19,7 @@ use crate::shell::TaskOutcome;
 use crate::tools;
 use crate::workspace::Workspace;
 
-const TABLE: &str = "xtask/victims.toml";
+const TABLE: &str = "xtask/known-bugs.toml";
 
 #[derive(Default, clap::Args)]
 pub(super) struct KnownBugsArgs {
@@ -34,7 +34,7 @@ pub(super) fn run(args: &KnownBugsArgs, workspace: &Workspace) -> Result<TaskOut
     let table = Table::parse(&text).with_context(|| format!("could not read {TABLE}"))?;
     let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
     let mut reports = BTreeMap::new();
-    for (victim, cases) in table.victims() {
+    for (version, cases) in table.versions() {
         // Old versions of moto load their tables with the first request, which takes a while on a busy machine.
         let mut run_args = ["--phase=scenarios", "--request-timeout=60"]
             .map(str::to_owned)
@@ -42,8 +42,8 @@ pub(super) fn run(args: &KnownBugsArgs, workspace: &Workspace) -> Result<TaskOut
         run_args.extend(cases.iter().map(|case| format!("--case={case}")));
         let play = Play {
             stopcheck: &stopcheck,
-            kind: victim.kind,
-            version: &victim.version,
+            kind: version.kind,
+            version: &version.version,
             port: None,
             run_args: &run_args,
             page: ReportDestination::File,
@@ -51,7 +51,7 @@ pub(super) fn run(args: &KnownBugsArgs, workspace: &Workspace) -> Result<TaskOut
         let (_, report) = play.run(workspace)?;
         let report: Report = serde_json::from_str(&report)
             .with_context(|| format!("could not read the report on {}", play.name()))?;
-        reports.insert(victim, report);
+        reports.insert(version, report);
     }
     let mut all_well = true;
     for bug in &table.bugs {
@@ -75,16 +75,16 @@ struct Table {
 #[derive(Debug)]
 struct Bug {
     what: String,
-    broken: Victim,
+    broken: EndpointVersion,
     /// The first version without the bug; `None` if there is none yet.
-    mended: Option<Victim>,
+    mended: Option<EndpointVersion>,
     cases: Vec<String>,
     told: Told,
 }
 
 /// One version of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Victim {
+struct EndpointVersion {
     kind: Kind,
     version: String,
 }
@@ -111,15 +111,15 @@ impl Table {
     }
 
     /// Every version that is played, with its cases.
-    fn victims(&self) -> BTreeMap<Victim, BTreeSet<&str>> {
-        let mut victims: BTreeMap<Victim, BTreeSet<&str>> = BTreeMap::new();
+    fn versions(&self) -> BTreeMap<EndpointVersion, BTreeSet<&str>> {
+        let mut versions: BTreeMap<EndpointVersion, BTreeSet<&str>> = BTreeMap::new();
         for bug in &self.bugs {
-            for victim in std::iter::once(&bug.broken).chain(&bug.mended) {
-                let cases = victims.entry(victim.clone()).or_default();
+            for version in std::iter::once(&bug.broken).chain(&bug.mended) {
+                let cases = versions.entry(version.clone()).or_default();
                 cases.extend(bug.cases.iter().map(String::as_str));
             }
         }
-        victims
+        versions
     }
 }
 
@@ -142,13 +142,13 @@ impl Bug {
         if line.mended.as_deref() == Some(line.broken.as_str()) {
             bail!("{:?} is mended in the version that has it", line.what);
         }
-        let victim = |version| Victim {
+        let version = |version| EndpointVersion {
             kind: line.endpoint,
             version,
         };
         Ok(Bug {
-            broken: victim(line.broken),
-            mended: line.mended.map(victim),
+            broken: version(line.broken),
+            mended: line.mended.map(version),
             what: line.what,
             cases: line.cases,
             told,
@@ -156,11 +156,11 @@ impl Bug {
     }
 
     /// The unexpected results, one per line.
-    fn trouble(&self, reports: &BTreeMap<Victim, Report>) -> Result<Vec<String>> {
-        let report = |victim: &Victim| {
+    fn trouble(&self, reports: &BTreeMap<EndpointVersion, Report>) -> Result<Vec<String>> {
+        let report = |version: &EndpointVersion| {
             reports
-                .get(victim)
-                .with_context(|| format!("{} was not played", victim.name()))
+                .get(version)
+                .with_context(|| format!("{} was not played", version.name()))
         };
         let mut trouble = self.missing_in(report(&self.broken)?, &self.broken);
         if let Some(mended) = &self.mended {
@@ -170,37 +170,37 @@ impl Bug {
     }
 
     /// The findings that are missing in the version with the bug.
-    fn missing_in(&self, report: &Report, victim: &Victim) -> Vec<String> {
+    fn missing_in(&self, report: &Report, version: &EndpointVersion) -> Vec<String> {
         match &self.told {
             Told::Clauses { clauses, .. } => clauses
                 .iter()
                 .filter(|clause| !self.shows(report, clause))
-                .map(|clause| format!("{clause} does not tell it in {}", victim.name()))
+                .map(|clause| format!("{clause} does not show it in {}", version.name()))
                 .collect(),
             Told::Unsupported(reason) => self
                 .cases
                 .iter()
                 .filter(|case| !report.lacks(case, reason))
-                .map(|case| format!("{case} is not unsupported for this reason in {}", victim.name()))
+                .map(|case| format!("{case} is not unsupported for this reason in {}", version.name()))
                 .collect(),
         }
     }
 
     /// The findings that are left in the fixed version, and the clauses that were not judged there.
-    fn left_in(&self, report: &Report, victim: &Victim) -> Vec<String> {
+    fn left_in(&self, report: &Report, version: &EndpointVersion) -> Vec<String> {
         let mut left: Vec<String> = self
             .cases
             .iter()
             .filter(|case| !report.judged(case))
-            .map(|case| format!("{case} was not judged in {}", victim.name()))
+            .map(|case| format!("{case} was not judged in {}", version.name()))
             .collect();
         match &self.told {
             Told::Clauses { clauses, .. } => {
                 for clause in clauses {
                     if self.shows(report, clause) {
-                        left.push(format!("{clause} is found in {} too", victim.name()));
+                        left.push(format!("{clause} is found in {} too", version.name()));
                     } else if !report.looked_at(clause) {
-                        left.push(format!("{clause} was not looked at in {}", victim.name()));
+                        left.push(format!("{clause} was not looked at in {}", version.name()));
                     }
                 }
             }
@@ -247,7 +247,7 @@ impl Bug {
     }
 }
 
-impl Victim {
+impl EndpointVersion {
     fn name(&self) -> String {
         format!("{} {}", self.kind.name(), self.version)
     }
@@ -371,13 +371,19 @@ mod tests {
                      {"clause": "PRO-01", "verdict": "fail", "case": "other/case", "observed_text": "stopped"}]}"#;
 
     fn told(broken: &str, mended: &str) -> Vec<String> {
-        let victim = |version: &str| Victim {
+        let version = |version: &str| EndpointVersion {
             kind: Kind::Moto,
             version: version.to_owned(),
         };
         let reports = BTreeMap::from([
-            (victim("1"), serde_json::from_str(broken).expect("it is a report")),
-            (victim("2"), serde_json::from_str(mended).expect("it is a report")),
+            (
+                version("1"),
+                serde_json::from_str(broken).expect("it is a report"),
+            ),
+            (
+                version("2"),
+                serde_json::from_str(mended).expect("it is a report"),
+            ),
         ]);
         let table = Table::parse(TABLE_TEXT).expect("it is a table");
         table
@@ -403,7 +409,7 @@ mod tests {
         assert_eq!(
             told(MENDED, BROKEN),
             [
-                "NOT as it should be: stop protection is ignored\n    PRO-01 does not tell it in moto 1\n    \
+                "NOT as it should be: stop protection is ignored\n    PRO-01 does not show it in moto 1\n    \
                  PRO-01 is found in moto 2 too",
                 "NOT as it should be: no Spot\n    spot/one-time is not unsupported for this reason in moto 1\n    \
                  spot/one-time was not judged in moto 2",
@@ -418,7 +424,7 @@ mod tests {
         assert!(
             lines
                 .first()
-                .is_some_and(|line| line.ends_with("PRO-01 does not tell it in moto 1")),
+                .is_some_and(|line| line.ends_with("PRO-01 does not show it in moto 1")),
             "{lines:?}"
         );
     }
@@ -468,8 +474,8 @@ mod tests {
                 }
             }
         }
-        for victim in table.victims().keys() {
-            let pins = format!("xtask/pins/{}-{}.txt", victim.kind.name(), victim.version);
+        for version in table.versions().keys() {
+            let pins = format!("xtask/pins/{}-{}.txt", version.kind.name(), version.version);
             assert!(workspace.path(&pins).is_file(), "{pins}");
         }
     }

@@ -2,7 +2,7 @@
 //! judged, stopped.
 //!
 //! `--check` compares the findings with the list of known deviations in `xtask/expected`, in both directions: a new
-//! deviation may be a false alarm, a vanished one may be a check that no longer works. `victims` compares older
+//! deviation may be a false alarm, a vanished one may be a check that no longer works. `known-bugs` compares older
 //! versions that have known bugs with fixed versions.
 
 mod expected;
@@ -34,7 +34,7 @@ enum Action {
     /// A faster one; its dry run really stops.
     Ministack(JudgeArgs),
     /// Shows that known bugs are found in the versions that had them, and not in those that have them mended.
-    Victims(known_bugs::KnownBugsArgs),
+    KnownBugs(known_bugs::KnownBugsArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
     match &args.action {
         Action::Moto(args) => judge(Kind::Moto, args, workspace),
         Action::Ministack(args) => judge(Kind::Ministack, args, workspace),
-        Action::Victims(args) => known_bugs::run(args, workspace),
+        Action::KnownBugs(args) => known_bugs::run(args, workspace),
     }
 }
 

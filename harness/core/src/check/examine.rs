@@ -1,6 +1,6 @@
 //! Checks one described instance: its reason, what a stop must keep, and what it must remove.
 
-use super::answer::Manner;
+use super::answer::StopMode;
 use super::facts::Mismatch;
 use super::look::states_of;
 use super::rule::{self, Rule};
@@ -128,17 +128,17 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
             observed(None)
         });
     }
-    state_reason_fits(&mut found, stop.manner, state_reason, || observed(None));
+    state_reason_fits(&mut found, stop.mode, state_reason, || observed(None));
     if states == States::one(State::Stopped) {
         keeps_identity(judge.contract.edition, &mut found, id, track, instance);
     }
     found
 }
 
-/// Checks `stateReason` after a stop of this manner.
+/// Checks `stateReason` after a stop of this mode.
 fn state_reason_fits(
     found: &mut Examined,
-    manner: Manner,
+    mode: StopMode,
     state_reason: Option<&(String, String)>,
     observed: impl FnOnce() -> Observed,
 ) {
@@ -152,15 +152,15 @@ fn state_reason_fits(
         "Client.UserInitiatedHibernate",
         "Client.UserInitiatedHibernate: User initiated hibernate",
     );
-    let (check, code, message) = match manner {
-        Manner::Shutdown => shutdown,
-        Manner::Hibernate => hibernate,
-        Manner::Unknown => return,
+    let (check, code, message) = match mode {
+        StopMode::Shutdown => shutdown,
+        StopMode::Hibernate => hibernate,
+        StopMode::Unknown => return,
     };
     let seen = state_reason.map(|(seen, _)| seen.as_str());
     // A hibernation that fails at run time becomes a plain shutdown, as documented; what `stateReason` shows then is
     // not recorded.
-    let fallen_back = manner == Manner::Hibernate && seen == Some(shutdown.1);
+    let fallen_back = mode == StopMode::Hibernate && seen == Some(shutdown.1);
     let weight = if seen == Some(code) || fallen_back {
         Weight::Advisory
     } else {

@@ -93,8 +93,8 @@ impl CaseJudge {
     }
 
     /// Records which instances were purged.
-    pub(super) fn note_purged(&mut self, heard: &[Observation]) {
-        for look in heard.iter().filter(|one| one.role == Role::Look) {
+    pub(super) fn note_purged(&mut self, observations: &[Observation]) {
+        for look in observations.iter().filter(|one| one.role == Role::Look) {
             for id in look
                 .reply()
                 .map(|reply| self.purged(&look.call, reply))
@@ -107,13 +107,13 @@ impl CaseJudge {
         }
     }
 
-    fn looks<'a>(&self, heard: &'a [Observation]) -> impl Iterator<Item = Look<'a>> {
-        heard
+    fn looks<'a>(&self, observations: &'a [Observation]) -> impl Iterator<Item = Look<'a>> {
+        observations
             .iter()
             .filter(|one| one.role == Role::Look)
             .filter_map(|one| {
                 Some(Look {
-                    exchange: place_in(heard, one),
+                    exchange: place_in(observations, one),
                     at_ms: one.at_ms,
                     call: &one.call,
                     instances: self.shown(&one.call, one.reply()?)?,
@@ -208,8 +208,8 @@ impl CaseJudge {
 
     /// Judges the step of an observation: the fleet was described repeatedly until it fitted or time was up. The last
     /// description counts.
-    pub(super) fn look_around(&mut self, judgement: &mut StepJudgement<'_>, heard: &[Observation]) {
-        let looks: Vec<Look<'_>> = self.looks(heard).collect();
+    pub(super) fn look_around(&mut self, judgement: &mut StepJudgement<'_>, observations: &[Observation]) {
+        let looks: Vec<Look<'_>> = self.looks(observations).collect();
         if looks.is_empty() && !self.tracks.values().all(|track| track.purged) {
             let judge = Arc::clone(&self.judge);
             judgement.unknown(
@@ -228,12 +228,12 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         ids: &[String],
         state: &str,
-        heard: &[Observation],
+        observations: &[Observation],
     ) {
         let wanted = States::named(state);
         // After a refused call there is nothing to wait for, and the refusal was judged already.
         let reachable: Vec<&String> = ids.iter().filter(|id| self.may_reach(id, state)).collect();
-        let looks: Vec<Look<'_>> = self.looks(heard).collect();
+        let looks: Vec<Look<'_>> = self.looks(observations).collect();
         for (at, look) in looks.iter().enumerate() {
             self.see(judgement, look, at + 1 == looks.len());
         }

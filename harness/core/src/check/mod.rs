@@ -180,7 +180,7 @@ struct Track {
 struct Stop {
     at_ms: u64,
     date: Option<String>,
-    manner: answer::Manner,
+    mode: answer::StopMode,
     seen_down: bool,
 }
 
@@ -456,16 +456,16 @@ impl CaseJudge {
         })
     }
 
-    fn judge(&mut self, step: &StepStarted, heard: &[Observation]) -> Judged {
+    fn judge(&mut self, step: &StepStarted, observations: &[Observation]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
         match &step.intent {
-            Intent::Call | Intent::Together => self.acts(&mut judgement, step, heard),
-            Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, heard),
-            Intent::Observe => self.look_around(&mut judgement, heard),
+            Intent::Call | Intent::Together => self.acts(&mut judgement, step, observations),
+            Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, observations),
+            Intent::Observe => self.look_around(&mut judgement, observations),
             Intent::Rest => {
                 let ids = self.stopping();
-                self.settle(&mut judgement, &ids, "stopped", heard);
+                self.settle(&mut judgement, &ids, "stopped", observations);
             }
             Intent::Launch { .. } => {}
             Intent::Pass { ms } => {
@@ -473,9 +473,9 @@ impl CaseJudge {
                     track.passed_ms += u64::from(*ms);
                 }
             }
-            Intent::Wire(aim) => self.bytes(&mut judgement, step.step, aim, heard),
+            Intent::Wire(aim) => self.bytes(&mut judgement, step.step, aim, observations),
         }
-        self.note_purged(heard);
+        self.note_purged(observations);
         judgement.close(&self.case, step.step)
     }
 
@@ -501,14 +501,14 @@ impl CaseJudge {
             .collect()
     }
 
-    fn acts(&mut self, judgement: &mut StepJudgement<'_>, step: &StepStarted, heard: &[Observation]) {
+    fn acts(&mut self, judgement: &mut StepJudgement<'_>, step: &StepStarted, observations: &[Observation]) {
         let judge = Arc::clone(&self.judge);
-        let sent_ms = heard
+        let sent_ms = observations
             .iter()
             .filter(|one| one.role == Role::Act)
             .map(|one| one.at_ms);
         self.mark_unseen(sent_ms.min().unwrap_or_default());
-        let mut acts: Vec<&Observation> = heard.iter().filter(|one| one.role == Role::Act).collect();
+        let mut acts: Vec<&Observation> = observations.iter().filter(|one| one.role == Role::Act).collect();
         let together = step.intent == Intent::Together;
         if together {
             // The calls overlapped, so their order in the journal means nothing. The call that found the instance
@@ -522,7 +522,7 @@ impl CaseJudge {
             });
         }
         // The order of overlapping calls in a journal means nothing, so nothing is said about one of them.
-        let place = |one: &Observation| place_in(heard, one).filter(|_| !together);
+        let place = |one: &Observation| place_in(observations, one).filter(|_| !together);
         let Some(first) = acts.first() else { return };
         let Some(action) = judge.tested_action(&first.call) else {
             for act in acts {
@@ -573,7 +573,7 @@ impl CaseJudge {
         let first = |which: fn(&Answered) -> Option<&Mismatch>| {
             answers.iter().find_map(|(_, answered, _)| which(answered))
         };
-        let proof = heard.iter().rev().find(|one| one.role == Role::Look);
+        let proof = observations.iter().rev().find(|one| one.role == Role::Look);
         let untold = first(|answered| answered.untold.as_ref());
         // An instance that is stopping after the call was stopping when the call came, so a dry run was not refused
         // because the instance was stopped (DRY-07).
@@ -599,7 +599,7 @@ impl CaseJudge {
         }
         self.witness(judgement, step, &findings);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
-            judgement.about(place_in(heard, proof));
+            judgement.about(place_in(observations, proof));
             self.prove(judgement, &before, answered, proof);
         }
     }
@@ -623,11 +623,11 @@ impl CaseJudge {
                     track.last = None;
                 }
                 match moved.how {
-                    Some(answer::Move::Down(manner)) => {
+                    Some(answer::Move::Down(mode)) => {
                         track.stop = Some(Stop {
                             at_ms: act.at_ms,
                             date: reply.header(DATE).map(Cow::into_owned),
-                            manner,
+                            mode,
                             seen_down: false,
                         });
                         track.idle_stop = None;
@@ -667,8 +667,8 @@ impl CaseJudge {
 /// The place of an exchange among the judged exchanges of its step; see [`Finding::exchange`].
 ///
 /// [`Finding::exchange`]: crate::journal::Finding::exchange
-fn place_in(heard: &[Observation], one: &Observation) -> Option<usize> {
-    let judged = heard
+fn place_in(observations: &[Observation], one: &Observation) -> Option<usize> {
+    let judged = observations
         .iter()
         .filter(|other| matches!(other.role, Role::Act | Role::Look | Role::Ask));
     judged

@@ -182,13 +182,13 @@ fn on_a_reason_that_became(before: &str, after: &str, ms: u32) -> Option<bool> {
         (Intent::Observe, vec![(Role::Look, &describe, &last)]),
     ];
     let mut told = None;
-    for (number, (intent, heard)) in steps.into_iter().enumerate() {
-        let heard: Vec<Observation> = heard
+    for (number, (intent, observations)) in steps.into_iter().enumerate() {
+        let observations: Vec<Observation> = observations
             .into_iter()
             .map(|(role, call, reply)| seen(role, call, Some(reply), 0))
             .collect();
-        let judged = case.judge(&started(number + 1, intent), &heard);
-        told = told_of(&judge, Check::ReasonUnchanged, &judged).or(told);
+        let judged = case.judge(&started(number + 1, intent), &observations);
+        told = outcome_of(&judge, Check::ReasonUnchanged, &judged).or(told);
     }
     told
 }
@@ -206,7 +206,7 @@ fn started(step: usize, intent: Intent) -> StepStarted {
 }
 
 /// Whether a check held in a step; `None` if it was not checked.
-fn told_of(judge: &Judge, check: Check, judged: &Judged) -> Option<bool> {
+fn outcome_of(judge: &Judge, check: Check, judged: &Judged) -> Option<bool> {
     let clause = judge.contract.clauses_of(check).next();
     let clause = &clause.expect("a clause is judged by it").id;
     if judged.findings.iter().any(|finding| finding.clause == *clause) {
@@ -251,9 +251,9 @@ fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
          <previousState><code>16</code><name>running</name></previousState></item></instancesSet></StopInstancesResponse>"
     );
     let replies = [200, status].map(|status| replied(status, body.clone()));
-    let heard = replies.map(|reply| seen(Role::Act, &stop, Some(&reply), 0));
-    let judged = case.judge(&started(1, Intent::Together), &heard);
-    told_of(&judge, check, &judged)
+    let observations = replies.map(|reply| seen(Role::Act, &stop, Some(&reply), 0));
+    let judged = case.judge(&started(1, Intent::Together), &observations);
+    outcome_of(&judge, check, &judged)
 }
 
 #[test]
@@ -272,8 +272,8 @@ fn start_is_faulted(arranged: State, previous: &str, current: &str) -> bool {
          <currentState><code>0</code><name>{current}</name></currentState>\
          <previousState><code>0</code><name>{previous}</name></previousState></item></instancesSet></StartInstancesResponse>"
     ));
-    let heard = [seen(Role::Act, &start, Some(&reply), 0)];
-    let judged = case.judge(&started(1, Intent::Call), &heard);
+    let observations = [seen(Role::Act, &start, Some(&reply), 0)];
+    let judged = case.judge(&started(1, Intent::Call), &observations);
     let told = Observed::Change(facts::changed(A, previous, current));
     judged
         .findings

@@ -35,16 +35,20 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         step: usize,
         aim: &Aim,
-        heard: &[Observation],
+        observations: &[Observation],
     ) {
-        let Some((place, act)) = heard.iter().enumerate().rfind(|(_, one)| one.role == Role::Act) else {
+        let Some((place, act)) = observations
+            .iter()
+            .enumerate()
+            .rfind(|(_, one)| one.role == Role::Act)
+        else {
             return;
         };
         judgement.about(Some(place));
         self.status_class(judgement, aim, &act.replies);
         self.answered(judgement, aim, act);
         judgement.about(None);
-        let changed = self.looked(judgement, aim, &act.replies, heard);
+        let changed = self.looked(judgement, aim, &act.replies, observations);
         if aim.demand == WireDemand::Plain {
             self.plain = Some(Plain {
                 step,
@@ -121,7 +125,7 @@ impl CaseJudge {
     }
 
     /// The answer to the plain form, if one came.
-    fn told_plainly(&self) -> Option<&AnswerSummary> {
+    fn plain_answer(&self) -> Option<&AnswerSummary> {
         self.plain.as_ref().and_then(|plain| plain.answer.as_ref())
     }
 
@@ -129,14 +133,14 @@ impl CaseJudge {
     fn as_plainly(&self) -> Expected {
         Expected::Same {
             steps: self.plain.iter().map(|plain| plain.step).collect(),
-            answers: self.told_plainly().cloned().into_iter().collect(),
+            answers: self.plain_answer().cloned().into_iter().collect(),
         }
     }
 
     fn same(&self, judgement: &mut StepJudgement<'_>, aim: &Aim, weight: Weight, reply: &Reply) {
         let clauses = || self.judge.of(rule::WIRE_SAME);
         let mismatch = || Mismatch::new(self.as_plainly(), answer(reply));
-        let Some(plain) = self.told_plainly() else {
+        let Some(plain) = self.plain_answer() else {
             judgement.unknown(
                 clauses(),
                 &Mismatch::new(self.as_plainly(), Doubt::NothingToCompare),
@@ -156,7 +160,7 @@ impl CaseJudge {
     /// A refusal by the service, for instance of a dry run, looks like a refusal by HTTP. So this checks whether the
     /// request got as far as its plain form.
     fn refuses(&self, judgement: &mut StepJudgement<'_>, weight: Weight, reply: &Reply) {
-        let Some(plain) = self.told_plainly() else {
+        let Some(plain) = self.plain_answer() else {
             judgement.unknown(
                 self.judge.of(rule::WIRE_REFUSED),
                 &Mismatch::rule(rule::WIRE_REFUSED, Doubt::NothingToCompare),
@@ -204,13 +208,13 @@ impl CaseJudge {
         judgement: &mut StepJudgement<'_>,
         aim: &Aim,
         replies: &[Reply],
-        heard: &[Observation],
+        observations: &[Observation],
     ) -> bool {
         let judge = Arc::clone(&self.judge);
         let stopped = aim.roots.iter().zip(replies).any(|(root, reply)| {
             root == "StopInstancesResponse" && word(&terse_summary(reply)) == Some(root.as_str())
         });
-        let mut looks = heard.iter().rev().filter(|one| one.role == Role::Look);
+        let mut looks = observations.iter().rev().filter(|one| one.role == Role::Look);
         let seen = looks.find_map(|look| Some((look, look::described(look.reply()?)?)));
         let Some((look, instances)) = seen else {
             if aim.demand != WireDemand::Plain {
@@ -222,7 +226,7 @@ impl CaseJudge {
             }
             return false;
         };
-        judgement.about(place_in(heard, look));
+        judgement.about(place_in(observations, look));
         let harmless = self.plain.as_ref().is_some_and(|plain| plain.harmless);
         let mut changed = false;
         for (id, belief) in &mut self.fleet {

@@ -100,7 +100,7 @@ impl Explorer<'_> {
         self.features = self.features.without(feature);
         let text = format!("random scripts do without {name}: {why}");
         let case = String::new();
-        self.shared.tell(Event::Noted(Noted { case, text })).await;
+        self.shared.emit(Event::Noted(Noted { case, text })).await;
     }
 
     /// Plays a probe. It is a draft, unless it ended in an error or nothing can be played: the run must report that.
@@ -108,15 +108,15 @@ impl Explorer<'_> {
         let (played, events) = self.play(case, Care::Verdict).await;
         match played.outcome {
             Outcome::Judged { .. } => {
-                self.tell(events, true).await;
+                self.emit(events, true).await;
                 Ok(())
             }
             Outcome::Unsupported { reason } => {
-                self.tell(events, case.name != PLAIN).await;
+                self.emit(events, case.name != PLAIN).await;
                 Err(reason)
             }
             Outcome::Error { what } => {
-                self.tell(events, false).await;
+                self.emit(events, false).await;
                 Err(what)
             }
         }

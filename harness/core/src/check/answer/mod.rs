@@ -97,7 +97,7 @@ pub(super) fn is_response(root: Element<'_>, action: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Move {
     /// It was up and is being stopped.
-    Down(Manner),
+    Down(StopMode),
     /// It was stopping or stopped already.
     Idle,
     /// It was started.
@@ -108,7 +108,7 @@ pub(super) enum Move {
 
 /// How an instance is being stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum StopMode {
     /// Shut down.
     Shutdown,
     /// Hibernated.
@@ -350,7 +350,7 @@ impl Question<'_> {
         }
         let moved = InstanceChange {
             states: matching.iter().map(|(_, _, answer)| answer.then).collect(),
-            how: Some(move_of(first_row.from, first_answer.then, manner_of(reading))),
+            how: Some(move_of(first_row.from, first_answer.then, mode_of(reading))),
             reasons,
         };
         answered.moved.insert(Arc::clone(id), moved);
@@ -406,22 +406,22 @@ impl Question<'_> {
     }
 }
 
-fn manner_of(reading: &Reading<'_>) -> Manner {
+fn mode_of(reading: &Reading<'_>) -> StopMode {
     match reading.hibernate {
-        Switch::Off => Manner::Shutdown,
+        Switch::Off => StopMode::Shutdown,
         Switch::On if reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off => {
-            Manner::Hibernate
+            StopMode::Hibernate
         }
         // OQ-07 and OQ-11.
-        Switch::On | Switch::Odd => Manner::Unknown,
+        Switch::On | Switch::Odd => StopMode::Unknown,
     }
 }
 
-fn move_of(from: State, then: State, manner: Manner) -> Move {
+fn move_of(from: State, then: State, mode: StopMode) -> Move {
     match (from, then) {
         (_, State::ShuttingDown | State::Terminated | State::Gone) => Move::End,
         (State::Stopped | State::Stopping, State::Stopping | State::Stopped) => Move::Idle,
-        (_, State::Stopping | State::Stopped) => Move::Down(manner),
+        (_, State::Stopping | State::Stopped) => Move::Down(mode),
         (_, State::Pending | State::Restarting | State::Running) => Move::Up,
     }
 }

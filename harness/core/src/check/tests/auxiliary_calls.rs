@@ -5,8 +5,8 @@ use crate::words::{English, Words as _};
 
 /// Judges one auxiliary call in a case with one instance.
 fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
-    let heard = [seen(Role::Act, call, Some(reply), 0)];
-    case.judge(&started(1, Intent::Call), &heard)
+    let observations = [seen(Role::Act, call, Some(reply), 0)];
+    case.judge(&started(1, Intent::Call), &observations)
 }
 
 /// Why a case with an instance in this state ends if an auxiliary call about it gets this answer.
@@ -50,7 +50,7 @@ fn only_of_a_stopped_instance_is_it_told_whether_its_status_is_hidden() {
         let judge = Arc::clone(&case.judge);
         let judged = asked(&mut case, &call, &reply);
         assert_eq!(
-            told_of(&judge, Check::StatusHidesStopped, &judged),
+            outcome_of(&judge, Check::StatusHidesStopped, &judged),
             told,
             "{state:?}"
         );
@@ -71,7 +71,7 @@ fn spot(state: State, named: &str, request: &str, status: &str) -> Option<bool> 
         "DescribeSpotInstanceRequests",
         [("SpotInstanceRequestId.1", "sir-1")],
     );
-    told_of(
+    outcome_of(
         &judge,
         Check::SpotRequestDisabled,
         &asked(&mut case, &call, &reply),

@@ -70,8 +70,8 @@ fn related(kind: FixtureKind, told: &[AnswerFacts], labels: usize, instances: &[
             }),
             ..started(number + 1, Intent::Call)
         };
-        let heard = seen(Role::Act, &call, reply.as_ref(), 0);
-        last = said(&case.judge(&step, &[heard]));
+        let observations = seen(Role::Act, &call, reply.as_ref(), 0);
+        last = said(&case.judge(&step, &[observations]));
     }
     last
 }

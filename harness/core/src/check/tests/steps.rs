@@ -18,8 +18,8 @@ fn stop() -> Call {
 }
 
 fn acts(call: &Call, replies: &[Reply]) -> Vec<Observation> {
-    let heard = |reply| seen(Role::Act, call, Some(reply), 0);
-    replies.iter().map(heard).collect()
+    let observations = |reply| seen(Role::Act, call, Some(reply), 0);
+    replies.iter().map(observations).collect()
 }
 
 /// Whether a clause that only a variation can show holds, given the answers to the plain form and to the variation.
@@ -72,7 +72,7 @@ fn of_stops_at_once_the_one_that_found_it_running_was_first_in_whatever_order_th
     for replies in [[first(), second()], [second(), first()]] {
         let mut case = case(State::Running);
         let judged = case.judge(&started(1, Intent::Together), &acts(&stop(), &replies));
-        assert_eq!(told_of(&JUDGE, Check::OneTransition, &judged), Some(true));
+        assert_eq!(outcome_of(&JUDGE, Check::OneTransition, &judged), Some(true));
         let track = case.tracks.get(A).expect("it is there");
         assert!(track.stop.is_some() && track.idle_stop.is_some());
     }

@@ -1,6 +1,6 @@
 //! The table of verdicts about an accepted stop: how long it takes, how descriptions show it, and what it must keep.
 
-use super::verdicts::{Table, heard, said};
+use super::verdicts::{Table, observations, said};
 use super::*;
 
 /// One description of `a`: when it was requested, and what it says.
@@ -56,7 +56,10 @@ fn settled(kind: FixtureKind, first: &Look, params: &[(&str, &str)], date: &str,
         _ => ("running", "stopping"),
     };
     let answer = stopped_by(&stop, previous, current, date);
-    case.judge(&started(2, Intent::Call), &[heard(Role::Act, &stop, &answer)]);
+    case.judge(
+        &started(2, Intent::Call),
+        &[observations(Role::Act, &stop, &answer)],
+    );
     let settle = Intent::Settle {
         ids: vec![A.to_owned()],
         state: "stopped".to_owned(),

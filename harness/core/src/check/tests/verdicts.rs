@@ -351,7 +351,7 @@ impl Table {
     }
 }
 
-pub(super) fn heard(role: Role, call: &Call, reply: &Reply) -> Observation {
+pub(super) fn observations(role: Role, call: &Call, reply: &Reply) -> Observation {
     seen(role, call, Some(reply), 0)
 }
 
@@ -379,7 +379,10 @@ fn what_is_said_of_an_answer() {
             let action = call.action.as_deref().unwrap_or_default();
             let rows = replies(action).into_iter().map(|(name, reply)| {
                 let mut case = begin(kind);
-                let judged = case.judge(&started(1, Intent::Call), &[heard(Role::Act, &call, &reply)]);
+                let judged = case.judge(
+                    &started(1, Intent::Call),
+                    &[observations(Role::Act, &call, &reply)],
+                );
                 words.note(&judged);
                 (name, said(&judged))
             });
@@ -455,15 +458,20 @@ fn what_is_said_of_a_description_after_an_answer() {
                         item(B, "stopped", "", ""),
                     ));
                     let mut case = begin(kind);
-                    let acted = [heard(Role::Act, &stop, answer), heard(Role::Look, &look, &seen)];
+                    let acted = [
+                        observations(Role::Act, &stop, answer),
+                        observations(Role::Look, &look, &seen),
+                    ];
                     // Whether the step shows a variation of a call depends on the description, too.
                     let step = StepStarted {
                         witness: vec!["FRC-01".into()],
                         ..started(1, Intent::Call)
                     };
                     let proven = case.judge(&step, &acted);
-                    let observed =
-                        case.judge(&started(2, Intent::Observe), &[heard(Role::Look, &look, &seen)]);
+                    let observed = case.judge(
+                        &started(2, Intent::Observe),
+                        &[observations(Role::Look, &look, &seen)],
+                    );
                     words.note(&proven);
                     words.note(&observed);
                     rows.push((
@@ -501,7 +509,10 @@ fn what_is_said_of_whom_a_refusal_names() {
                 let reply = refusal(400, code, &message);
                 let mut case = case_of(kind);
                 add(&mut case, B, kind);
-                let judged = case.judge(&started(1, Intent::Call), &[heard(Role::Act, stop, &reply)]);
+                let judged = case.judge(
+                    &started(1, Intent::Call),
+                    &[observations(Role::Act, stop, &reply)],
+                );
                 let name = match named {
                     A => "of a",
                     B => "of b",

@@ -1,6 +1,6 @@
 //! The table of verdicts about bytes on a raw socket: what HTTP demands, what came, and the verdict on it.
 
-use super::verdicts::{Table, heard, said};
+use super::verdicts::{Table, observations, said};
 use super::*;
 use crate::call::Method;
 use crate::journal::{Aim, RawFault, WireDemand};
@@ -115,7 +115,7 @@ fn judged(plain: &(Vec<Reply>, &str), aim: Aim, act: Observation, after: Option<
     let mut case = case(State::Running);
     let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
     let mut step = |number, aim: Aim, act, after: Option<&str>| {
-        let look = heard(Role::Look, &describe, &fleet(after));
+        let look = observations(Role::Look, &describe, &fleet(after));
         case.judge(&started(number, Intent::Wire(aim)), &[act, look])
     };
     let (answers, after_plain) = plain;
