@@ -81,3 +81,24 @@ fn what_an_earlier_case_did_to_an_instance_is_not_blamed_on_the_next() {
         .ended_with(0)
         .says(&["was violated only when another case had used the instances before"]);
 }
+
+#[test]
+fn an_endpoint_that_never_finishes_a_stop_is_not_waited_for_by_one_case_after_the_other() {
+    let reference = quick_reference(None);
+    let stuck: Handler = Arc::new(move |request, now_ms| {
+        let mut answer = reference(request, now_ms);
+        let stopped = "<code>80</code><name>stopped</name>";
+        let text = String::from_utf8_lossy(answer.body());
+        let text = text.replace(stopped, "<code>64</code><name>stopping</name>");
+        *answer.body_mut() = text.into();
+        answer
+    });
+    let url = serving(stuck, Arc::new(Notify::new()));
+    let words =
+        "--case stop/* --case force/* --case spot/* --workers 40 --settle-timeout 4 --time-limit none";
+    let run = finish(against(&url, words)).says(&[
+        "an instance did not become stopped: it is stopping",
+        " inconclusive",
+    ]);
+    assert!(!run.stdout.contains("errored"), "{}", run.stdout);
+}
