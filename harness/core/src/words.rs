@@ -286,16 +286,7 @@ fn observed_text(observed: &Observed) -> String {
             let id = id.as_ref().map_or_else(|| "an instance".to_owned(), plain);
             undecided(*why, seen.as_deref(), &id)
         }
-        Observed::Flaky {
-            times,
-            of,
-            fingerprint,
-        } => {
-            let which = fingerprint
-                .as_ref()
-                .map_or(String::new(), |print| format!(": {print}"));
-            format!("flaky, in {times} of {of} plays{which}")
-        }
+        Observed::Flaky { times, of, .. } => format!("not reproduced: seen in {times} of {of} plays"),
     }
 }
 
@@ -341,6 +332,7 @@ pub fn ending_text(ending: &Ending) -> &str {
 fn answer(summary: &AnswerSummary) -> String {
     let status = summary.status;
     match &summary.body {
+        BodySummary::Items { items } if items.shown.is_empty() => format!("{status} without instances"),
         BodySummary::Items { items } => format!("{status} [{}]", few(items, state_change)),
         BodySummary::Error { code, .. } if code.is_empty() => format!("{status} without an error code"),
         BodySummary::Error { code, message } => match message {
@@ -348,7 +340,7 @@ fn answer(summary: &AnswerSummary) -> String {
             Some(message) => format!("{status} {} {}", plain(code), quoted(message)),
         },
         BodySummary::Document { root } if root.is_empty() => format!("{status} without a document"),
-        BodySummary::Document { root } => format!("{status} with a document <{}>", plain(root)),
+        BodySummary::Document { root } => format!("{status} <{}>", plain(root)),
         BodySummary::Empty => format!("{status} with an empty body"),
         BodySummary::NotXml { why } => {
             let why = why
@@ -457,6 +449,8 @@ fn joined(texts: impl Iterator<Item = String>, by: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Fingerprint;
+    use crate::verdict::Verdict;
 
     #[test]
     fn control_characters_do_not_pass() {
@@ -470,6 +464,21 @@ mod tests {
             }),
             "a\\u{1b}[31mb\\n: not described"
         );
+    }
+
+    #[test]
+    fn a_finding_that_did_not_come_again_has_no_fingerprint_in_its_text() {
+        let observed = Observed::Answer(AnswerSummary {
+            status: 500,
+            body: BodySummary::Empty,
+        });
+        let fingerprint = Fingerprint::new(&"REQ-03".into(), Verdict::Warn, &[observed]);
+        let flaky = Observed::Flaky {
+            times: 3,
+            of: 5,
+            fingerprint: Some(fingerprint),
+        };
+        assert_eq!(English.observed(&flaky), "not reproduced: seen in 3 of 5 plays");
     }
 
     #[test]
@@ -489,7 +498,7 @@ mod tests {
                 },
             }))
         };
-        assert_eq!(items(0), "200 []");
+        assert_eq!(items(0), "200 without instances");
         assert_eq!(items(1), "200 [i-0: running → ?]");
         assert!(!items(12).contains('…'));
         assert!(items(13).ends_with(", …]"));

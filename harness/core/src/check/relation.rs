@@ -349,10 +349,7 @@ mod tests {
             |code: &str| format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>");
         assert!(told(200, &stopped).starts_with("200 [i-1: "));
         assert!(told(299, &stopped).starts_with("299 [i-1: "));
-        assert_eq!(
-            told(200, &started),
-            "200 with a document <StartInstancesResponse>"
-        );
+        assert_eq!(told(200, &started), "200 <StartInstancesResponse>");
         assert_eq!(told(200, ""), "200 without a document");
         assert_eq!(told(300, &stopped), "300 without an error code");
         assert_eq!(told(400, &error("InvalidAction")), "400 InvalidAction");

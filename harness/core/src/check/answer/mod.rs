@@ -229,7 +229,11 @@ impl Question<'_> {
         items: &[StateChange<'_>],
         answered: &mut Answered,
     ) {
-        let observed = || facts::accepted(reply.status, items);
+        let of_action = reply.root().is_some_and(|root| is_response(root, self.action));
+        let observed = || match of_action {
+            true => facts::accepted(reply.status, items),
+            false => Observed::Answer(facts::summary(reply)),
+        };
         let weight = match expectation.acceptance {
             Acceptance::Forbidden => Some(Weight::Full),
             Acceptance::Discouraged => Some(Weight::Advisory),

@@ -30,7 +30,7 @@ fn a_question_that_is_refused_ends_the_case_unless_the_service_refuses_it_too() 
     let page = answer(500, "html");
     assert_eq!(
         blocked_by(State::Running, "DescribeInstanceStatus", &page).as_deref(),
-        Some("DescribeInstanceStatus is answered by 500 with a document <html>")
+        Some("DescribeInstanceStatus is answered by 500 <html>")
     );
     let answered = ok("<RebootInstancesResponse><return>true</return></RebootInstancesResponse>");
     assert_eq!(blocked_by(State::Running, "RebootInstances", &answered), None);
