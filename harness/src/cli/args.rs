@@ -275,17 +275,21 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "CONFIDENCE", value_enum)]
     pub(super) min_confidence: Option<ConfidenceArg>,
 
-    /// Colours in the terminal report; NO_COLOR is honoured
+    /// Colours in the terminal report; NO_COLOR, CLICOLOR_FORCE and TERM=dumb are honoured
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     pub(super) color: ColorArg,
 
-    /// Show warnings in full, the titles of sources, and what was not judged
+    /// Show every kind of a finding with request, answer and commands, titles of sources, and what was not judged
     #[arg(long, short)]
     pub(super) verbose: bool,
 
     /// Show no progress
     #[arg(long, short)]
     pub(super) quiet: bool,
+
+    /// Write a shell script for each cause to this folder: it repeats the finding and removes what it launched
+    #[arg(long, value_name = "DIR")]
+    pub(super) artifacts: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
             to.display()
         )));
     }
+    reports::check(&args.reports)?;
     let mut journal = args.journal.as_deref().map(run::create).transpose()?;
     for path in &args.journals {
         let mut events = Events::open(path)?;

@@ -1,8 +1,14 @@
-//! The reports of a run: one in the terminal, the others in files.
+//! The reports of a run: one in the terminal, the others in files. The only file that calls anstream and terminal_size.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use terminal_size::{Width, terminal_size};
 
 use super::args::{ColorArg, FileReport, ReportArg, ReportArgs};
 use super::error::CliError;
@@ -10,6 +16,9 @@ use super::goldens::Finished;
 use super::keys::variable;
 use crate::contract::Contract;
 use crate::golden::print::ReviewStyle;
+use crate::report::artifacts;
+use crate::report::progress::Progress;
+use crate::report::terminal::NARROWEST;
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// Writes all reports, and returns the exit code of the run.
@@ -17,7 +26,7 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
     let policy = Policy { strict: args.strict };
     let style = Style {
         color: is_colored(args),
-        width: width(),
+        width: columns().unwrap_or(NARROWEST),
         verbose: args.verbose,
     };
     let mut out = terminal(args);
@@ -36,7 +45,31 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
             to_file(&report.path, write)?;
         }
     }
+    if let Some(folder) = &args.artifacts {
+        write_scripts(folder, tally, contract)?;
+    }
     Ok(tally.exit_code(policy))
+}
+
+/// Writes the script of each cause to a file of its own that can be executed.
+fn write_scripts(folder: &Path, tally: &Tally, contract: &Contract) -> Result<(), CliError> {
+    for (name, text) in artifacts::scripts(tally, contract) {
+        let path = folder.join(name);
+        to_file(&path, |out| out.write_all(text.as_bytes()))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(|source| CliError::File {
+            doing: "make executable",
+            path,
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// Shows the progress of a run with these reports, unless it is not wanted.
+pub(super) fn progress(args: &ReportArgs, contract: &Arc<Contract>) -> Progress {
+    let color = colors(args.color, &io::stderr());
+    let width = columns().unwrap_or(NARROWEST).max(NARROWEST);
+    Progress::stderr(!args.quiet).with_failures(Arc::clone(contract), width, color)
 }
 
 /// Where texts for people go: to standard output, or to standard error if a report has standard output to itself.
@@ -54,6 +87,13 @@ pub(super) fn check(args: &ReportArgs) -> Result<(), CliError> {
             "only one report can have standard output\n  hint: name a file, for instance --report junit=report.xml"
                 .to_owned(),
         ));
+    }
+    if let Some(folder) = &args.artifacts {
+        fs::create_dir_all(folder).map_err(|source| CliError::File {
+            doing: "create",
+            path: folder.clone(),
+            source,
+        })?;
     }
     for report in args.reports.iter().filter(|report| !report.is_stdout()) {
         let path = &report.path;
@@ -106,18 +146,30 @@ pub(super) fn to_file(
     write(&mut file).and_then(|()| file.flush()).map_err(failed)
 }
 
+/// Whether the report has colours. It goes where [`terminal`] says.
 fn is_colored(args: &ReportArgs) -> bool {
-    match args.color {
-        ColorArg::Auto => io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
+    match args.reports.iter().any(ReportArg::is_stdout) {
+        true => colors(args.color, &io::stderr()),
+        false => colors(args.color, &io::stdout()),
+    }
+}
+
+/// Whether a stream has colours: `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `TERM` are honoured.
+pub(super) fn colors(wish: ColorArg, stream: &impl RawStream) -> bool {
+    match wish {
+        ColorArg::Auto => AutoStream::choice(stream) != ColorChoice::Never,
         ColorArg::Always => true,
         ColorArg::Never => false,
     }
 }
 
-/// The width of the terminal in columns, from the environment.
+/// The width of the terminal in columns, if there is one. `COLUMNS` comes first. A page in a file is narrow.
+fn columns() -> Option<usize> {
+    let wished = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+    wished.or_else(|| terminal_size().map(|(Width(columns), _)| usize::from(columns)))
+}
+
+/// The width of lists and explanations in columns.
 pub(super) fn width() -> usize {
-    variable("COLUMNS")
-        .and_then(|columns| columns.parse().ok())
-        .unwrap_or(120)
-        .clamp(60, 200)
+    columns().unwrap_or(120).clamp(60, 200)
 }

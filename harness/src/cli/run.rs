@@ -23,7 +23,6 @@ use crate::model::ReadLag;
 use crate::plan::{Plan, Random, Selection, coverage, matches};
 use crate::reference::{Config, Delays, Reference};
 use crate::report::list::close;
-use crate::report::progress::Progress;
 use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
@@ -76,7 +75,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
     let mut journal = args.journal.as_deref().map(open).transpose()?;
-    let mut progress = Progress::stderr(!args.reports.quiet);
+    let mut progress = reports::progress(&args.reports, &contract);
     let mut tally = Tally::new(&contract);
     let signals = tokio::spawn(listen(stop.clone()));
     let runner = tokio::spawn(runner::run(

@@ -12,6 +12,9 @@
 //!               "requests": 1234, "took_ms": 3200, "interrupted": false, "exit_code": 1},
 //!   "clauses": [{"id": "DRY-04", "level": "MUST", "confidence": "documented+recorded", "statement": "…",
 //!                "sources": ["API", "R14"], "status": "found", "verdict": "fail", "cases": ["dry-run/valid"]}],
+//!   "causes": [{"clause": "DRY-04", "verdict": "fail", "first": "dry-run/valid#1/DRY-04", "findings": 4,
+//!               "consequences": [{"clause": "DRY-06", "verdict": "fail", "relation": "within",
+//!                                 "first": "dry-run/twice#2/DRY-06", "findings": 1}]}],
 //!   "findings": [{"id": "dry-run/valid#1/DRY-04", "clause": "DRY-04", "verdict": "fail", "case": "dry-run/valid",
 //!                 "step": 1, "exchange": 0, "fingerprint": "DRY-04 fail stopping", "circumstances": ["dry-run"],
 //!                 "expected": [{"kind": "state", "id": "i-0a…", "states": ["running"], "unchanged": true}],
@@ -31,6 +34,11 @@
 //! several, with the number of calls. `curl` and `aws` are present for the first findings of a group,
 //! `goldens` if goldens were compared.
 //!
+//! `causes` lists the clauses to blame, first those that fail, and under each the clauses that only follow from it: a
+//! `relation` is `holds-alone` (the cases of the clause hold), `within` (it fails only where the cause fails, by the same
+//! answers) or `earlier-call` (an earlier call was accepted that must have been refused). A finding that follows from
+//! another one has that one in `cause`.
+//!
 //! A finding has what was allowed and observed as values ([`Expected`], [`Observed`]) and, for people, as text: the
 //! wording of the texts may change in any version. `fingerprint` is the same for findings that say the same.
 
@@ -41,7 +49,8 @@ use serde::Serialize;
 
 use crate::contract::{ClauseId, Condition, Contract};
 use crate::journal::{EarlyEnd, Expected, Noted, Observed};
-use crate::report::tally::{ByVerdict, Case, Found, Goldens, Policy, Status, Tally};
+use crate::report::repeat::Commands;
+use crate::report::tally::{ByVerdict, Case, Cause, Causes, Found, Goldens, Policy, Relation, Status, Tally};
 use crate::verdict::Outcome;
 
 /// The version of the format. It changes when a reader of the old version would misread the new one.
@@ -50,6 +59,7 @@ pub const SCHEMA: u32 = 2;
 /// Writes the report.
 pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn Write) -> io::Result<()> {
     let run = tally.run();
+    let causes = tally.causes();
     let report = Report {
         schema: SCHEMA,
         stopcheck: run.map(|run| run.stopcheck.as_str()),
@@ -59,10 +69,8 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
         seed: run.map(|run| run.seed),
         summary: summary(tally, policy),
         clauses: clauses(tally, contract),
-        findings: tally
-            .findings()
-            .map(|(case, found)| finding(tally, contract, case, found))
-            .collect(),
+        causes: causes.all().iter().map(cause_line).collect(),
+        findings: findings(tally, contract, &causes),
         cases: tally.cases().map(case_line).collect(),
         notes: tally.notes(),
         choices: tally.choices(),
@@ -82,6 +90,7 @@ struct Report<'a> {
     seed: Option<u64>,
     summary: Summary,
     clauses: Vec<ClauseLine<'a>>,
+    causes: Vec<CauseLine<'a>>,
     findings: Vec<FindingLine<'a>>,
     cases: Vec<CaseLine<'a>>,
     notes: &'a [Noted],
@@ -166,6 +175,34 @@ struct ClauseLine<'a> {
 }
 
 #[derive(Serialize)]
+struct CauseLine<'a> {
+    clause: &'a ClauseId,
+    verdict: &'static str,
+    /// The first finding.
+    first: Option<&'a str>,
+    findings: usize,
+    consequences: Vec<ConsequenceLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct ConsequenceLine<'a> {
+    clause: &'a ClauseId,
+    verdict: &'static str,
+    relation: &'static str,
+    /// The first finding.
+    first: &'a str,
+    findings: usize,
+}
+
+/// The finding that another one follows from.
+#[derive(Serialize)]
+struct CauseOf<'a> {
+    clause: &'a ClauseId,
+    finding: &'a str,
+    relation: &'static str,
+}
+
+#[derive(Serialize)]
 struct FindingLine<'a> {
     id: &'a str,
     clause: &'a ClauseId,
@@ -180,13 +217,15 @@ struct FindingLine<'a> {
     expected_text: String,
     observed: &'a [Observed],
     observed_text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CauseOf<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     seen: u64,
     repeat: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    curl: Option<&'a str>,
+    curl: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    aws: Option<&'a str>,
+    aws: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -304,7 +343,37 @@ fn clauses<'a>(tally: &Tally, contract: &'a Contract) -> Vec<ClauseLine<'a>> {
         .collect()
 }
 
-fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a Found) -> FindingLine<'a> {
+fn cause_line<'a>(cause: &Cause<'a>) -> CauseLine<'a> {
+    let consequences = cause.consequences.iter().map(|one| ConsequenceLine {
+        clause: one.clause,
+        verdict: one.verdict.name(),
+        relation: one.relation.word(),
+        first: &one.first.id,
+        findings: one.findings,
+    });
+    CauseLine {
+        clause: cause.clause,
+        verdict: cause.verdict.name(),
+        first: cause.groups.first().map(|group| group.first.id.as_ref()),
+        findings: cause.groups.iter().map(|group| group.findings).sum(),
+        consequences: consequences.collect(),
+    }
+}
+
+fn findings<'a>(tally: &Tally, contract: &'a Contract, causes: &Causes<'a>) -> Vec<FindingLine<'a>> {
+    causes
+        .findings()
+        .map(|(case, found, by)| finding(tally, contract, case, found, by))
+        .collect()
+}
+
+fn finding<'a>(
+    tally: &Tally,
+    contract: &'a Contract,
+    case: &'a Case,
+    found: &'a Found,
+    by: Option<(&'a Found, Relation)>,
+) -> FindingLine<'a> {
     let clause = contract.clause(&found.clause);
     let evidence = found.evidence.as_deref();
     let on_the_wire = evidence.filter(|evidence| !evidence.request.is_empty());
@@ -321,10 +390,19 @@ fn finding<'a>(tally: &Tally, contract: &'a Contract, case: &'a Case, found: &'a
         expected_text: tally.expected_text(found),
         observed: &found.observed,
         observed_text: tally.observed_text(found),
+        cause: by.map(|(cause, relation)| CauseOf {
+            clause: &cause.clause,
+            finding: &cause.id,
+            relation: relation.word(),
+        }),
         seen: found.seen,
         repeat: tally.repeat_command(case),
-        curl: evidence.and_then(|evidence| evidence.repeat.curl.as_deref().ok()),
-        aws: evidence.and_then(|evidence| evidence.repeat.aws.as_deref().ok()),
+        curl: evidence
+            .and_then(|evidence| evidence.repeat.curl.as_ref().ok())
+            .map(Commands::line),
+        aws: evidence
+            .and_then(|evidence| evidence.repeat.aws.as_ref().ok())
+            .map(Commands::line),
         request: on_the_wire.map(|evidence| evidence.request.as_str()),
         answer: on_the_wire.map(|evidence| evidence.answer.as_str()),
         level: clause.map(|clause| clause.level.word()),

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use crate::contract::Contract;
 
+pub mod artifacts;
 pub mod coverage;
 pub mod exit;
 pub mod export;

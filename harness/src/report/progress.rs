@@ -1,66 +1,102 @@
-//! The progress bar on standard error. The only file that calls indicatif.
+//! The progress of a run on standard error. The only file that calls indicatif.
 //!
 //! ```text
-//! ━━━━━━━━━━━━━━──────────  123/200  3 findings  dry-run/valid
+//! FAIL  STT-05  stopped → 200, currentState 80 stopped, previousState 80 … (stop/stopped, step 3)
+//! ━━━━━━━━━━━━━━──────────  123/200  1 clause failed  dry-run/valid
 //! ```
 //!
-//! [`Progress::take`] receives events and draws the bar, unless standard error is not a terminal. Other output goes
-//! through [`Progress::println`] or [`Progress::suspend`], so that bar and text never share a line.
+//! [`Progress::take`] receives events, prints a line for each clause that fails for the first time, and draws a bar. If
+//! standard error is not a terminal, a short line now and then takes the place of the bar. Other output goes through
+//! [`Progress::println`] or [`Progress::suspend`], so that bar and text never share a line.
 
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::journal::Event;
-use crate::report::text::{one_line, plural};
+use crate::contract::{ClauseId, Contract};
+use crate::journal::{Event, Finding, Judged, Phase};
+use crate::report::text::{cut, one_line, plural, visible};
 use crate::verdict::Verdict;
 
 /// The characters of the bar: filled, current and empty.
 const CHARACTERS: &str = "━━─";
 
-/// A progress bar that follows the events of a run.
+/// How often a log gets a line.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The progress of a run, from its events.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    findings: usize,
+    wished: bool,
+    /// The contract, the width and whether to use colours, if failed clauses are printed.
+    printed: Option<(Arc<Contract>, usize, bool)>,
+    drafts: HashSet<String>,
+    failed: BTreeSet<ClauseId>,
+    phase: Phase,
+    requests: u64,
     scripts: u64,
+    began: Instant,
+    next_line: Duration,
 }
 
 impl Progress {
-    /// Creates a bar on standard error; it is drawn only if `wished` is true and standard error is a terminal.
+    /// Shows progress on standard error if `wished` is true: a bar if it is a terminal, lines if not.
     pub fn stderr(wished: bool) -> Self {
         Progress {
             bar: bar(wished),
-            findings: 0,
+            wished,
+            printed: None,
+            drafts: HashSet::new(),
+            failed: BTreeSet::new(),
+            phase: Phase::Scenarios,
+            requests: 0,
             scripts: 0,
+            began: Instant::now(),
+            next_line: PAUSE,
         }
     }
 
-    /// Updates the bar with the next event.
+    /// Prints every clause that fails for the first time, in lines of this width.
+    #[must_use]
+    pub fn with_failures(mut self, contract: Arc<Contract>, width: usize, color: bool) -> Self {
+        self.printed = Some((contract, width, color));
+        self
+    }
+
+    /// Shows the next event.
     pub fn take(&mut self, event: &Event) {
+        let lines = self.lines(event, self.began.elapsed());
+        if self.wished && !lines.is_empty() {
+            // Nobody may read standard error any more; the run goes on.
+            let _ = self.println(&mut io::stderr(), &lines.join("\n"));
+        }
+    }
+
+    /// Updates the bar, and returns the lines to print.
+    fn lines(&mut self, event: &Event, elapsed: Duration) -> Vec<String> {
+        let mut lines = Vec::new();
         match event {
             Event::RunStarted(run) => {
                 let style = ProgressStyle::with_template("{bar:24} {pos:>5}/{len}  {prefix}  {wide_msg}")
                     .expect("the template is well-formed, a test shows it");
                 self.bar.set_style(style.progress_chars(CHARACTERS));
                 self.bar.set_length(u64::try_from(run.cases).unwrap_or(u64::MAX));
-                self.show_findings();
+                self.show_failed();
             }
-            Event::CaseStarted(case) if !self.bar.is_hidden() => {
+            Event::CaseStarted(case) => {
+                self.phase = case.phase;
+                if case.draft {
+                    self.drafts.insert(case.case.clone());
+                }
                 self.bar.set_message(one_line(&case.case, 80));
             }
-            Event::Judged(judged) => {
-                // Counting warnings would make every endpoint look bad at first glance.
-                let telling = judged
-                    .findings
-                    .iter()
-                    .filter(|finding| finding.verdict > Verdict::Warn)
-                    .count();
-                if telling > 0 {
-                    self.findings += telling;
-                    self.show_findings();
-                }
-            }
+            Event::Exchanged(_) => self.requests += 1,
+            Event::Judged(judged) => lines = self.newly_failed(judged),
+            Event::CaseEnded(ended) if self.drafts.remove(&ended.case) => {}
             Event::CaseEnded(ended) if ended.case.starts_with("random/") => {}
             Event::CaseEnded(_) => self.bar.inc(1),
             Event::Explored(explored) => {
@@ -68,14 +104,48 @@ impl Progress {
                 self.bar.set_message(format!("{} random scripts", self.scripts));
             }
             Event::RunEnded(_) => self.bar.finish_and_clear(),
-            Event::CaseStarted(_)
-            | Event::FixtureReady(_)
+            Event::FixtureReady(_)
             | Event::StepStarted(_)
-            | Event::Exchanged(_)
             | Event::Noted(_)
             | Event::Recurred(_)
             | Event::Flaky(_) => {}
         }
+        if self.bar.is_hidden() && elapsed >= self.next_line {
+            self.next_line = elapsed + PAUSE;
+            lines.push(self.status(elapsed));
+        }
+        lines
+    }
+
+    /// Counts the clauses that fail for the first time. Warnings are not counted: every endpoint would look bad at first
+    /// glance. Nor are drafts, whose findings another case reports.
+    fn newly_failed(&mut self, judged: &Judged) -> Vec<String> {
+        if self.drafts.contains(&judged.case) {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        for finding in &judged.findings {
+            if finding.verdict == Verdict::Fail && self.failed.insert(finding.clause.clone()) {
+                lines.extend(self.printed.as_ref().map(|printed| failure(finding, printed)));
+            }
+        }
+        self.show_failed();
+        lines
+    }
+
+    fn status(&self, elapsed: Duration) -> String {
+        format!(
+            "progress: {} s, {} phase, {} of {}, {}, {} failed",
+            elapsed.as_secs(),
+            self.phase.name(),
+            self.bar.position(),
+            plural(
+                usize::try_from(self.bar.length().unwrap_or(0)).unwrap_or(usize::MAX),
+                "case"
+            ),
+            plural(usize::try_from(self.requests).unwrap_or(usize::MAX), "request"),
+            plural(self.failed.len(), "clause")
+        )
     }
 
     /// Writes a line without breaking the bar.
@@ -88,8 +158,9 @@ impl Progress {
         self.bar.suspend(f)
     }
 
-    fn show_findings(&self) {
-        self.bar.set_prefix(plural(self.findings, "finding"));
+    fn show_failed(&self) {
+        self.bar
+            .set_prefix(format!("{} failed", plural(self.failed.len(), "clause")));
     }
 }
 
@@ -97,6 +168,24 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// The line for a clause that fails for the first time.
+fn failure(finding: &Finding, (contract, width, color): &(Arc<Contract>, usize, bool)) -> String {
+    let statement = contract
+        .clause(&finding.clause)
+        .map(|clause| clause.statement.as_str());
+    let place = format!(" ({}, step {})", visible(&finding.case), finding.step);
+    let start = format!(
+        "{}  {}",
+        visible(finding.clause.as_str()),
+        one_line(statement.unwrap_or_default(), 500)
+    );
+    let free = width
+        .saturating_sub("FAIL  ".len() + place.chars().count())
+        .max(20);
+    let word = if *color { "\x1b[1;31mFAIL\x1b[0m" } else { "FAIL" };
+    format!("{word}  {}{place}", cut(&start, free))
 }
 
 /// A progress bar for counting something other than the cases of a run.
@@ -141,54 +230,126 @@ fn bar(wished: bool) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Edition;
-    use crate::journal::{CaseEnded, Finding, Judged, RunStarted, SCHEMA};
+    use crate::journal::{CaseEnded, CaseStarted};
     use crate::verdict::Outcome;
 
-    #[test]
-    fn a_hidden_bar_counts_and_lets_lines_through() {
-        let mut progress = Progress::stderr(false);
-        progress.take(&Event::RunStarted(RunStarted {
-            min_confidence: Default::default(),
-            schema: SCHEMA,
-            stopcheck: "0.1.0".into(),
-            endpoint: "reference".into(),
-            region: "us-east-1".into(),
-            edition: Edition::Current,
-            seed: 0,
-            cases: 2,
-            phases: std::collections::BTreeMap::new(),
-            scenarios: Vec::new(),
-            left_out: 0,
-            read_lag_ms: 5_000,
-            at_ms: 0,
-        }));
-        let finding = |verdict| Finding {
-            case: "a/b".into(),
-            step: 1,
-            clause: "X-01".into(),
+    use crate::report::sample;
+
+    fn judged(case: &str, clause: &str, verdict: Verdict) -> Event {
+        let expected = sample::stays_running(sample::A);
+        let finding = sample::finding(
+            case,
+            clause,
             verdict,
-            expected: Vec::new(),
-            observed: Vec::new(),
-            circumstances: Vec::new(),
-            exchange: None,
-        };
-        progress.take(&Event::Judged(Judged {
-            case: "a/b".into(),
+            expected,
+            sample::seen(sample::A, "stopping"),
+        );
+        Event::Judged(Judged {
+            case: case.into(),
             step: 1,
             held: vec![],
-            findings: vec![finding(Verdict::Warn), finding(Verdict::Fail)],
+            findings: vec![finding],
             choices: vec![],
-        }));
-        progress.take(&Event::CaseEnded(CaseEnded {
-            case: "a/b".into(),
+        })
+    }
+
+    fn started(case: &str, draft: bool) -> Event {
+        Event::CaseStarted(CaseStarted {
+            case: case.into(),
+            index: 0,
+            phase: Phase::Coverage,
+            draft,
+            scenario: None,
+            purpose: String::new(),
+            clauses: vec![],
+        })
+    }
+
+    fn ended(case: &str) -> Event {
+        Event::CaseEnded(CaseEnded {
+            case: case.into(),
             outcome: Outcome::Judged {
                 verdict: Verdict::Fail,
             },
-        }));
-        assert_eq!((progress.bar.position(), progress.bar.length()), (1, Some(2)));
-        assert_eq!(progress.bar.prefix(), "1 finding");
+        })
+    }
+
+    /// All lines that these events print, one second after the other.
+    fn lines(progress: &mut Progress, events: &[Event]) -> Vec<String> {
+        let at = |second| Duration::from_secs(second);
+        (0..)
+            .zip(events)
+            .flat_map(|(second, event)| progress.lines(event, at(second)))
+            .collect()
+    }
+
+    #[test]
+    fn a_clause_is_printed_when_it_fails_for_the_first_time() {
+        let contract = Arc::new(sample::contract());
+        let mut progress = Progress::stderr(false).with_failures(contract, 80, false);
+        let events = [
+            Event::RunStarted(sample::run()),
+            started("a/b", false),
+            judged("a/b", "RSP-07", Verdict::Warn),
+            judged("a/b", "DRY-04", Verdict::Fail),
+            judged("a/c", "DRY-04", Verdict::Fail),
+            ended("a/b"),
+        ];
+        let lines = lines(&mut progress, &events);
+        assert_eq!(
+            lines,
+            ["FAIL  DRY-04  A dry run changes nothing: the instance stays runni… (a/b, step 1)"]
+        );
+        assert_eq!((progress.bar.position(), progress.bar.length()), (1, Some(4)));
+        assert_eq!(progress.bar.prefix(), "1 clause failed");
+    }
+
+    #[test]
+    fn a_draft_prints_nothing_and_is_not_counted() {
+        let contract = Arc::new(sample::contract());
+        let mut progress = Progress::stderr(false).with_failures(contract, 80, false);
+        let draft = [
+            started("a/b", true),
+            judged("a/b", "DRY-04", Verdict::Fail),
+            ended("a/b"),
+        ];
+        assert!(lines(&mut progress, &draft).is_empty());
+        assert_eq!((progress.bar.position(), progress.failed.len()), (0, 0));
+        let again = [started("a/b", false), judged("a/b", "DRY-04", Verdict::Fail)];
+        assert_eq!(lines(&mut progress, &again).len(), 1);
+    }
+
+    #[test]
+    fn a_line_is_no_longer_than_the_width_and_acts_on_no_terminal() {
+        let contract = Arc::new(sample::contract());
+        let mut progress = Progress::stderr(false).with_failures(contract, 80, false);
+        let line = lines(
+            &mut progress,
+            &[judged("dry-run/of\x1b[2J-long-name", "DRY-04", Verdict::Fail)],
+        )
+        .join("");
+        assert!(line.chars().count() <= 80 && line.contains('…'), "{line}");
+        assert!(!line.contains('\x1b'), "{line:?}");
+    }
+
+    #[test]
+    fn a_log_has_a_line_every_ten_seconds() {
+        let mut progress = Progress::stderr(false);
+        let mut events = vec![Event::RunStarted(sample::run()), started("a/b", false)];
+        events.extend((0..20).map(|_| judged("a/b", "DRY-04", Verdict::Fail)));
+        assert_eq!(
+            lines(&mut progress, &events),
+            [
+                "progress: 10 s, coverage phase, 0 of 4 cases, 0 requests, 1 clause failed",
+                "progress: 20 s, coverage phase, 0 of 4 cases, 0 requests, 1 clause failed"
+            ]
+        );
+    }
+
+    #[test]
+    fn other_text_passes_through() {
         let mut out = Vec::new();
+        let progress = Progress::stderr(false);
         progress
             .println(&mut out, "a line")
             .expect("a vector takes everything");

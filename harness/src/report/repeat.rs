@@ -1,4 +1,4 @@
-//! How to reproduce a finding: a run of one case, one `bash` line of `curl`, or one line of `aws` commands.
+//! How to reproduce a finding: a run of one case, or `curl` or `aws` commands, as one `bash` line or as a script.
 //!
 //! Pure: the input is the fixtures, steps and exchanges of a case, the output is text to paste. The lines set up what
 //! the case set up, so they work at a fresh endpoint; ids are kept in shell variables. The reproduction of a dry run:
@@ -9,7 +9,7 @@
 //! curl -i -sS … --data-raw 'Action=StopInstances&…&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/
 //! ```
 //!
-//! All of it is one line. All text from an endpoint or a request is quoted and cannot leave its quotes. If a tool
+//! All of it is one line; a script has one command a line, and removes what it launched. All text from an endpoint or a request is quoted and cannot leave its quotes. If a tool
 //! cannot express a request (a wrong signature, an empty list of ids), the request is not approximated; the reason is
 //! given instead.
 
@@ -24,12 +24,12 @@ use crate::words::ending_text;
 
 mod aws;
 mod curl;
+mod script;
 
-use aws::aws_line;
+use aws::aws_commands;
 use curl::Curl;
-
-/// The longest line in bytes; a longer one is of no use in a shell.
-const LONGEST_LINE: usize = 100_000;
+pub use script::{Commands, run_script};
+use script::{bounded, if_present};
 
 /// How much of an answer is kept for display, in bytes.
 const ANSWER_KEPT: usize = 1200;
@@ -39,10 +39,10 @@ const ANSWER_KEPT: usize = 1200;
 pub struct Repeat {
     /// The `stopcheck run` command.
     pub run: String,
-    /// One `bash` line with `curl`, or the reason why there is none.
-    pub curl: Result<String, String>,
-    /// One `bash` line with `aws` commands, or the reason why there is none.
-    pub aws: Result<String, String>,
+    /// `curl` commands for `bash`, or the reason why there are none.
+    pub curl: Result<Commands, String>,
+    /// `aws` commands for `bash`, or the reason why there are none.
+    pub aws: Result<Commands, String>,
 }
 
 /// The data of a case that a reproduction is made from.
@@ -196,8 +196,8 @@ pub fn repeat(story: &Story<'_>, step: usize) -> Repeat {
         curl: plan
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|plan| Curl::new(story)?.line(plan)),
-        aws: plan.and_then(|plan| aws_line(story, &plan)),
+            .and_then(|plan| Curl::new(story)?.commands(plan)),
+        aws: plan.and_then(|plan| aws_commands(story, &plan)),
     }
 }
 
@@ -288,6 +288,8 @@ fn quoted(text: &str) -> String {
 struct Plan<'a> {
     names: ShellVariables,
     actions: Vec<PlanAction<'a>>,
+    /// Whether an instance may be protected against termination.
+    protects: bool,
 }
 
 /// One action of a plan.
@@ -394,7 +396,11 @@ impl<'a> Plan<'a> {
                 } | PlanAction::Together(_)
             )
         }) {
-            true => Ok(Plan { names, actions }),
+            true => Ok(Plan {
+                names,
+                actions,
+                protects: story.sent.iter().any(Sent::protects),
+            }),
             false => Err("no request of the case shows it".to_owned()),
         }
     }
@@ -533,6 +539,16 @@ fn is_question(call: &Call) -> bool {
 }
 
 impl Sent {
+    fn protects(&self) -> bool {
+        let mut names = self.call.params.iter().map(|(name, _)| name);
+        names.any(|name| name.starts_with("DisableApiTermination"))
+            || self
+                .call
+                .params
+                .iter()
+                .any(|(_, value)| value == "disableApiTermination")
+    }
+
     fn mentions(&self, id: &str) -> bool {
         self.call.params.iter().any(|(_, value)| value.contains(id))
     }
@@ -559,6 +575,18 @@ impl ShellVariables {
             .filter(fit)
             .map_or_else(|| format!("{kind}_{}", self.0.len() + 1), str::to_owned);
         self.0.push((id.to_owned(), name));
+    }
+
+    /// Whether an id is that of a Spot request, and the name of its variable: the Spot requests first.
+    fn to_remove(&self) -> impl Iterator<Item = (bool, &str)> {
+        let of = |spot: bool| {
+            let ids = self
+                .0
+                .iter()
+                .filter(move |(id, _)| id.starts_with("sir-") == spot);
+            ids.map(move |(_, name)| (spot, name.as_str()))
+        };
+        of(true).chain(of(false))
     }
 
     fn of(&self, id: &str) -> Option<&str> {
@@ -654,13 +682,6 @@ fn first_of(pattern: &str, nth: usize) -> String {
         format!("sed -n {nth}p")
     };
     format!("grep -o '{pattern}' | {pick} | cut -d'>' -f2")
-}
-
-fn bounded(line: String) -> Result<String, String> {
-    if line.len() > LONGEST_LINE {
-        return Err("the request is too long for a command line".to_owned());
-    }
-    Ok(line)
 }
 
 #[cfg(test)]

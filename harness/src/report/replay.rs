@@ -3,7 +3,7 @@
 //! ```text
 //! FAIL  DRY-04  A dry run changes nothing: the instance stays running.
 //!       MUST · documented+recorded · API, R14
-//!       allowed   a stays running
+//!       expected  a stays running
 //!       then      stopping (at http://127.0.0.1:5000)
 //!       now       stopping (at http://127.0.0.1:5001)
 //!       case      dry-run/valid, step 1
@@ -130,7 +130,11 @@ pub fn write(
         }
     }
     let asked = outcome.attempt;
-    row("allowed", &visible(&English.all_expected(&finding.expected)), out)?;
+    row(
+        "expected",
+        &visible(&English.all_expected(&finding.expected)),
+        out,
+    )?;
     let then_there = format!(
         "{} (at {})",
         English.all_observed(&finding.observed),
@@ -162,7 +166,7 @@ pub fn write(
     for other in &outcome.others {
         let observed = English.all_observed(&other.observed);
         let text = format!("{} {}: {observed}", other.verdict.word(), other.id());
-        row("besides", &one_line(&text, ANSWER_SHOWN), out)?;
+        row("also", &one_line(&text, ANSWER_SHOWN), out)?;
     }
     let (words, sentence) = &outcome.conclusion;
     writeln!(out, "\n{words}: {}", visible(sentence))

@@ -19,13 +19,13 @@ use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, t
 use crate::verdict::{Outcome, Verdict};
 use crate::words::{English, Words};
 
-mod causes;
 mod clauses;
+mod consequences;
 mod generated;
 mod goldens;
 mod parts;
 
-pub use causes::RevealingStep;
+pub use consequences::{Cause, Causes, Consequence, Relation};
 pub use goldens::{ChangedGolden, GoldenCause, Goldens};
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 
@@ -129,6 +129,7 @@ impl Tally {
                 confidence: clause.confidence,
                 holds: clause.holds,
                 untested: clause.untested.clone(),
+                general: !clause.checks.is_empty(),
                 scenarios: contract
                     .scenarios
                     .iter()
@@ -271,8 +272,12 @@ impl Tally {
 
     /// The findings in groups, sorted by verdict (worst first), then by the order of the contract, then of the plan.
     pub fn groups(&self) -> Vec<Group<'_>> {
+        self.grouped(self.findings())
+    }
+
+    fn grouped<'a>(&'a self, findings: impl Iterator<Item = (&'a Case, &'a Found)>) -> Vec<Group<'a>> {
         let mut groups: Vec<Option<Group<'_>>> = self.groups.iter().map(|_| None).collect();
-        for (case, found) in self.findings() {
+        for (case, found) in findings {
             let Some(slot) = groups.get_mut(found.group) else {
                 continue;
             };

@@ -1,15 +1,24 @@
-//! The terminal report: one page if everything passed, the exchanges if not.
+//! The terminal report: one page. Every cause has a few lines; `verbose` adds requests, answers and commands.
 //!
 //! ```text
-//! FAIL  DRY-04  A dry run changes nothing: the instance stays running.  MUST · documented+recorded · API, R14
-//!       allowed   i-0a… stays running
-//!       observed  stopping (DescribeInstances after the dry run)
-//!       cases     dry-run/valid (+3 more)
-//!       request   POST / Action=StopInstances&Version=2016-11-15&InstanceId.1=i-0a…&DryRun=true
-//!       answer    200 <StopInstancesResponse …
-//!       repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
-//!       curl      a=$(curl …
-//!       aws       a=$(aws ec2 run-instances …
+//! FAILS THE RUN: requirements that Amazon documents, or that its recorded answers show.
+//!
+//! FAIL  DRY-04  A dry run changes nothing: the instance stays running.
+//!   source    R14 https://github.com/cloudlibz/nodecloud/commit/8b65d19
+//!   expected  i-0a1b… stays running
+//!   observed  i-0a1b…: stopping (in 4 cases)
+//!   repeat    stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid
+//!   explains  DRY-06 in dry-run/twice, step 2: A dry run of a call that …
+//!
+//! WARNINGS do not fail the run. Each says why: …
+//!
+//! WARN  RSP-07  The answer begins with an XML declaration. (SHOULD)
+//!   observed  no XML declaration (in 3 cases)
+//!
+//! NOT JUDGED: …
+//!
+//! FAIL         DRY-04
+//! WARN         RSP-07
 //!
 //! 164 clauses: 120 held · 1 failed · 4 not reached · 30 untested · 6 not in this edition
 //! 200 cases: 196 passed · 4 failed
@@ -18,40 +27,40 @@
 //! DEVIATES: 1 clause is violated in 4 cases.
 //! ```
 //!
-//! Text from an endpoint is escaped before it is shown. Lines to paste are never wrapped.
+//! Text from an endpoint is escaped before it is shown. No line is longer than the width, except lines to paste.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use crate::contract::{Clause, ClauseId, Contract};
+use crate::contract::{ClauseId, Contract};
 use crate::journal::EarlyEnd;
 use crate::report::exit;
-use crate::report::tally::{Case, Group, Policy, Status, Tally};
-use crate::report::text::{fold, one_line, plural, seconds, some_of, visible};
+use crate::report::tally::{Case, Cause, Causes, Policy, Status, Tally};
+use crate::report::text::{cut, fold, one_line, plural, seconds, some_of, visible};
 use crate::verdict::{Outcome, Verdict};
 
-/// How many causes are listed.
-const CAUSES_SHOWN: usize = 12;
+mod finding;
 
 /// How the report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// Whether colours are used. The caller checks `NO_COLOR` and whether the output is a terminal.
+    /// Whether colours are used.
     pub color: bool,
-    /// The width in columns.
+    /// The width in columns; 80 is the least.
     pub width: usize,
-    /// Whether everything is shown: warnings in full, titles of sources, clauses that were not judged.
+    /// Whether everything is shown: all kinds of a finding, requests, answers and commands, titles of sources, clauses
+    /// that were not judged.
     pub verbose: bool,
 }
 
-/// How many groups of one clause are shown in full; the rest are counted.
-const GROUPS_OF_A_CLAUSE: usize = 3;
+/// If more clauses could not be decided, each has one line.
+const UNDECIDED_IN_TWO_LINES: usize = 4;
 
-/// The length to which an answer is cut, in characters.
-const ANSWER_SHOWN: usize = 300;
+/// How many notes are shown.
+const NOTES_SHOWN: usize = 3;
 
-/// The indentation of the text of a finding.
-const INDENT: &str = "      ";
+/// The least width of a page in columns.
+pub const NARROWEST: usize = 80;
 
 /// Writes the report.
 pub fn write(
@@ -65,21 +74,38 @@ pub fn write(
         tally,
         contract,
         style: Style {
-            width: style.width.max(40),
+            width: style.width.max(NARROWEST),
             ..style
         },
         policy,
     };
-    let groups = tally.groups();
-    page.findings(&groups, out)?;
-    page.unsupported(out)?;
-    page.errors(out)?;
-    page.notes(out)?;
-    if style.verbose {
-        page.choices(out)?;
-        page.unjudged(out)?;
-    }
-    page.summary(&groups, out)
+    let causes = tally.causes();
+    let rest = rendered(|out| page.rest(&causes, out))?;
+    let room = PAGE.saturating_sub(lines_of(&rest));
+    out.write_all(&page.fitting(&causes, room)?)?;
+    out.write_all(&rest)
+}
+
+/// How many lines a page has, unless its parts need more even in short.
+const PAGE: usize = 150;
+
+/// How much is shown of each cause.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// How many causes are shown in full; the others have two lines.
+    full: usize,
+    /// Whether statements may have two lines, warnings too, and an empty line is between causes.
+    roomy: bool,
+}
+
+fn rendered(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    write(&mut out)?;
+    Ok(out)
+}
+
+fn lines_of(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'\n').count()
 }
 
 struct Page<'a> {
@@ -99,196 +125,117 @@ enum Color {
 }
 
 impl Page<'_> {
-    fn findings(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
-        let mut at = 0;
-        while let Some(first) = groups.get(at) {
-            let same: Vec<&Group<'_>> = groups
-                .iter()
-                .skip(at)
-                .take_while(|group| group.clause == first.clause && group.verdict == first.verdict)
-                .collect();
-            at += same.len();
-            let compact = first.verdict <= Verdict::Warn && !self.style.verbose;
-            let shown = match (self.style.verbose, compact) {
-                (true, _) => same.len(),
-                (false, true) => 1,
-                (false, false) => GROUPS_OF_A_CLAUSE,
-            };
-            for group in same.iter().take(shown) {
-                match compact {
-                    true => self.warning(group, out)?,
-                    false => self.finding(group, out)?,
+    /// The causes, in the most detailed layout that has at most `room` lines.
+    fn fitting(&self, causes: &Causes<'_>, room: usize) -> io::Result<Vec<u8>> {
+        let all = causes.all().len();
+        let roomy = Layout {
+            full: all,
+            roomy: true,
+        };
+        let dense = (0..=all).rev().map(|full| Layout { full, roomy: false });
+        let mut text = Vec::new();
+        for layout in std::iter::once(roomy).chain(dense) {
+            text = rendered(|out| self.classes(causes, layout, out))?;
+            if self.style.verbose || lines_of(&text) <= room {
+                break;
+            }
+        }
+        Ok(text)
+    }
+
+    /// Writes the causes that fail the run, then the warnings, each with a sentence on what they are.
+    fn classes(&self, causes: &Causes<'_>, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+        let failing = most_common_first(causes, Verdict::Fail);
+        if !failing.is_empty() {
+            let meaning = "requirements that Amazon documents, or that its recorded answers show.";
+            self.sentence_line(Color::Bad, "FAILS THE RUN:", meaning, out)?;
+            for (at, cause) in failing.iter().enumerate() {
+                match at < layout.full {
+                    true => self.finding(cause, layout, out)?,
+                    false => self.in_two_lines(cause, out)?,
                 }
             }
-            let hidden = same.get(shown..).unwrap_or_default();
-            if !hidden.is_empty() {
-                let findings: usize = hidden.iter().map(|group| group.findings).sum();
-                let text = format!(
-                    "… and {} of {} told otherwise",
-                    plural(findings, "finding"),
-                    first.clause
-                );
-                writeln!(out, "{INDENT}{}", self.paint(Color::Quiet, &text))?;
-                if !compact {
-                    writeln!(out)?;
-                }
+            if layout.full < failing.len() {
+                let text = "Those with two lines only are shown in full with -v, or by their scripts: --artifacts DIR.";
+                self.paragraph(text, out)?;
             }
-            let next_is_full = groups.get(at).is_none_or(|next| next.verdict > Verdict::Warn);
-            if compact && next_is_full {
+            if !layout.roomy {
                 writeln!(out)?;
             }
         }
-        Ok(())
-    }
-
-    /// Writes a group of findings in full.
-    fn finding(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
-        self.heading(group, out)?;
-        self.row("allowed", &visible(&self.tally.expected_text(group.first)), out)?;
-        self.row("observed", &visible(&self.tally.observed_text(group.first)), out)?;
-        let cases = some_of(group.cases.iter().copied(), self.names(1), group.cases.len());
-        let seen = match group.first.seen {
-            0 => String::new(),
-            seen => format!(
-                "; seen in {} of {} random scripts",
-                seen,
-                self.tally.counts().scripts
-            ),
-        };
-        let step = format!("{cases}, step {}{seen}", group.first.step);
-        self.row(if group.cases.len() == 1 { "case" } else { "cases" }, &step, out)?;
-        if self.style.verbose {
-            self.row("purpose", &visible(&group.case.purpose), out)?;
-        }
-        if let Some(evidence) = &group.first.evidence {
-            if !evidence.request.is_empty() {
-                self.row("request", &one_line(&evidence.request, 4 * ANSWER_SHOWN), out)?;
-                self.row("answer", &one_line(&evidence.answer, ANSWER_SHOWN), out)?;
-            }
-            let repeat = &evidence.repeat;
-            self.paste("repeat", Ok(&repeat.run), out)?;
-            self.paste("curl", repeat.curl.as_deref().map_err(String::as_str), out)?;
-            self.paste("aws", repeat.aws.as_deref().map_err(String::as_str), out)?;
-        } else {
-            self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)?;
-        }
-        writeln!(out)
-    }
-
-    /// Writes a group of findings that do not fail the run, in a few lines.
-    fn warning(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
-        self.heading(group, out)?;
-        let cases = some_of(group.cases.iter().copied(), 1, group.cases.len());
-        let observed = self.tally.observed_text(group.first);
-        let text = format!("{}  ({cases})", one_line(&observed, 200));
-        let expected = self.tally.expected_text(group.first);
-        self.row("allowed", &one_line(&expected, 200), out)?;
-        self.row("observed", &text, out)?;
-        self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)
-    }
-
-    /// Writes verdict, clause and statement; the level goes to the right, or on its own line.
-    fn heading(&self, group: &Group<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let word = group.verdict.word();
-        let id = visible(group.clause.as_str());
-        let clause = self.contract.clause(group.clause);
-        let statement = clause.map_or("(this contract has no such clause)".into(), |clause| {
-            visible(&clause.statement)
-        });
-        let standing = clause.map(|clause| self.standing(clause)).unwrap_or_default();
-        let label = format!("{word:<4}  {id}  ");
-        let used = label.chars().count();
-        let painted = format!(
-            "{}  {id}  ",
-            self.paint(color(group.verdict), &format!("{word:<4}"))
-        );
-        let free = self.style.width.saturating_sub(used);
-        let whole = statement.chars().count() + 2 + standing.chars().count();
-        if whole <= free {
-            return writeln!(
-                out,
-                "{painted}{statement}  {}",
-                self.paint(Color::Quiet, &standing)
+        let warnings = most_common_first(causes, Verdict::Warn);
+        if !warnings.is_empty() {
+            let effect = match self.policy.strict {
+                true => "fail this run (--strict).",
+                false => "do not fail the run.",
+            };
+            let meaning = format!(
+                "{effect} Each says why it only warns: SHOULD or MAY; inferred or contradicted, as the sources \
+                 leave it open; sibling, known of another action only; minor, for instance another wording."
             );
-        }
-        let mut lines = fold(&statement, free.max(20)).into_iter();
-        writeln!(out, "{painted}{}", lines.next().unwrap_or_default())?;
-        for line in lines {
-            writeln!(out, "{}{line}", " ".repeat(used.min(16)))?;
-        }
-        if !standing.is_empty() {
-            for line in fold(&standing, self.style.width.saturating_sub(INDENT.len())) {
-                writeln!(out, "{INDENT}{}", self.paint(Color::Quiet, &line))?;
+            self.sentence_line(Color::Doubtful, "WARNINGS", &meaning, out)?;
+            for cause in warnings {
+                match (self.style.verbose, layout.roomy) {
+                    (true, _) => self.finding(cause, layout, out)?,
+                    (false, true) => self.in_two_lines(cause, out)?,
+                    (false, false) => self.in_one_line(cause, out)?,
+                }
             }
+            writeln!(out)?;
         }
         Ok(())
     }
 
-    fn standing(&self, clause: &Clause) -> String {
-        let sources: Vec<String> = clause
-            .sources
-            .iter()
-            .map(
-                |key| match self.contract.sources.iter().find(|source| source.key == *key) {
-                    Some(source) if self.style.verbose => format!("{key} ({})", source.title),
-                    _ => key.clone(),
-                },
-            )
-            .collect();
-        let mut parts = vec![
-            clause.level.word().to_owned(),
-            clause.confidence.word().to_owned(),
-        ];
-        if !sources.is_empty() {
-            parts.push(sources.join(", "));
+    /// Writes everything below the causes.
+    fn rest(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.not_judged(causes, out)?;
+        self.errors(out)?;
+        self.notes(out)?;
+        if self.style.verbose {
+            self.choices(out)?;
+            self.unjudged(out)?;
         }
-        visible(&parts.join(" · "))
+        self.summary(causes, out)
     }
 
-    fn row(&self, label: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
-        let width = self.style.width.saturating_sub(INDENT.len() + 10);
-        for (at, line) in fold(text, width).into_iter().enumerate() {
-            let label = if at == 0 { label } else { "" };
-            writeln!(
-                out,
-                "{INDENT}{}{line}",
-                self.paint(Color::Quiet, &format!("{label:<10}"))
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Writes a line to paste, unwrapped, or the reason why there is none.
-    fn paste(&self, label: &str, line: Result<&str, &str>, out: &mut dyn Write) -> io::Result<()> {
-        let label = self.paint(Color::Quiet, &format!("{label:<10}"));
-        match line {
-            Ok(line) => writeln!(out, "{INDENT}{label}{}", visible(line)),
-            Err(why) if self.style.verbose => {
-                writeln!(
-                    out,
-                    "{INDENT}{label}{}",
-                    self.paint(Color::Quiet, &format!("none: {}", visible(why)))
-                )
-            }
-            Err(_) => Ok(()),
-        }
-    }
-
-    fn unsupported(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes what could not be decided, and the cases that the endpoint does not support.
+    fn not_judged(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
         let mut reasons: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
         for case in self.tally.cases() {
             if let Some(Outcome::Unsupported { reason }) = &case.outcome {
                 reasons.entry(reason).or_default().push(case);
             }
         }
-        let any = !reasons.is_empty();
+        let undecided: Vec<&Cause<'_>> = causes
+            .all()
+            .iter()
+            .filter(|cause| cause.verdict == Verdict::Inconclusive)
+            .collect();
+        if reasons.is_empty() && undecided.is_empty() {
+            return Ok(());
+        }
+        let meaning = "an answer that can be explained either way (INCONCLUSIVE), or cases that need what this \
+                       endpoint or this run does not have.";
+        self.sentence_line(Color::Doubtful, "NOT JUDGED:", meaning, out)?;
+        let few = undecided.len() <= UNDECIDED_IN_TWO_LINES;
+        for cause in undecided {
+            match (self.style.verbose, few) {
+                (true, _) => self.finding(cause, Layout { full: 1, roomy: true }, out)?,
+                (false, true) => self.in_two_lines(cause, out)?,
+                (false, false) => self.in_one_line(cause, out)?,
+            }
+        }
         for (reason, cases) in reasons {
             let text = format!("{}: {}", plural(cases.len(), "case"), one_line(reason, 300));
-            self.block(Color::Doubtful, "UNSUPPORTED", &text, out)?;
-            let names = cases.iter().map(|case| case.name.as_ref());
-            self.row("cases", &some_of(names, self.names(3), cases.len()), out)?;
+            if self.style.verbose {
+                self.block(Color::Doubtful, "UNSUPPORTED", &text, out)?;
+                let names = cases.iter().map(|case| case.name.as_ref());
+                self.row("cases", &some_of(names, usize::MAX, cases.len()), out)?;
+                continue;
+            }
+            writeln!(out, "  {}", cut(&text, self.style.width - 2))?;
         }
-        if any { writeln!(out) } else { Ok(()) }
+        writeln!(out)
     }
 
     fn errors(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -314,17 +261,20 @@ impl Page<'_> {
     }
 
     fn notes(&self, out: &mut dyn Write) -> io::Result<()> {
-        for note in self.tally.notes() {
+        let shown = self.names(NOTES_SHOWN);
+        for note in self.tally.notes().iter().take(shown) {
             let text = match note.case.as_str() {
                 "" => one_line(&note.text, 500),
                 case => format!("{}: {}", visible(case), one_line(&note.text, 500)),
             };
             self.block(Color::Doubtful, "NOTE", &text, out)?;
         }
-        if self.tally.notes().is_empty() {
-            Ok(())
-        } else {
-            writeln!(out)
+        if let Some(more @ 1..) = self.tally.notes().len().checked_sub(shown) {
+            self.block(Color::Doubtful, "NOTE", &format!("… and {more} more (-v)"), out)?;
+        }
+        match self.tally.notes().is_empty() {
+            true => Ok(()),
+            false => writeln!(out),
         }
     }
 
@@ -359,7 +309,8 @@ impl Page<'_> {
         if any { writeln!(out) } else { Ok(()) }
     }
 
-    fn summary(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
+    fn summary(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.ids(causes, out)?;
         let clauses = self.tally.clause_counts();
         let counts = self.tally.counts();
         let line = self.list([
@@ -371,7 +322,7 @@ impl Page<'_> {
             (Color::Quiet, clauses.untested, "untested"),
             (Color::Quiet, clauses.not_in_edition, "not in this edition"),
         ]);
-        writeln!(out, "{}: {line}", plural(clauses.all, "clause"))?;
+        self.counted(&plural(clauses.all, "clause"), &line, out)?;
 
         let all = counts.cases.all() + counts.unsupported + counts.errors + counts.unfinished;
         let line = self.list([
@@ -385,7 +336,7 @@ impl Page<'_> {
             (Color::Bad, counts.not_begun, "not begun"),
             (Color::Quiet, counts.left_out, "left out"),
         ]);
-        writeln!(out, "{}: {line}", plural(all, "case"))?;
+        self.counted(&plural(all, "case"), &line, out)?;
 
         if counts.scripts > 0 {
             let scripts = usize::try_from(counts.scripts).unwrap_or(usize::MAX);
@@ -410,19 +361,19 @@ impl Page<'_> {
                     "reference" => String::new(),
                     _ => format!(" in {took}"),
                 };
-                writeln!(
-                    out,
+                let text = format!(
                     "{requests}{took} to {} (edition {}, region {}, seed {})",
                     visible(&run.endpoint),
                     run.edition.name(),
                     visible(&run.region),
                     run.seed
-                )?;
+                );
+                self.paragraph(&text, out)?;
             }
         }
         self.cut_short(out)?;
         writeln!(out)?;
-        self.sentence(groups, out)
+        self.sentence(causes, out)
     }
 
     /// Writes how far each phase came, if not everything was played.
@@ -448,28 +399,34 @@ impl Page<'_> {
     }
 
     /// Writes the conclusion of the run.
-    fn sentence(&self, groups: &[Group<'_>], out: &mut dyn Write) -> io::Result<()> {
+    fn sentence(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
         let code = self.tally.verdict_code(self.policy);
         let counts = self.tally.counts();
         let deciding = |verdict| verdict == Verdict::Fail || (self.policy.strict && verdict == Verdict::Warn);
         let (word, color, text) = match code {
             exit::FINDINGS => {
-                let mut violated: Vec<&str> = groups
-                    .iter()
-                    .filter(|group| deciding(group.verdict))
-                    .map(|group| group.clause.as_str())
+                let violated: BTreeSet<&ClauseId> = causes
+                    .findings()
+                    .filter(|(_, found, _)| deciding(found.verdict))
+                    .map(|(_, found, _)| &found.clause)
                     .collect();
-                violated.dedup();
-                violated.sort_unstable();
-                violated.dedup();
+                let to_blame = causes
+                    .all()
+                    .iter()
+                    .filter(|cause| deciding(cause.verdict))
+                    .count();
                 let cases = self
                     .tally
                     .cases()
                     .filter(|case| case.findings.iter().any(|found| deciding(found.verdict)))
                     .count();
                 let verb = if violated.len() == 1 { "is" } else { "are" };
+                let causes = match violated.len() == to_blame {
+                    true => String::new(),
+                    false => format!(", for {}", plural(to_blame, "cause")),
+                };
                 let text = format!(
-                    "{} {verb} violated in {}.",
+                    "{} {verb} violated in {}{causes}.",
                     plural(violated.len(), "clause"),
                     plural(cases, "case")
                 );
@@ -501,45 +458,76 @@ impl Page<'_> {
             ),
         };
         writeln!(out, "{}: {text}", self.paint(color, word))?;
-        self.causes(deciding, out)
-    }
-
-    /// Writes where to start, if one wrong answer violates several clauses.
-    fn causes(&self, deciding: impl Fn(Verdict) -> bool, out: &mut dyn Write) -> io::Result<()> {
-        let causes = self.tally.causes(deciding);
-        let clauses: usize = causes.iter().map(|cause| cause.clauses.len()).sum();
-        if causes.len() == clauses {
-            return Ok(());
-        }
-        match causes.len() {
-            1 => writeln!(out, "\nOne step shows all of them:")?,
-            steps => writeln!(out, "\n{steps} steps show all of them; after each, what it adds:")?,
-        }
-        for cause in causes.iter().take(CAUSES_SHOWN) {
-            let clauses: Vec<&str> = cause.clauses.iter().map(ClauseId::as_str).collect();
-            let (case, clauses) = (visible(&cause.case), clauses.join(" "));
-            let text = format!("{case}, step {}: {clauses}", cause.step);
-            let lines = fold(&text, self.style.width.saturating_sub(6));
-            writeln!(out, "  {}", lines.join("\n      "))?;
-        }
-        if causes.len() > CAUSES_SHOWN {
-            writeln!(out, "  … and {} more", causes.len() - CAUSES_SHOWN)?;
+        if counts.findings.all() > 0 && !self.style.verbose {
+            let text = "-v shows requests, answers, curl and aws lines; --artifacts DIR writes a script for each cause.";
+            self.paragraph(text, out)?;
         }
         Ok(())
     }
 
-    /// Formats the counts that are not zero.
-    fn list(&self, items: impl IntoIterator<Item = (Color, usize, &'static str)>) -> String {
-        let shown: Vec<String> = items
-            .into_iter()
-            .filter(|(_, count, _)| *count > 0)
-            .map(|(color, count, word)| self.paint(color, &format!("{count} {word}")))
-            .collect();
-        if shown.is_empty() {
-            "none".to_owned()
-        } else {
-            shown.join(" · ")
+    /// Writes the ids of all causes, the worst first.
+    fn ids(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
+        for verdict in [Verdict::Fail, Verdict::Warn, Verdict::Inconclusive] {
+            let causes = most_common_first(causes, verdict);
+            let ids: Vec<&str> = causes.iter().map(|cause| cause.clause.as_str()).collect();
+            if !ids.is_empty() {
+                self.block(color(verdict), verdict.word(), &visible(&ids.join(" ")), out)?;
+            }
         }
+        match causes.all().is_empty() {
+            true => Ok(()),
+            false => writeln!(out),
+        }
+    }
+
+    /// The counts that are not zero.
+    fn list(&self, items: impl IntoIterator<Item = (Color, usize, &'static str)>) -> Vec<(Color, String)> {
+        let shown = items.into_iter().filter(|(_, count, _)| *count > 0);
+        shown
+            .map(|(color, count, word)| (color, format!("{count} {word}")))
+            .collect()
+    }
+
+    /// Writes what was counted, and the counts, on as many lines as they need.
+    fn counted(&self, what: &str, counts: &[(Color, String)], out: &mut dyn Write) -> io::Result<()> {
+        let mut used = what.chars().count() + 1;
+        write!(out, "{what}:")?;
+        for (at, (color, text)) in counts.iter().enumerate() {
+            let mark = if at == 0 { " " } else { " · " };
+            let length = mark.chars().count() + text.chars().count();
+            if used + length > self.style.width {
+                write!(out, "\n ")?;
+                used = 1;
+            }
+            write!(out, "{mark}{}", self.paint(*color, text))?;
+            used += length;
+        }
+        match counts.is_empty() {
+            true => writeln!(out, " none"),
+            false => writeln!(out),
+        }
+    }
+
+    /// Writes a quiet text, wrapped.
+    fn paragraph(&self, text: &str, out: &mut dyn Write) -> io::Result<()> {
+        for line in fold(text, self.style.width) {
+            writeln!(out, "{}", self.paint(Color::Quiet, &line))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a painted beginning and a sentence, wrapped, with an empty line after it.
+    fn sentence_line(&self, color: Color, start: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+        for (at, line) in fold(&format!("{start} {text}"), self.style.width)
+            .into_iter()
+            .enumerate()
+        {
+            match line.strip_prefix(start).filter(|_| at == 0) {
+                Some(rest) => writeln!(out, "{}{rest}", self.paint(color, start))?,
+                None => writeln!(out, "{line}")?,
+            }
+        }
+        writeln!(out)
     }
 
     /// Writes a label and a text, wrapped with a hanging indent.
@@ -577,6 +565,17 @@ impl Page<'_> {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// The causes with this verdict, those that were seen in most cases first.
+fn most_common_first<'c, 'a>(causes: &'c Causes<'a>, verdict: Verdict) -> Vec<&'c Cause<'a>> {
+    let mut causes: Vec<_> = causes
+        .all()
+        .iter()
+        .filter(|cause| cause.verdict == verdict)
+        .collect();
+    causes.sort_by_cached_key(|cause| std::cmp::Reverse(cause.cases().len()));
+    causes
 }
 
 fn color(verdict: Verdict) -> Color {

@@ -92,6 +92,41 @@ pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Cuts a text of one line to this many characters, with `…` at its end where something is missing.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => {
+            let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+            format!("{}…", kept.trim_end())
+        }
+    }
+}
+
+/// Shortens the long ids of instances in a text, for people: `i-0a1b2c3d4e5f60718` becomes `i-0a1b…`.
+pub(crate) fn with_short_ids(text: &str) -> String {
+    const LONG: usize = 17;
+    const KEPT: usize = 4;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("i-") {
+        let (before, id) = rest.split_at(at);
+        let digits = id.bytes().skip(2).take_while(u8::is_ascii_hexdigit).count();
+        let (shown, skipped) = if digits == LONG {
+            (2 + KEPT, 2 + LONG)
+        } else {
+            (2, 2)
+        };
+        out.push_str(before);
+        out.push_str(id.get(..shown).unwrap_or_default());
+        if shown < skipped {
+            out.push('…');
+        }
+        rest = id.get(skipped..).unwrap_or_default();
+    }
+    out + rest
+}
+
 /// A count with its noun: `1 case`, `2 cases`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     match count {
@@ -134,6 +169,21 @@ mod tests {
         assert_eq!(one_line("<a>\n   <b/>\r\n</a>", 99), "<a> <b/> </a>");
         assert_eq!(one_line("abcdef", 3), "abc…");
         assert_eq!(one_line("abc", 3), "abc");
+    }
+
+    #[test]
+    fn a_cut_text_says_that_it_is_cut() {
+        assert_eq!(cut("abc def", 7), "abc def");
+        assert_eq!(cut("abc def", 6), "abc d…");
+        assert_eq!(cut("abc def", 5), "abc…");
+    }
+
+    #[test]
+    fn long_ids_of_instances_are_shortened_and_nothing_else_is() {
+        assert_eq!(
+            with_short_ids("i-0a1b2c3d4e5f60718: running, i-b0156197: hi-fi i-"),
+            "i-0a1b…: running, i-b0156197: hi-fi i-"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod journals;
 mod limits;
 mod misbehaving;
 mod replay;
+mod reports;
 mod runs;
 mod scenarios;
 mod selfcheck;

@@ -249,6 +249,8 @@ fn meets(behaviour: Behaviour, ends: Ends) {
     };
     let words = format!("--workers 1 --phase scenarios --case stop/running --case dry-run/valid {limit}");
     let mut run = against(&front.url, &words);
+    // Errors are searched for in the output, so they must not be wrapped.
+    run.env("COLUMNS", "200");
     run.arg("--journal").arg(file("run.ndjson"));
     for (kind, name) in [("junit", "run.xml"), ("json", "run.json")] {
         run.arg("--report")

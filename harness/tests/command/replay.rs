@@ -15,7 +15,7 @@ use crate::servers::{action, answering, quick_reference, serving, xml};
 const ID: &str = "dry-run/valid#1/DRY-01";
 
 /// A reference that misspells the code of the nth dry run if `wrong` returns true for n.
-fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String {
+pub(crate) fn misspelling(wrong: impl Fn(usize) -> bool + Send + Sync + 'static) -> String {
     let (reference, count) = (quick_reference(None), AtomicUsize::new(0));
     let altered: Handler = Arc::new(move |request, now_ms| {
         let mut answer = reference(request, now_ms);
@@ -56,7 +56,7 @@ fn a_finding_is_still_there_where_it_was_found_and_not_on_the_reference() {
         .ended_with(1)
         .says(&[
             "FAIL  DRY-01  ",
-            "allowed   ",
+            "expected  ",
             &format!("(at {url})"),
             "DryRunOperator",
             "DryRun=true",
@@ -181,7 +181,7 @@ fn an_exported_scenario_finds_the_same_again() {
     let run = "run --scenarios @/found.toml --case found/*";
     finish(within(&format!("{run} --endpoint-url {url}"), at))
         .ended_with(1)
-        .says(&["FAIL  DRY-01", "found/dry-run/valid/dry-01, step 1"]);
+        .says(&["FAIL  DRY-01", "--case found/dry-run/valid/dry-01"]);
     finish(within(run, at)).ended_with(0);
 }
 

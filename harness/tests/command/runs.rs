@@ -8,7 +8,7 @@ macro_rules! conforms {
         $($(
             #[test]
             fn $name() {
-                let run = stopcheck(&format!("run --edition {} {}", $edition, $words))
+                let run = stopcheck(&format!("run --quiet --edition {} {}", $edition, $words))
                     .ended_with(0)
                     .says(&["CONFORMS", "to reference"]);
                 assert!(!run.stdout.contains("FAIL"), "{}", run.stdout);

@@ -128,8 +128,7 @@ fn report(events: &[Event], words: &'static dyn Words) -> (serde_json::Value, Ve
         })
         .collect();
     let codes = [false, true].map(|strict| tally.exit_code(Policy { strict }));
-    let causes = format!("{:?}", tally.causes(|verdict| verdict == Verdict::Fail));
-    let decided = serde_json::json!({"report": json, "groups": groups, "codes": codes, "causes": causes});
+    let decided = serde_json::json!({"report": json, "groups": groups, "codes": codes});
     (decided, texts)
 }
 

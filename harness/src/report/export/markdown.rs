@@ -135,11 +135,11 @@ fn again(material: &Material, out: &mut String) {
     let _ = writeln!(out, "\n## See it again\n");
     block("sh", &visible(&material.command()), out);
     let repeat = repeat(&material.story(), material.finding.step);
-    for (tool, line) in [("curl", repeat.curl), ("the aws command", repeat.aws)] {
-        match line {
-            Ok(line) => {
+    for (tool, commands) in [("curl", repeat.curl), ("the aws command", repeat.aws)] {
+        match commands {
+            Ok(commands) => {
                 let _ = writeln!(out, "\nWith {tool}:\n");
-                block("sh", &visible(&line), out);
+                block("sh", &visible(&commands.line()), out);
             }
             Err(why) => {
                 let _ = writeln!(out, "\nThere is no line for {tool}: {}.", plain(&why));

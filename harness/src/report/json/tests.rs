@@ -162,6 +162,22 @@ fn the_report_is_one_object_with_everything_in_order() {
           "cases": []
         }
       ],
+      "causes": [
+        {
+          "clause": "DRY-04",
+          "verdict": "fail",
+          "first": "dry-run/valid#1/DRY-04",
+          "findings": 2,
+          "consequences": []
+        },
+        {
+          "clause": "RSP-07",
+          "verdict": "warn",
+          "first": "refuse/unknown#1/RSP-07",
+          "findings": 1,
+          "consequences": []
+        }
+      ],
       "findings": [
         {
           "id": "dry-run/valid#1/DRY-04",

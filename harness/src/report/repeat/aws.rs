@@ -1,11 +1,11 @@
-//! A case as one line of `aws` commands.
+//! A case as `aws` commands.
 
 use serde_json::{Map, Value};
 
 use super::*;
 
-/// The case as one line of `aws` commands, or the reason why `aws` cannot express it.
-pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, String> {
+/// The case as `aws` commands, or the reason why `aws` cannot express it.
+pub(super) fn aws_commands(story: &Story<'_>, plan: &Plan<'_>) -> Result<Commands, String> {
     if story.run.endpoint == "reference" {
         return Err("the embedded reference has no address; `stopcheck serve` gives it one".to_owned());
     }
@@ -59,7 +59,26 @@ pub(super) fn aws_line(story: &Story<'_>, plan: &Plan<'_>) -> Result<String, Str
             ),
         });
     }
-    bounded(parts.join("; "))
+    bounded(parts, clean_up(plan, &with))
+}
+
+/// Cancels the Spot requests and terminates the instances.
+fn clean_up(plan: &Plan<'_>, with: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for (is_spot, name) in plan.names.to_remove() {
+        if is_spot {
+            let cancel = "aws ec2 cancel-spot-instance-requests --spot-instance-request-ids";
+            out.push(if_present(name, &format!("{cancel} \"${name}\"{with}")));
+            continue;
+        }
+        if plan.protects {
+            let unprotect = "aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id";
+            out.push(if_present(name, &format!("{unprotect} \"${name}\"{with}")));
+        }
+        let terminate = "aws ec2 terminate-instances --instance-ids";
+        out.push(if_present(name, &format!("{terminate} \"${name}\"{with}")));
+    }
+    out
 }
 
 /// One call as an `aws` command.

@@ -1,10 +1,10 @@
-//! A case as one line of `curl` commands, signed by curl itself.
+//! A case as `curl` commands, signed by curl itself.
 
 use std::fmt::Write as _;
 
 use super::*;
 
-/// Writes `curl` lines.
+/// Writes `curl` commands.
 pub(super) struct Curl<'a> {
     origin: &'a str,
     region: &'a str,
@@ -34,7 +34,7 @@ impl<'a> Curl<'a> {
         })
     }
 
-    pub(super) fn line(&self, plan: &Plan<'_>) -> Result<String, String> {
+    pub(super) fn commands(&self, plan: &Plan<'_>) -> Result<Commands, String> {
         let names = &plan.names;
         let mut parts = Vec::new();
         for action in &plan.actions {
@@ -83,7 +83,32 @@ impl<'a> Curl<'a> {
                 ),
             });
         }
-        bounded(parts.join("; "))
+        bounded(parts, self.clean_up(plan))
+    }
+
+    /// Cancels the Spot requests and terminates the instances.
+    fn clean_up(&self, plan: &Plan<'_>) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut send = |name: &str, body: &str| {
+            let body = format!("'Version={API_VERSION}&{body}='\"${name}\"");
+            let url = quote(&format!("{}{}", self.origin, self.path));
+            let call = format!("curl -sS{} --data-raw {body} {url}", self.signing());
+            out.push(if_present(name, &call));
+        };
+        for (is_spot, name) in plan.names.to_remove() {
+            if is_spot {
+                send(name, "Action=CancelSpotInstanceRequests&SpotInstanceRequestId.1");
+                continue;
+            }
+            if plan.protects {
+                send(
+                    name,
+                    "Action=ModifyInstanceAttribute&DisableApiTermination.Value=false&InstanceId",
+                );
+            }
+            send(name, "Action=TerminateInstances&InstanceId.1");
+        }
+        out
     }
 
     /// A call whose answer is not shown; the ids it creates are stored in their variables.

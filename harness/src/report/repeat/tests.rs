@@ -95,7 +95,7 @@ fn a_dry_run_is_repeated_from_launch_to_proof() {
     let run = sample::run();
     let (fixtures, steps, sent) = sample::dry_run_story();
     let repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
-    let curl = repeat.curl.expect("curl can say it");
+    let curl = repeat.curl.expect("curl can say it").line();
     insta::assert_snapshot!(curl.replace("; ", ";\n"), @r#"
         a=$(curl -sS --aws-sigv4 "aws:amz:us-east-1:ec2" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" ${AWS_SESSION_TOKEN:+-H "x-amz-security-token: $AWS_SESSION_TOKEN"} --data-raw 'Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&InstanceType=t3.micro&MinCount=1&MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run' http://127.0.0.1:5000/ | grep -o 'instanceId>i-[0-9a-f]\{8,17\}' | head -n1 | cut -d'>' -f2);
         : "${a:?has no value}";
@@ -142,7 +142,7 @@ fn a_dry_run_is_repeated_from_launch_to_proof() {
         Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-00000000000000001
         http://127.0.0.1:5000/
         "#);
-    insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
+    insta::assert_snapshot!(repeat.aws.expect("aws can say it").line().replace("; ", ";\n"), @r#"
         a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
         : "${a:?has no value}";
         aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
@@ -166,7 +166,7 @@ fn a_fixture_that_is_stopped_first_is_waited_for_twice() {
         sample::sent(1, Role::Act, sample::stop(&[A, B]), 200, ""),
     ];
     let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
-    insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
+    insta::assert_snapshot!(repeat.aws.expect("aws can say it").line().replace("; ", ";\n"), @r#"
         a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
         : "${a:?has no value}";
         aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
@@ -218,7 +218,7 @@ fn a_protected_fixture_and_a_spot_fixture_are_arranged_alike() {
         sample::sent(1, Role::Act, sample::stop(&[A]), 200, ""),
     ];
     let repeat = repeat(&story(&run, &[fixture], &[], &sent), 1);
-    insta::assert_snapshot!(repeat.aws.expect("aws can say it").replace("; ", ";\n"), @r#"
+    insta::assert_snapshot!(repeat.aws.expect("aws can say it").line().replace("; ", ";\n"), @r#"
         a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --instance-market-options '{"MarketType":"spot","SpotOptions":{"SpotInstanceType":"persistent"}}' --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text);
         : "${a:?has no value}";
         aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1;
@@ -227,7 +227,7 @@ fn a_protected_fixture_and_a_spot_fixture_are_arranged_alike() {
         aws ec2 cancel-spot-instance-requests --spot-instance-request-ids "$spot_2" --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null;
         aws ec2 stop-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1
         "#);
-    insta::assert_snapshot!(played(&repeat.curl.expect("curl can say it")), @r#"
+    insta::assert_snapshot!(played(&repeat.curl.expect("curl can say it").line()), @r#"
         curl:
         --aws-sigv4
         aws:amz:us-east-1:ec2
@@ -301,7 +301,7 @@ fn two_instances_of_one_launch_get_two_variables() {
     ];
     let steps = [(1, Intent::Together)];
     let repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
-    let played = played(&repeat.curl.expect("curl can say it"));
+    let played = played(&repeat.curl.expect("curl can say it").line());
     assert!(
         played.contains("InstanceId.1=i-00000000000000001&InstanceId.2=i-00000000000000002"),
         "{played}"
@@ -320,7 +320,7 @@ fn an_id_in_percent_encoding_stays_encoded() {
     ];
     let fixtures = [sample::fixture("a", A, State::Running)];
     let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
-    let played = played(&repeat.curl.expect("curl can say it"));
+    let played = played(&repeat.curl.expect("curl can say it").line());
     assert!(played.contains(&percent("i-00000000000000001")), "{played}");
 }
 
@@ -333,7 +333,7 @@ fn a_hostile_request_stays_in_its_quotes() {
     act.headers.0.push(("X-Odd".into(), evil.into()));
     let sent = [act];
     let repeat = repeat(&story(&run, &[], &[], &sent), 1);
-    let curl = repeat.curl.expect("curl can say it");
+    let curl = repeat.curl.expect("curl can say it").line();
     assert!(!curl.contains('\x1b'), "{curl}");
     let played = played(&curl);
     assert!(played.contains(&format!("InstanceId.1={evil}")), "{played}");
@@ -401,7 +401,8 @@ fn a_get_is_repeated_as_a_get() {
     let sent = [act];
     let curl = repeat(&story(&run, &[], &[], &sent), 1)
         .curl
-        .expect("curl can say it");
+        .expect("curl can say it")
+        .line();
     assert!(
         curl.ends_with(&format!(
             "'http://127.0.0.1:5000/?Action=StopInstances&InstanceId.1={A}'"
@@ -426,7 +427,100 @@ fn an_arranging_call_that_answers_with_the_id_it_names_makes_nothing() {
         sample::sent(1, Role::Act, sample::stop(&[A]), 200, ""),
     ];
     let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
-    let aws = repeat.aws.expect("every call is one that the aws command has");
+    let aws = repeat
+        .aws
+        .expect("every call is one that the aws command has")
+        .line();
     assert_eq!(aws.matches("Instances[0].InstanceId").count(), 1, "{aws}");
     assert!(aws.contains("; aws ec2 terminate-instances"), "{aws}");
+}
+
+#[test]
+fn a_script_plays_the_steps_and_removes_what_they_launched() {
+    let run = sample::run();
+    let (fixtures, steps, sent) = sample::dry_run_story();
+    let mut repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
+    let about = ["DRY-04: a dry run".to_owned()];
+    let script = repeat.script(&about);
+    assert_eq!(syntax_error(&script), "");
+    assert!(
+        script.contains(r#"'Version=2016-11-15&Action=TerminateInstances&InstanceId.1='"$a" http"#),
+        "{script}"
+    );
+    repeat.curl = Err("curl cannot say it".into());
+    let script = repeat.script(&about);
+    insta::assert_snapshot!(script, @r#"
+    #!/usr/bin/env bash
+    # DRY-04: a dry run
+
+    clean_up() {
+      [ -z "${a:-}" ] || aws ec2 terminate-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 >/dev/null
+    }
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM HUP
+
+    a=$(aws ec2 run-instances --count 1 --image-id ami-12345678 --instance-type t3.micro --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Instances[0].InstanceId' --output text); : "${a:?has no value}"
+    aws ec2 wait instance-running --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1
+    aws ec2 stop-instances --instance-ids "$a" --dry-run --endpoint-url http://127.0.0.1:5000 --region us-east-1
+    aws ec2 describe-instances --instance-ids "$a" --endpoint-url http://127.0.0.1:5000 --region us-east-1 --query 'Reservations[].Instances[].[InstanceId,State.Name]' --output text
+    "#);
+    assert_eq!(syntax_error(&script), "");
+    repeat.aws = Err("aws cannot say it".into());
+    let script = repeat.script(&about);
+    let run = "exec stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid\n";
+    assert!(script.ends_with(run), "{script}");
+    assert_ne!(syntax_error("trap 'a EXIT"), "", "a broken script is noticed");
+}
+
+#[test]
+fn a_script_removes_what_it_launched_if_a_step_fails() {
+    let own = |commands: &[&str]| commands.iter().map(|command| (*command).to_owned()).collect();
+    let steps = own(&["a=i-1", "b=", ": \"${b:?has no value}\"", "echo not reached"]);
+    let clean_up = own(&[
+        "[ -z \"${a:-}\" ] || echo \"removed $a\"",
+        "[ -z \"${b:-}\" ] || echo \"removed $b\"",
+    ]);
+    let commands = bounded(steps, clean_up).expect("they are short");
+    let output = Command::new("bash")
+        .args(["-c", &commands.script(&[])])
+        .output()
+        .expect("bash is there");
+    assert!(!output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "removed i-1\n");
+}
+
+#[test]
+fn an_instance_that_may_be_protected_is_unprotected_before_it_is_terminated() {
+    let run = sample::run();
+    let fixtures = [sample::fixture("a", A, State::Running)];
+    let mut launch = sample::launch("a");
+    launch
+        .params
+        .push(("DisableApiTermination".into(), "true".into()));
+    let sent = [
+        sample::sent(0, Role::Arrange, launch, 200, &sample::launched(A)),
+        sample::sent(1, Role::Act, sample::stop(&[A]), 200, ""),
+    ];
+    let repeat = repeat(&story(&run, &fixtures, &[], &sent), 1);
+    let curl = repeat.script(&[]);
+    assert!(
+        curl.contains("DisableApiTermination.Value=false&InstanceId='"),
+        "{curl}"
+    );
+    let script = repeat.aws.expect("aws can say it").script(&[]);
+    let at = |text: &str| script.find(text);
+    let unprotected = at("--no-disable-api-termination --instance-id \"$a\"");
+    assert!(
+        unprotected.is_some() && unprotected < at("terminate-instances"),
+        "{script}"
+    );
+}
+
+/// What bash says about the syntax of a script; nothing is executed.
+fn syntax_error(script: &str) -> String {
+    let output = Command::new("bash")
+        .args(["-n", "-c", script])
+        .output()
+        .expect("bash is there");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -9,6 +9,8 @@ pub(super) struct Heading {
     pub(super) confidence: Confidence,
     pub(super) holds: bool,
     pub(super) untested: Option<String>,
+    /// Whether a check of every answer judges it.
+    pub(super) general: bool,
     pub(super) scenarios: Vec<String>,
 }
 

@@ -58,7 +58,11 @@ impl Tally {
             if found.fingerprint() == flaky.fingerprint {
                 any = true;
                 found.verdict = Verdict::Inconclusive;
-                let observed: Vec<Observed> = found.observed.iter().cloned().chain([doubt(None)]).collect();
+                // First what a reader has to know of the rest.
+                let observed: Vec<Observed> = [doubt(None)]
+                    .into_iter()
+                    .chain(found.observed.iter().cloned())
+                    .collect();
                 found.observed = shared(&mut self.observed, &observed);
                 found.group = self.group_of(found.fingerprint());
             }

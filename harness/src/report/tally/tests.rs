@@ -326,34 +326,3 @@ fn what_does_not_come_every_time_decides_nothing() {
     );
     assert_eq!(other.exit_code(Policy::default()), exit::FINDINGS);
 }
-
-#[test]
-fn few_steps_show_every_violated_clause_and_the_first_shows_the_most() {
-    let finding = |case: &str, clause: &str, verdict| {
-        sample::finding(
-            case,
-            clause,
-            verdict,
-            sample::stays_running(A),
-            sample::seen(A, "stopping"),
-        )
-    };
-    let fail = |case: &str, clause: &str| finding(case, clause, Verdict::Fail);
-    let warn = |case: &str, clause: &str| finding(case, clause, Verdict::Warn);
-    let mut one = sample::bad_case("dry-run/one", 0, A);
-    one.findings = vec![fail("dry-run/one", "DRY-01")];
-    let mut both = sample::bad_case("dry-run/both", 1, A);
-    both.findings = vec![fail("dry-run/both", "DRY-01"), fail("dry-run/both", "DRY-04")];
-    let mut other = sample::bad_case("dry-run/other", 2, B);
-    other.findings = vec![fail("dry-run/other", "ERR-02"), warn("dry-run/other", "RSP-07")];
-    let tally = tally(&sample::stream(vec![one, both, other]));
-    let causes: Vec<String> = tally
-        .causes(|verdict| verdict == Verdict::Fail)
-        .iter()
-        .map(|cause| format!("{} {} {:?}", cause.case, cause.step, cause.clauses))
-        .collect();
-    insta::assert_snapshot!(causes.join("\n"), @r#"
-    dry-run/both 1 [ClauseId("DRY-01"), ClauseId("DRY-04")]
-    dry-run/other 1 [ClauseId("ERR-02")]
-    "#);
-}
