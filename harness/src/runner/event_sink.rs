@@ -14,6 +14,9 @@ const MOST_KEPT: usize = 8 * 1024 * 1024;
 /// The least buffer, in bytes, for one of many instances that are arranged at the same time: hundreds of descriptions.
 const LEAST_SHARE: usize = 1024 * 1024;
 
+/// How many bytes of an answer one place of the queue holds.
+const BYTES_OF_A_PLACE: usize = 8 * 1024;
+
 /// Takes the events of one case.
 #[derive(Debug, Clone)]
 pub(super) enum EventSink {
@@ -63,7 +66,7 @@ impl EventSink {
     /// Builds an event and emits it. If the receiver is gone, the run is being given up and the event is dropped.
     pub(super) async fn emit(&self, event: impl FnOnce() -> Event) {
         match self {
-            EventSink::Live(events) => _ = events.send(event()).await,
+            EventSink::Live(events) => send(events, event()).await,
             EventSink::BufferedEvents(kept) => {
                 let event = event();
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,6 +96,17 @@ impl EventSink {
             }
             EventSink::Live(_) | EventSink::Silent => Vec::new(),
         }
+    }
+}
+
+/// Sends an event. A large one needs much room in the queue, so that large answers do not pile up there. If the receiver
+/// is gone, the run is being given up and the event is dropped.
+pub(super) async fn send(events: &mpsc::Sender<Event>, event: Event) {
+    let room = 1 + size_of(&event) / BYTES_OF_A_PLACE;
+    if let Ok(mut places) = events.reserve_many(room.min(events.max_capacity())).await
+        && let Some(place) = places.next()
+    {
+        place.send(event);
     }
 }
 

@@ -295,6 +295,6 @@ impl Shared {
 
     /// Sends an event. If the receiver is gone, the run is being given up and the event is dropped.
     async fn emit(&self, event: Event) {
-        let _ = self.events.send(event).await;
+        event_sink::send(&self.events, event).await;
     }
 }

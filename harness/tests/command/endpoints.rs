@@ -235,10 +235,10 @@ fn large_answers_do_not_pile_up() {
         Arc::new(Notify::new()),
     );
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
-    let mut run = against(&url, "--workers 1 --case id/none --case id/unknown");
+    let mut run = against(&url, "--workers 1 --case id/*");
     run.arg("--journal").arg(scratch.path().join("run.ndjson"));
     let run = finish(run).ended_with(1);
-    // Several copies of one answer are in memory at once, but never several answers.
-    assert!(run.peak_kib < 150 << 10, "{} KiB at its peak", run.peak_kib);
+    // Several copies of an answer are in memory at once, and the next answer arrives meanwhile; others wait.
+    assert!(run.peak_kib < 200 << 10, "{} KiB at its peak", run.peak_kib);
     println!("large answers: {} KiB at the peak", run.peak_kib);
 }

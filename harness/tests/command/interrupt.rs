@@ -72,7 +72,16 @@ fn an_interrupted_run_cleans_up_and_can_be_judged() {
 #[test]
 fn a_full_disk_leaves_no_instance_behind() {
     let server = Served::start();
-    let run = server.command(["run", "--case", "stop/*", "--journal", "/dev/full"]);
+    // One case after the other: otherwise the journal is full before an instance is launched.
+    let run = server.command([
+        "run",
+        "--case",
+        "stop/*",
+        "--workers",
+        "1",
+        "--journal",
+        "/dev/full",
+    ]);
     finish(run)
         .ended_with(2)
         .complains_of(&["could not write /dev/full"]);

@@ -6,17 +6,24 @@ use std::sync::{Arc, Mutex};
 use stopcheck::endpoint::Handler;
 use tokio::sync::Notify;
 
-use crate::child::finish;
+use crate::child::{CommandOutput, finish};
 use crate::servers::{action, against, quick_reference, serving};
 
 fn pristine() -> String {
     serving(quick_reference(None), Arc::new(Notify::new()))
 }
 
+/// The output of a run on a wide terminal, where no text is wrapped.
+fn run(url: &str, words: &str) -> CommandOutput {
+    let mut run = against(url, words);
+    run.env("COLUMNS", "200");
+    finish(run)
+}
+
 #[test]
 fn the_named_cases_are_played_whatever_the_time_limit_is() {
     let words = "--phase scenarios,coverage --case stop/running --case coverage/* --time-limit 0.1";
-    finish(against(&pristine(), words)).ended_with(0).says(&[
+    run(&pristine(), words).ended_with(0).says(&[
         "The time limit of 0.1 s ended the run",
         "Cases begun: scenarios 1 of 1, coverage 0 of",
         " not begun",
@@ -26,7 +33,7 @@ fn the_named_cases_are_played_whatever_the_time_limit_is() {
 
 #[test]
 fn a_run_without_a_time_limit_says_nothing_of_one() {
-    let run = finish(against(&pristine(), "--case dry-run/valid --time-limit none")).ended_with(0);
+    let run = run(&pristine(), "--case dry-run/valid --time-limit none").ended_with(0);
     assert!(!run.stdout.contains("time limit"), "{}", run.stdout);
 }
 
@@ -40,7 +47,7 @@ fn no_case_begins_after_the_first_failure_if_that_is_wanted() {
         answer
     });
     let url = serving(wrong, Arc::new(Notify::new()));
-    finish(against(&url, "--case dry-run/* --workers 1 --fail-fast"))
+    run(&url, "--case dry-run/* --workers 1 --fail-fast")
         .ended_with(1)
         .says(&["The first failure ended the run (--fail-fast).", " not begun"]);
 }
@@ -77,7 +84,7 @@ fn remembers_dry_runs() -> String {
 fn what_an_earlier_case_did_to_an_instance_is_not_blamed_on_the_next() {
     let words = "--phase coverage --case coverage/2-wise/00* --workers 1 --time-limit none";
     let url = remembers_dry_runs();
-    finish(against(&url, words))
+    run(&url, words)
         .ended_with(0)
         .says(&["was violated only when another case had used the instances before"]);
 }
@@ -96,7 +103,7 @@ fn an_endpoint_that_never_finishes_a_stop_is_not_waited_for_by_one_case_after_th
     let url = serving(stuck, Arc::new(Notify::new()));
     let words =
         "--case stop/* --case force/* --case spot/* --workers 40 --settle-timeout 4 --time-limit none";
-    let run = finish(against(&url, words)).says(&[
+    let run = run(&url, words).says(&[
         "an instance did not become stopped: it is stopping",
         " inconclusive",
     ]);

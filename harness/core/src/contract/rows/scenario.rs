@@ -498,10 +498,16 @@ pub(in super::super) enum CallPart {
 /// Whether a call may have an effect of this kind on this instance. What a misspelled action does is not known.
 fn may_move(call: &CallTemplate, verb: &str, name: &str) -> bool {
     let action = call.action.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let hole = format!("{{{name}}}");
+    // The id itself, or in another form: {a}, {a.upper}.
+    let holes = [format!("{{{name}}}"), format!("{{{name}.")];
     let is_dry = call
         .params
         .iter()
         .any(|(key, value)| key == "DryRun" && value == "true");
-    action.contains(verb) && !is_dry && call.params.iter().any(|(_, value)| value.contains(&hole))
+    action.contains(verb)
+        && !is_dry
+        && call
+            .params
+            .iter()
+            .any(|(_, value)| holes.iter().any(|hole| value.contains(hole)))
 }

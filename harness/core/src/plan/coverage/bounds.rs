@@ -342,8 +342,17 @@ fn refused(name: String, purpose: String, calls: Vec<Params>) -> Scenario {
     }
 }
 
-/// A case whose call may stop these instances, followed by a wait until they have stopped.
+/// A case whose call may stop these instances, followed by a wait until they have stopped. A dry run stops none.
 fn stopped(name: String, purpose: String, names: &[&str], params: Params) -> Scenario {
+    if params
+        .iter()
+        .any(|(name, value)| name == "DryRun" && value == "true")
+    {
+        return Scenario {
+            steps: vec![call(params)],
+            ..case(name, purpose, names)
+        };
+    }
     let settled = names.iter().map(|name| (*name).to_owned()).collect();
     Scenario {
         steps: vec![call(params), step(Act::Settle(settled, State::Stopped))],
