@@ -157,6 +157,6 @@ mod tests {
         page.write(&mut out).expect("a buffer takes everything");
         let text = String::from_utf8(out).expect("it is text");
         assert!(text.len() <= LONGEST, "{}", text.len());
-        assert!(text.contains("1 piece left out"), "{}", &text[text.len() - 99..]);
+        assert!(text.contains("1 piece left out"));
     }
 }

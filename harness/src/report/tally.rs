@@ -261,15 +261,6 @@ impl Tally {
         self.cut_short
     }
 
-    /// How far each phase of the plan came: the cases that began, and those that were planned.
-    pub fn progress_of_phases(&self) -> Vec<(Phase, usize, usize)> {
-        let planned = self.run.iter().flat_map(|run| &run.phases);
-        let begun = |phase: Phase| self.cases().filter(|case| case.phase == phase).count();
-        planned
-            .map(|(phase, planned)| (*phase, begun(*phase), *planned))
-            .collect()
-    }
-
     /// The findings in groups, sorted by verdict (worst first), then by the order of the contract, then of the plan.
     pub fn groups(&self) -> Vec<Group<'_>> {
         self.grouped(self.findings())

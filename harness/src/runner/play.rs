@@ -15,7 +15,7 @@ use super::pool;
 use super::request_sender::{RequestSender, SendError};
 use super::turns::Turn;
 use super::wire::RawForm;
-use crate::call::{Auth, Call};
+use crate::call::Call;
 use crate::check::{CaseJudge, FollowUp, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
 use crate::endpoint;
@@ -222,6 +222,10 @@ impl Player<'_> {
         match self.case {
             CaseToPlay::Calls(case) => {
                 for (number, step) in (1..).zip(&case.steps) {
+                    // A script is long, and each part of it can be judged.
+                    if self.mode.phase == Phase::Random && self.shared.limit().is_up() {
+                        return Ok(());
+                    }
                     self.step(self.started(number, step), StepAction::Act(&step.act))
                         .await?;
                 }
@@ -254,8 +258,8 @@ impl Player<'_> {
     fn can_be_played(&self) -> Result<(), ArrangeError> {
         let lack = match self.case {
             CaseToPlay::Calls(case) => plan::special_auth(case)
-                .find(|auth| !self.shared.options.keys.has(*auth))
-                .map(missing_credentials),
+                .find_map(|auth| self.shared.options.keys.missing(auth))
+                .map(|what| format!("the run has no {what}")),
             CaseToPlay::Bytes(_) => endpoint::raw_address(&self.shared.options.endpoint.name()).err(),
         };
         lack.map_or(Ok(()), |reason| Err(ArrangeError::Unsupported(reason)))
@@ -648,31 +652,6 @@ fn is_no_id_of_anybody(value: &str) -> bool {
     value.strip_prefix("i-").is_some_and(|digits| {
         !matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
-}
-
-fn missing_credentials(auth: Auth) -> String {
-    let what = match auth {
-        Auth::Denied => {
-            "no credentials of a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, \
-             STOPCHECK_DENIED_SECRET_ACCESS_KEY)"
-        }
-        Auth::Session => {
-            "no temporary credentials (AWS_SESSION_TOKEN, or STOPCHECK_SESSION_ACCESS_KEY_ID, \
-             …_SECRET_ACCESS_KEY, …_SESSION_TOKEN)"
-        }
-        Auth::ExpiredSession => {
-            "no expired temporary credentials (STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, \
-             …_SESSION_TOKEN)"
-        }
-        Auth::Header
-        | Auth::Query
-        | Auth::Unsigned
-        | Auth::WrongSignature
-        | Auth::UnknownKey
-        | Auth::Stale
-        | Auth::Garbage => "no credentials",
-    };
-    format!("the run has {what}")
 }
 
 #[cfg(test)]

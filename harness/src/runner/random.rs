@@ -65,6 +65,7 @@ pub(super) async fn explore(
             untold: 0,
         },
         budget: random.max_shrink_requests,
+        unpursued: 0,
         until: random.max_time.map(|span| Instant::now() + span),
     };
     for (_, case, findings) in found {
@@ -96,6 +97,8 @@ struct Explorer<'a> {
     until: Option<Instant>,
     /// How many requests may still be spent on shrinking.
     budget: usize,
+    /// How many findings were not pursued, because the run was about to end.
+    unpursued: usize,
 }
 
 /// What a case is played for.
@@ -174,6 +177,11 @@ impl Explorer<'_> {
         for lead in new {
             if self.flaky >= MOST_FLAKY {
                 return;
+            }
+            if self.shared.is_ending() {
+                // To repeat and shrink it would take longer than the run may.
+                self.unpursued += 1;
+                continue;
             }
             // The smallest form of an earlier lead may show this one, too.
             if self.place_of(&lead).is_none() {
@@ -500,6 +508,18 @@ impl Explorer<'_> {
 
     async fn close(&mut self) {
         self.emit_sum().await;
+        if self.unpursued > 0 {
+            let text = format!(
+                "{} of random scripts came when the run was about to end and were not repeated: they are in drafts of \
+                 the journal only",
+                match self.unpursued {
+                    1 => "1 finding".to_owned(),
+                    count => format!("{count} findings"),
+                }
+            );
+            let case = String::new();
+            self.shared.emit(Event::Noted(Noted { case, text })).await;
+        }
         for seen in std::mem::take(&mut self.seen) {
             if seen.scripts > 0 {
                 self.shared.emit(Event::Recurred(seen)).await;

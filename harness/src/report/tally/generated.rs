@@ -14,6 +14,15 @@ pub(super) struct Folded {
 
 /// Generated cases.
 impl Tally {
+    /// How far each phase of the plan came: the cases that began, and those that were planned.
+    pub fn progress_of_phases(&self) -> Vec<(Phase, usize, usize)> {
+        let planned = self.run.iter().flat_map(|run| &run.phases);
+        let begun = |phase: Phase| self.cases().filter(|case| case.phase == phase).count();
+        planned
+            .map(|(phase, planned)| (*phase, begun(*phase), *planned))
+            .collect()
+    }
+
     pub(super) fn explore(&mut self, explored: &Explored) {
         self.requests += u64::try_from(explored.untold).unwrap_or(u64::MAX);
         let sum = self.explored.entry(explored.phase).or_insert_with(|| Explored {
