@@ -282,8 +282,9 @@ async fn remove(shared: &Arc<Shared>, sender: &RequestSender, launched: Vec<Laun
         trusting: true,
         is_limited: false,
     };
-    for id in arranger.remove(&launched, false).await {
-        let text = format!("{id} could not be removed; it carries the tag stopcheck=…");
+    let left = arranger.remove(&launched, false).await;
+    if !left.is_empty() {
+        let text = format!("not removed, with a tag stopcheck=…: {}", left.join(", "));
         let case = String::new();
         shared.emit(Event::Noted(Noted { case, text })).await;
     }

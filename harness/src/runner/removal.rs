@@ -40,11 +40,21 @@ impl Arranger {
             .iter()
             .enumerate()
             .map(|(at, one)| (format!("InstanceId.{}", at + 1), one.id.clone()));
-        if !launched.is_empty() && gone(&clean(Call::new("TerminateInstances", all)).await) {
-            return Vec::new();
+        if !launched.is_empty() {
+            let outcome = clean(Call::new("TerminateInstances", all)).await;
+            // A batch with one purged instance is refused as a whole, and the others go on.
+            let accepted = matches!(&outcome, Ok(AnsweredCall { reply, .. }) if success(reply).is_some());
+            if accepted || (launched.len() == 1 && gone(&outcome)) {
+                return Vec::new();
+            }
         }
         let mut left = Vec::new();
-        for one in launched {
+        for (at, one) in launched.iter().enumerate() {
+            if self.shared.is_reachable().is_err() {
+                // Nothing answers any more: to try each instance several times would only take long.
+                left.extend(launched.iter().skip(at).map(|one| one.id.clone()));
+                return left;
+            }
             let mut wait = Duration::from_millis(200);
             for attempt in 0..4 {
                 if gone(
