@@ -243,6 +243,10 @@ impl Explorer<'_> {
         let mut lead = lead.clone();
         let mut shown = Vec::new();
         for time in 0..REPEATS {
+            if self.shared.is_ending() {
+                self.unpursued += 1;
+                return;
+            }
             let (played, events) = self.play(&whole, Care::Search).await;
             self.emit(events, true).await;
             if time == 0 && shows(&played, &lead).is_none() {
@@ -267,6 +271,10 @@ impl Explorer<'_> {
         let first = lead.clone();
         last = last.min(least.steps.len());
         let is_minimal = self.shrink(&mut least, last, &mut lead).await;
+        if self.shared.limit().is_up() {
+            self.unpursued += 1;
+            return;
+        }
         // The verdict is given with full waiting times: a stale description is no longer a finding, and a finding of
         // the search may turn out to follow from something else.
         let mut turned = false;
