@@ -9,9 +9,9 @@
 //! curl -i -sS … --data-raw 'Action=StopInstances&…&InstanceId.1='"$a"'&DryRun=true' http://127.0.0.1:5000/
 //! ```
 //!
-//! All of it is one line; a script has one command a line, and removes what it launched. All text from an endpoint or a request is quoted and cannot leave its quotes. If a tool
-//! cannot express a request (a wrong signature, an empty list of ids), the request is not approximated; the reason is
-//! given instead.
+//! All of it is one line; a script has one command a line, and removes what it launched. All text from an endpoint or a
+//! request is quoted and cannot leave its quotes. If a tool cannot express a request (a wrong signature, an empty list
+//! of ids), the request is not approximated; the reason is given instead.
 
 use std::fmt::Write as _;
 

@@ -158,9 +158,9 @@ impl Arranger {
 
     /// Waits until these instances are running, and verifies that they are as requested.
     async fn verify_running(&self, launched: &mut [Launched]) -> Result<(), ArrangeError> {
-        let ids: Vec<String> = launched.iter().map(|one| one.id.clone()).collect();
+        let ids: Vec<&str> = launched.iter().map(|one| one.id.as_str()).collect();
         let is_running = |instances: &Vec<Instance>| {
-            let running = |id: &String| {
+            let running = |id: &&str| {
                 let mut found = instances.iter().filter(|one| one.id == *id);
                 found.any(|one| state_name(one) == "running")
             };
@@ -404,7 +404,7 @@ impl Arranger {
     ) -> Result<Instance, ArrangeError> {
         let of_id = |instance: &&Instance| instance.id == id;
         let all_fit = |instances: &Vec<Instance>| instances.iter().find(of_id).is_some_and(&fits);
-        let mut instances = self.poll_all(&[id.to_owned()], all_fit, wish).await?;
+        let mut instances = self.poll_all(&[id], all_fit, wish).await?;
         instances.retain(|instance| instance.id == id);
         Ok(instances.remove(0))
     }
@@ -412,7 +412,7 @@ impl Arranger {
     /// Describes instances until they fit.
     async fn poll_all(
         &self,
-        ids: &[String],
+        ids: &[&str],
         fit: impl Fn(&Vec<Instance>) -> bool,
         wish: &str,
     ) -> Result<Vec<Instance>, ArrangeError> {
@@ -426,7 +426,7 @@ impl Arranger {
                 .ask(
                     self.step,
                     Role::Arrange,
-                    &Self::describe_call(ids.iter().map(String::as_str)),
+                    &Self::describe_call(ids.iter().copied()),
                 )
                 .await?;
             let instances = success(&reply).map(protocol::instances).unwrap_or_default();

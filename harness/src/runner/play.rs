@@ -449,8 +449,8 @@ impl Player<'_> {
         let number = started.step;
         self.mode.sink.emit(|| Event::StepStarted(started.clone())).await;
         let awaited = match &started.intent {
-            Intent::Settle { state, .. } => state.clone(),
-            _ => AT_REST.to_owned(),
+            Intent::Settle { state, .. } => Some(state.clone()),
+            _ => None,
         };
         let first = self.judge.begin(started);
         let next = match action {
@@ -477,7 +477,8 @@ impl Player<'_> {
             StepAction::Act(Act::Settle(..) | Act::Observe) => first,
             StepAction::Bytes(form) => self.exchange_bytes(number, form).await?,
         };
-        self.follow_up(number, next, &awaited).await?;
+        let awaited = awaited.as_deref().unwrap_or(AT_REST);
+        self.follow_up(number, next, awaited).await?;
         self.conclude().await
     }
 

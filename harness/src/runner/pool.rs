@@ -72,6 +72,9 @@ impl Pool {
 
     /// An instance of exactly this kind that another case left as it was, in this zone if one is named.
     pub(super) fn take_used(&self, kind: FixtureKind, zone: Option<&str>) -> Option<Launched> {
+        if !self.is_used {
+            return None;
+        }
         let mut stock = self.stock();
         let at = stock
             .used
@@ -112,11 +115,17 @@ impl Pool {
 
     /// Why no instance of this kind can be arranged, if an earlier case has tried and none has succeeded.
     pub(super) fn lack_of(&self, kind: FixtureKind) -> Option<String> {
+        if !self.is_used {
+            return None;
+        }
         self.stock().arranged.get(&kind)?.clone().err()
     }
 
     /// Remembers whether an instance of this kind could be arranged.
     pub(super) fn learn(&self, kind: FixtureKind, outcome: &Result<(), ArrangeError>) {
+        if !self.is_used {
+            return;
+        }
         let mut stock = self.stock();
         match outcome {
             Ok(()) => _ = stock.arranged.insert(kind, Ok(())),

@@ -60,6 +60,9 @@ impl Waits {
 
     /// Remembers that a wait for a state ended well, after so many milliseconds.
     pub(super) fn arrived(&self, state: &str, after_ms: u64) {
+        if self.free {
+            return;
+        }
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = arrivals.entry(state.to_owned()).or_default();
         seen.longest_ms = seen.longest_ms.max(after_ms);

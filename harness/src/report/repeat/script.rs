@@ -66,8 +66,8 @@ fn script_head(about: &[String]) -> String {
 }
 
 impl Repeat {
-    /// A `bash` script that reproduces the finding and leaves nothing behind: with `curl`, which shows the bytes, with `aws`, or with
-    /// `stopcheck run`, which removes what it launched.
+    /// A `bash` script that reproduces the finding and leaves nothing behind: with `curl`, which shows the bytes, with
+    /// `aws`, or with `stopcheck run`, which removes what it launched.
     pub fn script(&self, about: &[String]) -> String {
         match self.curl.as_ref().or(self.aws.as_ref()) {
             Ok(commands) => commands.script(about),
