@@ -123,6 +123,11 @@ pub fn xml(data: &[u8]) {
     if has_odd_declaration(&ours) {
         return;
     }
+    // The strict judge keeps a carriage return directly before a reference. It is the end of a line, so a line feed
+    // (XML 1.0, 2.11).
+    if text.contains("\r&") {
+        return;
+    }
     assert_eq!(seen(&ours), without_blanks(strict));
     limited(text, &ours);
 }

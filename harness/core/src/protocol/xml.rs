@@ -534,6 +534,8 @@ mod tests {
     fn references_and_cdata_join_the_text_around_them() {
         let joined = document("<a>x&lt;&#x41;<!-- no -->&amp;<![CDATA[<&]]>\r\nz</a>");
         assert_eq!(joined.root().text(), "x<A&<&\nz");
+        // The end of a line, also directly before a reference, which is an event of its own.
+        assert_eq!(document("<a>\r&amp;</a>").root().text(), "\n&");
     }
 
     #[test]
