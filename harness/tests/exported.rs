@@ -22,7 +22,6 @@ clauses = ["DRY-01", "DRY-02", "DRY-03", "DRY-04", "DRY-05"]
 fixtures = { a = "running", control = "running" }
 steps = [
   { call = "StopInstances", ids = ["{a}"], dry-run = "true" },
-  { observe = true },
 ]
 "#;
 

@@ -80,21 +80,24 @@ pub fn write(
         policy,
     };
     let causes = tally.causes();
-    let rest = rendered(|out| page.rest(&causes, out))?;
-    let room = PAGE.saturating_sub(lines_of(&rest));
-    out.write_all(&page.fitting(&causes, room)?)?;
-    out.write_all(&rest)
+    // A run has printed a line for each clause that fails, when it was found.
+    let room = PAGE.saturating_sub(tally.clause_counts().failed);
+    out.write_all(&page.fitting(&causes, room)?)
 }
 
-/// How many lines a page has, unless its parts need more even in short.
+/// How many lines a run prints, unless its parts need more even in short.
 const PAGE: usize = 150;
+
+/// How many warnings have a line of their own where lines are short.
+const WARNINGS_IN_LINES: usize = 12;
 
 /// How much is shown of each cause.
 #[derive(Debug, Clone, Copy)]
 struct Layout {
     /// How many causes are shown in full; the others have two lines.
     full: usize,
-    /// Whether statements may have two lines, warnings too, and an empty line is between causes.
+    /// Whether statements may have two lines, warnings too, an empty line is between causes, and all ids are listed at
+    /// the end.
     roomy: bool,
 }
 
@@ -125,7 +128,7 @@ enum Color {
 }
 
 impl Page<'_> {
-    /// The causes, in the most detailed layout that has at most `room` lines.
+    /// The page, in the most detailed layout that has at most `room` lines.
     fn fitting(&self, causes: &Causes<'_>, room: usize) -> io::Result<Vec<u8>> {
         let all = causes.all().len();
         let roomy = Layout {
@@ -135,7 +138,10 @@ impl Page<'_> {
         let dense = (0..=all).rev().map(|full| Layout { full, roomy: false });
         let mut text = Vec::new();
         for layout in std::iter::once(roomy).chain(dense) {
-            text = rendered(|out| self.classes(causes, layout, out))?;
+            text = rendered(|out| {
+                self.classes(causes, layout, out)?;
+                self.rest(causes, layout, out)
+            })?;
             if self.style.verbose || lines_of(&text) <= room {
                 break;
             }
@@ -174,12 +180,23 @@ impl Page<'_> {
                  leave it open; sibling, known of another action only; minor, for instance another wording."
             );
             self.sentence_line(Color::Doubtful, "WARNINGS", &meaning, out)?;
-            for cause in warnings {
+            let is_short = !(self.style.verbose || layout.roomy);
+            let shown = if is_short { WARNINGS_IN_LINES } else { usize::MAX };
+            for cause in warnings.iter().take(shown) {
                 match (self.style.verbose, layout.roomy) {
                     (true, _) => self.finding(cause, layout, out)?,
                     (false, true) => self.in_two_lines(cause, out)?,
                     (false, false) => self.in_one_line(cause, out)?,
                 }
+            }
+            let more: Vec<&str> = warnings
+                .iter()
+                .skip(shown)
+                .map(|cause| cause.clause.as_str())
+                .collect();
+            if !more.is_empty() {
+                let text = format!("and {}: {}", plural(more.len(), "more clause"), more.join(" "));
+                self.block(Color::Doubtful, Verdict::Warn.word(), &visible(&text), out)?;
             }
             writeln!(out)?;
         }
@@ -187,13 +204,16 @@ impl Page<'_> {
     }
 
     /// Writes everything below the causes.
-    fn rest(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn rest(&self, causes: &Causes<'_>, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
         self.not_judged(causes, out)?;
         self.errors(out)?;
         self.notes(out)?;
         if self.style.verbose {
             self.choices(out)?;
             self.unjudged(out)?;
+        }
+        if layout.roomy {
+            self.ids(causes, out)?;
         }
         self.summary(causes, out)
     }
@@ -310,7 +330,6 @@ impl Page<'_> {
     }
 
     fn summary(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
-        self.ids(causes, out)?;
         let clauses = self.tally.clause_counts();
         let counts = self.tally.counts();
         let line = self.list([

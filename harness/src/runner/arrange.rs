@@ -113,14 +113,18 @@ impl Arranger {
         })
     }
 
-    /// Launches so many instances without options with one call, and waits until they are running. An endpoint that
-    /// launches fewer gets more calls later.
-    pub(super) async fn launch_running(&self, count: usize) -> Result<Vec<Launched>, ArrangeError> {
-        let kind = FixtureKind::default();
+    /// Launches so many instances of a kind with one call, in a zone if one is named, and waits until they are running. An endpoint that launches
+    /// fewer gets more calls later.
+    pub(super) async fn launch_running(
+        &self,
+        kind: FixtureKind,
+        zone: Option<&str>,
+        count: usize,
+    ) -> Result<Vec<Launched>, ArrangeError> {
         let Some(image) = self.image(kind.root).await? else {
             return Err(no_image(kind.root));
         };
-        let mut call = self.launch_call("shared", kind, image, None);
+        let mut call = self.launch_call("shared", kind, image, zone);
         for (name, value) in &mut call.params {
             if name == "MinCount" || name == "MaxCount" {
                 *value = count.to_string();
@@ -131,11 +135,14 @@ impl Arranger {
         let mut launched: Vec<Launched> = Vec::new();
         for instance in protocol::instances(root) {
             self.sender.ledger.own(&instance.id);
+            if let Some(request) = &instance.spot_request_id {
+                self.sender.ledger.own(request);
+            }
             launched.push(Launched {
                 state: state_of(&instance),
                 id: instance.id,
                 kind,
-                spot_request: None,
+                spot_request: instance.spot_request_id,
                 zone: instance.availability_zone,
                 readiness: Readiness::Launched,
                 is_shared: true,
@@ -285,6 +292,17 @@ impl Arranger {
             }
         }
         Ok(())
+    }
+
+    /// Terminates these instances together, and waits until they are.
+    pub(super) async fn terminate_all(&self, ids: &[&str]) -> Result<(), ArrangeError> {
+        let named = (1..).zip(ids).map(|(at, id)| (format!("InstanceId.{at}"), *id));
+        self.change(&Call::new("TerminateInstances", named)).await?;
+        let is_terminated = |instances: &Vec<Instance>| {
+            let mut found = ids.iter().map(|id| instances.iter().find(|one| one.id == *id));
+            found.all(|one| one.is_some_and(|one| state_name(one) == "terminated"))
+        };
+        self.poll_all(ids, is_terminated, "terminated").await.map(drop)
     }
 
     /// A call that describes these instances.

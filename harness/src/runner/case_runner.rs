@@ -62,6 +62,7 @@ impl CaseRunner {
             phase,
             saving,
             may_reuse: false,
+            final_look: true,
             turn: self.runtime.block_on(self.shared.turns.take()),
         };
         let played = self

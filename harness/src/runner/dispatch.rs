@@ -133,6 +133,7 @@ async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn) -> FoundInCa
         saving: Saving::Nothing,
         turn: turn.clone(),
         may_reuse,
+        final_look: true,
     };
     let mut doubted = BTreeSet::new();
     let mut first = None;

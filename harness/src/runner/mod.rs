@@ -205,9 +205,7 @@ pub async fn run(
         }))
         .await;
     let random = plan.random.clone();
-    shared
-        .pool
-        .expect(plan.fixtures().filter(|kind| pool::is_plain(*kind)).count());
+    shared.pool.expect(plan.fixtures());
     let found = dispatch::play_planned(&shared, plan).await;
     if let Some(random) = &random
         && !shared.is_ending()

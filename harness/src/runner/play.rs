@@ -14,6 +14,7 @@ use super::names::CaseNames;
 use super::pool;
 use super::request_sender::{RequestSender, SendError};
 use super::turns::Turn;
+use super::waits::Waiting;
 use super::wire::RawForm;
 use crate::call::Call;
 use crate::check::{CaseJudge, FollowUp, Saving, When};
@@ -59,6 +60,8 @@ pub(super) struct PlayMode {
     pub(super) turn: Turn,
     /// Whether the case may get instances that another case has used.
     pub(super) may_reuse: bool,
+    /// Whether the instances are described once more behind the last step.
+    pub(super) final_look: bool,
 }
 
 /// The result of a case.
@@ -230,7 +233,7 @@ impl Player<'_> {
                         .await?;
                 }
                 // The final description: what no step meant to change must be unchanged.
-                if !self.launched.is_empty() {
+                if self.mode.final_look && !self.launched.is_empty() && !self.judge.is_up_to_date() {
                     let look = Step::from(Act::Observe);
                     let started = self.started(case.steps.len() + 1, &look);
                     self.step(started, StepAction::Act(&look.act)).await?;
@@ -478,8 +481,10 @@ impl Player<'_> {
             StepAction::Bytes(form) => self.exchange_bytes(number, form).await?,
         };
         let awaited = awaited.as_deref().unwrap_or(AT_REST);
-        self.follow_up(number, next, awaited).await?;
-        self.conclude().await
+        let waiting = self.follow_up(number, next, awaited).await?;
+        let concluded = self.conclude().await;
+        drop(waiting);
+        concluded
     }
 
     /// Sends a call, and sends it again as long as the judge asks for that and it is worth it.
@@ -525,16 +530,22 @@ impl Player<'_> {
     }
 
     /// Describes instances as long as the judge asks for that and it is worth the time. `awaited` is the state that the
-    /// step waits for.
-    async fn follow_up(&mut self, number: usize, mut next: FollowUp, awaited: &str) -> Result<(), SendError> {
+    /// step waits for. The result, if any, is held until the step is judged: other cases wait for what it shows.
+    async fn follow_up(
+        &mut self,
+        number: usize,
+        mut next: FollowUp,
+        awaited: &str,
+    ) -> Result<Option<Waiting>, SendError> {
         let (options, waits) = (&self.shared.options, &self.shared.waits);
         let begun_ms = self.sender.now_ms();
         let mut wait = options.first_wait();
         let mut pauses = 0;
         let mut was_unsettled = false;
+        let mut waiting = None;
         while let FollowUp::Describe { ids, when } = next {
             if when != When::Now && self.mode.phase.is_limited() && self.shared.limit().is_up() {
-                return Ok(());
+                return Ok(waiting);
             }
             let pause = match when {
                 When::Now => None,
@@ -546,14 +557,17 @@ impl Player<'_> {
                         waits.timed_out(awaited);
                     }
                     if waited_ms >= waits.longest_ms(awaited, timeout_ms) {
-                        return Ok(());
+                        return Ok(waiting);
                     }
                     Some(wait.min(LONGEST_WAIT))
                 }
                 When::Unconfirmed => Some(wait.min(LONGEST_WAIT)),
                 When::Stale(clauses) => {
+                    if waiting.is_none() {
+                        waiting = self.sender.without_turn(waits.begin(&clauses)).await;
+                    }
                     if !waits.is_worth_waiting(&clauses) {
-                        return Ok(());
+                        return Ok(waiting);
                     }
                     Some(options.stale_wait(pauses))
                 }
@@ -570,7 +584,7 @@ impl Player<'_> {
         if was_unsettled {
             waits.arrived(awaited, self.sender.now_ms().saturating_sub(begun_ms));
         }
-        Ok(())
+        Ok(waiting)
     }
 
     /// Has the step judged, and ends the case if the endpoint lacks what it needs.

@@ -1,11 +1,10 @@
 //! The pool: instances that are launched, reused and removed for several cases at once.
 //!
-//! Plain instances are launched several at a time, before they are needed. An instance that a case left as it was
+//! Instances of one kind are launched several at a time, before they are needed. An instance that a case left as it was
 //! serves a later case, except a named one: that always gets instances that no other case has used. What cases leave is
 //! terminated many at a time. Only endpoints over HTTP that cost nothing have a pool.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Shared;
@@ -13,11 +12,17 @@ use super::arrange::{ArrangeError, Arranger, Launched, Readiness};
 use super::event_sink::EventSink;
 use super::request_sender::RequestSender;
 use crate::call::Call;
-use crate::contract::{ClauseId, FixtureKind, Market, Root, State};
+use crate::contract::{ClauseId, FixtureKind, State};
 use crate::journal::{Event, Noted};
 
+/// How many instances the first call launches, so that the first case begins soon. Each further one launches twice as
+/// many, up to the most.
+const LAUNCHED_AT_FIRST: usize = 8;
 /// The most instances that one call launches.
-const LAUNCHED_AT_ONCE: usize = 8;
+const LAUNCHED_AT_ONCE: usize = 32;
+
+/// The most instances that are terminated at once to serve cases that need terminated ones.
+const TERMINATED_AT_ONCE: usize = 8;
 
 /// The number of instances that are terminated by one call.
 const REMOVED_AT_ONCE: usize = 24;
@@ -32,8 +37,6 @@ const REMOVAL: &str = "clean-up";
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     is_used: bool,
-    /// How many plain instances the planned cases still need.
-    expected: AtomicUsize,
     stock: Mutex<Stock>,
     /// One task at a time launches, so that the others take from what it launches.
     launching: tokio::sync::Mutex<()>,
@@ -42,6 +45,10 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Stock {
     fresh: Vec<Launched>,
+    /// How many instances the planned cases still need.
+    expected: HashMap<FixtureKind, usize>,
+    /// How many calls have launched several instances.
+    launches: u32,
     used: Vec<Launched>,
     /// To be removed.
     retired: Vec<Launched>,
@@ -65,9 +72,12 @@ impl Pool {
         self.is_used
     }
 
-    /// Sets how many plain instances are going to be needed.
-    pub(super) fn expect(&self, instances: usize) {
-        self.expected.store(instances, Ordering::Relaxed);
+    /// Sets which instances are going to be needed.
+    pub(super) fn expect(&self, kinds: impl Iterator<Item = FixtureKind>) {
+        let mut stock = self.stock();
+        for kind in kinds {
+            *stock.expected.entry(kind).or_default() += 1;
+        }
     }
 
     /// An instance of exactly this kind that another case left as it was, in this zone if one is named.
@@ -80,37 +90,67 @@ impl Pool {
             .used
             .iter()
             .position(|one| one.kind == kind && is_in(one, zone))?;
-        self.needed(kind);
+        stock.needed(kind);
         Some(stock.used.swap_remove(at))
     }
 
-    /// An instance that is running and that no case has used, in this zone if one is named. Launches some if there is
-    /// none. `None` if instances of this kind are not shared.
+    /// An instance that no case has used, in this zone if one is named: terminated if the kind is, otherwise running.
+    /// Launches some if there is none. `None` if instances of this kind are not arranged for several cases at once.
     pub(super) async fn take_fresh(
         &self,
         arranger: &Arranger,
         kind: FixtureKind,
         zone: Option<&str>,
     ) -> Result<Option<Launched>, ArrangeError> {
-        if !self.is_used || !is_plain(kind) || zone.is_some_and(|_| !self.has_fresh(zone)) {
+        let Some(launched_as) = launched_as(kind).filter(|_| self.is_used) else {
             return Ok(None);
-        }
+        };
+        let ready_kind = match kind.state {
+            State::Terminated => kind,
+            _ => launched_as,
+        };
         // The task that launches may need the turn of this one.
         let _launching = arranger.sender.without_turn(self.launching.lock()).await;
-        self.needed(kind);
-        if !self.has_fresh(zone) {
-            let expected = self.expected.load(Ordering::Relaxed);
-            let launched = arranger
-                .launch_running(expected.saturating_add(1).min(LAUNCHED_AT_ONCE))
-                .await?;
-            self.stock().fresh.extend(launched);
+        self.stock().needed(kind);
+        if !self.stock().has_fresh(ready_kind, zone) {
+            let wanted = self.stock().count_to_terminate(kind);
+            if self.stock().count_fresh(launched_as, zone) < wanted.max(1) {
+                let count = self.stock().count_to_launch(launched_as);
+                let launched = arranger.launch_running(launched_as, zone, count).await?;
+                self.stock().fresh.extend(launched);
+            }
+            if wanted > 0 {
+                self.terminate(arranger, kind, zone, wanted).await;
+            }
         }
         let mut stock = self.stock();
-        let at = stock.fresh.iter().position(|one| is_in(one, zone));
+        let at = stock.fresh_at(ready_kind, zone);
         Ok(at.map(|at| Launched {
             kind,
             ..stock.fresh.swap_remove(at)
         }))
+    }
+
+    /// Terminates so many running instances, to be ready for cases that need this kind.
+    async fn terminate(&self, arranger: &Arranger, kind: FixtureKind, zone: Option<&str>, count: usize) {
+        let running = self.stock().take_running(kind, zone, count);
+        let ids: Vec<&str> = running.iter().map(|one| one.id.as_str()).collect();
+        if ids.is_empty() {
+            return;
+        }
+        for id in &ids {
+            arranger.sender.ledger.own(id);
+        }
+        if arranger.terminate_all(&ids).await.is_err() {
+            // One at a time it may work.
+            return self.retire(&arranger.shared, &arranger.sender, running).await;
+        }
+        let terminated = running.into_iter().map(|one| Launched {
+            kind,
+            readiness: Readiness::Ready,
+            ..one
+        });
+        self.stock().fresh.extend(terminated);
     }
 
     /// Why no instance of this kind can be arranged, if an earlier case has tried and none has succeeded.
@@ -203,6 +243,8 @@ impl Pool {
             let mut stock = self.stock();
             let Stock {
                 fresh,
+                expected: _,
+                launches: _,
                 used,
                 retired,
                 confirmed: _,
@@ -221,42 +263,82 @@ impl Pool {
         }
     }
 
-    fn needed(&self, kind: FixtureKind) {
-        if is_plain(kind) {
-            let less = |expected: usize| Some(expected.saturating_sub(1));
-            let _ = self
-                .expected
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        }
-    }
-
-    fn has_fresh(&self, zone: Option<&str>) -> bool {
-        self.stock().fresh.iter().any(|one| is_in(one, zone))
-    }
-
     fn stock(&self) -> MutexGuard<'_, Stock> {
         self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether an instance of this kind can be made from one that was launched without options.
-pub(super) fn is_plain(kind: FixtureKind) -> bool {
-    let FixtureKind {
-        state,
-        market,
-        root,
-        stop_protected,
-        termination_protected,
-        hibernation,
-    } = kind;
-    // A pending instance is one that was launched a moment ago.
-    !matches!(state, State::Pending | State::Gone)
-        && market == Market::OnDemand
-        && root == Root::Ebs
-        && !(stop_protected || termination_protected || hibernation)
+impl Stock {
+    /// Counts an instance as no longer expected.
+    fn needed(&mut self, kind: FixtureKind) {
+        if let Some(expected) = self.expected.get_mut(&kind) {
+            *expected = expected.saturating_sub(1);
+        }
+    }
+
+    /// How many instances to launch for one case and those that follow.
+    fn count_to_launch(&mut self, kind: FixtureKind) -> usize {
+        let alike = self
+            .expected
+            .iter()
+            .filter(|(later, _)| launched_as(**later) == Some(kind));
+        let expected: usize = alike.map(|(_, count)| *count).sum();
+        let most = LAUNCHED_AT_FIRST.saturating_mul(2_usize.saturating_pow(self.launches));
+        self.launches += 1;
+        expected.saturating_add(1).min(most).min(LAUNCHED_AT_ONCE)
+    }
+
+    /// How many instances to terminate for a case of this kind and those that follow; 0 if it needs none.
+    fn count_to_terminate(&self, kind: FixtureKind) -> usize {
+        match kind.state {
+            State::Terminated => {
+                let expected = self.expected.get(&kind).copied().unwrap_or_default();
+                expected.saturating_add(1).min(TERMINATED_AT_ONCE)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Takes so many running instances of one zone that can become this kind.
+    fn take_running(&mut self, kind: FixtureKind, zone: Option<&str>, count: usize) -> Vec<Launched> {
+        let mut taken: Vec<Launched> = Vec::new();
+        while taken.len() < count {
+            let zone = taken.first().map_or(zone, |one| one.zone.as_deref());
+            let Some(at) = launched_as(kind).and_then(|kind| self.fresh_at(kind, zone)) else {
+                break;
+            };
+            taken.push(self.fresh.swap_remove(at));
+        }
+        taken
+    }
+
+    fn count_fresh(&self, kind: FixtureKind, zone: Option<&str>) -> usize {
+        let fresh = self.fresh.iter();
+        fresh.filter(|one| one.kind == kind && is_in(one, zone)).count()
+    }
+
+    fn fresh_at(&self, kind: FixtureKind, zone: Option<&str>) -> Option<usize> {
+        let mut fresh = self.fresh.iter();
+        fresh.position(|one| one.kind == kind && is_in(one, zone))
+    }
+
+    fn has_fresh(&self, kind: FixtureKind, zone: Option<&str>) -> bool {
+        self.fresh_at(kind, zone).is_some()
+    }
 }
 
-/// The calls that make an instance of a plain kind, for a case that got it from the pool.
+/// The kind in which an instance is launched that becomes one of this kind later; `None` if it cannot be launched in
+/// advance. A pending instance is one that was launched a moment ago, and protection may have to be set afterwards.
+fn launched_as(kind: FixtureKind) -> Option<FixtureKind> {
+    let is_late = matches!(kind.state, State::Pending | State::Gone);
+    let is_protected = kind.stop_protected || kind.termination_protected;
+    (!is_late && !is_protected).then_some(FixtureKind {
+        state: State::Running,
+        ..kind
+    })
+}
+
+/// The calls that make an instance of a kind, for a case that got it from the pool.
 pub(super) fn calls_for(launch: Call, launched: &Launched) -> Vec<Call> {
     let change = |action: &str| Call::new(action, [("InstanceId.1", launched.id.as_str())]);
     let changes = match launched.kind.state {
@@ -302,6 +384,7 @@ async fn remove(shared: &Arc<Shared>, sender: &RequestSender, launched: Vec<Laun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Market;
 
     fn launched(id: &str, kind: FixtureKind, zone: &str) -> Launched {
         Launched {
@@ -358,20 +441,21 @@ mod tests {
     }
 
     #[test]
-    fn only_instances_without_options_are_launched_in_advance() {
+    fn protected_and_pending_instances_are_not_launched_in_advance() {
         let plain = FixtureKind::default();
-        assert!(is_plain(plain));
+        let spot = FixtureKind {
+            market: Market::OneTimeSpot,
+            ..plain
+        };
+        let stopped = FixtureKind {
+            state: State::Stopped,
+            ..spot
+        };
+        assert_eq!(launched_as(plain), Some(plain));
+        assert_eq!(launched_as(stopped), Some(spot));
         for other in [
             FixtureKind {
                 state: State::Pending,
-                ..plain
-            },
-            FixtureKind {
-                market: Market::OneTimeSpot,
-                ..plain
-            },
-            FixtureKind {
-                root: Root::InstanceStore,
                 ..plain
             },
             FixtureKind {
@@ -382,12 +466,8 @@ mod tests {
                 termination_protected: true,
                 ..plain
             },
-            FixtureKind {
-                hibernation: true,
-                ..plain
-            },
         ] {
-            assert!(!is_plain(other), "{other:?}");
+            assert_eq!(launched_as(other), None, "{other:?}");
         }
     }
 }

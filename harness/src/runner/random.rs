@@ -26,8 +26,10 @@ mod probes;
 const STEPS: std::ops::Range<usize> = 32..128;
 /// How many scripts are played in one batch where nothing is recorded.
 const BATCH: u64 = 64;
-/// How often a finding is repeated; if it does not recur every time, it is flaky.
+/// How often a finding is repeated before it is shrunk; if it does not recur every time, it is flaky.
 const REPEATS: usize = 2;
+/// The same over HTTP, where each request counts.
+const REPEATS_OVER_HTTP: usize = 1;
 /// How many ways in which one clause fails are reported; further ones are counted with the first.
 const FAILURES_SHOWN: usize = 3;
 /// The same for warnings, which decide nothing.
@@ -106,6 +108,8 @@ struct Explorer<'a> {
 enum Care {
     /// To reproduce a lead in a smaller form.
     Search,
+    /// The same, and the lead shows in the last step: the final description is not needed.
+    SearchInSteps,
     /// To be reported.
     Verdict,
 }
@@ -184,8 +188,10 @@ impl Explorer<'_> {
                 continue;
             }
             // The smallest form of an earlier lead may show this one, too.
-            if self.place_of(&lead).is_none() {
-                self.pursue(number, &lead).await;
+            if self.place_of(&lead).is_none()
+                && let Some(step) = shows(played, &lead)
+            {
+                self.pursue(number, &lead, step).await;
             }
         }
     }
@@ -233,16 +239,25 @@ impl Explorer<'_> {
         (akin().count() >= enough).then_some(*first)
     }
 
-    /// Repeats a lead, shrinks it, and reports it in its smallest form.
-    async fn pursue(&mut self, number: u64, lead: &Fingerprint) {
-        let name = self.name_for(number, lead);
-        let whole = Scenario {
-            name,
-            ..script(self.shared, number, self.features)
+    /// Repeats a lead, shrinks it, and reports it in its smallest form. `step` is the first step that shows it; those
+    /// after it are left out, unless scripts are not shrunk at all.
+    async fn pursue(&mut self, number: u64, lead: &Fingerprint, step: usize) {
+        let script = script(self.shared, number, self.features);
+        let from = script.steps.len();
+        let mut whole = Scenario {
+            name: self.name_for(number, lead),
+            ..script
+        };
+        if self.random.max_shrink_requests > 0 {
+            whole.steps.truncate(step);
+        }
+        let repeats = match self.shared.options.endpoint.is_in_process() {
+            true => REPEATS,
+            false => REPEATS_OVER_HTTP,
         };
         let mut lead = lead.clone();
         let mut shown = Vec::new();
-        for time in 0..REPEATS {
+        for time in 0..repeats {
             if self.shared.is_ending() {
                 self.unpursued += 1;
                 return;
@@ -260,16 +275,15 @@ impl Explorer<'_> {
             }
             shown.push(shows(&played, &lead));
         }
-        let Some(mut last) = shown.iter().flatten().copied().max() else {
-            return self.report_flaky(&whole, number, &lead, 1, REPEATS + 1).await;
+        let Some(last) = shown.iter().flatten().copied().max() else {
+            return self.report_flaky(&whole, number, &lead, 1, repeats + 1).await;
         };
         if shown.contains(&None) {
             let times = 1 + shown.iter().flatten().count();
-            return self.report_flaky(&whole, number, &lead, times, REPEATS + 1).await;
+            return self.report_flaky(&whole, number, &lead, times, repeats + 1).await;
         }
         let mut least = whole.clone();
         let first = lead.clone();
-        last = last.min(least.steps.len());
         let is_minimal = self.shrink(&mut least, last, &mut lead).await;
         if self.shared.limit().is_up() {
             self.unpursued += 1;
@@ -279,7 +293,7 @@ impl Explorer<'_> {
         // the search may turn out to follow from something else.
         let mut turned = false;
         let (least, played, events) = loop {
-            let mut reported = self.in_least_form(number, &whole, &least, &first, &lead);
+            let mut reported = self.in_least_form(number, from, &least, &first, &lead);
             if !is_minimal {
                 reported.purpose.push_str(NOT_MINIMAL);
             }
@@ -293,8 +307,8 @@ impl Explorer<'_> {
                 (Some(cause), _) if !turned => lead = cause,
                 (None, false) => return self.explain(&lead, &old),
                 (Some(_) | None, _) => {
-                    let all = REPEATS + 2;
-                    return self.report_flaky(&whole, number, &lead, REPEATS + 1, all).await;
+                    let all = repeats + 2;
+                    return self.report_flaky(&whole, number, &lead, repeats + 1, all).await;
                 }
             }
             turned = true;
@@ -316,20 +330,19 @@ impl Explorer<'_> {
         }
     }
 
-    /// A lead as the case that reports it.
+    /// A lead as the case that reports it. `from` is the number of steps of its script.
     fn in_least_form(
         &mut self,
         number: u64,
-        whole: &Scenario,
+        from: usize,
         least: &Scenario,
         first: &Fingerprint,
         lead: &Fingerprint,
     ) -> Scenario {
         let purpose = format!(
-            "Found by {} with seed {}, shrunk from {} steps to {}.",
+            "Found by {} with seed {}, shrunk from {from} steps to {}.",
             script_name(number),
             self.shared.options.seed,
-            whole.steps.len(),
             least.steps.len()
         );
         let name = if lead.clause() == first.clause() {
@@ -394,25 +407,43 @@ impl Explorer<'_> {
     /// Returns whether no simpler form is left.
     async fn shrink(&mut self, least: &mut Scenario, mut last: usize, lead: &mut Fingerprint) -> bool {
         let mut beside = vec![lead.clone()];
+        // The forms that did not show the lead, and the findings that they did show.
+        let mut tried: Vec<(Scenario, Vec<Finding>)> = Vec::new();
         'simpler: loop {
             let mut better = None;
             for form in shrink::simpler(least, last) {
-                if self.budget == 0 || self.shared.is_ending() {
-                    return false;
-                }
-                let (played, events) = self.play(&form, Care::Search).await;
-                self.budget = self.budget.saturating_sub(played.requests);
-                self.emit(events, true).await;
-                if let Some(step) = shows(&played, lead) {
-                    *least = form;
-                    last = step;
-                    beside = prints(&played.findings);
-                    continue 'simpler;
-                }
-                if better.is_none() && form.steps.len() < least.steps.len() {
-                    let (_, new) = self.sort(&played.findings);
+                let known = tried.iter().position(|(one, _)| *one == form);
+                let at = match known {
+                    Some(at) => at,
+                    None => {
+                        if self.budget == 0 || self.shared.is_ending() {
+                            return false;
+                        }
+                        let shows_in_a_step = last <= least.steps.len();
+                        let care = match shows_in_a_step && form.steps.last() == least.steps.last() {
+                            true => Care::SearchInSteps,
+                            false => Care::Search,
+                        };
+                        let (played, events) = self.play(&form, care).await;
+                        self.budget = self.budget.saturating_sub(played.requests);
+                        self.emit(events, true).await;
+                        if let Some(step) = shows(&played, lead) {
+                            *least = form;
+                            last = step;
+                            beside = prints(&played.findings);
+                            continue 'simpler;
+                        }
+                        tried.push((form, played.findings));
+                        tried.len() - 1
+                    }
+                };
+                if better.is_none()
+                    && let Some((form, findings)) = tried.get(at)
+                    && form.steps.len() < least.steps.len()
+                {
+                    let (_, new) = self.sort(findings);
                     let is_beside = |print: &Fingerprint| beside.iter().any(|one| one.is_akin(print));
-                    better = new.into_iter().find(is_beside).map(|print| (form, print));
+                    better = new.into_iter().find(is_beside).map(|print| (form.clone(), print));
                 }
             }
             let Some((form, print)) = better else { return true };
@@ -425,6 +456,7 @@ impl Explorer<'_> {
             last = step;
             beside = prints(&again.findings);
             (*least, *lead) = (form, print);
+            tried.clear();
         }
     }
 
@@ -480,7 +512,7 @@ impl Explorer<'_> {
 
     /// Plays a case; its events are kept until it is known what it shows.
     async fn play(&mut self, case: &Scenario, care: Care) -> (PlayedCase, Vec<Event>) {
-        let searches = care == Care::Search;
+        let searches = care != Care::Verdict;
         let sink = if searches && self.shared.is_silent() {
             EventSink::Silent
         } else {
@@ -496,6 +528,7 @@ impl Explorer<'_> {
             },
             turn: self.shared.turns.take().await,
             may_reuse: searches,
+            final_look: care != Care::SearchInSteps,
         };
         let played = play::play(self.shared, CaseToPlay::Calls(case), mode).await;
         if !sink.listens() {
@@ -566,6 +599,7 @@ async fn play_batch(shared: &Arc<Shared>, numbers: &[u64], features: Features, p
             saving: shared.saving(),
             turn: shared.turns.take().await,
             may_reuse: true,
+            final_look: true,
         };
         let played = play::play(shared, CaseToPlay::Calls(&case), mode).await;
         batch.sum.scripts += 1;

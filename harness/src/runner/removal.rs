@@ -9,24 +9,19 @@ use crate::journal::Role;
 
 impl Arranger {
     /// Removes what was launched: lifts protections, cancels Spot requests, terminates. Returns the ids that remain.
+    /// Protection from being stopped is lifted only if it turns out to be in the way.
     pub(super) async fn remove(&self, launched: &[Launched], protected: bool) -> Vec<String> {
         let clean = |call: Call| async move { self.sender.ask(0, Role::Clean, &call).await };
+        let lift = |id: &str, name: &str| {
+            let value = format!("{name}.Value");
+            Call::new(
+                "ModifyInstanceAttribute",
+                [("InstanceId", id), (value.as_str(), "false")],
+            )
+        };
         for one in launched {
-            let set = |name: &str| {
-                Call::new(
-                    "ModifyInstanceAttribute",
-                    [
-                        ("InstanceId", one.id.clone()),
-                        (&format!("{name}.Value"), "false".to_owned()),
-                    ]
-                    .map(|(name, value)| (name.to_owned(), value)),
-                )
-            };
-            if protected || one.kind.stop_protected {
-                let _ = clean(set("DisableApiStop")).await;
-            }
             if one.kind.termination_protected {
-                let _ = clean(set("DisableApiTermination")).await;
+                let _ = clean(lift(&one.id, "DisableApiTermination")).await;
             }
             if let Some(request) = &one.spot_request {
                 let _ = clean(Call::new(
@@ -54,6 +49,9 @@ impl Arranger {
                 // Nothing answers any more: to try each instance several times would only take long.
                 left.extend(launched.iter().skip(at).map(|one| one.id.clone()));
                 return left;
+            }
+            if protected || one.kind.stop_protected {
+                let _ = clean(lift(&one.id, "DisableApiStop")).await;
             }
             let mut wait = Duration::from_millis(200);
             for attempt in 0..4 {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
 
 use crate::check::{Retry, RetryReason, StepResult};
 use crate::contract::ClauseId;
@@ -19,8 +21,31 @@ pub(super) struct Waits {
     lasting: Mutex<BTreeSet<RetryReason>>,
     /// Whether a description was seen to be stale.
     reads_lag: AtomicBool,
+    /// For each clause, the first wait for a description that conforms to it, until it has ended.
+    first_waits: Mutex<BTreeMap<ClauseId, Arc<FirstWait>>>,
     /// What waiting for a state has taken, by what was waited for.
     arrivals: Mutex<BTreeMap<String, Arrivals>>,
+}
+
+/// The first wait for a description that conforms to a clause. Later ones begin when it has ended: then it is known
+/// whether waiting helps.
+#[derive(Debug, Default)]
+struct FirstWait {
+    has_ended: AtomicBool,
+    under_way: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Held by a case while its wait is the first of its kind.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    first: Arc<FirstWait>,
+    _under_way: OwnedMutexGuard<()>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.first.has_ended.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What waiting for one state has shown.
@@ -42,6 +67,7 @@ impl Waits {
             persistent: Mutex::default(),
             lasting: Mutex::default(),
             reads_lag: AtomicBool::new(false),
+            first_waits: Mutex::default(),
             arrivals: Mutex::default(),
         }
     }
@@ -81,6 +107,26 @@ impl Waits {
         self.free || clauses.is_empty() || clauses.iter().any(|clause| !persistent.contains(clause))
     }
 
+    /// Waits until the first wait for one of these clauses has ended, unless this is the first one: then it has ended when
+    /// the result is dropped. Once descriptions were seen to be stale, every case waits for itself.
+    pub(super) async fn begin(&self, clauses: &[ClauseId]) -> Option<Waiting> {
+        if self.free || self.reads_lag() {
+            return None;
+        }
+        let first = {
+            let mut waits = self.first_waits.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(waits.entry(clauses.first()?.clone()).or_default())
+        };
+        if first.has_ended.load(Ordering::Relaxed) {
+            return None;
+        }
+        let under_way = Arc::clone(&first.under_way).lock_owned().await;
+        (!first.has_ended.load(Ordering::Relaxed)).then_some(Waiting {
+            first,
+            _under_way: under_way,
+        })
+    }
+
     /// Whether to send a call again, this long after the first attempt. If its time is over, that its refusal persists is
     /// remembered.
     pub(super) fn is_worth_retrying(&self, retry: Retry, after_ms: u64) -> bool {
@@ -114,6 +160,8 @@ impl Waits {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
 
     #[test]
@@ -127,6 +175,22 @@ mod tests {
         assert_eq!(waits.longest_ms("running", 120_000), 120_000);
         waits.timed_out("running");
         assert_eq!(waits.longest_ms("running", 120_000), SHORT_WAIT_MS);
+    }
+
+    #[tokio::test]
+    async fn waits_for_a_clause_begin_when_the_first_has_ended() {
+        let waits = Waits::new(false);
+        let clauses = [ClauseId::from("VIS-01")];
+        let first = waits.begin(&clauses).await;
+        assert!(first.is_some());
+        assert!(waits.begin(&[ClauseId::from("VIS-02")]).await.is_some());
+        let mut second = Box::pin(waits.begin(&clauses));
+        assert!(
+            std::future::poll_fn(|context| Poll::Ready(second.as_mut().poll(context).is_pending())).await
+        );
+        drop(first);
+        assert!(second.await.is_none());
+        assert!(waits.begin(&clauses).await.is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use stopcheck::runner::{self, Options};
 use stopcheck::verdict::{Outcome, Verdict};
 use tokio::sync::{mpsc, watch};
 
-use crate::{contract_of, options};
+use crate::{contract_of, options, play_plan};
 use stopcheck::selfcheck::{self, emulator as mock};
 
 /// The largest number of steps that may be needed to find a fault.
@@ -285,6 +285,42 @@ fn found_in_its_least_form(name: &str, seed: u64, least: &str) {
         .iter()
         .any(|clause| fault.fails.contains(&clause.as_str()));
     assert!(is_expected, "{}\n{}", fault.what, told.in_words());
+    for simpler in without_one_thing(case) {
+        let mut plan = Plan::default();
+        plan.add(Phase::Scenarios, vec![simpler.clone()], &Selection::default());
+        let endpoint = mock::endpoint(fault.edition, XmlLayout::default(), fault.hook);
+        let wire = options(endpoint.clone()).wire;
+        let run = play_plan(fault.edition, endpoint, plan, 1, wire, Confidence::default());
+        let failed = run.clauses(Verdict::Fail);
+        let is_shown = case.clauses.iter().any(|clause| failed.contains(clause.as_str()));
+        assert!(!is_shown, "a smaller case shows it, too:\n{}", words(&simpler));
+    }
+}
+
+/// The case without one step, or without one parameter of one call; the ids of a list are numbered anew.
+fn without_one_thing(case: &Scenario) -> Vec<Scenario> {
+    let mut forms = Vec::new();
+    for at in 0..case.steps.len() {
+        let mut form = case.clone();
+        let step = form.steps.remove(at);
+        forms.push(form);
+        let params = step.act.call().map_or(0, |call| call.params.len());
+        for param in 0..params {
+            let mut form = case.clone();
+            if let Some(Act::Call(call)) = form.steps.get_mut(at).map(|step| &mut step.act) {
+                call.params.remove(param);
+                let listed = call
+                    .params
+                    .iter_mut()
+                    .filter(|(name, _)| name.starts_with("InstanceId."));
+                for (number, (name, _)) in (1..).zip(listed) {
+                    *name = format!("InstanceId.{number}");
+                }
+                forms.push(form);
+            }
+        }
+    }
+    forms
 }
 
 #[test]

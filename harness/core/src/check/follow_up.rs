@@ -308,6 +308,12 @@ impl CaseJudge {
         ids.cloned().collect()
     }
 
+    /// Whether the step has described all instances.
+    pub(super) fn has_described_all(&self, step: &OpenStep) -> bool {
+        let asked = || step.described.as_deref() == Some(&*self.listed(&Intent::Observe));
+        step.last(Role::Look).is_some() && asked()
+    }
+
     /// The instances that may be changing their state.
     pub(super) fn moving(&self) -> Vec<Id> {
         let moves = |belief: &Belief| !belief.states.within(States::still());
@@ -392,7 +398,7 @@ impl CaseJudge {
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             if states.and(belief.states.later()).is_empty() {
-                if !may_be_stale {
+                if !(may_be_stale && track.may_have_been(instance, self.read_lag, sent_ms)) {
                     return Sight::Inconsistent;
                 }
                 at_stake.get_or_insert_default().extend(match effects {
@@ -466,7 +472,7 @@ impl CaseJudge {
         let action = self.judge.tested_action(call)?;
         let reading = model::read(contract, &self.fleet, call);
         let expectation = model::expect(contract, &self.fleet, action, &reading);
-        if self.may_be_stale(sent_ms) && answer::denies_own(code, &expectation) {
+        if self.may_be_stale(sent_ms) && answer::denies_own(call, &error, &expectation) {
             return Some(lagging(RetryReason::NewId));
         }
         let message = error.message.unwrap_or_default();

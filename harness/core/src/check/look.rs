@@ -131,6 +131,32 @@ impl CaseJudge {
         })
     }
 
+    /// Examines the instances in the descriptions before the last one, which may have to confirm a deviation. `before` as
+    /// for [`CaseJudge::prove`].
+    pub(super) fn examine_all_but_last(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        before: &[States],
+        observations: &[Observation],
+    ) {
+        let judge = Arc::clone(&self.judge);
+        let mut looks: Vec<Look<'_>> = self.looks(observations).collect();
+        looks.pop();
+        for look in looks {
+            judgement.about(look.exchange);
+            for ((id, track), before) in self.tracks.iter_mut().zip(before) {
+                let Some(instance) = look.instances.iter().find(|instance| *instance.id == **id) else {
+                    continue;
+                };
+                let states = states_of(instance);
+                let is_past = || !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty();
+                if !states.and(before.later()).is_empty() && !is_past() {
+                    note_details(&judge, judgement, id, track, instance, self.read_lag);
+                }
+            }
+        }
+    }
+
     /// Checks that a refused call, or one that should have been refused, changed nothing. `before` has the possible
     /// states of each instance of the fleet when the call was sent.
     pub(super) fn prove(
@@ -157,6 +183,7 @@ impl CaseJudge {
             let later = before.later();
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
+            track.shown = states;
             let fit = states.and(later);
             let seen = || described_state(id, instance, true);
             let changed = || Mismatch::new(facts::stays(id, *before), seen());
@@ -165,8 +192,11 @@ impl CaseJudge {
                 judgement.held(judge.of(rule::CONTROL_UNCHANGED));
                 if states.and(track.past.shown(lag, proof.at_ms)).is_empty() {
                     belief.states = fit;
+                    if let Some(instance) = instance {
+                        note_details(&judge, judgement, id, track, instance, lag);
+                    }
                 }
-            } else if may_be_stale {
+            } else if may_be_stale && track.may_have_been(instance, lag, proof.at_ms) {
                 judgement.unknown(clauses, &changed().doubted(Doubt::DescriptionsLag));
                 belief.states = later.or(states);
             } else {
@@ -176,6 +206,7 @@ impl CaseJudge {
                     let clauses = judge.of(rule::CONTROL_UNCHANGED);
                     judgement.deviates(clauses, Weight::Full, &changed);
                 }
+                track.past.leave(later, proof.at_ms);
                 belief.states = states;
                 // The deviation is reported; its consequences are not reported again.
                 track.effects.clear();
@@ -324,6 +355,7 @@ impl CaseJudge {
             let later = belief.states.later();
             let instance = look.instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
+            track.shown = states;
             let fit = states.and(later);
             if !fit.is_empty() {
                 judgement.held(judge.of(rule::CONTROL_UNCHANGED));
@@ -337,12 +369,11 @@ impl CaseJudge {
                     belief.states = fit;
                 }
                 if let Some(instance) = instance {
-                    let found = examine(&judge, id, track, instance);
-                    confirm(&judge, judgement, track, found, self.read_lag);
-                    remember(track, instance);
+                    note_details(&judge, judgement, id, track, instance, self.read_lag);
                 }
                 continue;
             }
+            let may_be_stale = may_be_stale && track.may_have_been(instance, self.read_lag, look.at_ms);
             let down_before = track.stop.as_ref().is_some_and(|stop| stop.seen_down);
             if !last && (!down_before || may_be_stale) {
                 continue;
@@ -355,6 +386,7 @@ impl CaseJudge {
                 belief.states = later.or(states);
             } else {
                 judgement.deviates(&clauses, Weight::Full, &mismatch);
+                track.past.leave(later, look.at_ms);
                 belief.states = states;
             }
         }
@@ -389,6 +421,20 @@ pub(super) fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> 
     clauses
 }
 
+/// Checks the details of an instance that is described in a possible state, and remembers the description.
+fn note_details(
+    judge: &Judge,
+    judgement: &mut StepJudgement<'_>,
+    id: &str,
+    track: &mut Track,
+    instance: &Instance,
+    lag: ReadLag,
+) {
+    let found = examine(judge, id, track, instance);
+    confirm(judge, judgement, track, found, lag);
+    remember(track, instance);
+}
+
 /// Records the results of the checks on a described instance. If reads may lag, a deviation is inconclusive the first
 /// time.
 fn confirm(
@@ -404,11 +450,13 @@ fn confirm(
         }
         judgement.held(judge.of(rule));
     }
+    track.is_unconfirmed = false;
     for oddity in found.odd {
         let clauses = judge.of(oddity.rule);
         if lag == ReadLag::NONE || !track.odd.insert(oddity.rule) {
             judgement.deviates(clauses, oddity.weight, &oddity.mismatch);
         } else {
+            track.is_unconfirmed = true;
             judgement.unknown(clauses, &oddity.mismatch.doubted(Doubt::SeenOnce));
         }
     }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use http::header::DATE;
 
 use crate::call::Call;
-use crate::contract::{Check, ClauseId, Confidence, Contract, Refusal, State};
+use crate::contract::{Check, ClauseId, Confidence, Contract, Refusal};
 use crate::journal::{
     Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed, Role, StepStarted,
 };
-use crate::model::{Belief, Fleet, Id, Past, ReadLag, States, Unseen};
+use crate::model::{Belief, Fleet, Id, ReadLag, States, Unseen};
 use crate::protocol::capture::revive;
-use crate::protocol::reply::{self, Instance, Reply};
+use crate::protocol::reply::{self, Reply};
 use crate::verdict::Verdict;
 
 mod answer;
@@ -33,6 +33,8 @@ mod rule;
 mod shape;
 mod step_judgement;
 pub mod time;
+mod track;
+
 mod wire;
 mod witness;
 
@@ -50,6 +52,7 @@ pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
 use overlap::{document_changes, found_up, superposed};
 use rule::Rule;
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
+use track::{IdleStop, Stop, Track, before};
 use witness::{Control, StepFindings};
 
 /// The contract, indexed for judging. One per run.
@@ -139,56 +142,8 @@ pub struct CaseJudge {
     read_lag: ReadLag,
     /// When the last call that may have changed something was answered, or the last fixture became ready.
     changed_ms: Option<u64>,
-}
-
-/// What is remembered about one instance, apart from its possible states.
-#[derive(Debug, Default)]
-struct Track {
-    /// Clauses of refused calls that forbid the instance to change.
-    effects: Vec<ClauseIndex>,
-    /// Clauses of the last state change that was accepted.
-    reasons: Vec<ClauseIndex>,
-    /// The last accepted stop that found the instance neither stopping nor stopped.
-    stop: Option<Stop>,
-    /// Whether the instance was started again after its fixture was ready.
-    restarted: bool,
-    /// The last accepted stop, if it found the instance already stopping or stopped.
-    idle_stop: Option<IdleStop>,
-    /// Milliseconds that the case waited on purpose since the instance was last described, or last got a stop that had
-    /// nothing to do.
-    passed_ms: u64,
-    /// The first description of the instance.
-    first: Option<Instance>,
-    /// The last description of the instance.
-    last: Option<Instance>,
-    /// Earlier states of the instance, which descriptions may still show.
-    past: Past,
-    /// Checks that deviated in the last description and that a second description has to confirm.
-    odd: BTreeSet<Rule>,
-    /// When a change of its stop protection was answered.
-    protection_changed_ms: Option<u64>,
-    /// When the cancellation of its Spot request was answered.
-    cancelled_ms: Option<u64>,
-    /// Whether a description reported the instance as purged.
-    purged: bool,
-    /// When a description first showed the current state.
-    arrived_ms: Option<u64>,
-}
-
-/// An accepted stop.
-#[derive(Debug, Clone)]
-struct Stop {
-    at_ms: u64,
-    date: Option<String>,
-    mode: answer::StopMode,
-    seen_down: bool,
-}
-
-/// An accepted stop that had nothing to do.
-#[derive(Debug, Clone, Copy)]
-struct IdleStop {
-    /// Milliseconds that the case waited on purpose before the stop.
-    passed_ms: u64,
+    /// Whether the last thing that happened was a description of all instances, and no other was needed.
+    is_up_to_date: bool,
 }
 
 /// What is remembered across the answers of a case.
@@ -339,6 +294,7 @@ impl CaseJudge {
         CaseJudge {
             read_lag: judge.read_lag,
             changed_ms: None,
+            is_up_to_date: false,
             judge,
             case: case.to_owned(),
             fleet: Fleet::new(),
@@ -402,17 +358,18 @@ impl CaseJudge {
             protection_changed_ms: None,
             cancelled_ms: None,
             purged: false,
-            last: Some(last),
+            shown,
             ..
         } = track
         else {
             return false;
         };
-        belief.states == state && look::states_of(last).within(state)
+        belief.states == state && *shown == state
     }
 
     /// Begins a step. A step that was not concluded is given up.
     pub fn begin(&mut self, started: StepStarted) -> FollowUp {
+        self.is_up_to_date &= !matches!(started.intent, Intent::Launch { .. } | Intent::Pass { .. });
         let mut step = OpenStep::new(started);
         let next = self.at_first(&mut step);
         self.step = Some(step);
@@ -427,8 +384,19 @@ impl CaseJudge {
         let role = observation.role;
         step.record(observation);
         let next = self.after(&mut step, role);
+        self.is_up_to_date = role == Role::Look && next == FollowUp::Done && self.has_described_all(&step);
         self.step = Some(step);
         next
+    }
+
+    /// Whether all instances were just described, each in the one state that it must be in, no deviation is to be
+    /// confirmed, and nothing happened since. Then another description adds nothing.
+    pub fn is_up_to_date(&self) -> bool {
+        let is_known = |(belief, track): (&Belief, &Track)| {
+            let is_as_believed = belief.states == track.shown && track.shown.only().is_some();
+            track.purged || is_as_believed && !track.is_unconfirmed
+        };
+        self.is_up_to_date && self.fleet.values().zip(self.tracks.values()).all(is_known)
     }
 
     /// Takes the next observation of a step that gets no follow-ups any more, because it is a recording.
@@ -599,6 +567,7 @@ impl CaseJudge {
         }
         self.witness(judgement, step, &findings);
         if let (Some(proof), Some((_, answered, _))) = (proof, answers.last()) {
+            self.examine_all_but_last(judgement, &before, observations);
             judgement.about(place_in(observations, proof));
             self.prove(judgement, &before, answered, proof);
         }
@@ -674,20 +643,6 @@ fn place_in(observations: &[Observation], one: &Observation) -> Option<usize> {
     judged
         .map(std::ptr::from_ref)
         .position(|other| std::ptr::eq(other, one))
-}
-
-/// The states that a fixture may have been in before it reached this one.
-fn before(state: State) -> States {
-    let states: &[State] = match state {
-        State::Pending => &[State::Gone],
-        State::Running => &[State::Gone, State::Pending],
-        State::Stopping => &[State::Running],
-        State::Stopped => &[State::Running, State::Stopping],
-        State::Restarting => &[State::Stopping, State::Stopped],
-        State::ShuttingDown => &[State::Running],
-        State::Terminated | State::Gone => &[State::Running, State::ShuttingDown],
-    };
-    states.iter().copied().collect()
 }
 
 /// Whether a call only reads.

@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use http::Response;
 
 use super::*;
-use crate::contract::{Edition, FixtureKind, Market, embedded};
+use crate::contract::{Edition, FixtureKind, Market, State, embedded};
 use crate::protocol::decode;
 
 mod auxiliary_calls;

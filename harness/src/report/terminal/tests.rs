@@ -238,7 +238,8 @@ fn narrow_page(failing: usize, warning: usize) -> String {
 #[test]
 fn a_long_page_shows_the_first_causes_in_full_and_the_rest_in_short() {
     let text = narrow_page(30, 40);
-    assert!((140..=150).contains(&text.lines().count()), "{text}");
+    // The run has printed 30 lines when the clauses failed.
+    assert!((110..=120).contains(&text.lines().count()), "{text}");
     let (failing, rest) = text
         .split_once("Those with two lines")
         .expect("some are in short");
@@ -251,7 +252,7 @@ fn a_long_page_shows_the_first_causes_in_full_and_the_rest_in_short() {
     assert!(lines.is_sorted_by(|one, next| one >= next), "{lines:?}");
     assert_eq!(
         rest.lines().filter(|line| line.starts_with("WARN  ")).count(),
-        40 + 1,
+        12 + 1,
         "{rest}"
     );
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Answered, Question};
+use crate::call::Call;
 use crate::check::Bindings;
 use crate::check::facts::{self, Mismatch};
 use crate::check::step_judgement::{ClauseIndex, StepJudgement, Weight};
 use crate::contract::{Condition, Demand, RefusalAnswer};
 use crate::journal::{Doubt, Expected, Observed};
 use crate::model::{Acceptance, Active, Expectation, Id};
-use crate::protocol::reply::{Body, Reply};
+use crate::protocol::reply::{Body, ErrorEntry, Reply};
 
 impl Question<'_> {
     /// Judges a refusal. Returns the reason that it gives, if the contract knows that reason here.
@@ -40,7 +41,7 @@ impl Question<'_> {
             return None;
         }
         let passes = self.judge.contract.passes_by_itself(self.action, code);
-        if passes || self.may_be_unseen && denies_own(code, expectation) {
+        if passes || self.may_be_unseen && denies_own(self.call, &error, expectation) {
             let doubt = if passes { Doubt::MayPass } else { Doubt::NewId };
             let untold = not_allowed();
             let doubted = untold.clone().doubted(doubt);
@@ -379,7 +380,26 @@ impl Question<'_> {
 }
 
 /// Whether an answer says that an instance of the case does not exist, and can mean nothing else in the call.
-pub(in crate::check) fn denies_own(code: &str, expectation: &Expectation<'_>) -> bool {
+pub(in crate::check) fn denies_own(
+    call: &Call,
+    error: &ErrorEntry<'_>,
+    expectation: &Expectation<'_>,
+) -> bool {
+    let code = error.code.map(bare).unwrap_or_default();
+    let message = error.message.unwrap_or_default();
+    let names = |id: &str| match id {
+        "" => message.contains("''"),
+        id => message.contains(id),
+    };
+    let ids = call
+        .params
+        .iter()
+        .filter(|(name, _)| name.starts_with("InstanceId"));
+    let mut strangers = ids
+        .map(|(_, id)| id.as_str())
+        .filter(|id| !expectation.items.contains_key(id));
+    let names_own = expectation.items.keys().any(|id| names(id));
+    let blames_a_stranger = !names_own && strangers.any(names);
     let mut codes = expectation
         .refusals
         .iter()
@@ -387,6 +407,7 @@ pub(in crate::check) fn denies_own(code: &str, expectation: &Expectation<'_>) ->
     code == "InvalidInstanceID.NotFound"
         && !expectation.items.is_empty()
         && !codes.any(|known| known.code == code)
+        && !blames_a_stranger
 }
 
 /// Whether a message may be given for these words of the call, for any of the codes of a refusal.

@@ -70,11 +70,11 @@ fn a_rest_describes_until_nothing_moves_and_a_search_only_what_may_move() {
 
 #[test]
 fn a_stale_description_is_repeated_and_what_it_turned_out_to_be_is_reported() {
-    // The fixture became ready at moment 0.
-    for (last, was_stale, in_vain) in [(State::Running, true, false), (State::Stopped, false, true)] {
+    // The fixture became ready at moment 0, and was pending before.
+    for (last, was_stale, in_vain) in [(State::Running, true, false), (State::Pending, false, true)] {
         let mut case = case(State::Running).with_read_lag(LAG);
         case.begin(started(1, Intent::Observe));
-        let next = case.observe(look(State::Stopped, 4_999));
+        let next = case.observe(look(State::Pending, 4_999));
         assert!(
             matches!(&next, FollowUp::Describe { when: When::Stale(clauses), .. } if !clauses.is_empty()),
             "{next:?}"

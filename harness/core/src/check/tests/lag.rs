@@ -37,6 +37,12 @@ fn at(role: Role, call: &Call, reply: &Reply, at_ms: u64) -> Observation {
     seen(role, call, Some(reply), at_ms)
 }
 
+/// Records that an instance was in a state until [`STOPPED_AT_MS`].
+fn has_been(case: &mut CaseJudge, id: &str, state: State) {
+    let track = case.tracks.get_mut(id).expect("the case has the instance");
+    track.past.leave(States::one(state), STOPPED_AT_MS);
+}
+
 fn description(state: &str) -> Reply {
     ok(&format!(
         "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>{A}</instanceId>\
@@ -59,10 +65,13 @@ fn a_description_is_worth_repeating_until_it_cannot_be_stale() {
     let mut case = case(State::Running).with_read_lag(LAG);
     let describe = call("DescribeInstances");
     case.changed(STOPPED_AT_MS);
+    has_been(&mut case, A, State::Stopped);
     let sight = |state, after_ms| case.sight(&describe, &description(state), STOPPED_AT_MS + after_ms, None);
     assert_eq!(sight("running", 0), Sight::Consistent);
     assert!(matches!(sight("stopped", 4_999), Sight::MayBeStale(_)));
     assert_eq!(sight("stopped", 5_000), Sight::Inconsistent);
+    // No stale description shows a state in which the instance never was.
+    assert_eq!(sight("terminated", 0), Sight::Inconsistent);
     let nothing = answer(500, "Response");
     let sight = |after_ms| case.sight(&describe, &nothing, STOPPED_AT_MS + after_ms, None);
     assert!(matches!(sight(0), Sight::MayBeStale(_)));
@@ -111,7 +120,9 @@ fn refused_batch() -> (CaseJudge, Call, Reply) {
 #[test]
 fn at_stake_is_only_what_the_instance_that_changed_was_forbidden() {
     let at_stake = |a: State, b: State| -> Vec<String> {
-        let (case, stop, refusal) = refused_batch();
+        let (mut case, stop, refusal) = refused_batch();
+        has_been(&mut case, A, State::Stopping);
+        has_been(&mut case, B, State::Stopping);
         let act = at(Role::Act, &stop, &refusal, STOPPED_AT_MS);
         let describe = Call::new("DescribeInstances", [("InstanceId.1", A), ("InstanceId.2", B)]);
         let reply = described(&[(A, a), (B, b)]);
@@ -207,6 +218,20 @@ fn protection_that_was_lifted_is_worth_another_attempt_while_reads_lag() {
         Some(RetryReason::Protection)
     );
     assert_eq!(retry(5_000), None);
+}
+
+#[test]
+fn an_id_that_is_not_known_yet_is_worth_another_attempt_unless_another_one_is_blamed() {
+    let case = case(State::Running).with_read_lag(LAG);
+    let batch = Call::new("StopInstances", [("InstanceId.1", A), ("InstanceId.2", "ma1")]);
+    let retry = |id: &str| {
+        let message = format!("The instance ID '{id}' does not exist");
+        let refusal = refusal_with(400, "InvalidInstanceID.NotFound", &message);
+        case.retry(&batch, &refusal, 1).map(|retry| retry.reason)
+    };
+    // Only a malformed id beside it is due to be refused, with another code.
+    assert_eq!(retry(A), Some(RetryReason::NewId));
+    assert_eq!(retry("ma1"), None);
 }
 
 fn refusal_with(status: u16, code: &str, message: &str) -> Reply {
