@@ -134,3 +134,23 @@ fn text_that_nests_or_repeats_without_end_is_a_mistake_and_no_harm() {
             .is_short();
     }
 }
+
+#[test]
+fn an_action_that_is_not_judged_is_a_mistake_unless_the_case_is_there_for_a_clause() {
+    let scratch = scratch();
+    let at = scratch.path();
+    let file = |clauses: &str| {
+        let steps = "steps = [{ call = \"RebootInstance\", ids = [\"{a}\"] }]";
+        let head =
+            "[[scenario]]\nname = \"mine/typo\"\npurpose = \"A typo.\"\nfixtures = { a = \"running\" }";
+        write(&at.join("typo.toml"), &format!("{head}\n{clauses}\n{steps}\n"));
+    };
+    let run = "run --scenarios @/typo.toml --case mine/* --golden off";
+    file("");
+    within(run, at).ended_with(2).complains_of(&[
+        "typo.toml",
+        "unknown action \"RebootInstance\" (known: RebootInstances,",
+    ]);
+    file("clauses = [\"REQ-03\"]");
+    within(run, at).ended_with(0);
+}

@@ -5,21 +5,11 @@ use super::facts::{self, Mismatch};
 use super::rule::{self, Rule};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation};
-use crate::contract::State;
+use crate::contract::{AUXILIARY_ACTIONS, State};
 use crate::journal::{AnswerSummary, Doubt, Excerpt, Observed};
 use crate::model::States;
 use crate::protocol::reply::{self, Body, Reply};
 use crate::protocol::xml::Element;
-
-/// Actions that a step may call in addition to the action under test, and that have no rows in the contract.
-const QUESTIONS: &[&str] = &[
-    "CancelSpotInstanceRequests",
-    "DescribeInstanceAttribute",
-    "DescribeInstanceStatus",
-    "DescribeSpotInstanceRequests",
-    "ModifyInstanceAttribute",
-    "RebootInstances",
-];
 
 /// Why a case cannot go on: the endpoint refuses an action that the case needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +22,7 @@ pub struct UnsupportedAction {
 
 /// Whether an auxiliary call may have this action.
 pub(super) fn is_question(action: &str) -> bool {
-    QUESTIONS.contains(&action)
+    AUXILIARY_ACTIONS.contains(&action)
 }
 
 impl CaseJudge {

@@ -59,6 +59,16 @@ pub struct Contract {
     pub recorded: Vec<Recorded>,
 }
 
+/// Actions that a step may call in addition to the action under test, and that have no rows in the contract.
+pub const AUXILIARY_ACTIONS: &[&str] = &[
+    "CancelSpotInstanceRequests",
+    "DescribeInstanceAttribute",
+    "DescribeInstanceStatus",
+    "DescribeSpotInstanceRequests",
+    "ModifyInstanceAttribute",
+    "RebootInstances",
+];
+
 /// The address of a clause, for instance `DRY-04`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]

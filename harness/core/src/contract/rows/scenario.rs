@@ -1,7 +1,7 @@
 //! Reads the scenarios of the specs files: fixtures, steps, and their calls.
 
 use super::super::manual::{self, DECOYS, PARTS, STEPS};
-use super::super::{SameAs, TableKey};
+use super::super::{AUXILIARY_ACTIONS, SameAs, TableKey};
 use super::*;
 
 /// Reads scenarios.
@@ -37,6 +37,11 @@ impl Reader<'_> {
             (None, Tables::Scenarios) => Vec::new(),
             (_, Tables::Scenarios | Tables::All) => self.clauses(&table, "clauses", MentionKind::Lists),
         };
+        if self.tables == Tables::Scenarios && clauses.is_empty() {
+            for (node, step) in nodes.iter().zip(&steps) {
+                self.knows_action(node.line, &step.act);
+            }
+        }
         let scenario = Scenario {
             purpose: self.filled(&table, "purpose"),
             clauses,
@@ -279,6 +284,18 @@ impl Reader<'_> {
         Act::Settle(names, state.unwrap_or(State::Stopped))
     }
 
+    /// Checks that a call has an action that is judged. One in other letters is meant so, and a case that is there for a
+    /// clause may call any other: to see it refused.
+    fn knows_action(&mut self, line: usize, act: &Act) {
+        let known = MOVING_ACTIONS.iter().chain(AUXILIARY_ACTIONS).copied();
+        if let Some(action) = act.call().and_then(|call| call.action.as_deref())
+            && !known.clone().any(|one| one.eq_ignore_ascii_case(action))
+            && !creates(action)
+        {
+            self.wrong(line, Mistake::unknown_word("action", action, known));
+        }
+    }
+
     /// Checks that a wait can end well: each instance begins in the state or on the way to it, or an earlier step may take
     /// it there.
     fn can_settle(
@@ -380,9 +397,7 @@ impl Reader<'_> {
 
     /// Rejects a user's call that creates a resource: only the instances of fixtures and launch steps are terminated.
     fn may_be_called(&mut self, line: usize, action: &str) {
-        let lower = action.trim().to_ascii_lowercase();
-        let creates = CREATING.iter().any(|verb| lower.starts_with(verb));
-        if self.tables == Tables::Scenarios && creates {
+        if self.tables == Tables::Scenarios && creates(action) {
             let action = action.to_owned();
             self.wrong(line, Mistake::Creates { action });
         }
@@ -450,6 +465,9 @@ impl Reader<'_> {
 /// An hour, the longest wait that a step may request.
 const LONGEST_PASS_MS: i64 = 3_600_000;
 
+/// The actions with rows in the contract.
+const MOVING_ACTIONS: &[&str] = &["StopInstances", "StartInstances", "TerminateInstances"];
+
 /// The prefixes of actions that create resources.
 const CREATING: &[&str] = &[
     "allocate",
@@ -462,6 +480,12 @@ const CREATING: &[&str] = &[
     "request",
     "run",
 ];
+
+/// Whether an action creates resources.
+fn creates(action: &str) -> bool {
+    let lower = action.trim().to_ascii_lowercase();
+    CREATING.iter().any(|verb| lower.starts_with(verb))
+}
 
 pub(super) fn is_decoy(name: &str) -> bool {
     let is_number = |number: &str| number.is_empty() || number.parse::<u16>().is_ok();

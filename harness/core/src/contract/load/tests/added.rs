@@ -123,7 +123,7 @@ fn what_a_call_would_leave_behind_is_not_called() {
         );
     }
     mistaken(
-        "{ call = \"X\", omit = [\"action\"], params = [[\"Action\", \"RunInstances\"]] },",
+        "{ call = \"StopInstances\", omit = [\"action\"], params = [[\"Action\", \"RunInstances\"]] },",
         "line 6: \"RunInstances\" brings something into being",
     );
     fine("{ call = \"StopInstances\", params = [[\"Action\", \"StopInstances\"]] },");
@@ -141,17 +141,20 @@ fn the_numbers_and_references_of_the_manual_are_those_of_the_reader() {
     mistaken("{ pass = 0 },", "line 6: \"pass\" is 0, expected 1 to 3600000");
     mistaken("{ pass = 3600001 },", "line 6: \"pass\" is 3600001, expected ");
     assert!(told(manual::CALL, "together").starts_with("2 to 64: "));
-    fine("{ call = \"X\", together = 2 },\n{ call = \"X\", together = 64 },");
+    fine("{ call = \"StopInstances\", together = 2 },\n{ call = \"StopInstances\", together = 64 },");
     mistaken(
-        "{ call = \"X\", together = 1 },",
+        "{ call = \"StopInstances\", together = 1 },",
         "line 6: \"together\" is 1, expected 2 to 64",
     );
     mistaken(
-        "{ call = \"X\", together = 65 },",
+        "{ call = \"StopInstances\", together = 65 },",
         "line 6: \"together\" is 65, expected ",
     );
     for reference in manual::REFERENCES {
-        fine(&format!("{{ call = \"X\", ids = [\"{}\"] }},", reference.name));
+        fine(&format!(
+            "{{ call = \"StopInstances\", ids = [\"{}\"] }},",
+            reference.name
+        ));
     }
     let told: String = manual::REFERENCES
         .iter()
