@@ -192,10 +192,10 @@ impl Running {
         self.child.try_wait().expect("a child can be waited for")
     }
 
-    /// Sends it an interrupt, as Ctrl-C does.
-    pub(crate) fn interrupt(&self) {
+    /// Sends it a signal, for instance `INT`, as Ctrl-C does, or `HUP`, as a terminal does that is closed.
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
+            .args([&format!("-{name}"), &self.child.id().to_string()])
             .status();
         assert!(sent.is_ok_and(|status| status.success()), "kill is there");
     }

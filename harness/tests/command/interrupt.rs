@@ -44,6 +44,15 @@ fn held_after_five_launches() -> (String, mpsc::Receiver<()>, mpsc::Sender<()>) 
 
 #[test]
 fn an_interrupted_run_cleans_up_and_can_be_judged() {
+    cleans_up_and_can_be_judged_after("INT");
+}
+
+#[test]
+fn a_run_whose_terminal_is_closed_cleans_up_and_can_be_judged() {
+    cleans_up_and_can_be_judged_after("HUP");
+}
+
+fn cleans_up_and_can_be_judged_after(signal: &str) {
     let (url, launched, go_on) = held_after_five_launches();
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let journal = scratch.path().join("run.ndjson");
@@ -54,7 +63,7 @@ fn an_interrupted_run_cleans_up_and_can_be_judged() {
     while launched.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
         assert_eq!(run.ended(), None, "fewer than five instances were launched");
     }
-    run.interrupt();
+    run.signal(signal);
     let _ = go_on.send(());
     let run = run
         .finish()

@@ -6,6 +6,7 @@
 
 mod child;
 mod compare;
+mod conformance;
 mod endpoints;
 mod goldens;
 mod hostile;

@@ -1,6 +1,6 @@
 //! Runs that end with a verdict.
 
-use crate::child::{Served, finish, stopcheck};
+use crate::child::stopcheck;
 
 /// All phases in both editions, in parts that run in parallel.
 macro_rules! conforms {
@@ -93,19 +93,6 @@ fn two_runs_of_named_cases_and_borders_are_told_alike() {
 #[test]
 fn two_runs_of_random_scripts_are_told_alike() {
     told_alike("run --phase random --cases 60 --seed 3");
-}
-
-#[test]
-fn the_reference_conforms_over_http_too() {
-    let server = Served::start();
-    // This test uses real time; more waiting cases in parallel end it sooner.
-    let run = server.command(["run", "--phase", "scenarios", "--workers", "40"]);
-    let run = finish(run)
-        .ended_with(0)
-        .says(&["CONFORMS", server.value("AWS_ENDPOINT_URL_EC2")]);
-    for word in ["FAIL", "errored", "unfinished"] {
-        assert!(!run.stdout.contains(word), "{}", run.stdout);
-    }
 }
 
 #[test]

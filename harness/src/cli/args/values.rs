@@ -140,7 +140,10 @@ pub(in crate::cli) struct TimeLimitArg(pub(in crate::cli) Option<Duration>);
 pub(super) fn time_limit(text: &str) -> Result<TimeLimitArg, String> {
     match text {
         "none" => Ok(TimeLimitArg(None)),
-        _ => seconds(text).map(|limit| TimeLimitArg(Some(limit))),
+        _ => match seconds(text) {
+            Ok(limit) => Ok(TimeLimitArg(Some(limit))),
+            Err(why) => Err(format!("{why}; `none` is no limit")),
+        },
     }
 }
 
@@ -202,7 +205,10 @@ mod tests {
     fn a_time_limit_may_be_none() {
         assert_eq!(time_limit("none"), Ok(TimeLimitArg(None)));
         assert_eq!(time_limit("60s"), Ok(TimeLimitArg(Some(Duration::from_secs(60)))));
-        assert!(time_limit("never").is_err());
+        assert_eq!(
+            time_limit("never"),
+            Err("not a number of seconds; `none` is no limit".to_owned())
+        );
     }
 
     #[test]
