@@ -17,8 +17,8 @@ mod engine;
 mod oss;
 mod promote;
 
-use engine::Engine;
 pub(crate) use engine::Sanitizer;
+use engine::{Engine, FuzzRun};
 
 #[derive(clap::Args)]
 pub(crate) struct FuzzArgs {
@@ -173,19 +173,31 @@ pub(crate) fn build_as_elsewhere(workspace: &Workspace) -> Result<TaskOutcome> {
     oss::run(workspace)
 }
 
-/// Runs every target for this many seconds.
+/// Runs every target for this many seconds, as many at a time as there are cores: a target keeps one busy.
 pub(crate) fn smoke(workspace: &Workspace, seconds: u64, sanitizer: Sanitizer) -> Result<TaskOutcome> {
     let targets = targets(workspace)?;
     let engine = Engine::build(workspace, sanitizer, None)?;
     // A fixed seed, so that a failure in CI can be reproduced locally.
     let options = [format!("-max_total_time={seconds}"), "-seed=1337".to_owned()];
     let mut outcome = TaskOutcome::Good;
-    for target in &targets {
-        let run = engine.fuzz(target, &options, engine::Output::Kept)?;
-        println!("{}", run.line());
-        if run.outcome() == TaskOutcome::Bad {
-            println!("{}", run.complaint());
-            outcome = TaskOutcome::Bad;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for some in targets.chunks(cores) {
+        let runs: Vec<Result<FuzzRun>> = std::thread::scope(|scope| {
+            let (engine, options) = (&engine, &options);
+            let fuzz = |target| scope.spawn(move || engine.fuzz(target, options, engine::Output::Kept));
+            let threads: Vec<_> = some.iter().map(fuzz).collect();
+            let ended = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            ended
+                .map(|run| run.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        for run in runs {
+            let run = run?;
+            println!("{}", run.line());
+            if run.outcome() == TaskOutcome::Bad {
+                println!("{}", run.complaint());
+                outcome = TaskOutcome::Bad;
+            }
         }
     }
     Ok(outcome)
