@@ -28,71 +28,71 @@ pub(crate) struct FuzzArgs {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// The targets, and what holds in each whatever the input.
+    /// Lists the targets and the property that each one checks.
     List,
     /// Builds every target.
     Build {
-        /// What is watched besides.
+        /// The sanitizer to build with.
         #[arg(long, value_enum, default_value_t)]
         sanitizer: Sanitizer,
     },
-    /// Runs one target until it finds something or the time is over.
+    /// Runs one target until it finds a failure or the time is up.
     Run {
         /// The target.
         target: String,
-        /// For how long: seconds, or a number with s, m or h; without it until interrupted.
+        /// How long to run: seconds, or a number with s, m or h [default: until interrupted].
         #[arg(long, value_parser = seconds)]
         time: Option<u64>,
-        /// What is watched besides.
+        /// The sanitizer to build with.
         #[arg(long, value_enum, default_value_t)]
         sanitizer: Sanitizer,
         /// More arguments for libFuzzer.
         #[arg(last = true)]
         libfuzzer: Vec<String>,
     },
-    /// Runs every target for a moment.
+    /// Runs every target for a few seconds.
     Smoke {
-        /// How long each: seconds, or a number with s, m or h.
+        /// How long to run each target: seconds, or a number with s, m or h.
         #[arg(long, value_parser = seconds, default_value_t = SMOKE_SECONDS)]
         time: u64,
-        /// What is watched besides.
+        /// The sanitizer to build with.
         #[arg(long, value_enum, default_value_t)]
         sanitizer: Sanitizer,
     },
-    /// Runs inputs through a target without a fuzzer; without any, all that are committed, of all targets.
+    /// Replays inputs without the fuzzer: the named files, or all committed inputs of one or all targets.
     Replay {
         /// The target.
         target: Option<String>,
         /// Files, for instance from `fuzz/artifacts`.
         inputs: Vec<PathBuf>,
     },
-    /// Writes the seeds and the dictionary anew, from recorded answers, specs, journals and faults.
+    /// Regenerates the seeds and the dictionary from recorded answers, specs, journals and faults.
     Seed,
-    /// Throws away what the fuzzer found of a target and reaches nothing that the rest does not.
+    /// Removes redundant inputs from what the fuzzer has found for a target.
     Cmin {
         /// The target.
         target: String,
     },
-    /// Commits of what the fuzzer found of a target the inputs that reach code which no committed input does.
+    /// Adds the inputs that reach new code to the committed corpus of a target.
     Keep {
         /// The target.
         target: String,
     },
-    /// Makes an input that fails as short as it will be.
+    /// Shortens a failing input.
     Tmin {
         /// The target.
         target: String,
         /// The input.
         input: PathBuf,
-        /// For how long at the most: seconds, or a number with s, m or h.
+        /// The time limit: seconds, or a number with s, m or h.
         #[arg(long, value_parser = seconds, default_value_t = 60)]
         time: u64,
     },
-    /// Makes a crash a regression test: shortened, named, and replayed from then on.
+    /// Turns a crash into a regression test: shortened, named, and replayed by every test run.
     Promote(promote::PromoteArgs),
-    /// How much of each module the committed inputs reach, by lines.
+    /// Measures which lines of each module the committed inputs reach.
     Coverage(coverage::CoverageArgs),
-    /// Builds as ClusterFuzzLite and OSS-Fuzz do, and looks at what came of it.
+    /// Builds the targets as ClusterFuzzLite and OSS-Fuzz do, and checks the result.
     Oss,
 }
 
