@@ -163,6 +163,7 @@ fn rule(check: Check) -> &'static str {
         Check::StopTime => "stopped in well under ten minutes",
         Check::KeepsIdentity => "volumes and private address kept, public address released",
         Check::KeepsInterfaces => "the network interfaces kept",
+        Check::DescribesOnlyRequested => "only the instances that are requested",
         Check::StatusHidesStopped => "listed only if all are requested",
         Check::SpotRequestDisabled => "state disabled, status instance-stopped-by-user",
         Check::ReasonUnchanged => "the reason as before the call",

@@ -144,6 +144,7 @@ impl CaseJudge {
         looks.pop();
         for look in looks {
             judgement.about(look.exchange);
+            only_requested(&judge, judgement, look.call, &look.instances);
             for ((id, track), before) in self.tracks.iter_mut().zip(before) {
                 let Some(instance) = look.instances.iter().find(|instance| *instance.id == **id) else {
                     continue;
@@ -170,6 +171,9 @@ impl CaseJudge {
         let may_be_stale = self.may_be_stale(proof.at_ms);
         let lag = self.read_lag;
         let instances = proof.reply().and_then(|reply| self.shown(&proof.call, reply));
+        if let Some(instances) = instances.as_ref().filter(|_| !answered.effects.is_empty()) {
+            only_requested(&judge, judgement, &proof.call, instances);
+        }
         // Both are in the order of the fleet.
         for ((id, clauses), before) in answered.effects.iter().zip(before) {
             let Some(instances) = &instances else {
@@ -345,6 +349,7 @@ impl CaseJudge {
         let judge = Arc::clone(&self.judge);
         let may_be_stale = self.may_be_stale(look.at_ms);
         judgement.about(look.exchange);
+        only_requested(&judge, judgement, look.call, &look.instances);
         for (id, belief) in &mut self.fleet {
             if !asks_for(look.call, id) {
                 continue;
@@ -419,6 +424,29 @@ pub(super) fn clauses_at_stake(judge: &Judge, track: &Track, states: States) -> 
         clauses.extend_from_slice(judge.of(*rule));
     }
     clauses
+}
+
+/// How many instances that were not requested a finding shows.
+const STRANGERS_SHOWN: usize = 3;
+
+/// Checks that a description shows no instance that the call does not request.
+fn only_requested(judge: &Judge, judgement: &mut StepJudgement<'_>, call: &Call, instances: &[Instance]) {
+    let mut strangers = instances
+        .iter()
+        .filter(|instance| !asks_for(call, &instance.id))
+        .peekable();
+    let fits = strangers.peek().is_none();
+    judge.note_rule(
+        judgement,
+        rule::DESCRIBES_ONLY_REQUESTED,
+        Weight::Full,
+        fits,
+        || {
+            let shown = strangers.take(STRANGERS_SHOWN);
+            let seen = shown.map(|instance| described_state(&instance.id, Some(instance), false));
+            seen.collect::<Vec<_>>()
+        },
+    );
 }
 
 /// Checks the details of an instance that is described in a possible state, and remembers the description.

@@ -64,6 +64,7 @@ rules! {
     STOP_TIME = StopTime,
     KEEPS_IDENTITY = KeepsIdentity,
     KEEPS_INTERFACES = KeepsInterfaces,
+    DESCRIBES_ONLY_REQUESTED = DescribesOnlyRequested,
     STATUS_HIDES_STOPPED = StatusHidesStopped,
     SPOT_REQUEST_DISABLED = SpotRequestDisabled,
     REASON_UNCHANGED = ReasonUnchanged,

@@ -279,6 +279,8 @@ vocabulary! {
         KeepsIdentity = "keeps-identity",
         /// A stop keeps the network interfaces of an instance.
         KeepsInterfaces = "keeps-interfaces",
+        /// A description of named instances shows no other.
+        DescribesOnlyRequested = "describes-only-requested",
         /// `DescribeInstanceStatus` omits a stopped instance by default.
         StatusHidesStopped = "status-hides-stopped",
         /// The Spot request of a stopped instance is disabled.

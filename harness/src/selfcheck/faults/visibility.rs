@@ -192,6 +192,13 @@ pub(super) const FAULTS: &[Fault] = &[
     )
     .seen("MiniStack 1.5.33"),
     fault(
+        "describes-strangers",
+        "a description by id shows other instances, too",
+        &["stop/running", "dry-run/valid"],
+        &["VIS-12"],
+        |asked| asked.described(with_strangers),
+    ),
+    fault(
         "private-address-changes",
         "a stopped instance gets another private address",
         &["stop/keeps-identity"],
@@ -255,6 +262,18 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
 ];
+
+/// A description with a copy of each instance that has another id.
+fn with_strangers(text: String) -> String {
+    let Some((head, tail)) = text.split_once("</reservationSet>") else {
+        return text;
+    };
+    let set = head.split_once("<reservationSet>").map(|(_, set)| set);
+    let strangers = set
+        .unwrap_or_default()
+        .replace("<instanceId>i-0", "<instanceId>i-f");
+    format!("{head}{strangers}</reservationSet>{tail}")
+}
 
 /// The answer, changed if it describes a stopped instance.
 fn described_when_stopped(

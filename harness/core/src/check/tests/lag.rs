@@ -243,3 +243,16 @@ fn refusal_with(status: u16, code: &str, message: &str) -> Reply {
         ),
     )
 }
+
+#[test]
+fn a_description_by_id_shows_no_other_instance_however_stale_it_is() {
+    let fails = |shown: &[(&str, State)]| {
+        let mut case = case(State::Running).with_read_lag(LAG);
+        let look = at(Role::Look, &call("DescribeInstances"), &described(shown), 1);
+        let judged = case.judge(&started(1, Intent::Observe), &[look]);
+        let mut findings = judged.findings.iter();
+        findings.any(|one| one.clause.as_str() == "VIS-12" && one.verdict == Verdict::Fail)
+    };
+    assert!(!fails(&[(A, State::Running)]));
+    assert!(fails(&[(A, State::Running), (B, State::Running)]));
+}
