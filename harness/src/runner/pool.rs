@@ -40,6 +40,8 @@ pub(super) struct Pool {
     stock: Mutex<Stock>,
     /// One task at a time launches, so that the others take from what it launches.
     launching: tokio::sync::Mutex<()>,
+    /// The same for terminated instances. Whoever holds both got this one first.
+    terminating: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -109,8 +111,12 @@ impl Pool {
             State::Terminated => kind,
             _ => launched_as,
         };
-        // The task that launches may need the turn of this one.
-        let _launching = arranger.sender.without_turn(self.launching.lock()).await;
+        // The task that launches or terminates may need the turn of this one.
+        let _terminating = match kind.state {
+            State::Terminated => Some(arranger.sender.without_turn(self.terminating.lock()).await),
+            _ => None,
+        };
+        let launching = arranger.sender.without_turn(self.launching.lock()).await;
         self.stock().needed(kind);
         if !self.stock().has_fresh(ready_kind, zone) {
             let wanted = self.stock().count_to_terminate(kind);
@@ -120,7 +126,10 @@ impl Pool {
                 self.stock().fresh.extend(launched);
             }
             if wanted > 0 {
-                self.terminate(arranger, kind, zone, wanted).await;
+                let running = self.stock().take_running(kind, zone, wanted);
+                // Termination may take long, and other cases need running instances.
+                drop(launching);
+                self.terminate(arranger, kind, running).await;
             }
         }
         let mut stock = self.stock();
@@ -131,9 +140,8 @@ impl Pool {
         }))
     }
 
-    /// Terminates so many running instances, to be ready for cases that need this kind.
-    async fn terminate(&self, arranger: &Arranger, kind: FixtureKind, zone: Option<&str>, count: usize) {
-        let running = self.stock().take_running(kind, zone, count);
+    /// Terminates running instances, to be ready for cases that need this kind.
+    async fn terminate(&self, arranger: &Arranger, kind: FixtureKind, running: Vec<Launched>) {
         let ids: Vec<&str> = running.iter().map(|one| one.id.as_str()).collect();
         if ids.is_empty() {
             return;
