@@ -113,8 +113,8 @@ impl Arranger {
         })
     }
 
-    /// Launches so many instances of a kind with one call, in a zone if one is named, and waits until they are running. An endpoint that launches
-    /// fewer gets more calls later.
+    /// Launches so many instances of a kind with one call, in a zone if one is named, and waits until they are running.
+    /// An endpoint that launches fewer gets more calls later.
     pub(super) async fn launch_running(
         &self,
         kind: FixtureKind,
@@ -166,14 +166,7 @@ impl Arranger {
     /// Waits until these instances are running, and verifies that they are as requested.
     async fn verify_running(&self, launched: &mut [Launched]) -> Result<(), ArrangeError> {
         let ids: Vec<&str> = launched.iter().map(|one| one.id.as_str()).collect();
-        let is_running = |instances: &Vec<Instance>| {
-            let running = |id: &&str| {
-                let mut found = instances.iter().filter(|one| one.id == *id);
-                found.any(|one| state_name(one) == "running")
-            };
-            ids.iter().all(running)
-        };
-        let instances = self.poll_all(&ids, is_running, "running").await?;
+        let instances = self.await_all(&ids, "running").await?;
         for one in launched {
             if let Some(instance) = instances.iter().find(|instance| instance.id == one.id) {
                 self.is_as_wished(one, instance).await?;
@@ -298,11 +291,7 @@ impl Arranger {
     pub(super) async fn terminate_all(&self, ids: &[&str]) -> Result<(), ArrangeError> {
         let named = (1..).zip(ids).map(|(at, id)| (format!("InstanceId.{at}"), *id));
         self.change(&Call::new("TerminateInstances", named)).await?;
-        let is_terminated = |instances: &Vec<Instance>| {
-            let mut found = ids.iter().map(|id| instances.iter().find(|one| one.id == *id));
-            found.all(|one| one.is_some_and(|one| state_name(one) == "terminated"))
-        };
-        self.poll_all(ids, is_terminated, "terminated").await.map(drop)
+        self.await_all(ids, "terminated").await.map(drop)
     }
 
     /// A call that describes these instances.
@@ -425,6 +414,18 @@ impl Arranger {
         let mut instances = self.poll_all(&[id], all_fit, wish).await?;
         instances.retain(|instance| instance.id == id);
         Ok(instances.remove(0))
+    }
+
+    /// Describes instances until all are in this state.
+    async fn await_all(&self, ids: &[&str], state: &str) -> Result<Vec<Instance>, ArrangeError> {
+        let all_are = |instances: &Vec<Instance>| {
+            let is_in_it = |id: &&str| {
+                let mut found = instances.iter().filter(|one| one.id == *id);
+                found.any(|one| state_name(one) == state)
+            };
+            ids.iter().all(is_in_it)
+        };
+        self.poll_all(ids, all_are, state).await
     }
 
     /// Describes instances until they fit.

@@ -310,8 +310,7 @@ impl CaseJudge {
 
     /// Whether the step has described all instances.
     pub(super) fn has_described_all(&self, step: &OpenStep) -> bool {
-        let asked = || step.described.as_deref() == Some(&*self.listed(&Intent::Observe));
-        step.last(Role::Look).is_some() && asked()
+        step.described.as_deref() == Some(&*self.listed(&Intent::Observe))
     }
 
     /// The instances that may be changing their state.
@@ -409,7 +408,7 @@ impl CaseJudge {
             }
             let is_new = |oddity: &DescribedOddity| !track.odd.contains(&oddity.rule);
             if let Some(instance) = instance
-                && states.and(track.past.shown(self.read_lag, sent_ms)).is_empty()
+                && !track.was_in(states, self.read_lag, sent_ms)
                 && self.read_lag != ReadLag::NONE
                 && examine(&self.judge, id, track, instance).odd.iter().any(is_new)
             {

@@ -150,8 +150,8 @@ impl CaseJudge {
                     continue;
                 };
                 let states = states_of(instance);
-                let is_past = || !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty();
-                if !states.and(before.later()).is_empty() && !is_past() {
+                let is_past = track.was_in(states, self.read_lag, look.at_ms);
+                if !states.and(before.later()).is_empty() && !is_past {
                     note_details(&judge, judgement, id, track, instance, self.read_lag);
                 }
             }
@@ -194,7 +194,7 @@ impl CaseJudge {
             if !fit.is_empty() {
                 judgement.held(clauses);
                 judgement.held(judge.of(rule::CONTROL_UNCHANGED));
-                if states.and(track.past.shown(lag, proof.at_ms)).is_empty() {
+                if !track.was_in(states, lag, proof.at_ms) {
                     belief.states = fit;
                     if let Some(instance) = instance {
                         note_details(&judge, judgement, id, track, instance, lag);
@@ -364,7 +364,7 @@ impl CaseJudge {
             let fit = states.and(later);
             if !fit.is_empty() {
                 judgement.held(judge.of(rule::CONTROL_UNCHANGED));
-                if !states.and(track.past.shown(self.read_lag, look.at_ms)).is_empty() {
+                if track.was_in(states, self.read_lag, look.at_ms) {
                     // It may show an earlier state as well as the current one, so nothing follows from it.
                     continue;
                 }

@@ -68,8 +68,13 @@ impl Track {
     /// Whether the instance may have been so a moment ago, so that a description sent at `sent_ms` may show it if it is
     /// stale. One that is not described may be missing in a part of the service.
     pub(super) fn may_have_been(&self, instance: Option<&Instance>, lag: ReadLag, sent_ms: u64) -> bool {
-        let states = instance.map(states_of);
-        states.is_none_or(|states| !states.and(self.past.shown(lag, sent_ms)).is_empty())
+        instance.is_none_or(|instance| self.was_in(states_of(instance), lag, sent_ms))
+    }
+
+    /// Whether the instance was in one of these states a moment ago, so that a description sent at `sent_ms` may show it
+    /// if it is stale.
+    pub(super) fn was_in(&self, states: States, lag: ReadLag, sent_ms: u64) -> bool {
+        !states.and(self.past.shown(lag, sent_ms)).is_empty()
     }
 }
 

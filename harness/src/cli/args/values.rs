@@ -140,10 +140,9 @@ pub(in crate::cli) struct TimeLimitArg(pub(in crate::cli) Option<Duration>);
 pub(super) fn time_limit(text: &str) -> Result<TimeLimitArg, String> {
     match text {
         "none" => Ok(TimeLimitArg(None)),
-        _ => match seconds(text) {
-            Ok(limit) => Ok(TimeLimitArg(Some(limit))),
-            Err(why) => Err(format!("{why}; `none` is no limit")),
-        },
+        _ => seconds(text)
+            .map(|limit| TimeLimitArg(Some(limit)))
+            .map_err(|why| format!("{why}; `none` is no limit")),
     }
 }
 
