@@ -70,6 +70,18 @@ pub struct Delays {
     pub hibernate_ready_ms: u64,
 }
 
+impl Delays {
+    /// Every transition ends at once; a terminated instance is shown for an hour all the same.
+    pub const NONE: Self = Self {
+        pending_ms: 0,
+        stopping_ms: 0,
+        hibernating_ms: 0,
+        shutting_down_ms: 0,
+        purge_ms: 3_600_000,
+        hibernate_ready_ms: 0,
+    };
+}
+
 /// A simple throttle, for testing that clients back off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttle {

@@ -442,6 +442,10 @@ pub(super) struct ServeArgs {
     #[arg(long)]
     pub(super) indented: bool,
 
+    /// Finish every transition at once, as most mocks do
+    #[arg(long)]
+    pub(super) instant: bool,
+
     /// Refuse every Nth state-changing call as throttled
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub(super) throttle_every: Option<u32>,

@@ -10,7 +10,7 @@ use super::run::wait_for_signal;
 use super::{selfcheck, variations};
 use crate::embedded;
 use crate::endpoint::{self, Handler};
-use crate::reference::{AccessKey, Config, Reference, Throttle, XmlLayout, keys};
+use crate::reference::{AccessKey, Config, Delays, Reference, Throttle, XmlLayout, keys};
 use crate::report::exit;
 use crate::selfcheck::emulator;
 
@@ -30,6 +30,11 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
             XmlLayout::Indented
         } else {
             XmlLayout::Compact
+        },
+        delays: if args.instant {
+            Delays::NONE
+        } else {
+            Delays::default()
         },
         throttle: args.throttle_every.map(|every| Throttle {
             every: u64::from(every),

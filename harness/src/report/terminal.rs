@@ -81,12 +81,15 @@ pub fn write(
     };
     let causes = tally.causes();
     // A run has printed a line for each clause that fails, when it was found.
-    let room = PAGE.saturating_sub(tally.clause_counts().failed);
+    let room = PAGE.saturating_sub(PROGRESS_LINES + tally.clause_counts().failed);
     out.write_all(&page.fitting(&causes, room)?)
 }
 
 /// How many lines a run prints, unless its parts need more even in short.
 const PAGE: usize = 150;
+
+/// How many progress lines a run within the default time limit prints where no terminal shows a bar.
+const PROGRESS_LINES: usize = 6;
 
 /// How many warnings have a line of their own where lines are short.
 const WARNINGS_IN_LINES: usize = 12;

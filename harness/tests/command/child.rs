@@ -227,7 +227,12 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start() -> Self {
-        let mut child = command(["serve", "--port", "0"])
+        Self::with(&[])
+    }
+
+    /// The server with more options.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        let mut child = command(["serve", "--port", "0"].iter().chain(options))
             .spawn()
             .expect("the binary under test starts");
         let stdout = child.stdout.take().expect("it is piped");

@@ -15,3 +15,15 @@ fn the_reference_conforms_over_http_too() {
         assert!(!run.stdout.contains(word), "{}", run.stdout);
     }
 }
+
+#[test]
+fn without_delays_the_reference_conforms_and_no_state_is_polled_for() {
+    let server = Served::with(&["--instant"]);
+    let run = server.command(["run", "--report", "json=-", "--case", "stop/running"]);
+    let report: serde_json::Value =
+        serde_json::from_str(&finish(run).ended_with(0).stdout).expect("it is JSON");
+    // The images, one launch for both instances, a description, the stop, two descriptions, the removal.
+    assert_eq!(report["summary"]["requests"], 7);
+    let run = server.command(["run", "--phase", "scenarios"]);
+    finish(run).ended_with(0).says(&["CONFORMS"]);
+}
