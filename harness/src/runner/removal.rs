@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::arrange::{Arranger, Launched, answer_in_words, success};
+use super::arrange::{Arranger, Launched, success};
 use super::request_sender::{AnsweredCall, SendError};
 use crate::call::Call;
 use crate::journal::Role;
@@ -79,7 +79,9 @@ impl Arranger {
 fn gone(outcome: &Result<AnsweredCall, SendError>) -> bool {
     match outcome {
         Ok(AnsweredCall { reply, .. }) => {
-            success(reply).is_some() || answer_in_words(reply).contains("InvalidInstanceID.NotFound")
+            let code = reply.error().and_then(|error| error.code);
+            // Some endpoints put the side at fault before a code.
+            success(reply).is_some() || code.is_some_and(|code| code.ends_with("InvalidInstanceID.NotFound"))
         }
         Err(_) => false,
     }
