@@ -29,7 +29,7 @@ pub use consequences::{Cause, Causes, Consequence, Relation};
 pub use goldens::{ChangedGolden, GoldenCause, Goldens};
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 
-use clauses::{Heading, Seen};
+use clauses::Heading;
 use generated::Folded;
 
 /// How many findings of a group keep their exchange: those of the first cases.
@@ -38,9 +38,6 @@ const EVIDENCE_KEPT: usize = 8;
 /// How many groups are kept for one clause and verdict; the rest share one group. Otherwise an endpoint that answers
 /// noise would fill the memory.
 const GROUPS_KEPT: usize = 100;
-
-/// How many case names a clause status lists.
-const NAMES_SHOWN: usize = 5;
 
 /// The results of a run, from which every report is written.
 #[derive(Debug)]
@@ -356,59 +353,6 @@ impl Tally {
             *count += 1;
         }
         counts
-    }
-
-    /// The status of every clause, in the order of the contract.
-    pub fn clause_statuses(&self) -> Vec<ClauseStatus> {
-        let mut seen: HashMap<&ClauseId, Seen<'_>> = HashMap::new();
-        for id in &self.folded.held {
-            seen.entry(id).or_default().holding.add("random/…");
-        }
-        for case in self.cases() {
-            for id in self.held_by(case) {
-                let seen = seen.entry(id).or_default();
-                if seen.last_holding != Some(&case.name) {
-                    seen.holding.add(&case.name);
-                    seen.last_holding = Some(&case.name);
-                }
-            }
-            for found in &case.findings {
-                let seen = seen.entry(&found.clause).or_default();
-                seen.findings += 1;
-                if seen.worst.is_none_or(|worst| worst < found.verdict) {
-                    seen.worst = Some(found.verdict);
-                    seen.finding.0.clear();
-                }
-                if seen.last_finding != Some(&case.name) {
-                    seen.finding.1 += 1;
-                    seen.last_finding = Some(&case.name);
-                }
-                if seen.worst == Some(found.verdict)
-                    && seen.finding.0.len() < NAMES_SHOWN
-                    && seen.finding.0.last() != Some(&case.name.as_ref())
-                {
-                    seen.finding.0.push(&case.name);
-                }
-            }
-            for id in case.clauses.iter() {
-                let seen = seen.entry(id).or_default();
-                match &case.outcome {
-                    Some(Outcome::Unsupported { reason }) => _ = seen.unsupported.get_or_insert(reason),
-                    Some(Outcome::Error { what }) => _ = seen.error.get_or_insert(what),
-                    Some(Outcome::Judged { .. }) => seen.judged = true,
-                    None => seen.unfinished = true,
-                }
-            }
-        }
-        self.clauses
-            .iter()
-            .map(|heading| ClauseStatus {
-                id: heading.id.clone(),
-                level: heading.level,
-                confidence: heading.confidence,
-                status: heading.status(seen.get(&heading.id)),
-            })
-            .collect()
     }
 
     /// Records the result of comparing the goldens, which is done outside the event stream.

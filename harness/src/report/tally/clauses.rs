@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How many case names a clause status lists.
+const NAMES_SHOWN: usize = 5;
+
 #[derive(Debug)]
 pub(super) struct Heading {
     pub(super) id: ClauseId,
@@ -15,25 +18,25 @@ pub(super) struct Heading {
 }
 
 #[derive(Default)]
-pub(super) struct Seen<'a> {
-    pub(super) holding: FirstNames<'a>,
-    pub(super) finding: FirstNames<'a>,
-    pub(super) last_holding: Option<&'a Arc<str>>,
-    pub(super) last_finding: Option<&'a Arc<str>>,
-    pub(super) findings: usize,
-    pub(super) worst: Option<Verdict>,
-    pub(super) unsupported: Option<&'a str>,
-    pub(super) error: Option<&'a str>,
-    pub(super) judged: bool,
-    pub(super) unfinished: bool,
+struct Seen<'a> {
+    holding: FirstNames<'a>,
+    finding: FirstNames<'a>,
+    last_holding: Option<&'a Arc<str>>,
+    last_finding: Option<&'a Arc<str>>,
+    findings: usize,
+    worst: Option<Verdict>,
+    unsupported: Option<&'a str>,
+    error: Option<&'a str>,
+    judged: bool,
+    unfinished: bool,
 }
 
 /// The first few names, and the total count.
 #[derive(Default)]
-pub(super) struct FirstNames<'a>(pub(super) Vec<&'a str>, pub(super) usize);
+struct FirstNames<'a>(Vec<&'a str>, usize);
 
 impl<'a> FirstNames<'a> {
-    pub(super) fn add(&mut self, name: &'a str) {
+    fn add(&mut self, name: &'a str) {
         self.1 += 1;
         if self.0.len() < NAMES_SHOWN {
             self.0.push(name);
@@ -45,8 +48,63 @@ impl<'a> FirstNames<'a> {
     }
 }
 
+impl Tally {
+    /// The status of every clause, in the order of the contract.
+    pub fn clause_statuses(&self) -> Vec<ClauseStatus> {
+        let mut seen: HashMap<&ClauseId, Seen<'_>> = HashMap::new();
+        for id in &self.folded.held {
+            seen.entry(id).or_default().holding.add("random/…");
+        }
+        for case in self.cases() {
+            for id in self.held_by(case) {
+                let seen = seen.entry(id).or_default();
+                if seen.last_holding != Some(&case.name) {
+                    seen.holding.add(&case.name);
+                    seen.last_holding = Some(&case.name);
+                }
+            }
+            for found in &case.findings {
+                let seen = seen.entry(&found.clause).or_default();
+                seen.findings += 1;
+                if seen.worst.is_none_or(|worst| worst < found.verdict) {
+                    seen.worst = Some(found.verdict);
+                    seen.finding.0.clear();
+                }
+                if seen.last_finding != Some(&case.name) {
+                    seen.finding.1 += 1;
+                    seen.last_finding = Some(&case.name);
+                }
+                if seen.worst == Some(found.verdict)
+                    && seen.finding.0.len() < NAMES_SHOWN
+                    && seen.finding.0.last() != Some(&case.name.as_ref())
+                {
+                    seen.finding.0.push(&case.name);
+                }
+            }
+            for id in case.clauses.iter() {
+                let seen = seen.entry(id).or_default();
+                match &case.outcome {
+                    Some(Outcome::Unsupported { reason }) => _ = seen.unsupported.get_or_insert(reason),
+                    Some(Outcome::Error { what }) => _ = seen.error.get_or_insert(what),
+                    Some(Outcome::Judged { .. }) => seen.judged = true,
+                    None => seen.unfinished = true,
+                }
+            }
+        }
+        self.clauses
+            .iter()
+            .map(|heading| ClauseStatus {
+                id: heading.id.clone(),
+                level: heading.level,
+                confidence: heading.confidence,
+                status: heading.status(seen.get(&heading.id)),
+            })
+            .collect()
+    }
+}
+
 impl Heading {
-    pub(super) fn status(&self, seen: Option<&Seen<'_>>) -> Status {
+    fn status(&self, seen: Option<&Seen<'_>>) -> Status {
         if let Some(seen) = seen {
             if let Some(verdict) = seen.worst {
                 let (by, cases) = (seen.finding.owned(), seen.finding.1);
