@@ -16,7 +16,6 @@ use crate::reference::keys::{self, WellKnown};
 use crate::reference::{Config, Reference, Rules, Variations, XmlLayout};
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::sign::{Credentials, Keyring};
-use crate::words::English;
 
 /// Returns the options of a run on the reference. Its clock is virtual, so waiting takes no real time.
 pub fn options(edition: Edition) -> Options {
@@ -46,7 +45,6 @@ pub fn options(edition: Edition) -> Options {
         },
         account: None,
         identity: None,
-        words: &English,
         wire: WireOptions {
             endpoint: None,
             time_limit: Duration::from_secs(10),

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::contract::{self, Contract, Edition, Scenario};
-use crate::journal::{Event, Finding, Fingerprint, Observed, Phase};
+use crate::journal::{Event, Finding, Fingerprint, Observed, Obstacle, Outcome, Phase};
 use crate::plan::{Plan, Planned};
 use crate::runner::{self, Options, PreflightError};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
+use crate::words::{English, Words as _};
 
 /// One play of a case.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +39,8 @@ pub enum Conclusion {
         /// The number of these attempts.
         came: usize,
     },
-    /// The case could not be played to its end; the reason.
-    Untold(String),
+    /// The case is unsupported; why.
+    Unsupported(Obstacle),
     /// The clause could not be decided; what was observed.
     Undecided(Vec<Observed>),
     /// An error of ours; what failed.
@@ -106,7 +107,9 @@ pub fn conclude(wanted: &Finding, attempts: &[Attempt]) -> Conclusion {
     for attempt in attempts {
         match &attempt.outcome {
             Some(Outcome::Judged { .. }) => {}
-            Some(Outcome::Unsupported { reason }) => return Conclusion::Untold(reason.clone()),
+            Some(Outcome::Unsupported { obstacle }) => {
+                return Conclusion::Unsupported(obstacle.clone());
+            }
             Some(Outcome::Error { what }) => return Conclusion::Failed(what.clone()),
             None => return Conclusion::Failed("the run ended before the case did".to_owned()),
         }
@@ -177,7 +180,7 @@ pub fn findings_of(scenario: &str, edition: Edition, options: Options) -> Result
     let attempt = runtime.block_on(play(&Arc::new(contract), case, options, interrupted))?;
     match attempt.outcome {
         Some(Outcome::Judged { .. }) => Ok(attempt.findings),
-        Some(Outcome::Unsupported { reason }) => Err(TestError::NotJudged(reason)),
+        Some(Outcome::Unsupported { obstacle }) => Err(TestError::NotJudged(English.obstacle(&obstacle))),
         Some(Outcome::Error { what }) => Err(TestError::NotJudged(what)),
         None => Err(TestError::NotJudged("it was interrupted".to_owned())),
     }
@@ -276,11 +279,11 @@ mod tests {
             ..Attempt::default()
         };
         let lacks = Outcome::Unsupported {
-            reason: "no Spot".to_owned(),
+            obstacle: Obstacle::NoSpotRequest,
         };
         assert_eq!(
             conclude(&then, &[judged(&[]), ended(Some(lacks))]),
-            Conclusion::Untold("no Spot".to_owned())
+            Conclusion::Unsupported(Obstacle::NoSpotRequest)
         );
         let broke = Outcome::Error {
             what: "gone".to_owned(),

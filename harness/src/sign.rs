@@ -55,36 +55,18 @@ pub struct Keyring {
 impl Keyring {
     /// Whether requests can be authenticated in this way with these credentials.
     pub fn has(&self, auth: Auth) -> bool {
-        self.missing(auth).is_none()
-    }
-
-    /// The credentials that are missing for this way of authentication, and the variables that have them.
-    pub fn missing(&self, auth: Auth) -> Option<&'static str> {
-        let (credentials, what) = match auth {
-            Auth::Denied => (
-                &self.denied,
-                "credentials of a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, \
-                 STOPCHECK_DENIED_SECRET_ACCESS_KEY)",
-            ),
-            Auth::Session => (
-                &self.session,
-                "temporary credentials (AWS_SESSION_TOKEN, or STOPCHECK_SESSION_ACCESS_KEY_ID, \
-                 …_SECRET_ACCESS_KEY, …_SESSION_TOKEN)",
-            ),
-            Auth::ExpiredSession => (
-                &self.expired,
-                "expired temporary credentials (STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, \
-                 …_SESSION_TOKEN)",
-            ),
+        match auth {
+            Auth::Denied => self.denied.is_some(),
+            Auth::Session => self.session.is_some(),
+            Auth::ExpiredSession => self.expired.is_some(),
             Auth::Header
             | Auth::Query
             | Auth::Unsigned
             | Auth::WrongSignature
             | Auth::UnknownKey
             | Auth::Stale
-            | Auth::Garbage => return None,
-        };
-        credentials.is_none().then_some(what)
+            | Auth::Garbage => true,
+        }
     }
 
     /// Returns the credentials of a caller with a valid signature in the header; `None` for any other way of signing.

@@ -79,7 +79,7 @@ pub enum Encoding {
 }
 
 /// How a call is authenticated: correctly, wrongly in one way, or not at all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// SigV4 in the `Authorization` header, with the run's credentials.

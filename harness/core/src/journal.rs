@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
-use crate::verdict::Outcome;
 
 mod bounded;
 mod exchange;
 mod finding;
 mod fingerprint;
+mod outcome;
 mod raw;
 
 pub use bounded::{Excerpt, Few};
@@ -27,6 +27,7 @@ pub use finding::{
     InstancePart, Observed, Oddity, StateChanged, StatePair, WrittenState,
 };
 pub use fingerprint::Fingerprint;
+pub use outcome::{LaunchProperty, Obstacle, Outcome, WaitCut};
 pub use raw::{Aim, RawFault, WireDemand};
 
 /// The version of the event format. Readers reject any other version.

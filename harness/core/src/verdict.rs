@@ -1,7 +1,6 @@
-//! The results of a run: verdicts about the endpoint, and outcomes of cases.
+//! Verdicts about the endpoint.
 //!
-//! A verdict is about the endpoint. `Unsupported` (the endpoint lacks what a case needs) and `Error` (something failed
-//! on our side) are counted separately and never mixed with verdicts.
+//! Cases that are unsupported or ended with an error of ours have none: see [`Outcome`](crate::journal::Outcome).
 
 use serde::{Deserialize, Serialize};
 
@@ -18,27 +17,6 @@ pub enum Verdict {
     Inconclusive,
     /// A deviation from a MUST that is documented or recorded.
     Fail,
-}
-
-/// How a case ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "outcome")]
-pub enum Outcome {
-    /// The case was played and judged.
-    Judged {
-        /// The worst verdict of its steps.
-        verdict: Verdict,
-    },
-    /// The endpoint lacks what the case needs; nothing is concluded.
-    Unsupported {
-        /// What is missing, and how that was detected.
-        reason: String,
-    },
-    /// The harness failed: transport, request budget, or a bug of ours; nothing is concluded.
-    Error {
-        /// What failed, and what to do.
-        what: String,
-    },
 }
 
 impl Verdict {

@@ -1,4 +1,4 @@
-//! Findings in words: the only place where the facts of a finding become English.
+//! Findings and obstacles in words: the only place where their facts become English.
 //!
 //! A fact comes in, text on one line goes out. Its length is bounded because the facts are. Control characters are
 //! escaped; a reporter escapes what else its format cannot show. Nothing decides by these texts: reporters get a
@@ -6,21 +6,21 @@
 
 use std::fmt;
 
-use crate::check::UnsupportedAction;
+use crate::call::Auth;
 use crate::contract::{Check, State};
 use crate::journal::{
     AllowedChange, AnswerSummary, BodySummary, DescribedReason, Doubt, Ending, Excerpt, Expected, Few,
-    InstancePart, Observed, Oddity, StateChanged, StatePair,
+    InstancePart, LaunchProperty, Observed, Obstacle, Oddity, StateChanged, StatePair, WaitCut,
 };
 
-/// A wording of findings.
+/// A wording of findings and obstacles.
 pub trait Words: fmt::Debug + Sync {
     /// Something that is allowed.
     fn expected(&self, expected: &Expected) -> String;
     /// Something that was observed.
     fn observed(&self, observed: &Observed) -> String;
-    /// Why a case cannot go on.
-    fn blocked(&self, blocked: &UnsupportedAction) -> String;
+    /// Why a case is unsupported.
+    fn obstacle(&self, obstacle: &Obstacle) -> String;
 
     /// Everything that a finding has as allowed.
     fn all_expected(&self, expected: &[Expected]) -> String {
@@ -46,8 +46,8 @@ impl Words for English {
         observed_text(observed)
     }
 
-    fn blocked(&self, blocked: &UnsupportedAction) -> String {
-        format!("{} is answered by {}", blocked.action, answer(&blocked.answer))
+    fn obstacle(&self, obstacle: &Obstacle) -> String {
+        obstacle_text(obstacle)
     }
 }
 
@@ -194,8 +194,7 @@ fn observed_text(observed: &Observed) -> String {
         } => {
             let state = match state {
                 None => "not described".to_owned(),
-                Some(state) if state.is_empty() => "in no state".to_owned(),
-                Some(state) => plain(state),
+                Some(state) => or_no_state(state),
             };
             let when = if *after_call {
                 " (DescribeInstances after the call)"
@@ -330,6 +329,95 @@ pub fn ending_text(ending: &Ending) -> &str {
     }
 }
 
+fn obstacle_text(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::NoCredentials { auth } => format!("the run has no {}", credentials(*auth)),
+        Obstacle::NoRawSocket => {
+            "raw bytes are sent over plain http only: TLS would need a library in between".to_owned()
+        }
+        Obstacle::NoImage { root } => {
+            let root = root.word();
+            format!("there is no image with root device type {root} (--{root}-image names one)")
+        }
+        Obstacle::PurgedFixture => "nobody can wait until an instance is purged".to_owned(),
+        Obstacle::Refused { action, answer: by } => format!("{action} is answered by {}", answer(by)),
+        Obstacle::NothingLaunched => "RunInstances answers without an instance".to_owned(),
+        Obstacle::NotAsRequested { property, described } => {
+            let (what, requested, otherwise) = launch_property(*property);
+            let described = described.as_ref().map_or_else(|| otherwise.to_owned(), plain);
+            format!(
+                "the endpoint accepted an instance with {what} {requested}, and describes it with {described}"
+            )
+        }
+        Obstacle::NoSpotRequest => {
+            "the endpoint describes a Spot Instance without its spotInstanceRequestId".to_owned()
+        }
+        Obstacle::SkippedState {
+            state,
+            action,
+            described,
+        } => {
+            let (state, described) = (state_set(&[*state]), or_no_state(described));
+            format!("right after {action} the instance is {described}: the endpoint skips {state}")
+        }
+        Obstacle::NotReached {
+            state,
+            described,
+            answer: last,
+            cut,
+        } => {
+            let state = state.map_or_else(|| "described".to_owned(), |state| state_set(&[state]));
+            let described = described
+                .as_ref()
+                .map_or_else(|| format!("not described ({})", answer(last)), or_no_state);
+            let cut = match cut {
+                None => "",
+                Some(WaitCut::TimeLimit) => " at the time limit of the run",
+                Some(WaitCut::EarlierTimeOut) => ", and an earlier wait for this has timed out",
+            };
+            format!("an instance did not become {state}: it is {described}{cut}")
+        }
+    }
+}
+
+/// What a run needs for a way of authentication, and the variables that have it.
+fn credentials(auth: Auth) -> &'static str {
+    match auth {
+        Auth::Denied => {
+            "credentials of a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, \
+             STOPCHECK_DENIED_SECRET_ACCESS_KEY)"
+        }
+        Auth::Session => {
+            "temporary credentials (AWS_SESSION_TOKEN, or STOPCHECK_SESSION_ACCESS_KEY_ID, \
+             …_SECRET_ACCESS_KEY, …_SESSION_TOKEN)"
+        }
+        Auth::ExpiredSession => {
+            "expired temporary credentials (STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, \
+             …_SESSION_TOKEN)"
+        }
+        Auth::Header
+        | Auth::Query
+        | Auth::Unsigned
+        | Auth::WrongSignature
+        | Auth::UnknownKey
+        | Auth::Stale
+        | Auth::Garbage => "credentials",
+    }
+}
+
+/// The name of a property, its value as requested, and what an instance has if its description has nothing.
+fn launch_property(property: LaunchProperty) -> (&'static str, &'static str, &'static str) {
+    match property {
+        LaunchProperty::Ebs => ("root device type", "ebs", "absent"),
+        LaunchProperty::InstanceStore => ("root device type", "instance-store", "absent"),
+        LaunchProperty::OnDemand => ("lifecycle", "on-demand", "on-demand"),
+        LaunchProperty::Spot => ("lifecycle", "spot", "on-demand"),
+        LaunchProperty::Hibernation => ("hibernation", "configured", "not configured"),
+        LaunchProperty::StopProtection => ("disableApiStop", "true", "absent"),
+        LaunchProperty::TerminationProtection => ("disableApiTermination", "true", "absent"),
+    }
+}
+
 fn answer(summary: &AnswerSummary) -> String {
     let status = summary.status;
     match &summary.body {
@@ -426,6 +514,14 @@ fn or_unknown(text: &Excerpt) -> String {
     }
 }
 
+fn or_no_state(name: &Excerpt) -> String {
+    if name.is_empty() {
+        "in no state".to_owned()
+    } else {
+        plain(name)
+    }
+}
+
 fn or_absent(text: Option<&Excerpt>) -> String {
     text.map_or_else(|| "absent".to_owned(), quoted)
 }
@@ -450,6 +546,7 @@ fn joined(texts: impl Iterator<Item = String>, by: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::Root;
     use crate::journal::Fingerprint;
     use crate::verdict::Verdict;
 
@@ -503,5 +600,56 @@ mod tests {
         assert_eq!(items(1), "200 [i-0: running → ?]");
         assert!(!items(12).contains('…'));
         assert!(items(13).ends_with(", …]"));
+    }
+
+    #[test]
+    fn an_obstacle_says_what_is_missing_and_how_that_was_seen() {
+        let refusal = || AnswerSummary {
+            status: 400,
+            body: BodySummary::Error {
+                code: Excerpt::name("InvalidAction"),
+                message: Some(Excerpt::quote("No\n.")),
+            },
+        };
+        let pretended = |property, described: Option<&str>| Obstacle::NotAsRequested {
+            property,
+            described: described.map(Excerpt::word),
+        };
+        let unreached = |state, described: Option<&str>, cut| Obstacle::NotReached {
+            state,
+            described: described.map(Excerpt::word),
+            answer: refusal(),
+            cut,
+        };
+        let obstacles = [
+            Obstacle::NoImage {
+                root: Root::InstanceStore,
+            },
+            Obstacle::Refused {
+                action: "RunInstances".to_owned(),
+                answer: refusal(),
+            },
+            pretended(LaunchProperty::Spot, None),
+            pretended(LaunchProperty::Ebs, Some("instance-store")),
+            Obstacle::SkippedState {
+                state: State::Restarting,
+                action: "StartInstances".to_owned(),
+                described: Excerpt::word("running"),
+            },
+            unreached(None, None, None),
+            unreached(Some(State::Stopped), Some("stopping"), Some(WaitCut::TimeLimit)),
+            unreached(Some(State::Running), Some(""), Some(WaitCut::EarlierTimeOut)),
+        ];
+        let texts = joined(obstacles.iter().map(|one| English.obstacle(one)), "\n");
+        insta::assert_snapshot!(texts, @r#"
+        there is no image with root device type instance-store (--instance-store-image names one)
+        RunInstances is answered by 400 InvalidAction "No\n."
+        the endpoint accepted an instance with lifecycle spot, and describes it with on-demand
+        the endpoint accepted an instance with root device type ebs, and describes it with instance-store
+        right after StartInstances the instance is running: the endpoint skips pending
+        an instance did not become described: it is not described (400 InvalidAction "No\n.")
+        an instance did not become stopped: it is stopping at the time limit of the run
+        an instance did not become running: it is in no state, and an earlier wait for this has timed out
+        "#);
     }
 }

@@ -149,9 +149,9 @@ fn tell(then: &Material, attempts: &[Attempt], contract: &Contract) -> Result<u8
             format!("it came {came} of {played} {at}."),
             exit::NOTHING_TESTED,
         ),
-        Conclusion::Untold(why) => (
+        Conclusion::Unsupported(obstacle) => (
             "NOT TESTED",
-            format!("it could not be judged {at}: {why}"),
+            format!("it could not be judged {at}: {}", English.obstacle(&obstacle)),
             exit::NOTHING_TESTED,
         ),
         Conclusion::Undecided(observed) => (

@@ -27,7 +27,6 @@ use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::sign::Keyring;
-use crate::words::English;
 
 /// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
@@ -318,7 +317,6 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
         },
         account: args.account.clone(),
         identity,
-        words: &English,
         wire: WireOptions {
             endpoint: None,
             time_limit: args.request_timeout,

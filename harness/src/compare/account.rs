@@ -5,8 +5,8 @@ use std::mem::discriminant;
 
 use crate::contract::{ClauseId, Contract};
 use crate::golden::TranscriptRecorder;
-use crate::journal::{Event, Finding, Phase};
-use crate::verdict::{Outcome, Verdict};
+use crate::journal::{Event, Finding, Obstacle, Outcome, Phase};
+use crate::verdict::Verdict;
 
 /// Everything that is compared about one subject.
 #[derive(Debug, Clone)]
@@ -44,12 +44,12 @@ pub struct Told {
 }
 
 /// How a case ended.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComparedOutcome {
     /// It was played and judged.
     Judged,
     /// The subject does not support what the case needs.
-    Unsupported(String),
+    Unsupported(Obstacle),
     /// An error of ours.
     Error(String),
 }
@@ -120,7 +120,7 @@ impl Recorder {
                 if let Some(mut told) = self.open.remove(&ended.case) {
                     told.outcome = match &ended.outcome {
                         Outcome::Judged { .. } => ComparedOutcome::Judged,
-                        Outcome::Unsupported { reason } => ComparedOutcome::Unsupported(reason.clone()),
+                        Outcome::Unsupported { obstacle } => ComparedOutcome::Unsupported(obstacle.clone()),
                         Outcome::Error { what } => ComparedOutcome::Error(what.clone()),
                     };
                     told.text = recording.and_then(|recording| recording.text.ok());

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::terminal::{odd_in_words, standing_in_words, summary};
+use super::terminal::{odd_in_words, standing_in_words, summary, unjudged_in_words};
 use super::{Agreement, Comparison, FindingMovement, Since, letter};
 use crate::report::markup::{block, code, plain};
 use crate::report::text::plural;
@@ -137,8 +137,9 @@ pub fn since(since: &Since, out: &mut dyn Write) -> io::Result<()> {
             page.add(&format!("| {clause} | {verdict} | {case} |\n"));
         }
     }
-    for (case, why) in &since.unjudged {
-        page.add(&format!("\nNot compared: {}, {}.\n", code(case), plain(why)));
+    for (case, ended, newer) in &since.unjudged {
+        let why = unjudged_in_words(ended, *newer);
+        page.add(&format!("\nNot compared: {}, {}.\n", code(case), plain(&why)));
     }
     page.write(out)
 }

@@ -17,8 +17,8 @@ pub struct Since {
     pub moved: Vec<FindingChange>,
     /// Cases that only one side has; `true` if that is the newer side.
     pub unmatched: Vec<(String, bool)>,
-    /// Cases that were not judged on both sides, with the reason.
-    pub unjudged: Vec<(String, String)>,
+    /// Cases that were not judged on both sides: how they ended, and whether that was on the newer side.
+    pub unjudged: Vec<(String, ComparedOutcome, bool)>,
 }
 
 /// The movement of one finding.
@@ -83,8 +83,12 @@ impl Since {
                     continue;
                 }
             };
-            if let Some(why) = why_not(old, new) {
-                since.unjudged.push((name.clone(), why));
+            let ended = [(new, true), (old, false)];
+            let mut unjudged = ended
+                .into_iter()
+                .filter(|(told, _)| told.outcome != ComparedOutcome::Judged);
+            if let Some((told, newer)) = unjudged.next() {
+                since.unjudged.push((name.clone(), told.outcome.clone(), newer));
                 continue;
             }
             let older: Vec<&Told> = before
@@ -140,18 +144,5 @@ impl Since {
     pub fn is_worse(&self) -> bool {
         self.of_turn(FindingMovement::Broken)
             .any(|moved| moved.verdict == Verdict::Fail)
-    }
-}
-
-/// The reason why two results of a case cannot be compared, if there is one.
-fn why_not(old: &Told, new: &Told) -> Option<String> {
-    match (&old.outcome, &new.outcome) {
-        (ComparedOutcome::Judged, ComparedOutcome::Judged) => None,
-        (_, ComparedOutcome::Unsupported(why)) => Some(format!("unsupported now: {why}")),
-        (_, ComparedOutcome::Error(why)) => Some(format!("not finished now: {why}")),
-        (ComparedOutcome::Unsupported(why), ComparedOutcome::Judged) => {
-            Some(format!("unsupported before: {why}"))
-        }
-        (ComparedOutcome::Error(why), ComparedOutcome::Judged) => Some(format!("not finished before: {why}")),
     }
 }

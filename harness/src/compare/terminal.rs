@@ -23,6 +23,7 @@ use super::{
 };
 use crate::report::text::{fold, one_line, visible};
 use crate::verdict::Verdict;
+use crate::words::{English, Words as _};
 
 /// How much is shown, and how wide.
 #[derive(Debug, Clone, Copy)]
@@ -133,8 +134,9 @@ pub fn since(since: &Since, look: ComparisonStyle, out: &mut dyn Write) -> io::R
             write_table(&[], &rows, out)?;
         }
     }
-    for (case, why) in &since.unjudged {
-        for line in fold(&format!("not compared  {case}: {}", visible(why)), look.width) {
+    for (case, ended, newer) in &since.unjudged {
+        let why = visible(&unjudged_in_words(ended, *newer));
+        for line in fold(&format!("not compared  {case}: {why}"), look.width) {
             writeln!(out, "{line}")?;
         }
     }
@@ -190,6 +192,18 @@ pub(super) fn told_in_words(comparison: &Comparison, subject: usize, told: &Told
         text.push_str(&format!(" +{}", guilty.len() - SHOWN));
     }
     text
+}
+
+/// Why a case was not judged on one of two sides.
+pub(super) fn unjudged_in_words(ended: &ComparedOutcome, newer: bool) -> String {
+    let when = if newer { "now" } else { "before" };
+    match ended {
+        ComparedOutcome::Judged => format!("judged {when}"),
+        ComparedOutcome::Unsupported(obstacle) => {
+            format!("unsupported {when}: {}", English.obstacle(obstacle))
+        }
+        ComparedOutcome::Error(what) => format!("not finished {when}: {what}"),
+    }
 }
 
 /// The standing of a clause at a subject, as the text of a table cell.

@@ -1,7 +1,8 @@
 use super::*;
 use crate::contract::{ClauseId, Edition, embedded};
-use crate::journal::{CaseEnded, CaseStarted, Event, Finding, Fingerprint, Flaky, Judged, Phase};
-use crate::verdict::Outcome;
+use crate::journal::{
+    CaseEnded, CaseStarted, Event, Finding, Fingerprint, Flaky, Judged, Obstacle, Outcome, Phase,
+};
 
 /// An account in which each case has these findings. A `!` before a clause makes it a warning; a `~` marks a finding
 /// that did not recur every time.
@@ -253,7 +254,7 @@ fn who_cannot_play_a_case_is_not_told_apart_from_who_does() {
     let unsupported = |name: &str| {
         let mut account = account(name, &[("a/b", &[])]);
         for told in account.cases.values_mut() {
-            told.outcome = ComparedOutcome::Unsupported("no Spot Instances".to_owned());
+            told.outcome = ComparedOutcome::Unsupported(Obstacle::NoSpotRequest);
         }
         account
     };

@@ -3,10 +3,10 @@
 use crate::call::Call;
 use crate::golden::{TranscriptRecorder, normal};
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Exchange, HeaderRecords, Intent, Phase,
+    Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Exchange, HeaderRecords, Intent, Outcome, Phase,
     RequestRecord, Role, SentRecord, StepStarted,
 };
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// Reads the bytes as a transcript, and as the answer of an endpoint from which a transcript is made.
 pub fn golden(data: &[u8]) {

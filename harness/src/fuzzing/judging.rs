@@ -11,13 +11,12 @@ use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, FollowUp, Judge, Observation};
 use crate::contract::{self, Confidence, Edition, FixtureKind, Market, Root, SameAs, State};
 use crate::embedded;
-use crate::journal::{Ending, FixtureReady, Intent, Judged, Role, StepStarted};
+use crate::journal::{Ending, FixtureReady, Intent, Judged, Outcome, Role, StepStarted};
 use crate::plan::bytes::ChoiceBytes;
 use crate::plan::script::{Features, Script};
 use crate::protocol::{self, Reply};
 use crate::report::list;
 use crate::runner::CaseRunner;
-use crate::verdict::Outcome;
 use crate::words::{English, Words as _};
 
 /// Plays the bytes as a script against the reference, which has no faults. A finding is a mistake of the judge, of the

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use super::transcript::TranscriptDraft;
 use crate::contract::ClauseId;
-use crate::journal::{CaseStarted, Event, Finding, Judged, Phase};
-use crate::verdict::{Outcome, Verdict};
+use crate::journal::{CaseStarted, Event, Finding, Judged, Outcome, Phase};
+use crate::verdict::Verdict;
+use crate::words::{English, Words as _};
 
 /// Receives the events of a run, and returns a recording at the end of each named case.
 #[derive(Debug, Default)]
@@ -106,8 +107,8 @@ impl Open {
     fn end(mut self, outcome: &Outcome) -> Recording {
         let text = match outcome {
             Outcome::Judged { .. } => Ok(self.draft.finish()),
-            Outcome::Unsupported { reason } => {
-                self.draft.unsupported(reason);
+            Outcome::Unsupported { obstacle } => {
+                self.draft.unsupported(&English.obstacle(obstacle));
                 Ok(self.draft.finish())
             }
             Outcome::Error { what } => Err(what.clone()),

@@ -14,8 +14,10 @@
 
 use std::io::{self, Write};
 
+use crate::journal::Outcome;
 use crate::plan::coverage::{Reach, Survey};
 use crate::report::text::{fold, one_line, plural};
+use crate::words::{English, Words as _};
 
 /// The length to which a reason is cut, in characters.
 const LONGEST_REASON: usize = 400;
@@ -51,7 +53,12 @@ pub fn write(survey: &Survey, reach: Option<&Reach>, width: usize, out: &mut dyn
         plural(survey.combinations, "combination")
     )?;
     for unreached in &reach.unreached {
-        let why = one_line(&unreached.why, LONGEST_REASON);
+        let why = match &unreached.ended {
+            Some(Outcome::Unsupported { obstacle }) => format!("unsupported: {}", English.obstacle(obstacle)),
+            Some(Outcome::Error { what }) => format!("error: {what}"),
+            Some(Outcome::Judged { .. }) | None => "no case of this run holds it".to_owned(),
+        };
+        let why = one_line(&why, LONGEST_REASON);
         hanging(&format!("{:>5}  ", unreached.combinations), &why, width, out)?;
         hanging("       ", &unreached.examples.join("; "), width, out)?;
     }
@@ -90,7 +97,9 @@ mod tests {
         let reach = Reach {
             reached: 4,
             unreached: vec![Unreached {
-                why: "unsupported: it said \u{1b}[31mno".to_owned(),
+                ended: Some(Outcome::Error {
+                    what: "it said \u{1b}[31mno".to_owned(),
+                }),
                 combinations: 1,
                 examples: vec!["state stopping".to_owned()],
             }],
@@ -106,7 +115,7 @@ mod tests {
 
         2 dimensions at a time: 5 combinations in 1 case, and 265 cases of borders
         reached 4 of 5 combinations
-            1  unsupported: it said \u{1b}[31mno
+            1  error: it said \u{1b}[31mno
                state stopping
         ");
     }

@@ -39,8 +39,9 @@
 //! answers) or `earlier-call` (an earlier call was accepted that must have been refused). A finding that follows from
 //! another one has that one in `cause`.
 //!
-//! A finding has what was allowed and observed as values ([`Expected`], [`Observed`]) and, for people, as text: the
-//! wording of the texts may change in any version. `fingerprint` is the same for findings that say the same.
+//! A finding has what was allowed and observed as values ([`Expected`], [`Observed`]) and, for people, as text. An
+//! unsupported case has the value `obstacle` ([`Obstacle`]) and the text `reason`. The wording of the texts may change
+//! in any version. `fingerprint` is the same for findings that say the same.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -48,10 +49,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::contract::{ClauseId, Condition, Contract};
-use crate::journal::{EarlyEnd, Expected, Noted, Observed};
+use crate::journal::{EarlyEnd, Expected, Noted, Observed, Obstacle, Outcome};
 use crate::report::repeat::Commands;
 use crate::report::tally::{ByVerdict, Case, Cause, Causes, Found, Goldens, Policy, Relation, Status, Tally};
-use crate::verdict::Outcome;
 
 /// The version of the format. It changes when a reader of the old version would misread the new one.
 pub const SCHEMA: u32 = 2;
@@ -71,7 +71,7 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
         clauses: clauses(tally, contract),
         causes: causes.all().iter().map(cause_line).collect(),
         findings: findings(tally, contract, &causes),
-        cases: tally.cases().map(case_line).collect(),
+        cases: tally.cases().map(|case| case_line(tally, case)).collect(),
         notes: tally.notes(),
         choices: tally.choices(),
         goldens: tally.goldens(),
@@ -242,7 +242,9 @@ struct CaseLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<&'a Obstacle>,
     purpose: &'a str,
     clauses: &'a [ClauseId],
     findings: Vec<&'a str>,
@@ -411,24 +413,29 @@ fn finding<'a>(
     }
 }
 
-fn case_line(case: &Case) -> CaseLine<'_> {
-    let (outcome, verdict, reason) = match &case.outcome {
-        Some(Outcome::Judged { verdict }) => ("judged", Some(verdict.name()), None),
-        Some(Outcome::Unsupported { reason }) => ("unsupported", None, Some(reason.as_str())),
-        Some(Outcome::Error { what }) => ("error", None, Some(what.as_str())),
-        None => ("unfinished", None, None),
-    };
-    CaseLine {
+fn case_line<'a>(tally: &Tally, case: &'a Case) -> CaseLine<'a> {
+    let mut line = CaseLine {
         name: &case.name,
-        outcome,
-        verdict,
-        reason,
+        outcome: "unfinished",
+        verdict: None,
+        reason: None,
+        obstacle: None,
         purpose: &case.purpose,
         clauses: &case.clauses,
         findings: case.findings.iter().map(|found| found.id.as_ref()).collect(),
         requests: case.requests,
         took_ms: case.took_ms,
+    };
+    match &case.outcome {
+        None => {}
+        Some(Outcome::Judged { verdict }) => (line.outcome, line.verdict) = ("judged", Some(verdict.name())),
+        Some(Outcome::Unsupported { obstacle }) => {
+            (line.outcome, line.obstacle) = ("unsupported", Some(obstacle));
+            line.reason = Some(tally.obstacle_text(obstacle));
+        }
+        Some(Outcome::Error { what }) => (line.outcome, line.reason) = ("error", Some(what.clone())),
     }
+    line
 }
 
 #[cfg(test)]

@@ -31,9 +31,10 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::contract::Contract;
+use crate::journal::Outcome;
 use crate::report::tally::{Case, Cause, Causes, Found, Goldens, Policy, Status, Tally};
 use crate::report::text::some_of;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// How many kinds of findings of one clause are written.
 const KINDS_SHOWN: usize = 8;
@@ -148,7 +149,9 @@ fn test_case(case: &Case, segment: &str, tally: &Tally, contract: &Contract) -> 
             status
         }
         Some(Outcome::Judged { .. }) => TestCaseStatus::success(),
-        Some(Outcome::Unsupported { reason }) => skipped(&format!("unsupported: {reason}")),
+        Some(Outcome::Unsupported { obstacle }) => {
+            skipped(&format!("unsupported: {}", tally.obstacle_text(obstacle)))
+        }
         None => skipped("interrupted before the case ended"),
     };
     let mut test_case = TestCase::new(clean(&case.name), status);
@@ -314,7 +317,7 @@ mod tests {
                 </testcase>
                 <testcase name="ERR-02" classname="stopcheck.clauses" time="0.000"/>
                 <testcase name="SPT-01" classname="stopcheck.clauses" time="0.000">
-                    <skipped message="not reached: unsupported: RunInstances refuses Spot: InvalidParameter"/>
+                    <skipped message="not reached: unsupported: RunInstances is answered by 400 InvalidParameter &quot;no Spot&quot;"/>
                 </testcase>
                 <testcase name="LIM-02" classname="stopcheck.clauses" time="0.000">
                     <skipped message="untested: needs a thousand instances"/>
@@ -368,7 +371,7 @@ mod tests {
         </system-out>
                 </testcase>
                 <testcase name="refuse/spot" classname="stopcheck.refuse" time="0.000">
-                    <skipped message="unsupported: RunInstances refuses Spot: InvalidParameter"/>
+                    <skipped message="unsupported: RunInstances is answered by 400 InvalidParameter &quot;no Spot&quot;"/>
                 </testcase>
             </testsuite>
             <testsuite name="concurrent" tests="1" skipped="0" errors="1" failures="0" time="0.000">

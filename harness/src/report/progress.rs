@@ -230,8 +230,7 @@ fn bar(wished: bool) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{CaseEnded, CaseStarted};
-    use crate::verdict::Outcome;
+    use crate::journal::{CaseEnded, CaseStarted, Outcome};
 
     use crate::report::sample;
 

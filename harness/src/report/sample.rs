@@ -6,12 +6,12 @@ use crate::contract::{
     FixtureKind, Level, Market, Refusal, RefusalAnswer, Scenario, Source, State, Step,
 };
 use crate::journal::{
-    Answer, Bytes, CaseEnded, CaseStarted, Choice, Ending, Event, Excerpt, Exchange, Expected, Finding,
-    FixtureReady, HeaderRecords, Intent, Judged, Observed, Phase, RequestRecord, Role, RunEnded, RunStarted,
-    SCHEMA, SentRecord, StepStarted,
+    Answer, AnswerSummary, BodySummary, Bytes, CaseEnded, CaseStarted, Choice, Ending, Event, Excerpt,
+    Exchange, Expected, Finding, FixtureReady, HeaderRecords, Intent, Judged, Observed, Obstacle, Outcome,
+    Phase, RequestRecord, Role, RunEnded, RunStarted, SCHEMA, SentRecord, StepStarted,
 };
 use crate::report::repeat::Sent;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// An instance id.
 pub(super) const A: &str = "i-0a1b2c3d4e5f60718";
@@ -518,7 +518,16 @@ pub(super) fn mixed() -> Vec<Event> {
         SampleCase {
             held: &[],
             outcome: Some(Outcome::Unsupported {
-                reason: "RunInstances refuses Spot: InvalidParameter".into(),
+                obstacle: Obstacle::Refused {
+                    action: "RunInstances".into(),
+                    answer: AnswerSummary {
+                        status: 400,
+                        body: BodySummary::Error {
+                            code: Excerpt::name("InvalidParameter"),
+                            message: Some(Excerpt::quote("no Spot")),
+                        },
+                    },
+                },
             }),
             ..good_case("refuse/spot", 3, &["SPT-01"])
         },

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
     CaseEnded, CaseStarted, EarlyEnd, Event, Exchange, Expected, Explored, Fingerprint, FixtureReady, Flaky,
-    Intent, Judged, Noted, Observed, Phase, Recurred, Role, RunStarted,
+    Intent, Judged, Noted, Observed, Obstacle, Outcome, Phase, Recurred, Role, RunStarted,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 use crate::words::{English, Words};
 
 mod clauses;
@@ -161,7 +161,7 @@ impl Tally {
         }
     }
 
-    /// Sets the wording of the findings in reports.
+    /// Sets the wording of the reports.
     #[must_use]
     pub fn in_words(self, words: &'static dyn Words) -> Self {
         Tally { words, ..self }
@@ -228,6 +228,11 @@ impl Tally {
     /// What was observed, in words.
     pub fn observed_text(&self, found: &Found) -> String {
         self.words.all_observed(&found.observed)
+    }
+
+    /// Why a case is unsupported, in words.
+    pub fn obstacle_text(&self, obstacle: &Obstacle) -> String {
+        self.words.obstacle(obstacle)
     }
 
     /// The codes received where the contract allows several: for each condition, how many calls each code answered.

@@ -33,11 +33,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use crate::contract::{ClauseId, Contract};
-use crate::journal::EarlyEnd;
+use crate::journal::{EarlyEnd, Obstacle, Outcome};
 use crate::report::exit;
 use crate::report::tally::{Case, Cause, Causes, Policy, Status, Tally};
 use crate::report::text::{cut, fold, one_line, plural, seconds, some_of, visible};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 mod finding;
 
@@ -223,10 +223,10 @@ impl Page<'_> {
 
     /// Writes what could not be decided, and the cases that the endpoint does not support.
     fn not_judged(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let mut reasons: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
+        let mut obstacles: BTreeMap<&Obstacle, Vec<&Case>> = BTreeMap::new();
         for case in self.tally.cases() {
-            if let Some(Outcome::Unsupported { reason }) = &case.outcome {
-                reasons.entry(reason).or_default().push(case);
+            if let Some(Outcome::Unsupported { obstacle }) = &case.outcome {
+                obstacles.entry(obstacle).or_default().push(case);
             }
         }
         let undecided: Vec<&Cause<'_>> = causes
@@ -234,7 +234,7 @@ impl Page<'_> {
             .iter()
             .filter(|cause| cause.verdict == Verdict::Inconclusive)
             .collect();
-        if reasons.is_empty() && undecided.is_empty() {
+        if obstacles.is_empty() && undecided.is_empty() {
             return Ok(());
         }
         let meaning = "an answer that can be explained either way (INCONCLUSIVE), or cases that need what this \
@@ -248,8 +248,9 @@ impl Page<'_> {
                 (false, false) => self.in_one_line(cause, out)?,
             }
         }
-        for (reason, cases) in reasons {
-            let text = format!("{}: {}", plural(cases.len(), "case"), one_line(reason, 300));
+        for (obstacle, cases) in obstacles {
+            let reason = self.tally.obstacle_text(obstacle);
+            let text = format!("{}: {}", plural(cases.len(), "case"), one_line(&reason, 300));
             if self.style.verbose {
                 self.block(Color::Doubtful, "UNSUPPORTED", &text, out)?;
                 let names = cases.iter().map(|case| case.name.as_ref());

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::images::no_image;
 use super::request_sender::{AnsweredCall, RequestSender, SendError};
 use crate::call::Call;
+use crate::check;
 use crate::contract::{FixtureKind, Market, Root, State};
 use crate::endpoint::Endpoint;
-use crate::journal::Role;
+use crate::journal::{Excerpt, LaunchProperty, Obstacle, Role, WaitCut};
 use crate::protocol::{self, Body, Image, Instance, Reply};
 
 /// How long, in milliseconds, to wait until a new instance is described (VIS-09), or until it reaches a state.
@@ -26,7 +26,7 @@ const PASSING_MS: u64 = 10_000;
 #[derive(Debug)]
 pub(super) enum ArrangeError {
     /// The endpoint lacks something that the fixture needs.
-    Unsupported(String),
+    Unsupported(Obstacle),
     /// Something failed on the way.
     Failed(SendError),
 }
@@ -34,6 +34,12 @@ pub(super) enum ArrangeError {
 impl From<SendError> for ArrangeError {
     fn from(error: SendError) -> Self {
         ArrangeError::Failed(error)
+    }
+}
+
+impl From<Obstacle> for ArrangeError {
+    fn from(obstacle: Obstacle) -> Self {
+        ArrangeError::Unsupported(obstacle)
     }
 }
 
@@ -87,16 +93,11 @@ impl Arranger {
         kind: FixtureKind,
         zone: Option<&str>,
     ) -> Result<Launched, ArrangeError> {
-        let image = self.image(kind.root).await?;
-        let Some(image) = image else {
-            return Err(no_image(kind.root));
-        };
-        let call = self.launch_call(name, kind, image, zone);
+        let call = self.launch_call(name, kind, self.image(kind.root).await?, zone);
         let AnsweredCall { reply, .. } = self.sender.ask(self.step, Role::Arrange, &call).await?;
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
-        let Some(instance) = protocol::instances(root).into_iter().next() else {
-            return Err(without_instance());
-        };
+        let mut instances = protocol::instances(root).into_iter();
+        let instance = instances.next().ok_or(Obstacle::NothingLaunched)?;
         self.sender.ledger.own(&instance.id);
         if let Some(request) = &instance.spot_request_id {
             self.sender.ledger.own(request);
@@ -121,10 +122,7 @@ impl Arranger {
         zone: Option<&str>,
         count: usize,
     ) -> Result<Vec<Launched>, ArrangeError> {
-        let Some(image) = self.image(kind.root).await? else {
-            return Err(no_image(kind.root));
-        };
-        let mut call = self.launch_call("shared", kind, image, zone);
+        let mut call = self.launch_call("shared", kind, self.image(kind.root).await?, zone);
         for (name, value) in &mut call.params {
             if name == "MinCount" || name == "MaxCount" {
                 *value = count.to_string();
@@ -149,7 +147,7 @@ impl Arranger {
             });
         }
         if launched.is_empty() {
-            return Err(without_instance());
+            return Err(Obstacle::NothingLaunched.into());
         }
         let verified = self.verify_running(&mut launched).await;
         if verified.is_err() {
@@ -166,7 +164,7 @@ impl Arranger {
     /// Waits until these instances are running, and verifies that they are as requested.
     async fn verify_running(&self, launched: &mut [Launched]) -> Result<(), ArrangeError> {
         let ids: Vec<&str> = launched.iter().map(|one| one.id.as_str()).collect();
-        let instances = self.await_all(&ids, "running").await?;
+        let instances = self.await_all(&ids, State::Running).await?;
         for one in launched {
             if let Some(instance) = instances.iter().find(|instance| instance.id == one.id) {
                 self.is_as_wished(one, instance).await?;
@@ -179,8 +177,7 @@ impl Arranger {
     /// The call that launches an instance like this one alone.
     pub(super) async fn launch_alone(&self, name: &str, launched: &Launched) -> Result<Call, ArrangeError> {
         let kind = launched.kind;
-        let image = self.image(kind.root).await?.ok_or_else(|| no_image(kind.root))?;
-        Ok(self.launch_call(name, kind, image, None))
+        Ok(self.launch_call(name, kind, self.image(kind.root).await?, None))
     }
 
     /// Verifies that an instance is as requested, in any state of a launch. Skipped for kinds that the endpoint has
@@ -250,39 +247,36 @@ impl Arranger {
         if wished == State::Pending {
             let instance = self.await_any(&id).await?;
             self.is_as_wished(launched, &instance).await?;
-            return must_be(&instance, "pending", "RunInstances");
+            return must_be(&instance, State::Pending, "RunInstances");
         }
         if launched.readiness == Readiness::Launched {
-            let instance = self.await_state(&id, "running").await?;
+            let instance = self.await_state(&id, State::Running).await?;
             self.is_as_wished(launched, &instance).await?;
         }
         let ids = |action: &str| Call::new(action, [("InstanceId.1", id.as_str())]);
         match wished {
             State::Pending | State::Running => {}
             State::Stopping => {
-                self.leave(&id, "running", "stopping", "StopInstances").await?;
+                self.leave(&id, State::Running, wished, "StopInstances").await?;
             }
             State::Stopped => {
                 self.change(&ids("StopInstances")).await?;
-                self.await_state(&id, "stopped").await?;
+                self.await_state(&id, wished).await?;
             }
             State::Restarting => {
                 self.change(&ids("StopInstances")).await?;
-                self.await_state(&id, "stopped").await?;
-                self.leave(&id, "stopped", "pending", "StartInstances").await?;
+                self.await_state(&id, State::Stopped).await?;
+                self.leave(&id, State::Stopped, wished, "StartInstances").await?;
             }
             State::ShuttingDown => {
-                self.leave(&id, "running", "shutting-down", "TerminateInstances")
+                self.leave(&id, State::Running, wished, "TerminateInstances")
                     .await?;
             }
             State::Terminated => {
                 self.change(&ids("TerminateInstances")).await?;
-                self.await_state(&id, "terminated").await?;
+                self.await_state(&id, wished).await?;
             }
-            State::Gone => {
-                let why = "nobody can wait until an instance is purged".to_owned();
-                return Err(ArrangeError::Unsupported(why));
-            }
+            State::Gone => return Err(Obstacle::PurgedFixture.into()),
         }
         Ok(())
     }
@@ -291,7 +285,7 @@ impl Arranger {
     pub(super) async fn terminate_all(&self, ids: &[&str]) -> Result<(), ArrangeError> {
         let named = (1..).zip(ids).map(|(at, id)| (format!("InstanceId.{at}"), *id));
         self.change(&Call::new("TerminateInstances", named)).await?;
-        self.await_all(ids, "terminated").await.map(drop)
+        self.await_all(ids, State::Terminated).await.map(drop)
     }
 
     /// A call that describes these instances.
@@ -378,15 +372,15 @@ impl Arranger {
 
     /// Sends a call that takes an instance from one state to a transient one. The description that follows may be stale
     /// and show the old state, if the answer itself names the new one.
-    async fn leave(&self, id: &str, old: &str, new: &str, action: &str) -> Result<(), ArrangeError> {
+    async fn leave(&self, id: &str, old: State, new: State, action: &str) -> Result<(), ArrangeError> {
         let reply = self.change(&Call::new(action, [("InstanceId.1", id)])).await?;
         let instance = self.await_any(id).await?;
         let answered = success(&reply).is_some_and(|root| {
             let changes = protocol::state_changes(root);
             let mut items = changes.items.iter();
-            items.any(|item| item.id == Some(id) && item.current_name() == Some(new))
+            items.any(|item| item.id == Some(id) && item.current_name() == new.wire_name())
         });
-        if answered && state_name(&instance) == old {
+        if answered && is_in(&instance, old) {
             return Ok(());
         }
         must_be(&instance, new, action)
@@ -394,47 +388,29 @@ impl Arranger {
 
     /// Returns the instance as soon as it can be described.
     async fn await_any(&self, id: &str) -> Result<Instance, ArrangeError> {
-        self.poll(id, |_| true, "described").await
+        self.poll(id, None).await
     }
 
-    async fn await_state(&self, id: &str, state: &str) -> Result<Instance, ArrangeError> {
-        self.poll(id, |instance| state_name(instance) == state, state)
-            .await
+    async fn await_state(&self, id: &str, state: State) -> Result<Instance, ArrangeError> {
+        self.poll(id, Some(state)).await
     }
 
-    /// Describes one instance until it fits.
-    async fn poll(
-        &self,
-        id: &str,
-        fits: impl Fn(&Instance) -> bool,
-        wish: &str,
-    ) -> Result<Instance, ArrangeError> {
-        let of_id = |instance: &&Instance| instance.id == id;
-        let all_fit = |instances: &Vec<Instance>| instances.iter().find(of_id).is_some_and(&fits);
-        let mut instances = self.poll_all(&[id], all_fit, wish).await?;
+    /// Describes one instance until it is in this state, or, without one, in any.
+    async fn poll(&self, id: &str, state: Option<State>) -> Result<Instance, ArrangeError> {
+        let mut instances = self.poll_all(&[id], state).await?;
         instances.retain(|instance| instance.id == id);
         Ok(instances.remove(0))
     }
 
     /// Describes instances until all are in this state.
-    async fn await_all(&self, ids: &[&str], state: &str) -> Result<Vec<Instance>, ArrangeError> {
-        let all_are = |instances: &Vec<Instance>| {
-            let is_in_it = |id: &&str| {
-                let mut found = instances.iter().filter(|one| one.id == *id);
-                found.any(|one| state_name(one) == state)
-            };
-            ids.iter().all(is_in_it)
-        };
-        self.poll_all(ids, all_are, state).await
+    async fn await_all(&self, ids: &[&str], state: State) -> Result<Vec<Instance>, ArrangeError> {
+        self.poll_all(ids, Some(state)).await
     }
 
-    /// Describes instances until they fit.
-    async fn poll_all(
-        &self,
-        ids: &[&str],
-        fit: impl Fn(&Vec<Instance>) -> bool,
-        wish: &str,
-    ) -> Result<Vec<Instance>, ArrangeError> {
+    /// Describes instances until all are in this state, or, without one, in any.
+    async fn poll_all(&self, ids: &[&str], state: Option<State>) -> Result<Vec<Instance>, ArrangeError> {
+        let is_awaited = |instance: &Instance| state.is_none_or(|state| is_in(instance, state));
+        let wish = state.and_then(State::wire_name).unwrap_or("described");
         let waits = &self.shared.waits;
         let begun_ms = self.sender.now_ms();
         let timeout_ms = ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
@@ -450,7 +426,11 @@ impl Arranger {
                 .await?;
             let instances = success(&reply).map(protocol::instances).unwrap_or_default();
             let waited_ms = self.sender.now_ms().saturating_sub(begun_ms);
-            if fit(&instances) {
+            let fits = |id: &&str| {
+                let mut found = instances.iter().filter(|one| one.id == *id);
+                found.any(is_awaited)
+            };
+            if ids.iter().all(fits) {
                 waits.arrived(wish, waited_ms);
                 return Ok(instances);
             }
@@ -462,19 +442,20 @@ impl Arranger {
                 let missing = ids
                     .iter()
                     .any(|id| !instances.iter().any(|instance| instance.id == *id));
-                let late = instances.iter().find(|instance| state_name(instance) != wish);
-                let seen = match late {
-                    Some(instance) if !missing => state_name(instance).to_owned(),
-                    Some(_) | None => format!("not described ({})", answer_in_words(&reply)),
-                };
+                let late = instances.iter().find(|instance| !is_awaited(instance));
                 let cut = match () {
-                    () if is_cut => " at the time limit of the run",
-                    () if waited_ms < timeout_ms => ", and an earlier wait for this has timed out",
-                    () => "",
+                    () if is_cut => Some(WaitCut::TimeLimit),
+                    () if waited_ms < timeout_ms => Some(WaitCut::EarlierTimeOut),
+                    () => None,
                 };
-                return Err(ArrangeError::Unsupported(format!(
-                    "an instance did not become {wish}: it is {seen}{cut}"
-                )));
+                return Err(ArrangeError::Unsupported(Obstacle::NotReached {
+                    state,
+                    described: late
+                        .filter(|_| !missing)
+                        .map(|instance| Excerpt::word(state_name(instance))),
+                    answer: check::summary(&reply),
+                    cut,
+                }));
             }
             self.sender.pause(wait).await;
             wait = next_wait(wait);
@@ -484,21 +465,24 @@ impl Arranger {
     /// Verifies that the endpoint launched what was requested.
     async fn is_as_wished(&self, launched: &mut Launched, instance: &Instance) -> Result<(), ArrangeError> {
         let kind = launched.kind;
-        let seen_root = instance.root_device_type.as_deref().unwrap_or("absent");
-        if seen_root != root_word(kind.root) {
-            return Err(pretended("root device type", root_word(kind.root), seen_root));
+        let root = instance.root_device_type.as_deref();
+        if root != Some(kind.root.word()) {
+            let property = match kind.root {
+                Root::Ebs => LaunchProperty::Ebs,
+                Root::InstanceStore => LaunchProperty::InstanceStore,
+            };
+            return Err(described_otherwise(property, root));
         }
-        let lifecycle = instance.instance_lifecycle.as_deref().unwrap_or("on-demand");
-        let wished = if kind.market == Market::OnDemand {
-            "on-demand"
-        } else {
-            "spot"
+        let lifecycle = instance.instance_lifecycle.as_deref();
+        let (wished, property) = match kind.market {
+            Market::OnDemand => ("on-demand", LaunchProperty::OnDemand),
+            Market::OneTimeSpot | Market::PersistentSpot => ("spot", LaunchProperty::Spot),
         };
-        if lifecycle != wished {
-            return Err(pretended("lifecycle", wished, lifecycle));
+        if lifecycle.unwrap_or("on-demand") != wished {
+            return Err(described_otherwise(property, lifecycle));
         }
         if kind.hibernation && instance.hibernation_configured == Some(false) {
-            return Err(pretended("hibernation", "configured", "not configured"));
+            return Err(described_otherwise(LaunchProperty::Hibernation, None));
         }
         if launched.spot_request.is_none() {
             launched.spot_request.clone_from(&instance.spot_request_id);
@@ -506,19 +490,27 @@ impl Arranger {
                 self.sender.ledger.own(request);
             }
         }
-        for (wished, name) in [
-            (kind.stop_protected, "disableApiStop"),
-            (kind.termination_protected, "disableApiTermination"),
+        for (wished, name, property) in [
+            (
+                kind.stop_protected,
+                "disableApiStop",
+                LaunchProperty::StopProtection,
+            ),
+            (
+                kind.termination_protected,
+                "disableApiTermination",
+                LaunchProperty::TerminationProtection,
+            ),
         ] {
             if wished {
-                self.protect(&launched.id, name).await?;
+                self.protect(&launched.id, name, property).await?;
             }
         }
         Ok(())
     }
 
     /// Makes sure that a protection is set. Some endpoints ignore it at launch, but accept it later.
-    async fn protect(&self, id: &str, name: &str) -> Result<(), ArrangeError> {
+    async fn protect(&self, id: &str, name: &str, property: LaunchProperty) -> Result<(), ArrangeError> {
         if self.attribute(id, name).await?.as_deref() == Some("true") {
             return Ok(());
         }
@@ -534,7 +526,7 @@ impl Arranger {
             match self.attribute(id, name).await?.as_deref() {
                 Some("true") => return Ok(()),
                 _ if self.shared.options.read_lag.covers(changed_ms, sent_ms) => {}
-                other => return Err(pretended(name, "true", other.unwrap_or("absent"))),
+                other => return Err(described_otherwise(property, other)),
             }
             self.sender.pause(wait).await;
             wait = next_wait(wait);
@@ -581,30 +573,6 @@ pub(super) fn next_wait(wait: Duration) -> Duration {
     (wait * 2).min(Duration::from_secs(15))
 }
 
-/// An answer as text, for reasons.
-pub(super) fn answer_in_words(reply: &Reply) -> String {
-    let what = match &reply.body {
-        Body::Document(document) => reply.error().map_or_else(
-            || format!("a document <{}>", document.root().name()),
-            |error| {
-                format!(
-                    "{} \"{}\"",
-                    error.code.unwrap_or_default(),
-                    error.message.unwrap_or_default()
-                )
-            },
-        ),
-        Body::Empty => "an empty body".to_owned(),
-        Body::Unreadable { why } => format!("a body that is not XML: {why}"),
-    };
-    let what: String = what
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(240)
-        .collect();
-    format!("{} {what}", reply.status)
-}
-
 /// The root element of a success.
 pub(super) fn success(reply: &Reply) -> Option<protocol::Element<'_>> {
     match &reply.body {
@@ -613,49 +581,48 @@ pub(super) fn success(reply: &Reply) -> Option<protocol::Element<'_>> {
     }
 }
 
-fn without_instance() -> ArrangeError {
-    ArrangeError::Unsupported("RunInstances answers without an instance".to_owned())
-}
-
 fn refused(action: &str, reply: &Reply) -> ArrangeError {
-    ArrangeError::Unsupported(format!("{action} is answered by {}", answer_in_words(reply)))
+    ArrangeError::Unsupported(Obstacle::Refused {
+        action: action.to_owned(),
+        answer: check::summary(reply),
+    })
 }
 
-fn pretended(what: &str, wished: &str, seen: &str) -> ArrangeError {
-    ArrangeError::Unsupported(format!(
-        "the endpoint accepted an instance with {what} {wished}, and describes it with {seen}"
-    ))
+fn described_otherwise(property: LaunchProperty, described: Option<&str>) -> ArrangeError {
+    ArrangeError::Unsupported(Obstacle::NotAsRequested {
+        property,
+        described: described.map(Excerpt::word),
+    })
 }
 
-fn must_be(instance: &Instance, state: &str, action: &str) -> Result<(), ArrangeError> {
-    let seen = state_name(instance);
-    if seen == state {
+fn must_be(instance: &Instance, state: State, action: &str) -> Result<(), ArrangeError> {
+    if is_in(instance, state) {
         return Ok(());
     }
-    Err(ArrangeError::Unsupported(format!(
-        "right after {action} the instance is {seen}: the endpoint skips {state}"
-    )))
+    Err(ArrangeError::Unsupported(Obstacle::SkippedState {
+        state,
+        action: action.to_owned(),
+        described: Excerpt::word(state_name(instance)),
+    }))
+}
+
+fn is_in(instance: &Instance, state: State) -> bool {
+    state.wire_name() == Some(state_name(instance))
 }
 
 /// The state of a launched instance: running, or still pending.
 fn state_of(instance: &Instance) -> State {
-    match state_name(instance) {
-        "running" => State::Running,
-        _ => State::Pending,
+    match is_in(instance, State::Running) {
+        true => State::Running,
+        false => State::Pending,
     }
 }
 
+/// The name of its state; empty if it is described without one.
 fn state_name(instance: &Instance) -> &str {
     instance
         .state
         .as_ref()
         .and_then(|state| state.name.as_deref())
-        .unwrap_or("in no state")
-}
-
-pub(super) fn root_word(root: Root) -> &'static str {
-    match root {
-        Root::Ebs => "ebs",
-        Root::InstanceStore => "instance-store",
-    }
+        .unwrap_or_default()
 }

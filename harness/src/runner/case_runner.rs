@@ -12,8 +12,7 @@ use super::play::{self, CaseToPlay, PlayMode};
 use super::{Options, Shared};
 use crate::check::Saving;
 use crate::contract::{Contract, Scenario};
-use crate::journal::{Finding, Phase};
-use crate::verdict::Outcome;
+use crate::journal::{Finding, Outcome, Phase};
 
 /// Plays cases one by one; a call returns when its case has ended.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use tokio::sync::OnceCell;
 
-use super::arrange::{ArrangeError, Arranger, root_word, success};
+use super::arrange::{ArrangeError, Arranger, success};
 use super::request_sender::AnsweredCall;
 use crate::call::Call;
 use crate::contract::Root;
-use crate::journal::Role;
+use crate::journal::{Obstacle, Role};
 use crate::protocol::{self, Image};
 
 /// The images that instances are launched from, each looked up when it is first needed.
@@ -18,13 +18,13 @@ pub(super) struct Images {
 
 impl Arranger {
     /// The image to launch instances with this root from; looked up once in a run, when it is first needed.
-    pub(super) async fn image(&self, root: Root) -> Result<Option<&Image>, ArrangeError> {
+    pub(super) async fn image(&self, root: Root) -> Result<&Image, ArrangeError> {
         let cell = match root {
             Root::Ebs => &self.shared.images.ebs,
             Root::InstanceStore => &self.shared.images.instance_store,
         };
         let image = cell.get_or_try_init(|| self.choose_image(root)).await?;
-        Ok(image.as_ref())
+        image.as_ref().ok_or_else(|| Obstacle::NoImage { root }.into())
     }
 
     async fn choose_image(&self, root: Root) -> Result<Option<Image>, ArrangeError> {
@@ -53,7 +53,7 @@ impl Arranger {
 
     /// The first image by id that claims this root device type.
     async fn find_image(&self, root: Root) -> Result<Option<Image>, ArrangeError> {
-        let word = root_word(root);
+        let word = root.word();
         let call = Call::new(
             "DescribeImages",
             [("Filter.1.Name", "root-device-type"), ("Filter.1.Value.1", word)],
@@ -83,12 +83,4 @@ impl Arranger {
             ..Image::default()
         }))
     }
-}
-
-/// The reason why a case cannot be played without an image.
-pub(super) fn no_image(root: Root) -> ArrangeError {
-    let word = root_word(root);
-    ArrangeError::Unsupported(format!(
-        "there is no image with root device type {word} (--{word}-image names one)"
-    ))
 }

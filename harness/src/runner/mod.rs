@@ -17,7 +17,6 @@ use crate::journal::{self, EarlyEnd, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::Plan;
 use crate::sign::Keyring;
-use crate::words::Words;
 
 mod arrange;
 mod case_runner;
@@ -96,8 +95,6 @@ pub struct Options {
     pub identity: Option<Endpoint>,
     /// How the wire phase is played.
     pub wire: WireOptions,
-    /// The wording of the reasons why cases could not go on.
-    pub words: &'static dyn Words,
 }
 
 /// How the wire phase is played.

@@ -21,12 +21,13 @@ use crate::check::{CaseJudge, FollowUp, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
 use crate::endpoint;
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Phase, Role, StepStarted,
+    CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Obstacle, Outcome, Phase, Role,
+    StepStarted,
 };
 use crate::model::ReadLag;
 use crate::plan;
 use crate::plan::wire::WireCase;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// How long, by a virtual clock, until all or nearly all changes of state are complete.
 const REST: Duration = Duration::from_secs(4);
@@ -103,7 +104,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         Ok(()) => Outcome::Judged {
             verdict: worst.unwrap_or(Verdict::Pass),
         },
-        Err(ArrangeError::Unsupported(reason)) => Outcome::Unsupported { reason },
+        Err(ArrangeError::Unsupported(obstacle)) => Outcome::Unsupported { obstacle },
         Err(ArrangeError::Failed(error)) => Outcome::Error {
             what: error.to_string(),
         },
@@ -261,11 +262,14 @@ impl Player<'_> {
     fn can_be_played(&self) -> Result<(), ArrangeError> {
         let lack = match self.case {
             CaseToPlay::Calls(case) => plan::special_auth(case)
-                .find_map(|auth| self.shared.options.keys.missing(auth))
-                .map(|what| format!("the run has no {what}")),
-            CaseToPlay::Bytes(_) => endpoint::raw_address(&self.shared.options.endpoint.name()).err(),
+                .find(|auth| !self.shared.options.keys.has(*auth))
+                .map(|auth| Obstacle::NoCredentials { auth }),
+            CaseToPlay::Bytes(_) => match endpoint::raw_address(&self.shared.options.endpoint.name()) {
+                Some(_) => None,
+                None => Some(Obstacle::NoRawSocket),
+            },
         };
-        lack.map_or(Ok(()), |reason| Err(ArrangeError::Unsupported(reason)))
+        lack.map_or(Ok(()), |obstacle| Err(obstacle.into()))
     }
 
     /// Arranges all fixtures. Those in a transient state come last, one by one, so that they are still in it.
@@ -286,11 +290,11 @@ impl Player<'_> {
     async fn arrange_together(&mut self, wishes: &[(String, FixtureKind)]) -> Result<(), ArrangeError> {
         // Named cases try again what another case could not arrange.
         if self.mode.may_reuse
-            && let Some(reason) = wishes
+            && let Some(obstacle) = wishes
                 .iter()
                 .find_map(|(_, kind)| self.shared.pool.lack_of(*kind))
         {
-            return Err(ArrangeError::Unsupported(reason));
+            return Err(obstacle.into());
         }
         let arranger = self.arranger(0);
         let before = self.launched.len();
@@ -343,8 +347,7 @@ impl Player<'_> {
         launched: Launched,
     ) -> Result<(), ArrangeError> {
         if launched.spot_request.is_none() && self.speaks_of(&format!("{{{name}.spot}}")) {
-            let reason = "the endpoint describes a Spot Instance without its spotInstanceRequestId";
-            return Err(ArrangeError::Unsupported(reason.to_owned()));
+            return Err(Obstacle::NoSpotRequest.into());
         }
         self.names
             .add(&name, &launched.id, launched.spot_request.as_deref());
@@ -596,12 +599,7 @@ impl Player<'_> {
         self.steps += 1;
         self.findings.extend(result.judged.findings.iter().cloned());
         self.mode.sink.emit(|| Event::Judged(result.judged)).await;
-        match result.blocked {
-            None => Ok(()),
-            Some(blocked) => Err(ArrangeError::Unsupported(
-                self.shared.options.words.blocked(&blocked),
-            )),
-        }
+        result.obstacle.map_or(Ok(()), |obstacle| Err(obstacle.into()))
     }
 
     /// The same relation with ids in the place of names.

@@ -13,7 +13,7 @@ use super::event_sink::EventSink;
 use super::request_sender::RequestSender;
 use crate::call::Call;
 use crate::contract::{ClauseId, FixtureKind, State};
-use crate::journal::{Event, Noted};
+use crate::journal::{Event, Noted, Obstacle};
 
 /// How many instances the first call launches, so that the first case begins soon. Each further one launches twice as
 /// many, up to the most.
@@ -56,8 +56,8 @@ struct Stock {
     retired: Vec<Launched>,
     /// Clauses that were violated by instances that no other case had used.
     confirmed: BTreeSet<ClauseId>,
-    /// Kinds that were arranged, and those that could not be, with the reason.
-    arranged: HashMap<FixtureKind, Result<(), String>>,
+    /// Kinds that were arranged, and those that could not be, with the first obstacle.
+    arranged: HashMap<FixtureKind, Result<(), Obstacle>>,
 }
 
 impl Pool {
@@ -162,7 +162,7 @@ impl Pool {
     }
 
     /// Why no instance of this kind can be arranged, if an earlier case has tried and none has succeeded.
-    pub(super) fn lack_of(&self, kind: FixtureKind) -> Option<String> {
+    pub(super) fn lack_of(&self, kind: FixtureKind) -> Option<Obstacle> {
         if !self.is_used {
             return None;
         }
@@ -177,8 +177,11 @@ impl Pool {
         let mut stock = self.stock();
         match outcome {
             Ok(()) => _ = stock.arranged.insert(kind, Ok(())),
-            Err(ArrangeError::Unsupported(reason)) => {
-                stock.arranged.entry(kind).or_insert_with(|| Err(reason.clone()));
+            Err(ArrangeError::Unsupported(obstacle)) => {
+                stock
+                    .arranged
+                    .entry(kind)
+                    .or_insert_with(|| Err(obstacle.clone()));
             }
             Err(ArrangeError::Failed(_)) => {}
         }
@@ -439,12 +442,13 @@ mod tests {
     fn a_kind_that_was_never_arranged_is_not_tried_again() {
         let pool = Pool::new(true);
         let kind = FixtureKind::default();
-        let failed = || Err(ArrangeError::Unsupported("no such thing".to_owned()));
+        let failed = |obstacle: Obstacle| Err(ArrangeError::Unsupported(obstacle));
         assert_eq!(pool.lack_of(kind), None);
-        pool.learn(kind, &failed());
-        assert_eq!(pool.lack_of(kind).as_deref(), Some("no such thing"));
+        pool.learn(kind, &failed(Obstacle::NothingLaunched));
+        pool.learn(kind, &failed(Obstacle::NoSpotRequest));
+        assert_eq!(pool.lack_of(kind), Some(Obstacle::NothingLaunched));
         pool.learn(kind, &Ok(()));
-        pool.learn(kind, &failed());
+        pool.learn(kind, &failed(Obstacle::NothingLaunched));
         assert_eq!(pool.lack_of(kind), None);
     }
 

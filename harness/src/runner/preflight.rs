@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::arrange::answer_in_words;
 use super::{Shared, ms_of, request_sender};
 use crate::call::Call;
 use crate::endpoint::TransportError;
@@ -234,6 +233,30 @@ fn hint(source: &TransportError) -> &'static str {
         | TransportError::Unsendable { .. }
         | TransportError::Other { .. } => "is the server running there, and is --endpoint-url right?",
     }
+}
+
+/// An answer as text, for the message of a [`PreflightError`].
+fn answer_in_words(reply: &Reply) -> String {
+    let what = match &reply.body {
+        Body::Document(document) => reply.error().map_or_else(
+            || format!("a document <{}>", document.root().name()),
+            |error| {
+                format!(
+                    "{} \"{}\"",
+                    error.code.unwrap_or_default(),
+                    error.message.unwrap_or_default()
+                )
+            },
+        ),
+        Body::Empty => "an empty body".to_owned(),
+        Body::Unreadable { why } => format!("a body that is not XML: {why}"),
+    };
+    let what: String = what
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(240)
+        .collect();
+    format!("{} {what}", reply.status)
 }
 
 /// An answer that may be printed: messages repeat it, and it may repeat our credentials.

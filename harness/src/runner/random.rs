@@ -15,10 +15,10 @@ use super::play::{self, CaseToPlay, PlayMode, PlayedCase};
 use super::{Shared, names};
 use crate::check::Saving;
 use crate::contract::Scenario;
-use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Phase, Recurred};
+use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Outcome, Phase, Recurred};
 use crate::plan::script::{Features, Script};
 use crate::plan::{Random, shrink};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 mod probes;
 

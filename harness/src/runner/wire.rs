@@ -20,7 +20,7 @@ use super::waits::Waits;
 use super::{Options, Shared};
 use crate::check::{FollowUp, Observation};
 use crate::endpoint::{self, RawLimits};
-use crate::journal::{Aim, Event, Exchange, Role, SentRecord, WireDemand};
+use crate::journal::{Aim, Event, Exchange, Obstacle, Role, SentRecord, WireDemand};
 use crate::plan::wire::{self, Dialogue, Kit, WireCase};
 use crate::protocol::{self, SignError};
 use crate::sign;
@@ -91,8 +91,7 @@ impl Player<'_> {
         form: RawForm<'_>,
     ) -> Result<FollowUp, ArrangeError> {
         let shared = self.shared;
-        let address = endpoint::raw_address(&shared.options.endpoint.name());
-        let address = address.map_err(ArrangeError::Unsupported)?;
+        let address = endpoint::raw_address(&shared.options.endpoint.name()).ok_or(Obstacle::NoRawSocket)?;
         let id = self
             .launched
             .first()

@@ -11,10 +11,11 @@ use tokio::sync::watch;
 use crate::contract::{Contract, Scenario};
 use crate::embedded;
 use crate::endpoint::Endpoint;
-use crate::journal::{Event, Finding, Phase};
+use crate::journal::{Event, Finding, Outcome, Phase};
 use crate::plan::{Plan, Random, Selection, coverage};
 use crate::runner::{self, CaseRunner, Options};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
+use crate::words::{English, Words as _};
 
 /// A stop is reported as stuck after ten minutes. The clock is virtual, so waiting costs nothing.
 const PATIENCE: Duration = Duration::from_secs(660);
@@ -227,17 +228,20 @@ impl Watcher {
         let trial = &mut self.trial;
         match outcome {
             Outcome::Judged { .. } => trial.cases += 1,
-            Outcome::Unsupported { reason: why } | Outcome::Error { what: why } => {
-                if self.counts && trial.trouble.is_none() {
-                    trial.trouble = Some(format!("{case}: {why}"));
-                }
+            Outcome::Unsupported { obstacle } if self.counts => {
+                let why = || format!("{case}: {}", English.obstacle(obstacle));
+                trial.trouble.get_or_insert_with(why);
+            }
+            Outcome::Error { what } if self.counts => {
+                let why = || format!("{case}: {what}");
+                trial.trouble.get_or_insert_with(why);
                 // A script run is interrupted after the first finding; that is not an error.
                 let is_over = trial.phase == Phase::Random && trial.requests_to_find.is_some();
-                let is_error = matches!(outcome, Outcome::Error { .. }) && !is_over;
-                if self.counts && is_error && trial.error.is_none() {
-                    trial.error = Some(format!("{case}: {why}"));
+                if !is_over {
+                    trial.error.get_or_insert_with(why);
                 }
             }
+            Outcome::Unsupported { .. } | Outcome::Error { .. } => {}
         }
         if !self.fails.is_empty() && trial.requests_to_find.is_none() {
             trial.requests_to_find = Some(trial.requests);

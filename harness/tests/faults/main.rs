@@ -17,12 +17,11 @@ use std::time::Duration;
 
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
-use stopcheck::journal::Phase;
-use stopcheck::journal::{Answer, Bytes, Event, Exchange, Finding};
+use stopcheck::journal::{Answer, Bytes, Event, Exchange, Finding, Outcome, Phase};
 use stopcheck::plan::{self, Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
-use stopcheck::verdict::{Outcome, Verdict};
+use stopcheck::verdict::Verdict;
 use stopcheck::words::{English, Words as _};
 use tokio::sync::watch;
 
@@ -95,7 +94,9 @@ pub(crate) fn play_plan(
             Event::Judged(judged) => run.findings.extend(judged.findings),
             Event::CaseEnded(ended) => match ended.outcome {
                 Outcome::Judged { .. } => run.judged += 1,
-                Outcome::Unsupported { reason } => run.unjudged.push((ended.case, reason)),
+                Outcome::Unsupported { obstacle } => {
+                    run.unjudged.push((ended.case, English.obstacle(&obstacle)));
+                }
                 Outcome::Error { what } => run.unjudged.push((ended.case, what)),
             },
             Event::Exchanged(exchanged) => run.answers.extend(without_id(&exchanged)),
@@ -144,7 +145,6 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         },
         account: None,
         identity: None,
-        words: &English,
         wire: WireOptions {
             endpoint: None,
             time_limit: Duration::from_secs(10),

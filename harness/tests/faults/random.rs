@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stopcheck::check::{JournalFold, Judge};
 use stopcheck::contract::{Act, CallTemplate, Confidence, Edition, Scenario};
 use stopcheck::endpoint::{Endpoint, Handler};
-use stopcheck::journal::{Event, Phase};
+use stopcheck::journal::{Event, Outcome, Phase};
 use stopcheck::plan::{Plan, Random, Selection};
 use stopcheck::reference::{Config, Reference, XmlLayout};
 use stopcheck::report::Tally;
 use stopcheck::runner::{self, Options};
-use stopcheck::verdict::{Outcome, Verdict};
+use stopcheck::verdict::Verdict;
 use tokio::sync::{mpsc, watch};
 
 use crate::{contract_of, options, play_plan};

@@ -6,19 +6,10 @@ use super::rule::{self, Rule};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation};
 use crate::contract::{AUXILIARY_ACTIONS, State};
-use crate::journal::{AnswerSummary, Doubt, Excerpt, Observed};
+use crate::journal::{Doubt, Excerpt, Observed, Obstacle};
 use crate::model::States;
 use crate::protocol::reply::{self, Body, Reply};
 use crate::protocol::xml::Element;
-
-/// Why a case cannot go on: the endpoint refuses an action that the case needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnsupportedAction {
-    /// The action.
-    pub action: String,
-    /// The answer.
-    pub answer: AnswerSummary,
-}
 
 /// Whether an auxiliary call may have this action.
 pub(super) fn is_question(action: &str) -> bool {
@@ -37,7 +28,7 @@ impl CaseJudge {
             Body::Document(document) if reply.status == 200 => document.root(),
             Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
                 if !self.may_refuse(act) {
-                    self.blocked = Some(UnsupportedAction {
+                    self.obstacle = Some(Obstacle::Refused {
                         action: action.to_owned(),
                         answer: facts::summary(reply),
                     });

@@ -104,7 +104,7 @@ fn pair(previous: &str, current: &str) -> StatePair {
 }
 
 /// An answer: its error if it has one, or else what its body is.
-pub(super) fn summary(reply: &Reply) -> AnswerSummary {
+pub fn summary(reply: &Reply) -> AnswerSummary {
     let error = reply.error().unwrap_or_default();
     let body = match error.code.map(bare) {
         Some(code) if !code.is_empty() => BodySummary::Error {

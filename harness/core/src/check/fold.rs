@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CaseJudge, Judge, Observation};
-use crate::journal::Event;
+use crate::journal::{Event, Outcome};
 use crate::model::ReadLag;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// Derives the judgements of one journal.
 #[derive(Debug)]

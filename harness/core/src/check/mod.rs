@@ -13,7 +13,8 @@ use http::header::DATE;
 use crate::call::Call;
 use crate::contract::{Check, ClauseId, Confidence, Contract, Refusal};
 use crate::journal::{
-    Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed, Role, StepStarted,
+    Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed, Obstacle, Role,
+    StepStarted,
 };
 use crate::model::{Belief, Fleet, Id, ReadLag, States, Unseen};
 use crate::protocol::capture::revive;
@@ -44,8 +45,8 @@ mod recorded;
 mod tests;
 
 use answer::{Answered, Messages, Question};
-pub use auxiliary_calls::UnsupportedAction;
 use facts::Mismatch;
+pub use facts::summary;
 pub use fold::JournalFold;
 use follow_up::OpenStep;
 pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
@@ -112,7 +113,7 @@ pub struct StepResult {
     /// Its judgement.
     pub judged: Judged,
     /// Why the case cannot go on, if the endpoint lacks an action that the step needs.
-    pub blocked: Option<UnsupportedAction>,
+    pub obstacle: Option<Obstacle>,
     /// Whether a description was stale: a later one fits.
     pub was_stale: bool,
     /// The clauses that were waited for in vain: descriptions showed them violated until they could no longer be stale,
@@ -138,7 +139,7 @@ pub struct CaseJudge {
     plain: Option<wire::Plain>,
     /// The answers of this case that later ones are compared with, by label.
     kept: BTreeMap<String, relation::RememberedAnswer>,
-    blocked: Option<UnsupportedAction>,
+    obstacle: Option<Obstacle>,
     read_lag: ReadLag,
     /// When the last call that may have changed something was answered, or the last fixture became ready.
     changed_ms: Option<u64>,
@@ -306,7 +307,7 @@ impl CaseJudge {
             control: None,
             plain: None,
             kept: BTreeMap::new(),
-            blocked: None,
+            obstacle: None,
         }
     }
 
@@ -418,7 +419,7 @@ impl CaseJudge {
         });
         Some(StepResult {
             judged,
-            blocked: self.blocked.take(),
+            obstacle: self.obstacle.take(),
             was_stale: step.was_stale,
             in_vain,
         })

@@ -357,7 +357,7 @@ pub enum Market {
 }
 
 /// The root device type of an instance.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Root {
     /// An EBS volume.
@@ -585,6 +585,16 @@ impl Edition {
         match self {
             Edition::October2017 => "2017-10",
             Edition::Current => "current",
+        }
+    }
+}
+
+impl Root {
+    /// The name on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Root::Ebs => "ebs",
+            Root::InstanceStore => "instance-store",
         }
     }
 }

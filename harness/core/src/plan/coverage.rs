@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::covering::{CoveringRow, Levels, Space, Tuple, choices, cover};
 use crate::call::Form;
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, Scenario, State, Step};
-use crate::verdict::Outcome;
+use crate::journal::Outcome;
 
 mod bounds;
 mod dimensions;
@@ -71,8 +71,8 @@ pub struct Reach {
 /// Combinations that were not reached for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreached {
-    /// The reason.
-    pub why: String,
+    /// How a case with them ended, which was not judged; `None` if no case of the run has them.
+    pub ended: Option<Outcome>,
     /// How many.
     pub combinations: usize,
     /// Single levels that were never reached, and one combination that contains none of them, if there is one.
@@ -111,7 +111,7 @@ pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Case
     let mut open: BTreeSet<Tuple> = grid.combinations(strength).into_iter().collect();
     let total = open.len();
     let mut seen: BTreeSet<(usize, usize)> = BTreeSet::new();
-    let mut failed: Vec<(CoveringRow, String)> = Vec::new();
+    let mut failed: Vec<(CoveringRow, &Outcome)> = Vec::new();
     // The run may have used another strength than `strength`.
     for (case, row) in STRENGTHS.into_iter().flat_map(|strength| grid.cases(strength)) {
         let ended = ended
@@ -125,17 +125,18 @@ pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Case
                     }
                 }
             }
-            Some(Outcome::Unsupported { reason }) => failed.push((row, format!("unsupported: {reason}"))),
-            Some(Outcome::Error { what }) => failed.push((row, format!("error: {what}"))),
+            Some(outcome @ (Outcome::Unsupported { .. } | Outcome::Error { .. })) => {
+                failed.push((row, outcome));
+            }
             None => {}
         }
     }
     let reached = total - open.len();
-    let mut why: BTreeMap<Tuple, String> = BTreeMap::new();
-    for (row, reason) in failed {
+    let mut why: BTreeMap<Tuple, &Outcome> = BTreeMap::new();
+    for (row, outcome) in failed {
         for tuple in grid.shown_by(&row, strength) {
             if open.contains(&tuple) {
-                why.entry(tuple).or_insert_with(|| reason.clone());
+                why.entry(tuple).or_insert(outcome);
             }
         }
     }
@@ -145,27 +146,19 @@ pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Case
         .copied()
         .filter(|level| !seen.contains(level))
         .collect();
-    let mut folded: BTreeMap<String, Vec<Tuple>> = BTreeMap::new();
+    let mut folded: BTreeMap<Option<&Outcome>, Vec<Tuple>> = BTreeMap::new();
     for tuple in open {
-        let reason = why
-            .remove(&tuple)
-            .unwrap_or_else(|| "no case of this run holds it".to_owned());
-        folded.entry(reason).or_default().push(tuple);
+        folded.entry(why.remove(&tuple)).or_default().push(tuple);
     }
     let mut unreached: Vec<Unreached> = folded
         .into_iter()
-        .map(|(why, tuples)| Unreached {
-            why,
+        .map(|(ended, tuples)| Unreached {
+            ended: ended.cloned(),
             combinations: tuples.len(),
             examples: grid.examples(&tuples, &never),
         })
         .collect();
-    unreached.sort_by(|one, other| {
-        other
-            .combinations
-            .cmp(&one.combinations)
-            .then(one.why.cmp(&other.why))
-    });
+    unreached.sort_by_key(|one| std::cmp::Reverse(one.combinations));
     Reach { reached, unreached }
 }
 

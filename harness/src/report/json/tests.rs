@@ -130,7 +130,7 @@ fn the_report_is_one_object_with_everything_in_order() {
             "API"
           ],
           "status": "unreached",
-          "reason": "unsupported: RunInstances refuses Spot: InvalidParameter",
+          "reason": "unsupported: RunInstances is answered by 400 InvalidParameter \"no Spot\"",
           "case_count": 0,
           "cases": []
         },
@@ -345,7 +345,19 @@ fn the_report_is_one_object_with_everything_in_order() {
         {
           "name": "refuse/spot",
           "outcome": "unsupported",
-          "reason": "RunInstances refuses Spot: InvalidParameter",
+          "reason": "RunInstances is answered by 400 InvalidParameter \"no Spot\"",
+          "obstacle": {
+            "kind": "refused",
+            "action": "RunInstances",
+            "answer": {
+              "status": 400,
+              "body": {
+                "is": "error",
+                "code": "InvalidParameter",
+                "message": "no Spot"
+              }
+            }
+          },
           "purpose": "What refuse/spot shows.",
           "clauses": [
             "SPT-01"

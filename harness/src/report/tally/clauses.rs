@@ -25,7 +25,7 @@ struct Seen<'a> {
     last_finding: Option<&'a Arc<str>>,
     findings: usize,
     worst: Option<Verdict>,
-    unsupported: Option<&'a str>,
+    unsupported: Option<&'a Obstacle>,
     error: Option<&'a str>,
     judged: bool,
     unfinished: bool,
@@ -84,7 +84,7 @@ impl Tally {
             for id in case.clauses.iter() {
                 let seen = seen.entry(id).or_default();
                 match &case.outcome {
-                    Some(Outcome::Unsupported { reason }) => _ = seen.unsupported.get_or_insert(reason),
+                    Some(Outcome::Unsupported { obstacle }) => _ = seen.unsupported.get_or_insert(obstacle),
                     Some(Outcome::Error { what }) => _ = seen.error.get_or_insert(what),
                     Some(Outcome::Judged { .. }) => seen.judged = true,
                     None => seen.unfinished = true,
@@ -97,14 +97,14 @@ impl Tally {
                 id: heading.id.clone(),
                 level: heading.level,
                 confidence: heading.confidence,
-                status: heading.status(seen.get(&heading.id)),
+                status: heading.status(seen.get(&heading.id), self.words),
             })
             .collect()
     }
 }
 
 impl Heading {
-    fn status(&self, seen: Option<&Seen<'_>>) -> Status {
+    fn status(&self, seen: Option<&Seen<'_>>, words: &dyn Words) -> Status {
         if let Some(seen) = seen {
             if let Some(verdict) = seen.worst {
                 let (by, cases) = (seen.finding.owned(), seen.finding.1);
@@ -131,17 +131,17 @@ impl Heading {
             };
         }
         Status::Unreached {
-            reason: self.unreached(seen),
+            reason: self.unreached(seen, words),
         }
     }
 
-    fn unreached(&self, seen: Option<&Seen<'_>>) -> String {
+    fn unreached(&self, seen: Option<&Seen<'_>>, words: &dyn Words) -> String {
         if let Some(seen) = seen {
             if let Some(what) = seen.error {
                 return format!("an error of ours: {what}");
             }
-            if let Some(reason) = seen.unsupported {
-                return format!("unsupported: {reason}");
+            if let Some(obstacle) = seen.unsupported {
+                return format!("unsupported: {}", words.obstacle(obstacle));
             }
             if seen.unfinished {
                 return "its case did not end".to_owned();

@@ -57,7 +57,7 @@ fn every_clause_has_the_status_that_its_cases_give_it() {
     assert_eq!(
         status(&tally, "SPT-01"),
         Status::Unreached {
-            reason: "unsupported: RunInstances refuses Spot: InvalidParameter".into()
+            reason: "unsupported: RunInstances is answered by 400 InvalidParameter \"no Spot\"".into()
         }
     );
     assert_eq!(
@@ -170,7 +170,7 @@ fn the_exit_code_follows_from_the_worst() {
     let bad = || sample::bad_case("b", 3, A);
     let unsupported = || SampleCase {
         outcome: Some(Outcome::Unsupported {
-            reason: "no Spot".into(),
+            obstacle: Obstacle::NoSpotRequest,
         }),
         ..sample::good_case("u", 4, &[])
     };

@@ -54,7 +54,7 @@ fn a_run_with_findings_shows_the_wire() {
     NOT JUDGED: an answer that can be explained either way (INCONCLUSIVE), or cases that need what this
     endpoint or this run does not have.
 
-      1 case: RunInstances refuses Spot: InvalidParameter
+      1 case: RunInstances is answered by 400 InvalidParameter "no Spot"
 
     ERROR        1 case: could not connect: refused
       cases     concurrent/two

@@ -3,9 +3,9 @@
 use super::{Care, Explorer};
 use crate::call::Auth;
 use crate::contract::{Act, CallTemplate, FixtureKind, Market, Root, Scenario, Step};
-use crate::journal::{Event, Noted};
+use crate::journal::{Event, Noted, Outcome};
 use crate::plan::script::Feature;
-use crate::verdict::Outcome;
+use crate::words::{English, Words as _};
 
 impl Explorer<'_> {
     /// Finds out what the endpoint supports, so that scripts omit the rest. Returns whether anything can be played.
@@ -111,9 +111,9 @@ impl Explorer<'_> {
                 self.emit(events, true).await;
                 Ok(())
             }
-            Outcome::Unsupported { reason } => {
+            Outcome::Unsupported { obstacle } => {
                 self.emit(events, case.name != PLAIN).await;
-                Err(reason)
+                Err(English.obstacle(&obstacle))
             }
             Outcome::Error { what } => {
                 self.emit(events, false).await;

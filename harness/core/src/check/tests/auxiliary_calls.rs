@@ -13,7 +13,7 @@ fn asked(case: &mut CaseJudge, call: &Call, reply: &Reply) -> Judged {
 fn blocked_by(state: State, action: &str, reply: &Reply) -> Option<String> {
     let mut case = case(state);
     asked(&mut case, &Call::new(action, [("InstanceId.1", A)]), reply);
-    case.blocked.as_ref().map(|blocked| English.blocked(blocked))
+    case.obstacle.as_ref().map(|obstacle| English.obstacle(obstacle))
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use super::*;
 use crate::check::fold::JournalFold;
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Event, HeaderRecords, Phase, RawFault, RawRecord,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Event, HeaderRecords, Outcome, Phase, RawFault, RawRecord,
     RequestRecord, SentRecord, WireDemand,
 };
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// The start of a case with one running instance.
 fn begun() -> Vec<Event> {
@@ -206,7 +206,7 @@ fn a_case_ends_with_the_worst_that_was_found_now() {
     assert_eq!(outcome(steps), failed());
     assert_eq!(outcome(vec![ended(failed())]), passed());
     let unsupported = Outcome::Unsupported {
-        reason: "no such action".to_owned(),
+        obstacle: Obstacle::NothingLaunched,
     };
     assert_eq!(outcome(vec![ended(unsupported.clone())]), unsupported);
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::contract::{Edition, embedded};
+use crate::journal::Obstacle;
 use crate::verdict::Verdict;
 
 const EDITIONS: [Edition; 2] = [Edition::Current, Edition::October2017];
@@ -94,20 +95,22 @@ fn what_an_endpoint_lacks_is_told_once_with_the_level_it_lacks() {
     let contract = embedded(Edition::Current);
     let cases = cases(&contract, 2);
     let mut ended = all_judged(&cases);
+    let unsupported = Outcome::Unsupported {
+        obstacle: Obstacle::PurgedFixture,
+    };
     for case in &cases {
         if case
             .fixtures
             .iter()
             .any(|(_, kind)| kind.state == State::Stopping)
         {
-            let reason = "it skips stopping".to_owned();
             let ended = ended.get_mut(&case.name).expect("a case that ended");
-            ended.outcome = Outcome::Unsupported { reason };
+            ended.outcome = unsupported.clone();
         }
     }
     let reach = reach(&contract, 2, &ended);
-    let told: Vec<&str> = reach.unreached.iter().map(|one| one.why.as_str()).collect();
-    assert_eq!(told, ["unsupported: it skips stopping"]);
+    let told: Vec<_> = reach.unreached.iter().map(|one| one.ended.as_ref()).collect();
+    assert_eq!(told, [Some(&unsupported)]);
     let examples: BTreeSet<&str> = reach
         .unreached
         .iter()

@@ -8,12 +8,12 @@ use super::{Made, text};
 use crate::call::{Call, Encoding, Form, Method};
 use crate::contract::{self, ClauseId, Edition, Scenario, State};
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Exchange, Explored, Fingerprint, FixtureReady,
-    Flaky, HeaderRecords, Intent, Judged, Noted, Phase, RawFault, RawRecord, Recurred, Role, SentRecord,
-    StepStarted, WireDemand,
+    Aim, Answer, AnswerSummary, BodySummary, Bytes, CaseEnded, CaseStarted, Ending, Event, Excerpt, Exchange,
+    Explored, Fingerprint, FixtureReady, Flaky, HeaderRecords, Intent, Judged, Noted, Obstacle, Outcome,
+    Phase, RawFault, RawRecord, Recurred, Role, SentRecord, StepStarted, WaitCut, WireDemand,
 };
 use crate::selfcheck::{self, emulator};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 use crate::{embedded, replay};
 
 /// Faults whose journals show every kind of step and of finding.
@@ -255,7 +255,15 @@ fn every_kind() -> Vec<Event> {
             verdict: Verdict::Pass,
         }),
         ended(Outcome::Unsupported {
-            reason: "no Spot".to_owned(),
+            obstacle: Obstacle::NotReached {
+                state: Some(State::Stopped),
+                described: Some(Excerpt::word("stopping")),
+                answer: AnswerSummary {
+                    status: 200,
+                    body: BodySummary::Empty,
+                },
+                cut: Some(WaitCut::TimeLimit),
+            },
         }),
         ended(Outcome::Error {
             what: "gone".to_owned(),
