@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
-use crate::contract::{ClauseId, Confidence, Edition, FixtureKind, SameAs, Scenario};
+use crate::contract::{ClauseId, Condition, Confidence, Edition, FixtureKind, SameAs, Scenario};
 
 mod bounded;
 mod exchange;
@@ -258,8 +258,8 @@ pub struct Judged {
 /// between calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Choice {
-    /// The word of the condition for which the call was refused.
-    pub condition: String,
+    /// The condition for which the call was refused.
+    pub condition: Condition,
     /// The error code of the answer.
     pub code: String,
 }

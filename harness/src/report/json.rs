@@ -94,7 +94,7 @@ struct Report<'a> {
     findings: Vec<FindingLine<'a>>,
     cases: Vec<CaseLine<'a>>,
     notes: &'a [Noted],
-    choices: &'a BTreeMap<String, BTreeMap<String, usize>>,
+    choices: &'a BTreeMap<&'static str, BTreeMap<String, usize>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goldens: Option<&'a Goldens>,
 }

@@ -383,7 +383,7 @@ impl SampleCase<'_> {
         if !self.held.is_empty() || !self.findings.is_empty() {
             let held = ids(self.held);
             let choice = Choice {
-                condition: "unissued-id".into(),
+                condition: Condition::UnissuedId,
                 code: "InvalidInstanceID.NotFound".into(),
             };
             events.push(Event::Judged(Judged {

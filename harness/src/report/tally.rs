@@ -50,7 +50,7 @@ pub struct Tally {
     by_fingerprint: HashMap<Fingerprint, usize>,
     groups_of: HashMap<(ClauseId, Verdict), usize>,
     notes: Vec<Noted>,
-    choices: BTreeMap<String, BTreeMap<String, usize>>,
+    choices: BTreeMap<&'static str, BTreeMap<String, usize>>,
     drafts: HashSet<String>,
     explored: BTreeMap<Phase, Explored>,
     folded: Folded,
@@ -236,7 +236,7 @@ impl Tally {
     }
 
     /// The codes received where the contract allows several: for each condition, how many calls each code answered.
-    pub fn choices(&self) -> &BTreeMap<String, BTreeMap<String, usize>> {
+    pub fn choices(&self) -> &BTreeMap<&'static str, BTreeMap<String, usize>> {
         &self.choices
     }
 
@@ -478,7 +478,7 @@ impl Tally {
             return;
         };
         for choice in &judged.choices {
-            let codes = self.choices.entry(choice.condition.clone()).or_default();
+            let codes = self.choices.entry(choice.condition.word()).or_default();
             *codes.entry(choice.code.clone()).or_default() += 1;
         }
         open.held.extend(judged.held.iter().cloned());

@@ -132,7 +132,7 @@ impl<'r> StepJudgement<'r> {
     /// Records the code of a refusal for a condition that the contract allows to be answered in several ways.
     pub(super) fn choice(&mut self, condition: Condition, code: &str) {
         self.choices.insert(Choice {
-            condition: condition.word().to_owned(),
+            condition,
             code: code.to_owned(),
         });
     }
