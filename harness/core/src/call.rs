@@ -32,7 +32,7 @@ pub struct Form {
     pub content_type: Option<String>,
     /// The order of all parameters.
     pub order: Order,
-    /// How values are percent-encoded.
+    /// How names and values are percent-encoded.
     pub encoding: Encoding,
     /// How the call is authenticated.
     pub auth: Auth,
@@ -65,7 +65,7 @@ pub enum Order {
     Reversed,
 }
 
-/// How form values are percent-encoded. All three encodings represent the same text.
+/// How names and values are percent-encoded. All encodings represent the same text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
@@ -76,6 +76,10 @@ pub enum Encoding {
     PlusForSpace,
     /// Escape every byte of every value, even unreserved characters.
     EveryByte,
+    /// Like `EveryByte`, with lower-case digits in the escapes.
+    LowerCase,
+    /// Escape every byte of every name as well.
+    NamesToo,
 }
 
 /// How a call is authenticated: correctly, wrongly in one way, or not at all.
@@ -103,6 +107,101 @@ pub enum Auth {
     ExpiredSession,
     /// Signed by a caller who may describe but not stop instances.
     Denied,
+    /// Signed correctly with a time stamp five minutes old.
+    Recent,
+    /// Signed correctly with a time stamp five minutes ahead.
+    Early,
+    /// Signed correctly with a time stamp one hour ahead.
+    Future,
+    /// Signed in the query string an hour ago, and valid for one minute.
+    PresignedExpired,
+    /// Signed in the query string, and valid for no time at all.
+    PresignedForNoTime,
+    /// Signed in the query string, and valid for more than a week.
+    PresignedTooLong,
+    /// The signature covers one parameter more than is sent.
+    AlteredParameters,
+    /// The signature covers another path than the one that is sent.
+    AlteredPath,
+    /// The signature covers another method than the one that is sent.
+    AlteredMethod,
+    /// The signature covers another body, whose hash the request claims to have.
+    OtherPayloadHash,
+    /// Signed, then the century in the credential scope changed.
+    AlteredScope,
+    /// Signed with yesterday in the credential scope, and a time stamp of today.
+    OtherDate,
+    /// Signed with the credential scope of another Region.
+    OtherRegion,
+    /// Signed with the credential scope of another service.
+    OtherService,
+    /// Signed with a credential scope that does not end in `aws4_request`.
+    OtherTerminator,
+    /// The signature does not cover the `Host` header.
+    UnsignedHost,
+    /// The signature does not name `X-Amz-Date` among the headers that it covers.
+    UnsignedDate,
+    /// The first half of a signature.
+    ShortSignature,
+    /// A signature with two more digits.
+    LongSignature,
+    /// A signature in upper-case digits.
+    UpperCaseSignature,
+    /// Signed with the temporary credentials of a session, without its token.
+    MissingToken,
+    /// Signed with the temporary credentials of a session, with one character of its token changed.
+    WrongToken,
+}
+
+/// Whose credentials a call is signed with, rightly or wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// The run's own, or nobody's.
+    Main,
+    /// The temporary credentials of a session.
+    Session,
+    /// Temporary credentials that have expired.
+    ExpiredSession,
+    /// Those of a caller who may describe but not stop instances.
+    Denied,
+}
+
+impl Auth {
+    /// Whose credentials it needs.
+    pub fn caller(self) -> Caller {
+        match self {
+            Auth::Session | Auth::MissingToken | Auth::WrongToken => Caller::Session,
+            Auth::ExpiredSession => Caller::ExpiredSession,
+            Auth::Denied => Caller::Denied,
+            Auth::Header
+            | Auth::Query
+            | Auth::Unsigned
+            | Auth::WrongSignature
+            | Auth::UnknownKey
+            | Auth::Stale
+            | Auth::Garbage
+            | Auth::Recent
+            | Auth::Early
+            | Auth::Future
+            | Auth::PresignedExpired
+            | Auth::PresignedForNoTime
+            | Auth::PresignedTooLong
+            | Auth::AlteredParameters
+            | Auth::AlteredPath
+            | Auth::AlteredMethod
+            | Auth::OtherPayloadHash
+            | Auth::AlteredScope
+            | Auth::OtherDate
+            | Auth::OtherRegion
+            | Auth::OtherService
+            | Auth::OtherTerminator
+            | Auth::UnsignedHost
+            | Auth::UnsignedDate
+            | Auth::ShortSignature
+            | Auth::LongSignature
+            | Auth::UpperCaseSignature => Caller::Main,
+        }
+    }
 }
 
 impl Call {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::call::Auth;
+use crate::call::{Auth, Caller};
 use crate::contract::{Check, State};
 use crate::journal::{
     AllowedChange, AnswerSummary, BodySummary, DescribedReason, Doubt, Ending, Excerpt, Expected, Few,
@@ -165,6 +165,9 @@ fn rule(check: Check) -> &'static str {
         Check::KeepsInterfaces => "the network interfaces kept",
         Check::DescribesOnlyRequested => "only the instances that are requested",
         Check::StatusHidesStopped => "listed only if all are requested",
+        Check::FilteredView => "the instances that the filters match, each in its state, and no other",
+        Check::StatusAgrees => "the instances in the states that their descriptions show",
+        Check::DescribedCode => "the code of the state that is named",
         Check::SpotRequestDisabled => "state disabled, status instance-stopped-by-user",
         Check::ReasonUnchanged => "the reason as before the call",
         Check::NamesOneOffender => "one of the offending ids in the message",
@@ -173,6 +176,9 @@ fn rule(check: Check) -> &'static str {
         }
         Check::EndsStopped => "stopped after repeated stops",
         Check::ControlUnchanged => "the state before the call",
+        Check::WholeAnswer => {
+            "a whole HTTP message: status line, header fields, a body of the announced length"
+        }
         Check::WireAnswered => "an HTTP response",
         Check::WireEnded => "an answer, or the end of the connection",
         Check::WireSame => "the answer to the plain form",
@@ -318,7 +324,7 @@ fn undecided(why: Doubt, seen: Option<&str>, id: &str) -> String {
 /// What became of a connection; continues "the connection …".
 pub fn ending_text(ending: &Ending) -> &str {
     match ending {
-        Ending::Failed { why } => why,
+        Ending::Failed { why } | Ending::Broken { why } => why,
         Ending::Answered => "was answered on",
         Ending::Closed => "was closed by the endpoint",
         Ending::Reset => "was reset by the endpoint",
@@ -382,26 +388,20 @@ fn obstacle_text(obstacle: &Obstacle) -> String {
 
 /// What a run needs for a way of authentication, and the variables that have it.
 fn credentials(auth: Auth) -> &'static str {
-    match auth {
-        Auth::Denied => {
+    match auth.caller() {
+        Caller::Denied => {
             "credentials of a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, \
              STOPCHECK_DENIED_SECRET_ACCESS_KEY)"
         }
-        Auth::Session => {
+        Caller::Session => {
             "temporary credentials (AWS_SESSION_TOKEN, or STOPCHECK_SESSION_ACCESS_KEY_ID, \
              …_SECRET_ACCESS_KEY, …_SESSION_TOKEN)"
         }
-        Auth::ExpiredSession => {
+        Caller::ExpiredSession => {
             "expired temporary credentials (STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, \
              …_SESSION_TOKEN)"
         }
-        Auth::Header
-        | Auth::Query
-        | Auth::Unsigned
-        | Auth::WrongSignature
-        | Auth::UnknownKey
-        | Auth::Stale
-        | Auth::Garbage => "credentials",
+        Caller::Main => "credentials",
     }
 }
 

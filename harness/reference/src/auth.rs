@@ -94,6 +94,16 @@ impl Authenticator {
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             ));
         }
+        let is_signed = |name: &str| claim.signed_headers.split(';').any(|signed| signed == name);
+        let unsigned = request.headers().keys().find(|name| {
+            let name = name.as_str();
+            name.starts_with("x-amz-") && !is_signed(name)
+        });
+        if let Some(name) = unsigned {
+            return Err(ApiError::scope(format!(
+                "There were headers present in the request which were not signed: {name}"
+            )));
+        }
         let hash = payload_hash(request)?;
         let canonical = canonical_request(request, claim.signed_headers, &hash);
         let text = format!(
@@ -104,7 +114,9 @@ impl Authenticator {
             claim.service,
             sha256_hex(canonical.as_bytes())
         );
-        if self.signing_key(claim, key).verifies(&text, claim.signature) {
+        // A signature is written in lower case.
+        let is_lower = !claim.signature.bytes().any(|byte| byte.is_ascii_uppercase());
+        if is_lower && self.signing_key(claim, key).verifies(&text, claim.signature) {
             Ok(())
         } else {
             Err(ApiError::signature_mismatch())

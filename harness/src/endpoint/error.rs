@@ -64,6 +64,12 @@ pub enum TransportError {
         /// The reason.
         why: String,
     },
+    /// The connection was reset within the answer.
+    #[error("read the whole answer of {host}: the connection was reset")]
+    Reset {
+        /// Host and port.
+        host: String,
+    },
     /// The body is larger than the limit.
     #[error("read the answer of {host}: its body is larger than {} MiB", .limit.div_ceil(1 << 20))]
     TooLarge {

@@ -187,13 +187,10 @@ impl Http {
         }
         match find::<io::Error>(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => TransportError::Refused { host },
-            Some(
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::NotConnected,
-            ) => TransportError::Closed { host },
+            Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::NotConnected) => {
+                TransportError::Closed { host }
+            }
+            Some(kind) if is_reset(kind) => TransportError::Closed { host },
             // The HTTP library distinguishes these errors by their text only.
             _ if why.contains("connection closed before message completed") => {
                 TransportError::Closed { host }
@@ -214,12 +211,22 @@ impl Http {
                 host,
                 after: self.request_timeout,
             }
+        } else if find::<io::Error>(error).is_some_and(|error| is_reset(error.kind())) {
+            TransportError::Reset { host }
         } else if why.to_ascii_lowercase().contains("invalid") {
             TransportError::InvalidHttp { host, why }
         } else {
             TransportError::CutShort { host, why }
         }
     }
+}
+
+/// Whether the other side, or something on the way, has given the connection up.
+fn is_reset(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// Whether a URL points at Amazon's own service, where a mistake costs money or machines.

@@ -233,7 +233,7 @@ impl Listener {
                 self.finish_body();
             }
             (Ending::TooMuch, Stage::Head) => self.buffer.truncate(self.at),
-            (Ending::Dropped | Ending::NoHttp | Ending::Failed { .. }, _) => {}
+            (Ending::Dropped | Ending::NoHttp | Ending::Failed { .. } | Ending::Broken { .. }, _) => {}
             (Ending::Answered | Ending::Closed | Ending::Reset | Ending::Silent, _) => self.finish_body(),
         }
         RawResponse {

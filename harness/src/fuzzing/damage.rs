@@ -490,17 +490,13 @@ fn met(states: &[State], others: &[&str], call: impl FnOnce(&[String]) -> Call) 
             region: "us-east-1".to_owned(),
         };
         let request = protocol::encode(call, &target).expect("a short call");
-        match call.form.auth {
-            Auth::Unsigned => reference.handle(&request, now_ms),
-            Auth::Denied => reference.handle_vouched(&request, keys::DENIED.access_key, now_ms),
-            Auth::Header
-            | Auth::Query
-            | Auth::WrongSignature
-            | Auth::UnknownKey
-            | Auth::Stale
-            | Auth::Garbage
-            | Auth::Session
-            | Auth::ExpiredSession => reference.handle_vouched(&request, keys::MAIN.access_key, now_ms),
+        let caller = match call.form.auth == Auth::Denied {
+            true => keys::DENIED,
+            false => keys::MAIN,
+        };
+        match call.form.auth == Auth::Unsigned {
+            true => reference.handle(&request, now_ms),
+            false => reference.handle_vouched(&request, caller.access_key, now_ms),
         }
     };
     // Stable states are entered early, transient ones at the last moment.

@@ -17,7 +17,13 @@ use crate::sign::{self, Keyring};
 /// The time at which every input begins: 2026-01-01T00:00:00Z.
 const START_MS: u64 = 1_767_225_600_000;
 
-const ENCODINGS: [Encoding; 3] = [Encoding::Standard, Encoding::PlusForSpace, Encoding::EveryByte];
+const ENCODINGS: [Encoding; 5] = [
+    Encoding::Standard,
+    Encoding::PlusForSpace,
+    Encoding::EveryByte,
+    Encoding::LowerCase,
+    Encoding::NamesToo,
+];
 
 /// Reads the bytes as a form with both readers; then writes the result in every encoding, and reads that.
 pub fn form(data: &[u8]) {
@@ -237,14 +243,29 @@ pub fn signature(data: &[u8]) {
         return;
     };
     let expected = match auth {
-        Auth::Header | Auth::Query => Ok(keys::MAIN.access_key),
+        Auth::Header | Auth::Query | Auth::Recent | Auth::Early => Ok(keys::MAIN.access_key),
         Auth::Session => Ok(keys::SESSION.access_key),
         Auth::Denied => Ok(keys::DENIED.access_key),
-        Auth::ExpiredSession | Auth::Stale => Err("RequestExpired"),
+        Auth::ExpiredSession | Auth::Stale | Auth::Future | Auth::PresignedExpired => Err("RequestExpired"),
         Auth::Unsigned => Err("MissingParameter"),
-        Auth::WrongSignature => Err("SignatureDoesNotMatch"),
-        Auth::UnknownKey => Err("AuthFailure"),
-        Auth::Garbage => Err("IncompleteSignature"),
+        Auth::WrongSignature
+        | Auth::AlteredParameters
+        | Auth::AlteredPath
+        | Auth::AlteredMethod
+        | Auth::OtherPayloadHash
+        | Auth::AlteredScope
+        | Auth::OtherDate
+        | Auth::OtherRegion
+        | Auth::OtherService
+        | Auth::UnsignedHost
+        | Auth::UnsignedDate
+        | Auth::ShortSignature
+        | Auth::LongSignature
+        | Auth::UpperCaseSignature => Err("SignatureDoesNotMatch"),
+        Auth::UnknownKey | Auth::MissingToken | Auth::WrongToken => Err("AuthFailure"),
+        Auth::Garbage | Auth::OtherTerminator | Auth::PresignedForNoTime | Auth::PresignedTooLong => {
+            Err("IncompleteSignature")
+        }
     };
     let admitted = reference.admits(&signed, now_ms);
     if auth == Auth::Unsigned {
@@ -309,7 +330,7 @@ fn claimed(reference: &Reference, plain: &Request<Bytes>, claim: &[u8], now_ms: 
     assert!(reference.admits(&request, now_ms).is_err(), "{request:?}");
 }
 
-const AUTHS: [Auth; 10] = [
+const AUTHS: [Auth; 32] = [
     Auth::Header,
     Auth::Query,
     Auth::Session,
@@ -320,6 +341,28 @@ const AUTHS: [Auth; 10] = [
     Auth::Stale,
     Auth::Garbage,
     Auth::ExpiredSession,
+    Auth::Recent,
+    Auth::Early,
+    Auth::Future,
+    Auth::PresignedExpired,
+    Auth::PresignedForNoTime,
+    Auth::PresignedTooLong,
+    Auth::AlteredParameters,
+    Auth::AlteredPath,
+    Auth::AlteredMethod,
+    Auth::OtherPayloadHash,
+    Auth::AlteredScope,
+    Auth::OtherDate,
+    Auth::OtherRegion,
+    Auth::OtherService,
+    Auth::OtherTerminator,
+    Auth::UnsignedHost,
+    Auth::UnsignedDate,
+    Auth::ShortSignature,
+    Auth::LongSignature,
+    Auth::UpperCaseSignature,
+    Auth::MissingToken,
+    Auth::WrongToken,
 ];
 
 fn drawn_call(bytes: &mut ChoiceBytes<'_>) -> Call {

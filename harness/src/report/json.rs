@@ -35,7 +35,7 @@
 //! `goldens` if goldens were compared.
 //!
 //! `causes` lists the clauses to blame, first those that fail, and under each the clauses that only follow from it: a
-//! `relation` is `holds-alone` (the cases of the clause hold), `within` (it fails only where the cause fails, by the same
+//! `relation` is `presupposed` (the clause needs what the cause lacks), `holds-alone` (the cases of the clause hold), `within` (it fails only where the cause fails, by the same
 //! answers) or `earlier-call` (an earlier call was accepted that must have been refused). A finding that follows from
 //! another one has that one in `cause`.
 //!

@@ -448,6 +448,8 @@ fn form_in_words(form: &Form) -> Vec<String> {
         Encoding::Standard => {}
         Encoding::PlusForSpace => out.push("space as +".into()),
         Encoding::EveryByte => out.push("every byte percent-encoded".into()),
+        Encoding::LowerCase => out.push("percent-encoded in lower case".into()),
+        Encoding::NamesToo => out.push("names percent-encoded, too".into()),
     }
     match form.auth {
         Auth::Header => {}
@@ -460,6 +462,28 @@ fn form_in_words(form: &Form) -> Vec<String> {
         Auth::Session => out.push("temporary credentials".into()),
         Auth::ExpiredSession => out.push("expired credentials".into()),
         Auth::Denied => out.push("a caller who may not stop".into()),
+        Auth::Recent => out.push("signed five minutes ago".into()),
+        Auth::Early => out.push("signed five minutes ahead".into()),
+        Auth::Future => out.push("signed an hour ahead".into()),
+        Auth::PresignedExpired => out.push("signed in the query, no longer valid".into()),
+        Auth::PresignedForNoTime => out.push("signed in the query for 0 seconds".into()),
+        Auth::PresignedTooLong => out.push("signed in the query for more than a week".into()),
+        Auth::AlteredParameters => out.push("signed over other parameters".into()),
+        Auth::AlteredPath => out.push("signed over another path".into()),
+        Auth::AlteredMethod => out.push("signed over another method".into()),
+        Auth::OtherPayloadHash => out.push("signed over another body".into()),
+        Auth::AlteredScope => out.push("signed, then the scope changed".into()),
+        Auth::OtherDate => out.push("scope of yesterday".into()),
+        Auth::OtherRegion => out.push("scope of another Region".into()),
+        Auth::OtherService => out.push("scope of another service".into()),
+        Auth::OtherTerminator => out.push("scope with another end".into()),
+        Auth::UnsignedHost => out.push("Host not signed".into()),
+        Auth::UnsignedDate => out.push("X-Amz-Date not signed".into()),
+        Auth::ShortSignature => out.push("half a signature".into()),
+        Auth::LongSignature => out.push("signature too long".into()),
+        Auth::UpperCaseSignature => out.push("signature in upper case".into()),
+        Auth::MissingToken => out.push("temporary credentials without their token".into()),
+        Auth::WrongToken => out.push("temporary credentials with another token".into()),
     }
     out
 }

@@ -33,6 +33,7 @@ pub(super) fn contract() -> Contract {
         note: None,
         checks: Vec::new(),
         untested: None,
+        explained_by: None,
         confirmed: Some("2026-09".to_owned()),
     };
     let mut clauses = vec![

@@ -127,6 +127,7 @@ impl Tally {
                 holds: clause.holds,
                 untested: clause.untested.clone(),
                 general: !clause.checks.is_empty(),
+                explained_by: clause.explained_by.clone(),
                 scenarios: contract
                     .scenarios
                     .iter()

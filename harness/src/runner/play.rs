@@ -17,12 +17,12 @@ use super::turns::Turn;
 use super::waits::Waiting;
 use super::wire::RawForm;
 use crate::call::Call;
-use crate::check::{CaseJudge, FollowUp, Saving, When};
+use crate::check::{CaseJudge, FollowUp, Observation, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
-use crate::endpoint;
+use crate::endpoint::{self, TransportError};
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Obstacle, Outcome, Phase, Role,
-    StepStarted,
+    CaseEnded, CaseStarted, Event, Exchange, Finding, FixtureReady, Intent, Noted, Obstacle, Outcome, Phase,
+    Role, StepStarted,
 };
 use crate::model::ReadLag;
 use crate::plan;
@@ -97,7 +97,12 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         has_reused: false,
         mode,
     };
-    let ended = player.play().await;
+    let ended = match player.play().await {
+        Err(ArrangeError::Failed(SendError::Broken(exchange, error))) => {
+            player.judge_broken(&exchange, error).await
+        }
+        ended => ended,
+    };
     let has_ended_well = ended.is_ok();
     let worst = player.findings.iter().map(|finding| finding.verdict).max();
     let outcome = match ended {
@@ -588,6 +593,16 @@ impl Player<'_> {
             waits.arrived(awaited, self.sender.now_ms().saturating_sub(begun_ms));
         }
         Ok(waiting)
+    }
+
+    /// Has the step judged in which an exchange ended by the fault of the endpoint. The case ends there. What happens
+    /// while instances are arranged belongs to no step, so it stays an error.
+    async fn judge_broken(&mut self, exchange: &Exchange, error: TransportError) -> Result<(), ArrangeError> {
+        if !matches!(exchange.role, Role::Act | Role::Look) {
+            return Err(SendError::Transport(error).into());
+        }
+        self.judge.record(Observation::of(exchange));
+        self.conclude().await
     }
 
     /// Has the step judged, and ends the case if the endpoint lacks what it needs.

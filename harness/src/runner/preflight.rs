@@ -117,6 +117,7 @@ impl PreflightError {
                 | TransportError::NotResolved { .. }
                 | TransportError::Closed { .. }
                 | TransportError::CutShort { .. }
+                | TransportError::Reset { .. }
                 | TransportError::Other { .. } => true,
                 TransportError::Tls { .. }
                 | TransportError::PlainHttp { .. }
@@ -229,6 +230,7 @@ fn hint(source: &TransportError) -> &'static str {
         | TransportError::NotResolved { .. }
         | TransportError::Tls { .. }
         | TransportError::CutShort { .. }
+        | TransportError::Reset { .. }
         | TransportError::TooLarge { .. }
         | TransportError::Unsendable { .. }
         | TransportError::Other { .. } => "is the server running there, and is --endpoint-url right?",

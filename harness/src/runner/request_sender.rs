@@ -88,6 +88,9 @@ impl AnsweredCall {
 pub(super) enum SendError {
     #[error("could not {0}")]
     Transport(#[from] TransportError),
+    /// The endpoint is at fault, which the judge decides if the request belongs to a step.
+    #[error("could not {1}")]
+    Broken(Box<Exchange>, TransportError),
     #[error("could not {0}")]
     Encode(#[from] EncodeError),
     #[error("could not {0}")]
@@ -315,9 +318,18 @@ impl RequestSender {
             }
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
-                let failed = record(Err(error.to_string()));
-                self.sink.emit(|| Event::Exchanged(Box::new(failed))).await;
-                Err(error.into())
+                let mut failed = record(Err(error.to_string()));
+                let breach = breach(&error, &failed.ending);
+                if let Some(ending) = &breach {
+                    failed.ending = ending.clone();
+                }
+                self.sink
+                    .emit(|| Event::Exchanged(Box::new(failed.clone())))
+                    .await;
+                match breach {
+                    Some(_) => Err(SendError::Broken(Box::new(failed), error)),
+                    None => Err(error.into()),
+                }
             }
         }
     }
@@ -328,6 +340,19 @@ impl RequestSender {
 pub(super) fn read(answer: &Answer) -> Reply {
     let response = protocol::revive(answer).expect("a response was recorded, in base64 of our own if in any");
     protocol::decode(response)
+}
+
+/// How the exchange ended, if that is the fault of the endpoint: it answered, and not with a whole HTTP message, or it
+/// closed the connection. `recorded` has the reason without secrets.
+fn breach(error: &TransportError, recorded: &Ending) -> Option<Ending> {
+    match (error, recorded) {
+        (TransportError::InvalidHttp { .. } | TransportError::CutShort { .. }, Ending::Failed { why }) => {
+            Some(Ending::Broken { why: why.clone() })
+        }
+        (TransportError::Closed { .. }, _) => Some(Ending::Closed),
+        (TransportError::Reset { .. }, _) => Some(Ending::Reset),
+        _ => None,
+    }
 }
 
 enum Passing {

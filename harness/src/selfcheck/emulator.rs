@@ -150,6 +150,11 @@ impl EmulatedRequest<'_> {
         self.emulator.reference.handle(self.request, self.now_ms)
     }
 
+    /// Whether the reference would accept the caller at another time.
+    pub fn is_admitted_at(&self, now_ms: u64) -> bool {
+        self.emulator.reference.admits(self.request, now_ms).is_ok()
+    }
+
     /// The reference's answer to the same request with other parameters, from a trusted caller.
     pub fn pass_as(&self, params: Vec<(String, String)>) -> Response<Bytes> {
         let mut call = Call::new("", params);

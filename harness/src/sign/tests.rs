@@ -198,3 +198,78 @@ fn secrets_do_not_show_when_a_keyring_is_printed() {
     }
     assert_eq!(keys().secrets().len(), 5);
 }
+
+/// Every way of signing that deviates from a right signature, with what it changes of one.
+#[test]
+fn a_deviating_signature_deviates_in_one_thing() {
+    let right = authorization(Auth::Header, NOW_MS);
+    let scope = |auth| {
+        let proof = authorization(auth, NOW_MS);
+        let (_, credential) = proof.split_once('/').unwrap_or_default();
+        credential.split(',').next().unwrap_or_default().to_owned()
+    };
+    let signature = |auth| {
+        let proof = authorization(auth, NOW_MS);
+        proof.rsplit('=').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(scope(Auth::Header), "20260101/us-east-1/ec2/aws4_request");
+    assert_eq!(scope(Auth::OtherDate), "20251231/us-east-1/ec2/aws4_request");
+    assert_eq!(scope(Auth::OtherRegion), "20260101/eu-west-1/ec2/aws4_request");
+    assert_eq!(scope(Auth::OtherService), "20260101/us-east-1/s3/aws4_request");
+    assert_eq!(
+        scope(Auth::OtherTerminator),
+        "20260101/us-east-1/ec2/aws5_request"
+    );
+    assert_eq!(scope(Auth::AlteredScope), "19260101/us-east-1/ec2/aws4_request");
+    assert_eq!(signature(Auth::AlteredScope), signature(Auth::Header));
+    for auth in [
+        Auth::AlteredParameters,
+        Auth::AlteredPath,
+        Auth::AlteredMethod,
+        Auth::OtherPayloadHash,
+        Auth::OtherDate,
+        Auth::OtherRegion,
+        Auth::OtherService,
+        Auth::OtherTerminator,
+        Auth::UnsignedHost,
+        Auth::UnsignedDate,
+    ] {
+        assert_eq!(signature(auth).len(), 64, "{auth:?}");
+        assert_ne!(signature(auth), signature(Auth::Header), "{auth:?}");
+        let sent = signed(Method::Post, auth, NOW_MS);
+        assert_eq!(sent.body(), request(Method::Post).body(), "{auth:?}");
+        assert_eq!(sent.uri(), request(Method::Post).uri(), "{auth:?}");
+        assert_eq!(sent.method(), "POST", "{auth:?}");
+    }
+    assert_eq!(signature(Auth::ShortSignature).len(), 32);
+    assert_eq!(signature(Auth::LongSignature).len(), 66);
+    assert!(right.starts_with(&authorization(Auth::ShortSignature, NOW_MS)));
+    assert_eq!(
+        signature(Auth::UpperCaseSignature),
+        signature(Auth::Header).to_uppercase()
+    );
+    assert!(authorization(Auth::UnsignedHost, NOW_MS).contains("SignedHeaders=content-type;x-amz-date,"));
+    assert!(authorization(Auth::UnsignedDate, NOW_MS).contains("SignedHeaders=content-type;host,"));
+}
+
+#[test]
+fn a_scope_of_ones_own_is_signed_as_the_signer_signs() {
+    // With the day and the end that the signer uses, the two agree.
+    let keys = keys();
+    let main = Signing::new(&keys.main, "us-east-1", "ec2", NOW_MS);
+    let own = main.rescoped(request(Method::Post), NOW_MS, TERMINATOR);
+    let own = own.expect("a POST can be signed");
+    let usual = signed(Method::Post, Auth::Header, NOW_MS);
+    assert_eq!(header(&own, "authorization"), header(&usual, "authorization"));
+    assert!(main.rescoped(request(Method::Get), NOW_MS, TERMINATOR).is_err());
+}
+
+#[test]
+fn a_token_is_missing_or_differs_in_its_last_character() {
+    let sent = |auth| signed(Method::Post, auth, NOW_MS);
+    assert_eq!(header(&sent(Auth::MissingToken), "x-amz-security-token"), None);
+    assert_eq!(
+        header(&sent(Auth::WrongToken), "x-amz-security-token"),
+        Some("token+/0")
+    );
+}

@@ -37,7 +37,11 @@ impl CaseJudge {
             }
         };
         match action {
-            "DescribeInstanceStatus" => self.status(judgement, act, root),
+            "DescribeInstances" => self.view(judgement, act, root),
+            "DescribeInstanceStatus" => {
+                self.status(judgement, act, root);
+                self.view(judgement, act, root);
+            }
             "DescribeSpotInstanceRequests" => self.spot_request(judgement, act, root),
             "ModifyInstanceAttribute" => self.modified(act),
             "CancelSpotInstanceRequests" => self.cancelled(act),

@@ -1,16 +1,17 @@
 //! Checks one described instance: its reason, what a stop must keep, and what it must remove.
 
 use super::answer::StopMode;
-use super::facts::Mismatch;
+use super::facts::{Mismatch, written_state};
 use super::look::states_of;
 use super::rule::{self, Rule};
+use super::shape::code_fits;
 use super::step_judgement::Weight;
 use super::time::{http_date, transition_time};
 use super::{Judge, Track};
 use crate::contract::{Edition, Root, State};
 use crate::journal::{DescribedReason, Excerpt, Expected, Few, InstancePart, Observed};
 use crate::model::States;
-use crate::protocol::reply::Instance;
+use crate::protocol::reply::{Instance, StateValue};
 
 /// The resolution of the times in `reason`: whole seconds.
 const RESOLUTION_MS: u64 = 1_000;
@@ -71,6 +72,20 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
         }),
         apart_s,
     };
+    if let Some(state) = instance.state.as_ref().filter(|state| state.code.is_some()) {
+        let state = StateValue {
+            code: state.code.as_deref(),
+            name: state.name.as_deref(),
+        };
+        found.note_rule(
+            rule::DESCRIBED_CODE,
+            Weight::Full,
+            code_fits(judge, &state),
+            || Observed::StateCodes {
+                states: std::iter::once(written_state(&state)).collect(),
+            },
+        );
+    }
     if states == States::one(State::Running) {
         let fits = reason.is_empty() && state_reason.is_none_or(|(code, _)| code.is_empty());
         found.note_rule(rule::RUNNING_WITHOUT_REASON, Weight::Full, fits, || {

@@ -4,10 +4,10 @@ use super::answer::{bare, certain};
 use super::rule::Rule;
 use crate::journal::{
     AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, Doubt, Excerpt, Expected, Few, Observed,
-    StateChanged, StatePair,
+    StateChanged, StatePair, WrittenState,
 };
 use crate::model::{Acceptance, Expectation, ItemRule, States};
-use crate::protocol::reply::{Body, Instance, Reply, StateChange};
+use crate::protocol::reply::{Body, Instance, Reply, StateChange, StateValue};
 
 /// What was allowed, and what was observed instead.
 #[derive(Debug, Clone)]
@@ -68,6 +68,14 @@ pub(super) fn described_state(id: &str, instance: Option<&Instance>, after_call:
         id: Excerpt::word(id),
         state: instance.map(name),
         after_call,
+    }
+}
+
+/// A state as an answer writes it.
+pub(super) fn written_state(state: &StateValue<&str>) -> WrittenState {
+    WrittenState {
+        code: state.code.map(Excerpt::word),
+        name: state.name.map(Excerpt::word),
     }
 }
 

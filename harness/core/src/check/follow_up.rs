@@ -82,6 +82,8 @@ pub enum RetryReason {
     NewId,
     /// A Spot request does not show yet that its instance has stopped.
     SpotRequest,
+    /// A view does not show yet that an instance has changed its state.
+    View,
     /// The instance is not ready to hibernate.
     Hibernation,
     /// The contract says that the refusal passes by itself.
@@ -458,6 +460,9 @@ impl CaseJudge {
         if action == "DescribeSpotInstanceRequests" {
             let late = self.shows_late_request(reply, sent_ms);
             return late.then(|| lagging(RetryReason::SpotRequest));
+        }
+        if self.is_late_view(call, reply, sent_ms) {
+            return Some(lagging(RetryReason::View));
         }
         let error = reply.error()?;
         let code = bare(error.code?);

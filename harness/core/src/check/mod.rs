@@ -36,6 +36,7 @@ mod step_judgement;
 pub mod time;
 mod track;
 
+mod views;
 mod wire;
 mod witness;
 
@@ -269,6 +270,16 @@ impl Bindings {
     }
 }
 
+/// The rule that an exchange over HTTP breaks by how it ended.
+fn breach(ending: &Ending) -> Option<Rule> {
+    match ending {
+        Ending::Broken { .. } | Ending::NoHttp => Some(rule::WHOLE_ANSWER),
+        Ending::Closed | Ending::Reset => Some(rule::WIRE_ANSWERED),
+        // These are no fault of the endpoint for certain: it may have been too slow, or out of reach.
+        Ending::Failed { .. } | Ending::Answered | Ending::Silent | Ending::TooMuch | Ending::Dropped => None,
+    }
+}
+
 impl Observation {
     /// The observation of a recorded exchange.
     pub fn of(exchange: &Exchange) -> Self {
@@ -428,6 +439,23 @@ impl CaseJudge {
     fn judge(&mut self, step: &StepStarted, observations: &[Observation]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
+        if !matches!(step.intent, Intent::Wire(_)) {
+            let broken = observations
+                .iter()
+                .find_map(|one| Some((one, breach(&one.ending)?)));
+            if let Some((one, rule)) = broken {
+                // What the call did is not known, so nothing else is judged.
+                judgement.about(place_in(observations, one));
+                judge.note_rule(&mut judgement, rule, Weight::Full, false, || Observed::Wire {
+                    answers: std::iter::empty().collect(),
+                    ending: one.ending.clone(),
+                });
+                return judgement.close(&self.case, step.step);
+            }
+            if !observations.is_empty() {
+                judgement.held(judge.of(rule::WHOLE_ANSWER));
+            }
+        }
         match &step.intent {
             Intent::Call | Intent::Together => self.acts(&mut judgement, step, observations),
             Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, observations),

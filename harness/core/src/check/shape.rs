@@ -7,7 +7,7 @@ use super::facts::{self, Mismatch};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{Judge, Seen};
 use crate::call::{API_VERSION, Call};
-use crate::journal::{Excerpt, Expected, Few, Observed, Oddity, WrittenState};
+use crate::journal::{Excerpt, Expected, Few, Observed, Oddity};
 use crate::protocol::reply::{self, Body, Errors, Reply, StateChange, StateChanges, StateValue};
 use crate::protocol::xml::{Document, Element};
 
@@ -63,10 +63,7 @@ pub(super) fn success(
     let mut wrong = states
         .flatten()
         .filter(|state| !code_fits(judge, state))
-        .map(|state| WrittenState {
-            code: state.code.map(Excerpt::word),
-            name: state.name.map(Excerpt::word),
-        })
+        .map(facts::written_state)
         .peekable();
     let fits = wrong.peek().is_none();
     judge.note_rule(judgement, rule::CODE_MATCHES_NAME, FULL, fits, || {
@@ -241,7 +238,8 @@ fn item_oddities<'a>(item: &'a StateChange<'_>) -> impl Iterator<Item = Oddity<&
     item.oddities.iter().copied().chain(is_empty.then_some(empty))
 }
 
-fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
+/// Whether the code of a state is the one of its name.
+pub(super) fn code_fits(judge: &Judge, state: &StateValue<&str>) -> bool {
     let Some(code) = state.code_number().filter(|code| *code <= u32::from(u16::MAX)) else {
         return false;
     };

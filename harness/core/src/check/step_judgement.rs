@@ -296,6 +296,7 @@ mod tests {
             note: None,
             checks: Vec::new(),
             untested: None,
+            explained_by: None,
             confirmed: None,
         }
     }

@@ -190,6 +190,13 @@ fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
         for mention in &row.mentions {
             check_source(mention, row, &sources, &clauses, errors);
         }
+        let scenarios = || rows.scenarios.iter().map(|row| row.value.name.as_str());
+        if let Some(name) = &row.value.explained_by
+            && !scenarios().any(|known| known == name)
+        {
+            let mistake = Mistake::unknown_word("scenario", name, scenarios());
+            errors.push(row.place.error(mistake));
+        }
         uses.judge(row, errors);
     }
     for row in &rows.recorded {

@@ -127,6 +127,10 @@ pub(super) const SCENARIO: &[TableKey] = &[
         "the instances it needs, by the names that its steps use",
     ),
     key("steps", "what is done, in order; at least one step"),
+    key(
+        "repeat",
+        "how often the steps are played, 2 to 100 times; none of them may have a label or launch anything",
+    ),
 ];
 
 pub(super) const FIXTURE: &[TableKey] = &[
@@ -197,7 +201,11 @@ pub(super) const FORM: &[TableKey] = &[
     key("version", "the value of Version"),
     key("content-type", "the Content-Type of a POST"),
     one_of("order", "the order of all parameters", words::<Order>),
-    one_of("encoding", "how values are percent-encoded", words::<Encoding>),
+    one_of(
+        "encoding",
+        "how names and values are percent-encoded",
+        words::<Encoding>,
+    ),
     one_of("auth", "how the call is signed, and by whom", words::<Auth>),
 ];
 

@@ -169,6 +169,9 @@ pub enum Mistake {
         /// The state.
         state: String,
     },
+    /// Steps with labels or launches, which are played more than once.
+    #[error("\"repeat\" plays steps again that have a label or launch an instance, which happens once")]
+    LabelsRepeated,
     /// A user's step that claims to decide an untested clause.
     #[error("{clause} cannot be decided by a step: {reason}")]
     Undecidable {

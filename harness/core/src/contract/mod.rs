@@ -64,6 +64,7 @@ pub const AUXILIARY_ACTIONS: &[&str] = &[
     "CancelSpotInstanceRequests",
     "DescribeInstanceAttribute",
     "DescribeInstanceStatus",
+    "DescribeInstances",
     "DescribeSpotInstanceRequests",
     "ModifyInstanceAttribute",
     "RebootInstances",
@@ -113,6 +114,9 @@ pub struct Clause {
     pub checks: Vec<Check>,
     /// Why it cannot be tested through the API, if it cannot.
     pub untested: Option<String>,
+    /// The scenario whose failure explains that this clause is violated: an endpoint that verifies no signature at all
+    /// cannot keep what is said of a part of one.
+    pub explained_by: Option<String>,
 }
 
 /// The requirement level of RFC 2119.

@@ -288,6 +288,7 @@ impl Reader<'_> {
                 "note",
                 "checks",
                 "untested",
+                "explained-by",
             ],
         );
         let range = self.range(&table);
@@ -320,6 +321,9 @@ impl Reader<'_> {
                 .map(|node| self.vocabulary("checks", "check", node, Check::ALL, Check::word))
                 .unwrap_or_default(),
             untested: table.get("untested").map(|_| self.filled(&table, "untested")),
+            explained_by: table
+                .get("explained-by")
+                .map(|_| self.filled(&table, "explained-by")),
         };
         (clause, range)
     }

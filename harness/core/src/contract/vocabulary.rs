@@ -105,6 +105,28 @@ vocabulary! {
         UnknownKey = "unknown-key",
         /// The signature does not verify.
         WrongSignature = "wrong-signature",
+        /// The signature is shorter or longer than a signature is.
+        MalformedSignature = "malformed-signature",
+        /// The signature is written in upper-case digits.
+        UpperCaseSignature = "upper-case-signature",
+        /// The date of the credential scope is not that of the time stamp.
+        ScopeOfAnotherDate = "scope-of-another-date",
+        /// The credential scope is that of another Region or service, or does not end in `aws4_request`.
+        OtherScope = "other-scope",
+        /// The signature does not cover the `Host` header.
+        UnsignedHost = "unsigned-host",
+        /// The signature does not cover a header that it should.
+        UnsignedHeader = "unsigned-header",
+        /// The signature's time stamp is in the future.
+        FutureSignature = "future-signature",
+        /// The validity of a signature in the query string has passed.
+        ExpiredPresignature = "expired-presignature",
+        /// The validity of a signature in the query string is not between a second and a week.
+        OddValidity = "odd-validity",
+        /// The time stamp differs from the time of the service by some minutes.
+        SkewedSignature = "skewed-signature",
+        /// The session token is missing, or not the one of the credentials.
+        WrongToken = "wrong-token",
         /// The signature's time stamp is too old.
         StaleSignature = "stale-signature",
         /// The temporary credentials have expired.
@@ -281,8 +303,16 @@ vocabulary! {
         KeepsInterfaces = "keeps-interfaces",
         /// A description of named instances shows no other.
         DescribesOnlyRequested = "describes-only-requested",
+        /// An answer is a whole HTTP message.
+        WholeAnswer = "whole-answer",
         /// `DescribeInstanceStatus` omits a stopped instance by default.
         StatusHidesStopped = "status-hides-stopped",
+        /// A description with filters shows the instances that they match.
+        FilteredView = "filtered-view",
+        /// `DescribeInstanceStatus` shows the states that `DescribeInstances` shows.
+        StatusAgrees = "status-agrees",
+        /// The state code in a description is the one of the state name.
+        DescribedCode = "described-code",
         /// The Spot request of a stopped instance is disabled.
         SpotRequestDisabled = "spot-request-disabled",
         /// Stopping a stopped instance does not change its reason.

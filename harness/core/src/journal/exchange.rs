@@ -106,6 +106,11 @@ pub enum Ending {
         /// The reason; continues "could not …".
         why: String,
     },
+    /// The answer to a request over HTTP is not a whole HTTP message.
+    Broken {
+        /// What is wrong with it, in the words of the HTTP library.
+        why: String,
+    },
     /// The endpoint closed the connection.
     Closed,
     /// The endpoint reset the connection.
@@ -159,6 +164,7 @@ impl Ending {
             Ending::Closed => "closed",
             Ending::Reset => "reset",
             Ending::Silent => "silent",
+            Ending::Broken { .. } => "broken",
             Ending::NoHttp => "no-http",
             Ending::TooMuch => "too-much",
             Ending::Dropped => "dropped",

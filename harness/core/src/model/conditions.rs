@@ -34,11 +34,46 @@ pub(super) fn found_in(condition: Condition) -> FoundIn {
         Condition::Unsigned => Request(|request| request.signed(Auth::Unsigned)),
         Condition::GarbageSignature => Request(|request| request.signed(Auth::Garbage)),
         Condition::UnknownKey => Request(|request| request.signed(Auth::UnknownKey)),
-        Condition::WrongSignature => Request(|request| request.signed(Auth::WrongSignature)),
+        Condition::WrongSignature => Request(|request| {
+            request.signed_as(&[
+                Auth::WrongSignature,
+                Auth::AlteredParameters,
+                Auth::AlteredPath,
+                Auth::AlteredMethod,
+                Auth::OtherPayloadHash,
+                Auth::AlteredScope,
+            ])
+        }),
+        Condition::MalformedSignature => {
+            Request(|request| request.signed_as(&[Auth::ShortSignature, Auth::LongSignature]))
+        }
+        Condition::UpperCaseSignature => Request(|request| request.signed(Auth::UpperCaseSignature)),
+        Condition::ScopeOfAnotherDate => Request(|request| request.signed(Auth::OtherDate)),
+        Condition::OtherScope => Request(|request| {
+            request.signed_as(&[Auth::OtherRegion, Auth::OtherService, Auth::OtherTerminator])
+        }),
+        Condition::UnsignedHost => Request(|request| request.signed(Auth::UnsignedHost)),
+        Condition::UnsignedHeader => Request(|request| request.signed(Auth::UnsignedDate)),
+        Condition::FutureSignature => Request(|request| request.signed(Auth::Future)),
+        Condition::ExpiredPresignature => Request(|request| request.signed(Auth::PresignedExpired)),
+        Condition::OddValidity => {
+            Request(|request| request.signed_as(&[Auth::PresignedForNoTime, Auth::PresignedTooLong]))
+        }
+        Condition::SkewedSignature => Request(|request| request.signed_as(&[Auth::Recent, Auth::Early])),
+        Condition::WrongToken => {
+            Request(|request| request.signed_as(&[Auth::MissingToken, Auth::WrongToken]))
+        }
         Condition::StaleSignature => Request(|request| request.signed(Auth::Stale)),
         Condition::ExpiredSession => Request(|request| request.signed(Auth::ExpiredSession)),
         Condition::Denied => Request(|request| request.signed(Auth::Denied)),
-        Condition::QuerySignature => Request(|request| request.signed(Auth::Query)),
+        Condition::QuerySignature => Request(|request| {
+            request.signed_as(&[
+                Auth::Query,
+                Auth::PresignedExpired,
+                Auth::PresignedForNoTime,
+                Auth::PresignedTooLong,
+            ])
+        }),
         Condition::MissingAction => Request(|request| request.call.action.is_none().then_some("")),
         Condition::UnknownAction => Request(|request| request.action(ActionName::Unknown)),
         Condition::MiscasedAction => Request(|request| request.action(ActionName::Miscased)),

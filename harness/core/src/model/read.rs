@@ -258,7 +258,12 @@ impl<'a> Reading<'a> {
 impl<'a> RequestFacts<'a> {
     /// The condition of a request that is signed in this way.
     pub(super) fn signed(&self, auth: Auth) -> Option<&'a str> {
-        (self.call.form.auth == auth).then_some("")
+        self.signed_as(&[auth])
+    }
+
+    /// The condition of a request that is signed in one of these ways.
+    pub(super) fn signed_as(&self, any: &[Auth]) -> Option<&'a str> {
+        any.contains(&self.call.form.auth).then_some("")
     }
 
     /// The action, if its name is of this kind.

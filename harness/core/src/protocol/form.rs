@@ -13,7 +13,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Writes pairs as a form. The encoding applies to values; names are always in the standard encoding.
+/// Writes pairs as a form.
 pub fn write<N: AsRef<str>, V: AsRef<str>>(
     pairs: impl IntoIterator<Item = (N, V)>,
     encoding: Encoding,
@@ -24,7 +24,12 @@ pub fn write<N: AsRef<str>, V: AsRef<str>>(
         if !out.is_empty() {
             out.push('&');
         }
-        out.extend(utf8_percent_encode(name.as_ref(), RESERVED));
+        match encoding {
+            Encoding::NamesToo => write_value(&mut out, name.as_ref(), Encoding::EveryByte),
+            Encoding::Standard | Encoding::PlusForSpace | Encoding::EveryByte | Encoding::LowerCase => {
+                write_value(&mut out, name.as_ref(), Encoding::Standard);
+            }
+        }
         out.push('=');
         write_value(&mut out, value.as_ref(), encoding);
     }
@@ -65,7 +70,13 @@ fn write_value(out: &mut String, value: &str, encoding: Encoding) {
                 out.extend(utf8_percent_encode(word, RESERVED));
             }
         }
-        Encoding::EveryByte => out.extend(percent_encoding::percent_encode(value.as_bytes(), EVERYTHING)),
+        Encoding::EveryByte | Encoding::NamesToo => {
+            out.extend(percent_encoding::percent_encode(value.as_bytes(), EVERYTHING));
+        }
+        Encoding::LowerCase => {
+            let escapes = percent_encoding::percent_encode(value.as_bytes(), EVERYTHING);
+            out.extend(escapes.map(str::to_ascii_lowercase));
+        }
     }
 }
 
@@ -86,7 +97,13 @@ const fn every_byte() -> AsciiSet {
 mod tests {
     use super::*;
 
-    const ALL: [Encoding; 3] = [Encoding::Standard, Encoding::PlusForSpace, Encoding::EveryByte];
+    const ALL: [Encoding; 5] = [
+        Encoding::Standard,
+        Encoding::PlusForSpace,
+        Encoding::EveryByte,
+        Encoding::LowerCase,
+        Encoding::NamesToo,
+    ];
 
     #[test]
     fn every_encoding_reads_back_as_the_text_that_was_written() {
@@ -114,6 +131,8 @@ mod tests {
         );
         assert_eq!(write([("a", "x y")], Encoding::PlusForSpace), "a=x+y");
         assert_eq!(write([("a", "i-0")], Encoding::EveryByte), "a=%69%2D%30");
+        assert_eq!(write([("a", "i-0")], Encoding::LowerCase), "a=%69%2d%30");
+        assert_eq!(write([("aZ", "i-0")], Encoding::NamesToo), "%61%5A=%69%2D%30");
     }
 
     #[test]

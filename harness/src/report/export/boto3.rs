@@ -266,6 +266,30 @@ fn by_hand(call: &CallTemplate) -> Result<String, String> {
         Auth::ExpiredSession => Some("expired-session"),
         Auth::Denied => Some("denied"),
         Auth::Stale => return Err("it is signed with an old time, which botocore does not do".to_owned()),
+        Auth::Recent
+        | Auth::Early
+        | Auth::Future
+        | Auth::PresignedExpired
+        | Auth::PresignedForNoTime
+        | Auth::PresignedTooLong
+        | Auth::AlteredParameters
+        | Auth::AlteredPath
+        | Auth::AlteredMethod
+        | Auth::OtherPayloadHash
+        | Auth::AlteredScope
+        | Auth::OtherDate
+        | Auth::OtherRegion
+        | Auth::OtherService
+        | Auth::OtherTerminator
+        | Auth::UnsignedHost
+        | Auth::UnsignedDate
+        | Auth::ShortSignature
+        | Auth::LongSignature
+        | Auth::UpperCaseSignature
+        | Auth::MissingToken
+        | Auth::WrongToken => {
+            return Err("it is signed in a way that botocore does not offer".to_owned());
+        }
     };
     if form.auth == Auth::Query && form.method == Method::Post {
         return Err("botocore signs no body in the query".to_owned());
@@ -310,6 +334,9 @@ fn by_hand(call: &CallTemplate) -> Result<String, String> {
         Encoding::Standard => {}
         Encoding::PlusForSpace => out.push_str(", encoding=\"plus-for-space\""),
         Encoding::EveryByte => out.push_str(", encoding=\"every-byte\""),
+        Encoding::LowerCase | Encoding::NamesToo => {
+            return Err("its encoding is none that this script has".to_owned());
+        }
     }
     if let Some(auth) = auth {
         let _ = write!(out, ", auth={}", quoted(auth));

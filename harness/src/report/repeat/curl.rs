@@ -152,6 +152,30 @@ impl<'a> Curl<'a> {
                 return Err("the Authorization header is intentionally not a signature".to_owned());
             }
             Auth::Denied => return Err("signed by a caller with fewer rights".to_owned()),
+            Auth::Recent
+            | Auth::Early
+            | Auth::Future
+            | Auth::PresignedExpired
+            | Auth::PresignedForNoTime
+            | Auth::PresignedTooLong
+            | Auth::AlteredParameters
+            | Auth::AlteredPath
+            | Auth::AlteredMethod
+            | Auth::OtherPayloadHash
+            | Auth::AlteredScope
+            | Auth::OtherDate
+            | Auth::OtherRegion
+            | Auth::OtherService
+            | Auth::OtherTerminator
+            | Auth::UnsignedHost
+            | Auth::UnsignedDate
+            | Auth::ShortSignature
+            | Auth::LongSignature
+            | Auth::UpperCaseSignature
+            | Auth::MissingToken
+            | Auth::WrongToken => {
+                return Err("signed in a way that curl does not offer".to_owned());
+            }
         }
         let Some(body) = text_of(&sent.body).filter(|body| !body.contains('\0')) else {
             return Err("the body is not text that a shell can hold".to_owned());

@@ -14,6 +14,8 @@ pub(super) struct Heading {
     pub(super) untested: Option<String>,
     /// Whether a check of every answer judges it.
     pub(super) general: bool,
+    /// The case whose failure explains that it is violated.
+    pub(super) explained_by: Option<String>,
     pub(super) scenarios: Vec<String>,
 }
 

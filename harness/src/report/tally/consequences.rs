@@ -23,6 +23,8 @@ pub struct Causes<'a> {
 /// Why a finding follows from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Relation {
+    /// The other clause is violated by the case that shows what this clause needs.
+    Presupposed,
     /// The cases of its clause hold; another clause is to blame for the answer, whose own cases fail by such an answer.
     HoldsAlone,
     /// Its clause fails only where the other clause fails, by the same answers.
@@ -35,6 +37,7 @@ impl Relation {
     /// The word in machine-readable reports.
     pub fn word(self) -> &'static str {
         match self {
+            Relation::Presupposed => "presupposed",
             Relation::HoldsAlone => "holds-alone",
             Relation::Within => "within",
             Relation::EarlierCall => "earlier-call",
@@ -112,6 +115,8 @@ struct Evidence<'t, 'a> {
     places: HashMap<&'a ClauseId, BTreeSet<(usize, usize)>>,
     /// Clauses with a check of every answer. They say less about a request than a clause about this request.
     general: BTreeSet<&'a ClauseId>,
+    /// For each clause with a case that explains its violation, the finding that fails this case, if there is one.
+    presupposed: HashMap<&'a ClauseId, usize>,
 }
 
 impl Tally {
@@ -259,7 +264,19 @@ impl<'t, 'a> Evidence<'t, 'a> {
                 .filter(|clause| clause.general)
                 .map(|clause| &clause.id)
                 .collect(),
+            presupposed: HashMap::new(),
         };
+        for clause in &tally.clauses {
+            let fails = |(case, found): &(&Case, &Found)| {
+                let explaining = clause.explained_by.as_ref();
+                explaining.is_some_and(|name| *name == *case.name)
+                    && found.verdict == Verdict::Fail
+                    && is_own(case, &found.clause)
+            };
+            if let Some(by) = findings.iter().position(fails) {
+                evidence.presupposed.insert(&clause.id, by);
+            }
+        }
         for case in tally.cases() {
             let first = evidence.case_of.len();
             let number = evidence.cases.len();
@@ -291,7 +308,13 @@ impl<'t, 'a> Evidence<'t, 'a> {
     fn explain(&self) -> Vec<Option<Explained>> {
         let mut explained: Vec<Option<Explained>> = vec![None; self.findings.len()];
         for (at, (_, found)) in self.findings.iter().enumerate() {
-            if deviates(found) && self.holds_alone(found) {
+            if deviates(found)
+                && let Some(by) = self.presupposed.get(&found.clause)
+                && let Some(slot) = explained.get_mut(at)
+            {
+                let (by, relation) = (*by, Relation::Presupposed);
+                *slot = Some(Explained { by, relation });
+            } else if deviates(found) && self.holds_alone(found) {
                 let by = self.in_company(at).map(|by| (by, Relation::HoldsAlone));
                 let by = by.or_else(|| self.earlier_call(at).map(|by| (by, Relation::EarlierCall)));
                 if let Some(slot) = explained.get_mut(at) {

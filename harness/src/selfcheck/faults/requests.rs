@@ -3,7 +3,8 @@
 use http::Method;
 use http::header::CONTENT_TYPE;
 
-use crate::selfcheck::emulator::{drop_param, set_param};
+use crate::protocol::form;
+use crate::selfcheck::emulator::{EmulatedRequest, drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
 
 /// The length of a current instance id.
@@ -499,6 +500,116 @@ pub(super) const FAULTS: &[Fault] = &[
     )
     .warns(&["REQ-26"]),
     fault(
+        "lower-case-escapes-kept",
+        "percent escapes are undone if their digits are in upper case",
+        &["request/encodings"],
+        &["STT-01", "DRY-01", "DRY-02"],
+        |asked| {
+            if asked.stops() && raw(asked).contains("%69%2d") {
+                return asked.refuse(400, "InvalidInstanceID.Malformed", "Invalid id");
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-26"]),
+    fault(
+        "escapes-in-names-kept",
+        "percent escapes are undone in values, not in names",
+        &["request/encodings"],
+        &["STT-01", "DRY-01", "DRY-02"],
+        |asked| {
+            if asked.stops() && raw(asked).contains("%49%6E%73") {
+                return asked.refuse(
+                    400,
+                    "MissingParameter",
+                    "The request must contain the parameter InstanceId",
+                );
+            }
+            asked.pass()
+        },
+    )
+    .warns(&["REQ-26"]),
+    fault(
+        "dry-run-sought-in-the-raw-text",
+        "DryRun is found with a regular expression, before anything is decoded",
+        &["request/encodings"],
+        &["DRY-04", "DRY-05"],
+        |asked| {
+            asked.stop_changed(|params| {
+                if !raw(asked).contains("DryRun=true") {
+                    drop_param(params, "DryRun");
+                }
+            })
+        },
+    ),
+    fault(
+        "names-decoded-twice",
+        "names are decoded by the web framework and again by the handler",
+        &["request/decoded-once"],
+        &["REQ-13"],
+        |asked| {
+            asked.stop_changed(|params| {
+                for (name, _) in params.iter_mut() {
+                    *name = form::unescape(name);
+                }
+            })
+        },
+    ),
+    fault(
+        "values-decoded-twice",
+        "values are decoded by the web framework and again by the handler, and trimmed",
+        &["request/decoded-once"],
+        &["ERR-03"],
+        |asked| {
+            asked.stop_changed(|params| {
+                for (name, value) in params.iter_mut() {
+                    if name.starts_with("InstanceId") {
+                        form::unescape(value).trim().clone_into(value);
+                    }
+                }
+            })
+        },
+    )
+    .warns(&["IDM-05", "SAF-02"]),
+    fault(
+        "split-after-decoding",
+        "the body is decoded as a whole, and then split at its separators",
+        &["request/decoded-once"],
+        &["ERR-03"],
+        |asked| {
+            asked.stop_changed(|params| {
+                let split = params.iter().flat_map(|(name, value)| {
+                    let mut parts = value.split('&');
+                    let first = (name.clone(), parts.next().unwrap_or_default().to_owned());
+                    let more = parts.filter_map(|part| part.split_once('='));
+                    std::iter::once(first)
+                        .chain(more.map(|(name, value)| (name.to_owned(), value.to_owned())))
+                });
+                *params = split.collect();
+            })
+        },
+    )
+    .warns(&["IDM-05", "SAF-02"]),
+    fault(
+        "value-ends-at-an-equals-sign",
+        "a pair is split at every equals sign, and the second part is the value",
+        &["request/decoded-once"],
+        &["ERR-03"],
+        |asked| asked.stop_changed(|params| cut_ids(params, '=')),
+    )
+    .warns(&["IDM-05", "SAF-02"]),
+    fault(
+        "query-ends-at-a-hash",
+        "a query is decoded before its fragment is cut off",
+        &["request/decoded-once"],
+        &["ERR-03"],
+        |asked| match *asked.request.method() {
+            Method::GET => asked.stop_changed(|params| cut_ids(params, '#')),
+            _ => asked.pass(),
+        },
+    )
+    .warns(&["IDM-05", "SAF-02"]),
+    fault(
         "fifty-ids-too-many",
         "fifty ids are too many",
         &["batch/hundred-unknown"],
@@ -513,7 +624,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .warns(&["REQ-24"]),
 ];
 
-fn everything(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Vec<String> {
+fn everything(asked: &EmulatedRequest<'_>) -> Vec<String> {
     let answer = asked.secretly("DescribeInstances", [("MaxResults", "1000")]);
     String::from_utf8_lossy(answer.body())
         .split("<instanceId>")
@@ -521,4 +632,19 @@ fn everything(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Vec<St
         .filter_map(|rest| rest.split_once('<'))
         .map(|(id, _)| id.to_owned())
         .collect()
+}
+
+/// The parameters as they were sent.
+fn raw(asked: &EmulatedRequest<'_>) -> String {
+    let query = asked.request.uri().query().unwrap_or_default();
+    format!("{query}{}", String::from_utf8_lossy(asked.request.body()))
+}
+
+/// Cuts the ids at this character.
+fn cut_ids(params: &mut [(String, String)], end: char) {
+    for (name, value) in params {
+        if name.starts_with("InstanceId") {
+            value.truncate(value.find(end).unwrap_or(value.len()));
+        }
+    }
 }

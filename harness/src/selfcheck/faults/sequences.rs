@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::selfcheck::emulator::{self, EmulatedRequest, code_of};
+use crate::selfcheck::emulator::{self, EmulatedRequest, code_of, with_text};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -131,7 +131,7 @@ pub(super) const FAULTS: &[Fault] = &[
             if asked.action() != "DescribeInstances" {
                 return answer;
             }
-            emulator::with_text(answer, |text| revived(asked, &text))
+            with_text(answer, |text| revived(asked, &text))
         },
     ),
     fault(
@@ -163,6 +163,139 @@ pub(super) const FAULTS: &[Fault] = &[
                 return asked.all_stopped("running", "stopping");
             }
             answer
+        },
+    ),
+    fault(
+        "third-stop-not-done",
+        "the third stop of an instance is answered and not done",
+        &["life/cycles"],
+        &["VIS-01", "VIS-07", "STT-02"],
+        |asked| match nth(asked, "StopInstances") {
+            Some(3) => asked.all_stopped("running", "stopping"),
+            _ => asked.pass(),
+        },
+    ),
+    fault(
+        "fourth-start-not-done",
+        "the fourth start of an instance is answered and not done",
+        &["life/cycles"],
+        &[],
+        |asked| match nth(asked, "StartInstances") {
+            Some(4) => with_text(
+                asked.stopped(&[(asked.ids().concat(), "stopped", "pending")]),
+                |text| text.replace("StopInstancesResponse", "StartInstancesResponse"),
+            ),
+            _ => asked.pass(),
+        },
+    ),
+    fault(
+        "second-force-refused",
+        "a Spot Instance is stopped by force once, and no more",
+        &["life/cycles-of-spot"],
+        &["STT-01"],
+        |asked| match asked
+            .is_set("Force")
+            .then(|| nth(asked, "StopInstances"))
+            .flatten()
+        {
+            Some(2) => asked.refuse(400, "UnsupportedOperation", "You can't stop this instance."),
+            _ => asked.pass(),
+        },
+    ),
+    fault(
+        "tenth-idle-stop-starts",
+        "a stop of what is stopped toggles at the tenth time",
+        &["life/idle-stops"],
+        &["STT-05"],
+        |asked| {
+            let nth = nth(asked, "StopInstances");
+            let answer = asked.pass();
+            if nth == Some(10) {
+                for id in asked.ids() {
+                    asked.secretly("StartInstances", [("InstanceId.1", id)]);
+                }
+            }
+            answer
+        },
+    ),
+    fault(
+        "tenth-dry-run-carried-out",
+        "the tenth dry run of an instance is a stop",
+        &["life/dry-runs"],
+        &["DRY-04"],
+        |asked| {
+            if nth(asked, "StopInstances") == Some(10) && asked.is_set("DryRun") {
+                asked.stop_secretly(&asked.ids());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "third-refused-batch-half-stopped",
+        "after three refusals of a batch, its good part is stopped",
+        &["life/dry-runs"],
+        &["IDM-04"],
+        |asked| {
+            let [good, _] = asked.ids().try_into().unwrap_or_default();
+            let answer = asked.pass();
+            if asked.stops()
+                && !good.is_empty()
+                && answer.status() == StatusCode::BAD_REQUEST
+                && count(asked, &format!("refused {good}")) == 3
+            {
+                asked.stop_secretly(&[good]);
+            }
+            answer
+        },
+    ),
+    fault(
+        "plain-stop-after-hibernation-hibernates",
+        "whether an instance hibernates is decided by its first stop",
+        &["life/hibernation-and-plain-stops"],
+        &["VIS-04"],
+        |asked| {
+            if asked.stops() && asked.is_set("Hibernate") {
+                asked.ids().iter().for_each(|id| asked.remember(id, "hibernates"));
+            }
+            asked.stop_changed(|params| {
+                if asked.ids().iter().any(|id| asked.recall(id).is_some()) && asked.get("Hibernate").is_none()
+                {
+                    params.push(("Hibernate".to_owned(), "true".to_owned()));
+                }
+            })
+        },
+    ),
+    fault(
+        "protection-counts-once",
+        "protection that was lifted once never counts again",
+        &["life/protection-on-and-off"],
+        &["PRO-01"],
+        |asked| {
+            if asked.get("DisableApiStop.Value") == Some("false") {
+                let id = asked.get("InstanceId").unwrap_or_default();
+                asked.remember(id, "was lifted");
+            }
+            if asked.stops() && asked.ids().iter().any(|id| asked.recall(id).is_some()) {
+                asked.protect_secretly(false);
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "reboot-then-stop-not-done",
+        "a stop after a reboot is answered and not done",
+        &["life/reboots"],
+        &["VIS-01", "VIS-07", "STT-02"],
+        |asked| {
+            let ids = asked.ids();
+            match asked.action() {
+                "RebootInstances" => ids.iter().for_each(|id| asked.remember(id, "rebooted")),
+                "StopInstances" if ids.iter().any(|id| asked.recall(id).is_some()) => {
+                    return asked.all_stopped("running", "stopping");
+                }
+                _ => {}
+            }
+            asked.pass()
         },
     ),
 ];
@@ -205,4 +338,20 @@ fn revived(asked: &EmulatedRequest<'_>, text: &str) -> String {
         }
     }
     out
+}
+
+/// Counts the calls of this action that name one instance alone; `None` for any other call.
+fn nth(asked: &EmulatedRequest<'_>, action: &str) -> Option<usize> {
+    match asked.ids().as_slice() {
+        [id] if asked.action() == action => Some(count(asked, &format!("{action} {id}"))),
+        _ => None,
+    }
+}
+
+/// Counts how often something happened, this time included.
+fn count(asked: &EmulatedRequest<'_>, what: &str) -> usize {
+    let earlier = asked.recall(what).and_then(|times| times.parse().ok());
+    let times = earlier.unwrap_or(0) + 1;
+    asked.remember(what, &times.to_string());
+    times
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use crate::protocol::form;
 
@@ -198,7 +198,241 @@ pub(super) const FAULTS: &[Fault] = &[
             asked.pass()
         },
     ),
+    fault(
+        "claimed-hash-trusted",
+        "the body is not hashed: its hash is taken from X-Amz-Content-Sha256",
+        &["auth/altered-request"],
+        &["AUT-07"],
+        |asked| {
+            let claims = asked.request.headers().contains_key("x-amz-content-sha256");
+            if claims { trusted_stop(asked) } else { asked.pass() }
+        },
+    ),
+    fault(
+        "signatures-of-get-not-verified",
+        "signatures are verified where parameters are in the body only",
+        &["auth/altered-request"],
+        &["AUT-07"],
+        |asked| match *asked.request.method() {
+            Method::GET => trusted_stop(asked),
+            _ => asked.pass(),
+        },
+    ),
+    fault(
+        "scope-read-from-configuration",
+        "the credential scope is not read: the key is derived from the time stamp and the configuration",
+        &["auth/altered-request"],
+        &["AUT-07"],
+        |asked| {
+            let proof = asked.header(AUTHORIZATION).unwrap_or_default();
+            match proof.contains("/19") {
+                true => trusted_stop(asked),
+                false => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "signature-compared-up-to-its-end",
+        "a signature is compared only as far as it goes",
+        &["auth/malformed-signature"],
+        &["AUT-07"],
+        |asked| match signature_of(asked).len() < 64 {
+            true => trusted_stop(asked),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "signature-compared-at-its-start",
+        "a signature need only begin with the right digits",
+        &["auth/malformed-signature"],
+        &["AUT-07"],
+        |asked| match signature_of(asked).len() > 64 {
+            true => trusted_stop(asked),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "signature-compared-without-case",
+        "signatures are compared without regard to case",
+        &["auth/malformed-signature"],
+        &[],
+        |asked| match signature_of(asked).contains(|digit: char| digit.is_ascii_uppercase()) {
+            true => trusted_stop(asked),
+            false => asked.pass(),
+        },
+    )
+    .warns(&["AUT-24"]),
+    fault(
+        "scope-date-not-compared",
+        "the signing key is derived from the date of the scope, which is not compared with the time stamp",
+        &["auth/other-scope"],
+        &["AUT-15"],
+        |asked| forgiving(asked, "Date in Credential scope"),
+    ),
+    fault(
+        "scope-region-not-compared",
+        "the signing key is derived from whatever Region the scope names",
+        &["auth/other-scope"],
+        &["AUT-17"],
+        |asked| forgiving(asked, "scoped to a valid region"),
+    ),
+    fault(
+        "scope-service-not-compared",
+        "the signing key is derived from whatever service the scope names",
+        &["auth/other-scope"],
+        &["AUT-17"],
+        |asked| forgiving(asked, "scoped to correct service"),
+    ),
+    fault(
+        "scope-end-not-compared",
+        "the end of the scope is not compared with aws4_request",
+        &["auth/other-scope"],
+        &["AUT-17"],
+        |asked| forgiving(asked, "valid terminator"),
+    ),
+    fault(
+        "host-need-not-be-signed",
+        "only the headers that the client lists are verified, whichever these are",
+        &["auth/unsigned-headers"],
+        &["AUT-16"],
+        |asked| forgiving(asked, "must be a 'SignedHeader'"),
+    ),
+    fault(
+        "date-need-not-be-signed",
+        "headers of the service may be left out of the signature",
+        &["auth/unsigned-headers"],
+        &[],
+        |asked| forgiving(asked, "headers present in the request which were not signed"),
+    )
+    .warns(&["AUT-18"]),
+    fault(
+        "future-signatures-accepted",
+        "the age of a signature is computed without regard to its sign",
+        &["auth/clock-skew"],
+        &["AUT-19"],
+        |asked| match asked.request.method() == Method::POST {
+            true => forgiving(asked, "Request has expired."),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "clocks-must-agree",
+        "a time stamp may be one minute off, and no more",
+        &["auth/clock-skew"],
+        &[],
+        |asked| {
+            let fourteen_minutes = 14 * 60 * 1000;
+            let in_time = asked.is_admitted_at(asked.now_ms + fourteen_minutes)
+                && asked.is_admitted_at(asked.now_ms - fourteen_minutes);
+            match asked.stops() && !in_time {
+                true => asked.refuse(400, "RequestExpired", "Request has expired."),
+                false => asked.pass(),
+            }
+        },
+    )
+    .warns(&["AUT-22"]),
+    fault(
+        "presigned-requests-never-expire",
+        "X-Amz-Expires is not read",
+        &["auth/presigned"],
+        &["AUT-20"],
+        |asked| forgiving(asked, "Request has expired."),
+    ),
+    fault(
+        "presigned-requests-of-any-validity",
+        "X-Amz-Expires may be anything",
+        &["auth/presigned"],
+        &[],
+        |asked| forgiving(asked, "X-Amz-Expires must be between"),
+    )
+    .warns(&["AUT-21"]),
+    fault(
+        "session-token-not-required",
+        "the token of temporary credentials is compared only if there is one",
+        &["auth/session-token"],
+        &["AUT-23"],
+        |asked| match asked.request.headers().contains_key("x-amz-security-token") {
+            true => asked.pass(),
+            false => forgiving(asked, "validate the provided access credentials"),
+        },
+    ),
+    fault(
+        "session-token-not-compared",
+        "a token of temporary credentials has to be there, and is not compared",
+        &["auth/session-token"],
+        &["AUT-23"],
+        |asked| match asked.request.headers().contains_key("x-amz-security-token") {
+            true => forgiving(asked, "validate the provided access credentials"),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "permission-asked-for-one-instance",
+        "permission is asked for the first instance of a batch only",
+        &["auth/denied-options"],
+        &["AUT-10"],
+        |asked| {
+            if asked.stops() && signed_with(asked, DENIED) {
+                asked.stop_secretly(asked.ids().get(1..).unwrap_or_default());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "force-needs-no-permission",
+        "a stop with Force is a path of its own, in which nobody's permission is asked",
+        &["auth/denied-options"],
+        &["AUT-10"],
+        |asked| match asked.is_set("Force") {
+            true => trusted_stop(asked),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "hibernation-needs-no-permission",
+        "a stop with Hibernate is a path of its own, in which nobody's permission is asked",
+        &["auth/denied-options"],
+        &["AUT-10"],
+        |asked| match asked.is_set("Hibernate") {
+            true => trusted_stop(asked),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "skipping-the-shutdown-needs-no-permission",
+        "a stop with SkipOsShutdown is a path of its own, in which nobody's permission is asked",
+        &["auth/denied-options"],
+        &["AUT-10"],
+        |asked| match asked.is_set("SkipOsShutdown") {
+            true => trusted_stop(asked),
+            false => asked.pass(),
+        },
+    ),
 ];
+
+/// Performs a stop that is refused with a message that has this part, for any caller.
+fn forgiving(asked: &EmulatedRequest<'_>, part: &str) -> Response<Bytes> {
+    let response = asked.pass();
+    if asked.stops() && String::from_utf8_lossy(response.body()).contains(part) {
+        return asked.pass_as(asked.params.clone());
+    }
+    response
+}
+
+/// Performs a stop for any caller, however it is signed.
+fn trusted_stop(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
+    match asked.stops() {
+        true => asked.pass_as(asked.params.clone()),
+        false => asked.pass(),
+    }
+}
+
+/// The signature in the header; one of the usual length if there is none.
+fn signature_of(asked: &EmulatedRequest<'_>) -> String {
+    let proof = asked.header(AUTHORIZATION);
+    let signature = proof.as_deref().and_then(|proof| proof.rsplit_once("Signature="));
+    signature.map_or_else(|| "0".repeat(64), |(_, digits)| digits.to_owned())
+}
 
 /// Performs the request for any caller.
 fn trusting(asked: &EmulatedRequest<'_>) -> Response<Bytes> {

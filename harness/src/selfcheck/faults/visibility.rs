@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Response;
 
-use crate::selfcheck::emulator::{EmulatedRequest, replace_between, state};
+use crate::selfcheck::emulator::{EmulatedRequest, replace_between, state, with_text};
 use crate::selfcheck::fault::{Fault, fault};
 
 const STOP: &[&str] = &["stop/running"];
@@ -261,6 +261,190 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     ),
+    fault(
+        "filter-by-state-code-ignored",
+        "the filter instance-state-code is not known, and ignored",
+        &["view/filters"],
+        &["VIS-13"],
+        |asked| asked.pass_changed(|params| drop_filter(params, "instance-state-code")),
+    )
+    .seen("MiniStack 1.5.33"),
+    fault(
+        "filter-by-state-name-ignored",
+        "the filter instance-state-name is not known, and ignored",
+        &["view/filters", "view/after-refusals"],
+        &["VIS-13"],
+        |asked| asked.pass_changed(|params| drop_filter(params, "instance-state-name")),
+    ),
+    fault(
+        "filter-by-first-value",
+        "of several values of a filter, the first counts",
+        &["view/filters"],
+        &["VIS-13"],
+        |asked| {
+            asked.pass_changed(|params| {
+                params
+                    .retain(|(name, _)| !(name.starts_with("Filter.1.Value.") && name != "Filter.1.Value.1"));
+            })
+        },
+    ),
+    fault(
+        "filter-by-one-filter-only",
+        "of several filters, the last counts",
+        &["view/filters"],
+        &["VIS-13"],
+        |asked| {
+            asked.pass_changed(|params| {
+                if params.iter().any(|(name, _)| name == "Filter.2.Name") {
+                    params.retain(|(name, _)| !name.starts_with("Filter.1."));
+                }
+            })
+        },
+    ),
+    fault(
+        "filter-ignored-beside-ids",
+        "filters count only where no ids are given",
+        &["view/filters", "view/after-refusals"],
+        &["VIS-13"],
+        |asked| {
+            asked.pass_changed(|params| {
+                if params.iter().any(|(name, _)| name.starts_with("InstanceId")) {
+                    params.retain(|(name, _)| !name.starts_with("Filter."));
+                }
+            })
+        },
+    ),
+    fault(
+        "stopped-loses-its-tags",
+        "the tags of an instance are dropped from the index when it stops",
+        &["view/filters"],
+        &["VIS-13"],
+        |asked| {
+            asked.pass_changed(|params| {
+                if params.iter().any(|(_, value)| value == "tag-key") {
+                    params.push(("Filter.9.Name".to_owned(), "instance-state-name".to_owned()));
+                    params.push(("Filter.9.Value.1".to_owned(), "running".to_owned()));
+                }
+            })
+        },
+    ),
+    fault(
+        "index-of-states-not-updated",
+        "filters by state use an index that stops do not update",
+        &["view/filters"],
+        &["VIS-13"],
+        |asked| {
+            if asked.stops() && !asked.is_set("DryRun") {
+                asked
+                    .ids()
+                    .iter()
+                    .for_each(|id| asked.remember(id, "not in the index"));
+            }
+            let by_state = asked
+                .get("Filter.1.Name")
+                .is_some_and(|name| name.starts_with("instance-state"));
+            asked.pass_changed(|params| {
+                if by_state && asked.ids().iter().any(|id| asked.recall(id).is_some()) {
+                    params.retain(|(name, value)| {
+                        !(name.starts_with("InstanceId") && asked.recall(value).is_some())
+                    });
+                }
+            })
+        },
+    ),
+    fault(
+        "refused-stop-in-the-index",
+        "a stop enters the index of states before it is refused",
+        &["view/after-refusals"],
+        &["VIS-13"],
+        |asked| {
+            if asked.stops() {
+                asked
+                    .ids()
+                    .iter()
+                    .for_each(|id| asked.remember(id, "in the index"));
+            }
+            asked.pass_changed(|params| {
+                let wants_stopped = params.iter().any(|(_, value)| value == "stopped");
+                if wants_stopped
+                    && asked
+                        .ids()
+                        .iter()
+                        .any(|id| asked.state_of(id) == "running" && asked.recall(id).is_some())
+                {
+                    params.retain(|(name, _)| !name.starts_with("Filter."));
+                }
+            })
+        },
+    ),
+    fault(
+        "status-always-running",
+        "DescribeInstanceStatus shows every instance as running",
+        &["view/status"],
+        &["VIS-14"],
+        |asked| {
+            let answer = asked.pass();
+            match asked.action() {
+                "DescribeInstanceStatus" => with_text(answer, |text| {
+                    text.replace(&state("stopped"), &state("running"))
+                        .replace(&state("stopping"), &state("running"))
+                }),
+                _ => answer,
+            }
+        },
+    ),
+    fault(
+        "status-from-a-cache",
+        "DescribeInstanceStatus shows the state of the first time that it was asked for",
+        &["view/status"],
+        &["VIS-14"],
+        |asked| {
+            if asked.action() != "DescribeInstanceStatus" {
+                return asked.pass();
+            }
+            asked.pass_text(|text| {
+                let mut text = text;
+                for id in asked.ids() {
+                    let now = asked.state_of(&id);
+                    let then = asked.recall(&id).unwrap_or_else(|| now.clone());
+                    asked.remember(&id, &then);
+                    if now != then {
+                        text = replace_between(
+                            &text,
+                            "<instanceState>",
+                            "</instanceState>",
+                            &format!("<instanceState>{}</instanceState>", state(&then)),
+                        );
+                    }
+                }
+                text
+            })
+        },
+    ),
+    fault(
+        "status-filters-ignored",
+        "DescribeInstanceStatus does not read filters",
+        &["view/status"],
+        &["VIS-14"],
+        |asked| match asked.action() {
+            "DescribeInstanceStatus" => {
+                asked.pass_changed(|params| params.retain(|(name, _)| !name.starts_with("Filter.")))
+            }
+            _ => asked.pass(),
+        },
+    ),
+    fault(
+        "described-code-of-running",
+        "descriptions have the code of running whatever the state",
+        &["view/status"],
+        &["VIS-15"],
+        |asked| {
+            asked.described(|text| {
+                text.replace("<code>80</code>", "<code>16</code>")
+                    .replace("<code>64</code>", "<code>16</code>")
+            })
+        },
+    ),
 ];
 
 /// A description with a copy of each instance that has another id.
@@ -287,4 +471,15 @@ fn described_when_stopped(
             text
         }
     })
+}
+
+/// Removes the filter with this name.
+fn drop_filter(params: &mut Vec<(String, String)>, filter: &str) {
+    let named = params.iter().find(|(_, value)| value == filter);
+    let prefix = named
+        .and_then(|(name, _)| name.strip_suffix("Name"))
+        .map(str::to_owned);
+    if let Some(prefix) = prefix {
+        params.retain(|(name, _)| !name.starts_with(&prefix));
+    }
 }

@@ -53,7 +53,7 @@ pub(super) fn description(id: &str, state: &str, reason: &str, why: &str) -> Str
     };
     format!(
         "<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
-         <reservationSet><item><instancesSet><item><instanceId>{id}</instanceId><instanceState><code>0</code>\
+         <reservationSet><item><instancesSet><item><instanceId>{id}</instanceId><instanceState>\
          <name>{state}</name></instanceState><reason>{reason}</reason>{why}</item></instancesSet></item>\
          </reservationSet></DescribeInstancesResponse>"
     )
@@ -83,7 +83,7 @@ pub(super) fn described(id: &str, look: &RecordedLook) -> String {
     format!(
         "<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
          <requestId>00000000-0000-4000-9000-{number:012}</requestId><reservationSet><item><instancesSet><item>\
-         <instanceId>{id}</instanceId><instanceState><code>0</code><name>{state}</name></instanceState>\
+         <instanceId>{id}</instanceId><instanceState><name>{state}</name></instanceState>\
          <reason>{reason}</reason>{more}</item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
     )
 }

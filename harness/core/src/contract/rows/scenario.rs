@@ -42,10 +42,19 @@ impl Reader<'_> {
                 self.knows_action(node.line, &step.act);
             }
         }
+        let rounds: usize = table
+            .get("repeat")
+            .and_then(|node| self.number("repeat", node, 2, 100))
+            .unwrap_or(1);
+        // An answer of another round is not the one that is meant.
+        let launches = steps.iter().any(|step| matches!(step.act, Act::Launch(..)));
+        if let Some(node) = table.get("repeat").filter(|_| launches || !labels.is_empty()) {
+            self.wrong(node.line, Mistake::LabelsRepeated);
+        }
         let scenario = Scenario {
             purpose: self.filled(&table, "purpose"),
             clauses,
-            steps,
+            steps: std::iter::repeat_n(steps, rounds).flatten().collect(),
             fixtures,
             name,
         };

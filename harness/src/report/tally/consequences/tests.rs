@@ -1,5 +1,5 @@
 use super::*;
-use crate::contract::Check;
+use crate::contract::{Check, Contract};
 use crate::journal::{AllowedRefusal, Few, Finding, InstancePart, StateChanged, StatePair};
 use crate::report::exit;
 use crate::report::sample::{self, A, B, SampleCase};
@@ -63,7 +63,11 @@ fn case<'a>(
 }
 
 fn tally_of(cases: Vec<SampleCase<'_>>) -> Tally {
-    let mut tally = Tally::new(&sample::contract());
+    tally_with(&sample::contract(), cases)
+}
+
+fn tally_with(contract: &Contract, cases: Vec<SampleCase<'_>>) -> Tally {
+    let mut tally = Tally::new(contract);
     let cases = (0..).zip(cases).map(|(index, case)| SampleCase { index, ..case });
     sample::stream(cases.collect())
         .iter()
@@ -73,7 +77,10 @@ fn tally_of(cases: Vec<SampleCase<'_>>) -> Tally {
 
 /// The causes, one a line, each with its findings and what follows from it.
 fn causes(cases: Vec<SampleCase<'_>>) -> String {
-    let tally = tally_of(cases);
+    causes_in(&tally_of(cases))
+}
+
+fn causes_in(tally: &Tally) -> String {
     let causes = tally.causes();
     let lines = causes.all().iter().map(|cause| {
         let findings: usize = cause.groups.iter().map(|group| group.findings).sum();
@@ -111,6 +118,33 @@ fn an_observation_that_includes_the_other_is_the_same() {
         causes(in_company(vec![more, fails("ERR-02")])),
         "DRY-01 2; ERR-02 holds-alone 1"
     );
+}
+
+#[test]
+fn a_clause_follows_from_the_case_that_shows_what_it_needs() {
+    let mut contract = sample::contract();
+    for clause in &mut contract.clauses {
+        if clause.id.as_str() == "ERR-02" {
+            clause.explained_by = Some("dry-run/valid".to_owned());
+        }
+    }
+    let cases = |of_needed: Vec<Finding>| {
+        let needed = case("dry-run/valid", &["DRY-01"], &[], of_needed);
+        let own = case("refuse/unknown", &["ERR-02"], &[], vec![fails("ERR-02")]);
+        tally_with(&contract, vec![needed, own])
+    };
+    let explained = causes_in(&cases(vec![fails("DRY-01")]));
+    assert_eq!(explained, "DRY-01 1; ERR-02 presupposed 1");
+    assert_eq!(causes_in(&cases(vec![])), "ERR-02 1");
+    let warned = Finding {
+        verdict: Verdict::Warn,
+        ..fails("DRY-01")
+    };
+    assert_eq!(causes_in(&cases(vec![warned])), "ERR-02 1\nDRY-01 1");
+    let of_another = case("dry-run/valid", &["STT-01"], &[], vec![fails("DRY-01")]);
+    let own = case("refuse/unknown", &["ERR-02"], &[], vec![fails("ERR-02")]);
+    let tally = tally_with(&contract, vec![of_another, own]);
+    assert_eq!(causes_in(&tally), "DRY-01 1\nERR-02 1");
 }
 
 #[test]

@@ -447,6 +447,17 @@ fn a_citation_names_a_clause_wherever_it_stands() {
 }
 
 #[test]
+fn the_case_that_explains_a_clause_is_a_scenario() {
+    let untested = "untested = \"it would disturb others\"\n";
+    let explained = format!("{untested}explained-by = \"no/such\"\n");
+    one_mistake(
+        untested,
+        &explained,
+        "line 59: unknown scenario \"no/such\" (known: ",
+    );
+}
+
+#[test]
 fn a_citation_of_a_clause_that_never_holds_there_is_told() {
     let message = "PRO-01 holds since 2022-05, and never where it is cited (until 2020-03)";
     mistake_here("effect = [\"STT-01\"]", "effect = [\"PRO-01\"]", message);
