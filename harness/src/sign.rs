@@ -220,9 +220,15 @@ pub fn sign(
         Auth::WrongSignature => main
             .in_header(request)
             .and_then(|signed| rewritten(signed, with_last_changed)),
-        Auth::AlteredScope => main
-            .in_header(request)
-            .and_then(|signed| rewritten(signed, |proof| proof.replacen("/20", "/19", 1))),
+        Auth::AlteredScope => main.in_header(request).and_then(|signed| {
+            rewritten(signed, |proof| match proof.split_once('/') {
+                Some((before, scope)) => {
+                    let first = if scope.starts_with('1') { '2' } else { '1' };
+                    format!("{before}/{first}{}", scope.get(1..).unwrap_or_default())
+                }
+                None => proof.to_owned(),
+            })
+        }),
         Auth::ShortSignature => main.in_header(request).and_then(|signed| {
             rewritten(signed, |proof| {
                 proof

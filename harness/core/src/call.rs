@@ -127,7 +127,7 @@ pub enum Auth {
     AlteredMethod,
     /// The signature covers another body, whose hash the request claims to have.
     OtherPayloadHash,
-    /// Signed, then the century in the credential scope changed.
+    /// Signed, then the first digit of the year in the credential scope changed.
     AlteredScope,
     /// Signed with yesterday in the credential scope, and a time stamp of today.
     OtherDate,
@@ -164,6 +164,18 @@ pub enum Caller {
     ExpiredSession,
     /// Those of a caller who may describe but not stop instances.
     Denied,
+}
+
+impl Caller {
+    /// How a caller with these credentials signs rightly.
+    pub fn usual(self) -> Auth {
+        match self {
+            Caller::Main => Auth::Header,
+            Caller::Session => Auth::Session,
+            Caller::ExpiredSession => Auth::ExpiredSession,
+            Caller::Denied => Auth::Denied,
+        }
+    }
 }
 
 impl Auth {

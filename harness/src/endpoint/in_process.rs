@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 
-use crate::endpoint::Service;
+use crate::endpoint::{Service, TransportError};
 
 /// 2026-01-01T00:00:00Z, when every virtual clock starts.
 const START_MS: u64 = 1_767_225_600_000;
@@ -42,9 +43,22 @@ impl InProcess {
         }
     }
 
-    /// Each request takes one virtual millisecond, so no two of them happen at the same time.
-    pub(super) fn send(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        (self.service.handler)(request, self.tick())
+    /// Each request takes one virtual millisecond, so no two of them happen at the same time. The answer is read as an
+    /// HTTP client reads it: a body is as long as announced, and one that ends before is an error.
+    pub(super) fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let mut response = (self.service.handler)(request, self.tick());
+        let announced = response.headers().get(CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        if let Some(announced) = announced {
+            if announced > response.body().len() {
+                return Err(TransportError::CutShort {
+                    host: "reference".to_owned(),
+                    why: "end of file before message length reached".to_owned(),
+                });
+            }
+            response.body_mut().truncate(announced);
+        }
+        Ok(response)
     }
 
     pub(super) fn vouch(&self, request: &Request<Bytes>, access_key: &str) -> Option<Response<Bytes>> {
@@ -117,6 +131,26 @@ mod tests {
         );
         assert_eq!(ask(&b).await, "b 0 1");
         assert_eq!(ask(&a.clone()).await, "a 2 3", "a clone is the same service");
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_long_as_announced() {
+        let announcing = |length: &'static str| {
+            let endpoint = Endpoint::in_process(Arc::new(move |_| {
+                Arc::new(move |_, _| {
+                    let mut response = Response::new(Bytes::from_static(b"abc"));
+                    let length = http::HeaderValue::from_static(length);
+                    response.headers_mut().insert(CONTENT_LENGTH, length);
+                    response
+                })
+            }));
+            async move { endpoint.send(&Request::new(Bytes::new())).await }
+        };
+        let body = |sent: Result<Response<Bytes>, TransportError>| sent.map(Response::into_body);
+        assert_eq!(body(announcing("3").await), Ok(Bytes::from_static(b"abc")));
+        assert_eq!(body(announcing("2").await), Ok(Bytes::from_static(b"ab")));
+        let cut = announcing("4").await;
+        assert!(matches!(cut, Err(TransportError::CutShort { .. })), "{cut:?}");
     }
 
     #[tokio::test]

@@ -94,7 +94,7 @@ impl Endpoint {
     /// Sends a request unchanged and returns the response unchanged.
     pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         match self {
-            Endpoint::InProcess(service) => Ok(service.send(request)),
+            Endpoint::InProcess(service) => service.send(request),
             Endpoint::Http(http) => http.send(request).await,
         }
     }

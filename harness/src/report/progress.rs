@@ -27,6 +27,9 @@ const CHARACTERS: &str = "━━─";
 /// How often a log gets a line.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// How many clauses get a line when they fail for the first time; the report has all of them.
+pub(super) const FAILURES_SHOWN: usize = 20;
+
 /// The progress of a run, from its events.
 #[derive(Debug)]
 pub struct Progress {
@@ -126,7 +129,14 @@ impl Progress {
         let mut lines = Vec::new();
         for finding in &judged.findings {
             if finding.verdict == Verdict::Fail && self.failed.insert(finding.clause.clone()) {
-                lines.extend(self.printed.as_ref().map(|printed| failure(finding, printed)));
+                let printed = self.printed.as_ref();
+                lines.extend(printed.and_then(|printed| match self.failed.len() {
+                    ..=FAILURES_SHOWN => Some(failure(finding, printed)),
+                    at if at == FAILURES_SHOWN + 1 => {
+                        Some("more clauses fail; the report has them all".to_owned())
+                    }
+                    _ => None,
+                }));
             }
         }
         self.show_failed();

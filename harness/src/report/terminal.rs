@@ -35,6 +35,7 @@ use std::io::{self, Write};
 use crate::contract::{ClauseId, Contract};
 use crate::journal::{EarlyEnd, Obstacle, Outcome};
 use crate::report::exit;
+use crate::report::progress::FAILURES_SHOWN;
 use crate::report::tally::{Case, Cause, Causes, Policy, Status, Tally};
 use crate::report::text::{cut, fold, one_line, plural, seconds, some_of, visible};
 use crate::verdict::Verdict;
@@ -80,8 +81,9 @@ pub fn write(
         policy,
     };
     let causes = tally.causes();
-    // A run has printed a line for each clause that fails, when it was found.
-    let room = PAGE.saturating_sub(PROGRESS_LINES + tally.clause_counts().failed);
+    // A run has printed a line for each of the first clauses that failed, when it was found.
+    let lines = tally.clause_counts().failed.min(FAILURES_SHOWN + 1);
+    let room = PAGE.saturating_sub(PROGRESS_LINES + lines);
     out.write_all(&page.fitting(&causes, room)?)
 }
 

@@ -17,12 +17,12 @@ use super::turns::Turn;
 use super::waits::Waiting;
 use super::wire::RawForm;
 use crate::call::Call;
-use crate::check::{CaseJudge, FollowUp, Observation, Saving, When};
+use crate::check::{CaseJudge, FollowUp, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
-use crate::endpoint::{self, TransportError};
+use crate::endpoint;
 use crate::journal::{
-    CaseEnded, CaseStarted, Event, Exchange, Finding, FixtureReady, Intent, Noted, Obstacle, Outcome, Phase,
-    Role, StepStarted,
+    CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Obstacle, Outcome, Phase, Role,
+    StepStarted,
 };
 use crate::model::ReadLag;
 use crate::plan;
@@ -268,7 +268,9 @@ impl Player<'_> {
         let lack = match self.case {
             CaseToPlay::Calls(case) => plan::special_auth(case)
                 .find(|auth| !self.shared.options.keys.has(*auth))
-                .map(|auth| Obstacle::NoCredentials { auth }),
+                .map(|auth| Obstacle::NoCredentials {
+                    auth: auth.caller().usual(),
+                }),
             CaseToPlay::Bytes(_) => match endpoint::raw_address(&self.shared.options.endpoint.name()) {
                 Some(_) => None,
                 None => Some(Obstacle::NoRawSocket),
@@ -595,18 +597,8 @@ impl Player<'_> {
         Ok(waiting)
     }
 
-    /// Has the step judged in which an exchange ended by the fault of the endpoint. The case ends there. What happens
-    /// while instances are arranged belongs to no step, so it stays an error.
-    async fn judge_broken(&mut self, exchange: &Exchange, error: TransportError) -> Result<(), ArrangeError> {
-        if !matches!(exchange.role, Role::Act | Role::Look) {
-            return Err(SendError::Transport(error).into());
-        }
-        self.judge.record(Observation::of(exchange));
-        self.conclude().await
-    }
-
     /// Has the step judged, and ends the case if the endpoint lacks what it needs.
-    async fn conclude(&mut self) -> Result<(), ArrangeError> {
+    pub(super) async fn conclude(&mut self) -> Result<(), ArrangeError> {
         let Some(result) = self.judge.conclude() else {
             return Ok(());
         };

@@ -19,7 +19,7 @@ use super::turns::Turns;
 use super::waits::Waits;
 use super::{Options, Shared};
 use crate::check::{FollowUp, Observation};
-use crate::endpoint::{self, RawLimits};
+use crate::endpoint::{self, RawLimits, TransportError};
 use crate::journal::{Aim, Event, Exchange, Obstacle, Role, SentRecord, WireDemand};
 use crate::plan::wire::{self, Dialogue, Kit, WireCase};
 use crate::protocol::{self, SignError};
@@ -84,6 +84,20 @@ impl RawForm<'_> {
 }
 
 impl Player<'_> {
+    /// Has the step judged in which an exchange ended by the fault of the endpoint. The case ends there. What happens
+    /// while instances are arranged belongs to no step, so it stays an error.
+    pub(super) async fn judge_broken(
+        &mut self,
+        exchange: &Exchange,
+        error: TransportError,
+    ) -> Result<(), ArrangeError> {
+        if !matches!(exchange.role, Role::Act | Role::Look) {
+            return Err(SendError::Transport(error).into());
+        }
+        self.judge.record(Observation::of(exchange));
+        self.conclude().await
+    }
+
     /// Builds the bytes, passes them through the guard, sends them and records the result.
     pub(super) async fn exchange_bytes(
         &mut self,

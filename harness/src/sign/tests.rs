@@ -220,7 +220,7 @@ fn a_deviating_signature_deviates_in_one_thing() {
         scope(Auth::OtherTerminator),
         "20260101/us-east-1/ec2/aws5_request"
     );
-    assert_eq!(scope(Auth::AlteredScope), "19260101/us-east-1/ec2/aws4_request");
+    assert_eq!(scope(Auth::AlteredScope), "10260101/us-east-1/ec2/aws4_request");
     assert_eq!(signature(Auth::AlteredScope), signature(Auth::Header));
     for auth in [
         Auth::AlteredParameters,

@@ -94,11 +94,15 @@ impl TestClient {
         let date = basic_date(self.now_ms);
         set_header(request, "host", "ec2.us-east-1.amazonaws.com");
         set_header(request, "x-amz-date", &date);
-        let mut signed = "host;x-amz-date".to_owned();
         if let Some(token) = self.key.session_token {
             set_header(request, "x-amz-security-token", token);
-            signed.push_str(";x-amz-security-token");
         }
+        let names = request.headers().keys().map(HeaderName::as_str);
+        let mut signed: Vec<&str> = names
+            .filter(|name| *name == "host" || name.starts_with("x-amz-"))
+            .collect();
+        signed.sort_unstable();
+        let signed = signed.join(";");
         let scope = self.scope();
         let signature = self.signature(request, &signed);
         set_header(

@@ -69,6 +69,24 @@ fn a_body_may_be_left_unsigned_if_the_client_says_so() {
 }
 
 #[test]
+fn the_headers_of_the_service_are_signed_and_signatures_are_in_lower_case() {
+    let client = TestClient::new();
+    let mut request = client.post(DESCRIBE);
+    assert_eq!(client.send(&request).status, 200);
+    let proof = header(request.headers(), "authorization")
+        .unwrap_or_default()
+        .to_owned();
+    let (fields, digits) = proof.rsplit_once('=').expect("it has a signature");
+    let upper = format!("{fields}={}", digits.to_uppercase());
+    set_header(&mut request, "authorization", &upper);
+    let mismatch = refused(403, "SignatureDoesNotMatch");
+    assert_eq!(client.send(&request).code(), mismatch);
+    set_header(&mut request, "authorization", &proof);
+    set_header(&mut request, "x-amz-more", "1");
+    assert_eq!(client.send(&request).code(), mismatch);
+}
+
+#[test]
 fn a_presigned_request_holds_for_as_long_as_it_says() {
     let mut client = TestClient::new();
     let request = client.presigned(DESCRIBE, 60);

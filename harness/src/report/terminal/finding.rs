@@ -62,7 +62,7 @@ impl Page<'_> {
         self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)
     }
 
-    /// Writes a cause in two lines, and its consequences.
+    /// Writes a cause in two lines, and a third one with the ids of its consequences.
     pub(super) fn in_two_lines(&self, cause: &Cause<'_>, out: &mut dyn Write) -> io::Result<()> {
         let Some(group) = cause.groups.first() else {
             return Ok(());
@@ -70,7 +70,11 @@ impl Page<'_> {
         self.heading(group, self.why(cause), 1, out)?;
         let observed = self.tally.observed_text(group.first);
         self.short_row("observed", &observed, &self.extent(cause), 1, out)?;
-        self.consequences(cause, out)
+        let ids = cause.consequences.iter().map(|one| one.clause.as_str());
+        match cause.consequences.is_empty() {
+            true => Ok(()),
+            false => self.short_row("explains", &ids.collect::<Vec<_>>().join(" "), "", 1, out),
+        }
     }
 
     /// Writes a cause in one line, with the ids of its consequences.

@@ -176,12 +176,12 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault(
-        "fourth-start-not-done",
-        "the fourth start of an instance is answered and not done",
+        "third-start-not-done",
+        "the third start of an instance is answered and not done",
         &["life/cycles"],
-        &[],
+        &["STT-10"],
         |asked| match nth(asked, "StartInstances") {
-            Some(4) => with_text(
+            Some(3) => with_text(
                 asked.stopped(&[(asked.ids().concat(), "stopped", "pending")]),
                 |text| text.replace("StopInstancesResponse", "StartInstancesResponse"),
             ),

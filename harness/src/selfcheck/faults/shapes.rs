@@ -1,7 +1,7 @@
 //! Answers with the right content in the wrong form.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Response, StatusCode};
 
 use crate::selfcheck::emulator::{code_of, replace_between, set_content_type, with_text};
@@ -453,6 +453,20 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     )
     .warns(&["IDM-07"]),
+    fault(
+        "length-in-characters-of-another-text",
+        "Content-Length is that of the text before its ids were filled in, and too long",
+        &["stop/running"],
+        &["WIR-07"],
+        |asked| asked.success(|response| announce(response, 10)),
+    ),
+    fault(
+        "length-too-short",
+        "Content-Length counts the body before the declaration of XML was added",
+        &["stop/running"],
+        &["AUT-03", "REQ-01", "REQ-06", "RSP-02", "STT-01"],
+        |asked| asked.success(|response| announce(response, -39)),
+    ),
 ];
 
 fn other_words(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Response<Bytes> {
@@ -468,4 +482,10 @@ fn other_words(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Respo
             "<Message>Something is wrong.</Message>",
         )
     })
+}
+
+/// Announces a length that differs from that of the body.
+fn announce(response: &mut Response<Bytes>, difference: isize) {
+    let length = response.body().len().saturating_add_signed(difference);
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
 }

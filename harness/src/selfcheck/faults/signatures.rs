@@ -225,7 +225,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["AUT-07"],
         |asked| {
             let proof = asked.header(AUTHORIZATION).unwrap_or_default();
-            match proof.contains("/19") {
+            match proof.contains("/10") {
                 true => trusted_stop(asked),
                 false => asked.pass(),
             }
