@@ -11,21 +11,24 @@ use tokio::time::Instant;
 /// lag.
 const MARGIN: Duration = Duration::from_secs(7);
 
+/// The time before the limit in which what was launched is removed.
+const CLEAN_UP: Duration = Duration::from_millis(1500);
+
 /// When the run must end; without a limit by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TimeLimit {
     /// When no case may start any more.
     last_start: Option<Instant>,
-    /// When the run must end.
+    /// When the cases must end.
     end: Option<Instant>,
 }
 
 impl TimeLimit {
-    /// A limit for a run that began then. The margin is at most a quarter of it.
+    /// A limit for a run that began then. The margin is at most a quarter of it, and the time to clean up a twentieth.
     pub(super) fn since(begin: Instant, limit: Option<Duration>) -> Self {
         TimeLimit {
             last_start: limit.map(|limit| begin + limit.saturating_sub(MARGIN.min(limit / 4))),
-            end: limit.map(|limit| begin + limit),
+            end: limit.map(|limit| begin + limit.saturating_sub(CLEAN_UP.min(limit / 20))),
         }
     }
 
@@ -34,7 +37,7 @@ impl TimeLimit {
         self.last_start.is_some_and(|last| Instant::now() >= last)
     }
 
-    /// Whether the time is up.
+    /// Whether the time of the cases is up.
     pub(super) fn is_up(self) -> bool {
         self.end.is_some_and(|end| Instant::now() >= end)
     }
@@ -67,6 +70,7 @@ mod tests {
     fn cases_start_until_shortly_before_the_limit() {
         assert_eq!(after(0), (false, false));
         assert_eq!(after(99_994), (true, false));
+        assert_eq!(after(99_999), (true, true));
         assert_eq!(after(100_000), (true, true));
     }
 

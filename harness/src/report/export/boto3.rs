@@ -335,7 +335,7 @@ fn by_hand(call: &CallTemplate) -> Result<String, String> {
         Encoding::PlusForSpace => out.push_str(", encoding=\"plus-for-space\""),
         Encoding::EveryByte => out.push_str(", encoding=\"every-byte\""),
         Encoding::LowerCase | Encoding::NamesToo => {
-            return Err("its encoding is none that this script has".to_owned());
+            return Err("this script does not have its encoding".to_owned());
         }
     }
     if let Some(auth) = auth {

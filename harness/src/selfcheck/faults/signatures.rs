@@ -271,14 +271,14 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(
         "scope-region-not-compared",
-        "the signing key is derived from whatever Region the scope names",
+        "the signing key is derived from the Region that the scope names, which is not compared",
         &["auth/other-scope"],
         &["AUT-17"],
         |asked| forgiving(asked, "scoped to a valid region"),
     ),
     fault(
         "scope-service-not-compared",
-        "the signing key is derived from whatever service the scope names",
+        "the signing key is derived from the service that the scope names, which is not compared",
         &["auth/other-scope"],
         &["AUT-17"],
         |asked| forgiving(asked, "scoped to correct service"),

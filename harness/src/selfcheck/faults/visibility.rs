@@ -435,7 +435,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault(
         "described-code-of-running",
-        "descriptions have the code of running whatever the state",
+        "descriptions have the code of running in every state",
         &["view/status"],
         &["VIS-15"],
         |asked| {
