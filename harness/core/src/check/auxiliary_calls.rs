@@ -172,9 +172,6 @@ impl CaseJudge {
         let up: States = [State::Pending, State::Restarting, State::Running]
             .into_iter()
             .collect();
-        let dead: States = [State::ShuttingDown, State::Terminated, State::Gone]
-            .into_iter()
-            .collect();
         for (_, id) in act
             .call
             .params
@@ -185,7 +182,7 @@ impl CaseJudge {
                 continue;
             };
             // EC2 accepts the reboot of a terminated instance, which does not bring it back.
-            if belief.states.later() == running || belief.states.within(dead) {
+            if belief.states.later() == running || belief.states.within(States::dead()) {
                 continue;
             }
             belief.states = belief.states.later().or(up);

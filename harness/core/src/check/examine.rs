@@ -144,7 +144,7 @@ pub(super) fn examine(judge: &Judge, id: &str, track: &Track, instance: &Instanc
         });
     }
     state_reason_fits(&mut found, stop.mode, state_reason, || observed(None));
-    if states == States::one(State::Stopped) {
+    if states == States::one(State::Stopped) && !track.has_ended {
         keeps_identity(judge.contract.edition, &mut found, id, track, instance);
     }
     found

@@ -473,6 +473,9 @@ impl CaseJudge {
             Intent::Wire(aim) => self.bytes(&mut judgement, step.step, aim, observations),
         }
         self.note_purged(observations);
+        for (belief, track) in self.fleet.values().zip(self.tracks.values_mut()) {
+            track.has_ended |= belief.states.within(States::dead());
+        }
         judgement.close(&self.case, step.step)
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Track {
     pub(super) cancelled_ms: Option<u64>,
     /// Whether a description reported the instance as purged.
     pub(super) purged: bool,
+    /// Whether the instance has certainly ended once. What one that comes back has kept is promised nowhere.
+    pub(super) has_ended: bool,
     /// When a description first showed the current state.
     pub(super) arrived_ms: Option<u64>,
 }

@@ -74,6 +74,13 @@ impl States {
         [State::Stopping, State::Stopped].into_iter().collect()
     }
 
+    /// Shutting down, terminated, or purged.
+    pub fn dead() -> Self {
+        [State::ShuttingDown, State::Terminated, State::Gone]
+            .into_iter()
+            .collect()
+    }
+
     /// Only this state.
     pub fn one(state: State) -> Self {
         States(bit(state))

@@ -207,8 +207,7 @@ impl NamedInstance<'_> {
     }
 
     fn is_dead(&self) -> bool {
-        let dead = [State::ShuttingDown, State::Terminated, State::Gone];
-        self.states.within(dead.into_iter().collect())
+        self.states.within(States::dead())
     }
 
     /// A condition of the kind of an instance: in any other state than running, the service may report that state first,
