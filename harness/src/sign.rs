@@ -217,34 +217,22 @@ pub fn sign(
             ..main
         }
         .in_header(request),
-        Auth::WrongSignature => main
-            .in_header(request)
-            .and_then(|signed| rewritten(signed, with_last_changed)),
-        Auth::AlteredScope => main.in_header(request).and_then(|signed| {
-            rewritten(signed, |proof| match proof.split_once('/') {
-                Some((before, scope)) => {
-                    let first = if scope.starts_with('1') { '2' } else { '1' };
-                    format!("{before}/{first}{}", scope.get(1..).unwrap_or_default())
-                }
-                None => proof.to_owned(),
-            })
+        Auth::WrongSignature => main.rewritten(request, with_last_changed),
+        Auth::AlteredScope => main.rewritten(request, |proof| match proof.split_once('/') {
+            Some((before, scope)) => {
+                let first = if scope.starts_with('1') { '2' } else { '1' };
+                format!("{before}/{first}{}", scope.get(1..).unwrap_or_default())
+            }
+            None => proof.to_owned(),
         }),
-        Auth::ShortSignature => main.in_header(request).and_then(|signed| {
-            rewritten(signed, |proof| {
-                proof
-                    .get(..proof.len().saturating_sub(32))
-                    .unwrap_or_default()
-                    .to_owned()
-            })
+        Auth::ShortSignature => main.rewritten(request, |proof| {
+            let half = proof.len().saturating_sub(32);
+            proof.get(..half).unwrap_or_default().to_owned()
         }),
-        Auth::LongSignature => main
-            .in_header(request)
-            .and_then(|signed| rewritten(signed, |proof| format!("{proof}00"))),
-        Auth::UpperCaseSignature => main.in_header(request).and_then(|signed| {
-            rewritten(signed, |proof| match proof.rsplit_once('=') {
-                Some((fields, digits)) => format!("{fields}={}", digits.to_ascii_uppercase()),
-                None => proof.to_owned(),
-            })
+        Auth::LongSignature => main.rewritten(request, |proof| format!("{proof}00")),
+        Auth::UpperCaseSignature => main.rewritten(request, |proof| match proof.rsplit_once('=') {
+            Some((fields, digits)) => format!("{fields}={}", digits.to_ascii_uppercase()),
+            None => proof.to_owned(),
         }),
     }
 }
@@ -325,6 +313,15 @@ impl<'a> Signing<'a> {
         let params = form::write(params, Encoding::Standard);
         *request.uri_mut() = uri(&format!("{}{separator}{params}", request.uri()))?;
         Ok(request)
+    }
+
+    /// Signs in a header, and changes the text of that.
+    fn rewritten(
+        self,
+        request: Request<Bytes>,
+        change: impl FnOnce(&str) -> String,
+    ) -> Result<Request<Bytes>, SignError> {
+        rewritten(self.in_header(request)?, change)
     }
 
     /// Gives the request the signature of another one, which `change` makes of it.

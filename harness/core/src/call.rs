@@ -83,7 +83,7 @@ pub enum Encoding {
 }
 
 /// How a call is authenticated: correctly, wrongly in one way, or not at all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// SigV4 in the `Authorization` header, with the run's credentials.
@@ -154,7 +154,8 @@ pub enum Auth {
 }
 
 /// Whose credentials a call is signed with, rightly or wrongly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Caller {
     /// The run's own, or nobody's.
     Main,
@@ -164,18 +165,6 @@ pub enum Caller {
     ExpiredSession,
     /// Those of a caller who may describe but not stop instances.
     Denied,
-}
-
-impl Caller {
-    /// How a caller with these credentials signs rightly.
-    pub fn usual(self) -> Auth {
-        match self {
-            Caller::Main => Auth::Header,
-            Caller::Session => Auth::Session,
-            Caller::ExpiredSession => Auth::ExpiredSession,
-            Caller::Denied => Auth::Denied,
-        }
-    }
 }
 
 impl Auth {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::call::{Auth, Caller};
+use crate::call::Caller;
 use crate::contract::{Check, State};
 use crate::journal::{
     AllowedChange, AnswerSummary, BodySummary, DescribedReason, Doubt, Ending, Excerpt, Expected, Few,
@@ -337,7 +337,7 @@ pub fn ending_text(ending: &Ending) -> &str {
 
 fn obstacle_text(obstacle: &Obstacle) -> String {
     match obstacle {
-        Obstacle::NoCredentials { auth } => format!("the run has no {}", credentials(*auth)),
+        Obstacle::NoCredentials { caller } => format!("the run has no {}", credentials(*caller)),
         Obstacle::NoRawSocket => {
             "raw bytes are sent over plain http only: TLS would need a library in between".to_owned()
         }
@@ -386,9 +386,9 @@ fn obstacle_text(obstacle: &Obstacle) -> String {
     }
 }
 
-/// What a run needs for a way of authentication, and the variables that have it.
-fn credentials(auth: Auth) -> &'static str {
-    match auth.caller() {
+/// What a run needs to send calls of a caller, and the variables that have it.
+fn credentials(caller: Caller) -> &'static str {
+    match caller {
         Caller::Denied => {
             "credentials of a caller that may describe but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID, \
              STOPCHECK_DENIED_SECRET_ACCESS_KEY)"

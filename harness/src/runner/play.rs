@@ -269,7 +269,7 @@ impl Player<'_> {
             CaseToPlay::Calls(case) => plan::special_auth(case)
                 .find(|auth| !self.shared.options.keys.has(*auth))
                 .map(|auth| Obstacle::NoCredentials {
-                    auth: auth.caller().usual(),
+                    caller: auth.caller(),
                 }),
             CaseToPlay::Bytes(_) => match endpoint::raw_address(&self.shared.options.endpoint.name()) {
                 Some(_) => None,

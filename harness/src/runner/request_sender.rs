@@ -279,11 +279,12 @@ impl RequestSender {
         let outcome = self.endpoint.send(&request).await;
         let answered_ms = self.now_ms();
         let took_ms = answered_ms.saturating_sub(at_ms);
-        let record = |outcome: Result<&Response<Bytes>, String>| {
-            let (request, answer) = protocol::capture(&request, outcome, &shared.secrets);
-            let (answers, ending) = match answer {
-                Ok(answer) => (vec![answer], Ending::Answered),
-                Err(why) => (Vec::new(), Ending::Failed { why }),
+        let record = |outcome: Result<&Response<Bytes>, &TransportError>| {
+            let described = outcome.map_err(TransportError::to_string);
+            let (request, answer) = protocol::capture(&request, described, &shared.secrets);
+            let (answers, ending) = match (answer, outcome) {
+                (Err(why), Err(error)) => (Vec::new(), ending_of(error, why)),
+                (answer, _) => (answer.into_iter().collect(), Ending::Answered),
             };
             Exchange {
                 case: self.case.clone(),
@@ -318,17 +319,14 @@ impl RequestSender {
             }
             Err(error) => {
                 shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
-                let mut failed = record(Err(error.to_string()));
-                let breach = breach(&error, &failed.ending);
-                if let Some(ending) = &breach {
-                    failed.ending = ending.clone();
-                }
+                let failed = record(Err(&error));
                 self.sink
                     .emit(|| Event::Exchanged(Box::new(failed.clone())))
                     .await;
-                match breach {
-                    Some(_) => Err(SendError::Broken(Box::new(failed), error)),
-                    None => Err(error.into()),
+                if matches!(failed.ending, Ending::Failed { .. }) {
+                    Err(error.into())
+                } else {
+                    Err(SendError::Broken(Box::new(failed), error))
                 }
             }
         }
@@ -342,16 +340,22 @@ pub(super) fn read(answer: &Answer) -> Reply {
     protocol::decode(response)
 }
 
-/// How the exchange ended, if that is the fault of the endpoint: it answered, and not with a whole HTTP message, or it
-/// closed the connection. `recorded` has the reason without secrets.
-fn breach(error: &TransportError, recorded: &Ending) -> Option<Ending> {
-    match (error, recorded) {
-        (TransportError::InvalidHttp { .. } | TransportError::CutShort { .. }, Ending::Failed { why }) => {
-            Some(Ending::Broken { why: why.clone() })
-        }
-        (TransportError::Closed { .. }, _) => Some(Ending::Closed),
-        (TransportError::Reset { .. }, _) => Some(Ending::Reset),
-        _ => None,
+/// How an exchange without an answer ended. A broken one, and a connection that was given up, are the fault of the
+/// endpoint; `why` is the error without secrets.
+fn ending_of(error: &TransportError, why: String) -> Ending {
+    match error {
+        TransportError::InvalidHttp { .. } | TransportError::CutShort { .. } => Ending::Broken { why },
+        TransportError::Closed { .. } => Ending::Closed,
+        TransportError::Reset { .. } => Ending::Reset,
+        TransportError::Refused { .. }
+        | TransportError::Unreachable { .. }
+        | TransportError::TimedOut { .. }
+        | TransportError::NotResolved { .. }
+        | TransportError::Tls { .. }
+        | TransportError::PlainHttp { .. }
+        | TransportError::TooLarge { .. }
+        | TransportError::Unsendable { .. }
+        | TransportError::Other { .. } => Ending::Failed { why },
     }
 }
 

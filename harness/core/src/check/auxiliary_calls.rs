@@ -8,7 +8,7 @@ use super::{CaseJudge, Observation};
 use crate::contract::{AUXILIARY_ACTIONS, State};
 use crate::journal::{Doubt, Excerpt, Observed, Obstacle};
 use crate::model::States;
-use crate::protocol::reply::{self, Body, Reply};
+use crate::protocol::reply::{self, Reply};
 use crate::protocol::xml::Element;
 
 /// Whether an auxiliary call may have this action.
@@ -24,17 +24,14 @@ impl CaseJudge {
         let Some(reply) = act.reply() else {
             return;
         };
-        let root = match &reply.body {
-            Body::Document(document) if reply.status == 200 => document.root(),
-            Body::Document(_) | Body::Empty | Body::Unreadable { .. } => {
-                if !self.may_refuse(act) {
-                    self.obstacle = Some(Obstacle::Refused {
-                        action: action.to_owned(),
-                        answer: facts::summary(reply),
-                    });
-                }
-                return;
+        let Some(root) = reply.success_root() else {
+            if !self.may_refuse(act) {
+                self.obstacle = Some(Obstacle::Refused {
+                    action: action.to_owned(),
+                    answer: facts::summary(reply),
+                });
             }
+            return;
         };
         match action {
             "DescribeInstances" => self.view(judgement, act, root),
@@ -131,9 +128,8 @@ impl CaseJudge {
 
     /// Whether a description of Spot requests shows a deviation that may be gone later.
     pub(super) fn shows_late_request(&self, reply: &Reply, sent_ms: u64) -> bool {
-        let root = match &reply.body {
-            Body::Document(document) if reply.status == 200 => document.root(),
-            Body::Document(_) | Body::Empty | Body::Unreadable { .. } => return false,
+        let Some(root) = reply.success_root() else {
+            return false;
         };
         reply::spot_requests(root)
             .iter()

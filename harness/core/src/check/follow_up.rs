@@ -215,10 +215,7 @@ impl CaseJudge {
     /// A stop that was sent as raw bytes may show late.
     fn after_look_at_bytes(&self, step: &mut OpenStep, stops: bool) -> FollowUp {
         let runs = |look: &Observation| {
-            let root = look
-                .reply()
-                .filter(|reply| reply.status == 200)
-                .and_then(Reply::root);
+            let root = look.reply().and_then(Reply::success_root);
             root.is_some_and(|root| {
                 reply::sightings(root)
                     .iter()

@@ -35,7 +35,7 @@ struct Look<'a> {
 /// The root of an answer to DescribeInstances, if it is one.
 fn description(reply: &Reply) -> Option<Element<'_>> {
     let is_one = |root: &Element<'_>| root.name() == "DescribeInstancesResponse";
-    (reply.status == 200).then(|| reply.root())?.filter(is_one)
+    reply.success_root().filter(is_one)
 }
 
 /// The code of a refusal for ids that do not exist.

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::contract::{Contract, State, StateCode};
 use crate::journal::{Doubt, Excerpt, Observed};
 use crate::model::States;
-use crate::protocol::reply::{self, Body, Reply};
+use crate::protocol::reply::{self, Reply};
 use crate::protocol::xml::Element;
 
 /// How an instance deviates in a view.
@@ -48,9 +48,8 @@ impl CaseJudge {
 
     /// Whether a view shows a deviation that may be gone later.
     pub(super) fn is_late_view(&self, call: &Call, reply: &Reply, sent_ms: u64) -> bool {
-        let root = match &reply.body {
-            Body::Document(document) if reply.status == 200 => document.root(),
-            Body::Document(_) | Body::Empty | Body::Unreadable { .. } => return false,
+        let Some(root) = reply.success_root() else {
+            return false;
         };
         let Some((_, shown)) = view_of(call, root) else {
             return false;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AnswerSummary, Excerpt};
-use crate::call::Auth;
+use crate::call::Caller;
 use crate::contract::{Root, State};
 use crate::verdict::Verdict;
 
@@ -35,10 +35,11 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Obstacle {
-    /// The run has no credentials for a way of authentication.
+    /// The run has no credentials of a caller.
     NoCredentials {
-        /// The way.
-        auth: Auth,
+        /// The caller.
+        #[serde(rename = "auth")]
+        caller: Caller,
     },
     /// The endpoint is not reached over plain HTTP, so raw bytes cannot be sent.
     NoRawSocket,

@@ -50,6 +50,11 @@ impl Reply {
         }
     }
 
+    /// Returns the root element of the body, if the status is 200 and the body is a document.
+    pub fn success_root(&self) -> Option<xml::Element<'_>> {
+        self.root().filter(|_| self.status == 200)
+    }
+
     /// Returns the value of the first header field with this name. Bytes that are not UTF-8 are replaced.
     pub fn header(&self, name: impl AsHeaderName) -> Option<Cow<'_, str>> {
         let value = self.headers.get(name)?;
