@@ -229,6 +229,8 @@ pub fn sign(
             let half = proof.len().saturating_sub(32);
             proof.get(..half).unwrap_or_default().to_owned()
         }),
+        Auth::RightThenWrong => main.twice(request, |right| [right.to_owned(), with_last_changed(right)]),
+        Auth::WrongThenRight => main.twice(request, |right| [with_last_changed(right), right.to_owned()]),
         Auth::LongSignature => main.rewritten(request, |proof| format!("{proof}00")),
         Auth::UpperCaseSignature => main.rewritten(request, |proof| match proof.rsplit_once('=') {
             Some((fields, digits)) => format!("{fields}={}", digits.to_ascii_uppercase()),
@@ -322,6 +324,22 @@ impl<'a> Signing<'a> {
         change: impl FnOnce(&str) -> String,
     ) -> Result<Request<Bytes>, SignError> {
         rewritten(self.in_header(request)?, change)
+    }
+
+    /// Signs in a header, and writes that header twice, with these texts.
+    fn twice(
+        self,
+        request: Request<Bytes>,
+        texts: impl FnOnce(&str) -> [String; 2],
+    ) -> Result<Request<Bytes>, SignError> {
+        let mut signed = self.in_header(request)?;
+        let texts = texts(text_of(&signed, &AUTHORIZATION)?);
+        signed.headers_mut().remove(AUTHORIZATION);
+        for text in texts {
+            let value = HeaderValue::try_from(text).map_err(refused)?;
+            signed.headers_mut().append(AUTHORIZATION, value);
+        }
+        Ok(signed)
     }
 
     /// Gives the request the signature of another one, which `change` makes of it.

@@ -80,6 +80,8 @@ pub enum Encoding {
     LowerCase,
     /// Escape every byte of every name as well.
     NamesToo,
+    /// Like `Standard`, with an empty pair before, between and after the parameters.
+    EmptyPairs,
 }
 
 /// How a call is authenticated: correctly, wrongly in one way, or not at all.
@@ -151,6 +153,10 @@ pub enum Auth {
     MissingToken,
     /// Signed with the temporary credentials of a session, with one character of its token changed.
     WrongToken,
+    /// Two `Authorization` headers: a right signature, then one with one digit changed.
+    RightThenWrong,
+    /// Two `Authorization` headers: a signature with one digit changed, then the right one.
+    WrongThenRight,
 }
 
 /// Whose credentials a call is signed with, rightly or wrongly.
@@ -200,7 +206,9 @@ impl Auth {
             | Auth::UnsignedDate
             | Auth::ShortSignature
             | Auth::LongSignature
-            | Auth::UpperCaseSignature => Caller::Main,
+            | Auth::UpperCaseSignature
+            | Auth::RightThenWrong
+            | Auth::WrongThenRight => Caller::Main,
         }
     }
 }

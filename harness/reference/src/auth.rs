@@ -70,6 +70,11 @@ impl Authenticator {
         config: &'k Config,
         now_ms: u64,
     ) -> ApiResult<&'k AccessKey> {
+        if request.headers().get_all(AUTHORIZATION).iter().count() > 1 {
+            return Err(ApiError::incomplete_signature(
+                "Request must have one 'Authorization' header.",
+            ));
+        }
         let authorization = header(request, AUTHORIZATION);
         let claim = claim(authorization.as_deref(), request, form, config)?;
         let key = config

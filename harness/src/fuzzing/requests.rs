@@ -17,12 +17,13 @@ use crate::sign::{self, Keyring};
 /// The time at which every input begins: 2026-01-01T00:00:00Z.
 const START_MS: u64 = 1_767_225_600_000;
 
-const ENCODINGS: [Encoding; 5] = [
+const ENCODINGS: [Encoding; 6] = [
     Encoding::Standard,
     Encoding::PlusForSpace,
     Encoding::EveryByte,
     Encoding::LowerCase,
     Encoding::NamesToo,
+    Encoding::EmptyPairs,
 ];
 
 /// Reads the bytes as a form with both readers; then writes the result in every encoding, and reads that.
@@ -262,6 +263,7 @@ pub fn signature(data: &[u8]) {
         | Auth::ShortSignature
         | Auth::LongSignature
         | Auth::UpperCaseSignature => Err("SignatureDoesNotMatch"),
+        Auth::RightThenWrong | Auth::WrongThenRight => Err("IncompleteSignature"),
         Auth::UnknownKey | Auth::MissingToken | Auth::WrongToken => Err("AuthFailure"),
         Auth::Garbage | Auth::OtherTerminator | Auth::PresignedForNoTime | Auth::PresignedTooLong => {
             Err("IncompleteSignature")

@@ -450,6 +450,7 @@ fn form_in_words(form: &Form) -> Vec<String> {
         Encoding::EveryByte => out.push("every byte percent-encoded".into()),
         Encoding::LowerCase => out.push("percent-encoded in lower case".into()),
         Encoding::NamesToo => out.push("names percent-encoded, too".into()),
+        Encoding::EmptyPairs => out.push("with empty pairs".into()),
     }
     match form.auth {
         Auth::Header => {}
@@ -484,6 +485,8 @@ fn form_in_words(form: &Form) -> Vec<String> {
         Auth::UpperCaseSignature => out.push("signature in upper case".into()),
         Auth::MissingToken => out.push("temporary credentials without their token".into()),
         Auth::WrongToken => out.push("temporary credentials with another token".into()),
+        Auth::RightThenWrong => out.push("two signatures, the second one wrong".into()),
+        Auth::WrongThenRight => out.push("two signatures, the first one wrong".into()),
     }
     out
 }

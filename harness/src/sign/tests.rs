@@ -253,6 +253,20 @@ fn a_deviating_signature_deviates_in_one_thing() {
 }
 
 #[test]
+fn of_two_signatures_one_is_right_and_the_other_differs_in_one_digit() {
+    let texts = |auth| {
+        let sent = signed(Method::Post, auth, NOW_MS);
+        let values = sent.headers().get_all("authorization").iter();
+        let texts = values.map(|value| value.to_str().expect("ASCII").to_owned());
+        texts.collect::<Vec<_>>()
+    };
+    let right = authorization(Auth::Header, NOW_MS);
+    let wrong = authorization(Auth::WrongSignature, NOW_MS);
+    assert_eq!(texts(Auth::RightThenWrong), [right.clone(), wrong.clone()]);
+    assert_eq!(texts(Auth::WrongThenRight), [wrong, right]);
+}
+
+#[test]
 fn a_scope_of_ones_own_is_signed_as_the_signer_signs() {
     // With the day and the end that the signer uses, the two agree.
     let keys = keys();

@@ -109,6 +109,8 @@ vocabulary! {
         MalformedSignature = "malformed-signature",
         /// The signature is written in upper-case digits.
         UpperCaseSignature = "upper-case-signature",
+        /// The request has two `Authorization` headers, one of them with a wrong signature.
+        TwoSignatures = "two-signatures",
         /// The date of the credential scope is not that of the time stamp.
         ScopeOfAnotherDate = "scope-of-another-date",
         /// The credential scope is that of another Region or service, or does not end in `aws4_request`.
@@ -135,6 +137,8 @@ vocabulary! {
         Denied = "denied",
         /// The signature is in the query string.
         QuerySignature = "query-signature",
+        /// The form has empty pairs.
+        EmptyPairs = "empty-pairs",
         /// `Action` is absent.
         MissingAction = "missing-action",
         /// `Action` names no action of the service.

@@ -5,7 +5,7 @@
 
 use super::belief::{Belief, States};
 use super::read::{ActionName, IdKind, NamedId, ParameterName, ReadParameter, Reading, RequestFacts, Switch};
-use crate::call::{API_VERSION, Auth};
+use crate::call::{API_VERSION, Auth, Encoding};
 use crate::contract::{Condition, Market, Root, State};
 
 /// Where a condition is found, with a function that says whether it holds there.
@@ -48,6 +48,9 @@ pub(super) fn found_in(condition: Condition) -> FoundIn {
             Request(|request| request.signed_as(&[Auth::ShortSignature, Auth::LongSignature]))
         }
         Condition::UpperCaseSignature => Request(|request| request.signed(Auth::UpperCaseSignature)),
+        Condition::TwoSignatures => {
+            Request(|request| request.signed_as(&[Auth::RightThenWrong, Auth::WrongThenRight]))
+        }
         Condition::ScopeOfAnotherDate => Request(|request| request.signed(Auth::OtherDate)),
         Condition::OtherScope => Request(|request| {
             request.signed_as(&[Auth::OtherRegion, Auth::OtherService, Auth::OtherTerminator])
@@ -74,6 +77,9 @@ pub(super) fn found_in(condition: Condition) -> FoundIn {
                 Auth::PresignedTooLong,
             ])
         }),
+        Condition::EmptyPairs => {
+            Request(|request| (request.call.form.encoding == Encoding::EmptyPairs).then_some(""))
+        }
         Condition::MissingAction => Request(|request| request.call.action.is_none().then_some("")),
         Condition::UnknownAction => Request(|request| request.action(ActionName::Unknown)),
         Condition::MiscasedAction => Request(|request| request.action(ActionName::Miscased)),

@@ -206,12 +206,14 @@ fn without_secret_lines(bytes: &[u8]) -> Vec<u8> {
 
 /// Returns the secrets in a request, because an endpoint may repeat them in its answer.
 pub fn carried_secrets(request: &Request<Bytes>) -> Vec<String> {
-    let authorization = request
+    let authorizations: Vec<_> = request
         .headers()
-        .get(AUTHORIZATION)
+        .get_all(AUTHORIZATION)
+        .iter()
         .map(text_of)
-        .unwrap_or_default();
-    let in_header = authorization.split([',', ' ']).filter_map(|part| {
+        .collect();
+    let parts = authorizations.iter().flat_map(|one| one.split([',', ' ']));
+    let in_header = parts.filter_map(|part| {
         let (name, value) = part.split_once('=')?;
         match name {
             "Signature" => Some(value.to_owned()),

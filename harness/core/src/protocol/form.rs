@@ -20,18 +20,28 @@ pub fn write<N: AsRef<str>, V: AsRef<str>>(
 ) -> String {
     // Large enough for most calls.
     let mut out = String::with_capacity(160);
+    if encoding == Encoding::EmptyPairs {
+        out.push('&');
+    }
     for (name, value) in pairs {
         if !out.is_empty() {
             out.push('&');
         }
         match encoding {
             Encoding::NamesToo => write_value(&mut out, name.as_ref(), Encoding::EveryByte),
-            Encoding::Standard | Encoding::PlusForSpace | Encoding::EveryByte | Encoding::LowerCase => {
+            Encoding::Standard
+            | Encoding::PlusForSpace
+            | Encoding::EveryByte
+            | Encoding::LowerCase
+            | Encoding::EmptyPairs => {
                 write_value(&mut out, name.as_ref(), Encoding::Standard);
             }
         }
         out.push('=');
         write_value(&mut out, value.as_ref(), encoding);
+        if encoding == Encoding::EmptyPairs {
+            out.push('&');
+        }
     }
     out
 }
@@ -61,7 +71,7 @@ pub fn escape(text: &str) -> String {
 
 fn write_value(out: &mut String, value: &str, encoding: Encoding) {
     match encoding {
-        Encoding::Standard => out.extend(utf8_percent_encode(value, RESERVED)),
+        Encoding::Standard | Encoding::EmptyPairs => out.extend(utf8_percent_encode(value, RESERVED)),
         Encoding::PlusForSpace => {
             for (i, word) in value.split(' ').enumerate() {
                 if i > 0 {
@@ -97,12 +107,13 @@ const fn every_byte() -> AsciiSet {
 mod tests {
     use super::*;
 
-    const ALL: [Encoding; 5] = [
+    const ALL: [Encoding; 6] = [
         Encoding::Standard,
         Encoding::PlusForSpace,
         Encoding::EveryByte,
         Encoding::LowerCase,
         Encoding::NamesToo,
+        Encoding::EmptyPairs,
     ];
 
     #[test]
@@ -133,6 +144,10 @@ mod tests {
         assert_eq!(write([("a", "i-0")], Encoding::EveryByte), "a=%69%2D%30");
         assert_eq!(write([("a", "i-0")], Encoding::LowerCase), "a=%69%2d%30");
         assert_eq!(write([("aZ", "i-0")], Encoding::NamesToo), "%61%5A=%69%2D%30");
+        assert_eq!(
+            write([("a", "x y"), ("b", "")], Encoding::EmptyPairs),
+            "&&a=x%20y&&b=&"
+        );
     }
 
     #[test]

@@ -53,6 +53,17 @@ fn a_plain_date_header_serves_as_the_date_of_signing() {
 }
 
 #[test]
+fn of_two_authorization_headers_none_counts() {
+    let client = TestClient::new();
+    let mut request = client.post(DESCRIBE);
+    let right = request.headers().get("authorization").cloned();
+    request
+        .headers_mut()
+        .append("authorization", right.expect("the request is signed"));
+    assert_eq!(client.send(&request).code(), refused(400, "IncompleteSignature"));
+}
+
+#[test]
 fn a_body_may_be_left_unsigned_if_the_client_says_so() {
     let client = TestClient::new();
     let mut request = client.post(DESCRIBE);

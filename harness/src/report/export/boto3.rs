@@ -287,7 +287,9 @@ fn by_hand(call: &CallTemplate) -> Result<String, String> {
         | Auth::LongSignature
         | Auth::UpperCaseSignature
         | Auth::MissingToken
-        | Auth::WrongToken => {
+        | Auth::WrongToken
+        | Auth::RightThenWrong
+        | Auth::WrongThenRight => {
             return Err("it is signed in a way that botocore does not offer".to_owned());
         }
     };
@@ -334,7 +336,7 @@ fn by_hand(call: &CallTemplate) -> Result<String, String> {
         Encoding::Standard => {}
         Encoding::PlusForSpace => out.push_str(", encoding=\"plus-for-space\""),
         Encoding::EveryByte => out.push_str(", encoding=\"every-byte\""),
-        Encoding::LowerCase | Encoding::NamesToo => {
+        Encoding::LowerCase | Encoding::NamesToo | Encoding::EmptyPairs => {
             return Err("this script does not have its encoding".to_owned());
         }
     }

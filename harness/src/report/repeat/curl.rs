@@ -173,7 +173,9 @@ impl<'a> Curl<'a> {
             | Auth::LongSignature
             | Auth::UpperCaseSignature
             | Auth::MissingToken
-            | Auth::WrongToken => {
+            | Auth::WrongToken
+            | Auth::RightThenWrong
+            | Auth::WrongThenRight => {
                 return Err("signed in a way that curl does not offer".to_owned());
             }
         }

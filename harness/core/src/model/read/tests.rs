@@ -308,6 +308,8 @@ fn the_envelope_is_read_too() {
         (Auth::UnsignedDate, Some("unsigned-header")),
         (Auth::MissingToken, Some("wrong-token")),
         (Auth::WrongToken, Some("wrong-token")),
+        (Auth::RightThenWrong, Some("two-signatures")),
+        (Auth::WrongThenRight, Some("two-signatures")),
     ];
     for (auth, word) in auth {
         call.form.auth = auth;
