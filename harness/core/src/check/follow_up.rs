@@ -395,7 +395,10 @@ impl CaseJudge {
             }
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
-            if states.and(belief.states.later()).is_empty() {
+            // The beliefs do not contain yet what an accepted call of this step did.
+            let moved = answered.as_ref().and_then(|answered| answered.moved.get(id));
+            let believed = moved.map_or(belief.states, |moved| moved.states);
+            if states.and(believed.later()).is_empty() {
                 if !(may_be_stale && track.may_have_been(instance, self.read_lag, sent_ms)) {
                     return Sight::Inconsistent;
                 }
