@@ -69,6 +69,7 @@ pub async fn play(
             Event::RunStarted(_)
             | Event::CaseStarted(_)
             | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
             | Event::Noted(_)

@@ -43,6 +43,8 @@ pub enum Event {
     CaseStarted(CaseStarted),
     /// A fixture is ready: the instance was launched and described as requested.
     FixtureReady(FixtureReady),
+    /// A launch was accepted, and the instance is described without an option that was requested.
+    LaunchDeviated(LaunchDeviated),
     /// A step begins; the exchanges with its number belong to it.
     StepStarted(StepStarted),
     /// A request or raw bytes were sent, and something or nothing came back.
@@ -222,6 +224,8 @@ pub enum Intent {
     },
     /// Describe all instances of the case.
     Observe,
+    /// Send a call that lists, and the calls for the pages that follow.
+    Pages,
     /// Launch one more instance.
     Launch {
         /// The short name that later steps use.
@@ -236,6 +240,21 @@ pub enum Intent {
     Rest,
     /// Send bytes on a raw socket, then describe the instances.
     Wire(Aim),
+}
+
+/// An instance that was launched with an option, and is described without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchDeviated {
+    /// The case.
+    pub case: String,
+    /// The step that launched it, 0 for a fixture.
+    pub step: usize,
+    /// The instance.
+    pub id: String,
+    /// The option.
+    pub property: LaunchProperty,
+    /// What the description has instead; `None` if it has nothing.
+    pub described: Option<Excerpt>,
 }
 
 /// The judgement of a step.
@@ -393,6 +412,7 @@ impl Event {
             Event::RunStarted(_) | Event::Explored(_) | Event::RunEnded(_) => return None,
             Event::CaseStarted(event) => &event.case,
             Event::FixtureReady(event) => &event.case,
+            Event::LaunchDeviated(event) => &event.case,
             Event::StepStarted(event) => &event.case,
             Event::Exchanged(event) => &event.case,
             Event::Judged(event) => &event.case,

@@ -166,6 +166,8 @@ fn rule(check: Check) -> &'static str {
         Check::DescribesOnlyRequested => "only the instances that are requested",
         Check::StatusHidesStopped => "listed only if all are requested",
         Check::FilteredView => "the instances that the filters match, each in its state, and no other",
+        Check::ListedByPages => "each instance on one page of the list, and a last page",
+        Check::LaunchOptions => "the options that the launch was accepted with",
         Check::StatusAgrees => "the instances in the states that their descriptions show",
         Check::DescribedCode => "the code of the state that is named",
         Check::SpotRequestDisabled => "state disabled, status instance-stopped-by-user",
@@ -253,6 +255,15 @@ fn observed_text(observed: &Observed) -> String {
             true => format!("{} is listed", plain(id)),
             false => format!("{} is not listed", plain(id)),
         },
+        Observed::LaunchOption {
+            id,
+            property,
+            described,
+        } => {
+            let (what, requested, otherwise) = launch_property(*property);
+            let described = described.as_ref().map_or_else(|| otherwise.to_owned(), plain);
+            format!("{}: {what} {described}, launched with {requested}", plain(id))
+        }
         Observed::SpotRequest { state, status } => {
             format!("state {}, status {}", quoted(state), quoted(status))
         }

@@ -109,6 +109,7 @@ fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<Stri
             }
             Event::RunStarted(_)
             | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Exchanged(_)
             | Event::Judged(_)

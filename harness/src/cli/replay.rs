@@ -244,6 +244,7 @@ impl Index {
                 Event::RunStarted(_)
                 | Event::CaseStarted(_)
                 | Event::FixtureReady(_)
+                | Event::LaunchDeviated(_)
                 | Event::StepStarted(_)
                 | Event::Exchanged(_)
                 | Event::Judged(_)

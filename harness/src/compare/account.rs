@@ -129,6 +129,7 @@ impl Recorder {
             }
             Event::RunStarted(_)
             | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Noted(_)
             | Event::Explored(_)

@@ -197,7 +197,7 @@ fn drawn_kind(bytes: &mut ChoiceBytes<'_>) -> FixtureKind {
 }
 
 fn drawn_step(bytes: &mut ChoiceBytes<'_>, number: usize) -> StepStarted {
-    let intent = match bytes.byte() % 7 {
+    let intent = match bytes.byte() % 8 {
         0 | 1 => Intent::Call,
         2 => Intent::Together,
         3 => Intent::Observe,
@@ -206,6 +206,7 @@ fn drawn_step(bytes: &mut ChoiceBytes<'_>, number: usize) -> StepStarted {
             ids: vec![bytes.pick(&IDS).to_owned()],
             state: bytes.pick(&STATES).to_owned(),
         },
+        6 => Intent::Pages,
         _ => Intent::Pass { ms: 1 },
     };
     let flags = bytes.byte();

@@ -376,7 +376,11 @@ fn request(record: &RequestRecord, sent_as: &Form) -> Vec<Piece> {
     let params = form::read(query).into_iter().chain(form::read(body));
     // The lines above say how a request is signed; when, and for how long, depends on the clock.
     let params = params.filter(|(name, _)| !name.starts_with("X-Amz-"));
-    lines.extend(params.map(|(name, value)| format!("> {}={}", escaped(&name), escaped(&value))));
+    lines.extend(params.map(|(name, value)| match name.as_str() {
+        // The endpoint made it, and may make another one in the next run.
+        "NextToken" => format!("> {name}=<token>"),
+        _ => format!("> {}={}", escaped(&name), escaped(&value)),
+    }));
     lines.into_iter().map(Piece::line).collect()
 }
 
@@ -445,6 +449,7 @@ fn intent_in_words(intent: &Intent) -> String {
     match intent {
         Intent::Call => "call".to_owned(),
         Intent::Together => format!("the same call several times {AT_ONCE}"),
+        Intent::Pages => "all pages of a list".to_owned(),
         Intent::Settle { ids, state } => format!("wait until {} is {state}", ids.join(" ")),
         Intent::Observe => "look".to_owned(),
         Intent::Launch { name } => format!("launch {name}"),

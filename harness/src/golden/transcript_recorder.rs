@@ -78,6 +78,7 @@ impl TranscriptRecorder {
             }
             Event::RunStarted(_)
             | Event::CaseStarted(_)
+            | Event::LaunchDeviated(_)
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)

@@ -374,6 +374,7 @@ pub(crate) fn step_in_words(step: &Step) -> String {
     let mut out = match &step.act {
         Act::Call(call) => call_in_words(call),
         Act::Together(call, times) => format!("{times} times at once: {}", call_in_words(call)),
+        Act::Pages(call, most) => format!("all pages, {most} at most: {}", call_in_words(call)),
         Act::Settle(names, state) => {
             let names: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
             format!(

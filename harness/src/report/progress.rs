@@ -108,6 +108,7 @@ impl Progress {
             }
             Event::RunEnded(_) => self.bar.finish_and_clear(),
             Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Noted(_)
             | Event::Recurred(_)

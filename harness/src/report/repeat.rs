@@ -481,10 +481,21 @@ fn play<'a>(
             }));
         }
         Some(Intent::Pass { .. } | Intent::Rest) => actions.push(PlanAction::Pause),
-        Some(Intent::Call | Intent::Together | Intent::Observe | Intent::Launch { .. } | Intent::Wire(_))
+        Some(
+            Intent::Call
+            | Intent::Together
+            | Intent::Pages
+            | Intent::Observe
+            | Intent::Launch { .. }
+            | Intent::Wire(_),
+        )
         | None => {}
     }
-    let acts: Vec<&Sent> = of_step().filter(|sent| sent.role == Role::Act).collect();
+    let mut acts: Vec<&Sent> = of_step().filter(|sent| sent.role == Role::Act).collect();
+    if matches!(intent, Some(Intent::Pages)) {
+        // The tokens of a list cannot be sent again.
+        acts.truncate(1);
+    }
     if matches!(intent, Some(Intent::Together)) && acts.len() > 1 {
         actions.push(PlanAction::Together(acts));
         return;

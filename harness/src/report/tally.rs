@@ -191,6 +191,8 @@ impl Tally {
                 }
             }
             Event::Exchanged(exchange) => self.exchange(exchange),
+            // What follows from it is judged.
+            Event::LaunchDeviated(_) => {}
             Event::Judged(judged) => self.judge(judged),
             Event::CaseEnded(ended) => self.end_case(ended),
             Event::Noted(note) => self.notes.push(note.clone()),

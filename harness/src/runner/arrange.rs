@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
+use super::launches::Deviations;
 use super::request_sender::{AnsweredCall, RequestSender, SendError};
 use crate::call::Call;
 use crate::check;
@@ -82,6 +83,8 @@ pub(super) struct Arranger {
     pub(super) trusting: bool,
     /// Whether the time limit of the run applies.
     pub(super) is_limited: bool,
+    /// Where the options go that a launch left out.
+    pub(super) deviations: Deviations,
 }
 
 impl Arranger {
@@ -479,9 +482,11 @@ impl Arranger {
             Market::OneTimeSpot | Market::PersistentSpot => ("spot", LaunchProperty::Spot),
         };
         if lifecycle.unwrap_or("on-demand") != wished {
+            self.deviates(&launched.id, property, lifecycle);
             return Err(described_otherwise(property, lifecycle));
         }
         if kind.hibernation && instance.hibernation_configured == Some(false) {
+            self.deviates(&launched.id, LaunchProperty::Hibernation, None);
             return Err(described_otherwise(LaunchProperty::Hibernation, None));
         }
         if launched.spot_request.is_none() {
@@ -511,9 +516,11 @@ impl Arranger {
 
     /// Makes sure that a protection is set. Some endpoints ignore it at launch, but accept it later.
     async fn protect(&self, id: &str, name: &str, property: LaunchProperty) -> Result<(), ArrangeError> {
-        if self.attribute(id, name).await?.as_deref() == Some("true") {
+        let launched_with = self.attribute(id, name).await?;
+        if launched_with.as_deref() == Some("true") {
             return Ok(());
         }
+        self.deviates(id, property, launched_with.as_deref());
         let call = Call::new(
             "ModifyInstanceAttribute",
             [("InstanceId", id), ("Attribute", name), ("Value", "true")],

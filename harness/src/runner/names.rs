@@ -97,6 +97,14 @@ pub(super) fn mix(seed: u64, text: &str) -> u64 {
     hasher.finish()
 }
 
+/// Whether an id has a length that the service never issued. A text with other characters than letters and digits may
+/// contain another id.
+pub(super) fn is_no_id_of_anybody(value: &str) -> bool {
+    value.strip_prefix("i-").is_some_and(|digits| {
+        !matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,5 +136,21 @@ mod tests {
         assert_eq!(names.resolve("a.upper").as_deref(), Some("i-0ABC"));
         assert_eq!(names.resolve("a.spot").as_deref(), Some("sir-1"));
         assert_eq!(names.resolve("b.spot"), None);
+    }
+
+    #[test]
+    fn an_id_of_a_length_that_was_never_given_out_is_nobodys_unless_another_is_in_it() {
+        for (text, nobodys) in [
+            ("i-ffffff", true),
+            ("i-0123abcd", false),
+            ("i-0123abcd0", true),
+            ("i-0cfb1e75e74229968", false),
+            ("i-0cfb1e75e742299680", true),
+            ("i-0cfb1e75e74229968 ", false),
+            ("i-1,i-0cfb1e75e74229968", false),
+            ("ma1", false),
+        ] {
+            assert_eq!(is_no_id_of_anybody(text), nobodys, "{text}");
+        }
     }
 }

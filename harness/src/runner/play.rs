@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
-use super::names::CaseNames;
+use super::launches::Deviations;
+use super::names::{CaseNames, is_no_id_of_anybody};
 use super::pool;
 use super::request_sender::{RequestSender, SendError};
 use super::turns::Turn;
@@ -93,6 +94,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         names: CaseNames::new(shared.options.seed, case.name()),
         launched: Vec::new(),
         findings: Vec::new(),
+        deviations: Deviations::default(),
         steps: 0,
         has_reused: false,
         mode,
@@ -103,6 +105,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         }
         ended => ended,
     };
+    player.judge_launches().await;
     let has_ended_well = ended.is_ok();
     let worst = player.findings.iter().map(|finding| finding.verdict).max();
     let outcome = match ended {
@@ -211,7 +214,9 @@ pub(super) struct Player<'a> {
     pub(super) judge: CaseJudge,
     names: CaseNames,
     pub(super) launched: Vec<Launched>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
+    /// Options that launches left out, and that are not judged yet.
+    pub(super) deviations: Deviations,
     steps: usize,
     has_reused: bool,
     pub(super) mode: PlayMode,
@@ -334,6 +339,7 @@ impl Player<'_> {
             self.launched.push(launched);
             results.push(result);
         }
+        self.judge_launches().await;
         results.into_iter().collect::<Result<(), _>>()?;
         let ready: Vec<(String, Launched)> = wishes
             .iter()
@@ -390,6 +396,7 @@ impl Player<'_> {
         let mut launched = arranger.launch(name, kind, zone).await?;
         self.launched.push(launched.clone());
         arranger.receive(&mut launched).await?;
+        self.judge_launches().await;
         if let Some(last) = self.launched.last_mut() {
             last.clone_from(&launched);
         }
@@ -418,6 +425,7 @@ impl Player<'_> {
             case: self.case.name().to_owned(),
             step,
             is_limited: self.mode.phase.is_limited(),
+            deviations: Deviations::clone(&self.deviations),
             trusting: self.mode.saving != Saving::Nothing || self.shared.options.endpoint.is_in_process(),
         }
     }
@@ -432,6 +440,7 @@ impl Player<'_> {
         let intent = match &step.act {
             Act::Call(_) => Intent::Call,
             Act::Together(..) => Intent::Together,
+            Act::Pages(..) => Intent::Pages,
             Act::Settle(names, state) => Intent::Settle {
                 ids: names
                     .iter()
@@ -471,6 +480,7 @@ impl Player<'_> {
             StepAction::Act(Act::Together(template, times)) => {
                 self.together(number, template, *times).await?
             }
+            StepAction::Act(Act::Pages(template, most)) => self.pages(number, template, *most).await?,
             StepAction::Act(Act::Launch(name, kind)) => {
                 self.launch(number, name, *kind).await?;
                 first
@@ -623,7 +633,7 @@ impl Player<'_> {
     }
 
     /// Fills in a template. Ids in it that nobody can own are registered with the guard.
-    fn fill(&self, template: &CallTemplate) -> Call {
+    pub(super) fn fill(&self, template: &CallTemplate) -> Call {
         let call = plan::fill(template, &self.names);
         if self.sender.is_unobserved() {
             // Nothing leaves this process, so there is nothing to guard.
@@ -662,35 +672,6 @@ impl Player<'_> {
                 text: format!("{id} could not be removed; it carries the tag stopcheck={case}/…"),
             };
             self.mode.sink.emit(|| Event::Noted(noted())).await;
-        }
-    }
-}
-
-/// Whether an id has a length that the service never issued. A text with other characters than letters and digits may
-/// contain another id.
-fn is_no_id_of_anybody(value: &str) -> bool {
-    value.strip_prefix("i-").is_some_and(|digits| {
-        !matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_of_a_length_that_was_never_given_out_is_nobodys_unless_another_is_in_it() {
-        for (text, nobodys) in [
-            ("i-ffffff", true),
-            ("i-0123abcd", false),
-            ("i-0123abcd0", true),
-            ("i-0cfb1e75e74229968", false),
-            ("i-0cfb1e75e742299680", true),
-            ("i-0cfb1e75e74229968 ", false),
-            ("i-1,i-0cfb1e75e74229968", false),
-            ("ma1", false),
-        ] {
-            assert_eq!(is_no_id_of_anybody(text), nobodys, "{text}");
         }
     }
 }

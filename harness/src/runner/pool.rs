@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, Readiness};
 use super::event_sink::EventSink;
+use super::launches::Deviations;
 use super::request_sender::RequestSender;
 use crate::call::Call;
 use crate::contract::{ClauseId, FixtureKind, State};
@@ -383,6 +384,8 @@ async fn remove(shared: &Arc<Shared>, sender: &RequestSender, launched: Vec<Laun
         step: 0,
         trusting: true,
         is_limited: false,
+        // Nothing is launched here.
+        deviations: Deviations::default(),
     };
     let left = arranger.remove(&launched, false).await;
     if !left.is_empty() {

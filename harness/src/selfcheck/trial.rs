@@ -200,6 +200,7 @@ impl Watcher {
             Event::CaseEnded(ended) => self.end(&ended.case, &ended.outcome),
             Event::RunStarted(_)
             | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Judged(_)
             | Event::Noted(_)

@@ -103,6 +103,7 @@ pub(crate) fn play_plan(
             Event::RunStarted(_)
             | Event::CaseStarted(_)
             | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Noted(_)
             | Event::Explored(_)

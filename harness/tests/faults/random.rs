@@ -184,6 +184,7 @@ fn words(case: &Scenario) -> String {
     out.extend(case.steps.iter().map(|step| match &step.act {
         Act::Call(call) => call_words(call),
         Act::Together(call, times) => format!("{times} times {}", call_words(call)),
+        Act::Pages(call, most) => format!("{most} pages {}", call_words(call)),
         Act::Settle(names, state) => format!("{} come to {state:?}", names.join(" ")),
         Act::Observe => "look".to_owned(),
         Act::Launch(name, kind) => format!("launch {}", plain(name, *kind)),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CaseJudge, Judge, Observation};
-use crate::journal::{Event, Outcome};
+use crate::journal::{Event, Judged, Outcome};
 use crate::model::ReadLag;
 use crate::verdict::Verdict;
 
@@ -42,6 +42,7 @@ impl JournalFold {
 
     /// Takes the next event, and emits what follows from it.
     pub fn take(&mut self, mut event: Event, mut emit: impl FnMut(Event)) {
+        let mut follows = None;
         match &mut event {
             Event::CaseStarted(started) => {
                 let open = OpenCase {
@@ -55,6 +56,13 @@ impl JournalFold {
             Event::FixtureReady(ready) => {
                 if let Some(open) = self.open.get_mut(&ready.case) {
                     open.judge.fixture(ready);
+                }
+            }
+            Event::LaunchDeviated(deviated) => {
+                if let Some(open) = self.open.get_mut(&deviated.case) {
+                    let judged = open.judge.launched_otherwise(deviated);
+                    open.count(&judged);
+                    follows = Some(Event::Judged(judged));
                 }
             }
             Event::StepStarted(started) => {
@@ -94,6 +102,9 @@ impl JournalFold {
             }
         }
         emit(event);
+        if let Some(judged) = follows {
+            emit(judged);
+        }
     }
 
     /// Ends the journal: judges the steps that were under way, of cases that have no end.
@@ -108,9 +119,14 @@ impl OpenCase {
     fn conclude(&mut self, emit: &mut impl FnMut(Event)) {
         self.step = None;
         if let Some(result) = self.judge.conclude() {
-            let verdicts = result.judged.findings.iter().map(|finding| finding.verdict);
-            self.worst = verdicts.fold(self.worst, Verdict::max);
+            self.count(&result.judged);
             emit(Event::Judged(result.judged));
         }
+    }
+
+    /// Counts a judgement for the verdict of the case.
+    fn count(&mut self, judged: &Judged) {
+        let verdicts = judged.findings.iter().map(|finding| finding.verdict);
+        self.worst = verdicts.fold(self.worst, Verdict::max);
     }
 }

@@ -9,6 +9,7 @@ use super::examine::{DescribedOddity, examine};
 use super::look::{asks_for, clauses_at_stake, sighted, states_of};
 use super::rule;
 use super::step_judgement::{ClauseIndex, StepJudgement};
+use super::views::is_first_page;
 use super::{CaseJudge, Observation, Question, Seen};
 use crate::call::Call;
 use crate::contract::{ClauseId, Condition, Refusal, State};
@@ -144,12 +145,16 @@ impl OpenStep {
         }
     }
 
-    /// Keeps an observation if the step is judged by it. A call that was sent again counts with its last answer.
+    /// Keeps an observation if the step is judged by it. A call that was sent again counts with its last answer, and a list
+    /// that was read again with its last pages.
     pub(super) fn record(&mut self, observation: Observation) {
         match observation.role {
             Role::Act if self.started.intent == Intent::Call => {
                 self.seen.retain(|one| one.role != Role::Act);
                 self.seen.push(observation);
+            }
+            Role::Act if self.started.intent == Intent::Pages && is_first_page(&observation.call) => {
+                self.seen = vec![observation];
             }
             Role::Act | Role::Look => self.seen.push(observation),
             Role::Arrange | Role::Retried | Role::Ask | Role::Clean => {}
@@ -169,6 +174,7 @@ impl CaseJudge {
             // These send something first.
             Intent::Call
             | Intent::Together
+            | Intent::Pages
             | Intent::Launch { .. }
             | Intent::Pass { .. }
             | Intent::Wire(_) => FollowUp::Done,
@@ -179,6 +185,7 @@ impl CaseJudge {
     pub(super) fn after(&self, step: &mut OpenStep, role: Role) -> FollowUp {
         match (role, &step.started.intent) {
             (Role::Act, Intent::Call) => self.after_call(step),
+            (Role::Act, Intent::Pages) => self.after_page(step),
             (Role::Act, Intent::Wire(_)) => self.describe(step, When::Now),
             (Role::Look, Intent::Wire(aim)) => {
                 let stops = aim.roots.iter().any(|root| root == "StopInstancesResponse");
@@ -209,6 +216,21 @@ impl CaseJudge {
                 otherwise: Box::new(otherwise),
             },
             None => otherwise,
+        }
+    }
+
+    /// After the last page, a list that may be stale is read again.
+    fn after_page(&self, step: &OpenStep) -> FollowUp {
+        let pages: Vec<&Observation> = step.seen.iter().filter(|one| one.role == Role::Act).collect();
+        match self.saving != Saving::Time && self.is_late_list(&pages) {
+            true => FollowUp::SendAgain {
+                retry: Retry {
+                    reason: RetryReason::View,
+                    for_ms: self.read_lag.ms(),
+                },
+                otherwise: Box::new(FollowUp::Done),
+            },
+            false => FollowUp::Done,
         }
     }
 
@@ -273,6 +295,7 @@ impl CaseJudge {
             Intent::Rest => self.is_at_rest(look),
             Intent::Call
             | Intent::Together
+            | Intent::Pages
             | Intent::Observe
             | Intent::Launch { .. }
             | Intent::Pass { .. }

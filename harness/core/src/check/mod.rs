@@ -27,6 +27,7 @@ mod examine;
 mod facts;
 mod fold;
 mod follow_up;
+mod launches;
 mod look;
 mod overlap;
 mod relation;
@@ -132,6 +133,8 @@ pub struct CaseJudge {
     tracks: BTreeMap<Id, Track>,
     /// The instances in the order in which they were launched.
     launched: Vec<Id>,
+    /// The options of launches, as far as they were seen and are not judged yet.
+    launches: launches::Launches,
     saving: Saving,
     step: Option<OpenStep>,
     seen: Seen,
@@ -312,6 +315,7 @@ impl CaseJudge {
             fleet: Fleet::new(),
             tracks: BTreeMap::new(),
             launched: Vec::new(),
+            launches: launches::Launches::default(),
             saving: Saving::Nothing,
             step: None,
             seen: Seen::default(),
@@ -339,6 +343,7 @@ impl CaseJudge {
         let id = Id::from(ready.id.as_str());
         self.fleet.insert(Arc::clone(&id), Belief::of(ready.kind));
         self.launched.push(Arc::clone(&id));
+        self.launches.ready(ready);
         let mut track = Track::default();
         track.past.leave(before(ready.kind.state), ready.at_ms);
         self.tracks.insert(id, track);
@@ -456,8 +461,11 @@ impl CaseJudge {
                 judgement.held(judge.of(rule::WHOLE_ANSWER));
             }
         }
+        if self.launches.have_held() {
+            judgement.held(judge.of(rule::LAUNCH_OPTIONS));
+        }
         match &step.intent {
-            Intent::Call | Intent::Together => self.acts(&mut judgement, step, observations),
+            Intent::Call | Intent::Together | Intent::Pages => self.acts(&mut judgement, step, observations),
             Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, observations),
             Intent::Observe => self.look_around(&mut judgement, observations),
             Intent::Rest => {
@@ -525,11 +533,15 @@ impl CaseJudge {
         let place = |one: &Observation| place_in(observations, one).filter(|_| !together);
         let Some(first) = acts.first() else { return };
         let Some(action) = judge.tested_action(&first.call) else {
-            for act in acts {
-                judgement.about(place(act));
-                self.ask(judgement, act);
-                if !is_read(&act.call) {
-                    self.changed(act.answered_ms);
+            if step.intent == Intent::Pages {
+                self.pages(judgement, &acts);
+            } else {
+                for act in acts {
+                    judgement.about(place(act));
+                    self.ask(judgement, act);
+                    if !is_read(&act.call) {
+                        self.changed(act.answered_ms);
+                    }
                 }
             }
             if let Some(same_as) = &step.same_as {

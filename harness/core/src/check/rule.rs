@@ -68,6 +68,8 @@ rules! {
     STATUS_HIDES_STOPPED = StatusHidesStopped,
     FILTERED_VIEW = FilteredView,
     STATUS_AGREES = StatusAgrees,
+    LISTED_BY_PAGES = ListedByPages,
+    LAUNCH_OPTIONS = LaunchOptions,
     DESCRIBED_CODE = DescribedCode,
     SPOT_REQUEST_DISABLED = SpotRequestDisabled,
     REASON_UNCHANGED = ReasonUnchanged,

@@ -11,6 +11,7 @@ mod fleet;
 mod fold;
 mod follow_ups;
 mod lag;
+mod lists;
 mod relations;
 mod steps;
 mod stops;

@@ -4,7 +4,9 @@
 //! for is listed, in a state that is possible, and no other. What may be stale is no deviation; the runner sends the call
 //! again until it cannot be stale.
 
-use super::facts::Mismatch;
+use std::collections::BTreeSet;
+
+use super::facts::{self, Mismatch};
 use super::rule::{self, Rule};
 use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation};
@@ -89,6 +91,158 @@ impl CaseJudge {
             }
         }
         deviations
+    }
+}
+
+/// The pages of a list.
+impl CaseJudge {
+    /// Judges the pages of a list: together they show each instance that is asked for once, and they come to an end.
+    pub(super) fn pages(&mut self, judgement: &mut StepJudgement<'_>, pages: &[&Observation]) {
+        const RULE: Rule = rule::LISTED_BY_PAGES;
+        let Some(list) = List::of(pages) else {
+            // Without a first page there is no list; without another one that was announced, it is not whole.
+            let refused = pages
+                .iter()
+                .position(|page| page.reply().is_some_and(|it| it.success_root().is_none()));
+            match refused.and_then(|at| Some((at, pages.get(at)?))) {
+                Some((0, first)) => self.ask(judgement, first),
+                Some((_, page)) => {
+                    let answer = page.reply().map(|reply| Observed::Answer(facts::summary(reply)));
+                    let refused = Mismatch::rule(RULE, answer.into_iter().collect::<Vec<_>>());
+                    judgement.deviates(self.judge.of(RULE), Weight::Full, &refused);
+                }
+                None => {}
+            }
+            return;
+        };
+        let mut found = Vec::new();
+        if let Some(token) = &list.repeated_token {
+            found.push((Weight::Full, values("nextToken", token, 2)));
+        } else if !list.has_end {
+            // It may only be longer than we read.
+            found.push((Weight::Advisory, elements("page", pages.len())));
+        }
+        // An item counts for the service, which need not be an instance.
+        if let Some(most) = list.most_shown.filter(|_| list.is_over) {
+            found.push((Weight::Advisory, elements("instance", most)));
+        }
+        let repeated = self.fleet.keys().map(|id| (id, list.times(id)));
+        let repeated = repeated.filter(|(_, times)| *times > 1);
+        found.extend(repeated.map(|(id, times)| (Weight::Advisory, values("instanceId", id, times))));
+        let mut is_late = false;
+        for Deviation { observed, may_pass } in self.deviations_in(&list) {
+            // What a list shows too much, or in another state, would be wrong on a single page, too.
+            let rule = match observed {
+                Observed::Listed { listed: false, .. } => RULE,
+                _ => rule::FILTERED_VIEW,
+            };
+            match (may_pass, rule) {
+                (true, _) => {
+                    is_late |= rule == RULE;
+                    let late = Mismatch::rule(rule, observed.doubted(Doubt::DescriptionsLag));
+                    judgement.unknown(self.judge.of(rule), &late);
+                }
+                (false, RULE) => found.push((Weight::Full, observed)),
+                (false, _) => {
+                    let shown = Mismatch::rule(rule, observed);
+                    judgement.deviates(self.judge.of(rule), Weight::Full, &shown);
+                }
+            }
+        }
+        if found.is_empty() && !is_late {
+            judgement.held(self.judge.of(RULE));
+        }
+        for (weight, observed) in found {
+            judgement.deviates(self.judge.of(RULE), weight, &Mismatch::rule(RULE, observed));
+        }
+    }
+
+    /// Whether a whole list shows a deviation that may be gone later.
+    pub(super) fn is_late_list(&self, pages: &[&Observation]) -> bool {
+        let list = List::of(pages);
+        list.is_some_and(|list| self.deviations_in(&list).iter().any(|one| one.may_pass))
+    }
+
+    /// How the instances deviate in a list, if it was read to its end.
+    fn deviations_in(&self, list: &List<'_>) -> Vec<Deviation> {
+        match list.has_end {
+            true => self.deviations(list.call, &list.shown, list.sent_ms),
+            false => Vec::new(),
+        }
+    }
+}
+
+/// A list that was read page by page.
+struct List<'a> {
+    /// The call for its first page.
+    call: &'a Call,
+    sent_ms: u64,
+    /// What all pages show together.
+    shown: Shown,
+    /// The most instances on a page.
+    most_shown: Option<usize>,
+    /// Whether a page shows more instances than the call asks for at most.
+    is_over: bool,
+    /// A token that came twice.
+    repeated_token: Option<String>,
+    /// Whether the last page that was read announces no other.
+    has_end: bool,
+}
+
+impl<'a> List<'a> {
+    /// Puts the pages together; `None` if one of them is none.
+    fn of(pages: &[&'a Observation]) -> Option<Self> {
+        let first = pages.first()?;
+        let limit = first.call.param("MaxResults").and_then(|most| most.parse().ok());
+        let mut list = List {
+            call: &first.call,
+            sent_ms: first.at_ms,
+            shown: Vec::new(),
+            most_shown: None,
+            is_over: false,
+            repeated_token: None,
+            has_end: false,
+        };
+        let mut tokens = BTreeSet::new();
+        for page in pages {
+            let root = page.reply()?.success_root()?;
+            let (_, shown) = view_of(&page.call, root)?;
+            list.is_over |= limit.is_some_and(|limit: usize| shown.len() > limit);
+            list.most_shown = list.most_shown.max(Some(shown.len()));
+            list.shown.extend(shown);
+            let token = reply::next_token(root);
+            list.has_end = token.is_none();
+            if let Some(token) = token
+                && !tokens.insert(token.clone())
+            {
+                list.repeated_token = Some(token);
+            }
+        }
+        Some(list)
+    }
+
+    /// On how many places the list shows an instance.
+    fn times(&self, id: &str) -> usize {
+        self.shown.iter().filter(|(seen, _)| seen == id).count()
+    }
+}
+
+/// Whether a call asks for the first page of a list.
+pub(super) fn is_first_page(call: &Call) -> bool {
+    call.param("NextToken").is_none()
+}
+
+fn values(name: &str, text: &str, times: usize) -> Observed {
+    Observed::Values {
+        name: name.to_owned(),
+        values: std::iter::repeat_n(Excerpt::word(text), times).collect(),
+    }
+}
+
+fn elements(name: &str, count: usize) -> Observed {
+    Observed::Elements {
+        name: name.to_owned(),
+        count,
     }
 }
 

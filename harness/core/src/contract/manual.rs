@@ -169,6 +169,10 @@ pub(super) const CALL: &[TableKey] = &[
     ),
     key("together", "2 to 64: send the call so many times at once"),
     key(
+        "pages",
+        "2 to 100: read a list to its last page, at most so many of them",
+    ),
+    key(
         "witness",
         "clauses that are violated if this answer is not allowed, or holds if it is",
     ),
@@ -284,6 +288,7 @@ steps = [
   { call = "StopInstances", ids = ["{unknown}", "{unknown2}", "{long}"] },
   { call = "StopInstances", ids = ["{a.upper}"], force = "true" },
   { call = "StopInstances", ids = ["{a}"], omit = ["version"], params = [["Bogus", "1"]] },
+  { call = "DescribeInstances", params = [["MaxResults", "5"]], pages = 20 },
   { call = "DescribeSpotInstanceRequests", params = [["SpotInstanceRequestId.1", "{a.spot}"]] },
   { launch = "late", kind = { hibernation = false } },
   { rest = true },

@@ -421,6 +421,8 @@ pub enum Act {
     Call(CallTemplate),
     /// Send the same call several times at once.
     Together(CallTemplate, u8),
+    /// Send a call that lists, and then for the next page, up to so many pages.
+    Pages(CallTemplate, u8),
     /// Poll until the named fixtures are in this state.
     Settle(Vec<String>, State),
     /// Describe all instances of the case and judge the result.
@@ -538,7 +540,7 @@ impl Act {
     /// The call of this act, if it sends one.
     pub fn call(&self) -> Option<&CallTemplate> {
         match self {
-            Act::Call(call) | Act::Together(call, _) => Some(call),
+            Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => Some(call),
             Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => None,
         }
     }
@@ -546,7 +548,7 @@ impl Act {
     /// The call of this act, mutably, if it sends one.
     pub fn call_mut(&mut self) -> Option<&mut CallTemplate> {
         match self {
-            Act::Call(call) | Act::Together(call, _) => Some(call),
+            Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => Some(call),
             Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => None,
         }
     }

@@ -315,6 +315,10 @@ vocabulary! {
         FilteredView = "filtered-view",
         /// `DescribeInstanceStatus` shows the states that `DescribeInstances` shows.
         StatusAgrees = "status-agrees",
+        /// The pages of a list show each instance once, and come to an end.
+        ListedByPages = "listed-by-pages",
+        /// An instance has the options that its launch was accepted with.
+        LaunchOptions = "launch-options",
         /// The state code in a description is the one of the state name.
         DescribedCode = "described-code",
         /// The Spot request of a stopped instance is disabled.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, Excerpt, Few, Fingerprint};
+use super::{Ending, Excerpt, Few, Fingerprint, LaunchProperty};
 use crate::contract::{Check, ClauseId, Condition, State};
 use crate::verdict::Verdict;
 
@@ -216,6 +216,15 @@ pub enum Observed {
         id: Excerpt,
         /// Whether it is.
         listed: bool,
+    },
+    /// An option that an instance was launched with, as it is described.
+    LaunchOption {
+        /// The instance.
+        id: Excerpt,
+        /// The option.
+        property: LaunchProperty,
+        /// What the description has instead; `None` if it has nothing.
+        described: Option<Excerpt>,
     },
     /// A Spot request.
     SpotRequest {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounded::Excerpt;
 use super::finding::{AnswerSummary, BodySummary, Doubt, Finding, InstancePart, Observed, Oddity, StatePair};
+use super::outcome::LaunchProperty;
 use crate::contract::ClauseId;
 use crate::verdict::Verdict;
 
@@ -49,6 +50,8 @@ enum ObservedFeature {
     Absent(Excerpt),
     /// A part of an instance.
     Instance(InstancePart),
+    /// An option that an instance was launched with.
+    LaunchOption(LaunchProperty),
     /// What became of a connection.
     Connection(String),
     /// Why the clause could not be decided.
@@ -126,6 +129,7 @@ impl fmt::Display for ObservedFeature {
             ObservedFeature::Part(name) => f.write_str(&word(name)),
             ObservedFeature::Absent(name) => write!(f, "no-{}", word(name)),
             ObservedFeature::Instance(part) => f.write_str(part.word()),
+            ObservedFeature::LaunchOption(property) => f.write_str(property.word()),
             ObservedFeature::Connection(ending) => write!(f, "connection-{ending}"),
             ObservedFeature::Doubt(doubt) => f.write_str(doubt.word()),
             ObservedFeature::Flaky => f.write_str("flaky"),
@@ -166,6 +170,7 @@ fn add(observed: &Observed, features: &mut BTreeSet<ObservedFeature>) {
         }
         Observed::Part { part, .. } => ObservedFeature::Instance(*part),
         Observed::Listed { listed, .. } => part_if(*listed, "instanceStatus"),
+        Observed::LaunchOption { property, .. } => ObservedFeature::LaunchOption(*property),
         Observed::SpotRequest { state, status } => {
             features.insert(ObservedFeature::State(state.clone()));
             ObservedFeature::Code(status.clone())

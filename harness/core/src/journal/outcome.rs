@@ -92,7 +92,7 @@ pub enum Obstacle {
 }
 
 /// A property that an instance is launched with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LaunchProperty {
     /// A root device of type `ebs`.
@@ -109,6 +109,21 @@ pub enum LaunchProperty {
     StopProtection,
     /// `disableApiTermination`.
     TerminationProtection,
+}
+
+impl LaunchProperty {
+    /// The word in a fingerprint.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            LaunchProperty::Ebs => "ebs",
+            LaunchProperty::InstanceStore => "instance-store",
+            LaunchProperty::OnDemand => "on-demand",
+            LaunchProperty::Spot => "spot",
+            LaunchProperty::Hibernation => "hibernation",
+            LaunchProperty::StopProtection => "stop-protection",
+            LaunchProperty::TerminationProtection => "termination-protection",
+        }
+    }
 }
 
 /// Why a wait was shorter than usual.

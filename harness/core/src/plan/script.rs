@@ -622,7 +622,7 @@ mod tests {
                     assert!(call.form.is_plain() && call.params.len() == 1, "{call:?}");
                 }
                 Act::Rest | Act::Pass(_) | Act::Observe => {}
-                Act::Together(..) | Act::Settle(..) => unreachable!("no script has {act:?}"),
+                Act::Together(..) | Act::Pages(..) | Act::Settle(..) => unreachable!("no script has {act:?}"),
             }
         }
     }

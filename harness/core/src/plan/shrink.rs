@@ -28,6 +28,7 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
                 let fewer = (*times > 2).then(|| Act::Together(call.clone(), times - 1));
                 [Act::Call(call.clone())].into_iter().chain(fewer).collect()
             }
+            Act::Pages(call, _) => vec![Act::Call(call.clone())],
             // Waiting until no instance changes replaces a fixed time.
             Act::Pass(_) => vec![Act::Rest],
             Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Rest => Vec::new(),
@@ -66,7 +67,7 @@ fn renamed(case: &Scenario) -> Option<Scenario> {
                     *name = renamed(name)?;
                 }
             }
-            Act::Call(call) | Act::Together(call, _) => {
+            Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => {
                 for (_, value) in &mut call.params {
                     // A value names at most one instance.
                     let old = names.iter().find(|name| stands_for(value, name));
@@ -111,7 +112,7 @@ fn guesses(case: &Scenario, last: usize) -> Vec<Scenario> {
         })
         .collect();
     let names_one = |act: &Act| match act {
-        Act::Call(call) | Act::Together(call, _) => {
+        Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => {
             let mut values = call.params.iter().map(|(_, value)| value);
             values.any(|value| named.iter().any(|name| stands_for(value, name)))
         }
@@ -146,7 +147,13 @@ fn without_bystanders(case: &Scenario) -> Scenario {
     form.fixtures.retain(|(name, _)| is_named(name));
     form.steps.retain(|step| match &step.act {
         Act::Launch(name, _) => is_named(name),
-        Act::Call(_) | Act::Together(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => true,
+        Act::Call(_)
+        | Act::Together(..)
+        | Act::Pages(..)
+        | Act::Settle(..)
+        | Act::Observe
+        | Act::Pass(_)
+        | Act::Rest => true,
     });
     form
 }
@@ -191,7 +198,7 @@ fn without_instances(case: &Scenario) -> Vec<Scenario> {
             form.fixtures.retain(|(fixture, _)| *fixture != name);
             form.steps.retain_mut(|step| match &mut step.act {
                 Act::Launch(launched, _) => *launched != name,
-                Act::Call(call) | Act::Together(call, _) => !without_name(call, &name),
+                Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => !without_name(call, &name),
                 Act::Settle(names, _) => {
                     names.retain(|one| *one != name);
                     !names.is_empty()
@@ -363,7 +370,13 @@ fn simpler_values(name: &str, value: &str) -> Vec<String> {
 fn instances(case: &Scenario) -> Vec<String> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, _) => Some(name.clone()),
-        Act::Call(_) | Act::Together(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
+        Act::Call(_)
+        | Act::Together(..)
+        | Act::Pages(..)
+        | Act::Settle(..)
+        | Act::Observe
+        | Act::Pass(_)
+        | Act::Rest => None,
     });
     let mut names: Vec<String> = case
         .fixtures
@@ -378,7 +391,13 @@ fn instances(case: &Scenario) -> Vec<String> {
 fn kind_of(case: &Scenario, name: &str) -> Option<FixtureKind> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, kind) => Some((name, kind)),
-        Act::Call(_) | Act::Together(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
+        Act::Call(_)
+        | Act::Together(..)
+        | Act::Pages(..)
+        | Act::Settle(..)
+        | Act::Observe
+        | Act::Pass(_)
+        | Act::Rest => None,
     });
     let fixtures = case.fixtures.iter().map(|(name, kind)| (name, kind));
     fixtures

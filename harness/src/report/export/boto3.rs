@@ -72,6 +72,7 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
                     line("look()");
                 }
             }
+            Act::Pages(..) => return Err("this script reads no lists".to_owned()),
             Act::Settle(names, state) => {
                 let ids: Vec<String> = names.iter().map(|name| instance(name)).collect();
                 line(&format!("settle({}, {})", word(*state), ids.join(", ")));

@@ -102,6 +102,7 @@ impl Material {
                 Event::Exchanged(exchanged) => material.sent.push(Sent::of(exchanged)),
                 Event::RunStarted(_)
                 | Event::CaseStarted(_)
+                | Event::LaunchDeviated(_)
                 | Event::Judged(_)
                 | Event::CaseEnded(_)
                 | Event::Noted(_)

@@ -152,6 +152,11 @@ fn step(step: &Step) -> Pairs {
             pairs.push(("together", times.to_string()));
             pairs
         }
+        Act::Pages(template, most) => {
+            let mut pairs = call(template);
+            pairs.push(("pages", most.to_string()));
+            pairs
+        }
         Act::Settle(names, state) => vec![
             ("settle", list(names.iter().map(String::as_str))),
             ("state", word(state)),

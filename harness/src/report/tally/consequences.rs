@@ -603,7 +603,8 @@ fn instance_of(observed: &Observed) -> Option<&Excerpt> {
         | Observed::StopTime { id, .. }
         | Observed::Reason { id, .. }
         | Observed::Part { id, .. }
-        | Observed::Listed { id, .. } => Some(id),
+        | Observed::Listed { id, .. }
+        | Observed::LaunchOption { id, .. } => Some(id),
         Observed::Answer(_)
         | Observed::Status { .. }
         | Observed::SpotRequest { .. }

@@ -137,9 +137,17 @@ impl Reader<'_> {
                 let together = table
                     .get("together")
                     .and_then(|node| self.number("together", node, 2, 64));
-                let act = match together {
-                    Some(times) => Act::Together(template, times),
-                    None => Act::Call(template),
+                let pages = table
+                    .get("pages")
+                    .and_then(|node| self.number("pages", node, 2, 100));
+                let act = match (together, pages) {
+                    (Some(times), None) => Act::Together(template, times),
+                    (None, Some(most)) => Act::Pages(template, most),
+                    (None, None) => Act::Call(template),
+                    (Some(_), Some(_)) => {
+                        self.wrong(node.line, Mistake::StepShape);
+                        Act::Call(template)
+                    }
                 };
                 (table, act)
             }
@@ -200,7 +208,9 @@ impl Reader<'_> {
         };
         let same_as = table.get("same-as").map(|node| self.same_as(node, names, labels));
         let label = table.get("label").map(|_| self.filled(&table, "label"));
-        if let (Act::Together(..), Some(key)) = (&act, table.get("label").or_else(|| table.get("same-as"))) {
+        if let (Act::Together(..) | Act::Pages(..), Some(key)) =
+            (&act, table.get("label").or_else(|| table.get("same-as")))
+        {
             self.wrong(key.line, Mistake::ComparedAtOnce);
         }
         if let Some(label) = &label {
@@ -327,7 +337,7 @@ impl Reader<'_> {
         for name in waited {
             let is_there = |(one, kind): &(String, FixtureKind)| one == name && begins.contains(&kind.state);
             let takes_it_there = |step: &Step| match &step.act {
-                Act::Call(call) | Act::Together(call, _) => may_move(call, verb, name),
+                Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => may_move(call, verb, name),
                 Act::Launch(launched, _) => launched == name && state == State::Running,
                 Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => false,
             };

@@ -114,6 +114,7 @@ fn lines(events: Vec<Event>) -> String {
             Event::CaseStarted(started) => started.purpose = "A case.".to_owned(),
             Event::RunStarted(_)
             | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
             | Event::StepStarted(_)
             | Event::Judged(_)
             | Event::CaseEnded(_)
