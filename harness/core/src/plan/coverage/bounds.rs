@@ -22,6 +22,7 @@ pub(super) fn cases(contract: &Contract) -> Vec<Scenario> {
         booleans(&switches),
         characters(),
         sizes(),
+        lives(),
     ]
     .concat()
 }
@@ -132,7 +133,91 @@ fn lists() -> Vec<Scenario> {
             listed(ids),
         ));
     }
+    cases.push(many());
     cases
+}
+
+/// How many instances are stopped with one call and listed page by page. Amazon documents 200 values of a filter.
+const MANY: usize = 150;
+
+/// Many instances in one call. Not a named case: on genuine EC2, where only those are played, it would cost too much.
+fn many() -> Scenario {
+    let names: Vec<String> = (1..=MANY).map(|number| format!("n{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ids = || names.iter().map(|name| format!("{{{name}}}"));
+    let mut page = vec![
+        ("MaxResults".to_owned(), "50".to_owned()),
+        ("Filter.1.Name".to_owned(), "instance-id".to_owned()),
+    ];
+    page.extend(
+        (1..)
+            .zip(ids())
+            .map(|(at, id)| (format!("Filter.1.Value.{at}"), id)),
+    );
+    let pages = step(Act::Pages(
+        CallTemplate {
+            action: Some("DescribeInstances".to_owned()),
+            params: page,
+            form: Form::default(),
+        },
+        25,
+    ));
+    let mut case = stopped(
+        format!("list/real-{MANY}"),
+        format!(
+            "{MANY} instances are all stopped, each is answered once, and the pages of a list show all of them."
+        ),
+        &names,
+        listed(ids()),
+    );
+    case.steps.push(pages);
+    case
+}
+
+/// How often an instance is stopped and started, so that what counts to ten is seen to do so.
+const CYCLES: usize = 11;
+
+/// How often a stopped instance is stopped, so that what counts to a hundred is seen to do so.
+const IDLE_STOPS: usize = 101;
+
+/// Long lives. Not named cases: on genuine EC2, where only those are played, they would take too long.
+fn lives() -> Vec<Scenario> {
+    let of_a = |action: &str| {
+        step(Act::Call(CallTemplate {
+            action: Some(action.to_owned()),
+            params: listed(["{a}".to_owned()]),
+            form: Form::default(),
+        }))
+    };
+    let until = |state| step(Act::Settle(vec!["a".to_owned()], state));
+    let cycle = [
+        of_a("StopInstances"),
+        until(State::Stopped),
+        of_a("StartInstances"),
+        until(State::Running),
+    ];
+    let stop = [of_a("StopInstances"), until(State::Stopped)];
+    let idle = std::iter::repeat_n(of_a("StopInstances"), IDLE_STOPS);
+    vec![
+        Scenario {
+            steps: std::iter::repeat_n(cycle, CYCLES).flatten().collect(),
+            ..case(
+                format!("life/cycles-{CYCLES}"),
+                format!(
+                    "Each of {CYCLES} stops and starts of an instance is answered and done as the first was."
+                ),
+                &["a"],
+            )
+        },
+        Scenario {
+            steps: stop.into_iter().chain(idle).collect(),
+            ..case(
+                format!("life/idle-{IDLE_STOPS}"),
+                format!("Each of {IDLE_STOPS} stops of a stopped instance is answered as the first was."),
+                &["a"],
+            )
+        },
+    ]
 }
 
 /// Spellings of an index.
