@@ -150,6 +150,13 @@ impl EmulatedRequest<'_> {
         self.emulator.reference.handle(self.request, self.now_ms)
     }
 
+    /// The reference's answer to a changed request.
+    pub fn pass_with(&self, change: impl FnOnce(&mut Request<Bytes>)) -> Response<Bytes> {
+        let mut request = self.request.clone();
+        change(&mut request);
+        self.emulator.reference.handle(&request, self.now_ms)
+    }
+
     /// Whether the reference would accept the caller at another time.
     pub fn is_admitted_at(&self, now_ms: u64) -> bool {
         self.emulator.reference.admits(self.request, now_ms).is_ok()

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use stopcheck::contract::{self, Confidence, Contract, Edition, Level};
 use stopcheck::endpoint::Endpoint;
-use stopcheck::journal::{Answer, Bytes, Event, Exchange, Finding, Outcome, Phase};
+use stopcheck::journal::{Answer, Bytes, Event, Exchange, Finding, Obstacle, Outcome, Phase};
 use stopcheck::plan::{self, Plan, Selection};
 use stopcheck::reference::XmlLayout;
 use stopcheck::runner::{self, Launch, Options, WireOptions};
@@ -94,6 +94,13 @@ pub(crate) fn play_plan(
             Event::Judged(judged) => run.findings.extend(judged.findings),
             Event::CaseEnded(ended) => match ended.outcome {
                 Outcome::Judged { .. } => run.judged += 1,
+                // That is a finding, and the rest of the case has nothing to show.
+                Outcome::Unsupported {
+                    obstacle: Obstacle::NotAsRequested { .. },
+                } if run
+                    .findings
+                    .iter()
+                    .any(|one| one.case == ended.case && one.step == 0) => {}
                 Outcome::Unsupported { obstacle } => {
                     run.unjudged.push((ended.case, English.obstacle(&obstacle)));
                 }
@@ -251,6 +258,21 @@ fn answers_in_the_wrong_form_are_found() {
 #[test]
 fn requests_that_are_read_wrongly_are_found() {
     plant_chapter("requests read wrongly");
+}
+
+#[test]
+fn forms_that_are_taken_apart_wrongly_are_found() {
+    plant_chapter("forms taken apart wrongly");
+}
+
+#[test]
+fn lists_and_launches_that_do_not_fit_are_found() {
+    plant_chapter("lists and launches that do not fit");
+}
+
+#[test]
+fn what_goes_wrong_late_or_with_many_instances_is_found() {
+    plant_chapter("long lives and large calls");
 }
 
 #[test]

@@ -191,4 +191,52 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     ),
+    fault(
+        "dry-run-forgotten-with-force",
+        "Force is handled first, by code that does not know of DryRun",
+        &["dry-run/batch-and-force"],
+        &["DRY-04", "DRY-05"],
+        |asked| {
+            asked.stop_changed(|params| {
+                if asked.is_set("Force") {
+                    drop_param(params, "DryRun");
+                }
+            })
+        },
+    ),
+    fault(
+        "dry-run-of-a-batch-stops-its-second",
+        "a loop over the instances looks at DryRun before it begins, and not any more after the first",
+        &["dry-run/batch-and-force"],
+        &["DRY-04"],
+        |asked| {
+            if asked.stops() && asked.is_set("DryRun") {
+                asked.stop_secretly(asked.ids().get(1..).unwrap_or_default());
+            }
+            asked.pass()
+        },
+    ),
+    fault(
+        "skip-os-shutdown-not-carried-out",
+        "a stop with SkipOsShutdown is answered, and its power-off is still to be written",
+        &["force/skip-os-shutdown"],
+        &["STT-02", "VIS-01", "VIS-07"],
+        |asked| match asked.would_stop() && asked.is_set("SkipOsShutdown") {
+            true => asked.all_stopped("running", "stopping"),
+            false => asked.pass(),
+        },
+    ),
+    fault(
+        "skip-os-shutdown-is-instant",
+        "without a shutdown of the operating system nothing takes time: the answer says stopped",
+        &["force/skip-os-shutdown"],
+        &["STT-01"],
+        |asked| {
+            asked.success_text(|text| match asked.is_set("SkipOsShutdown") {
+                true => text.replace(&state("stopping"), &state("stopped")),
+                false => text,
+            })
+        },
+    )
+    .warns(&["REQ-17"]),
 ];

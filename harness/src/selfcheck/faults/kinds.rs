@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::selfcheck::emulator::{EmulatedRequest, drop_param, set_param};
+use crate::selfcheck::emulator::{EmulatedRequest, code_of, drop_param, set_param};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -322,6 +322,123 @@ pub(super) const FAULTS: &[Fault] = &[
             asked.pass()
         },
     ),
+    fault(
+        "protection-of-the-first-counts",
+        "of a batch, stop protection is looked up for the first instance",
+        &["batch/free-and-protected"],
+        &["PRO-01"],
+        |asked| {
+            let ids = asked.ids();
+            let [first, ..] = ids.as_slice() else {
+                return asked.pass();
+            };
+            let attribute = [("InstanceId", first.as_str()), ("Attribute", "disableApiStop")];
+            let answer = asked.secretly("DescribeInstanceAttribute", attribute);
+            let free = String::from_utf8_lossy(answer.body()).contains("<value>false</value>");
+            asked.instead("OperationNotPermitted", || {
+                if !free {
+                    return asked.pass();
+                }
+                asked.protect_secretly(false);
+                asked.pass()
+            })
+        },
+    ),
+    fault(
+        "refusal-lifts-protection",
+        "stop protection is used up by the first attempt to stop the instance",
+        &["protect/set-again"],
+        &["PRO-01"],
+        |asked| {
+            let answer = asked.pass();
+            if asked.stops() && code_of(&answer).as_deref() == Some("OperationNotPermitted") {
+                asked.protect_secretly(false);
+            }
+            answer
+        },
+    )
+    .warns(&["FRC-05"]),
+    fault(
+        "one-time-spot-left-out-of-a-batch",
+        "a one-time Spot Instance is filtered out of a batch, and the others are stopped",
+        &["spot/one-time-in-a-batch"],
+        &["IDM-03", "SPT-01"],
+        |asked| {
+            let ids = asked.ids();
+            asked.instead("UnsupportedOperation", || {
+                let others: Vec<String> = ids.iter().filter(|id| !is_spot(asked, id)).cloned().collect();
+                asked.stop_secretly(&others);
+                let items = others.into_iter().map(|id| (id, "running", "stopping"));
+                asked.stopped(&items.collect::<Vec<_>>())
+            })
+        },
+    ),
+    fault(
+        "batch-stops-all-but-the-instance-store",
+        "a batch is refused for its instance-store instance after the others were stopped",
+        &["instance-store/in-a-batch"],
+        &[],
+        |asked| {
+            let ids = asked.ids();
+            asked.refusal_as("UnsupportedOperation", |_| {
+                if let [_, _, ..] = ids.as_slice() {
+                    asked.stop_secretly(&ids);
+                }
+            })
+        },
+    )
+    .warns(&["IDM-13"]),
+    fault(
+        "spot-request-closed-by-stop",
+        "a stop closes the Spot request of the instance, as a termination does",
+        &["spot/request-disabled"],
+        &[],
+        |asked| {
+            asked.pass_text(|text| {
+                text.replace("<state>disabled</state>", "<state>closed</state>")
+                    .replace("instance-stopped-by-user", "instance-terminated-by-user")
+            })
+        },
+    )
+    .warns(&["SPT-05"]),
+    fault(
+        "spot-stops-once",
+        "a start opens a new Spot request, which is taken for a one-time one: the second stop is refused",
+        &["life/cycles-of-spot"],
+        &["STT-01"],
+        |asked| {
+            let started = asked.recall("started").is_some();
+            if asked.action() == "StartInstances" {
+                asked.remember("started", "once");
+            }
+            match asked.would_stop() && started {
+                true => asked.refuse(
+                    400,
+                    "UnsupportedOperation",
+                    "You can't stop the Spot Instance because it is associated with a one-time Spot Instance request.",
+                ),
+                false => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "plain-stop-forgets-hibernation",
+        "a plain stop of a hibernated instance writes its stateReason anew, as that of a shutdown",
+        &["hibernate/then-plain-stop"],
+        &[],
+        |asked| {
+            if asked.stops() && !asked.is_set("Hibernate") {
+                asked.remember("plain", "stop");
+            }
+            asked.described(|text| match asked.recall("plain") {
+                Some(_) => text
+                    .replace("UserInitiatedHibernate", "UserInitiatedShutdown")
+                    .replace("User initiated hibernate", "User initiated shutdown"),
+                None => text,
+            })
+        },
+    )
+    .warns(&["IDM-02"]),
 ];
 
 /// Answers with a success for instances that cannot be stopped.
@@ -332,4 +449,9 @@ fn pretends_to_stop(asked: &EmulatedRequest<'_>) -> Response<Bytes> {
         }
         asked.all_stopped("running", "stopping")
     })
+}
+
+fn is_spot(asked: &EmulatedRequest<'_>, id: &str) -> bool {
+    let answer = asked.secretly("DescribeInstances", [("InstanceId.1", id)]);
+    String::from_utf8_lossy(answer.body()).contains("<instanceLifecycle>spot")
 }

@@ -2,8 +2,11 @@
 
 use crate::selfcheck::fault::Fault;
 
+mod decoding;
 mod dry_runs;
 mod kinds;
+mod lists;
+mod lives;
 mod overlaps;
 mod relations;
 mod requests;
@@ -33,6 +36,10 @@ pub const CHAPTERS: &[Chapter] = &[
         faults: requests::FAULTS,
     },
     Chapter {
+        about: "forms taken apart wrongly",
+        faults: decoding::FAULTS,
+    },
+    Chapter {
         about: "callers judged wrongly",
         faults: signatures::FAULTS,
     },
@@ -53,12 +60,20 @@ pub const CHAPTERS: &[Chapter] = &[
         faults: visibility::FAULTS,
     },
     Chapter {
+        about: "lists and launches that do not fit",
+        faults: lists::FAULTS,
+    },
+    Chapter {
         about: "calls that mean the same, answered differently",
         faults: relations::FAULTS,
     },
     Chapter {
         about: "sequences and sizes",
         faults: sequences::FAULTS,
+    },
+    Chapter {
+        about: "long lives and large calls",
+        faults: lives::FAULTS,
     },
     Chapter {
         about: "calls that overlap, and very many of them",

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::selfcheck::emulator::{code_of, replace_between, set_content_type, with_text};
 use crate::selfcheck::fault::{Fault, fault};
@@ -466,6 +466,72 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stop/running"],
         &["AUT-03", "REQ-01", "REQ-06", "RSP-02", "STT-01"],
         |asked| asked.success(|response| announce(response, -39)),
+    ),
+    fault(
+        "refusal-without-body",
+        "a refusal is a status line and no body",
+        REFUSALS,
+        &["ERR-05", "ERR-09", "RSP-19", "STT-07"],
+        |asked| asked.refusal_text(|_| String::new()),
+    ),
+    fault(
+        "line-before-the-declaration",
+        "the template of an answer begins with a line break, so the XML declaration is not the first thing",
+        &["stop/running"],
+        &["AUT-03", "REQ-01", "REQ-06", "RSP-02", "STT-01"],
+        |asked| asked.success_text(|text| format!("\n{text}")),
+    ),
+    fault(
+        "codes-of-an-enum",
+        "codes are the names of the author's type, which have no dots",
+        &["id/malformed", "id/unknown"],
+        &["ERR-03", "ERR-05"],
+        |asked| {
+            asked.refusal_text(|text| text.replace("<Code>InvalidInstanceID.", "<Code>InvalidInstanceID"))
+        },
+    ),
+    fault(
+        "messages-escaped-twice",
+        "the text of a message is escaped by its author and again by the template",
+        &["id/malformed", "id/unknown"],
+        &[],
+        |asked| {
+            asked.refusal_text(|text| {
+                let Some((head, rest)) = text.split_once("<Message>") else {
+                    return text;
+                };
+                let (message, tail) = rest.split_once("</Message>").unwrap_or_default();
+                let message = message.replace('\'', "&apos;").replace('"', "&quot;");
+                let message = message.replace('&', "&amp;");
+                format!("{head}<Message>{message}</Message>{tail}")
+            })
+        },
+    )
+    .warns(&["ERR-04", "ERR-06"]),
+    fault(
+        "request-id-header-of-a-proxy",
+        "the request id of the header is that of a proxy, and not the one of the body",
+        &["stop/running", "id/unknown"],
+        &[],
+        |asked| {
+            let mut response = asked.pass();
+            let id = HeaderValue::from_static("0e4a4d0b-59c9-4ac8-b7c5-000000000000");
+            response.headers_mut().insert("x-amzn-requestid", id);
+            response
+        },
+    )
+    .warns(&["RSP-13", "RSP-22"]),
+    fault(
+        "state-names-of-an-enum",
+        "the names of states are those of the author's type, with a capital letter",
+        &["stop/running"],
+        &["RSP-07", "STT-01", "STT-13"],
+        |asked| {
+            asked.success_text(|text| {
+                text.replace("<name>stopping", "<name>Stopping")
+                    .replace("<name>running", "<name>Running")
+            })
+        },
     ),
 ];
 

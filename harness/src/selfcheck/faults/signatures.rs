@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::protocol::form;
 
@@ -408,7 +408,124 @@ pub(super) const FAULTS: &[Fault] = &[
             false => asked.pass(),
         },
     ),
+    fault(
+        "first-authorization-counts",
+        "of two Authorization headers the first is read, as by a look-up that finds one value",
+        &["auth/two-signatures"],
+        &[],
+        |asked| with_one_authorization(asked, |values| values.next()),
+    )
+    .warns(&["AUT-25"]),
+    fault(
+        "last-authorization-counts",
+        "of two Authorization headers the last is read, as by a map in which a later value replaces an earlier one",
+        &["auth/two-signatures"],
+        &[],
+        |asked| with_one_authorization(asked, |values| values.last()),
+    )
+    .warns(&["AUT-25"]),
+    fault(
+        "verified-bodies-cached",
+        "whether a signature is right is remembered by the body of the request",
+        &["auth/each-request"],
+        &["AUT-01", "AUT-06", "AUT-07"],
+        |asked| {
+            let body = String::from_utf8_lossy(asked.request.body());
+            if asked.is_admitted_at(asked.now_ms) {
+                asked.remember(&body, "verified");
+            }
+            match asked.recall(&body) {
+                Some(_) => trusted_stop(asked),
+                None => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "connection-authenticated-once",
+        "a connection is authenticated by its first request",
+        &["auth/each-request"],
+        &["AUT-01", "AUT-06", "AUT-07"],
+        |asked| {
+            if asked.is_admitted_at(asked.now_ms) {
+                asked.remember("connection", "authenticated");
+            }
+            match asked.recall("connection") {
+                Some(_) => trusted_stop(asked),
+                None => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "permission-cached-without-its-caller",
+        "whether an action is permitted is remembered by its name and the instance, whoever asks",
+        &["auth/each-caller"],
+        &["AUT-10"],
+        |asked| {
+            let ids = asked.ids();
+            let answer = asked.pass();
+            if asked.stops() && answer.status() == StatusCode::OK {
+                ids.iter().for_each(|id| asked.remember(id, "permitted"));
+            }
+            match signed_with(asked, DENIED) && ids.iter().all(|id| asked.recall(id).is_some()) {
+                true => trusted_stop(asked),
+                false => answer,
+            }
+        },
+    ),
+    fault(
+        "signatures-age-in-hours",
+        "the limit of fifteen minutes is read as one of fifteen hours, to either side",
+        &["auth/stale-signature", "auth/clock-skew"],
+        &["AUT-08", "AUT-19"],
+        |asked| {
+            const HOUR_MS: u64 = 60 * 60 * 1000;
+            let in_time = [asked.now_ms + HOUR_MS, asked.now_ms - HOUR_MS];
+            match in_time.iter().any(|at_ms| asked.is_admitted_at(*at_ms)) {
+                true => trusted_stop(asked),
+                false => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "unsigned-get-from-a-browser",
+        "a GET without a signature is taken for a look from a browser, and answered",
+        &["auth/unsigned"],
+        &["AUT-01"],
+        |asked| {
+            let is_signed = asked.request.headers().contains_key(AUTHORIZATION)
+                || query_of(asked).contains("X-Amz-Signature");
+            match asked.request.method() == Method::GET && !is_signed {
+                true => trusted_stop(asked),
+                false => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "unreadable-authorization-skipped",
+        "an Authorization header that cannot be parsed is logged, and the request goes on",
+        &["auth/unsigned"],
+        &["AUT-01"],
+        |asked| {
+            let proof = asked.header(AUTHORIZATION);
+            match proof.is_some_and(|proof| !proof.contains("Signature=")) {
+                true => trusted_stop(asked),
+                false => asked.pass(),
+            }
+        },
+    ),
 ];
+
+/// The answer to the request with one of its Authorization headers, if it has several.
+fn with_one_authorization(
+    asked: &EmulatedRequest<'_>,
+    which: fn(&mut dyn Iterator<Item = HeaderValue>) -> Option<HeaderValue>,
+) -> Response<Bytes> {
+    let values = asked.request.headers().get_all(AUTHORIZATION);
+    match which(&mut values.iter().cloned()) {
+        Some(value) => asked.pass_with(|request| _ = request.headers_mut().insert(AUTHORIZATION, value)),
+        None => asked.pass(),
+    }
+}
 
 /// Performs a stop that is refused with a message that has this part, for any caller.
 fn forgiving(asked: &EmulatedRequest<'_>, part: &str) -> Response<Bytes> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::selfcheck::emulator::{EmulatedRequest, code_of, replace_between, state};
+use crate::selfcheck::emulator::{EmulatedRequest, code_of, replace_between, state, with_text};
 use crate::selfcheck::fault::{Fault, fault};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -251,7 +251,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked| {
             let response = asked.pass();
             if asked.action() == "StartInstances" {
-                return crate::selfcheck::emulator::with_text(response, |text| {
+                return with_text(response, |text| {
                     text.replace(&state("pending"), &state("running"))
                 });
             }
@@ -465,7 +465,100 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ).seen("moto 4.0.6")
     .warns(&["IDM-08", "IDM-09"]),
+    fault(
+        "states-swapped",
+        "an item has the previous state as current, and the current one as previous",
+        &["stop/running"],
+        &["STT-01", "STT-13"],
+        |asked| {
+            asked.success_text(|text| {
+                text.replace("currentState>", "otherState>")
+                    .replace("previousState>", "currentState>")
+                    .replace("otherState>", "previousState>")
+            })
+        },
+    ),
+    fault(
+        "states-out-of-step-with-ids",
+        "ids are sorted before they are joined with their states, and the states are not",
+        &["batch/three-of-mixed-states"],
+        &["STT-01", "STT-04", "STT-05", "STT-13"],
+        |asked| {
+            asked.success_text(|text| {
+                let ids: Vec<&str> = text.split("<instanceId>").skip(1).collect();
+                let ids: Vec<String> = ids.iter().map(|part| part.chars().take(19).collect()).collect();
+                let mut turned = ids.clone();
+                turned.rotate_left(1);
+                let mut out = text.clone();
+                for (at, id) in ids.iter().enumerate() {
+                    out = out.replace(id.as_str(), &format!("#{at}#"));
+                }
+                for (at, id) in turned.iter().enumerate() {
+                    out = out.replace(&format!("#{at}#"), id);
+                }
+                out
+            })
+        },
+    ),
+    fault(
+        "batch-stops-its-first",
+        "all of a batch are answered, and the first is stopped",
+        &["batch/two"],
+        &["STT-02", "VIS-01", "VIS-07"],
+        |asked| {
+            let ids = asked.ids();
+            match ids.as_slice() {
+                [first, _, ..] if asked.would_stop() => {
+                    asked.stop_secretly(std::slice::from_ref(first));
+                    asked.all_stopped("running", "stopping")
+                }
+                _ => asked.pass(),
+            }
+        },
+    ),
+    fault(
+        "start-finds-running",
+        "the answer to a start has the state after it as the one before",
+        &["stop/then-start"],
+        &["STT-10"],
+        |asked| previous_of(asked, "StartInstances", "pending"),
+    ),
+    fault(
+        "termination-finds-running",
+        "the answer to a termination always has running as the state before it",
+        &["stop/then-terminate"],
+        &["STT-12"],
+        |asked| previous_of(asked, "TerminateInstances", "running"),
+    ),
+    fault(
+        "stopped-is-never-terminated",
+        "the termination of a stopped instance waits for a shutdown that does not come",
+        &["stop/then-terminate"],
+        &["STT-12"],
+        |asked| {
+            let ids = asked.ids();
+            let stopped = || ids.iter().any(|id| asked.state_of(id) == "stopped");
+            match asked.action() == "TerminateInstances" && stopped() {
+                true => with_text(asked.all_stopped("stopped", "shutting-down"), |text| {
+                    text.replace("StopInstancesResponse", "TerminateInstancesResponse")
+                }),
+                false => asked.pass(),
+            }
+        },
+    ),
 ];
+
+/// The answer to an action, with this previous state for every instance.
+fn previous_of(asked: &EmulatedRequest<'_>, action: &str, previous: &str) -> Response<Bytes> {
+    let answer = asked.pass();
+    match asked.action() == action && answer.status() == StatusCode::OK {
+        true => with_text(answer, |text| {
+            let by = format!("<previousState>{}</previousState>", state(previous));
+            replace_between(&text, "<previousState>", "</previousState>", &by)
+        }),
+        false => answer,
+    }
+}
 
 /// Describes pending instances as stopping, and running ones as stopped.
 fn going_down(asked: &EmulatedRequest<'_>) -> Response<Bytes> {

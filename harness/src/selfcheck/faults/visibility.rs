@@ -445,6 +445,72 @@ pub(super) const FAULTS: &[Fault] = &[
             })
         },
     ),
+    fault(
+        "state-reason-outlives-restart",
+        "a start clears the reason and forgets stateReason",
+        &["stop/then-start"],
+        &["VIS-06"],
+        |asked| {
+            if asked.action() == "StartInstances" {
+                asked.remember("started", "once");
+            }
+            asked.described(|text| match asked.recall("started") {
+                Some(_) => text.replace(
+                    "<architecture>",
+                    "<stateReason><code>Client.UserInitiatedShutdown</code><message>Client.UserInitiatedShutdown: User \
+                     initiated shutdown</message></stateReason><architecture>",
+                ),
+                None => text,
+            })
+        },
+    ),
+    fault(
+        "reason-of-the-first-stop-kept",
+        "the reason is written where there is none yet, so later stops show the time of the first",
+        &["life/cycles"],
+        &[],
+        |asked| {
+            asked.described(|text| {
+                let Some((_, rest)) = text.split_once("<reason>User initiated") else {
+                    return text;
+                };
+                let (now, _) = rest.split_once("</reason>").unwrap_or_default();
+                let first = asked.recall("reason").unwrap_or_else(|| now.to_owned());
+                asked.remember("reason", &first);
+                text.replace(now, &first)
+            })
+        },
+    )
+    .warns(&["VIS-03"]),
+    fault(
+        "reason-in-iso-form",
+        "the time in the reason is written as everywhere else in the API",
+        STOP,
+        &[],
+        |asked| {
+            asked.described(|text| {
+                let by = "<reason>User initiated (2026-01-01T00:00:20.000Z)</reason>";
+                replace_between(&text, "<reason>User", "</reason>", by)
+            })
+        },
+    )
+    .warns(&["VIS-02"]),
+    fault(
+        "reason-dated-when-described",
+        "the time in the reason is that of the description",
+        &["stop/stopped"],
+        &[],
+        |asked| {
+            asked.described(|text| {
+                let seconds = asked.now_ms / 1000 % 60;
+                let minutes = asked.now_ms / 60_000 % 60;
+                let by =
+                    format!("<reason>User initiated (2026-01-01 00:{minutes:02}:{seconds:02} GMT)</reason>");
+                replace_between(&text, "<reason>User", "</reason>", &by)
+            })
+        },
+    )
+    .warns(&["IDM-02"]),
 ];
 
 /// A description with a copy of each instance that has another id.
