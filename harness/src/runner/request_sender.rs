@@ -189,8 +189,9 @@ impl RequestSender {
             .await
     }
 
-    /// Like [`RequestSender::ask`], but passes each answer that is not throttled to `decide`, and repeats the call until
-    /// that breaks. Its second argument is how many milliseconds after the first attempt this one was sent.
+    /// Like [`RequestSender::ask`], but passes each answer to `decide`, and repeats the call until that breaks. What it
+    /// decides about an attempt that was throttled or met a server error, which has the role `retried`, does not count.
+    /// Its second argument is how many milliseconds after the first attempt this one was sent.
     pub(super) async fn ask_while<T>(
         &self,
         step: usize,
@@ -202,7 +203,7 @@ impl RequestSender {
         let mut attempt = 0;
         let mut begun_ms = None;
         loop {
-            let (answered, exchanged) = self.once(step, role, call).await?;
+            let (mut answered, exchanged) = self.once(step, role, call).await?;
             let begun_ms = *begun_ms.get_or_insert(answered.at_ms);
             let most = match passing(&answered.reply) {
                 Passing::No => 0,
@@ -210,10 +211,11 @@ impl RequestSender {
                 Passing::Fault => FAULT_RETRIES,
             };
             let after_ms = answered.at_ms.saturating_sub(begun_ms);
-            let decided = match attempt >= most {
-                true => decide(answered, after_ms).break_value(),
-                false => None,
-            };
+            let counts = attempt >= most;
+            if !counts && role == Role::Act {
+                answered.role = Role::Retried;
+            }
+            let decided = decide(answered, after_ms).break_value().filter(|_| counts);
             if let Some(mut exchanged) = exchanged {
                 if decided.is_none() && role == Role::Act {
                     exchanged.role = Role::Retried;

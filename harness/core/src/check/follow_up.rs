@@ -156,8 +156,8 @@ impl OpenStep {
             Role::Act if self.started.intent == Intent::Pages && is_first_page(&observation.call) => {
                 self.seen = vec![observation];
             }
-            Role::Act | Role::Look => self.seen.push(observation),
-            Role::Arrange | Role::Retried | Role::Ask | Role::Clean => {}
+            Role::Act | Role::Look | Role::Retried => self.seen.push(observation),
+            Role::Arrange | Role::Ask | Role::Clean => {}
         }
     }
 

@@ -253,6 +253,12 @@ impl<'r> ItemRule<'r> {
             .unwrap_or_else(|| of(&|_| true))
     }
 
+    /// The states that the instance may be in after the call, if the call is accepted.
+    pub fn reached(&self) -> States {
+        let answers = self.rows.iter().flat_map(|(_, row)| &row.answers);
+        answers.map(|answer| answer.then).collect()
+    }
+
     /// The allowed pairs of previous and current state, in the order of the contract.
     pub fn pairs(&self) -> Vec<(&'r str, &'r str)> {
         let mut pairs: Vec<_> = self

@@ -19,6 +19,7 @@ mod message;
 mod refusal;
 
 pub(super) use message::Messages;
+pub(super) use refusal::may_have_been_carried_out;
 use refusal::{any_form, is_tolerant};
 pub(super) use refusal::{bare, certain, denies_own, messages_fit};
 use shape::ErrorForm;
@@ -166,6 +167,12 @@ impl Question<'_> {
                     shape::error(self.judge, judgement, seen, reply, form);
                 }
                 named = self.refused(judgement, &expectation, reply, &mut answered);
+            }
+        }
+        if may_have_been_carried_out(reply) && expectation.acceptance != Acceptance::Forbidden {
+            for rule in expectation.items.values() {
+                let moved = InstanceChange::somewhere(rule.states.or(rule.reached()).later());
+                answered.moved.entry(Arc::clone(rule.id)).or_insert(moved);
             }
         }
         let refuses = !ok || expectation.acceptance != Acceptance::Expected;
@@ -326,13 +333,7 @@ impl Question<'_> {
             // The clauses of the rows judge the states; the call itself was understood and carried out.
             answered.misstated.get_or_insert(mismatch);
             // The deviation is reported; the instance may be in the state that the answer reports, or in the right one.
-            let right: States = rule
-                .rows
-                .iter()
-                .flat_map(|(_, row)| &row.answers)
-                .map(|answer| answer.then)
-                .collect();
-            let states = States::named(current).or(right).later();
+            let states = States::named(current).or(rule.reached()).later();
             answered
                 .moved
                 .insert(Arc::clone(id), InstanceChange::somewhere(states));

@@ -506,6 +506,17 @@ fn is_passing_fault(code: &str, status: u16) -> bool {
         )
 }
 
+/// Whether a call may have been carried out although it was answered with an error: the service failed, and did not say
+/// that it turned the call away.
+pub(in crate::check) fn may_have_been_carried_out(reply: &Reply) -> bool {
+    let code = reply.error().and_then(|error| error.code).map(bare);
+    reply.status >= 500
+        && !matches!(
+            code,
+            Some("RequestLimitExceeded" | "EC2ThrottledException" | "Throttling")
+        )
+}
+
 pub(in crate::check) fn bare(code: &str) -> &str {
     code.strip_prefix("Client.")
         .or_else(|| code.strip_prefix("Server."))

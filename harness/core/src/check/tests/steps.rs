@@ -1,6 +1,8 @@
 //! Tests of what later steps learn from a step: how the plain form was answered, and which of several overlapping calls
 //! came first.
 
+use super::fleet::described;
+use super::verdicts::refusal;
 use super::*;
 use crate::verdict::Verdict;
 
@@ -75,5 +77,59 @@ fn of_stops_at_once_the_one_that_found_it_running_was_first_in_whatever_order_th
         assert_eq!(outcome_of(&JUDGE, Check::OneTransition, &judged), Some(true));
         let track = case.tracks.get(A).expect("it is there");
         assert!(track.stop.is_some() && track.idle_stop.is_some());
+    }
+}
+
+/// What is found about `a`, which the case got in this state, after these attempts of a call, the last of which is
+/// judged, and then a dry run of a stop and a description in which `a` runs.
+fn found_running_after(state: State, action: &str, attempts: &[(Role, Reply)]) -> Vec<String> {
+    let mut case = case(state);
+    let call = Call::new(action, [("InstanceId.1", A)]);
+    let sent = attempts
+        .iter()
+        .map(|(role, reply)| seen(*role, &call, Some(reply), 0));
+    case.judge(&started(1, Intent::Call), &sent.collect::<Vec<_>>());
+    let dry = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);
+    let would = refusal(
+        412,
+        "DryRunOperation",
+        "Request would have succeeded, but DryRun flag is set.",
+    );
+    case.judge(&started(2, Intent::Call), &acts(&dry, &[would]));
+    let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
+    let look = seen(Role::Look, &describe, Some(&described(&[(A, State::Running)])), 0);
+    let judged = case.judge(&started(3, Intent::Observe), &[look]);
+    let findings = judged.findings.into_iter();
+    findings.map(|finding| finding.clause.to_string()).collect()
+}
+
+#[test]
+fn a_call_that_met_a_server_error_may_have_been_carried_out() {
+    let error = |code: &str| {
+        replied(
+            500,
+            format!("<Response><Errors><Error><Code>{code}</Code></Error></Errors></Response>"),
+        )
+    };
+    let refused = || refusal(400, "IncorrectInstanceState", "m");
+    let nothing: [&str; 0] = [];
+    let start = |attempts: &[(Role, Reply)]| found_running_after(State::Stopped, "StartInstances", attempts);
+    assert_eq!(start(&[(Role::Act, error("InternalError"))]), nothing);
+    assert_eq!(
+        start(&[(Role::Retried, error("InternalError")), (Role::Act, refused())]),
+        nothing,
+        "the first attempt may have started it"
+    );
+    for turned_away in [
+        vec![(Role::Act, refused())],
+        vec![
+            (Role::Retried, error("RequestLimitExceeded")),
+            (Role::Act, refused()),
+        ],
+    ] {
+        assert!(
+            start(&turned_away).contains(&"DRY-04".to_owned()),
+            "{turned_away:?}"
+        );
     }
 }
