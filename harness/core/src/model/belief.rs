@@ -36,7 +36,7 @@ pub struct Unseen {
 }
 
 /// A set of states.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct States(u8);
 
 impl Belief {

@@ -8,10 +8,12 @@
 pub mod belief;
 mod conditions;
 pub mod expect;
+pub mod orders;
 pub mod read;
 mod read_lag;
 
 pub use belief::{Belief, Fleet, Id, States, Unseen};
 pub use expect::{Acceptance, Active, Expectation, ItemRule, expect};
+pub use orders::{CallSpan, Orders};
 pub use read::{IdShape, Reading, Switch, read};
 pub use read_lag::{Past, ReadLag};
