@@ -28,6 +28,7 @@ fn main() {
     for seed in seeds {
         let effort = Effort {
             scripts: 30,
+            overlaps: 25,
             seed: *seed,
             until_found: true,
         };

@@ -226,6 +226,7 @@ impl Bench {
             ending: Ending::Answered,
             at_ms: LATER_MS,
             took_ms: 0,
+            interval: None,
         }
     }
 

@@ -43,6 +43,7 @@ pub fn options(edition: Edition) -> Options {
             instance_type: "t3.micro".to_owned(),
             subnet: None,
         },
+        overlap_requests: 0,
         account: None,
         identity: None,
         wire: WireOptions {

@@ -76,6 +76,7 @@ pub async fn play(
             | Event::Explored(_)
             | Event::Recurred(_)
             | Event::Flaky(_)
+            | Event::Reproduced(_)
             | Event::RunEnded(_) => {}
         }
         attempt.events.push(event);

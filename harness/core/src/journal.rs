@@ -20,11 +20,11 @@ mod raw;
 
 pub use bounded::{Excerpt, Few};
 pub use exchange::{
-    Answer, Bytes, Ending, Exchange, HeaderRecords, RawRecord, RequestRecord, Role, SentRecord,
+    Answer, Bytes, CallInterval, Ending, Exchange, HeaderRecords, RawRecord, RequestRecord, Role, SentRecord,
 };
 pub use finding::{
     AllowedChange, AllowedRefusal, AnswerSummary, BodySummary, DescribedReason, Doubt, Expected, Finding,
-    InstancePart, Observed, Oddity, StateChanged, StatePair, WrittenState,
+    InstancePart, Observed, Oddity, OverlappingCall, StateChanged, StatePair, WrittenState,
 };
 pub use fingerprint::Fingerprint;
 pub use outcome::{LaunchProperty, Obstacle, Outcome, WaitCut};
@@ -61,6 +61,8 @@ pub enum Event {
     Recurred(Recurred),
     /// A finding does not recur every time its case is played.
     Flaky(Flaky),
+    /// How often a finding of overlapping calls occurred.
+    Reproduced(Reproduced),
     /// The last line; a journal without it was interrupted.
     RunEnded(RunEnded),
 }
@@ -134,6 +136,8 @@ pub enum Phase {
     Random,
     /// Bytes that no HTTP library sends.
     Wire,
+    /// Overlapping calls, from a seed.
+    Concurrent,
     /// From a finding of an earlier run.
     Replay,
 }
@@ -146,6 +150,7 @@ impl Phase {
             Phase::Coverage => "coverage",
             Phase::Random => "random",
             Phase::Wire => "wire",
+            Phase::Concurrent => "concurrent",
             Phase::Replay => "replay",
         }
     }
@@ -154,7 +159,7 @@ impl Phase {
     pub fn is_limited(self) -> bool {
         match self {
             Phase::Scenarios | Phase::Replay => false,
-            Phase::Coverage | Phase::Random | Phase::Wire => true,
+            Phase::Coverage | Phase::Random | Phase::Wire | Phase::Concurrent => true,
         }
     }
 
@@ -213,8 +218,8 @@ pub struct StepStarted {
 pub enum Intent {
     /// Send one call.
     Call,
-    /// Send one call several times at once.
-    Together,
+    /// Send the calls of several callers at the same time.
+    Overlap,
     /// Wait until the fixtures with these ids are in a state.
     Settle {
         /// The instance ids.
@@ -333,6 +338,20 @@ pub struct Flaky {
     pub of: usize,
 }
 
+/// How often a finding of overlapping calls occurred. Which call comes first differs from play to play, so such a finding
+/// need not occur every time to count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reproduced {
+    /// The case.
+    pub case: String,
+    /// The clause.
+    pub clause: ClauseId,
+    /// How many times it occurred.
+    pub times: usize,
+    /// How many times the case was played.
+    pub of: usize,
+}
+
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -420,6 +439,7 @@ impl Event {
             Event::Noted(event) => &event.case,
             Event::Recurred(event) => &event.case,
             Event::Flaky(event) => &event.case,
+            Event::Reproduced(event) => &event.case,
         };
         Some(case)
     }

@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+mod timeline;
+
+pub use timeline::timeline;
+
 use crate::call::Caller;
 use crate::contract::{Check, State};
 use crate::journal::{
@@ -173,6 +177,7 @@ fn rule(check: Check) -> &'static str {
         Check::SpotRequestDisabled => "state disabled, status instance-stopped-by-user",
         Check::ReasonUnchanged => "the reason as before the call",
         Check::NamesOneOffender => "one of the offending ids in the message",
+        Check::OneOrder => "answers to overlapping calls that fit an order of the calls",
         Check::OneTransition => {
             "one of the calls found the instance running, the others found it stopping or stopped"
         }
@@ -268,6 +273,9 @@ fn observed_text(observed: &Observed) -> String {
             format!("state {}, status {}", quoted(state), quoted(status))
         }
         Observed::FoundRunning { calls } => format!("{calls} calls found it running"),
+        Observed::History { calls } => few(calls, |call| {
+            format!("caller {} {}", call.interval.caller, timeline::call_text(call))
+        }),
         Observed::Root { name, namespace } => format!("<{} xmlns={}>", plain(name), quoted(namespace)),
         Observed::Declaration { version, encoding } => match (version, encoding) {
             (None, _) => "no XML declaration".to_owned(),
@@ -322,6 +330,7 @@ fn undecided(why: Doubt, seen: Option<&str>, id: &str) -> String {
         Doubt::PlainFormWrong => ("", "the plain form is not answered as it should be either"),
         Doubt::NothingToCompare => ("", "the call that it is compared with was not answered"),
         Doubt::NotCompared => ("", "answers of this action are not compared"),
+        Doubt::TooManyOrders => ("", "there are too many orders of these calls to try all"),
         Doubt::OtherCircumstances => {
             return format!("{id} was not then as it is now, or not in it");
         }

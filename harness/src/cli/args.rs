@@ -137,10 +137,18 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Random scripts")]
     pub(super) max_time: Option<Duration>,
 
-    /// The most requests to spend in a run on making random scripts with findings small [default: 1000 over HTTP, 50000
-    /// on the reference]
+    /// The most requests to spend in a run on making random scripts with findings small, and at most 400 on each finding
+    /// of overlapping calls [default: 1000 over HTTP, 50000 on the reference]
     #[arg(long, value_name = "N", help_heading = "Random scripts")]
     pub(super) max_shrink_requests: Option<usize>,
+
+    /// How many cases of overlapping calls are played [default: 25 on the reference, 8 over HTTP]
+    #[arg(long, value_name = "N", help_heading = "Overlapping calls")]
+    pub(super) overlaps: Option<u64>,
+
+    /// How many callers overlap at most
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=64), help_heading = "Overlapping calls")]
+    pub(super) callers: u8,
 
     /// How long the run may take, in seconds, or `none`. The named cases are always played, the other phases as far as the
     /// time goes [default: 60 over HTTP; none on the reference, and none with --max-time]
@@ -473,6 +481,10 @@ pub(super) struct SelfcheckArgs {
     /// Random scripts that each fault is played with at most
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub(super) scripts: u64,
+
+    /// Cases of overlapping calls that each fault is played with at most
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub(super) overlaps: u64,
 
     /// The seed of the random scripts
     #[arg(long, value_name = "SEED", default_value_t = DEFAULT_SEED)]

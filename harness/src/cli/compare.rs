@@ -281,6 +281,7 @@ fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Op
         record: true,
         time_limit: None,
         fail_fast: false,
+        overlap_requests: 0,
     };
     run::options(&endpoint, &settings)
 }

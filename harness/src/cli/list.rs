@@ -117,6 +117,7 @@ fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<Stri
             | Event::Explored(_)
             | Event::Recurred(_)
             | Event::Flaky(_)
+            | Event::Reproduced(_)
             | Event::RunEnded(_) => {}
         }
     }

@@ -67,6 +67,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         record: true,
         time_limit: None,
         fail_fast: false,
+        overlap_requests: 0,
     };
     let options = run::options(&endpoint(args, &index.head), &settings)?;
     let (stop, interrupted) = watch::channel(false);
@@ -252,6 +253,7 @@ impl Index {
                 | Event::Explored(_)
                 | Event::Recurred(_)
                 | Event::Flaky(_)
+                | Event::Reproduced(_)
                 | Event::RunEnded(_) => {}
             }
         }

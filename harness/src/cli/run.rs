@@ -20,7 +20,7 @@ use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws};
 use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
-use crate::plan::{Plan, Random, Selection, coverage, matches};
+use crate::plan::{Plan, Random, Selection, concurrent, coverage, matches};
 use crate::reference::{Config, Delays, Reference};
 use crate::report::list::close;
 use crate::report::repeat::{DEFAULT_REGION, quote};
@@ -33,6 +33,9 @@ const LONGEST_PASS: Duration = Duration::from_millis(50);
 
 /// The time limit of a run over HTTP.
 const USUAL_TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// The most requests that are spent on making one finding of overlapping calls small.
+const OVERLAP_REQUESTS: usize = 400;
 
 /// How many cases are open at once for each that plays; the others wait for the endpoint.
 const OPEN_CASES: usize = 8;
@@ -56,6 +59,10 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         record: args.journal.is_some(),
         time_limit: time_limit(&args),
         fail_fast: args.fail_fast,
+        overlap_requests: args
+            .max_shrink_requests
+            .unwrap_or(OVERLAP_REQUESTS)
+            .min(OVERLAP_REQUESTS),
     };
     let real = url(&args.endpoint).as_deref().is_some_and(looks_like_aws);
     if real && args.phase.contains(&PhaseArg::Wire) && args.endpoint.allow_real_aws {
@@ -200,6 +207,18 @@ fn plan_of(args: &RunArgs, contract: &Contract) -> Plan {
     if plays(PhaseArg::Wire) {
         plan.add_wire(contract, &selection);
     }
+    if plays(PhaseArg::Concurrent) {
+        let usual = if url.is_some() { 8 } else { 25 };
+        // A case that is named is played, whatever its number.
+        let named = args
+            .case
+            .iter()
+            .filter_map(|case| concurrent::number(case)?.checked_add(1))
+            .max();
+        let count = args.overlaps.unwrap_or(usual).max(named.unwrap_or_default());
+        let cases = runner::concurrent_cases(contract, args.seed, 0..count, usize::from(args.callers));
+        plan.add(Phase::Concurrent, cases, &selection);
+    }
     if plays(PhaseArg::Random) {
         let usual = if url.is_some() { 20 } else { 500 };
         let random = Random {
@@ -263,6 +282,8 @@ pub(super) struct RunSettings {
     pub(super) record: bool,
     pub(super) time_limit: Option<Duration>,
     pub(super) fail_fast: bool,
+    /// See [`Options::overlap_requests`].
+    pub(super) overlap_requests: usize,
 }
 
 /// The options of a run: at the endpoint that the arguments name, or at the embedded reference.
@@ -315,6 +336,7 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
             instance_type: args.instance_type.clone(),
             subnet: args.subnet.clone(),
         },
+        overlap_requests: settings.overlap_requests,
         account: args.account.clone(),
         identity,
         wire: WireOptions {

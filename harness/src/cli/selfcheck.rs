@@ -24,6 +24,7 @@ pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
     let (together, variations) = chosen(&args.variations, whole)?;
     let effort = Effort {
         scripts: args.scripts,
+        overlaps: args.overlaps,
         seed: args.seed,
         until_found: false,
     };

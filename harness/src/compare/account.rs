@@ -134,6 +134,7 @@ impl Recorder {
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)
+            | Event::Reproduced(_)
             | Event::RunEnded(_) => {}
         }
     }

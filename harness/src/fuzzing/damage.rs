@@ -414,6 +414,7 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
         ending: Ending::Answered,
         at_ms: START_MS,
         answered_ms: START_MS,
+        interval: None,
     };
     let step = StepStarted {
         case: "fuzz".to_owned(),

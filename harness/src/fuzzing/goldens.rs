@@ -50,6 +50,7 @@ fn transcript_of(body: &str) -> String {
             ending: Ending::Answered,
             at_ms: 0,
             took_ms: 0,
+            interval: None,
         }))
     };
     let events = [
@@ -65,7 +66,7 @@ fn transcript_of(body: &str) -> String {
         Event::StepStarted(StepStarted {
             case: case.clone(),
             step: 1,
-            intent: Intent::Together,
+            intent: Intent::Overlap,
             witness: Vec::new(),
             control: false,
             label: None,

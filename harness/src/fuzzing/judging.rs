@@ -11,7 +11,7 @@ use crate::call::{Auth, Call};
 use crate::check::{CaseJudge, FollowUp, Judge, Observation};
 use crate::contract::{self, Confidence, Edition, FixtureKind, Market, Root, SameAs, State};
 use crate::embedded;
-use crate::journal::{Ending, FixtureReady, Intent, Judged, Outcome, Role, StepStarted};
+use crate::journal::{CallInterval, Ending, FixtureReady, Intent, Judged, Outcome, Role, StepStarted};
 use crate::plan::bytes::ChoiceBytes;
 use crate::plan::script::{Features, Script};
 use crate::protocol::{self, Reply};
@@ -127,6 +127,7 @@ fn judged(data: &[u8], take: impl Fn(&mut CaseJudge, Observation)) -> Vec<Judged
         for ((role, call, reply), at) in exchanges.into_iter().zip(0..) {
             let at: u64 = at;
             let at_ms = 1_000 * (u64::from(number) * 10 + at);
+            let is_answered = reply.is_some();
             let observation = Observation {
                 role,
                 call: Arc::new(call),
@@ -134,6 +135,12 @@ fn judged(data: &[u8], take: impl Fn(&mut CaseJudge, Observation)) -> Vec<Judged
                 ending: Ending::Answered,
                 at_ms,
                 answered_ms: at_ms + 1,
+                // Calls that overlap do so with the next two.
+                interval: Some(CallInterval {
+                    caller: usize::try_from(at).unwrap_or_default(),
+                    began: at,
+                    ended: Some(at + 3).filter(|_| is_answered),
+                }),
             };
             take(&mut judge, observation);
         }
@@ -199,7 +206,7 @@ fn drawn_kind(bytes: &mut ChoiceBytes<'_>) -> FixtureKind {
 fn drawn_step(bytes: &mut ChoiceBytes<'_>, number: usize) -> StepStarted {
     let intent = match bytes.byte() % 8 {
         0 | 1 => Intent::Call,
-        2 => Intent::Together,
+        2 => Intent::Overlap,
         3 => Intent::Observe,
         4 => Intent::Rest,
         5 => Intent::Settle {

@@ -448,7 +448,7 @@ pub(super) fn plain(text: &str) -> String {
 fn intent_in_words(intent: &Intent) -> String {
     match intent {
         Intent::Call => "call".to_owned(),
-        Intent::Together => format!("the same call several times {AT_ONCE}"),
+        Intent::Overlap => format!("several calls {AT_ONCE}"),
         Intent::Pages => "all pages of a list".to_owned(),
         Intent::Settle { ids, state } => format!("wait until {} is {state}", ids.join(" ")),
         Intent::Observe => "look".to_owned(),

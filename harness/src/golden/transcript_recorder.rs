@@ -83,6 +83,7 @@ impl TranscriptRecorder {
             | Event::Explored(_)
             | Event::Recurred(_)
             | Event::Flaky(_)
+            | Event::Reproduced(_)
             | Event::RunEnded(_) => {}
         }
         None

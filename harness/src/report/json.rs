@@ -221,6 +221,8 @@ struct FindingLine<'a> {
     cause: Option<CauseOf<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     seen: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plays: Option<Plays>,
     repeat: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     curl: Option<String>,
@@ -233,6 +235,13 @@ struct FindingLine<'a> {
     level: Option<&'static str>,
     confidence: Option<&'static str>,
     sources: &'a [String],
+}
+
+/// How often a finding of overlapping calls occurred.
+#[derive(Serialize)]
+struct Plays {
+    times: usize,
+    of: usize,
 }
 
 #[derive(Serialize)]
@@ -398,6 +407,7 @@ fn finding<'a>(
             relation: relation.word(),
         }),
         seen: found.seen,
+        plays: found.plays.map(|(times, of)| Plays { times, of }),
         repeat: tally.repeat_command(case),
         curl: evidence
             .and_then(|evidence| evidence.repeat.curl.as_ref().ok())

@@ -369,11 +369,28 @@ fn properties_in_words(kind: &FixtureKind) -> String {
     out
 }
 
+/// Describes overlapping calls in one line.
+fn overlap_in_words(callers: &[Vec<CallTemplate>]) -> String {
+    let in_turn = |calls: &[CallTemplate]| {
+        let calls: Vec<String> = calls.iter().map(call_in_words).collect();
+        calls.join(", then ")
+    };
+    match callers {
+        [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|calls| calls == first) => {
+            format!("{} times at once: {}", callers.len(), in_turn(first))
+        }
+        _ => {
+            let callers: Vec<String> = callers.iter().map(|calls| in_turn(calls)).collect();
+            format!("at once: {}", callers.join(" | "))
+        }
+    }
+}
+
 /// Describes a step in one line.
 pub(crate) fn step_in_words(step: &Step) -> String {
     let mut out = match &step.act {
         Act::Call(call) => call_in_words(call),
-        Act::Together(call, times) => format!("{times} times at once: {}", call_in_words(call)),
+        Act::Overlap(callers) => overlap_in_words(callers),
         Act::Pages(call, most) => format!("all pages, {most} at most: {}", call_in_words(call)),
         Act::Settle(names, state) => {
             let names: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();

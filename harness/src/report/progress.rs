@@ -112,7 +112,8 @@ impl Progress {
             | Event::StepStarted(_)
             | Event::Noted(_)
             | Event::Recurred(_)
-            | Event::Flaky(_) => {}
+            | Event::Flaky(_)
+            | Event::Reproduced(_) => {}
         }
         if self.bar.is_hidden() && elapsed >= self.next_line {
             self.next_line = elapsed + PAUSE;

@@ -297,7 +297,7 @@ enum PlanAction<'a> {
     /// Send a call, and store the ids that it creates in variables.
     Send { sent: &'a Sent, answer_use: AnswerUse },
     /// Send calls concurrently, and wait for all of them.
-    Together(Vec<&'a Sent>),
+    Overlap(Vec<&'a Sent>),
     /// Wait until an instance is in a state.
     Wait { id: String, state: &'a str },
     /// Wait until an instance is no longer visible.
@@ -393,7 +393,7 @@ impl<'a> Plan<'a> {
                 PlanAction::Send {
                     answer_use: AnswerUse::Shown,
                     ..
-                } | PlanAction::Together(_)
+                } | PlanAction::Overlap(_)
             )
         }) {
             true => Ok(Plan {
@@ -483,7 +483,7 @@ fn play<'a>(
         Some(Intent::Pass { .. } | Intent::Rest) => actions.push(PlanAction::Pause),
         Some(
             Intent::Call
-            | Intent::Together
+            | Intent::Overlap
             | Intent::Pages
             | Intent::Observe
             | Intent::Launch { .. }
@@ -496,8 +496,8 @@ fn play<'a>(
         // The tokens of a list cannot be sent again.
         acts.truncate(1);
     }
-    if matches!(intent, Some(Intent::Together)) && acts.len() > 1 {
-        actions.push(PlanAction::Together(acts));
+    if matches!(intent, Some(Intent::Overlap)) && acts.len() > 1 {
+        actions.push(PlanAction::Overlap(acts));
         return;
     }
     let count = acts.len();

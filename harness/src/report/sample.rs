@@ -284,6 +284,7 @@ pub(super) fn exchanged(
         ending: Ending::Answered,
         at_ms: 1_000_100 + 10 * step as u64,
         took_ms: 7,
+        interval: None,
     }
 }
 

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
-    CaseEnded, CaseStarted, EarlyEnd, Event, Exchange, Expected, Explored, Fingerprint, FixtureReady, Flaky,
-    Intent, Judged, Noted, Observed, Obstacle, Outcome, Phase, Recurred, Role, RunStarted,
+    CaseEnded, CaseStarted, EarlyEnd, Event, Exchange, Expected, Explored, Finding, Fingerprint,
+    FixtureReady, Flaky, Intent, Judged, Noted, Observed, Obstacle, Outcome, Phase, Recurred, Reproduced,
+    Role, RunStarted,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
@@ -199,6 +200,7 @@ impl Tally {
             Event::Explored(explored) => self.explore(explored),
             Event::Recurred(recurred) => self.recur(recurred),
             Event::Flaky(flaky) => self.doubt(flaky),
+            Event::Reproduced(reproduced) => self.reproduce(reproduced),
             Event::RunEnded(end) => {
                 self.clock.see(end.at_ms);
                 self.ended = Some(end.interrupted);
@@ -509,7 +511,7 @@ impl Tally {
                     dropped = head.with_evidence.pop_last();
                 }
                 if dropped.as_ref() != Some(&(key, position)) {
-                    evidence = evidence_of(self.run.as_ref(), &judged.case, open, judged.step);
+                    evidence = evidence_of(self.run.as_ref(), &judged.case, open, finding);
                 }
             }
             case.findings.push(Found {
@@ -522,6 +524,7 @@ impl Tally {
                 circumstances: finding.circumstances.as_slice().into(),
                 exchange: finding.exchange,
                 seen: 0,
+                plays: None,
                 evidence,
                 group,
             });
@@ -609,7 +612,13 @@ fn shared<T: Clone + Eq + Hash>(known: &mut HashSet<Arc<[T]>>, list: &[T]) -> Ar
 }
 
 /// The request and answer behind a finding. `None` without a `RunStarted` event, as in a damaged journal.
-fn evidence_of(run: Option<&RunStarted>, case: &str, open: &Open, step: usize) -> Option<Box<Evidence>> {
+fn evidence_of(
+    run: Option<&RunStarted>,
+    case: &str,
+    open: &Open,
+    finding: &Finding,
+) -> Option<Box<Evidence>> {
+    let step = finding.step;
     let story = Story {
         run: run?,
         case,
@@ -617,7 +626,16 @@ fn evidence_of(run: Option<&RunStarted>, case: &str, open: &Open, step: usize) -
         steps: &open.steps,
         sent: &open.sent,
     };
-    let sent = telling(&open.sent, step);
+    let overlaps = open
+        .steps
+        .iter()
+        .any(|(number, intent)| *number == step && *intent == Intent::Overlap);
+    let mut acts = open
+        .sent
+        .iter()
+        .filter(|sent| sent.step == step && sent.role == Role::Act);
+    let own = finding.exchange.filter(|_| overlaps).and_then(|at| acts.nth(at));
+    let sent = own.or_else(|| telling(&open.sent, step));
     let request = sent.map_or_else(String::new, |sent| {
         let body = text_of(&sent.body).unwrap_or("(a body that is not UTF-8)");
         [sent.method.as_str(), &cut(&sent.target), &cut(body)]

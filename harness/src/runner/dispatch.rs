@@ -1,7 +1,7 @@
 //! Plays the cases of a plan: several at once, in an order that finds most first, until time is up.
 //!
 //! The named cases come first and are all played. Then come the wire cases, which are few and judge clauses that no
-//! other phase reaches, then the coverage cases: first those of which fewer clauses are known to be violated.
+//! other phase reaches, then the overlapping calls, then the coverage cases: first those of which fewer clauses are known to be violated.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::event_sink::EventSink;
 use super::play::{self, CaseToPlay, PlayMode};
 use super::time_limit::TimeLimit;
 use super::turns::Turn;
-use super::{Shared, wire};
+use super::{Shared, concurrent, wire};
 use crate::check::Saving;
 use crate::contract::{ClauseId, Scenario};
 use crate::journal::{Event, Finding, Noted, Phase};
@@ -26,6 +26,9 @@ pub(super) type FoundInCase = (usize, String, Vec<Finding>);
 
 /// The share of the remaining time that the coverage phase may use if random scripts follow.
 const COVERAGE_SHARE: (u32, u32) = (2, 3);
+
+/// The share of the remaining time that overlapping calls may use.
+const CONCURRENT_SHARE: (u32, u32) = (1, 3);
 
 /// A case of the plan, with its index there.
 #[derive(Debug)]
@@ -53,11 +56,13 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, plan: Plan) -> Vec<FoundI
         .into_iter()
         .map(|case| (Phase::Wire, QueuedCase::Bytes(case)));
     let queued = calls.chain(bytes).enumerate();
-    let (mut named, mut raw, mut covering) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut named, mut raw, mut overlapping, mut covering) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, (phase, case)) in queued {
         let queue = match phase {
             Phase::Scenarios | Phase::Replay | Phase::Random => &mut named,
             Phase::Wire => &mut raw,
+            Phase::Concurrent => &mut overlapping,
             Phase::Coverage => &mut covering,
         };
         queue.push(Queued { index, phase, case });
@@ -65,6 +70,11 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, plan: Plan) -> Vec<FoundI
     let mut found = play_all(shared, named, TimeLimit::default()).await;
     let limit = shared.limit();
     found.extend(play_all(&on_the_wire, raw, limit).await);
+    for (_, _, findings) in &found {
+        shared.known.learn(findings);
+    }
+    let (part, whole) = CONCURRENT_SHARE;
+    found.extend(play_all(shared, overlapping, limit.share(part, whole)).await);
     let (part, whole) = match plan.random {
         Some(_) => COVERAGE_SHARE,
         None => (1, 1),
@@ -110,7 +120,7 @@ async fn play_all(shared: &Arc<Shared>, cases: Vec<Queued>, limit: TimeLimit) ->
             break;
         }
         let shared = Arc::clone(shared);
-        open.spawn(async move { play_one(&shared, queued, turn).await });
+        open.spawn(async move { play_one(&shared, queued, turn, limit).await });
     }
     while let Some(ended) = open.join_next().await {
         take(&mut found, ended);
@@ -120,11 +130,16 @@ async fn play_all(shared: &Arc<Shared>, cases: Vec<Queued>, limit: TimeLimit) ->
 
 /// Plays a case. What it finds with instances that another case has used counts only if it is known already; otherwise
 /// the case is played again with other instances.
-async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn) -> FoundInCase {
+async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn, limit: TimeLimit) -> FoundInCase {
     let case = match &queued.case {
         QueuedCase::Calls(case) => CaseToPlay::Calls(case),
         QueuedCase::Bytes(case) => CaseToPlay::Bytes(case),
     };
+    if let (Phase::Concurrent, QueuedCase::Calls(case)) = (queued.phase, &queued.case) {
+        let played = concurrent::play_case(shared, queued.index, case, turn, limit).await;
+        shared.note_failure(&played.findings);
+        return (queued.index, case.name.clone(), played.findings);
+    }
     let name = case.name().to_owned();
     let mode = |sink: EventSink, may_reuse| PlayMode {
         sink,
@@ -160,19 +175,22 @@ async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn) -> FoundInCa
         let case = name.clone();
         shared.emit(Event::Noted(Noted { case, text })).await;
     }
-    if played
-        .findings
-        .iter()
-        .any(|finding| finding.verdict == Verdict::Fail)
-    {
-        shared.failed.store(true, Ordering::Relaxed);
-    }
+    shared.note_failure(&played.findings);
     let findings = match queued.case {
         QueuedCase::Calls(_) => played.findings,
         // What random scripts find is never what raw bytes have shown.
         QueuedCase::Bytes(_) => Vec::new(),
     };
     (queued.index, name, findings)
+}
+
+impl Shared {
+    /// Remembers whether a case has failed.
+    fn note_failure(&self, findings: &[Finding]) {
+        if findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The clauses that are violated, for certain or with a warning.

@@ -20,6 +20,7 @@ use crate::sign::Keyring;
 
 mod arrange;
 mod case_runner;
+mod concurrent;
 mod dispatch;
 mod event_sink;
 mod images;
@@ -38,6 +39,7 @@ mod waits;
 mod wire;
 
 pub use case_runner::{CaseResult, CaseRunner};
+pub use concurrent::concurrent_cases;
 use pool::Pool;
 pub use preflight::PreflightError;
 use time_limit::TimeLimit;
@@ -95,6 +97,9 @@ pub struct Options {
     pub account: Option<String>,
     /// Where to send GetCallerIdentity, if not to the endpoint itself.
     pub identity: Option<Endpoint>,
+    /// The most requests to spend on making one finding of overlapping calls small; with 0, it is not played again
+    /// either.
+    pub overlap_requests: usize,
     /// How the wire phase is played.
     pub wire: WireOptions,
 }
@@ -142,6 +147,8 @@ struct Shared {
     turns: Turns,
     /// When the run must end; set once, when it begins.
     time_limit: OnceLock<TimeLimit>,
+    /// The clauses that are known to be violated, so that overlapping calls that violate them are not pursued.
+    known: concurrent::KnownClauses,
     /// Whether a case has failed.
     failed: Arc<AtomicBool>,
     /// The kinds of instances that the endpoint has launched as requested; set once, before the cases that rely on it.
@@ -254,6 +261,7 @@ impl Shared {
                 false => Turns::of(options.workers),
             },
             time_limit: OnceLock::new(),
+            known: concurrent::KnownClauses::default(),
             failed: Arc::default(),
             proven: OnceLock::new(),
             options,

@@ -7,6 +7,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
 use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
@@ -18,7 +22,7 @@ use super::turns::Turn;
 use super::waits::Waiting;
 use super::wire::RawForm;
 use crate::call::Call;
-use crate::check::{CaseJudge, FollowUp, Saving, When};
+use crate::check::{CaseJudge, FollowUp, Observation, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
 use crate::endpoint;
 use crate::journal::{
@@ -182,7 +186,7 @@ impl<'a> CaseToPlay<'a> {
             CaseToPlay::Calls(case) => case.steps.as_slice(),
             CaseToPlay::Bytes(_) => &[],
         };
-        steps.iter().filter_map(|step| step.act.call())
+        steps.iter().flat_map(|step| step.act.calls())
     }
 }
 
@@ -237,7 +241,8 @@ impl Player<'_> {
             CaseToPlay::Calls(case) => {
                 for (number, step) in (1..).zip(&case.steps) {
                     // A script is long, and each part of it can be judged.
-                    if self.mode.phase == Phase::Random && self.shared.limit().is_up() {
+                    let is_script = matches!(self.mode.phase, Phase::Random | Phase::Concurrent);
+                    if is_script && self.shared.limit().is_up() {
                         return Ok(());
                     }
                     self.step(self.started(number, step), StepAction::Act(&step.act))
@@ -439,7 +444,7 @@ impl Player<'_> {
     fn started(&self, number: usize, step: &Step) -> StepStarted {
         let intent = match &step.act {
             Act::Call(_) => Intent::Call,
-            Act::Together(..) => Intent::Together,
+            Act::Overlap(_) => Intent::Overlap,
             Act::Pages(..) => Intent::Pages,
             Act::Settle(names, state) => Intent::Settle {
                 ids: names
@@ -477,9 +482,7 @@ impl Player<'_> {
         let first = self.judge.begin(started);
         let next = match action {
             StepAction::Act(Act::Call(template)) => self.call(number, template).await?,
-            StepAction::Act(Act::Together(template, times)) => {
-                self.together(number, template, *times).await?
-            }
+            StepAction::Act(Act::Overlap(callers)) => self.overlap(number, callers).await?,
             StepAction::Act(Act::Pages(template, most)) => self.pages(number, template, *most).await?,
             StepAction::Act(Act::Launch(name, kind)) => {
                 self.launch(number, name, *kind).await?;
@@ -524,29 +527,58 @@ impl Player<'_> {
             .await
     }
 
-    async fn together(
-        &mut self,
-        number: usize,
-        template: &CallTemplate,
-        times: u8,
-    ) -> Result<FollowUp, SendError> {
-        let call = Arc::new(self.fill(template));
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..times {
-            let (sender, call) = (self.sender.clone(), Arc::clone(&call));
-            tasks.spawn(async move {
-                let answered = sender.ask(number, Role::Act, &call).await?;
-                Ok::<_, SendError>(answered.observed(&call))
-            });
+    /// Sends the calls of several callers at the same time. Their exchanges are emitted and judged in the order in which
+    /// they began.
+    async fn overlap(&mut self, number: usize, callers: &[Vec<CallTemplate>]) -> Result<FollowUp, SendError> {
+        let ready = Arc::new(Barrier::new(callers.len()));
+        let ticks = Arc::default();
+        let mut tasks = JoinSet::new();
+        let mut senders = Vec::with_capacity(callers.len());
+        for (caller, templates) in (1..).zip(callers) {
+            let calls: Vec<Arc<Call>> = templates.iter().map(|one| Arc::new(self.fill(one))).collect();
+            let sender = self.sender.overlapping(callers.len(), caller, &ticks);
+            senders.push(sender.clone());
+            let ready = Arc::clone(&ready);
+            let plays = async move {
+                ready.wait().await;
+                let mut observed = Vec::with_capacity(calls.len());
+                for call in &calls {
+                    match sender.ask(number, Role::Act, call).await {
+                        Ok(answered) => observed.push(answered.observed(call)),
+                        Err(SendError::Broken(exchange, _)) => observed.push(Observation::of(&exchange)),
+                        Err(error) => return (observed, Some(error)),
+                    }
+                }
+                (observed, None)
+            };
+            if self.shared.options.endpoint.is_in_process() {
+                // A service in this process answers at once, so calls overlap only in threads of their own.
+                let runtime = Handle::current();
+                tasks.spawn_blocking(move || runtime.block_on(plays));
+            } else {
+                tasks.spawn(plays);
+            }
         }
-        let mut next = FollowUp::Done;
+        let (mut observed, mut failed) = (Vec::new(), None);
         while let Some(ended) = tasks.join_next().await {
             match ended {
-                Ok(outcome) => next = self.judge.observe(outcome?),
+                Ok((seen, error)) => {
+                    observed.extend(seen);
+                    failed = failed.or(error);
+                }
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
         }
-        Ok(next)
+        self.sender.emit_in_order(&senders).await;
+        observed.sort_by_key(|one| one.interval.map(|interval| interval.began));
+        let mut next = FollowUp::Done;
+        for observation in observed {
+            next = self.judge.observe(observation);
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(next),
+        }
     }
 
     /// Describes instances as long as the judge asks for that and it is worth the time. `awaited` is the state that the

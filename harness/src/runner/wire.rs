@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::Request;
 
 use super::arrange::ArrangeError;
+use super::concurrent::KnownClauses;
 use super::images;
 use super::play::Player;
 use super::pool::Pool;
@@ -53,6 +54,7 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
         pool: Pool::new(run.options.shares_instances),
         turns: Turns::of(run.options.workers),
         time_limit: run.time_limit.clone(),
+        known: KnownClauses::default(),
         failed: Arc::clone(&run.failed),
         proven: OnceLock::new(),
     })
@@ -152,6 +154,7 @@ impl Player<'_> {
             ending: conversation.ending,
             at_ms,
             took_ms: self.sender.now_ms().saturating_sub(at_ms),
+            interval: None,
         };
         let observation = Observation::of(&exchange);
         self.mode.sink.emit(|| Event::Exchanged(Box::new(exchange))).await;

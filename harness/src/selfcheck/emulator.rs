@@ -31,7 +31,7 @@ pub const REGION: &str = "us-east-1";
 pub struct Emulator {
     reference: Reference,
     memory: Mutex<BTreeMap<String, String>>,
-    /// The number of stops that were received and are not answered yet.
+    /// The number of requests that were received and are not answered yet.
     under_way: AtomicUsize,
     /// The number of requests that were answered.
     served: AtomicUsize,
@@ -62,6 +62,17 @@ pub fn endpoint(edition: Edition, layout: XmlLayout, hook: FaultHook) -> Endpoin
     }))
 }
 
+/// The endpoint of one emulator for all cases, so that what it keeps from case to case shows.
+pub fn lasting_endpoint(edition: Edition, hook: FaultHook) -> Endpoint {
+    let config = Config {
+        region: REGION.to_owned(),
+        rules: embedded::rules(edition),
+        ..Config::default()
+    };
+    let handler = handler(config, hook);
+    Endpoint::in_process(Arc::new(move |_: &str| Arc::clone(&handler)))
+}
+
 /// The unmodified reference, started fresh for each case.
 pub fn pristine(edition: Edition, layout: XmlLayout) -> Endpoint {
     embedded::endpoint_in(REGION, edition, layout)
@@ -82,10 +93,9 @@ pub fn handler(config: Config, hook: FaultHook) -> Handler {
             now_ms,
             params: params_of(request),
         };
-        let stops = usize::from(asked.stops());
-        emulator.under_way.fetch_add(stops, Ordering::SeqCst);
+        emulator.under_way.fetch_add(1, Ordering::SeqCst);
         let answer = hook(&asked);
-        emulator.under_way.fetch_sub(stops, Ordering::SeqCst);
+        emulator.under_way.fetch_sub(1, Ordering::SeqCst);
         emulator.served.fetch_add(1, Ordering::Relaxed);
         answer
     })
@@ -107,7 +117,7 @@ impl EmulatedRequest<'_> {
         self.action() == "StopInstances"
     }
 
-    /// The number of stops in progress, including this one.
+    /// The number of requests in progress, including this one.
     pub fn under_way(&self) -> usize {
         self.emulator.under_way.load(Ordering::SeqCst)
     }

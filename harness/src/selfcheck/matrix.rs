@@ -17,6 +17,9 @@ pub(super) const PHASES: [Phase; 3] = [Phase::Scenarios, Phase::Coverage, Phase:
 /// The factor by which more scripts are played if no other phase found the fault.
 const PERSISTENCE: u64 = 16;
 
+/// The factor by which more cases of overlapping calls are played for a fault that only they show.
+const OVERLAPS: u64 = 2;
+
 /// A fault and the results of its trials.
 #[derive(Debug, Clone, Serialize)]
 pub struct MatrixRow {
@@ -26,8 +29,8 @@ pub struct MatrixRow {
     pub violates: Vec<&'static str>,
     /// The findings of each phase.
     pub trials: Vec<Trial>,
-    /// Whether it needs a phase in which calls overlap.
-    pub waits: bool,
+    /// Whether it shows only when calls overlap.
+    pub is_concurrent: bool,
 }
 
 /// Plays one fault through the phases. All named cases are played; coverage stops at the first failure.
@@ -36,10 +39,19 @@ pub(super) fn row(stage: &Stage, fault: &Fault, effort: Effort) -> io::Result<Ma
         fault: fault.name,
         violates: fault.violates().collect(),
         trials: Vec::new(),
-        waits: fault.is_concurrent,
+        is_concurrent: fault.is_concurrent,
     };
-    // No phase plays overlapping calls yet.
-    for phase in PHASES.into_iter().filter(|_| !fault.is_concurrent) {
+    if fault.is_concurrent {
+        let endpoint = emulator::lasting_endpoint(fault.edition, fault.hook);
+        let effort = Effort {
+            overlaps: effort.overlaps.saturating_mul(OVERLAPS),
+            ..effort
+        };
+        let trial = trial::play_until(stage, endpoint, effort, &row.violates)?;
+        row.trials.push(trial);
+        return Ok(row);
+    }
+    for phase in PHASES {
         let endpoint = emulator::endpoint(fault.edition, XmlLayout::default(), fault.hook);
         // Scripts come last. A fault that neither the named cases nor coverage found gets as many scripts as an
         // unattended search would play.

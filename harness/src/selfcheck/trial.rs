@@ -54,6 +54,8 @@ const NAMED: usize = 3;
 pub struct Effort {
     /// The number of random scripts.
     pub scripts: u64,
+    /// The number of cases of overlapping calls.
+    pub overlaps: u64,
     /// The seed of the scripts.
     pub seed: u64,
     /// Whether a phase ends with the first failure. Scripts always do, since otherwise each way to fail would be
@@ -86,18 +88,35 @@ impl Stage {
 /// Plays a phase on an in-process endpoint.
 pub(super) fn play(stage: &Stage, endpoint: Endpoint, phase: Phase, effort: Effort) -> io::Result<Trial> {
     let contract = &stage.contract;
-    let options = Options {
-        endpoint,
-        seed: effort.seed,
-        settle_timeout: PATIENCE,
-        ..embedded::options(contract.edition)
-    };
+    let options = options(stage, endpoint, effort);
     match phase {
         Phase::Coverage => play_cases(contract, options, phase, stage.coverage(), effort),
         Phase::Random => play_scripts(contract, options, effort),
+        Phase::Concurrent => play_overlaps(contract, options, effort, &[]),
         Phase::Scenarios | Phase::Wire | Phase::Replay => {
             play_cases(contract, options, phase, &contract.scenarios, effort)
         }
+    }
+}
+
+/// Plays overlapping calls on an in-process endpoint until one of these clauses is violated.
+pub(super) fn play_until(
+    stage: &Stage,
+    endpoint: Endpoint,
+    effort: Effort,
+    wanted: &[&'static str],
+) -> io::Result<Trial> {
+    play_overlaps(&stage.contract, options(stage, endpoint, effort), effort, wanted)
+}
+
+fn options(stage: &Stage, endpoint: Endpoint, effort: Effort) -> Options {
+    Options {
+        endpoint,
+        seed: effort.seed,
+        settle_timeout: PATIENCE,
+        // The shortest form of a finding is not needed here.
+        overlap_requests: 0,
+        ..embedded::options(stage.contract.edition)
     }
 }
 
@@ -123,6 +142,23 @@ fn play_cases(
     Ok(watcher.trial)
 }
 
+/// How many callers overlap at most.
+const CALLERS: usize = 8;
+
+/// Plays cases of overlapping calls as a run does, until a violation of one of these clauses is reported or no case is
+/// left.
+fn play_overlaps(
+    contract: &Arc<Contract>,
+    options: Options,
+    effort: Effort,
+    wanted: &[&'static str],
+) -> io::Result<Trial> {
+    let mut plan = Plan::default();
+    let cases = runner::concurrent_cases(contract, effort.seed, 0..effort.overlaps, CALLERS);
+    plan.add(Phase::Concurrent, cases, &Selection::default());
+    play_plan(contract, options, plan, Phase::Concurrent, wanted)
+}
+
 /// Plays random scripts as a run does, until a finding is reported or no script is left.
 fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> io::Result<Trial> {
     let plan = Plan {
@@ -135,15 +171,31 @@ fn play_scripts(contract: &Arc<Contract>, options: Options, effort: Effort) -> i
         }),
         ..Plan::default()
     };
+    play_plan(contract, options, plan, Phase::Random, &[])
+}
+
+/// Plays a plan as a run does. Scripts end with the first failure that is reported, overlapping calls with the first
+/// violation of a clause that is wanted.
+fn play_plan(
+    contract: &Arc<Contract>,
+    options: Options,
+    plan: Plan,
+    phase: Phase,
+    wanted: &[&'static str],
+) -> io::Result<Trial> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let (stop, interrupted) = watch::channel(false);
-        let mut watcher = Watcher::new(Phase::Random);
+        let mut watcher = Watcher {
+            wanted: wanted.to_vec(),
+            ..Watcher::new(phase)
+        };
         let take = |event| {
             watcher.take(&event);
-            if watcher.trial.requests_to_find.is_some() {
+            let is_enough = phase == Phase::Random || !wanted.is_empty();
+            if is_enough && watcher.trial.requests_to_find.is_some() {
                 let _ = stop.send(true);
             }
         };
@@ -162,6 +214,8 @@ struct Watcher {
     /// Whether the current case counts.
     counts: bool,
     fails: BTreeSet<String>,
+    /// The clauses of which one must be violated, with a warning at least; if there are none, one must fail.
+    wanted: Vec<&'static str>,
 }
 
 impl Watcher {
@@ -182,6 +236,7 @@ impl Watcher {
             begun: Instant::now(),
             counts: true,
             fails: BTreeSet::new(),
+            wanted: Vec::new(),
         }
     }
 
@@ -206,6 +261,7 @@ impl Watcher {
             | Event::Noted(_)
             | Event::Recurred(_)
             | Event::Flaky(_)
+            | Event::Reproduced(_)
             | Event::RunEnded(_) => {}
         }
     }
@@ -237,14 +293,21 @@ impl Watcher {
                 let why = || format!("{case}: {what}");
                 trial.trouble.get_or_insert_with(why);
                 // A script run is interrupted after the first finding; that is not an error.
-                let is_over = trial.phase == Phase::Random && trial.requests_to_find.is_some();
+                let is_over = matches!(trial.phase, Phase::Random | Phase::Concurrent)
+                    && trial.requests_to_find.is_some();
                 if !is_over {
                     trial.error.get_or_insert_with(why);
                 }
             }
             Outcome::Unsupported { .. } | Outcome::Error { .. } => {}
         }
-        if !self.fails.is_empty() && trial.requests_to_find.is_none() {
+        let is_found = match self.wanted.as_slice() {
+            [] => !self.fails.is_empty(),
+            wanted => wanted
+                .iter()
+                .any(|clause| self.fails.contains(*clause) || trial.warned.contains(*clause)),
+        };
+        if is_found && trial.requests_to_find.is_none() {
             trial.requests_to_find = Some(trial.requests);
             trial.time_to_find = Some(self.begun.elapsed());
         }

@@ -104,6 +104,25 @@ fn a_run_over_http_is_judged_again_to_the_same_bytes() {
 }
 
 #[test]
+fn a_run_with_findings_of_overlapping_calls_is_judged_again_to_the_same_bytes() {
+    let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
+    let server = Served::with(&["--instant", "--fault", "overlapping-stop-has-an-empty-set"]);
+    let run = server.command(arguments(
+        "run --phase concurrent --overlaps 3 --max-shrink-requests 100 --journal @/a.ndjson --report json=@/a.json \
+         --report junit=@/a.xml",
+        scratch.path(),
+    ));
+    finish(run).ended_with(1);
+    let journal = text_of(&scratch.path().join("a.ndjson"));
+    assert!(journal.contains("\"interval\":{\"caller\":2,"), "calls overlap");
+    assert!(
+        journal.contains("\"event\":\"reproduced\""),
+        "a finding was played again"
+    );
+    judged_alike(scratch.path());
+}
+
+#[test]
 fn a_journal_without_judgements_gives_the_same_report_exit_code_and_findings() {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     within("run --case dry-run/* --journal @/good.ndjson", scratch.path()).ended_with(0);

@@ -183,7 +183,10 @@ fn words(case: &Scenario) -> String {
     }
     out.extend(case.steps.iter().map(|step| match &step.act {
         Act::Call(call) => call_words(call),
-        Act::Together(call, times) => format!("{times} times {}", call_words(call)),
+        Act::Overlap(callers) => {
+            let calls: Vec<String> = callers.iter().flatten().map(call_words).collect();
+            calls.join(" | ")
+        }
         Act::Pages(call, most) => format!("{most} pages {}", call_words(call)),
         Act::Settle(names, state) => format!("{} come to {state:?}", names.join(" ")),
         Act::Observe => "look".to_owned(),
@@ -305,7 +308,7 @@ fn without_one_thing(case: &Scenario) -> Vec<Scenario> {
         let mut form = case.clone();
         let step = form.steps.remove(at);
         forms.push(form);
-        let params = step.act.call().map_or(0, |call| call.params.len());
+        let params = step.act.calls().map(|call| call.params.len()).sum::<usize>();
         for param in 0..params {
             let mut form = case.clone();
             if let Some(Act::Call(call)) = form.steps.get_mut(at).map(|step| &mut step.act) {

@@ -154,6 +154,7 @@ impl CaseJudge {
             belief.kind.stop_protected = value == "true";
             if let Some(track) = call.param("InstanceId").and_then(|id| self.tracks.get_mut(id)) {
                 track.protection_changed_ms = Some(act.answered_ms);
+                track.is_protection_unknown = false;
             }
         }
         if let Some(value) = attribute("DisableApiTermination") {

@@ -81,6 +81,11 @@ pub(super) fn written_state(state: &StateValue<&str>) -> WrittenState {
 
 /// The items of an accepted call.
 pub(super) fn accepted(status: u16, items: &[StateChange<'_>]) -> Observed {
+    Observed::Answer(items_summary(status, items))
+}
+
+/// The items of an accepted call, as a summary of its answer.
+pub(super) fn items_summary(status: u16, items: &[StateChange<'_>]) -> AnswerSummary {
     let items = items.iter().map(|item| {
         let id = item.id.unwrap_or_default();
         changed(
@@ -89,12 +94,12 @@ pub(super) fn accepted(status: u16, items: &[StateChange<'_>]) -> Observed {
             item.current_name().unwrap_or_default(),
         )
     });
-    Observed::Answer(AnswerSummary {
+    AnswerSummary {
         status,
         body: BodySummary::Items {
             items: items.collect::<Few<_>>(),
         },
-    })
+    }
 }
 
 pub(super) fn changed(id: &str, previous: &str, current: &str) -> StateChanged {

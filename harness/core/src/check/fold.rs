@@ -94,7 +94,11 @@ impl JournalFold {
                 }
             }
             Event::RunStarted(started) => self.read_lag = ReadLag::from_ms(started.read_lag_ms),
-            Event::Explored(_) | Event::Recurred(_) | Event::Flaky(_) | Event::Noted(_) => {}
+            Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::Reproduced(_)
+            | Event::Noted(_) => {}
             Event::RunEnded(_) => {
                 for open in self.open.values_mut() {
                     open.conclude(&mut emit);

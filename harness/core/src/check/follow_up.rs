@@ -173,7 +173,7 @@ impl CaseJudge {
             Intent::Settle { .. } | Intent::Observe | Intent::Rest => self.describe(step, When::Now),
             // These send something first.
             Intent::Call
-            | Intent::Together
+            | Intent::Overlap
             | Intent::Pages
             | Intent::Launch { .. }
             | Intent::Pass { .. }
@@ -294,7 +294,7 @@ impl CaseJudge {
             Intent::Settle { ids, state } => self.has_settled(ids, state, look),
             Intent::Rest => self.is_at_rest(look),
             Intent::Call
-            | Intent::Together
+            | Intent::Overlap
             | Intent::Pages
             | Intent::Observe
             | Intent::Launch { .. }

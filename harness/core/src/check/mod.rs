@@ -13,8 +13,8 @@ use http::header::DATE;
 use crate::call::Call;
 use crate::contract::{Check, ClauseId, Confidence, Contract, Refusal};
 use crate::journal::{
-    Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed, Obstacle, Role,
-    StepStarted,
+    CallInterval, Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed,
+    Obstacle, Role, StepStarted,
 };
 use crate::model::{Belief, Fleet, Id, ReadLag, States, Unseen};
 use crate::protocol::capture::revive;
@@ -27,6 +27,7 @@ mod examine;
 mod facts;
 mod fold;
 mod follow_up;
+mod history;
 mod launches;
 mod look;
 mod overlap;
@@ -52,7 +53,6 @@ pub use facts::summary;
 pub use fold::JournalFold;
 use follow_up::OpenStep;
 pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
-use overlap::{document_changes, found_up, superposed};
 use rule::Rule;
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use track::{IdleStop, Stop, Track, before};
@@ -107,6 +107,8 @@ pub struct Observation {
     pub at_ms: u64,
     /// When the last answer came, by the same clock.
     pub answered_ms: u64,
+    /// Its place among the calls that overlapped with it.
+    pub interval: Option<CallInterval>,
 }
 
 /// The result of a step.
@@ -294,6 +296,7 @@ impl Observation {
             ending: exchange.ending.clone(),
             at_ms: exchange.at_ms,
             answered_ms: exchange.answered_ms(),
+            interval: exchange.interval,
         }
     }
 
@@ -444,7 +447,8 @@ impl CaseJudge {
     fn judge(&mut self, step: &StepStarted, observations: &[Observation]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
-        if !matches!(step.intent, Intent::Wire(_)) {
+        // One of several overlapping calls may be broken without the others, and bytes on a socket are judged as such.
+        if !matches!(step.intent, Intent::Wire(_) | Intent::Overlap) {
             let broken = observations
                 .iter()
                 .find_map(|one| Some((one, breach(&one.ending)?)));
@@ -465,7 +469,8 @@ impl CaseJudge {
             judgement.held(judge.of(rule::LAUNCH_OPTIONS));
         }
         match &step.intent {
-            Intent::Call | Intent::Together | Intent::Pages => self.acts(&mut judgement, step, observations),
+            Intent::Call | Intent::Pages => self.acts(&mut judgement, step, observations),
+            Intent::Overlap => self.overlap(&mut judgement, step, observations),
             Intent::Settle { ids, state } => self.settle(&mut judgement, ids, state, observations),
             Intent::Observe => self.look_around(&mut judgement, observations),
             Intent::Rest => {
@@ -493,7 +498,7 @@ impl CaseJudge {
         let may_miss = |changed_ms: Option<u64>| changed_ms.is_some_and(|at_ms| lag.covers(at_ms, sent_ms));
         for (belief, track) in self.fleet.values_mut().zip(self.tracks.values()) {
             belief.unseen = Unseen {
-                protection: may_miss(track.protection_changed_ms),
+                protection: may_miss(track.protection_changed_ms) || track.is_protection_unknown,
                 cancellation: may_miss(track.cancelled_ms),
             };
         }
@@ -541,21 +546,8 @@ impl CaseJudge {
             .filter(|one| one.role == Role::Act)
             .map(|one| one.at_ms);
         self.mark_unseen(sent_ms.min().unwrap_or_default());
-        let mut acts: Vec<&Observation> = observations.iter().filter(|one| one.role == Role::Act).collect();
-        let together = step.intent == Intent::Together;
-        if together {
-            // The calls overlapped, so their order in the journal means nothing. The call that found the instance
-            // running goes first; the others are sorted so that every reader of the journal gets the same order.
-            acts.sort_by_cached_key(|act| {
-                let up = act
-                    .reply()
-                    .and_then(document_changes)
-                    .is_some_and(|changes| changes.items.iter().any(found_up));
-                (!up, act.reply().map(|reply| &reply.body))
-            });
-        }
-        // The order of overlapping calls in a journal means nothing, so nothing is said about one of them.
-        let place = |one: &Observation| place_in(observations, one).filter(|_| !together);
+        let acts: Vec<&Observation> = observations.iter().filter(|one| one.role == Role::Act).collect();
+        let place = |one: &Observation| place_in(observations, one);
         let Some(first) = acts.first() else { return };
         let Some(action) = judge.tested_action(&first.call) else {
             if step.intent == Intent::Pages {
@@ -577,8 +569,6 @@ impl CaseJudge {
             }
             return;
         };
-        let superposed = together.then(|| superposed(&self.fleet));
-        let fleet = superposed.as_ref().unwrap_or(&self.fleet);
         let mut answers = Vec::with_capacity(acts.len());
         for act in acts {
             judgement.about(place(act));
@@ -591,15 +581,12 @@ impl CaseJudge {
             };
             let question = Question {
                 judge: &judge,
-                fleet,
+                fleet: &self.fleet,
                 action,
                 call: &act.call,
                 may_be_unseen: self.may_be_stale(act.at_ms),
             };
             answers.push((act, question.judge(judgement, &mut self.seen, reply), reply));
-        }
-        if together {
-            self.one_transition(judgement, &answers);
         }
         if step.label.is_some() || step.same_as.is_some() {
             let answer = answers
@@ -679,11 +666,11 @@ impl CaseJudge {
                         track.restarted = true;
                         track.idle_stop = None;
                     }
-                    Some(answer::Move::End) => {
+                    // What a call did that is not understood is not known, so nothing follows from an earlier stop.
+                    Some(answer::Move::End) | None => {
                         track.stop = None;
                         track.idle_stop = None;
                     }
-                    None => {}
                 }
             }
             for (id, states) in &answered.claimed {

@@ -75,6 +75,7 @@ rules! {
     REASON_UNCHANGED = ReasonUnchanged,
     NAMES_ONE_OFFENDER = NamesOneOffender,
     ONE_TRANSITION = OneTransition,
+    ONE_ORDER = OneOrder,
     ENDS_STOPPED = EndsStopped,
     CONTROL_UNCHANGED = ControlUnchanged,
     WHOLE_ANSWER = WholeAnswer,

@@ -217,6 +217,13 @@ impl<'r> StepJudgement<'r> {
         }
     }
 
+    /// The clauses that the endpoint deviates from.
+    pub(super) fn violated(&self) -> BTreeSet<ClauseIndex> {
+        let found = self.found.iter();
+        let decided = found.filter(|(_, found)| found.verdict != Verdict::Inconclusive);
+        decided.map(|(place, _)| *place).collect()
+    }
+
     /// The judgement: what held, and the findings, in the order of the clause ids.
     pub(super) fn close(self, case: &str, step: usize) -> Judged {
         let mut held = Vec::with_capacity(self.held.iter().map(|word| word.count_ones() as usize).sum());

@@ -12,6 +12,7 @@ mod fold;
 mod follow_ups;
 mod lag;
 mod lists;
+mod overlaps;
 mod relations;
 mod steps;
 mod stops;
@@ -64,6 +65,7 @@ fn seen(role: Role, call: &Call, reply: Option<&Reply>, at_ms: u64) -> Observati
         ending: Ending::Answered,
         at_ms,
         answered_ms: at_ms,
+        interval: None,
     }
 }
 
@@ -253,7 +255,7 @@ fn of_two_at_once(check: Check, status: u16) -> Option<bool> {
     );
     let replies = [200, status].map(|status| replied(status, body.clone()));
     let observations = replies.map(|reply| seen(Role::Act, &stop, Some(&reply), 0));
-    let judged = case.judge(&started(1, Intent::Together), &observations);
+    let judged = case.judge(&started(1, Intent::Overlap), &observations);
     outcome_of(&judge, check, &judged)
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Track {
     pub(super) odd: BTreeSet<Rule>,
     /// Whether one of them deviated for the first time.
     pub(super) is_unconfirmed: bool,
+    /// Whether overlapping calls left it open whether it is protected against a stop.
+    pub(super) is_protection_unknown: bool,
     /// When a change of its stop protection was answered.
     pub(super) protection_changed_ms: Option<u64>,
     /// When the cancellation of its Spot request was answered.

@@ -70,6 +70,12 @@ pub const SECTIONS: &[Section] = &[
         keys: CALL,
     },
     Section {
+        title: "steps = [{ overlap = [[{ call = \"StopInstances\", … }], […]] }]",
+        meaning: "The calls of several callers at the same time; each caller sends its own one after another. It is \
+                  judged whether the answers fit an order of the calls.",
+        keys: OVERLAP,
+    },
+    Section {
         title: "same-as = { … }",
         meaning: "Compares the answer of a call with that of an earlier one: status, error code, and the instances \
                   with their states, not messages and not the order. What time alone can explain is not a difference.",
@@ -187,6 +193,15 @@ pub(super) const CALL: &[TableKey] = &[
     key("same-as", "what the answer must be the same as, a table"),
 ];
 
+pub(super) const OVERLAP: &[TableKey] = &[key(
+    "overlap",
+    "for each caller a list of its calls; each call is a table as above, without `together` and the \
+     keys behind it",
+)];
+
+/// The keys of an overlapping call: those of a call as such.
+pub(super) const OVERLAPPING_CALL: &[TableKey] = CALL.split_at(9).0;
+
 pub(super) const SAME_AS: &[TableKey] = &[
     key(
         "labels",
@@ -233,6 +248,7 @@ pub(super) const PASS: &[TableKey] = &[key("pass", "milliseconds, 1 to 3600000")
 /// The kinds of steps: the key that identifies each, and all keys that it may have.
 pub(super) const STEPS: &[(&str, &[TableKey])] = &[
     ("call", CALL),
+    ("overlap", OVERLAP),
     ("settle", SETTLE),
     ("observe", OBSERVE),
     ("launch", LAUNCH),
@@ -294,6 +310,7 @@ steps = [
   { rest = true },
   { pass = 100 },
   { call = "StopInstances", ids = ["{late}"], together = 8 },
+  { overlap = [[{ call = "StartInstances", ids = ["{late}"] }, { call = "StopInstances", ids = ["{late}"] }], [{ call = "TerminateInstances", ids = ["{late}"] }]] },
 ]
 "#;
 

@@ -419,10 +419,10 @@ pub struct SameAs {
 pub enum Act {
     /// Send one call and judge its answer. After a refusal, a description shows that nothing changed.
     Call(CallTemplate),
-    /// Send the same call several times at once.
-    Together(CallTemplate, u8),
     /// Send a call that lists, and then for the next page, up to so many pages.
     Pages(CallTemplate, u8),
+    /// Send the calls of several callers at the same time. Each caller sends its own calls one after another.
+    Overlap(Vec<Vec<CallTemplate>>),
     /// Poll until the named fixtures are in this state.
     Settle(Vec<String>, State),
     /// Describe all instances of the case and judge the result.
@@ -537,20 +537,24 @@ impl From<Act> for Step {
 }
 
 impl Act {
-    /// The call of this act, if it sends one.
-    pub fn call(&self) -> Option<&CallTemplate> {
-        match self {
-            Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => Some(call),
-            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => None,
-        }
+    /// The calls of this act, those of each caller in order.
+    pub fn calls(&self) -> impl DoubleEndedIterator<Item = &CallTemplate> {
+        let (one, several) = match self {
+            Act::Call(call) | Act::Pages(call, _) => (Some(call), &[][..]),
+            Act::Overlap(callers) => (None, callers.as_slice()),
+            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => (None, &[][..]),
+        };
+        one.into_iter().chain(several.iter().flatten())
     }
 
-    /// The call of this act, mutably, if it sends one.
-    pub fn call_mut(&mut self) -> Option<&mut CallTemplate> {
-        match self {
-            Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => Some(call),
-            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => None,
-        }
+    /// The calls of this act, mutably.
+    pub fn calls_mut(&mut self) -> impl Iterator<Item = &mut CallTemplate> {
+        let (one, several) = match self {
+            Act::Call(call) | Act::Pages(call, _) => (Some(call), None),
+            Act::Overlap(callers) => (None, Some(callers)),
+            Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => (None, None),
+        };
+        one.into_iter().chain(several.into_iter().flatten().flatten())
     }
 }
 

@@ -329,6 +329,8 @@ vocabulary! {
         NamesOneOffender = "names-one-offender",
         /// Concurrent or repeated stops end in one state, and each instance makes one transition.
         OneTransition = "one-transition",
+        /// The answers to overlapping calls fit an order of the calls.
+        OneOrder = "one-order",
         /// After repeated stops, an instance is stopped.
         EndsStopped = "ends-stopped",
         /// No refused call, and no case, changes an instance that it was not meant to change.

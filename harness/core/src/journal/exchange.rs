@@ -31,6 +31,22 @@ pub struct Exchange {
     pub at_ms: u64,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// Its place among the calls that overlapped with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<CallInterval>,
+}
+
+/// When one of several overlapping calls began and ended. The numbers count the beginnings and the ends of the calls of
+/// the step, so they are in the order in which these happened, which milliseconds are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallInterval {
+    /// The caller, from 1.
+    pub caller: usize,
+    /// When the request was about to be sent.
+    pub began: u64,
+    /// When the answer had come; `None` if none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<u64>,
 }
 
 /// Why a request was sent.

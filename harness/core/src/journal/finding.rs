@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ending, Excerpt, Few, Fingerprint, LaunchProperty};
+use super::{CallInterval, Ending, Excerpt, Few, Fingerprint, LaunchProperty};
 use crate::contract::{Check, ClauseId, Condition, State};
 use crate::verdict::Verdict;
 
@@ -238,6 +238,11 @@ pub enum Observed {
         /// Their number.
         calls: usize,
     },
+    /// Overlapping calls whose answers fit no order.
+    History {
+        /// The calls, in the order in which they began.
+        calls: Few<OverlappingCall>,
+    },
     /// The root element of a document.
     Root {
         /// The name.
@@ -341,8 +346,25 @@ pub enum Doubt {
     NothingToCompare,
     /// Answers of this action are not compared.
     NotCompared,
+    /// There are too many orders of overlapping calls to try all.
+    TooManyOrders,
     /// An instance was not in the same circumstances as in the earlier call, or not named by it.
     OtherCircumstances,
+}
+
+/// One of several overlapping calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OverlappingCall {
+    /// Who sent it, and when.
+    #[serde(flatten)]
+    pub interval: CallInterval,
+    /// Its action.
+    pub action: Excerpt,
+    /// The ids that it names.
+    pub ids: Few<Excerpt>,
+    /// Its answer; `None` if it came after what the history shows, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AnswerSummary>,
 }
 
 /// The previous and current state of an instance, by their names; empty where the answer has none.
@@ -589,6 +611,7 @@ impl Doubt {
             Doubt::PlainFormWrong => "plain-form-wrong",
             Doubt::NothingToCompare => "nothing-to-compare",
             Doubt::NotCompared => "not-compared",
+            Doubt::TooManyOrders => "too-many-orders",
             Doubt::OtherCircumstances => "other-circumstances",
         }
     }

@@ -175,6 +175,12 @@ fn add(observed: &Observed, features: &mut BTreeSet<ObservedFeature>) {
             features.insert(ObservedFeature::State(state.clone()));
             ObservedFeature::Code(status.clone())
         }
+        Observed::History { calls } => {
+            for call in &calls.shown {
+                features.insert(ObservedFeature::Part(call.action.clone()));
+            }
+            return;
+        }
         Observed::FoundRunning { .. } => ObservedFeature::State(Excerpt::word("running")),
         Observed::Root { name, .. } => ObservedFeature::Root(name.clone()),
         Observed::Declaration { version, .. } => part_if(version.is_some(), "declaration"),

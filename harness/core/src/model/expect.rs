@@ -147,7 +147,8 @@ pub fn expect<'a>(
 
 /// Whether a sibling action may refuse this instance: it has no row for a possible state, or the instance is protected.
 fn may_decline(contract: &Contract, action: &str, belief: &Belief) -> bool {
-    let protected = belief.kind.stop_protected || belief.kind.termination_protected;
+    let kind = &belief.kind;
+    let protected = kind.stop_protected || kind.termination_protected || belief.unseen.protection;
     let rows = rows_for(contract, action, belief);
     let leaves = |state| rows.iter().any(|(_, row)| row.from == state);
     protected || !belief.states.later().iter().all(leaves)

@@ -4,6 +4,7 @@
 //! them here; the named scenarios are copied from the contract unchanged.
 
 pub mod bytes;
+pub mod concurrent;
 pub mod script;
 mod selection;
 pub mod shrink;
@@ -155,7 +156,8 @@ pub fn generate(contract: &Contract, selection: &Selection) -> Plan {
 pub fn special_auth(case: &Scenario) -> impl Iterator<Item = Auth> {
     case.steps
         .iter()
-        .filter_map(|step| Some(step.act.call()?.form.auth))
+        .flat_map(|step| step.act.calls())
+        .map(|call| call.form.auth)
 }
 
 /// The values for the placeholders of a template.

@@ -622,7 +622,7 @@ mod tests {
                     assert!(call.form.is_plain() && call.params.len() == 1, "{call:?}");
                 }
                 Act::Rest | Act::Pass(_) | Act::Observe => {}
-                Act::Together(..) | Act::Pages(..) | Act::Settle(..) => unreachable!("no script has {act:?}"),
+                Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) => unreachable!("no script has {act:?}"),
             }
         }
     }
@@ -641,7 +641,7 @@ mod tests {
                     assert!(!known.contains(name), "{name} twice");
                     known.push(name.clone());
                 }
-                let values = act.call().into_iter().flat_map(|call| &call.params);
+                let values = act.calls().flat_map(|call| &call.params);
                 for (_, value) in values {
                     let Some((_, rest)) = value.split_once('{') else {
                         continue;

@@ -24,10 +24,7 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
     for (at, step) in case.steps.iter().enumerate() {
         let acts = match &step.act {
             Act::Call(call) => simpler_calls(call).into_iter().map(Act::Call).collect(),
-            Act::Together(call, times) => {
-                let fewer = (*times > 2).then(|| Act::Together(call.clone(), times - 1));
-                [Act::Call(call.clone())].into_iter().chain(fewer).collect()
-            }
+            Act::Overlap(callers) => fewer_overlapping(callers),
             Act::Pages(call, _) => vec![Act::Call(call.clone())],
             // Waiting until no instance changes replaces a fixed time.
             Act::Pass(_) => vec![Act::Rest],
@@ -41,6 +38,52 @@ pub fn simpler(case: &Scenario, last: usize) -> Vec<Scenario> {
     }
     forms.extend(renamed(case));
     forms
+}
+
+/// The forms of a case with fewer overlapping calls, or without a later step.
+pub fn with_fewer_calls(case: &Scenario) -> Vec<Scenario> {
+    let steps = case.steps.iter().enumerate();
+    let overlaps = steps.filter_map(|(at, step)| match &step.act {
+        Act::Overlap(callers) => Some((at, callers)),
+        _ => None,
+    });
+    let fewer =
+        overlaps.flat_map(|(at, callers)| fewer_overlapping(callers).into_iter().map(move |act| (at, act)));
+    let forms = fewer.filter_map(|(at, act)| {
+        let mut form = case.clone();
+        form.steps.get_mut(at)?.act = act;
+        Some(form)
+    });
+    forms
+        .map(|form| without_bystanders(&form))
+        .chain(without_steps(case))
+        .collect()
+}
+
+/// Overlapping calls with one caller less, or with one call less; of one caller, its calls one after another.
+fn fewer_overlapping(callers: &[Vec<CallTemplate>]) -> Vec<Act> {
+    if let [calls] = callers {
+        return match calls.as_slice() {
+            [call] => vec![Act::Call(call.clone())],
+            _ => Vec::new(),
+        };
+    }
+    let without = |caller: usize, call: Option<usize>| {
+        let mut fewer = callers.to_vec();
+        match (call, fewer.get_mut(caller)) {
+            (Some(call), Some(calls)) if calls.len() > 1 => _ = calls.remove(call),
+            _ => _ = fewer.remove(caller),
+        }
+        Act::Overlap(fewer)
+    };
+    let callers_less = (0..callers.len()).map(|caller| without(caller, None));
+    let calls_less = callers.iter().enumerate().flat_map(|(caller, calls)| {
+        let count = if calls.len() > 1 { calls.len() } else { 0 };
+        (0..count).map(move |call| (caller, call))
+    });
+    callers_less
+        .chain(calls_less.map(|(caller, call)| without(caller, Some(call))))
+        .collect()
 }
 
 /// Renames the remaining instances to `a`, `b`, … in their order; `None` if they have these names already.
@@ -67,8 +110,8 @@ fn renamed(case: &Scenario) -> Option<Scenario> {
                     *name = renamed(name)?;
                 }
             }
-            Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => {
-                for (_, value) in &mut call.params {
+            act @ (Act::Call(_) | Act::Overlap(_) | Act::Pages(..)) => {
+                for (_, value) in act.calls_mut().flat_map(|call| &mut call.params) {
                     // A value names at most one instance.
                     let old = names.iter().find(|name| stands_for(value, name));
                     if let Some(old) = old {
@@ -107,16 +150,13 @@ fn guesses(case: &Scenario, last: usize) -> Vec<Scenario> {
                 .iter()
                 .take(last)
                 .rev()
-                .find_map(|step| step.act.call())
+                .find_map(|step| step.act.calls().next_back())
                 .is_some_and(|call| call.params.iter().any(|(_, value)| stands_for(value, name)))
         })
         .collect();
-    let names_one = |act: &Act| match act {
-        Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => {
-            let mut values = call.params.iter().map(|(_, value)| value);
-            values.any(|value| named.iter().any(|name| stands_for(value, name)))
-        }
-        Act::Settle(..) | Act::Observe | Act::Launch(..) | Act::Pass(_) | Act::Rest => false,
+    let names_one = |act: &Act| {
+        let mut values = act.calls().flat_map(|call| &call.params).map(|(_, value)| value);
+        values.any(|value| named.iter().any(|name| stands_for(value, name)))
     };
     let mut forms = Vec::new();
     for few in [1, 2, 4] {
@@ -138,7 +178,7 @@ fn guesses(case: &Scenario, last: usize) -> Vec<Scenario> {
 
 /// The case without the instances that no call names.
 fn without_bystanders(case: &Scenario) -> Scenario {
-    let calls: Vec<&CallTemplate> = case.steps.iter().filter_map(|step| step.act.call()).collect();
+    let calls: Vec<&CallTemplate> = case.steps.iter().flat_map(|step| step.act.calls()).collect();
     let is_named = |name: &str| {
         let mut values = calls.iter().flat_map(|call| &call.params);
         values.any(|(_, value)| stands_for(value, name))
@@ -147,13 +187,7 @@ fn without_bystanders(case: &Scenario) -> Scenario {
     form.fixtures.retain(|(name, _)| is_named(name));
     form.steps.retain(|step| match &step.act {
         Act::Launch(name, _) => is_named(name),
-        Act::Call(_)
-        | Act::Together(..)
-        | Act::Pages(..)
-        | Act::Settle(..)
-        | Act::Observe
-        | Act::Pass(_)
-        | Act::Rest => true,
+        Act::Call(_) | Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => true,
     });
     form
 }
@@ -198,7 +232,14 @@ fn without_instances(case: &Scenario) -> Vec<Scenario> {
             form.fixtures.retain(|(fixture, _)| *fixture != name);
             form.steps.retain_mut(|step| match &mut step.act {
                 Act::Launch(launched, _) => *launched != name,
-                Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => !without_name(call, &name),
+                Act::Call(call) | Act::Pages(call, _) => !without_name(call, &name),
+                Act::Overlap(callers) => {
+                    for calls in callers.iter_mut() {
+                        calls.retain_mut(|call| !without_name(call, &name));
+                    }
+                    callers.retain(|calls| !calls.is_empty());
+                    !callers.is_empty()
+                }
                 Act::Settle(names, _) => {
                     names.retain(|one| *one != name);
                     !names.is_empty()
@@ -370,13 +411,7 @@ fn simpler_values(name: &str, value: &str) -> Vec<String> {
 fn instances(case: &Scenario) -> Vec<String> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, _) => Some(name.clone()),
-        Act::Call(_)
-        | Act::Together(..)
-        | Act::Pages(..)
-        | Act::Settle(..)
-        | Act::Observe
-        | Act::Pass(_)
-        | Act::Rest => None,
+        Act::Call(_) | Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
     });
     let mut names: Vec<String> = case
         .fixtures
@@ -391,13 +426,7 @@ fn instances(case: &Scenario) -> Vec<String> {
 fn kind_of(case: &Scenario, name: &str) -> Option<FixtureKind> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, kind) => Some((name, kind)),
-        Act::Call(_)
-        | Act::Together(..)
-        | Act::Pages(..)
-        | Act::Settle(..)
-        | Act::Observe
-        | Act::Pass(_)
-        | Act::Rest => None,
+        Act::Call(_) | Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
     });
     let fixtures = case.fixtures.iter().map(|(name, kind)| (name, kind));
     fixtures
@@ -480,7 +509,7 @@ mod tests {
         let values = case
             .steps
             .iter()
-            .filter_map(|step| step.act.call())
+            .flat_map(|step| step.act.calls())
             .flat_map(|call| &call.params);
         values.filter(|(_, value)| value == id).count()
     }
@@ -522,13 +551,13 @@ mod tests {
         let forms = simpler(&whole, 1);
         assert!(forms.contains(&case(vec![stop(&["{a}", "{c}"], &[])])));
         let mut odd = whole.clone();
-        if let Some(call) = odd.steps.first_mut().and_then(|step| step.act.call_mut()) {
+        if let Some(call) = odd.steps.first_mut().and_then(|step| step.act.calls_mut().next()) {
             for (at, (name, _)) in call.params.iter_mut().enumerate() {
                 *name = format!("InstanceId.{at}");
             }
         }
         for form in simpler(&odd, 1) {
-            for call in form.steps.iter().filter_map(|step| step.act.call()) {
+            for call in form.steps.iter().flat_map(|step| step.act.calls()) {
                 let zero = call.params.iter().any(|(name, _)| name == "InstanceId.0");
                 assert!(zero || call.params.len() < 3, "{call:?}");
             }

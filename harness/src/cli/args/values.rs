@@ -53,6 +53,8 @@ pub(in crate::cli) enum PhaseArg {
     Coverage,
     /// Bytes on a raw socket that no HTTP library sends
     Wire,
+    /// Several callers at the same time, from the seed
+    Concurrent,
     /// Scripts from the seed, shrunk where they find something
     Random,
 }

@@ -62,12 +62,15 @@ pub(super) fn export(material: &Material, contract: &Contract) -> Result<String,
                     line("look()");
                 }
             }
-            Act::Together(template, times) => {
-                line("with ThreadPoolExecutor() as pool:");
-                line(&format!(
-                    "    list(pool.map(lambda _: {}, range({times})))",
-                    call(template)?
-                ));
+            Act::Overlap(callers) => {
+                line(&format!("with ThreadPoolExecutor({}) as pool:", callers.len()));
+                line("    at_once = [");
+                for calls in callers {
+                    let calls: Vec<String> = calls.iter().map(call).collect::<Result<_, _>>()?;
+                    line(&format!("        lambda: [{}],", calls.join(", ")));
+                }
+                line("    ]");
+                line("    list(pool.map(lambda calls: calls(), at_once))");
                 if number == last {
                     line("look()");
                 }

@@ -109,6 +109,7 @@ impl Material {
                 | Event::Explored(_)
                 | Event::Recurred(_)
                 | Event::Flaky(_)
+                | Event::Reproduced(_)
                 | Event::RunEnded(_) => {}
             }
         }

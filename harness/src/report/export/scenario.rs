@@ -147,11 +147,7 @@ fn properties(kind: &FixtureKind) -> Pairs {
 fn step(step: &Step) -> Pairs {
     let mut pairs = match &step.act {
         Act::Call(template) => call(template),
-        Act::Together(template, times) => {
-            let mut pairs = call(template);
-            pairs.push(("together", times.to_string()));
-            pairs
-        }
+        Act::Overlap(callers) => overlap(callers),
         Act::Pages(template, most) => {
             let mut pairs = call(template);
             pairs.push(("pages", most.to_string()));
@@ -185,6 +181,25 @@ fn step(step: &Step) -> Pairs {
         pairs.push(("same-as", table(comparison(same_as))));
     }
     pairs
+}
+
+/// Overlapping calls; several times the same one in the short form.
+fn overlap(callers: &[Vec<CallTemplate>]) -> Pairs {
+    if let [first, rest @ ..] = callers
+        && let [template] = first.as_slice()
+        && !rest.is_empty()
+        && rest.iter().all(|calls| calls == first)
+    {
+        let mut pairs = call(template);
+        pairs.push(("together", callers.len().to_string()));
+        return pairs;
+    }
+    let calls = |calls: &Vec<CallTemplate>| {
+        let calls: Vec<String> = calls.iter().map(|one| table(call(one))).collect();
+        format!("[{}]", calls.join(", "))
+    };
+    let callers: Vec<String> = callers.iter().map(calls).collect();
+    vec![("overlap", format!("[{}]", callers.join(", ")))]
 }
 
 fn comparison(same_as: &SameAs) -> Pairs {
@@ -334,7 +349,7 @@ mod tests {
             let mut values = case
                 .steps
                 .iter()
-                .filter_map(|step| step.act.call())
+                .flat_map(|step| step.act.calls())
                 .flat_map(|call| &call.params);
             values.all(|(_, value)| value.matches('{').count() <= value.matches('}').count())
         });

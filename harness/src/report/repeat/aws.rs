@@ -39,7 +39,7 @@ pub(super) fn aws_commands(story: &Story<'_>, plan: &Plan<'_>) -> Result<Command
                     _ => call,
                 }
             }
-            PlanAction::Together(sent) => {
+            PlanAction::Overlap(sent) => {
                 let calls: Result<Vec<_>, _> = sent.iter().map(|sent| aws_call(sent, names, &with)).collect();
                 format!("{} & wait", calls?.join(" & "))
             }

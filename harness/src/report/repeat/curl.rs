@@ -56,7 +56,7 @@ impl<'a> Curl<'a> {
                         self.call(sent, names, "curl -sS")?
                     )
                 }
-                PlanAction::Together(sent) => {
+                PlanAction::Overlap(sent) => {
                     let calls: Result<Vec<_>, _> = sent
                         .iter()
                         .map(|sent| self.call(sent, names, "curl -i -sS"))

@@ -299,7 +299,7 @@ fn two_instances_of_one_launch_get_two_variables() {
         ),
         sample::sent(1, Role::Act, sample::stop(&[A, B]), 200, ""),
     ];
-    let steps = [(1, Intent::Together)];
+    let steps = [(1, Intent::Overlap)];
     let repeat = repeat(&story(&run, &fixtures, &steps, &sent), 1);
     let played = played(&repeat.curl.expect("curl can say it").line());
     assert!(

@@ -609,6 +609,7 @@ fn instance_of(observed: &Observed) -> Option<&Excerpt> {
         | Observed::Status { .. }
         | Observed::SpotRequest { .. }
         | Observed::FoundRunning { .. }
+        | Observed::History { .. }
         | Observed::Root { .. }
         | Observed::Declaration { .. }
         | Observed::Header { .. }

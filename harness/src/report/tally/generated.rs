@@ -47,6 +47,18 @@ impl Tally {
         }
     }
 
+    /// Records how often a finding of overlapping calls occurred.
+    pub(super) fn reproduce(&mut self, reproduced: &Reproduced) {
+        let cases = self
+            .cases
+            .values_mut()
+            .filter(|case| *case.name == *reproduced.case);
+        let findings = cases.flat_map(|case| &mut case.findings);
+        for found in findings.filter(|found| found.clause == reproduced.clause) {
+            found.plays = Some((reproduced.times, reproduced.of));
+        }
+    }
+
     /// Withdraws a flaky finding: it does not recur every time, so it becomes inconclusive.
     pub(super) fn doubt(&mut self, flaky: &Flaky) {
         let key = self
@@ -94,6 +106,7 @@ impl Tally {
                 circumstances: Box::default(),
                 exchange: None,
                 seen: 0,
+                plays: None,
                 evidence: None,
                 group: 0,
             };

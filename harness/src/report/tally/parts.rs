@@ -53,6 +53,8 @@ pub struct Found {
     pub exchange: Option<usize>,
     /// The number of generated cases in which it was seen; 0 if they were not counted.
     pub seen: u64,
+    /// For a finding of overlapping calls: how many times it occurred, and how many times its case was played.
+    pub plays: Option<(usize, usize)>,
     /// The exchange that shows it; kept for the first findings of a group.
     pub evidence: Option<Box<Evidence>>,
     pub(super) group: usize,

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use super::{Color, Layout, Page, color};
 use crate::contract::{Clause, Level};
+use crate::journal::Observed;
 use crate::report::repeat::Commands;
 use crate::report::tally::{Cause, Consequence, Found, Group};
 use crate::report::text::{cut, fold, one_line, plural, some_of, visible, with_short_ids};
 use crate::verdict::Verdict;
+use crate::words::timeline;
 
 /// The indentation of the lines of a finding.
 const INDENT: &str = "  ";
@@ -58,11 +60,14 @@ impl Page<'_> {
         // Source, expected and the command take one line each.
         let lines = most - 3 - statement;
         let observed = self.tally.observed_text(group.first);
+        let timeline = self.timeline(group.first);
+        let lines = if timeline.is_empty() { lines } else { 1 };
         self.short_row("observed", &observed, &self.extent(cause), lines, out)?;
+        self.lines("timeline", &timeline, out)?;
         self.paste("repeat", Ok(&self.tally.repeat_command(group.case)), out)
     }
 
-    /// Writes a cause in two lines, and a third one with the ids of its consequences.
+    /// Writes a cause in two lines, with further ones for overlapping calls and for the ids of its consequences.
     pub(super) fn in_two_lines(&self, cause: &Cause<'_>, out: &mut dyn Write) -> io::Result<()> {
         let Some(group) = cause.groups.first() else {
             return Ok(());
@@ -70,6 +75,7 @@ impl Page<'_> {
         self.heading(group, self.why(cause), 1, out)?;
         let observed = self.tally.observed_text(group.first);
         self.short_row("observed", &observed, &self.extent(cause), 1, out)?;
+        self.lines("timeline", &self.timeline(group.first), out)?;
         let ids = cause.consequences.iter().map(|one| one.clause.as_str());
         match cause.consequences.is_empty() {
             true => Ok(()),
@@ -165,9 +171,29 @@ impl Page<'_> {
         label(&cut(&visible(&text), free - LABEL))
     }
 
+    /// The overlapping calls that a finding shows, one line each, in an ASCII timeline.
+    fn timeline(&self, found: &Found) -> Vec<String> {
+        let histories = found.observed.iter().filter_map(|observed| match observed {
+            Observed::History { calls } => Some(calls),
+            _ => None,
+        });
+        let lines = histories.flat_map(timeline);
+        lines
+            .map(|line| {
+                cut(
+                    &with_short_ids(&visible(&line)),
+                    self.style.width - INDENT.len() - LABEL,
+                )
+            })
+            .collect()
+    }
+
     /// Where a cause was seen.
     fn extent(&self, cause: &Cause<'_>) -> String {
         let first = cause.groups.first().map(|group| group.first);
+        if let Some((times, of)) = first.and_then(|first| first.plays) {
+            return format!(" (in {times} of {of} plays)");
+        }
         let seen = first.filter(|_| cause.cases().iter().all(|case| case.starts_with("random/")));
         match seen.map_or(0, |found| found.seen) {
             0 => format!(" (in {})", plural(cause.cases().len(), "case")),
@@ -214,6 +240,7 @@ impl Page<'_> {
         }
         self.row("expected", &visible(&self.tally.expected_text(group.first)), out)?;
         self.row("observed", &visible(&self.tally.observed_text(group.first)), out)?;
+        self.lines("timeline", &self.timeline(group.first), out)?;
         let place = format!("{}, step {}", visible(&group.case.name), group.first.step);
         self.row("case", &format!("{place}{}", self.seen(group.first)), out)?;
         let others = group
@@ -252,6 +279,9 @@ impl Page<'_> {
     }
 
     fn seen(&self, found: &Found) -> String {
+        if let Some((times, of)) = found.plays {
+            return format!("; seen in {times} of {of} plays");
+        }
         match found.seen {
             0 => String::new(),
             seen => format!(

@@ -1,6 +1,9 @@
 use super::*;
 use crate::contract::Clause;
-use crate::journal::{Event, Noted};
+use crate::journal::{
+    AnswerSummary, BodySummary, CallInterval, Event, Excerpt, Few, Noted, Observed, OverlappingCall,
+    Reproduced, StateChanged, StatePair,
+};
 use crate::report::sample;
 
 const PLAIN: Style = Style {
@@ -31,6 +34,57 @@ fn a_run_without_findings_is_a_few_lines() {
 
     CONFORMS: everything observed is allowed.
     "#);
+}
+
+#[test]
+fn overlapping_calls_are_a_timeline_with_the_number_of_plays() {
+    let call = |caller, began, ended| OverlappingCall {
+        interval: CallInterval {
+            caller,
+            began,
+            ended: Some(ended),
+        },
+        action: Excerpt::name("StopInstances"),
+        ids: Few::from_iter([Excerpt::word("i-0a1b2c3d4e5f60718")]),
+        answer: Some(AnswerSummary {
+            status: 200,
+            body: BodySummary::Items {
+                items: Few::from_iter([StateChanged {
+                    id: Excerpt::word("i-0a1b2c3d4e5f60718"),
+                    states: StatePair {
+                        previous: Excerpt::word("running"),
+                        current: Excerpt::word("stopping"),
+                    },
+                }]),
+            },
+        }),
+    };
+    let history = Observed::History {
+        calls: [call(1, 0, 3), call(2, 1, 2)].into_iter().collect(),
+    };
+    let case = "concurrent/1";
+    let bad = sample::SampleCase {
+        findings: vec![sample::finding(
+            case,
+            "RSP-07",
+            Verdict::Warn,
+            sample::stays_running("i-0a1b"),
+            history,
+        )],
+        outcome: sample::judged(Verdict::Warn),
+        ..sample::good_case(case, 0, &["RSP-07"])
+    };
+    let mut events = sample::stream(vec![bad]);
+    let reproduced = Reproduced {
+        case: case.to_owned(),
+        clause: "RSP-07".into(),
+        times: 3,
+        of: 5,
+    };
+    events.insert(events.len() - 1, Event::Reproduced(reproduced));
+    let text = report(&events, Style { width: 80, ..PLAIN });
+    let page = text.split("\n\n").find(|part| part.starts_with("WARN"));
+    insta::assert_snapshot!(page.expect("there is a warning"), @"");
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn exchange(role: Role, sample: &Recorded) -> Observation {
         ending: Ending::Answered,
         at_ms,
         answered_ms: at_ms,
+        interval: None,
     }
 }
 

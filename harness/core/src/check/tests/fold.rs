@@ -91,6 +91,7 @@ fn exchanged(step: usize, sent: SentRecord, answers: Vec<Answer>) -> Event {
         ending: Ending::Silent,
         at_ms: 0,
         took_ms: 0,
+        interval: None,
     }))
 }
 

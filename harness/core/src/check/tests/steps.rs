@@ -73,7 +73,7 @@ fn of_stops_at_once_the_one_that_found_it_running_was_first_in_whatever_order_th
     let (first, second) = (|| moves("running", "stopping"), || moves("stopping", "stopping"));
     for replies in [[first(), second()], [second(), first()]] {
         let mut case = case(State::Running);
-        let judged = case.judge(&started(1, Intent::Together), &acts(&stop(), &replies));
+        let judged = case.judge(&started(1, Intent::Overlap), &acts(&stop(), &replies));
         assert_eq!(outcome_of(&JUDGE, Check::OneTransition, &judged), Some(true));
         let track = case.tracks.get(A).expect("it is there");
         assert!(track.stop.is_some() && track.idle_stop.is_some());

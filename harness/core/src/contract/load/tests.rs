@@ -144,9 +144,15 @@ fn a_call_numbers_its_ids_and_then_has_its_options_and_parameters() {
         (Some("StopInstances"), true)
     );
     assert!(call.form.is_plain());
-    let Act::Together(call, 8) = &second.act else {
+    let Act::Overlap(callers) = &second.act else {
         panic!("eight calls, not {:?}", second.act);
     };
+    let [[call], .., [_]] =
+        [callers.first(), callers.last()].map(|calls| calls.expect("eight callers").as_slice())
+    else {
+        panic!("one call of each caller, not {callers:?}");
+    };
+    assert_eq!(callers.len(), 8);
     assert_eq!((&call.action, &call.form.version), (&None, &None));
     assert_eq!(
         (call.form.method, call.form.auth, second.control),

@@ -136,12 +136,12 @@ impl Reader<'_> {
                 let template = self.call(&table, names);
                 let together = table
                     .get("together")
-                    .and_then(|node| self.number("together", node, 2, 64));
+                    .and_then(|node| self.number::<usize>("together", node, 2, 64));
                 let pages = table
                     .get("pages")
                     .and_then(|node| self.number("pages", node, 2, 100));
                 let act = match (together, pages) {
-                    (Some(times), None) => Act::Together(template, times),
+                    (Some(times), None) => Act::Overlap(vec![vec![template]; times]),
                     (None, Some(most)) => Act::Pages(template, most),
                     (None, None) => Act::Call(template),
                     (Some(_), Some(_)) => {
@@ -150,6 +150,12 @@ impl Reader<'_> {
                     }
                 };
                 (table, act)
+            }
+            ["overlap"] => {
+                let table = self.keyed("step", node, manual::OVERLAP);
+                let callers = self.need_some(&table, "overlap");
+                let callers = callers.iter().map(|node| self.caller(node, names)).collect();
+                (table, Act::Overlap(callers))
             }
             ["settle"] => {
                 let table = self.keyed("step", node, manual::SETTLE);
@@ -208,7 +214,7 @@ impl Reader<'_> {
         };
         let same_as = table.get("same-as").map(|node| self.same_as(node, names, labels));
         let label = table.get("label").map(|_| self.filled(&table, "label"));
-        if let (Act::Together(..) | Act::Pages(..), Some(key)) =
+        if let (Act::Overlap(_) | Act::Pages(..), Some(key)) =
             (&act, table.get("label").or_else(|| table.get("same-as")))
         {
             self.wrong(key.line, Mistake::ComparedAtOnce);
@@ -235,6 +241,21 @@ impl Reader<'_> {
             label,
             same_as,
         }
+    }
+
+    /// Reads the calls of one caller.
+    fn caller(&mut self, node: &Node, names: &[String]) -> Vec<CallTemplate> {
+        let calls = self.list("overlap", node);
+        if calls.is_empty() {
+            self.wrong_type("overlap", node, "a list of lists of calls");
+        }
+        calls
+            .iter()
+            .map(|node| {
+                let table = self.keyed("step", node, manual::OVERLAPPING_CALL);
+                self.call(&table, names)
+            })
+            .collect()
     }
 
     /// Reads the comparison of an answer with those of earlier calls.
@@ -307,11 +328,10 @@ impl Reader<'_> {
     /// clause may call any other: to see it refused.
     fn knows_action(&mut self, line: usize, act: &Act) {
         let known = MOVING_ACTIONS.iter().chain(AUXILIARY_ACTIONS).copied();
-        if let Some(action) = act.call().and_then(|call| call.action.as_deref())
-            && !known.clone().any(|one| one.eq_ignore_ascii_case(action))
-            && !creates(action)
-        {
-            self.wrong(line, Mistake::unknown_word("action", action, known));
+        for action in act.calls().filter_map(|call| call.action.as_deref()) {
+            if !known.clone().any(|one| one.eq_ignore_ascii_case(action)) && !creates(action) {
+                self.wrong(line, Mistake::unknown_word("action", action, known.clone()));
+            }
         }
     }
 
@@ -337,7 +357,7 @@ impl Reader<'_> {
         for name in waited {
             let is_there = |(one, kind): &(String, FixtureKind)| one == name && begins.contains(&kind.state);
             let takes_it_there = |step: &Step| match &step.act {
-                Act::Call(call) | Act::Together(call, _) | Act::Pages(call, _) => may_move(call, verb, name),
+                act @ (Act::Call(_) | Act::Overlap(_) | Act::Pages(..)) => act.calls().any(|call| may_move(call, verb, name)),
                 Act::Launch(launched, _) => launched == name && state == State::Running,
                 Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => false,
             };

@@ -10,7 +10,7 @@ use crate::contract::{self, ClauseId, Edition, Scenario, State};
 use crate::journal::{
     Aim, Answer, AnswerSummary, BodySummary, Bytes, CaseEnded, CaseStarted, Ending, Event, Excerpt, Exchange,
     Explored, Fingerprint, FixtureReady, Flaky, HeaderRecords, Intent, Judged, Noted, Obstacle, Outcome,
-    Phase, RawFault, RawRecord, Recurred, Role, SentRecord, StepStarted, WaitCut, WireDemand,
+    Phase, RawFault, RawRecord, Recurred, Reproduced, Role, SentRecord, StepStarted, WaitCut, WireDemand,
 };
 use crate::selfcheck::{self, emulator};
 use crate::verdict::Verdict;
@@ -121,6 +121,7 @@ fn lines(events: Vec<Event>) -> String {
             | Event::Noted(_)
             | Event::Explored(_)
             | Event::Recurred(_)
+            | Event::Reproduced(_)
             | Event::Flaky(_)
             | Event::RunEnded(_) => {}
         }
@@ -236,6 +237,7 @@ fn every_kind() -> Vec<Event> {
             ending,
             at_ms: 5,
             took_ms: 1,
+            interval: None,
         })));
         events.push(Event::Judged(Judged {
             case: case(),
@@ -290,6 +292,12 @@ fn every_kind() -> Vec<Event> {
             fingerprint: Fingerprint::new(&clause(), Verdict::Warn, &[]),
             times: 1,
             of: 3,
+        }),
+        Event::Reproduced(Reproduced {
+            case: case(),
+            clause: clause(),
+            times: 1,
+            of: 5,
         }),
     ]);
     events
