@@ -187,7 +187,13 @@ fn without_bystanders(case: &Scenario) -> Scenario {
     form.fixtures.retain(|(name, _)| is_named(name));
     form.steps.retain(|step| match &step.act {
         Act::Launch(name, _) => is_named(name),
-        Act::Call(_) | Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => true,
+        Act::Call(_)
+        | Act::Overlap(_)
+        | Act::Pages(..)
+        | Act::Settle(..)
+        | Act::Observe
+        | Act::Pass(_)
+        | Act::Rest => true,
     });
     form
 }
@@ -411,7 +417,13 @@ fn simpler_values(name: &str, value: &str) -> Vec<String> {
 fn instances(case: &Scenario) -> Vec<String> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, _) => Some(name.clone()),
-        Act::Call(_) | Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
+        Act::Call(_)
+        | Act::Overlap(_)
+        | Act::Pages(..)
+        | Act::Settle(..)
+        | Act::Observe
+        | Act::Pass(_)
+        | Act::Rest => None,
     });
     let mut names: Vec<String> = case
         .fixtures
@@ -426,7 +438,13 @@ fn instances(case: &Scenario) -> Vec<String> {
 fn kind_of(case: &Scenario, name: &str) -> Option<FixtureKind> {
     let launched = case.steps.iter().filter_map(|step| match &step.act {
         Act::Launch(name, kind) => Some((name, kind)),
-        Act::Call(_) | Act::Overlap(_) | Act::Pages(..) | Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => None,
+        Act::Call(_)
+        | Act::Overlap(_)
+        | Act::Pages(..)
+        | Act::Settle(..)
+        | Act::Observe
+        | Act::Pass(_)
+        | Act::Rest => None,
     });
     let fixtures = case.fixtures.iter().map(|(name, kind)| (name, kind));
     fixtures

@@ -357,7 +357,9 @@ impl Reader<'_> {
         for name in waited {
             let is_there = |(one, kind): &(String, FixtureKind)| one == name && begins.contains(&kind.state);
             let takes_it_there = |step: &Step| match &step.act {
-                act @ (Act::Call(_) | Act::Overlap(_) | Act::Pages(..)) => act.calls().any(|call| may_move(call, verb, name)),
+                act @ (Act::Call(_) | Act::Overlap(_) | Act::Pages(..)) => {
+                    act.calls().any(|call| may_move(call, verb, name))
+                }
                 Act::Launch(launched, _) => launched == name && state == State::Running,
                 Act::Settle(..) | Act::Observe | Act::Pass(_) | Act::Rest => false,
             };
