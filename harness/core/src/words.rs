@@ -273,9 +273,10 @@ fn observed_text(observed: &Observed) -> String {
             format!("state {}, status {}", quoted(state), quoted(status))
         }
         Observed::FoundRunning { calls } => format!("{calls} calls found it running"),
-        Observed::History { calls } => few(calls, |call| {
-            format!("caller {} {}", call.interval.caller, timeline::call_text(call))
-        }),
+        Observed::History { calls } => {
+            let count = calls.shown.len() + calls.left_out;
+            format!("{count} overlapping calls: {}", few(calls, timeline::call_text))
+        }
         Observed::Root { name, namespace } => format!("<{} xmlns={}>", plain(name), quoted(namespace)),
         Observed::Declaration { version, encoding } => match (version, encoding) {
             (None, _) => "no XML declaration".to_owned(),

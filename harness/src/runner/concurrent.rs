@@ -9,13 +9,19 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::event_sink::EventSink;
-use super::play::{self, CaseToPlay, PlayMode, PlayedCase};
+use super::play::{self, CaseToPlay, PlayMode, PlayedCase, Player};
+use super::request_sender::SendError;
 use super::time_limit::TimeLimit;
 use super::turns::Turn;
+use tokio::runtime::Handle;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
 use super::{Shared, names};
-use crate::check::Saving;
-use crate::contract::{Check, ClauseId, Contract, Scenario};
-use crate::journal::{Event, Finding, Outcome, Phase, Reproduced};
+use crate::call::Call;
+use crate::check::{FollowUp, Observation, Saving};
+use crate::contract::{CallTemplate, Check, ClauseId, Contract, Scenario};
+use crate::journal::{Event, Finding, Outcome, Phase, Reproduced, Role};
 use crate::plan::{concurrent, shrink};
 use crate::verdict::Verdict;
 
@@ -63,6 +69,66 @@ pub fn concurrent_cases(
         };
         concurrent::case(&name, &bytes, most_callers, edition, clauses.clone())
     })
+}
+
+impl Player<'_> {
+    /// Sends the calls of several callers at the same time. Their exchanges are emitted and judged in the order in which
+    /// they began.
+    pub(super) async fn overlap(
+        &mut self,
+        number: usize,
+        callers: &[Vec<CallTemplate>],
+    ) -> Result<FollowUp, SendError> {
+        let ready = Arc::new(Barrier::new(callers.len()));
+        let ticks = Arc::default();
+        let mut tasks = JoinSet::new();
+        let mut senders = Vec::with_capacity(callers.len());
+        for (caller, templates) in (1..).zip(callers) {
+            let calls: Vec<Arc<Call>> = templates.iter().map(|one| Arc::new(self.fill(one))).collect();
+            let sender = self.sender.overlapping(callers.len(), caller, &ticks);
+            senders.push(sender.clone());
+            let ready = Arc::clone(&ready);
+            let plays = async move {
+                ready.wait().await;
+                let mut observed = Vec::with_capacity(calls.len());
+                for call in &calls {
+                    match sender.ask(number, Role::Act, call).await {
+                        Ok(answered) => observed.push(answered.observed(call)),
+                        Err(SendError::Broken(exchange, _)) => observed.push(Observation::of(&exchange)),
+                        Err(error) => return (observed, Some(error)),
+                    }
+                }
+                (observed, None)
+            };
+            if self.shared.options.endpoint.is_in_process() {
+                // A service in this process answers at once, so calls overlap only in threads of their own.
+                let runtime = Handle::current();
+                tasks.spawn_blocking(move || runtime.block_on(plays));
+            } else {
+                tasks.spawn(plays);
+            }
+        }
+        let (mut observed, mut failed) = (Vec::new(), None);
+        while let Some(ended) = tasks.join_next().await {
+            match ended {
+                Ok((seen, error)) => {
+                    observed.extend(seen);
+                    failed = failed.or(error);
+                }
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        self.sender.emit_in_order(&senders).await;
+        observed.sort_by_key(|one| one.interval.map(|interval| interval.began));
+        let mut next = FollowUp::Done;
+        for observation in observed {
+            next = self.judge.observe(observation);
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(next),
+        }
+    }
 }
 
 /// A play of a case, with its events.

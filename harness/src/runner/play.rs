@@ -7,10 +7,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
-
 use super::Shared;
 use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
 use super::event_sink::EventSink;
@@ -22,7 +18,7 @@ use super::turns::Turn;
 use super::waits::Waiting;
 use super::wire::RawForm;
 use crate::call::Call;
-use crate::check::{CaseJudge, FollowUp, Observation, Saving, When};
+use crate::check::{CaseJudge, FollowUp, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
 use crate::endpoint;
 use crate::journal::{
@@ -525,60 +521,6 @@ impl Player<'_> {
                 }
             })
             .await
-    }
-
-    /// Sends the calls of several callers at the same time. Their exchanges are emitted and judged in the order in which
-    /// they began.
-    async fn overlap(&mut self, number: usize, callers: &[Vec<CallTemplate>]) -> Result<FollowUp, SendError> {
-        let ready = Arc::new(Barrier::new(callers.len()));
-        let ticks = Arc::default();
-        let mut tasks = JoinSet::new();
-        let mut senders = Vec::with_capacity(callers.len());
-        for (caller, templates) in (1..).zip(callers) {
-            let calls: Vec<Arc<Call>> = templates.iter().map(|one| Arc::new(self.fill(one))).collect();
-            let sender = self.sender.overlapping(callers.len(), caller, &ticks);
-            senders.push(sender.clone());
-            let ready = Arc::clone(&ready);
-            let plays = async move {
-                ready.wait().await;
-                let mut observed = Vec::with_capacity(calls.len());
-                for call in &calls {
-                    match sender.ask(number, Role::Act, call).await {
-                        Ok(answered) => observed.push(answered.observed(call)),
-                        Err(SendError::Broken(exchange, _)) => observed.push(Observation::of(&exchange)),
-                        Err(error) => return (observed, Some(error)),
-                    }
-                }
-                (observed, None)
-            };
-            if self.shared.options.endpoint.is_in_process() {
-                // A service in this process answers at once, so calls overlap only in threads of their own.
-                let runtime = Handle::current();
-                tasks.spawn_blocking(move || runtime.block_on(plays));
-            } else {
-                tasks.spawn(plays);
-            }
-        }
-        let (mut observed, mut failed) = (Vec::new(), None);
-        while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok((seen, error)) => {
-                    observed.extend(seen);
-                    failed = failed.or(error);
-                }
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
-        }
-        self.sender.emit_in_order(&senders).await;
-        observed.sort_by_key(|one| one.interval.map(|interval| interval.began));
-        let mut next = FollowUp::Done;
-        for observation in observed {
-            next = self.judge.observe(observation);
-        }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(next),
-        }
     }
 
     /// Describes instances as long as the judge asks for that and it is worth the time. `awaited` is the state that the

@@ -332,6 +332,9 @@ fn parts(fleet: &Fleet, history: &[HistoryCall<'_>]) -> Vec<BTreeSet<Id>> {
     parts
 }
 
+/// The standings after a call, or the clauses that its answer violates if it took effect there.
+type AfterCall = Result<Vec<Standing>, BTreeSet<ClauseIndex>>;
+
 /// Instances that no call outside names, with the calls that name them.
 struct Part<'a> {
     judge: &'a Judge,
@@ -342,7 +345,7 @@ struct Part<'a> {
     /// Whether a read shows what is, and not what was.
     reads_are_exact: bool,
     /// What a call does to these standings, or the clauses that its answer violates there.
-    steps: HashMap<(usize, bool, Vec<Standing>), Result<Vec<Standing>, BTreeSet<ClauseIndex>>>,
+    steps: HashMap<(usize, bool, Vec<Standing>), AfterCall>,
 }
 
 /// Some of the calls of a part, each with whether its answer counts.
@@ -461,12 +464,7 @@ impl Part<'_> {
     }
 
     /// What a call does to these standings; the clauses that its answer violates there, if it cannot come from them.
-    fn effect(
-        &self,
-        at: usize,
-        is_answered: bool,
-        standings: &[Standing],
-    ) -> Result<Vec<Standing>, BTreeSet<ClauseIndex>> {
+    fn effect(&self, at: usize, is_answered: bool, standings: &[Standing]) -> AfterCall {
         let Some(call) = self.calls.get(at) else {
             return Ok(standings.to_vec());
         };
@@ -525,7 +523,7 @@ impl Part<'_> {
         reply: &Reply,
         may_be_unseen: bool,
         standings: &[Standing],
-    ) -> Result<Vec<Standing>, BTreeSet<ClauseIndex>> {
+    ) -> AfterCall {
         let mut fleet = self.fleet.clone();
         for (belief, standing) in fleet.values_mut().zip(standings) {
             belief.states = standing.states;

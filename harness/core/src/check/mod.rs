@@ -22,6 +22,7 @@ use crate::protocol::reply::{self, Reply};
 use crate::verdict::Verdict;
 
 mod answer;
+mod attempts;
 mod auxiliary_calls;
 mod examine;
 mod facts;
@@ -47,7 +48,7 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
-use answer::{Answered, Messages, Question, may_have_been_carried_out};
+use answer::{Answered, Messages, Question};
 use facts::Mismatch;
 pub use facts::summary;
 pub use fold::JournalFold;
@@ -512,30 +513,6 @@ impl CaseJudge {
             .filter(|(_, belief)| stopping(belief))
             .map(|(id, _)| id.to_string())
             .collect()
-    }
-
-    /// Allows for what failed attempts of a call may have done before it was sent again.
-    fn allow_for_failed(&mut self, observations: &[Observation]) {
-        let judge = Arc::clone(&self.judge);
-        for failed in observations.iter().filter(|one| one.role == Role::Retried) {
-            let (Some(action), Some(reply)) = (judge.tested_action(&failed.call), failed.reply()) else {
-                continue;
-            };
-            if !may_have_been_carried_out(reply) {
-                continue;
-            }
-            let question = Question {
-                judge: &judge,
-                fleet: &self.fleet,
-                action,
-                call: &failed.call,
-                may_be_unseen: true,
-            };
-            // The attempt as such is not judged.
-            let mut unused = StepJudgement::new(&judge.clause_table);
-            let answered = question.judge(&mut unused, &mut Seen::default(), reply);
-            self.apply(&[(failed, answered, reply)]);
-        }
     }
 
     fn acts(&mut self, judgement: &mut StepJudgement<'_>, step: &StepStarted, observations: &[Observation]) {

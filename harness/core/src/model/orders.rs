@@ -182,7 +182,9 @@ mod tests {
                 Some(finals)
             }
             Orders::Unexplained => None,
-            other => panic!("the budget is large enough: {other:?}"),
+            other @ (Orders::Explained { .. } | Orders::OutOfBudget) => {
+                unreachable!("the budget is large enough: {other:?}")
+            }
         }
     }
 

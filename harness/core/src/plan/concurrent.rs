@@ -202,7 +202,7 @@ mod tests {
                 .collect();
             let case = case("concurrent/0", &bytes, 8, Edition::Current, Vec::new());
             let Some(Act::Overlap(overlap)) = case.steps.first().map(|step| &step.act) else {
-                panic!("it begins with overlapping calls: {case:?}");
+                unreachable!("it begins with overlapping calls: {case:?}");
             };
             assert!(
                 overlap

@@ -83,8 +83,13 @@ fn overlapping_calls_are_a_timeline_with_the_number_of_plays() {
     };
     events.insert(events.len() - 1, Event::Reproduced(reproduced));
     let text = report(&events, Style { width: 80, ..PLAIN });
-    let page = text.split("\n\n").find(|part| part.starts_with("WARN"));
-    insta::assert_snapshot!(page.expect("there is a warning"), @"");
+    let page = text.split("\n\n").find(|part| part.starts_with("WARN "));
+    insta::assert_snapshot!(page.expect("there is a warning"), @r"
+    WARN  RSP-07  The answer begins with an XML declaration. (SHOULD)
+      observed  2 overlapping calls: StopInstances: 200 [i-0a1b…:… (in 3 of 5 plays)
+      timeline   1 |--------------| StopInstances: 200 [i-0a1b…: running → stopping]
+                 2      |----|      StopInstances: 200 [i-0a1b…: running → stopping]
+    ");
 }
 
 #[test]
