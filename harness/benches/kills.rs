@@ -62,6 +62,52 @@ fn main() {
     for fault in &faults {
         tell_fault(&rows, fault.name, seeds.len());
     }
+    tell_overlaps(is_bench);
+}
+
+/// Each fault of overlapping calls: with how many of twenty seeds it is found, and after how many requests.
+fn tell_overlaps(is_bench: bool) {
+    let seeds = if is_bench { 20 } else { 1 };
+    let faults = selfcheck::all().filter(|fault| fault.is_concurrent);
+    println!();
+    println!(
+        "Faults of overlapping calls, {seeds} seeds: requests until a clause that they violate is reported."
+    );
+    println!();
+    println!("| fault | found | median | worst |");
+    println!("|---|---|---|---|");
+    for fault in faults.take(if is_bench { usize::MAX } else { 1 }) {
+        let mut needs: Vec<Need> = (0..seeds)
+            .flat_map(|seed| {
+                let effort = Effort {
+                    scripts: 0,
+                    overlaps: 25,
+                    seed,
+                    until_found: true,
+                };
+                let scope = Scope {
+                    faults: &[fault],
+                    variations: &[],
+                    together: false,
+                    whole: false,
+                };
+                let proof = selfcheck::prove(scope, effort, 1, &|_| ()).expect("a runtime can be had");
+                proof
+                    .matrix
+                    .iter()
+                    .filter_map(|row| need(row, 0))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        needs.sort_unstable();
+        let found = needs.len();
+        let median = word(needs.get(found / 2));
+        println!(
+            "| {} | {found} of {seeds} | {median} | {} |",
+            fault.name,
+            word(needs.last())
+        );
+    }
 }
 
 /// The phases of a trial, by index. Only the last one depends on the seed.
