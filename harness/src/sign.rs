@@ -249,7 +249,7 @@ struct Signing<'a> {
     time_ms: u64,
     /// How long a signature in a query is valid.
     expires: Duration,
-    /// Whether the signature covers the body; otherwise it covers an empty one.
+    /// Whether the signature covers the body; otherwise it covers another one.
     covers_body: bool,
     /// Whether the request claims in a header which hash its body has.
     claims_hash: bool,
@@ -425,6 +425,8 @@ impl<'a> Signing<'a> {
         let signed = signed.iter().map(|(name, value)| (name.as_str(), *value));
         let body = SignableBody::Bytes(match self.covers_body {
             true => request.body(),
+            // Another body than an empty one is not empty.
+            false if request.body().is_empty() => b"another body",
             false => b"",
         });
         let signable = SignableRequest::new(request.method().as_str(), url, signed, body).map_err(refused)?;

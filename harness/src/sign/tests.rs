@@ -241,6 +241,22 @@ fn a_deviating_signature_deviates_in_one_thing() {
         assert_eq!(sent.uri(), request(Method::Post).uri(), "{auth:?}");
         assert_eq!(sent.method(), "POST", "{auth:?}");
     }
+    // Another body than none is not none.
+    let hash = |method, auth| {
+        signed(method, auth, NOW_MS)
+            .headers()
+            .get("x-amz-content-sha256")
+            .cloned()
+    };
+    let none = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(
+        hash(Method::Post, Auth::OtherPayloadHash).expect("it is claimed"),
+        none
+    );
+    assert_ne!(
+        hash(Method::Get, Auth::OtherPayloadHash).expect("it is claimed"),
+        none
+    );
     assert_eq!(signature(Auth::ShortSignature).len(), 32);
     assert_eq!(signature(Auth::LongSignature).len(), 66);
     assert!(right.starts_with(&authorization(Auth::ShortSignature, NOW_MS)));
