@@ -89,6 +89,7 @@ impl Player<'_> {
             senders.push(sender.clone());
             let ready = Arc::clone(&ready);
             let plays = async move {
+                sender.announce();
                 ready.wait().await;
                 let mut observed = Vec::with_capacity(calls.len());
                 for call in &calls {

@@ -68,7 +68,12 @@ struct Overlap {
     caller: usize,
     /// Counts the beginnings and the ends of all their calls.
     ticks: Arc<AtomicU64>,
+    /// The beginning of the next call, if it was announced; otherwise [`NOT_ANNOUNCED`].
+    announced: Arc<AtomicU64>,
 }
+
+/// No tick.
+const NOT_ANNOUNCED: u64 = u64::MAX;
 
 /// The final answer to a call, after retries.
 #[derive(Debug)]
@@ -148,7 +153,11 @@ impl RequestSender {
     pub(super) fn overlapping(&self, all: usize, caller: usize, ticks: &Arc<AtomicU64>) -> RequestSender {
         let ticks = Arc::clone(ticks);
         RequestSender {
-            overlap: Some(Overlap { caller, ticks }),
+            overlap: Some(Overlap {
+                caller,
+                ticks,
+                announced: Arc::new(AtomicU64::new(NOT_ANNOUNCED)),
+            }),
             ..self.beside(all)
         }
     }
@@ -163,6 +172,26 @@ impl RequestSender {
         for event in events {
             self.sink.emit(|| event).await;
         }
+    }
+
+    /// Begins the next call now, although it is sent later: callers that have announced their calls and then wait for one
+    /// another overlap for certain.
+    pub(super) fn announce(&self) {
+        if let (Some(overlap), Some(tick)) = (&self.overlap, self.tick()) {
+            overlap.announced.store(tick, Ordering::SeqCst);
+        }
+    }
+
+    /// When the call begins that is about to be sent.
+    fn begin(&self) -> Option<u64> {
+        let announced = self
+            .overlap
+            .as_ref()?
+            .announced
+            .swap(NOT_ANNOUNCED, Ordering::SeqCst);
+        Some(announced)
+            .filter(|tick| *tick != NOT_ANNOUNCED)
+            .or_else(|| self.tick())
     }
 
     /// The next tick of the overlapping calls.
@@ -304,7 +333,7 @@ impl RequestSender {
         // nothing to guard, and nothing to sign.
         if !self.sink.listens()
             && let Some(caller) = shared.options.keys.honest(call.form.auth)
-            && let began = self.tick()
+            && let began = self.begin()
             && let Some(response) = self.endpoint.vouch(&request, &caller.access_key)
         {
             let interval = self.until_now(began);
@@ -330,7 +359,7 @@ impl RequestSender {
         if !self.is_unobserved() {
             endpoint::check(&request, &self.ledger)?;
         }
-        let began = self.tick();
+        let began = self.begin();
         let outcome = self.endpoint.send(&request).await;
         let interval = self.until_now(began);
         let answered_ms = self.now_ms();
