@@ -434,21 +434,12 @@ impl Part<'_> {
     fn shortest(&mut self) -> Vec<(usize, bool)> {
         let mut ends: Vec<u64> = self.calls.iter().filter_map(|call| call.span.ended).collect();
         ends.sort_unstable();
-        let until = |part: &Self, end: u64| -> Vec<(usize, bool)> {
-            let calls = part.calls.iter().enumerate();
-            calls
-                .filter(|(_, call)| call.span.began <= end)
-                .map(|(at, call)| (at, call.span.ended.is_some_and(|ended| ended <= end)))
-                .collect()
-        };
-        let mut shortest = until(self, u64::MAX);
-        for end in ends {
-            let beginning = until(self, end);
-            if self.search(beginning.clone()) == Orders::Unexplained {
-                shortest = beginning;
-                break;
-            }
-        }
+        // A longer beginning has more answers to explain.
+        let explained = ends.partition_point(|end| {
+            let beginning = self.until(*end);
+            self.search(beginning) != Orders::Unexplained
+        });
+        let mut shortest = self.until(ends.get(explained).copied().unwrap_or(u64::MAX));
         for at in (0..shortest.len()).rev() {
             let only_reads = shortest
                 .get(at)
@@ -461,6 +452,15 @@ impl Part<'_> {
             }
         }
         shortest
+    }
+
+    /// The calls that began until this moment, with the answers that had come by then.
+    fn until(&self, end: u64) -> Vec<(usize, bool)> {
+        let calls = self.calls.iter().enumerate();
+        calls
+            .filter(|(_, call)| call.span.began <= end)
+            .map(|(at, call)| (at, call.span.ended.is_some_and(|ended| ended <= end)))
+            .collect()
     }
 
     /// What a call does to these standings; the clauses that its answer violates there, if it cannot come from them.
