@@ -329,11 +329,11 @@ impl RequestSender {
         self.count.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.now_ms();
         let request = protocol::encode(call, &self.target)?;
+        let began = self.begin();
         // No event is emitted and the endpoint vouches for the caller, so the request stays in this process: there is
         // nothing to guard, and nothing to sign.
         if !self.sink.listens()
             && let Some(caller) = shared.options.keys.honest(call.form.auth)
-            && let began = self.begin()
             && let Some(response) = self.endpoint.vouch(&request, &caller.access_key)
         {
             let interval = self.until_now(began);
@@ -359,7 +359,6 @@ impl RequestSender {
         if !self.is_unobserved() {
             endpoint::check(&request, &self.ledger)?;
         }
-        let began = self.begin();
         let outcome = self.endpoint.send(&request).await;
         let interval = self.until_now(began);
         let answered_ms = self.now_ms();
