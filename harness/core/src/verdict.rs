@@ -30,6 +30,14 @@ impl Verdict {
         }
     }
 
+    /// Whether it is about a deviation, for certain or as a warning.
+    pub fn is_deviation(self) -> bool {
+        match self {
+            Verdict::Fail | Verdict::Warn => true,
+            Verdict::Pass | Verdict::Inconclusive => false,
+        }
+    }
+
     /// Returns the lower-case name for machine-readable reports.
     pub fn name(self) -> &'static str {
         match self {

@@ -192,7 +192,7 @@ impl Told {
     }
 
     fn violated(&self) -> impl Iterator<Item = &ClauseId> {
-        let violated = |verdict: &Verdict| matches!(verdict, Verdict::Warn | Verdict::Fail);
+        let violated = |verdict: &Verdict| verdict.is_deviation();
         self.findings
             .iter()
             .filter(move |(_, verdict)| violated(verdict))

@@ -340,9 +340,7 @@ impl Standing {
             (Standing::Held, Standing::Held) | (Standing::Violated(_), Standing::Violated(_)) => true,
             (Standing::Found(one, _), Standing::Found(other, _)) => one == other,
             (Standing::Violated(_), Standing::Found(verdict, _))
-            | (Standing::Found(verdict, _), Standing::Violated(_)) => {
-                matches!(verdict, Verdict::Warn | Verdict::Fail)
-            }
+            | (Standing::Found(verdict, _), Standing::Violated(_)) => verdict.is_deviation(),
             (Standing::Held, _) | (_, Standing::Held) => false,
         }
     }

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use super::transcript::TranscriptDraft;
 use crate::contract::ClauseId;
 use crate::journal::{CaseStarted, Event, Finding, Judged, Outcome, Phase};
-use crate::verdict::Verdict;
 use crate::words::{English, Words as _};
 
 /// Receives the events of a run, and returns a recording at the end of each named case.
@@ -92,7 +91,7 @@ impl TranscriptRecorder {
 
 impl Open {
     fn judge(&mut self, judged: &Judged) {
-        let violates = |finding: &&Finding| matches!(finding.verdict, Verdict::Warn | Verdict::Fail);
+        let violates = |finding: &&Finding| finding.verdict.is_deviation();
         let violated = judged
             .findings
             .iter()

@@ -6,7 +6,6 @@ use crate::contract::Contract;
 use crate::report::repeat::run_script;
 use crate::report::tally::{Cause, Tally};
 use crate::report::text::{fold, one_line};
-use crate::verdict::Verdict;
 
 /// The width of a comment in a script.
 const WIDTH: usize = 100;
@@ -20,7 +19,7 @@ pub fn scripts(tally: &Tally, contract: &Contract) -> Vec<(String, String)> {
         .causes()
         .all()
         .iter()
-        .filter(|cause| matches!(cause.verdict, Verdict::Fail | Verdict::Warn))
+        .filter(|cause| cause.verdict.is_deviation())
         .filter_map(|cause| script(cause, tally, contract))
         .collect()
 }

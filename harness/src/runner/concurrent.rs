@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
 use super::event_sink::EventSink;
 use super::play::{self, CaseToPlay, PlayMode, PlayedCase, Player};
 use super::request_sender::SendError;
 use super::time_limit::TimeLimit;
 use super::turns::Turn;
-use tokio::runtime::Handle;
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
-
 use super::{Shared, names};
 use crate::call::Call;
 use crate::check::{FollowUp, Observation, Saving};
@@ -29,6 +29,7 @@ use crate::verdict::Verdict;
 const TRIES: usize = 3;
 /// How often the smallest form is played, to see how often it shows the finding.
 const PLAYS: usize = 5;
+
 /// The clauses that cases of this phase, or the named ones, have shown to be violated. Each is pursued once.
 #[derive(Debug, Default)]
 pub(super) struct KnownClauses(Mutex<BTreeSet<(ClauseId, Verdict)>>);
@@ -39,7 +40,7 @@ impl KnownClauses {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut violated: Vec<(ClauseId, Verdict)> = findings
             .iter()
-            .filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Warn))
+            .filter(|finding| finding.verdict.is_deviation())
             .map(|finding| (finding.clause.clone(), finding.verdict))
             .collect();
         violated.sort_by_key(|(_, verdict)| std::cmp::Reverse(*verdict));

@@ -195,6 +195,6 @@ impl Shared {
 
 /// The clauses that are violated, for certain or with a warning.
 fn violated(findings: &[Finding]) -> impl Iterator<Item = &ClauseId> {
-    let deviating = |finding: &&Finding| matches!(finding.verdict, Verdict::Fail | Verdict::Warn);
+    let deviating = |finding: &&Finding| finding.verdict.is_deviation();
     findings.iter().filter(deviating).map(|finding| &finding.clause)
 }

@@ -571,7 +571,7 @@ impl Explorer<'_> {
 
 /// Whether a finding is worth playing again.
 fn is_lead(finding: &Finding) -> bool {
-    matches!(finding.verdict, Verdict::Fail | Verdict::Warn)
+    finding.verdict.is_deviation()
 }
 
 /// Plays scripts one after another. If nothing is recorded, a script without findings is only counted.

@@ -524,7 +524,7 @@ fn answer_of(found: &Found) -> Option<AnswerKind<'_>> {
 }
 
 fn deviates(found: &Found) -> bool {
-    matches!(found.verdict, Verdict::Warn | Verdict::Fail)
+    found.verdict.is_deviation()
 }
 
 /// Whether one of two observations says everything that the other says. Only answers and states are compared: other
