@@ -18,9 +18,9 @@ pub const BYTES: usize = 256;
 /// How long a change of a protection may not be seen, in milliseconds: longer than the usual read lag.
 const UNTIL_SEEN_MS: u32 = 6_000;
 
-/// What a caller does.
+/// What a caller does in one call.
 #[derive(Debug, Clone, Copy)]
-enum Deed {
+enum CallerAction {
     Stop,
     ForceStop,
     DryStop,
@@ -31,23 +31,23 @@ enum Deed {
 }
 
 /// The calls of a case, in the frequency in which they are drawn. The first is the simplest.
-const DEEDS: [Deed; 16] = [
-    Deed::Stop,
-    Deed::Stop,
-    Deed::Stop,
-    Deed::Stop,
-    Deed::Stop,
-    Deed::Stop,
-    Deed::Start,
-    Deed::Start,
-    Deed::Start,
-    Deed::Describe,
-    Deed::Describe,
-    Deed::Terminate,
-    Deed::Terminate,
-    Deed::Protect,
-    Deed::ForceStop,
-    Deed::DryStop,
+const ACTIONS: [CallerAction; 16] = [
+    CallerAction::Stop,
+    CallerAction::Stop,
+    CallerAction::Stop,
+    CallerAction::Stop,
+    CallerAction::Stop,
+    CallerAction::Stop,
+    CallerAction::Start,
+    CallerAction::Start,
+    CallerAction::Start,
+    CallerAction::Describe,
+    CallerAction::Describe,
+    CallerAction::Terminate,
+    CallerAction::Terminate,
+    CallerAction::Protect,
+    CallerAction::ForceStop,
+    CallerAction::DryStop,
 ];
 
 /// The name of a case.
@@ -85,16 +85,21 @@ pub fn case(
     });
     let range = most_callers.max(FEWEST_CALLERS) - FEWEST_CALLERS + 1;
     let count = FEWEST_CALLERS + usize::from(bytes.byte()) % range;
-    // In every second case all callers begin with the same deed.
-    let first = bytes
-        .flag()
-        .then(|| bytes.pick(&[Deed::Stop, Deed::Start, Deed::Terminate, Deed::Stop]));
+    // In every second case all callers begin with the same action.
+    let first = bytes.flag().then(|| {
+        bytes.pick(&[
+            CallerAction::Stop,
+            CallerAction::Start,
+            CallerAction::Terminate,
+            CallerAction::Stop,
+        ])
+    });
     let mut callers: Vec<Vec<CallTemplate>> = Vec::with_capacity(count);
     for _ in 0..count {
         let calls = 1 + usize::from(bytes.byte()) % MOST_CALLS;
         let calls = (0..calls).map(|at| {
-            let drawn = match bytes.pick(&DEEDS) {
-                Deed::Protect if edition < Edition::Current => Deed::Stop,
+            let drawn = match bytes.pick(&ACTIONS) {
+                CallerAction::Protect if edition < Edition::Current => CallerAction::Stop,
                 drawn => drawn,
             };
             call(first.filter(|_| at == 0).unwrap_or(drawn), &mut bytes)
@@ -122,7 +127,7 @@ pub fn case(
     }
 }
 
-fn call(deed: Deed, bytes: &mut ChoiceBytes<'_>) -> CallTemplate {
+fn call(action: CallerAction, bytes: &mut ChoiceBytes<'_>) -> CallTemplate {
     let names = bytes.pick::<&[&str]>(&[
         &["a"],
         &["a"],
@@ -137,14 +142,14 @@ fn call(deed: Deed, bytes: &mut ChoiceBytes<'_>) -> CallTemplate {
         call.params.push((name.to_owned(), "true".to_owned()));
         call
     };
-    match deed {
-        Deed::Stop => of_instances("StopInstances", names),
-        Deed::ForceStop => with(of_instances("StopInstances", names), "Force"),
-        Deed::DryStop => with(of_instances("StopInstances", names), "DryRun"),
-        Deed::Start => of_instances("StartInstances", names),
-        Deed::Terminate => of_instances("TerminateInstances", names),
-        Deed::Describe => of_instances("DescribeInstances", names),
-        Deed::Protect => {
+    match action {
+        CallerAction::Stop => of_instances("StopInstances", names),
+        CallerAction::ForceStop => with(of_instances("StopInstances", names), "Force"),
+        CallerAction::DryStop => with(of_instances("StopInstances", names), "DryRun"),
+        CallerAction::Start => of_instances("StartInstances", names),
+        CallerAction::Terminate => of_instances("TerminateInstances", names),
+        CallerAction::Describe => of_instances("DescribeInstances", names),
+        CallerAction::Protect => {
             let name = names.first().copied().unwrap_or("a");
             let on = if bytes.flag() { "false" } else { "true" };
             CallTemplate {

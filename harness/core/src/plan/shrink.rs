@@ -185,16 +185,8 @@ fn without_bystanders(case: &Scenario) -> Scenario {
     };
     let mut form = case.clone();
     form.fixtures.retain(|(name, _)| is_named(name));
-    form.steps.retain(|step| match &step.act {
-        Act::Launch(name, _) => is_named(name),
-        Act::Call(_)
-        | Act::Overlap(_)
-        | Act::Pages(..)
-        | Act::Settle(..)
-        | Act::Observe
-        | Act::Pass(_)
-        | Act::Rest => true,
-    });
+    form.steps
+        .retain(|step| launched(&step.act).is_none_or(|(name, _)| is_named(name)));
     form
 }
 
@@ -415,28 +407,30 @@ fn simpler_values(name: &str, value: &str) -> Vec<String> {
 
 /// The names of all instances, the last one first, since it is the least likely to matter.
 fn instances(case: &Scenario) -> Vec<String> {
-    let launched = case.steps.iter().filter_map(|step| match &step.act {
-        Act::Launch(name, _) => Some(name.clone()),
-        Act::Call(_)
-        | Act::Overlap(_)
-        | Act::Pages(..)
-        | Act::Settle(..)
-        | Act::Observe
-        | Act::Pass(_)
-        | Act::Rest => None,
-    });
+    let launches = case.steps.iter().filter_map(|step| launched(&step.act));
     let mut names: Vec<String> = case
         .fixtures
         .iter()
-        .map(|(name, _)| name.clone())
-        .chain(launched)
+        .map(|(name, _)| name)
+        .chain(launches.map(|(name, _)| name))
+        .cloned()
         .collect();
     names.reverse();
     names
 }
 
 fn kind_of(case: &Scenario, name: &str) -> Option<FixtureKind> {
-    let launched = case.steps.iter().filter_map(|step| match &step.act {
+    let launches = case.steps.iter().filter_map(|step| launched(&step.act));
+    let fixtures = case.fixtures.iter().map(|(name, kind)| (name, kind));
+    fixtures
+        .chain(launches)
+        .find(|(known, _)| *known == name)
+        .map(|(_, kind)| *kind)
+}
+
+/// The name and the kind of the instance that an act launches.
+fn launched(act: &Act) -> Option<(&String, &FixtureKind)> {
+    match act {
         Act::Launch(name, kind) => Some((name, kind)),
         Act::Call(_)
         | Act::Overlap(_)
@@ -445,12 +439,7 @@ fn kind_of(case: &Scenario, name: &str) -> Option<FixtureKind> {
         | Act::Observe
         | Act::Pass(_)
         | Act::Rest => None,
-    });
-    let fixtures = case.fixtures.iter().map(|(name, kind)| (name, kind));
-    fixtures
-        .chain(launched)
-        .find(|(known, _)| *known == name)
-        .map(|(_, kind)| *kind)
+    }
 }
 
 fn is_id(name: &str) -> bool {
