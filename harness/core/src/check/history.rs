@@ -149,6 +149,11 @@ impl<'a> HistoryCall<'a> {
         }
     }
 
+    /// Whether it is a call of the action under test, or changes nothing.
+    pub(super) fn only_stops(&self, contract: &Contract) -> bool {
+        self.tested_action() == Some(contract.action.as_str()) || self.only_reads()
+    }
+
     /// The instances of the case that it names.
     pub(super) fn ids(&self) -> impl Iterator<Item = &Id> {
         self.ids.iter()
@@ -202,7 +207,8 @@ impl<'a> HistoryCall<'a> {
             .fold(States::NONE, States::or)
     }
 
-    fn told(&self, is_answered: bool) -> OverlappingCall {
+    /// The call in a finding, with its answer if that counts.
+    fn shown(&self, is_answered: bool) -> OverlappingCall {
         let interval = self.act.interval.unwrap_or(CallInterval {
             caller: 1,
             began: self.span.began,
@@ -235,6 +241,13 @@ impl Standing {
         }
     }
 
+    /// Makes a belief that of an instance with this standing. A protection that is not known counts as set.
+    pub(super) fn apply_to(self, belief: &mut Belief) {
+        belief.states = self.states;
+        belief.kind.stop_protected = self.stop_protected != Some(false);
+        belief.kind.termination_protected = self.termination_protected != Some(false);
+    }
+
     fn or(self, other: Standing) -> Self {
         let same = |one: Option<bool>, other: Option<bool>| one.filter(|_| one == other);
         Standing {
@@ -256,7 +269,7 @@ impl Verdicts {
         may_be_unseen: impl Fn(&Observation) -> bool,
     ) -> Verdicts {
         let mut verdicts = Verdicts::default();
-        for ids in parts(before, history) {
+        for ids in parts(history) {
             let calls: Vec<&HistoryCall<'_>> = history
                 .iter()
                 .filter(|call| call.ids.iter().any(|id| ids.contains(id)))
@@ -314,15 +327,10 @@ impl Verdicts {
 }
 
 /// The instances that calls name together, by groups.
-fn parts(fleet: &Fleet, history: &[HistoryCall<'_>]) -> Vec<BTreeSet<Id>> {
+fn parts(history: &[HistoryCall<'_>]) -> Vec<BTreeSet<Id>> {
     let mut parts: Vec<BTreeSet<Id>> = Vec::new();
     for call in history.iter().filter(|call| !call.ids.is_empty()) {
-        let own: BTreeSet<Id> = call
-            .ids
-            .iter()
-            .filter(|id| fleet.contains_key(*id))
-            .cloned()
-            .collect();
+        let own: BTreeSet<Id> = call.ids.iter().cloned().collect();
         let (mut joined, apart): (Vec<_>, Vec<_>) =
             parts.into_iter().partition(|part| !part.is_disjoint(&own));
         joined.push(own);
@@ -381,17 +389,17 @@ impl Part<'_> {
                     Some((ended, *call))
                 });
                 let last = ends.max().map(|(_, call)| call);
-                let mut told: Vec<OverlappingCall> = shortest
+                let mut shown: Vec<OverlappingCall> = shortest
                     .into_iter()
-                    .filter_map(|(call, is_answered)| Some(self.calls.get(call)?.told(is_answered)))
+                    .filter_map(|(call, is_answered)| Some(self.calls.get(call)?.shown(is_answered)))
                     .collect();
-                told.sort_by_key(|call| call.interval.began);
+                shown.sort_by_key(|call| call.interval.began);
                 if let Some((clauses, answer)) = last.and_then(|call| self.blame(call)) {
-                    let calls = told.iter().cloned().collect();
+                    let calls = shown.iter().cloned().collect();
                     let observed = vec![Observed::Answer(answer), Observed::History { calls }];
                     verdicts.blamed.push((clauses, observed));
                 }
-                verdicts.unexplained.push(told);
+                verdicts.unexplained.push(shown);
             }
         }
     }
@@ -411,7 +419,7 @@ impl Part<'_> {
         orders::search(&spans, start, BUDGET, &mut Selected { part: self, calls })
     }
 
-    /// The clauses that a call violates wherever it could have taken effect, with its answer; `None` if there is none.
+    /// The clauses that a call violates wherever it could have taken effect, with its answer; `None` if it violates none everywhere.
     fn blame(&self, call: usize) -> Option<(BTreeSet<ClauseIndex>, AnswerSummary)> {
         let tried = self
             .steps
@@ -426,7 +434,7 @@ impl Part<'_> {
             });
         }
         let clauses = common.filter(|clauses| !clauses.is_empty())?;
-        Some((clauses, self.calls.get(call)?.told(true).answer?))
+        Some((clauses, self.calls.get(call)?.shown(true).answer?))
     }
 
     /// The shortest beginning of the history that fits no order, without the reads that it does not need. Calls that were
@@ -526,10 +534,8 @@ impl Part<'_> {
     ) -> AfterCall {
         let mut fleet = self.fleet.clone();
         for (belief, standing) in fleet.values_mut().zip(standings) {
-            belief.states = standing.states;
-            belief.kind.stop_protected = standing.stop_protected != Some(false);
+            standing.apply_to(belief);
             belief.unseen.protection |= standing.stop_protected.is_none();
-            belief.kind.termination_protected = standing.termination_protected != Some(false);
         }
         let fleet = as_found(fleet, reply);
         let question = Question {

@@ -571,11 +571,8 @@ impl CaseJudge {
                 .map(|(act, answered, reply)| (act.call.as_ref(), answered, *reply));
             self.relate(judgement, step, action, answer);
         }
-        let first = |which: fn(&Answered) -> Option<&Mismatch>| {
-            answers.iter().find_map(|(_, answered, _)| which(answered))
-        };
         let proof = observations.iter().rev().find(|one| one.role == Role::Look);
-        let untold = first(|answered| answered.untold.as_ref());
+        let mut findings = StepFindings::of(&answers);
         // An instance that is stopping after the call was stopping when the call came, so a dry run was not refused
         // because the instance was stopped (DRY-07).
         let was_stopping = || {
@@ -584,11 +581,9 @@ impl CaseJudge {
                 answers.any(|(_, answered, _)| look::finds_stopping(&self.fleet, &answered.named, proof))
             })
         };
-        let findings = StepFindings {
-            wrong: first(|answered| answered.wrong.as_ref()).or_else(|| untold.filter(|_| was_stopping())),
-            misstated: first(|answered| answered.misstated.as_ref()),
-            untold,
-        };
+        findings.wrong = findings
+            .wrong
+            .or_else(|| findings.untold.filter(|_| was_stopping()));
         // The proof is compared with the states believed when the calls were sent.
         let before: Vec<States> = match proof {
             Some(_) => self.fleet.values().map(|belief| belief.states).collect(),

@@ -75,22 +75,12 @@ impl CaseJudge {
         }
         judgement.about(None);
         self.one_transition(judgement, &history, &answers);
-        let first = |which: fn(&Answered) -> Option<&Mismatch>| {
-            answers.iter().find_map(|(_, answered, _)| which(answered))
-        };
-        let findings = StepFindings {
-            wrong: first(|answered| answered.wrong.as_ref()),
-            misstated: first(|answered| answered.misstated.as_ref()),
-            untold: first(|answered| answered.untold.as_ref()),
-        };
-        self.witness(judgement, step, &findings);
+        self.witness(judgement, step, &StepFindings::of(&answers));
         let verdicts = Verdicts::of(&judge, &before, &history, self.read_lag, |act| {
             self.may_be_stale(act.at_ms)
         });
         verdicts.note(judgement, &judge);
-        let only_stops = history
-            .iter()
-            .all(|call| call.tested_action() == Some(judge.contract.action.as_str()) || call.only_reads());
+        let only_stops = history.iter().all(|call| call.only_stops(&judge.contract));
         if only_stops {
             self.apply(&answers);
         } else {
@@ -98,9 +88,7 @@ impl CaseJudge {
         }
         for (id, standing) in verdicts.finals() {
             if let (Some(belief), Some(track)) = (self.fleet.get_mut(id), self.tracks.get_mut(id)) {
-                belief.states = standing.states;
-                belief.kind.stop_protected = standing.stop_protected != Some(false);
-                belief.kind.termination_protected = standing.termination_protected != Some(false);
+                standing.apply_to(belief);
                 track.is_protection_unknown = standing.stop_protected.is_none();
                 let goes_down = standing.states.within(States::down());
                 if !only_stops
@@ -151,10 +139,11 @@ impl CaseJudge {
         answers: &[(&Observation, Answered, &Reply)],
     ) {
         for id in self.fleet.keys() {
-            let is_stop = |call: &HistoryCall<'_>| {
-                call.tested_action() == Some(self.judge.contract.action.as_str()) || call.only_reads()
-            };
-            if history.iter().any(|call| call.names(id) && !is_stop(call)) {
+            let contract = &self.judge.contract;
+            if history
+                .iter()
+                .any(|call| call.names(id) && !call.only_stops(contract))
+            {
                 continue;
             }
             let calls = answers

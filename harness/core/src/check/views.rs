@@ -190,7 +190,7 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Puts the pages together; `None` if one of them is none.
+    /// Puts the pages together; `None` if an answer is not a page.
     fn of(pages: &[&'a Observation]) -> Option<Self> {
         let first = pages.first()?;
         let limit = first.call.param("MaxResults").and_then(|most| most.parse().ok());

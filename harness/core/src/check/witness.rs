@@ -1,9 +1,11 @@
 //! Judges clauses that only one step of a case can show, given the earlier answer to the plain form of the same call.
 
-use super::CaseJudge;
+use super::answer::Answered;
 use super::facts::Mismatch;
 use super::step_judgement::{StepJudgement, Weight};
+use super::{CaseJudge, Observation};
 use crate::journal::{Doubt, Expected, StepStarted};
+use crate::protocol::reply::Reply;
 
 /// How the plain form of a call was answered, for later steps that vary the call.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,20 @@ pub(super) struct StepFindings<'a> {
     pub(super) wrong: Option<&'a Mismatch>,
     pub(super) misstated: Option<&'a Mismatch>,
     pub(super) untold: Option<&'a Mismatch>,
+}
+
+impl<'a> StepFindings<'a> {
+    /// What these answers show.
+    pub(super) fn of(answers: &'a [(&Observation, Answered, &Reply)]) -> Self {
+        let first = |which: fn(&Answered) -> Option<&Mismatch>| {
+            answers.iter().find_map(|(_, answered, _)| which(answered))
+        };
+        StepFindings {
+            wrong: first(|answered| answered.wrong.as_ref()),
+            misstated: first(|answered| answered.misstated.as_ref()),
+            untold: first(|answered| answered.untold.as_ref()),
+        }
+    }
 }
 
 impl CaseJudge {
