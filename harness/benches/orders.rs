@@ -136,6 +136,7 @@ fn stop(ids: &[&str], previous: &str, interval: CallInterval) -> Observation {
         role: Role::Act,
         call: Arc::new(Call::new("StopInstances", named)),
         replies: vec![protocol::decode(http::Response::new(body.into()))],
+        rest: Vec::new(),
         ending: Ending::Answered,
         at_ms: 0,
         answered_ms: 0,

@@ -299,13 +299,19 @@ fn observed_text(observed: &Observed) -> String {
                 or_absent(state.name.as_ref())
             )
         }),
-        Observed::Wire { answers, ending } => {
+        Observed::Wire {
+            answers,
+            ending,
+            rest,
+        } => {
             let connection = ending_text(ending);
-            if answers.shown.is_empty() {
-                return format!("no answer: the connection {connection}");
-            }
             let answers = joined(answers.shown.iter().map(answer), ", then ");
-            format!("{answers}; the connection {connection}")
+            match (answers.is_empty(), rest.is_empty()) {
+                (true, true) => format!("no answer: the connection {connection}"),
+                (true, false) => format!("no whole answer: {connection}; received \"{}\"", plain(rest)),
+                (false, true) => format!("{answers}; the connection {connection}"),
+                (false, false) => format!("{answers}, and bytes of no answer: \"{}\"", plain(rest)),
+            }
         }
         Observed::Undecided { why, id, seen } => {
             let seen = seen.as_deref().map(observed_text);

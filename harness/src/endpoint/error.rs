@@ -63,12 +63,16 @@ pub enum TransportError {
         host: String,
         /// The reason.
         why: String,
+        /// The bytes that came, if the connection was recorded.
+        received: Vec<u8>,
     },
     /// The connection was reset within the answer.
     #[error("read the whole answer of {host}: the connection was reset")]
     Reset {
         /// Host and port.
         host: String,
+        /// The bytes that came, if the connection was recorded.
+        received: Vec<u8>,
     },
     /// The body is larger than the limit.
     #[error("read the answer of {host}: its body is larger than {} MiB", .limit.div_ceil(1 << 20))]
@@ -85,6 +89,8 @@ pub enum TransportError {
         host: String,
         /// The reason.
         why: String,
+        /// The bytes that came, if the connection was recorded.
+        received: Vec<u8>,
     },
     /// The HTTP library cannot write the request.
     #[error("send the request: {why}")]
@@ -100,6 +106,27 @@ pub enum TransportError {
         /// The reason.
         why: String,
     },
+}
+
+impl TransportError {
+    /// The bytes that came before the exchange failed. None are kept of a connection over TLS or a proxy.
+    pub fn received(&self) -> &[u8] {
+        match self {
+            TransportError::CutShort { received, .. }
+            | TransportError::Reset { received, .. }
+            | TransportError::InvalidHttp { received, .. } => received,
+            TransportError::Refused { .. }
+            | TransportError::Unreachable { .. }
+            | TransportError::TimedOut { .. }
+            | TransportError::NotResolved { .. }
+            | TransportError::Tls { .. }
+            | TransportError::PlainHttp { .. }
+            | TransportError::Closed { .. }
+            | TransportError::TooLarge { .. }
+            | TransportError::Unsendable { .. }
+            | TransportError::Other { .. } => &[],
+        }
+    }
 }
 
 /// Why an endpoint cannot be used at all.

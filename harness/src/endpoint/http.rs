@@ -1,7 +1,8 @@
 //! Sends one request over HTTP and returns one response: no redirects, no retries, no decompression, nothing dropped.
 //!
 //! A URL comes in; requests go out with exactly the target, headers and body that they were signed with. An exchange
-//! ends within its limits of time and memory, no matter what the other side does. This is the only file that uses
+//! ends within its limits of time and memory, no matter what the other side does. Over plain HTTP the bytes that come
+//! back are kept ([`plain_http`](super::plain_http)); over TLS or a proxy reqwest sends. This is the only file that uses
 //! reqwest and rustls, and the only one that reads the environment for proxies and certificate authorities, as AWS's
 //! tools do.
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use reqwest::{Certificate, Client, Url, redirect, retry};
 
+use super::plain_http::{IdleConnections, RecordingClient};
 use crate::endpoint::{EndpointError, TransportError};
 
 /// How to reach an endpoint.
@@ -34,7 +36,7 @@ pub struct HttpOptions {
 /// An endpoint behind a URL. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Client,
+    transport: Transport,
     /// Scheme and authority, without a slash at the end.
     origin: String,
     /// The authority alone, the value of the `Host` header.
@@ -45,12 +47,21 @@ pub struct Http {
     max_body: usize,
 }
 
+/// What sends the requests.
+#[derive(Debug, Clone)]
+enum Transport {
+    /// Plain HTTP, without a proxy.
+    Recording(RecordingClient),
+    /// HTTP over TLS, or through a proxy.
+    Library(Client),
+}
+
 /// How long an idle connection is kept. Many servers close idle connections after five seconds; a request sent on a
 /// connection that is being closed would fail through no fault of the server.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// For a body larger than this, in bytes, the buffer is reserved up to the limit.
-const ROOM: usize = 1 << 20;
+pub(super) const ROOM: usize = 1 << 20;
 
 impl Http {
     pub(super) fn new(options: HttpOptions) -> Result<Self, EndpointError> {
@@ -70,7 +81,18 @@ impl Http {
                 });
             }
         };
-        let client = client(&url, request_timeout, connections)?;
+        let transport = if url.scheme() == "http" && !has_proxy(|_| true) {
+            Transport::Recording(RecordingClient {
+                host: host.clone(),
+                port: url.port_or_known_default().unwrap_or(80),
+                request_timeout,
+                max_body,
+                max_idle: connections,
+                idle: IdleConnections::default(),
+            })
+        } else {
+            Transport::Library(client(&url, request_timeout, connections)?)
+        };
         let origin = format!("{}://{host}", url.scheme());
         let path = url.path().to_owned();
         let name = if path == "/" {
@@ -79,7 +101,7 @@ impl Http {
             format!("{origin}{path}")
         };
         Ok(Http {
-            client,
+            transport,
             origin,
             host,
             path,
@@ -90,13 +112,23 @@ impl Http {
     }
 
     pub(super) async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        match &self.transport {
+            Transport::Recording(client) => client.send(request).await,
+            Transport::Library(client) => self.send_by_library(client, request).await,
+        }
+    }
+
+    async fn send_by_library(
+        &self,
+        client: &Client,
+        request: &Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
         let mut message = reqwest::Request::new(request.method().clone(), self.url_of(request)?);
         message.headers_mut().clone_from(request.headers());
         if !request.body().is_empty() || request.method() == Method::POST {
             *message.body_mut() = Some(request.body().clone().into());
         }
-        let mut answer = self
-            .client
+        let mut answer = client
             .execute(message)
             .await
             .map_err(|error| self.explain(&error))?;
@@ -196,9 +228,11 @@ impl Http {
                 TransportError::Closed { host }
             }
             _ if error.is_connect() => TransportError::Unreachable { host, why },
-            _ if why.contains("invalid") || why.contains("message head") => {
-                TransportError::InvalidHttp { host, why }
-            }
+            _ if why.contains("invalid") || why.contains("message head") => TransportError::InvalidHttp {
+                host,
+                why,
+                received: Vec::new(),
+            },
             _ => TransportError::Other { host, why },
         }
     }
@@ -212,17 +246,28 @@ impl Http {
                 after: self.request_timeout,
             }
         } else if find::<io::Error>(error).is_some_and(|error| is_reset(error.kind())) {
-            TransportError::Reset { host }
+            TransportError::Reset {
+                host,
+                received: Vec::new(),
+            }
         } else if why.to_ascii_lowercase().contains("invalid") {
-            TransportError::InvalidHttp { host, why }
+            TransportError::InvalidHttp {
+                host,
+                why,
+                received: Vec::new(),
+            }
         } else {
-            TransportError::CutShort { host, why }
+            TransportError::CutShort {
+                host,
+                why,
+                received: Vec::new(),
+            }
         }
     }
 }
 
 /// Whether the other side, or something on the way, has given the connection up.
-fn is_reset(kind: io::ErrorKind) -> bool {
+pub(super) fn is_reset(kind: io::ErrorKind) -> bool {
     matches!(
         kind,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
@@ -321,7 +366,7 @@ fn client(url: &Url, request_timeout: Duration, connections: usize) -> Result<Cl
         .connect_timeout(request_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(connections);
-    let builder = if url.scheme() == "https" || has_tls_proxy() {
+    let builder = if url.scheme() == "https" || has_proxy(|value| value.starts_with("https")) {
         builder.tls_certs_merge(ca_bundle(env::var_os)?)
     } else {
         // No certificate will be verified, so a machine without certificate authorities can send requests, too.
@@ -332,11 +377,12 @@ fn client(url: &Url, request_timeout: Duration, connections: usize) -> Result<Cl
     })
 }
 
-fn has_tls_proxy() -> bool {
-    let is_tls = |name| env::var(name).is_ok_and(|value: String| value.starts_with("https"));
+/// Whether the environment names a proxy for plain HTTP of which this holds.
+fn has_proxy(is_meant: impl Fn(&str) -> bool) -> bool {
+    let is_set = |name| env::var(name).is_ok_and(|value: String| !value.is_empty() && is_meant(&value));
     ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
         .into_iter()
-        .any(is_tls)
+        .any(is_set)
 }
 
 /// The certificates that the environment adds to those of the system.
@@ -381,11 +427,11 @@ fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
     }
 }
 
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+pub(super) fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     chain(error).find_map(|error| error.downcast_ref::<E>())
 }
 
-fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+pub(super) fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     chain(error).last().unwrap_or(error)
 }
 

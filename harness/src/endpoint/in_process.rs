@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
 
-use crate::endpoint::{Service, TransportError};
+use crate::endpoint::{Service, StrayBytes, TransportError};
 
 /// 2026-01-01T00:00:00Z, when every virtual clock starts.
 const START_MS: u64 = 1_767_225_600_000;
@@ -54,9 +54,13 @@ impl InProcess {
                 return Err(TransportError::CutShort {
                     host: "reference".to_owned(),
                     why: "end of file before message length reached".to_owned(),
+                    received: Vec::new(),
                 });
             }
-            response.body_mut().truncate(announced);
+            let behind = response.body_mut().split_off(announced);
+            if let Some(stray) = StrayBytes::of(behind.to_vec()) {
+                response.extensions_mut().insert(stray);
+            }
         }
         Ok(response)
     }

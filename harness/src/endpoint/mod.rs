@@ -7,8 +7,8 @@ mod error;
 pub mod guard;
 mod http;
 mod in_process;
+mod plain_http;
 mod raw;
-pub mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub use error::{EndpointError, TransportError};
 pub use guard::{Blocked, Ledger, check, check_raw};
 pub use http::{Http, HttpOptions, is_loopback, looks_like_aws};
 pub use in_process::InProcess;
+pub use plain_http::{StrayBytes, serve::serve};
 pub use raw::{RawLimits, RawResponse, converse, raw_address};
-pub use serve::serve;
 
 use crate::protocol::RequestTarget;
 

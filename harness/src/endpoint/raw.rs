@@ -2,7 +2,7 @@
 //!
 //! A [`Dialogue`] and the address of an `http` endpoint come in; the final responses, the bytes left over and how the
 //! exchange ended go out. The other side can cost only a bounded amount of time and memory. This is the only file that
-//! uses httparse.
+//! uses httparse; its sibling `recording` separates responses from stray bytes with it.
 
 use std::io;
 use std::time::Duration;
@@ -63,6 +63,28 @@ pub fn raw_address(name: &str) -> Option<String> {
     }
 }
 
+/// The bytes behind the first final response, if that is whole and has this body.
+pub(super) fn behind_the_response(received: Vec<u8>, body: &[u8]) -> Vec<u8> {
+    let mut listener = Listener::new(received, 1);
+    while let Step::Advanced = listener.step() {
+        if let Some(response) = listener.responses.first() {
+            let rest = listener.buffer.get(listener.at..).unwrap_or_default();
+            return if response.body() == body {
+                rest.to_vec()
+            } else {
+                Vec::new()
+            };
+        }
+    }
+    Vec::new()
+}
+
+/// The status code of bytes that begin with the head of a response.
+pub(super) fn first_status(bytes: &[u8]) -> Option<StatusCode> {
+    let head = bytes.get(..head_length(bytes)?)?;
+    read_head(head).map(|response| response.status())
+}
+
 /// Plays a dialogue on a fresh connection.
 pub async fn converse(
     address: &str,
@@ -81,14 +103,7 @@ pub async fn converse(
     // Pieces must be sent one by one. If this fails, they still arrive.
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
-    let mut listener = Listener {
-        buffer: Vec::new(),
-        at: 0,
-        stage: Stage::Head,
-        responses: Vec::new(),
-        wanted: dialogue.answers,
-        limit: limits.bytes,
-    };
+    let mut listener = Listener::new(Vec::new(), dialogue.answers);
     let heard_something = Notify::new();
     let ending = if dialogue.finish == Finish::Drop {
         let _ = timeout(limits.time, speak(writer, dialogue, &heard_something)).await;
@@ -102,7 +117,7 @@ pub async fn converse(
                 std::future::pending::<Ending>().await
             };
             tokio::select! {
-                ending = listener.listen(reader, &heard_something) => ending,
+                ending = listener.listen(reader, limits.bytes, &heard_something) => ending,
                 ending = speaking => ending,
             }
         };
@@ -140,7 +155,6 @@ struct Listener {
     stage: Stage,
     responses: Vec<Response<Bytes>>,
     wanted: usize,
-    limit: usize,
 }
 
 /// What is being read.
@@ -169,7 +183,19 @@ enum Step {
 }
 
 impl Listener {
-    async fn listen(&mut self, mut reader: OwnedReadHalf, heard_something: &Notify) -> Ending {
+    /// A listener for this many responses that has received these bytes.
+    fn new(buffer: Vec<u8>, wanted: usize) -> Self {
+        Listener {
+            buffer,
+            at: 0,
+            stage: Stage::Head,
+            responses: Vec::new(),
+            wanted,
+        }
+    }
+
+    /// Reads at most `limit` bytes.
+    async fn listen(&mut self, mut reader: OwnedReadHalf, limit: usize, heard_something: &Notify) -> Ending {
         let mut chunk = vec![0; 16 << 10];
         loop {
             let read = match reader.read(&mut chunk).await {
@@ -178,7 +204,7 @@ impl Listener {
                 Err(_) => return Ending::Reset,
             };
             heard_something.notify_one();
-            let room = self.limit.saturating_sub(self.buffer.len());
+            let room = limit.saturating_sub(self.buffer.len());
             self.buffer
                 .extend_from_slice(chunk.get(..read.min(room)).unwrap_or_default());
             loop {

@@ -411,6 +411,7 @@ pub(super) fn judged(situation: &Situation, response: Response<Bytes>) -> Vec<Fi
         role: Role::Act,
         call: Arc::new(situation.call.clone()),
         replies: vec![reply],
+        rest: Vec::new(),
         ending: Ending::Answered,
         at_ms: START_MS,
         answered_ms: START_MS,

@@ -132,6 +132,7 @@ fn judged(data: &[u8], take: impl Fn(&mut CaseJudge, Observation)) -> Vec<Judged
                 role,
                 call: Arc::new(call),
                 replies: reply.into_iter().collect(),
+                rest: Vec::new(),
                 ending: Ending::Answered,
                 at_ms,
                 answered_ms: at_ms + 1,

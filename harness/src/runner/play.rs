@@ -106,6 +106,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
         ended => ended,
     };
     player.judge_launches().await;
+    player.judge_arranging().await;
     let has_ended_well = ended.is_ok();
     let worst = player.findings.iter().map(|finding| finding.verdict).max();
     let outcome = match ended {

@@ -159,7 +159,13 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         "ec2",
         endpoint.now_ms(),
     )?;
-    let response = endpoint.send(&request).await.map_err(unreachable)?;
+    let response = match endpoint.send(&request).await {
+        Ok(response) => response,
+        // A server that speaks HTTP badly is judged.
+        Err(TransportError::CutShort { .. }) => return Ok(()),
+        Err(error) if error.received().starts_with(b"HTTP/") => return Ok(()),
+        Err(error) => return Err(unreachable(error)),
+    };
     let reply = without_secrets(shared, &request, &response);
     let name = options.endpoint.name();
     let answer = answer_in_words(&reply);

@@ -1,8 +1,8 @@
 //! Sends every request: encodes and signs a call, passes it through the guard, sends it and records it.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use super::turns::Turn;
 use super::{Shared, names};
 use crate::call::Call;
 use crate::check::Observation;
-use crate::endpoint::{self, Blocked, Endpoint, Ledger, TransportError};
+use crate::endpoint::{self, Blocked, Endpoint, Ledger, StrayBytes, TransportError};
 use crate::journal::{self, Answer, CallInterval, Ending, Event, Exchange, Role, SentRecord};
 use crate::protocol::{self, EncodeError, Reply, SignError};
 use crate::sign;
@@ -57,6 +57,8 @@ pub(super) struct RequestSender {
     pub(super) ledger: Ledger,
     /// Requests sent so far in this case.
     count: Arc<AtomicUsize>,
+    /// The exchanges that arranged something, were not as HTTP demands, and are not judged yet. Clones share the list.
+    faulty: Arc<Mutex<Vec<Exchange>>>,
     turn: Turn,
     /// The caller, if its calls overlap with those of others.
     overlap: Option<Overlap>,
@@ -80,6 +82,8 @@ const NOT_ANNOUNCED: u64 = u64::MAX;
 pub(super) struct AnsweredCall {
     role: Role,
     pub(super) reply: Reply,
+    /// The bytes on its connection that belong to no answer.
+    rest: Vec<u8>,
     pub(super) at_ms: u64,
     answered_ms: u64,
     interval: Option<CallInterval>,
@@ -92,6 +96,7 @@ impl AnsweredCall {
             role: self.role,
             call: Arc::clone(call),
             replies: vec![self.reply],
+            rest: self.rest,
             ending: Ending::Answered,
             at_ms: self.at_ms,
             answered_ms: self.answered_ms,
@@ -136,6 +141,7 @@ impl RequestSender {
             sink,
             ledger: Ledger::default(),
             count: Arc::default(),
+            faulty: Arc::default(),
             turn,
             overlap: None,
         }
@@ -342,6 +348,7 @@ impl RequestSender {
             let answered = AnsweredCall {
                 role,
                 reply,
+                rest: Vec::new(),
                 at_ms,
                 answered_ms,
                 interval,
@@ -365,6 +372,15 @@ impl RequestSender {
         let took_ms = answered_ms.saturating_sub(at_ms);
         let record = |outcome: Result<&Response<Bytes>, &TransportError>| {
             let described = outcome.map_err(TransportError::to_string);
+            let stray = |response: &Response<Bytes>| response.extensions().get::<StrayBytes>().cloned();
+            let rest = match outcome {
+                Ok(response) => stray(response).map(|stray| stray.0).unwrap_or_default(),
+                Err(error) => error.received().to_vec(),
+            };
+            let rest = match rest.is_empty() {
+                true => journal::Bytes::default(),
+                false => protocol::capture_rest(&request, &rest, &shared.secrets),
+            };
             let (request, answer) = protocol::capture(&request, described, &shared.secrets);
             let (answers, ending) = match (answer, outcome) {
                 (Err(why), Err(error)) => (Vec::new(), ending_of(error, why)),
@@ -377,7 +393,7 @@ impl RequestSender {
                 call: call.clone(),
                 sent: SentRecord::Request(request),
                 answers,
-                rest: journal::Bytes::default(),
+                rest,
                 ending,
                 at_ms,
                 took_ms,
@@ -390,25 +406,35 @@ impl RequestSender {
         match outcome {
             Ok(response) => {
                 shared.failed_in_a_row.store(0, Ordering::Relaxed);
-                let answered = |reply| AnsweredCall {
+                let answered = |reply, rest| AnsweredCall {
                     role,
                     reply,
+                    rest,
                     at_ms,
                     answered_ms: at_ms.saturating_add(took_ms),
                     interval,
                 };
                 if !self.sink.listens() {
                     // Nothing of the answer is emitted, so no secret can leak.
-                    return Ok((answered(protocol::decode(response)), None));
+                    let stray = response.extensions().get::<StrayBytes>();
+                    let rest = stray.map(|stray| stray.0.clone()).unwrap_or_default();
+                    return Ok((answered(protocol::decode(response), rest), None));
                 }
                 let exchanged = record(Ok(&response));
+                self.remember_faulty(&exchanged);
                 let reply = exchanged.answers.first().map(read);
                 let reply = reply.expect("the answer was recorded");
-                Ok((answered(reply), Some(Box::new(exchanged))))
+                let rest = protocol::recorded_bytes(&exchanged.rest).unwrap_or_default();
+                Ok((answered(reply, rest), Some(Box::new(exchanged))))
             }
             Err(error) => {
-                shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed);
                 let failed = record(Err(&error));
+                match failed.ending {
+                    // An endpoint that sends something is not gone.
+                    Ending::Broken { .. } => shared.failed_in_a_row.store(0, Ordering::Relaxed),
+                    _ => _ = shared.failed_in_a_row.fetch_add(1, Ordering::Relaxed),
+                }
+                self.remember_faulty(&failed);
                 self.sink
                     .emit(|| Event::Exchanged(Box::new(failed.clone())))
                     .await;
@@ -421,6 +447,23 @@ impl RequestSender {
                 }
             }
         }
+    }
+}
+
+impl RequestSender {
+    /// Keeps an exchange that arranged something and was not as HTTP demands.
+    fn remember_faulty(&self, exchange: &Exchange) {
+        let has_rest = exchange.rest != journal::Bytes::default();
+        let is_whole = exchange.ending == Ending::Answered && !has_rest;
+        if exchange.role == Role::Arrange && !is_whole {
+            let mut faulty = self.faulty.lock().unwrap_or_else(PoisonError::into_inner);
+            faulty.push(exchange.clone());
+        }
+    }
+
+    /// The exchanges that [`RequestSender::remember_faulty`] kept since the last call.
+    pub(super) fn take_faulty(&self) -> Vec<Exchange> {
+        std::mem::take(&mut *self.faulty.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -86,18 +86,32 @@ impl RawForm<'_> {
 }
 
 impl Player<'_> {
-    /// Has the step judged in which an exchange ended by the fault of the endpoint. The case ends there. What happens
-    /// while instances are arranged belongs to no step, so it stays an error.
+    /// Has the step judged in which an exchange ended by the fault of the endpoint. The case ends there.
     pub(super) async fn judge_broken(
         &mut self,
         exchange: &Exchange,
         error: TransportError,
     ) -> Result<(), ArrangeError> {
-        if !matches!(exchange.role, Role::Act | Role::Look) {
-            return Err(SendError::Transport(error).into());
+        match exchange.role {
+            Role::Act | Role::Look | Role::Ask | Role::Retried => {
+                self.judge.record(Observation::of(exchange));
+                self.conclude().await
+            }
+            // It was judged as it came.
+            Role::Arrange => self.conclude().await,
+            Role::Clean => Err(SendError::Transport(error).into()),
         }
-        self.judge.record(Observation::of(exchange));
-        self.conclude().await
+    }
+
+    /// Has the exchanges judged that arranged something and were not as HTTP demands.
+    pub(super) async fn judge_arranging(&mut self) {
+        for exchange in self.sender.take_faulty() {
+            let Some(judged) = self.judge.arranged(&exchange) else {
+                continue;
+            };
+            self.findings.extend(judged.findings.iter().cloned());
+            self.mode.sink.emit(|| Event::Judged(judged)).await;
+        }
     }
 
     /// Builds the bytes, passes them through the guard, sends them and records the result.

@@ -1,7 +1,7 @@
 //! Endpoints that misbehave in HTTP, in XML, or in the content of their answers.
 //!
-//! A front stands before the reference. It passes all requests on, but answers a stop that is not a dry run with the
-//! misbehaviour of the test. One case of each run triggers it, and another does not. The first must end in a finding,
+//! A front stands before the reference. It passes all requests on, but answers a stop that is not a dry run (or what the
+//! test says) with the misbehaviour of the test. One case of each run triggers it, and another does not. The first must end in a finding,
 //! or in an error that names the fault, after a bounded number of requests and bytes and in bounded memory. The second
 //! must pass as if the front behaved.
 
@@ -40,7 +40,7 @@ const REQUEST_TIMEOUT: &str = "--request-timeout 8";
 const TIMED_OUT: &str = "timed out after 8 s";
 
 /// The memory limit for every misbehaviour.
-const MOST_KIB: u64 = 150 << 10;
+const MOST_KIB: u64 = 200 << 10;
 
 /// The largest number of requests of a run: only a few, since each wait for a state doubles the pause before the next
 /// look.
@@ -51,6 +51,9 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// What the front does with the connection that sent a stop; it has the correct answer available.
 type Behaviour = fn(&mut Connection, &Response<Bytes>);
+
+/// Whether the front misbehaves on a request. The number is how often it has misbehaved before.
+type Trigger = fn(&Request<Bytes>, usize) -> bool;
 
 /// One test for each misbehaviour, so that they run in parallel.
 macro_rules! misbehaviours {
@@ -110,11 +113,7 @@ misbehaviours! {
         let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
         answer(stream, "200 OK", right, right.body());
     };
-    longer_than_it_is: Ends::Found, |stream, right| {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len() + 10);
-        let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
-        close(stream);
-    };
+    longer_than_it_is: Ends::Found, too_short;
     shorter_than_it_is: Ends::Found, |stream, right| {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len() - 10);
         let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
@@ -145,10 +144,11 @@ misbehaviours! {
     };
     a_status_of_its_own: Ends::Found, |stream, right| answer(stream, "999 Whatever", right, right.body());
     packed_though_nobody_asked: Ends::Found, |stream, _| packed(stream, &bomb());
-    two_answers_at_once: Ends::Well, |stream, right| {
+    two_answers_at_once: Ends::Found, |stream, right| {
         // An unsolicited response belongs to no request, and must not be used as the answer to the next one.
-        answer(stream, "200 OK", right, right.body());
-        answer(stream, "500 Mine", right, b"<a/>");
+        let body = [right.body().as_ref(), b"HTTP/1.1 500 Mine\r\nContent-Length: 4\r\n\r\n<a/>"].concat();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", right.body().len());
+        let _ = stream.write_all(&[head.as_bytes(), &body].concat());
     };
 
     // XML.
@@ -237,12 +237,66 @@ misbehaviours! {
     };
 }
 
+/// An answer that announces more bytes than it has.
+fn too_short(stream: &mut Connection, right: &Response<Bytes>) {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+        right.body().len() + 10
+    );
+    let _ = stream.write_all(&[head.as_bytes(), right.body()].concat());
+    close(stream);
+}
+
+#[test]
+fn a_broken_answer_to_a_launch_is_a_finding_of_its_case() {
+    let front = Front::before(too_short, |request, misbehaved| {
+        action(request) == "RunInstances" && misbehaved == 0
+    });
+    let run = finish(two_cases(&front));
+    let seen = || format!("{:?}\n{}\n{}", run.code, run.stdout, run.stderr);
+    assert_eq!(run.code, Some(1), "{}", seen());
+    assert!(run.stdout.contains("2 cases: 1 passed · 1 failed"), "{}", seen());
+    assert!(run.stdout.contains("FAIL  WIR-07"), "{}", seen());
+    assert!(
+        run.stdout
+            .contains(r#"received "HTTP/1.1 200 OK\r\nContent-Length: "#),
+        "{}",
+        seen()
+    );
+}
+
+#[test]
+fn an_endpoint_whose_answers_are_all_broken_is_judged() {
+    let front = Front::before(too_short, |_, _| true);
+    let run = finish(two_cases(&front));
+    let seen = || format!("{:?}\n{}\n{}", run.code, run.stdout, run.stderr);
+    assert_eq!(run.code, Some(1), "{}", seen());
+    assert!(run.stdout.contains("2 cases: 2 failed"), "{}", seen());
+    assert!(run.stdout.contains("FAIL  WIR-07"), "{}", seen());
+    let requests = front.requests.load(Ordering::Relaxed);
+    assert!(requests <= MOST_REQUESTS, "{requests} requests: {}", seen());
+}
+
+/// A run of two cases, one of which stops an instance for good.
+fn two_cases(front: &Front) -> std::process::Command {
+    let mut run = against(
+        &front.url,
+        "--workers 1 --phase scenarios --case stop/running --case dry-run/valid",
+    );
+    // Texts are searched for in the output, so they must not be wrapped.
+    run.env("COLUMNS", "200");
+    run
+}
+
 /// Runs one case that triggers the misbehaviour and one that does not.
 #[track_caller]
 fn meets(behaviour: Behaviour, ends: Ends) {
     let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
     let file = |name: &str| scratch.path().join(name);
-    let front = Front::new(behaviour);
+    let front = Front::before(behaviour, |request, _| {
+        let body = String::from_utf8_lossy(request.body());
+        action(request) == "StopInstances" && !body.contains("DryRun=true")
+    });
     let limit = match ends {
         Ends::Errored(TIMED_OUT) => REQUEST_TIMEOUT,
         Ends::Well | Ends::Warned | Ends::Found | Ends::Errored(_) => "",
@@ -320,7 +374,8 @@ struct Connection {
 }
 
 impl Front {
-    fn new(behaviour: Behaviour) -> Self {
+    /// A front that misbehaves on these requests.
+    fn before(behaviour: Behaviour, is_meant: Trigger) -> Self {
         let reference = quick_reference(None);
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
         let front = Front {
@@ -329,12 +384,25 @@ impl Front {
             sent: Arc::default(),
         };
         let (requests, sent) = (Arc::clone(&front.requests), Arc::clone(&front.sent));
+        let misbehaved = Arc::<AtomicUsize>::default();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (reference, requests) = (Arc::clone(&reference), Arc::clone(&requests));
-                let sent = Arc::clone(&sent);
+                let (sent, misbehaved) = (Arc::clone(&sent), Arc::clone(&misbehaved));
                 let mut connection = Connection { stream, sent };
-                thread::spawn(move || serve(&mut connection, &reference, &requests, behaviour));
+                thread::spawn(move || {
+                    while let Some(request) = received(&mut connection) {
+                        requests.fetch_add(1, Ordering::Relaxed);
+                        let right = answer_of(&reference, &request);
+                        if is_meant(&request, misbehaved.load(Ordering::Relaxed)) {
+                            misbehaved.fetch_add(1, Ordering::Relaxed);
+                            behaviour(&mut connection, &right);
+                        } else {
+                            let status = format!("{} Status", right.status().as_u16());
+                            answer(&mut connection, &status, &right, right.body());
+                        }
+                    }
+                });
             }
         });
         front
@@ -363,24 +431,9 @@ impl Write for Connection {
     }
 }
 
-/// Answers the requests of one connection until it ends.
-fn serve(stream: &mut Connection, reference: &Handler, requests: &AtomicUsize, behaviour: Behaviour) {
-    while let Some(request) = received(stream) {
-        requests.fetch_add(1, Ordering::Relaxed);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let response = reference(&request, u64::try_from(now.as_millis()).unwrap_or_default());
-        let body = String::from_utf8_lossy(request.body());
-        if action(&request) == "StopInstances" && !body.contains("DryRun=true") {
-            behaviour(stream, &response);
-            continue;
-        }
-        answer(
-            stream,
-            &format!("{} Status", response.status().as_u16()),
-            &response,
-            response.body(),
-        );
-    }
+fn answer_of(reference: &Handler, request: &Request<Bytes>) -> Response<Bytes> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    reference(request, u64::try_from(now.as_millis()).unwrap_or_default())
 }
 
 /// The next complete request, if there is one.

@@ -73,10 +73,14 @@ impl JournalFold {
                 }
             }
             Event::Exchanged(exchange) => {
-                if let Some(open) = self.open.get_mut(&exchange.case)
-                    && open.step == Some(exchange.step)
-                {
-                    open.judge.record(Observation::of(exchange));
+                if let Some(open) = self.open.get_mut(&exchange.case) {
+                    if let Some(judged) = open.judge.arranged(exchange) {
+                        open.count(&judged);
+                        follows = Some(Event::Judged(judged));
+                    }
+                    if open.step == Some(exchange.step) {
+                        open.judge.record(Observation::of(exchange));
+                    }
                 }
             }
             Event::Judged(_) => return,

@@ -13,12 +13,10 @@ use http::header::DATE;
 use crate::call::Call;
 use crate::contract::{Check, ClauseId, Confidence, Contract, Refusal};
 use crate::journal::{
-    CallInterval, Doubt, Ending, Exchange, Expected, Finding, FixtureReady, Intent, Judged, Observed,
-    Obstacle, Role, StepStarted,
+    Doubt, Expected, Finding, FixtureReady, Intent, Judged, Observed, Obstacle, Role, StepStarted,
 };
 use crate::model::{Belief, Fleet, Id, ReadLag, States, Unseen};
-use crate::protocol::capture::revive;
-use crate::protocol::reply::{self, Reply};
+use crate::protocol::reply::Reply;
 use crate::verdict::Verdict;
 
 mod answer;
@@ -31,6 +29,7 @@ mod follow_up;
 mod history;
 mod launches;
 mod look;
+mod observation;
 mod overlap;
 mod relation;
 mod rule;
@@ -54,6 +53,7 @@ pub use facts::summary;
 pub use fold::JournalFold;
 use follow_up::OpenStep;
 pub use follow_up::{FollowUp, Retry, RetryReason, Saving, When};
+pub use observation::Observation;
 use rule::Rule;
 use step_judgement::{ClauseIndex, ClauseTable, StepJudgement, Weight};
 use track::{IdleStop, Stop, Track, before};
@@ -90,26 +90,6 @@ struct Bindings {
     bystanders: Vec<ClauseIndex>,
     /// The known messages of each answer; `None` if the contract has none.
     messages: Vec<Option<Messages>>,
-}
-
-/// One exchange, as the judge sees it. The replies are decoded from the *recorded* answers, so every reader of the
-/// journal gets the same observation.
-#[derive(Debug, Clone)]
-pub struct Observation {
-    /// Why it was sent.
-    pub role: Role,
-    /// The call that was sent, or whose plain form the raw bytes were made from.
-    pub call: Arc<Call>,
-    /// The decoded answers, in order. An exchange over HTTP has one at most.
-    pub replies: Vec<Reply>,
-    /// How the exchange ended.
-    pub ending: Ending,
-    /// When it was sent, in milliseconds since 1970-01-01 UTC, by the clock of the run.
-    pub at_ms: u64,
-    /// When the last answer came, by the same clock.
-    pub answered_ms: u64,
-    /// Its place among the calls that overlapped with it.
-    pub interval: Option<CallInterval>,
 }
 
 /// The result of a step.
@@ -276,37 +256,6 @@ impl Bindings {
     }
 }
 
-/// The rule that an exchange over HTTP breaks by how it ended.
-fn breach(ending: &Ending) -> Option<Rule> {
-    match ending {
-        Ending::Broken { .. } | Ending::NoHttp => Some(rule::WHOLE_ANSWER),
-        Ending::Closed | Ending::Reset => Some(rule::WIRE_ANSWERED),
-        // These are no fault of the endpoint for certain: it may have been too slow, or out of reach.
-        Ending::Failed { .. } | Ending::Answered | Ending::Silent | Ending::TooMuch | Ending::Dropped => None,
-    }
-}
-
-impl Observation {
-    /// The observation of a recorded exchange.
-    pub fn of(exchange: &Exchange) -> Self {
-        let replies = exchange.answers.iter().filter_map(revive).map(reply::decode);
-        Observation {
-            role: exchange.role,
-            call: Arc::new(exchange.call.clone()),
-            replies: replies.collect(),
-            ending: exchange.ending.clone(),
-            at_ms: exchange.at_ms,
-            answered_ms: exchange.answered_ms(),
-            interval: exchange.interval,
-        }
-    }
-
-    /// The answer to a request over HTTP, if one came.
-    pub fn reply(&self) -> Option<&Reply> {
-        self.replies.first()
-    }
-}
-
 impl CaseJudge {
     /// Starts a case.
     pub fn new(judge: Arc<Judge>, case: &str) -> Self {
@@ -448,21 +397,23 @@ impl CaseJudge {
     fn judge(&mut self, step: &StepStarted, observations: &[Observation]) -> Judged {
         let judge = Arc::clone(&self.judge);
         let mut judgement = StepJudgement::new(&judge.clause_table);
-        // One of several overlapping calls may be broken without the others, and bytes on a socket are judged as such.
-        if !matches!(step.intent, Intent::Wire(_) | Intent::Overlap) {
-            let broken = observations
-                .iter()
-                .find_map(|one| Some((one, breach(&one.ending)?)));
-            if let Some((one, rule)) = broken {
-                // What the call did is not known, so nothing else is judged.
+        // Bytes on a socket are judged as such.
+        if !matches!(step.intent, Intent::Wire(_)) {
+            // One of several overlapping calls may be broken without the others.
+            let is_judged_here = |one: &&Observation| step.intent != Intent::Overlap || one.reply().is_some();
+            let broken = observations.iter().filter(is_judged_here);
+            let mut broken = broken.filter_map(|one| Some((one, one.breach()?)));
+            if let Some((one, rule)) = broken.next() {
                 judgement.about(place_in(observations, one));
-                judge.note_rule(&mut judgement, rule, Weight::Full, false, || Observed::Wire {
-                    answers: std::iter::empty().collect(),
-                    ending: one.ending.clone(),
+                judge.note_rule(&mut judgement, rule, Weight::Full, false, || {
+                    one.on_the_connection()
                 });
-                return judgement.close(&self.case, step.step);
-            }
-            if !observations.is_empty() {
+                judgement.about(None);
+                if one.reply().is_none() {
+                    // What the call did is not known, so nothing else is judged.
+                    return judgement.close(&self.case, step.step);
+                }
+            } else if step.intent != Intent::Overlap && !observations.is_empty() {
                 judgement.held(judge.of(rule::WHOLE_ANSWER));
             }
         }

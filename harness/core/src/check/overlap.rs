@@ -13,7 +13,7 @@ use super::history::{HistoryCall, Verdicts};
 use super::rule;
 use super::step_judgement::{StepJudgement, Weight};
 use super::witness::StepFindings;
-use super::{CaseJudge, Observation, Question, Stop, breach, is_read, place_in};
+use super::{CaseJudge, Observation, Question, Stop, is_read, place_in};
 use crate::contract::Contract;
 use crate::journal::{Doubt, Ending, Expected, Observed, Role, StepStarted};
 use crate::model::{Fleet, Id, States};
@@ -120,13 +120,10 @@ impl CaseJudge {
         );
         let rule = match &act.ending {
             Ending::Failed { .. } | Ending::Silent => Some(rule::WIRE_ANSWERED),
-            ending => breach(ending),
+            _ => act.breach(),
         };
         if let Some(rule) = rule {
-            judge.note_rule(judgement, rule, Weight::Full, false, || Observed::Wire {
-                answers: std::iter::empty().collect(),
-                ending: act.ending.clone(),
-            });
+            judge.note_rule(judgement, rule, Weight::Full, false, || act.on_the_connection());
         }
     }
 

@@ -4,6 +4,7 @@ use http::Response;
 
 use super::*;
 use crate::contract::{Edition, FixtureKind, Market, State, embedded};
+use crate::journal::Ending;
 use crate::protocol::decode;
 
 mod auxiliary_calls;
@@ -62,6 +63,7 @@ fn seen(role: Role, call: &Call, reply: Option<&Reply>, at_ms: u64) -> Observati
         role,
         call: Arc::new(call.clone()),
         replies: reply.cloned().into_iter().collect(),
+        rest: Vec::new(),
         ending: Ending::Answered,
         at_ms,
         answered_ms: at_ms,

@@ -87,6 +87,7 @@ impl CaseJudge {
             judge.note_rule(judgement, rule, weight, fits, || Observed::Wire {
                 answers: Few::from_iter([]),
                 ending: act.ending.clone(),
+                rest: act.rest_shown(),
             });
         };
         let hangs = act.ending == Ending::Silent;
@@ -188,6 +189,7 @@ impl CaseJudge {
             let observed = Observed::Wire {
                 answers: seen.iter().cloned().collect(),
                 ending: act.ending.clone(),
+                rest: act.rest_shown(),
             };
             Mismatch::new(expected, observed)
         };

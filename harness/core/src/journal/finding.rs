@@ -288,12 +288,15 @@ pub enum Observed {
         /// The states.
         states: Few<WrittenState>,
     },
-    /// What came over a raw socket.
+    /// What came on a connection.
     Wire {
         /// The answers, in order.
         answers: Few<AnswerSummary>,
         /// What became of the connection.
         ending: Ending,
+        /// The first bytes that belong to no whole answer, escaped as in a Rust byte string.
+        #[serde(default, skip_serializing_if = "Excerpt::is_empty")]
+        rest: Excerpt,
     },
     /// Why a clause could not be decided.
     Undecided {

@@ -200,7 +200,7 @@ fn add(observed: &Observed, features: &mut BTreeSet<ObservedFeature>) {
             return;
         }
         Observed::StateCodes { .. } => part("code"),
-        Observed::Wire { answers, ending } => {
+        Observed::Wire { answers, ending, .. } => {
             for answer in &answers.shown {
                 add_answer(answer, features);
             }

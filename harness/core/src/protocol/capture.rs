@@ -33,6 +33,13 @@ pub fn capture(
     (record(request, &scrubber), outcome)
 }
 
+/// Records bytes that are not a whole response, and removes secrets as [`capture`] does.
+pub fn capture_rest(request: &Request<Bytes>, rest: &[u8], secrets: &[String]) -> journal::Bytes {
+    let carried = carried_secrets(request);
+    let scrubber = Scrubber::new(secrets.iter().chain(&carried).map(String::as_str));
+    kept(&scrubber, rest)
+}
+
 /// The record of an exchange on a raw socket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawCapture {
@@ -51,7 +58,7 @@ pub const GARBAGE_AUTHORIZATION: &str = "not a signature";
 const RAW_KEPT: usize = 16 << 10;
 
 /// Records an exchange on a raw socket and removes secrets: the given ones, and those of the signed requests from which
-/// the bytes were made. Secrets are removed before truncation, so that half a secret cannot remain.
+/// the bytes were made.
 pub fn capture_raw(
     sent: &[u8],
     responses: &[Response<Bytes>],
@@ -61,35 +68,41 @@ pub fn capture_raw(
 ) -> RawCapture {
     let carried: Vec<String> = signed.iter().flat_map(carried_secrets).collect();
     let scrubber = Scrubber::new(secrets.iter().chain(&carried).map(String::as_str));
-    let kept = |bytes: &[u8]| {
-        let mut bytes = scrubber.bytes(bytes);
-        bytes.truncate(RAW_KEPT);
-        as_bytes(bytes)
-    };
     RawCapture {
         sent: RawRecord {
-            bytes: kept(&without_secret_lines(sent)),
+            bytes: kept(&scrubber, &without_secret_lines(sent)),
             length: sent.len(),
         },
         answers: responses
             .iter()
             .map(|response| answer(response, &scrubber))
             .collect(),
-        rest: kept(rest),
+        rest: kept(&scrubber, rest),
     }
+}
+
+/// Raw bytes without secrets, truncated. Secrets are removed first, so that half a secret cannot remain.
+fn kept(scrubber: &Scrubber, bytes: &[u8]) -> journal::Bytes {
+    let mut bytes = scrubber.bytes(bytes);
+    bytes.truncate(RAW_KEPT);
+    as_bytes(bytes)
 }
 
 /// Restores the response of a recorded answer; `None` if its base64 or its status is invalid. Header fields that no
 /// response can have are left out.
 pub fn revive(answer: &Answer) -> Option<Response<Bytes>> {
-    let body = match &answer.body {
-        journal::Bytes::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-        journal::Bytes::Base64(text) => STANDARD.decode(text).ok()?.into(),
-    };
-    let mut response = Response::new(body);
+    let mut response = Response::new(recorded_bytes(&answer.body)?.into());
     *response.status_mut() = StatusCode::from_u16(answer.status).ok()?;
     *response.headers_mut() = header_map(&answer.headers);
     Some(response)
+}
+
+/// Restores recorded bytes; `None` if their base64 is invalid.
+pub fn recorded_bytes(bytes: &journal::Bytes) -> Option<Vec<u8>> {
+    match bytes {
+        journal::Bytes::Text(text) => Some(text.clone().into_bytes()),
+        journal::Bytes::Base64(text) => STANDARD.decode(text).ok(),
+    }
 }
 
 /// Parameters with credentials or signatures, of this and older signature versions.

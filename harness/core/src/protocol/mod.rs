@@ -14,7 +14,7 @@ pub mod views;
 pub mod wellformed;
 pub mod xml;
 
-pub use capture::{RawCapture, capture, capture_raw, revive};
+pub use capture::{RawCapture, capture, capture_raw, capture_rest, recorded_bytes, revive};
 pub use encode::{EncodeError, RequestTarget, SignError, encode, title_case};
 pub use limits::Limits;
 pub use reply::{Body, Reply, decode, decode_own};

@@ -464,8 +464,43 @@ pub(super) const FAULTS: &[Fault] = &[
         "length-too-short",
         "Content-Length counts the body before the declaration of XML was added",
         &["stop/running"],
-        &["AUT-03", "REQ-01", "REQ-06", "RSP-02", "STT-01"],
+        &["AUT-03", "REQ-01", "REQ-06", "RSP-02", "STT-01", "WIR-07"],
         |asked| asked.success(|response| announce(response, -39)),
+    ),
+    fault(
+        "leftovers-in-a-buffer",
+        "the buffer of an answer is used again, and what a longer answer left there is sent behind a shorter one",
+        &["stop/running"],
+        &["WIR-07"],
+        |asked| {
+            asked.success(|response| append_stray(response, b"tem></instancesSet></StopInstancesResponse>"))
+        },
+    ),
+    fault(
+        "answers-twice-after-a-retry",
+        "a call that met a deadlock is done again, and both attempts write their answer",
+        &["stop/running"],
+        &["WIR-07"],
+        |asked| {
+            asked.success(|response| {
+                let again = response.body().clone();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", again.len());
+                append_stray(response, &[head.as_bytes(), &again].concat());
+            })
+        },
+    ),
+    fault(
+        "launch-length-before-tags",
+        "Content-Length of a launch counts room for tags that are not written",
+        &["stop/running"],
+        &["WIR-07"],
+        |asked| {
+            let mut response = asked.pass();
+            if asked.action() == "RunInstances" && response.status() == StatusCode::OK {
+                announce(&mut response, 120);
+            }
+            response
+        },
     ),
     fault(
         "refusal-without-body",
@@ -548,6 +583,12 @@ fn other_words(asked: &crate::selfcheck::emulator::EmulatedRequest<'_>) -> Respo
             "<Message>Something is wrong.</Message>",
         )
     })
+}
+
+/// Sends bytes behind a whole answer.
+fn append_stray(response: &mut Response<Bytes>, stray: &[u8]) {
+    announce(response, 0);
+    *response.body_mut() = [response.body().as_ref(), stray].concat().into();
 }
 
 /// Announces a length that differs from that of the body.

@@ -55,6 +55,7 @@ fn exchange(role: Role, sample: &Recorded) -> Observation {
         role,
         call: Arc::new(plan::fill(&sample.call, sample)),
         replies: vec![reply],
+        rest: Vec::new(),
         ending: Ending::Answered,
         at_ms,
         answered_ms: at_ms,

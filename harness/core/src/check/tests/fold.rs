@@ -3,8 +3,8 @@
 use super::*;
 use crate::check::fold::JournalFold;
 use crate::journal::{
-    Aim, Answer, Bytes, CaseEnded, CaseStarted, Event, HeaderRecords, Outcome, Phase, RawFault, RawRecord,
-    RequestRecord, SentRecord, WireDemand,
+    Aim, Answer, Bytes, CaseEnded, CaseStarted, Ending, Event, Exchange, HeaderRecords, Outcome, Phase,
+    RawFault, RawRecord, RequestRecord, SentRecord, WireDemand,
 };
 use crate::verdict::Verdict;
 

@@ -3,7 +3,7 @@
 use super::verdicts::{Table, observations, said};
 use super::*;
 use crate::call::Method;
-use crate::journal::{Aim, RawFault, WireDemand};
+use crate::journal::{Aim, Ending, RawFault, WireDemand};
 
 fn call() -> Call {
     let mut call = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);

@@ -2,7 +2,7 @@
 //!
 //! Receives requests over HTTP/1.1, passes them to the handler with the system's time, and sends the responses. A
 //! client that sends too much, too slowly or something other than HTTP costs a bounded amount of memory and time. This
-//! is the only file that uses hyper.
+//! and its sibling are the only files that use hyper.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,16 +14,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::{Full, Incoming, TokioIo};
 use crate::endpoint::Handler;
 use crate::endpoint::http::now_ms;
 
