@@ -88,6 +88,21 @@ faults! {
         is_hidden: false,
         hook: |asked| asked.stop_changed(|params| drop_param(params, "InstanceId.10")),
     };
+    a_stop_reads_five_hundred_ids: Combined {
+        name: "a stop reads the first five hundred ids",
+        cases: &["coverage/3-wise/bounds/*"],
+        fails: &["RSP-05"],
+        is_hidden: true,
+        hook: |asked| {
+            asked.stop_changed(|params| {
+                let mut ids = 0;
+                params.retain(|(name, _)| {
+                    ids += usize::from(name.starts_with("InstanceId"));
+                    !name.starts_with("InstanceId") || ids <= 500
+                });
+            })
+        },
+    };
     hibernation_is_asked_of_the_first_alone: Combined {
         name: "whether an instance can hibernate is asked of the first alone",
         cases: &["coverage/2-wise/00*"],

@@ -51,6 +51,8 @@ enum Defect {
     ForgetsTheSecond,
     /// A request without Host is accepted.
     NeedsNoHost,
+    /// A request behind one with `Connection: close` is performed.
+    IgnoresClose,
 }
 
 /// Each defect, the cases that show it, and all clauses that report it. One test for each, so that they run in
@@ -91,6 +93,7 @@ faults! {
     ignores_expect_in_continue: Defect::IgnoresExpect, "wire/continue", ["WIR-03"];
     repeats_itself_in_pipelined: Defect::RepeatsItself, "wire/pipelined/*", ["WIR-05"];
     forgets_the_second_in_pipelined_describe_and_stop: Defect::ForgetsTheSecond, "wire/pipelined/describe-and-stop", ["WIR-05"];
+    ignores_close_in_pipelined_after_close: Defect::IgnoresClose, "wire/pipelined/after-close", ["WIR-04"];
     needs_no_host_in_header_host_absent: Defect::NeedsNoHost, "wire/header/host-absent", ["WIR-06"];
 }
 
@@ -110,6 +113,8 @@ struct Read {
     method: String,
     target: String,
     body: Vec<u8>,
+    /// Whether the connection ends behind its answer.
+    closes: bool,
 }
 
 /// The reason why no request was read.
@@ -139,6 +144,12 @@ impl Conversation {
             }
         }
         true
+    }
+
+    async fn close(&mut self) {
+        let _ = self.stream.shutdown().await;
+        // The client loses the answer if the connection is closed while bytes are unread.
+        self.fill(|read| read.len() > 4 << 20).await;
     }
 
     fn take(&mut self, length: usize) -> Vec<u8> {
@@ -182,6 +193,10 @@ impl Front {
                         }
                     };
                     first = Some(answer.clone());
+                    if request.closes && self.defect != Defect::IgnoresClose {
+                        let _ = talk.stream.write_all(&written(&answer)).await;
+                        return talk.close().await;
+                    }
                     answer
                 }
                 Err(Broken::Over) => return,
@@ -197,10 +212,7 @@ impl Front {
                     let text =
                         format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                     let _ = talk.stream.write_all(text.as_bytes()).await;
-                    let _ = talk.stream.shutdown().await;
-                    // The client loses the answer if the connection is closed while bytes are unread.
-                    talk.fill(|read| read.len() > 4 << 20).await;
-                    return;
+                    return talk.close().await;
                 }
             };
             if talk.stream.write_all(&written(&answer)).await.is_err() {
@@ -267,6 +279,7 @@ impl Front {
                     method: (*method).to_owned(),
                     target: (*target).to_owned(),
                     body: Vec::new(),
+                    closes: false,
                 });
             }
             let _ = talk.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
@@ -293,6 +306,9 @@ impl Front {
             method: (*method).to_owned(),
             target: (*target).to_owned(),
             body,
+            closes: all("connection")
+                .iter()
+                .any(|value| value.eq_ignore_ascii_case("close")),
         })
     }
 

@@ -23,6 +23,9 @@ pub fn cases(contract: &Contract, strength: usize) -> Vec<Scenario> {
     let grid = Grid::of(contract);
     let mut cases: Vec<Scenario> = grid.cases(strength).into_iter().map(|(case, _)| case).collect();
     cases.extend(bounds::cases(contract));
+    if strength == THOROUGH {
+        cases.push(bounds::thousand());
+    }
     cases
 }
 
@@ -92,7 +95,7 @@ pub fn survey(contract: &Contract, strength: usize) -> Survey {
         rules: rules.map(|rule| (rule.why, in_words(rule.parts))).collect(),
         strength,
         cases: grid.rows(strength).len(),
-        bounds: bounds::cases(contract).len(),
+        bounds: bounds::cases(contract).len() + usize::from(strength == THOROUGH),
         combinations: grid.combinations(strength).len(),
     }
 }
@@ -162,6 +165,8 @@ pub fn reach(contract: &Contract, strength: usize, ended: &BTreeMap<String, Case
     Reach { reached, unreached }
 }
 
+/// The strength at which a case is played that takes minutes on a mock.
+const THOROUGH: usize = 3;
 /// The strengths that a run may use.
 const STRENGTHS: [usize; 2] = [LEAST, 3];
 /// The strength that a run uses by default.

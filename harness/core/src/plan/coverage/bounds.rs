@@ -174,6 +174,22 @@ fn many() -> Scenario {
     case
 }
 
+/// As many instances as an account may have, but for one, in one call and in the description that proves it, of several megabytes.
+pub(super) fn thousand() -> Scenario {
+    let names: Vec<String> = (1..=999).map(|number| format!("n{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ids = names.iter().map(|name| format!("{{{name}}}"));
+    Scenario {
+        name: "coverage/3-wise/bounds/real-999".to_owned(),
+        ..stopped(
+            String::new(),
+            "999 instances are all stopped, and each of them is described.".to_owned(),
+            &names,
+            listed(ids),
+        )
+    }
+}
+
 /// How often an instance is stopped and started, so that what counts to ten is seen to do so.
 const CYCLES: usize = 11;
 

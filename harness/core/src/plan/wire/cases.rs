@@ -589,6 +589,18 @@ pub static CASES: &[WireCase] = &[
         }),
     )
     .roots(&["DescribeInstancesResponse", "StopInstancesResponse"]),
+    WireCase::new(
+        "wire/pipelined/after-close",
+        Answered,
+        "A stop behind a request with `Connection: close` is not carried out (RFC 9112, 9.6).",
+        Whole(|kit| {
+            let mut last = kit.dry_run()?;
+            last.remove("connection");
+            last.add("Connection: close");
+            // An endpoint that closes the connection ends the wait for a second answer.
+            Ok(at_once([last.bytes(), kit.stop()?.bytes()].concat(), Finish::Listen, 2))
+        }),
+    ),
 ];
 
 /// A body in chunks of `size` bytes, with an extension after each size; the last chunk is not included.
