@@ -14,6 +14,7 @@ use crate::endpoint::{Endpoint, Service};
 use crate::model::ReadLag;
 use crate::reference::keys::{self, WellKnown};
 use crate::reference::{Config, Reference, Rules, Variations, XmlLayout};
+use crate::report::known::KnownOn;
 use crate::runner::{self, Launch, Options, WireOptions};
 use crate::sign::{Credentials, Keyring};
 
@@ -31,6 +32,7 @@ pub fn options(edition: Edition) -> Options {
         shares_instances: false,
         time_limit: None,
         fail_fast: false,
+        known: KnownOn::default(),
         settle_timeout: Duration::from_secs(120),
         read_lag: ReadLag::default(),
         wait: Duration::ZERO,

@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::report::repeat::{DEFAULT_SEED, quote};
 
+mod known;
 mod values;
 
+pub(super) use known::KnownArgs;
 pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, VerdictArg,
 };
@@ -29,8 +31,8 @@ Begin with:
   stopcheck explain DRY-04                                 what a clause says, and where it is from
 
 Exit codes:
-  0    conformant
-  1    findings that decide, or goldens that changed
+  0    conformant, or only known deviations
+  1    new findings that decide, goldens that changed, or known deviations that are gone or expired
   2    usage, configuration, or an endpoint that cannot be reached: no verdicts
   3    an error of stopcheck's own, or cases that could not be finished
   4    nothing was tested
@@ -170,6 +172,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) goldens: GoldenArgs,
+
+    #[command(flatten)]
+    pub(super) known: KnownArgs,
 
     #[command(flatten)]
     pub(super) reports: ReportArgs,
@@ -413,7 +418,8 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A clause (`DRY-04`), a case (`dry-run/valid`), a source (`R14`), or `scenarios`: the form of cases of your own
+    /// A clause (`DRY-04`), a case (`dry-run/valid`), a source (`R14`), a pack of known deviations (`moto@5.2.5`), or a
+    /// format: `scenarios` for cases of your own, `known` for known deviations
     pub(super) id: String,
 
     /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times
@@ -520,6 +526,9 @@ pub(super) struct JudgeArgs {
     /// Write the events with the fresh verdicts to this file
     #[arg(long, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) known: KnownArgs,
 
     #[command(flatten)]
     pub(super) reports: ReportArgs,

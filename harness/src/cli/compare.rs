@@ -20,6 +20,7 @@ use crate::golden::normal;
 use crate::journal::Phase;
 use crate::plan::{Plan, Selection, coverage};
 use crate::report::exit;
+use crate::report::known::KnownOn;
 use crate::report::progress::Progress;
 use crate::runner::{self, Options};
 
@@ -281,6 +282,7 @@ fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Op
         record: true,
         time_limit: None,
         fail_fast: false,
+        known: KnownOn::default(),
         overlap_requests: 0,
     };
     run::options(&endpoint, &settings)

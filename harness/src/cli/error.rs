@@ -15,6 +15,10 @@ pub(super) enum CliError {
     Usage(String),
     #[error("could not read the scenarios\n  {0}\n  hint: stopcheck explain scenarios documents the format")]
     Scenarios(String),
+    #[error(
+        "could not use the known deviations\n  {0}\n  hint: stopcheck explain known documents the format"
+    )]
+    Known(String),
     #[error("could not {0}")]
     Endpoint(#[from] EndpointError),
     #[error("{0}")]
@@ -64,6 +68,7 @@ impl CliError {
         match self {
             CliError::Usage(_)
             | CliError::Scenarios(_)
+            | CliError::Known(_)
             | CliError::Endpoint(_)
             | CliError::Preflight(_)
             | CliError::File { .. }

@@ -236,7 +236,8 @@ fn in_continuous_integration() -> bool {
     variable("CI").is_some_and(|value| !matches!(value.as_str(), "false" | "0" | "n/a"))
 }
 
-fn today() -> String {
+/// The day, by UTC.
+pub(super) fn today() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     time::day(ms).unwrap_or_default()

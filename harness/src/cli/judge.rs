@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::args::JudgeArgs;
 use super::error::CliError;
 use super::journal::Events;
+use super::known::KnownUse;
 use super::{reports, run};
 use crate::check::Judge;
 use crate::contract::Edition;
@@ -22,6 +23,11 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
             "could not write {}: it is one of the journals to read",
             to.display()
         )));
+    }
+    if args.known.known_update.is_some() && args.journals.len() > 1 {
+        return Err(CliError::Usage(
+            "--known-update writes the deviations of one run: name one journal".to_owned(),
+        ));
     }
     reports::check(&args.reports)?;
     let mut journal = args.journal.as_deref().map(run::create).transpose()?;
@@ -47,7 +53,12 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
             }
             tally.take(&event);
         }
+        let played: Vec<String> = tally.cases().map(|case| case.name.to_string()).collect();
+        let played: Vec<&str> = played.iter().map(String::as_str).collect();
+        let known = KnownUse::of(&args.known, &contract, &played)?;
+        known.review(&mut tally, &contract);
         worst = exit::of_both(worst, reports::write(&args.reports, &tally, &contract)?);
+        known.update(&tally, &contract, reports::policy(&args.reports))?;
     }
     if let (Some(mut file), Some(path)) = (journal, &args.journal) {
         file.flush().map_err(|source| CliError::File {

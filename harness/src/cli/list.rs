@@ -15,7 +15,7 @@ use crate::journal::{Event, Phase};
 use crate::plan;
 use crate::plan::coverage::{self, CaseEnding};
 use crate::report::list::Listed;
-use crate::report::{self, exit, form, list};
+use crate::report::{self, exit, form, known, list};
 use crate::selfcheck;
 
 pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
@@ -127,6 +127,12 @@ fn ended(path: &Path, wished: Option<Edition>) -> Result<(Edition, BTreeMap<Stri
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, CliError> {
     if args.id.trim().eq_ignore_ascii_case(form::NAME) {
         return told(io::stdout().lock().write_all(form::explain(width()).as_bytes()));
+    }
+    if args.id.trim().eq_ignore_ascii_case("known") {
+        return told(io::stdout().lock().write_all(known::explain(width()).as_bytes()));
+    }
+    if let Some(pack) = known::pack(&args.id) {
+        return told(io::stdout().lock().write_all(pack.text.as_bytes()));
     }
     let mut contract = Contract::clone(&*contract_with(&args.scenarios, args.edition.into())?);
     if let Some(strength) = coverage::strength_of(&args.id) {

@@ -9,6 +9,7 @@ mod goldens;
 mod journal;
 mod judge;
 mod keys;
+mod known;
 mod list;
 mod replay;
 mod reports;

@@ -16,6 +16,7 @@ use crate::journal::{Event, Finding, RunStarted};
 use crate::plan::matches;
 use crate::replay::{self, Attempt, Conclusion};
 use crate::report::export::{self, Material};
+use crate::report::known::KnownOn;
 use crate::report::list::close;
 use crate::report::replay::{ReplayOutcome, list, write};
 use crate::report::{exit, text::plural};
@@ -67,6 +68,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         record: true,
         time_limit: None,
         fail_fast: false,
+        known: KnownOn::default(),
         overlap_requests: 0,
     };
     let options = run::options(&endpoint(args, &index.head), &settings)?;

@@ -23,7 +23,7 @@ use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// Writes all reports, and returns the exit code of the run.
 pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Result<u8, CliError> {
-    let policy = Policy { strict: args.strict };
+    let policy = policy(args);
     let style = Style {
         color: is_colored(args),
         width: columns().unwrap_or(NARROWEST),
@@ -49,6 +49,11 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
         write_scripts(folder, tally, contract)?;
     }
     Ok(tally.exit_code(policy))
+}
+
+/// What decides the exit code.
+pub(super) fn policy(args: &ReportArgs) -> Policy {
+    Policy { strict: args.strict }
 }
 
 /// Writes the script of each cause to a file of its own that can be executed.

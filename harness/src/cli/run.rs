@@ -14,6 +14,7 @@ use super::args::{EndpointArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
 use super::goldens::GoldenUse;
 use super::keys::{self, variable};
+use super::known::KnownUse;
 use super::{reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
@@ -22,6 +23,7 @@ use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Random, Selection, concurrent, coverage, matches};
 use crate::reference::{Config, Delays, Reference};
+use crate::report::known::KnownOn;
 use crate::report::list::close;
 use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
@@ -51,6 +53,10 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         return Err(nothing_selected(&args, &contract));
     }
     reports::check(&args.reports)?;
+    let known = KnownUse::of(&args.known, &contract, &[])?;
+    if args.fail_fast {
+        known.with_fail_fast()?;
+    }
     let settings = RunSettings {
         edition,
         min_confidence: min_confidence(&args.reports),
@@ -59,6 +65,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         record: args.journal.is_some(),
         time_limit: time_limit(&args),
         fail_fast: args.fail_fast,
+        known: KnownOn::new(known.entries().clone(), known.today()),
         overlap_requests: args
             .max_shrink_requests
             .unwrap_or(OVERLAP_REQUESTS)
@@ -81,7 +88,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
     let mut journal = args.journal.as_deref().map(open).transpose()?;
-    let mut progress = reports::progress(&args.reports, &contract);
+    let mut progress = reports::progress(&args.reports, &contract).without(settings.known.clone());
     let mut tally = Tally::new(&contract);
     let signals = tokio::spawn(listen(stop.clone()));
     let runner = tokio::spawn(runner::run(
@@ -133,7 +140,9 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     if let Some(reported) = goldens.reported() {
         tally.set_goldens(reported);
     }
+    known.review(&mut tally, &contract);
     let code = reports::write(&args.reports, &tally, &contract)?;
+    known.update(&tally, &contract, reports::policy(&args.reports))?;
     reports::with_goldens(&args.reports, &goldens)?;
     if let Some(path) = &args.goldens.golden_changelog {
         goldens.write_changelog(path, &contract)?;
@@ -282,6 +291,7 @@ pub(super) struct RunSettings {
     pub(super) record: bool,
     pub(super) time_limit: Option<Duration>,
     pub(super) fail_fast: bool,
+    pub(super) known: KnownOn,
     /// See [`Options::overlap_requests`].
     pub(super) overlap_requests: usize,
 }
@@ -322,6 +332,7 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
         shares_instances: url.as_deref().is_some_and(|url| !looks_like_aws(url)),
         time_limit: settings.time_limit,
         fail_fast: settings.fail_fast,
+        known: settings.known.clone(),
         wait: args.wait.unwrap_or_default(),
         settle_timeout: settle_timeout(args, url.as_deref()),
         read_lag: read_lag(args, url.as_deref()),

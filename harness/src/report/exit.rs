@@ -3,10 +3,10 @@
 //! They are part of the interface: scripts branch on them. A finding and an error never share a code, so a script can
 //! distinguish "the endpoint is wrong" from "we failed" without parsing output.
 
-/// Nothing that was judged fails the run.
+/// Nothing that was judged fails the run: there are no deviations that decide, or only known ones.
 pub const CONFORMANT: u8 = 0;
 
-/// A finding fails the run, or a golden changed.
+/// A finding fails the run, a golden changed, or a known deviation is gone or has expired.
 pub const FINDINGS: u8 = 1;
 
 /// Invalid usage or configuration, or an endpoint that cannot be reached: there are no verdicts.

@@ -23,6 +23,9 @@
 //!   "cases": [{"name": "dry-run/valid", "outcome": "judged", "verdict": "fail", "clauses": ["DRY-04"], "…": 0}],
 //!   "notes": [],
 //!   "choices": {"unissued-id": {"InvalidInstanceID.Malformed": 12, "InvalidInstanceID.NotFound": 9}},
+//!   "known": {"failures": 40, "warnings": 3, "clauses": 24, "cases": 30, "outdated": 0,
+//!             "entries": [{"file": "known.toml", "line": 3, "clause": "ERR-09", "reason": "…", "standing": "deviates",
+//!                          "expired": false, "findings": 5}]},
 //!   "goldens": {"set": "moto-5.2.5", "recorded": false, "same": 97, "changed": [{"case": "stop/stopped", "diff": "…"}],
 //!               "causes": [{"turn": "newly-violated", "clauses": ["STT-05"], "cases": ["stop/stopped"], "…": 0}],
 //!               "new": [], "orphans": []}
@@ -33,6 +36,10 @@
 //! `judged`, `unsupported`, `error` or `unfinished`. `choices` has the codes received where the contract allows
 //! several, with the number of calls. `curl` and `aws` are present for the first findings of a group,
 //! `goldens` if goldens were compared.
+//!
+//! With known deviations (`--known`), `known` has what became of each entry: `standing` is `deviates`, `gone` or
+//! `not-judged`; one that is gone or expired fails the run. A finding that an entry covers has its position in `known`;
+//! such clauses and causes have `"known": true`. The counts of `summary` have what is known apart: `known`.
 //!
 //! `causes` lists the clauses to blame, first those that fail, and under each the clauses that only follow from it: a
 //! `relation` is `presupposed` (the clause needs what the cause lacks), `holds-alone` (the cases of the clause hold), `within` (it fails only where the cause fails, by the same
@@ -50,8 +57,12 @@ use serde::Serialize;
 
 use crate::contract::{ClauseId, Condition, Contract};
 use crate::journal::{EarlyEnd, Expected, Noted, Observed, Obstacle, Outcome};
+use crate::report::known::KnownTarget;
 use crate::report::repeat::Commands;
-use crate::report::tally::{ByVerdict, Case, Cause, Causes, Found, Goldens, Policy, Relation, Status, Tally};
+use crate::report::tally::{
+    ByVerdict, Case, Cause, Causes, Found, Goldens, KnownCounts, KnownReview, Policy, Relation, Status, Tally,
+};
+use crate::verdict::Verdict;
 
 /// The version of the format. It changes when a reader of the old version would misread the new one.
 pub const SCHEMA: u32 = 2;
@@ -69,11 +80,15 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
         seed: run.map(|run| run.seed),
         summary: summary(tally, policy),
         clauses: clauses(tally, contract),
-        causes: causes.all().iter().map(cause_line).collect(),
+        causes: [(causes.all(), false), (causes.known(), true)]
+            .into_iter()
+            .flat_map(|(causes, known)| causes.iter().map(move |cause| cause_line(cause, known)))
+            .collect(),
         findings: findings(tally, contract, &causes),
         cases: tally.cases().map(|case| case_line(tally, case)).collect(),
         notes: tally.notes(),
         choices: tally.choices(),
+        known: tally.known().map(|review| known_lines(tally, review)),
         goldens: tally.goldens(),
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -96,7 +111,43 @@ struct Report<'a> {
     notes: &'a [Noted],
     choices: &'a BTreeMap<&'static str, BTreeMap<String, usize>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<KnownLines<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     goldens: Option<&'a Goldens>,
+}
+
+/// The known deviations.
+#[derive(Serialize)]
+struct KnownLines<'a> {
+    failures: usize,
+    warnings: usize,
+    clauses: usize,
+    cases: usize,
+    outdated: usize,
+    entries: Vec<KnownLine<'a>>,
+}
+
+/// One known deviation. It has one of `clause`, `case` and `cause`.
+#[derive(Serialize)]
+struct KnownLine<'a> {
+    file: &'a str,
+    line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clause: Option<&'a ClauseId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a ClauseId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<&'a str>,
+    standing: &'static str,
+    expired: bool,
+    findings: usize,
 }
 
 #[derive(Serialize)]
@@ -128,6 +179,7 @@ struct ClauseNumbers {
     held: usize,
     failed: usize,
     warned: usize,
+    known: usize,
     inconclusive: usize,
     unreached: usize,
     untested: usize,
@@ -140,6 +192,7 @@ struct CaseNumbers {
     warn: usize,
     inconclusive: usize,
     fail: usize,
+    known: usize,
     unsupported: usize,
     error: usize,
     unfinished: usize,
@@ -169,6 +222,8 @@ struct ClauseLine<'a> {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    known: bool,
     /// The number of cases; `cases` has the names of the first few.
     case_count: usize,
     cases: Vec<String>,
@@ -181,6 +236,8 @@ struct CauseLine<'a> {
     /// The first finding.
     first: Option<&'a str>,
     findings: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    known: bool,
     consequences: Vec<ConsequenceLine<'a>>,
 }
 
@@ -219,6 +276,9 @@ struct FindingLine<'a> {
     observed_text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<CauseOf<'a>>,
+    /// The position of the entry that covers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<usize>,
     #[serde(skip_serializing_if = "is_zero")]
     seen: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -279,6 +339,7 @@ fn summary(tally: &Tally, policy: Policy) -> Summary {
             held: clauses.held,
             failed: clauses.failed,
             warned: clauses.warned,
+            known: clauses.known,
             inconclusive: clauses.inconclusive,
             unreached: clauses.unreached,
             untested: clauses.untested,
@@ -289,6 +350,7 @@ fn summary(tally: &Tally, policy: Policy) -> Summary {
             warn,
             inconclusive,
             fail,
+            known: counts.known,
             unsupported: counts.unsupported,
             error: counts.errors,
             unfinished: counts.unfinished,
@@ -331,6 +393,7 @@ fn clauses<'a>(tally: &Tally, contract: &'a Contract) -> Vec<ClauseLine<'a>> {
                 verdict: None,
                 reason: None,
                 findings: None,
+                known: false,
                 case_count: 0,
                 cases: Vec::new(),
             };
@@ -344,7 +407,9 @@ fn clauses<'a>(tally: &Tally, contract: &'a Contract) -> Vec<ClauseLine<'a>> {
                     findings,
                     by,
                     cases,
+                    known,
                 } => {
+                    out.known = known;
                     (out.status, out.verdict) = ("found", Some(verdict.name()));
                     (out.findings, out.cases, out.case_count) = (Some(findings), by, cases);
                 }
@@ -354,7 +419,7 @@ fn clauses<'a>(tally: &Tally, contract: &'a Contract) -> Vec<ClauseLine<'a>> {
         .collect()
 }
 
-fn cause_line<'a>(cause: &Cause<'a>) -> CauseLine<'a> {
+fn cause_line<'a>(cause: &Cause<'a>, known: bool) -> CauseLine<'a> {
     let consequences = cause.consequences.iter().map(|one| ConsequenceLine {
         clause: one.clause,
         verdict: one.verdict.name(),
@@ -367,6 +432,7 @@ fn cause_line<'a>(cause: &Cause<'a>) -> CauseLine<'a> {
         verdict: cause.verdict.name(),
         first: cause.groups.first().map(|group| group.first.id.as_ref()),
         findings: cause.groups.iter().map(|group| group.findings).sum(),
+        known,
         consequences: consequences.collect(),
     }
 }
@@ -406,6 +472,7 @@ fn finding<'a>(
             finding: &cause.id,
             relation: relation.word(),
         }),
+        known: found.known,
         seen: found.seen,
         plays: found.plays.map(|(times, of)| Plays { times, of }),
         repeat: tally.repeat_command(case),
@@ -420,6 +487,45 @@ fn finding<'a>(
         level: clause.map(|clause| clause.level.word()),
         confidence: clause.map(|clause| clause.confidence.word()),
         sources: clause.map_or(&[], |clause| clause.sources.as_slice()),
+    }
+}
+
+fn known_lines<'a>(tally: &Tally, review: &'a KnownReview) -> KnownLines<'a> {
+    let KnownCounts {
+        failures,
+        warnings,
+        clauses,
+        cases,
+    } = tally.known_counts();
+    let entries = review.entries.iter().map(|reviewed| {
+        let entry = &reviewed.entry;
+        let (clause, case, cause) = match &entry.target {
+            KnownTarget::Clause(clause) => (Some(clause), None, None),
+            KnownTarget::Case(pattern) => (None, Some(pattern.as_str()), None),
+            KnownTarget::Cause(clause) => (None, None, Some(clause)),
+        };
+        KnownLine {
+            file: &entry.file,
+            line: entry.line,
+            clause,
+            case,
+            cause,
+            verdict: entry.warnings_only.then(|| Verdict::Warn.name()),
+            reason: &entry.reason,
+            link: entry.link.as_deref(),
+            expires: entry.expires.as_deref(),
+            standing: reviewed.standing.word(),
+            expired: reviewed.expired,
+            findings: reviewed.findings,
+        }
+    });
+    KnownLines {
+        failures,
+        warnings,
+        clauses,
+        cases,
+        outdated: review.outdated().count(),
+        entries: entries.collect(),
     }
 }
 

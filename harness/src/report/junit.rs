@@ -23,6 +23,10 @@
 //! for each first segment of a case name, in the order of the plan. A case says in `system-out` what was found in it; an
 //! error of the harness is an `error`, a case that is unsupported or unfinished is `skipped` with the reason. Changed
 //! goldens are failures in a separate suite, `golden`. Times are by the clock of the run.
+//!
+//! A clause that deviates only as is known is `skipped` with the reason: tools for continuous integration list skipped
+//! tests with their messages, and those of tests that pass they hide. Entries that are gone or expired are failures in a
+//! separate suite, `known`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -30,9 +34,9 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::contract::Contract;
+use crate::contract::{ClauseId, Contract};
 use crate::journal::Outcome;
-use crate::report::tally::{Case, Cause, Causes, Found, Goldens, Policy, Status, Tally};
+use crate::report::tally::{Case, Cause, Causes, Found, Goldens, KnownReview, Policy, Status, Tally};
 use crate::report::text::some_of;
 use crate::verdict::Verdict;
 
@@ -66,6 +70,9 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
     for (_, mut suite, took_ms) in suites {
         suite.set_time(Duration::from_millis(took_ms));
         report.add_test_suite(suite);
+    }
+    if let Some(known) = tally.known().filter(|known| known.outdated().next().is_some()) {
+        report.add_test_suite(outdated(known, tally));
     }
     if let Some(goldens) = tally.goldens().filter(|goldens| goldens.decide()) {
         report.add_test_suite(changed_goldens(goldens, tally));
@@ -106,6 +113,41 @@ fn changed_goldens(goldens: &Goldens, tally: &Tally) -> TestSuite {
     suite
 }
 
+/// The suite of known deviations that are gone or expired.
+fn outdated(known: &KnownReview, tally: &Tally) -> TestSuite {
+    let mut suite = suite("known", tally);
+    for one in known.outdated() {
+        let entry = &one.entry;
+        let what = if one.expired {
+            "has expired"
+        } else {
+            "deviates no more"
+        };
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        let message = format!("{what}: delete it from {}, line {}", entry.file, entry.line);
+        status
+            .set_message(clean(&message))
+            .set_type("known")
+            .set_description(clean(&format!("\n{}", entry.to_toml())));
+        let name = format!("known/{}/{}", entry.target.key(), entry.target.value());
+        let mut test_case = TestCase::new(clean(&name), status);
+        test_case.set_classname("stopcheck.known");
+        suite.add_test_case(test_case);
+    }
+    suite
+}
+
+/// Why the deviations of a clause are known.
+fn known_as(clause: &ClauseId, tally: &Tally) -> String {
+    let mut findings = tally.findings().filter(|(_, found)| found.clause == *clause);
+    let entry = findings.find_map(|(_, found)| tally.known_as(found));
+    let link = entry
+        .and_then(|entry| entry.link.as_ref())
+        .map(|link| format!(" ({link})"));
+    let reason = entry.map_or("", |entry| entry.reason.as_str());
+    format!("known: {reason}{}", link.unwrap_or_default())
+}
+
 /// The suite of clauses.
 fn clauses(causes: &Causes<'_>, tally: &Tally, contract: &Contract, policy: Policy) -> TestSuite {
     let mut suite = suite("clauses", tally);
@@ -114,11 +156,11 @@ fn clauses(causes: &Causes<'_>, tally: &Tally, contract: &Contract, policy: Poli
         let cause = causes.all().iter().find(|cause| *cause.clause == clause.id);
         let status = match (&clause.status, cause) {
             (Status::Found { .. }, Some(cause)) => match cause.verdict {
-                Verdict::Fail => failure(cause, tally, contract),
-                Verdict::Warn if policy.strict => failure(cause, tally, contract),
+                verdict if policy.decides(verdict) => failure(cause, tally, contract),
                 Verdict::Inconclusive => skipped(&first_observed(cause, tally)),
-                Verdict::Pass | Verdict::Warn => TestCaseStatus::success(),
+                Verdict::Pass | Verdict::Warn | Verdict::Fail => TestCaseStatus::success(),
             },
+            (Status::Found { known: true, .. }, None) => skipped(&known_as(&clause.id, tally)),
             (Status::Found { .. }, None) => match causes.blamed_for(&clause.id) {
                 Some(cause) => skipped(&format!("follows from {cause}")),
                 None => TestCaseStatus::success(),

@@ -14,6 +14,7 @@ pub mod export;
 pub mod form;
 pub mod json;
 pub mod junit;
+pub mod known;
 pub mod list;
 pub(crate) mod markup;
 pub mod progress;

@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::contract::{ClauseId, Contract};
 use crate::journal::{Event, Finding, Judged, Phase};
+use crate::report::known::KnownOn;
 use crate::report::text::{cut, one_line, plural, visible};
 use crate::verdict::Verdict;
 
@@ -37,6 +38,7 @@ pub struct Progress {
     wished: bool,
     /// The contract, the width and whether to use colours, if failed clauses are printed.
     printed: Option<(Arc<Contract>, usize, bool)>,
+    known: KnownOn,
     drafts: HashSet<String>,
     failed: BTreeSet<ClauseId>,
     phase: Phase,
@@ -53,6 +55,7 @@ impl Progress {
             bar: bar(wished),
             wished,
             printed: None,
+            known: KnownOn::default(),
             drafts: HashSet::new(),
             failed: BTreeSet::new(),
             phase: Phase::Scenarios,
@@ -67,6 +70,13 @@ impl Progress {
     #[must_use]
     pub fn with_failures(mut self, contract: Arc<Contract>, width: usize, color: bool) -> Self {
         self.printed = Some((contract, width, color));
+        self
+    }
+
+    /// Leaves out the failures that are known.
+    #[must_use]
+    pub fn without(mut self, known: KnownOn) -> Self {
+        self.known = known;
         self
     }
 
@@ -130,7 +140,10 @@ impl Progress {
         }
         let mut lines = Vec::new();
         for finding in &judged.findings {
-            if finding.verdict == Verdict::Fail && self.failed.insert(finding.clause.clone()) {
+            if finding.verdict == Verdict::Fail
+                && !self.known.knows(finding)
+                && self.failed.insert(finding.clause.clone())
+            {
                 let printed = self.printed.as_ref();
                 lines.extend(printed.and_then(|printed| match self.failed.len() {
                     ..=FAILURES_SHOWN => Some(failure(finding, printed)),

@@ -24,10 +24,12 @@ mod clauses;
 mod consequences;
 mod generated;
 mod goldens;
+mod known;
 mod parts;
 
 pub use consequences::{Cause, Causes, Consequence, Relation};
 pub use goldens::{ChangedGolden, GoldenCause, Goldens};
+pub use known::{KnownCounts, KnownReview, ReviewedEntry, Standing};
 pub use parts::{ByVerdict, Case, ClauseCounts, ClauseStatus, Counts, Evidence, Found, Group, Status};
 
 use clauses::Heading;
@@ -60,6 +62,7 @@ pub struct Tally {
     ended: Option<bool>,
     cut_short: Option<EarlyEnd>,
     goldens: Option<Goldens>,
+    known: Option<KnownReview>,
     texts: HashSet<Arc<str>>,
     lists: HashSet<Arc<[ClauseId]>>,
     expected: HashSet<Arc<[Expected]>>,
@@ -72,6 +75,17 @@ pub struct Tally {
 pub struct Policy {
     /// Warnings fail the run, too.
     pub strict: bool,
+}
+
+impl Policy {
+    /// Whether a new finding with this verdict fails the run.
+    pub fn decides(self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Fail => true,
+            Verdict::Warn => self.strict,
+            Verdict::Pass | Verdict::Inconclusive => false,
+        }
+    }
 }
 
 /// The sort key of a case: its index in the plan, then its name. Journals of different plans may use the same index.
@@ -155,6 +169,7 @@ impl Tally {
             ended: None,
             cut_short: None,
             goldens: None,
+            known: None,
             texts: HashSet::new(),
             lists: HashSet::new(),
             expected: HashSet::new(),
@@ -329,12 +344,15 @@ impl Tally {
         counts.cut_short = self.folded.cut_short;
         for case in self.cases() {
             match &case.outcome {
-                Some(Outcome::Judged { verdict }) => counts.cases.add(*verdict),
+                Some(Outcome::Judged { verdict }) => match case.verdict_of_news(*verdict) {
+                    Some(verdict) => counts.cases.add(verdict),
+                    None => counts.known += 1,
+                },
                 Some(Outcome::Unsupported { .. }) => counts.unsupported += 1,
                 Some(Outcome::Error { .. }) => counts.errors += 1,
                 None => counts.unfinished += 1,
             }
-            for found in &case.findings {
+            for found in case.findings.iter().filter(|found| found.known.is_none()) {
                 counts.findings.add(found.verdict);
             }
         }
@@ -353,6 +371,7 @@ impl Tally {
                 Status::Untested { .. } => &mut counts.untested,
                 Status::Unreached { .. } => &mut counts.unreached,
                 Status::Held { .. } => &mut counts.held,
+                Status::Found { known: true, .. } => &mut counts.known,
                 Status::Found { verdict, .. } => match verdict {
                     Verdict::Pass => &mut counts.held,
                     Verdict::Warn => &mut counts.warned,
@@ -387,16 +406,17 @@ impl Tally {
     /// The exit code from the events alone, without the goldens.
     pub fn verdict_code(&self, policy: Policy) -> u8 {
         let counts = self.counts();
+        let is_outdated = |known: &KnownReview| known.outdated().next().is_some();
         if self.interrupted() {
             exit::INTERRUPTED
-        } else if counts.findings.fail > 0
+        } else if self.deciding(policy).next().is_some()
             || counts.cases.fail > 0
-            || (policy.strict && counts.findings.warn > 0)
+            || self.known.as_ref().is_some_and(is_outdated)
         {
             exit::FINDINGS
         } else if counts.errors > 0 {
             exit::INTERNAL
-        } else if counts.cases == ByVerdict::default() && counts.scripts == 0 {
+        } else if counts.cases == ByVerdict::default() && counts.known == 0 && counts.scripts == 0 {
             exit::NOTHING_TESTED
         } else {
             exit::CONFORMANT
@@ -526,6 +546,7 @@ impl Tally {
                 seen: 0,
                 plays: None,
                 evidence,
+                known: None,
                 group,
             });
             if let Some((key, position)) = dropped

@@ -15,6 +15,8 @@
 //! WARN  RSP-07  The answer begins with an XML declaration. (SHOULD)
 //!   observed  no XML declaration (in 3 cases)
 //!
+//! KNOWN: 24 failures and 28 warnings of 52 clauses, as the known deviations say. -v lists them.
+//!
 //! NOT JUDGED: …
 //!
 //! FAIL         DRY-04
@@ -41,6 +43,7 @@ use crate::report::text::{cut, fold, one_line, plural, seconds, some_of, visible
 use crate::verdict::Verdict;
 
 mod finding;
+mod known;
 
 /// How the report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +213,7 @@ impl Page<'_> {
 
     /// Writes everything below the causes.
     fn rest(&self, causes: &Causes<'_>, layout: Layout, out: &mut dyn Write) -> io::Result<()> {
+        self.known(out)?;
         self.not_judged(causes, out)?;
         self.errors(out)?;
         self.notes(out)?;
@@ -343,18 +347,20 @@ impl Page<'_> {
             (Color::Bad, clauses.failed, "failed"),
             (Color::Doubtful, clauses.inconclusive, "inconclusive"),
             (Color::Doubtful, clauses.warned, "warned"),
+            (Color::Quiet, clauses.known, "known"),
             (Color::Quiet, clauses.unreached, "not reached"),
             (Color::Quiet, clauses.untested, "untested"),
             (Color::Quiet, clauses.not_in_edition, "not in this edition"),
         ]);
         self.counted(&plural(clauses.all, "clause"), &line, out)?;
 
-        let all = counts.cases.all() + counts.unsupported + counts.errors + counts.unfinished;
+        let all = counts.cases.all() + counts.known + counts.unsupported + counts.errors + counts.unfinished;
         let line = self.list([
             (Color::Good, counts.cases.pass, "passed"),
             (Color::Bad, counts.cases.fail, "failed"),
             (Color::Doubtful, counts.cases.inconclusive, "inconclusive"),
             (Color::Doubtful, counts.cases.warn, "warned"),
+            (Color::Quiet, counts.known, "known"),
             (Color::Doubtful, counts.unsupported, "unsupported"),
             (Color::Bad, counts.errors, "errored"),
             (Color::Bad, counts.unfinished, "unfinished"),
@@ -427,33 +433,42 @@ impl Page<'_> {
     fn sentence(&self, causes: &Causes<'_>, out: &mut dyn Write) -> io::Result<()> {
         let code = self.tally.verdict_code(self.policy);
         let counts = self.tally.counts();
-        let deciding = |verdict| verdict == Verdict::Fail || (self.policy.strict && verdict == Verdict::Warn);
+        let known = self.tally.known_counts();
+        let violated: BTreeSet<&ClauseId> = self
+            .tally
+            .deciding(self.policy)
+            .map(|(_, found)| &found.clause)
+            .collect();
         let (word, color, text) = match code {
+            exit::FINDINGS if violated.is_empty() && counts.cases.fail == 0 => {
+                let text = format!("nothing new is violated, but{}", outdated(self.tally));
+                ("OUTDATED", Color::Bad, text)
+            }
             exit::FINDINGS => {
-                let violated: BTreeSet<&ClauseId> = causes
-                    .findings()
-                    .filter(|(_, found, _)| deciding(found.verdict))
-                    .map(|(_, found, _)| &found.clause)
-                    .collect();
                 let to_blame = causes
                     .all()
                     .iter()
-                    .filter(|cause| deciding(cause.verdict))
+                    .filter(|cause| self.policy.decides(cause.verdict))
                     .count();
-                let cases = self
+                let cases: BTreeSet<&str> = self
                     .tally
-                    .cases()
-                    .filter(|case| case.findings.iter().any(|found| deciding(found.verdict)))
-                    .count();
+                    .deciding(self.policy)
+                    .map(|(case, _)| case.name.as_ref())
+                    .collect();
                 let verb = if violated.len() == 1 { "is" } else { "are" };
                 let causes = match violated.len() == to_blame {
                     true => String::new(),
                     false => format!(", for {}", plural(to_blame, "cause")),
                 };
+                let more = match known.clauses {
+                    0 => String::new(),
+                    known => format!(" {} as is known.", deviate(known)),
+                };
                 let text = format!(
-                    "{} {verb} violated in {}{causes}.",
+                    "{} {verb} violated in {}{causes}.{more}{}",
                     plural(violated.len(), "clause"),
-                    plural(cases, "case")
+                    plural(cases.len(), "case"),
+                    outdated(self.tally)
                 );
                 ("DEVIATES", Color::Bad, text)
             }
@@ -471,6 +486,10 @@ impl Page<'_> {
                 Color::Bad,
                 format!("{} judged before the end.", plural(counts.cases.all(), "case")),
             ),
+            _ if known.clauses > 0 => {
+                let text = format!("nothing new is violated; {} as is known.", deviate(known.clauses));
+                ("AS KNOWN", Color::Good, text)
+            }
             _ if counts.findings.all() > 0 => (
                 "CONFORMS",
                 Color::Good,
@@ -589,6 +608,23 @@ impl Page<'_> {
             Color::Quiet => "2",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// How many known deviations fail the run; empty if none does.
+fn outdated(tally: &Tally) -> String {
+    match tally.known().map_or(0, |known| known.outdated().count()) {
+        0 => String::new(),
+        1 => " 1 known deviation is gone or expired.".to_owned(),
+        outdated => format!(" {outdated} known deviations are gone or expired."),
+    }
+}
+
+/// How many clauses deviate.
+fn deviate(clauses: usize) -> String {
+    match clauses {
+        1 => "1 clause deviates".to_owned(),
+        clauses => format!("{clauses} clauses deviate"),
     }
 }
 

@@ -185,9 +185,11 @@ async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn, limit: TimeL
 }
 
 impl Shared {
-    /// Remembers whether a case has failed.
+    /// Remembers whether a case has failed by something that is not known.
     fn note_failure(&self, findings: &[Finding]) {
-        if findings.iter().any(|finding| finding.verdict == Verdict::Fail) {
+        let is_new =
+            |finding: &Finding| finding.verdict == Verdict::Fail && !self.options.known.knows(finding);
+        if findings.iter().any(is_new) {
             self.failed.store(true, Ordering::Relaxed);
         }
     }

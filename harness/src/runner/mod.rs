@@ -16,6 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::journal::{self, EarlyEnd, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::Plan;
+use crate::report::known::KnownOn;
 use crate::sign::Keyring;
 
 mod arrange;
@@ -77,8 +78,10 @@ pub struct Options {
     pub shares_instances: bool,
     /// How long the run may take; the named cases are played in any case.
     pub time_limit: Option<Duration>,
-    /// Whether to start no more cases after the first failure.
+    /// Whether to start no more cases after the first failure that is not known.
     pub fail_fast: bool,
+    /// What is known of the endpoint.
+    pub known: KnownOn,
     /// How long to wait for an endpoint that does not answer yet, before the run begins.
     pub wait: Duration,
     /// How long to wait for a state.

@@ -12,6 +12,7 @@ mod goldens;
 mod hostile;
 mod interrupt;
 mod journals;
+mod known;
 mod limits;
 mod misbehaving;
 mod replay;

@@ -140,6 +140,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         shares_instances: false,
         time_limit: None,
         fail_fast: false,
+        known: Default::default(),
         overlap_requests: 0,
         // A stop is reported as stuck after ten minutes; the clock is virtual, so waiting costs nothing.
         settle_timeout: Duration::from_secs(660),

@@ -1,6 +1,6 @@
 //! Parses and formats points in time. This is the only file of the harness that uses `jiff`.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 
@@ -26,6 +26,12 @@ pub fn day(unix_ms: u64) -> Option<String> {
     let ms = i64::try_from(unix_ms).ok()?;
     let moment = jiff::Timestamp::from_millisecond(ms).ok()?;
     Some(moment.to_zoned(TimeZone::UTC).date().to_string())
+}
+
+/// Whether a text is a day of the calendar, as `2017-05-20`.
+pub fn is_day(text: &str) -> bool {
+    // The parser is more lenient than this form.
+    text.parse::<Date>().is_ok_and(|day| day.to_string() == text)
 }
 
 #[cfg(test)]
@@ -59,5 +65,21 @@ mod tests {
         assert_eq!(day(0).as_deref(), Some("1970-01-01"));
         assert_eq!(day(1_500_127_361_999).as_deref(), Some("2017-07-15"));
         assert_eq!(day(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar_in_one_form() {
+        assert!(is_day("2017-05-20") && is_day("2024-02-29"));
+        for wrong in [
+            "",
+            "2017-05",
+            "2017-5-20",
+            "20170520",
+            "2023-02-29",
+            "2017-05-20 ",
+            "2017-05-20T00:00:00",
+        ] {
+            assert!(!is_day(wrong), "{wrong}");
+        }
     }
 }

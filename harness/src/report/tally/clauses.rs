@@ -54,6 +54,7 @@ impl Tally {
     /// The status of every clause, in the order of the contract.
     pub fn clause_statuses(&self) -> Vec<ClauseStatus> {
         let mut seen: HashMap<&ClauseId, Seen<'_>> = HashMap::new();
+        let known = self.only_known();
         for id in &self.folded.held {
             seen.entry(id).or_default().holding.add("random/…");
         }
@@ -68,13 +69,16 @@ impl Tally {
             for found in &case.findings {
                 let seen = seen.entry(&found.clause).or_default();
                 seen.findings += 1;
-                if seen.worst.is_none_or(|worst| worst < found.verdict) {
-                    seen.worst = Some(found.verdict);
-                    seen.finding.0.clear();
-                }
                 if seen.last_finding != Some(&case.name) {
                     seen.finding.1 += 1;
                     seen.last_finding = Some(&case.name);
+                }
+                if found.known.is_some() != known.contains(&found.clause) {
+                    continue;
+                }
+                if seen.worst.is_none_or(|worst| worst < found.verdict) {
+                    seen.worst = Some(found.verdict);
+                    seen.finding.0.clear();
                 }
                 if seen.worst == Some(found.verdict)
                     && seen.finding.0.len() < NAMES_SHOWN
@@ -99,14 +103,26 @@ impl Tally {
                 id: heading.id.clone(),
                 level: heading.level,
                 confidence: heading.confidence,
-                status: heading.status(seen.get(&heading.id), self.words),
+                status: heading.status(seen.get(&heading.id), known.contains(&heading.id), self.words),
             })
             .collect()
+    }
+
+    /// The clauses that deviate, and only as is known.
+    pub(super) fn only_known(&self) -> BTreeSet<&ClauseId> {
+        let (known, new): (Vec<_>, Vec<_>) = self
+            .findings()
+            .map(|(_, found)| found)
+            .filter(|found| found.verdict.is_deviation())
+            .partition(|found| found.known.is_some());
+        let mut clauses: BTreeSet<&ClauseId> = known.iter().map(|found| &found.clause).collect();
+        new.iter().for_each(|found| _ = clauses.remove(&found.clause));
+        clauses
     }
 }
 
 impl Heading {
-    fn status(&self, seen: Option<&Seen<'_>>, words: &dyn Words) -> Status {
+    fn status(&self, seen: Option<&Seen<'_>>, known: bool, words: &dyn Words) -> Status {
         if let Some(seen) = seen {
             if let Some(verdict) = seen.worst {
                 let (by, cases) = (seen.finding.owned(), seen.finding.1);
@@ -115,6 +131,7 @@ impl Heading {
                     findings: seen.findings,
                     by,
                     cases,
+                    known,
                 };
             }
             if seen.holding.1 > 0 {

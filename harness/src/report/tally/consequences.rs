@@ -18,6 +18,7 @@ pub struct Causes<'a> {
     findings: Vec<(&'a Case, &'a Found)>,
     explained: Vec<Option<Explained>>,
     causes: Vec<Cause<'a>>,
+    known: Vec<Cause<'a>>,
 }
 
 /// Why a finding follows from another one.
@@ -120,27 +121,45 @@ struct Evidence<'t, 'a> {
 }
 
 impl Tally {
-    /// The causes of all findings: fail, then warn, then inconclusive, each in the order of the contract.
+    /// The causes of all findings, those of new and those of known ones apart.
     pub fn causes(&self) -> Causes<'_> {
         let findings: Vec<(&Case, &Found)> = self.findings().collect();
         let evidence = Evidence::of(self, &findings);
         let explained = evidence.explain();
-        let causes = self.listed(&findings, &explained);
+        // Nobody has to look at what is inconclusive of a clause that is known to be violated.
+        let only_known = self.only_known();
+        let is_news =
+            |found: &Found| found.known.is_none() && (deviates(found) || !only_known.contains(&found.clause));
+        let causes = self.listed(&findings, &explained, is_news);
+        let known = self.listed(&findings, &explained, |found| found.known.is_some());
         Causes {
             findings,
             explained,
             causes,
+            known,
         }
     }
 
+    /// The causes of a part of the findings. One that follows from a finding of the other part is listed as a cause.
     fn listed<'a>(
         &'a self,
         findings: &[(&'a Case, &'a Found)],
         explained: &[Option<Explained>],
+        is_listed: impl Fn(&Found) -> bool,
     ) -> Vec<Cause<'a>> {
-        let unexplained = findings.iter().zip(explained).filter(|(_, by)| by.is_none());
+        let explained: Vec<Option<Explained>> = explained
+            .iter()
+            .map(|by| by.filter(|by| findings.get(by.by).is_some_and(|(_, found)| is_listed(found))))
+            .collect();
+        let all = || {
+            findings
+                .iter()
+                .zip(&explained)
+                .filter(|((_, found), _)| is_listed(found))
+        };
         // A named case of the clause shows best what is wrong.
-        let (own, others): (Vec<_>, Vec<_>) = unexplained
+        let (own, others): (Vec<_>, Vec<_>) = all()
+            .filter(|(_, by)| by.is_none())
             .map(|(one, _)| *one)
             .partition(|(case, found)| is_own(case, &found.clause));
         let mut causes: Vec<Cause<'a>> = Vec::new();
@@ -167,7 +186,7 @@ impl Tally {
                 .groups
                 .sort_by_key(|group| (rank(group.verdict), !is_own(group.case, group.clause)));
         }
-        for ((case, found), by) in findings.iter().zip(explained) {
+        for ((case, found), by) in all() {
             let Some(by) = by else { continue };
             let Some((_, cause)) = findings.get(by.by) else {
                 continue;
@@ -210,9 +229,14 @@ impl<'a> Cause<'a> {
 }
 
 impl<'a> Causes<'a> {
-    /// The causes: fail, then warn, then inconclusive, each in the order of the contract.
+    /// The causes of what is new: fail, then warn, then inconclusive, each in the order of the contract.
     pub fn all(&self) -> &[Cause<'a>] {
         &self.causes
+    }
+
+    /// The causes of what is known, in the same order.
+    pub fn known(&self) -> &[Cause<'a>] {
+        &self.known
     }
 
     /// All findings in the order of the plan, with the finding that each follows from.

@@ -108,6 +108,7 @@ impl Tally {
                 seen: 0,
                 plays: None,
                 evidence: None,
+                known: None,
                 group: 0,
             };
             found.group = self.group_of(found.fingerprint());

@@ -57,6 +57,8 @@ pub struct Found {
     pub plays: Option<(usize, usize)>,
     /// The exchange that shows it; kept for the first findings of a group.
     pub evidence: Option<Box<Evidence>>,
+    /// The position of the known deviation that covers it, in [`KnownReview::entries`].
+    pub known: Option<usize>,
     pub(super) group: usize,
 }
 
@@ -133,6 +135,9 @@ pub enum Status {
         by: Vec<String>,
         /// The number of cases with findings.
         cases: usize,
+        /// Whether it deviates only as is known. The verdict is that of the known findings then, and of the new ones
+        /// otherwise.
+        known: bool,
     },
 }
 
@@ -141,6 +146,8 @@ pub enum Status {
 pub struct Counts {
     /// Cases, by their worst verdict.
     pub cases: ByVerdict,
+    /// Cases that deviate only as is known; they are not in `cases`.
+    pub known: usize,
     /// Unsupported cases: the endpoint lacks something they need.
     pub unsupported: usize,
     /// Cases that ended with an error of the harness.
@@ -151,7 +158,7 @@ pub struct Counts {
     pub not_begun: usize,
     /// Cases excluded by a filter.
     pub left_out: usize,
-    /// Findings, by verdict; no finding is a pass.
+    /// New findings, by verdict; no finding is a pass.
     pub findings: ByVerdict,
     /// Generated cases that were played; only those with findings are reported.
     pub scripts: u64,
@@ -189,6 +196,8 @@ pub struct ClauseCounts {
     pub failed: usize,
     /// Violated, but the violation does not fail the run.
     pub warned: usize,
+    /// Violated only as is known.
+    pub known: usize,
     /// Not decided: the answers can be explained either way.
     pub inconclusive: usize,
     /// Not judged by any case of the run.
@@ -197,6 +206,18 @@ pub struct ClauseCounts {
     pub untested: usize,
     /// Not in the edition.
     pub not_in_edition: usize,
+}
+
+impl Case {
+    /// The verdict without what is known; `None` if the case deviates only as is known.
+    pub(super) fn verdict_of_news(&self, verdict: Verdict) -> Option<Verdict> {
+        let (known, new): (Vec<_>, Vec<_>) = self.findings.iter().partition(|found| found.known.is_some());
+        if known.is_empty() {
+            return Some(verdict);
+        }
+        let worst = new.iter().map(|found| found.verdict).max();
+        worst.filter(|worst| worst.is_deviation())
+    }
 }
 
 impl Found {

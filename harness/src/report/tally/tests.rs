@@ -44,7 +44,8 @@ fn every_clause_has_the_status_that_its_cases_give_it() {
             verdict: Verdict::Fail,
             findings: 2,
             by: vec!["dry-run/valid".into(), "dry-run/again".into()],
-            cases: 2
+            cases: 2,
+            known: false
         }
     );
     assert_eq!(
