@@ -175,8 +175,16 @@ const STEPS: &[(When, TaskStep<Pace>)] = &[
         When::Full,
         TaskStep {
             name: "endpoint moto",
-            hint: "a new line is a false alarm or a finding, a vanished one a blind check; then `cargo xtask endpoints moto --bless`",
+            hint: "what is new is a false alarm or a finding, what is gone a blind check; then `cargo xtask endpoints moto --bless`",
             run: |workspace, _| endpoints::check(endpoints::Kind::Moto, workspace),
+        },
+    ),
+    (
+        When::Full,
+        TaskStep {
+            name: "known deviations",
+            hint: "run `cargo xtask endpoints known-files`: each line says with which exit code a run must end",
+            run: |workspace, _| endpoints::known_files(workspace),
         },
     ),
     (

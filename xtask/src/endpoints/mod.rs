@@ -1,20 +1,18 @@
 //! Runs stopcheck against real endpoints from other projects: installed at a pinned version, started on a free port,
 //! judged, stopped.
 //!
-//! `--check` compares the findings with the list of known deviations in `xtask/expected`, in both directions: a new
-//! deviation may be a false alarm, a vanished one may be a check that no longer works. `known-bugs` compares older
-//! versions that have known bugs with fixed versions.
+//! `--check` judges with the known deviations in `specs/known`, warnings included: a new deviation may be a false alarm,
+//! one that is gone may be a check that no longer works. `known-bugs` compares older versions that have known bugs with
+//! fixed versions. `known-files` verifies the exit codes of `stopcheck run --known` with a real endpoint.
 
-mod expected;
 mod known_bugs;
+mod known_files;
 mod play;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 
-use self::expected::{Difference, KnownDeviations};
 pub(crate) use self::play::Kind;
 use self::play::{Play, ReportDestination};
 use crate::shell::TaskOutcome;
@@ -35,6 +33,8 @@ enum Action {
     Ministack(JudgeArgs),
     /// Shows that known bugs are found in the versions that had them, and not in those that have them mended.
     KnownBugs(known_bugs::KnownBugsArgs),
+    /// Judges moto with changed files of known deviations: new, gone, expired, and with mistakes.
+    KnownFiles(known_files::KnownFilesArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -45,10 +45,10 @@ struct JudgeArgs {
     /// The port it listens on; by default a free one.
     #[arg(long)]
     port: Option<u16>,
-    /// Compares the findings with the known deviations; exit 1 if any is new or has vanished.
+    /// Judges with the known deviations, warnings included; exit 1 if any deviation is new or gone.
     #[arg(long, conflicts_with = "bless")]
     check: bool,
-    /// Writes the findings as the known deviations, keeping the reasons.
+    /// Updates the file of known deviations; new entries then need a reason.
     #[arg(long)]
     bless: bool,
     /// This `stopcheck` instead of a release build of the work tree.
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
         Action::Moto(args) => judge(Kind::Moto, args, workspace),
         Action::Ministack(args) => judge(Kind::Ministack, args, workspace),
         Action::KnownBugs(args) => known_bugs::run(args, workspace),
+        Action::KnownFiles(args) => known_files::run(args, workspace),
     }
 }
 
@@ -81,74 +82,52 @@ pub(crate) fn known_bugs(workspace: &Workspace) -> Result<TaskOutcome> {
     known_bugs::run(&known_bugs::KnownBugsArgs::default(), workspace)
 }
 
+/// Verifies the exit codes of a run with known deviations.
+pub(crate) fn known_files(workspace: &Workspace) -> Result<TaskOutcome> {
+    known_files::run(&known_files::KnownFilesArgs::default(), workspace)
+}
+
 fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let version = args.version.as_deref().unwrap_or(kind.version());
-    let list = workspace.path(&format!("xtask/expected/{}-{version}.toml", kind.name()));
-    // Read before anything is built: a missing list should be reported at once, not after minutes.
-    let expected = if args.check {
-        Some(read_expected(&list, kind)?)
-    } else {
-        None
-    };
+    let file = format!("specs/known/{}-{version}.toml", kind.name());
+    // Read before anything is built: a missing file should be reported at once, not after minutes.
+    if args.check && !workspace.path(&file).is_file() {
+        bail!(
+            "there is no {file}; `cargo xtask endpoints {} --bless` writes it",
+            kind.name()
+        );
+    }
     let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
+    let known = match (args.check, args.bless) {
+        (true, _) => Some("--known"),
+        (false, true) => Some("--known-update"),
+        (false, false) => None,
+    };
+    let mut run_args = phases(args);
+    if let Some(option) = known {
+        run_args.extend(["--strict".to_owned(), option.to_owned(), file.clone()]);
+    }
     let play = Play {
         stopcheck: &stopcheck,
         kind,
         version,
         port: args.port,
-        run_args: &phases(args),
-        page: if args.check || args.bless {
+        run_args: &run_args,
+        page: if args.bless {
             ReportDestination::File
         } else {
             ReportDestination::Terminal
         },
     };
-    let name = play.name();
-    let (status, report) = play.run(workspace)?;
-    let observed =
-        expected::observed(&report).with_context(|| format!("could not read the report on {name}"))?;
+    let (outcome, _) = play.run(workspace)?;
     if args.bless {
-        return bless(&list, &observed);
+        println!("updated {file}");
+        return Ok(TaskOutcome::Good);
     }
-    let Some(expected) = expected else {
-        return Ok(status);
-    };
-    let difference = expected.compare(&observed);
-    print!("{}", difference.describe(&name));
-    Ok(TaskOutcome::bad_if(difference.decides()))
+    Ok(outcome)
 }
 
-fn read_expected(list: &Path, kind: Kind) -> Result<KnownDeviations> {
-    let text = fs::read_to_string(list).with_context(|| {
-        format!(
-            "could not read {}; `cargo xtask endpoints {} --bless` writes it",
-            list.display(),
-            kind.name()
-        )
-    })?;
-    KnownDeviations::parse(&text).with_context(|| format!("could not read {}", list.display()))
-}
-
-fn bless(path: &Path, observed: &expected::ReportedDeviations) -> Result<TaskOutcome> {
-    let before = match fs::read_to_string(path) {
-        Ok(text) => {
-            KnownDeviations::parse(&text).with_context(|| format!("could not read {}", path.display()))?
-        }
-        Err(_) => KnownDeviations::default(),
-    };
-    let difference: Difference = before.compare(observed);
-    print!("{}", difference.describe(&path.display().to_string()));
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
-    }
-    fs::write(path, before.blessed(observed).render())
-        .with_context(|| format!("could not write {}", path.display()))?;
-    println!("wrote {}; give every new line its reason", path.display());
-    Ok(TaskOutcome::Good)
-}
-
-/// The phases to play. The lists of known deviations come from the named cases, which take seconds and are the same in
-/// every run.
+/// The phases to play. The named cases take seconds and are the same in every run.
 fn phases(args: &JudgeArgs) -> Vec<String> {
     match args.run_args.as_slice() {
         [] => ["--phase", "scenarios"].map(str::to_owned).to_vec(),

@@ -55,9 +55,8 @@ impl Play<'_> {
     /// report.
     pub(super) fn run(&self, workspace: &Workspace) -> Result<(TaskOutcome, String)> {
         let name = self.name();
-        let venv = install(workspace, self.kind, self.version, &name)?;
+        let installed = Installed::of(workspace, self.kind, self.version)?;
         let folder = workspace.target("endpoints");
-        fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
         let report = folder.join(format!("{name}.json"));
         let journal = folder.join(format!("{name}.ndjson"));
         // The output of an earlier run must not be mistaken for the output of this one.
@@ -66,19 +65,13 @@ impl Play<'_> {
                 fs::remove_file(file).with_context(|| format!("could not remove {}", file.display()))?;
             }
         }
-        let log = folder.join(format!("{name}.log"));
-        let (server, port) = start(self.kind, &name, &venv, self.port, &log)?;
-        println!(
-            "{name} listens on http://127.0.0.1:{port}, log in {}",
-            log.display()
-        );
-
+        let (server, port) = installed.start(self.port)?;
         let mut command = workspace.command(self.stopcheck);
         command
             .arg("run")
             .arg(format!("--endpoint-url=http://127.0.0.1:{port}"))
             .arg("--region=us-east-1")
-            // The list of known deviations is compared whole.
+            // What is known is compared with all of it.
             .arg("--time-limit=none")
             .arg(format!("--report=json={}", report.display()))
             .arg(format!("--journal={}", journal.display()))
@@ -161,6 +154,42 @@ fn install(workspace: &Workspace, kind: Kind, version: &str, name: &str) -> Resu
     tools::venv(workspace, name, &[&requirement], None)
 }
 
+/// An endpoint that is ready to be started.
+pub(super) struct Installed {
+    kind: Kind,
+    name: String,
+    venv: PathBuf,
+    log: PathBuf,
+}
+
+impl Installed {
+    /// Installs a version, unless that was done before.
+    pub(super) fn of(workspace: &Workspace, kind: Kind, version: &str) -> Result<Installed> {
+        let name = format!("{}-{version}", kind.name());
+        let venv = install(workspace, kind, version, &name)?;
+        let folder = workspace.target("endpoints");
+        fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+        let log = folder.join(format!("{name}.log"));
+        Ok(Installed {
+            kind,
+            name,
+            venv,
+            log,
+        })
+    }
+
+    /// Starts it, by default on a free port, and waits until it answers.
+    pub(super) fn start(&self, port: Option<u16>) -> Result<(Server, u16)> {
+        let (server, port) = start(self.kind, &self.name, &self.venv, port, &self.log)?;
+        println!(
+            "{} listens on http://127.0.0.1:{port}, log in {}",
+            self.name,
+            self.log.display()
+        );
+        Ok((server, port))
+    }
+}
+
 /// Starts the endpoint and waits until it answers. A free port may be taken a moment later; then another one is tried.
 fn start(kind: Kind, name: &str, venv: &Path, port: Option<u16>, log: &Path) -> Result<(Server, u16)> {
     const ATTEMPTS: usize = 3;
@@ -188,7 +217,7 @@ fn start(kind: Kind, name: &str, venv: &Path, port: Option<u16>, log: &Path) -> 
 }
 
 /// Sets dummy credentials, and removes all others.
-fn dummy_credentials(command: &mut Command) {
+pub(super) fn dummy_credentials(command: &mut Command) {
     command
         .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
