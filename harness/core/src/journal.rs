@@ -92,6 +92,9 @@ pub struct RunStarted {
     /// The files and folders of scenarios that were added to the contract, as given by the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenarios: Vec<String>,
+    /// The command that served the endpoint during the run, if the run started it; `{port}` stands for its port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server: Vec<String>,
     /// The number of cases that a filter left out.
     pub left_out: usize,
     /// How long reads may lag behind an answer, in milliseconds.

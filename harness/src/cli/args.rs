@@ -10,9 +10,11 @@ use clap::{Args, Parser, Subcommand};
 use crate::report::repeat::{DEFAULT_SEED, quote};
 
 mod known;
+mod server;
 mod values;
 
 pub(super) use known::KnownArgs;
+pub(super) use server::ServerArgs;
 pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, VerdictArg,
 };
@@ -28,6 +30,7 @@ use values::{TimeLimitArg, comparable, export, report, seconds, time_limit};
 Begin with:
   stopcheck run                                            judge the embedded reference
   stopcheck run --endpoint-url http://127.0.0.1:5000       judge a server
+  stopcheck run -- moto_server -H 127.0.0.1 -p {port}      start a server, judge it, and stop it
   stopcheck explain DRY-04                                 what a clause says, and where it is from
 
 Exit codes:
@@ -92,6 +95,9 @@ pub(super) enum Command {
 #[command(after_help = "\
 Credentials are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. A mock takes any:
   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test stopcheck run --endpoint-url http://127.0.0.1:5000
+A server that stopcheck starts, and stops afterwards, needs none:
+  stopcheck run -- moto_server -H 127.0.0.1 -p {port}
+  stopcheck run -- env GATEWAY_PORT={port} BIND_HOST=127.0.0.1 ministack
 The cases of a denied caller need STOPCHECK_DENIED_ACCESS_KEY_ID and STOPCHECK_DENIED_SECRET_ACCESS_KEY,
 those of expired credentials STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY and …_SESSION_TOKEN.")]
 pub(super) struct RunArgs {
@@ -178,6 +184,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) reports: ReportArgs,
+
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
 }
 
 /// What is done with goldens, and where they are.

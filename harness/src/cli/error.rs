@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::server::ServerError;
 use crate::endpoint::EndpointError;
 use crate::golden::StoreError;
 use crate::journal::LineError;
@@ -41,12 +42,20 @@ pub(super) enum CliError {
     Golden(#[from] StoreError),
     #[error("could not listen on {address}: {source}")]
     Listen { address: String, source: std::io::Error },
+    #[error("{0}")]
+    Server(Box<ServerError>),
     #[error("could not serve: {0}")]
     Serve(std::io::Error),
     #[error("could not write: {0}")]
     Write(#[from] std::io::Error),
     #[error("could not start: {0}")]
     Runtime(std::io::Error),
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        CliError::Server(Box::new(error))
+    }
 }
 
 impl CliError {
@@ -76,6 +85,7 @@ impl CliError {
             | CliError::NoRun { .. }
             | CliError::Golden(_)
             | CliError::Listen { .. } => exit::USAGE,
+            CliError::Server(error) => error.exit_code(),
             CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => exit::INTERNAL,
         }
     }

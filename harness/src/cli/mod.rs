@@ -11,12 +11,14 @@ mod judge;
 mod keys;
 mod known;
 mod list;
+mod process_group;
 mod replay;
 mod reports;
 mod run;
 mod scenarios;
 mod selfcheck;
 mod serve;
+mod server;
 mod variations;
 
 pub use args::Cli;

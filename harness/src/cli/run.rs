@@ -15,7 +15,8 @@ use super::error::CliError;
 use super::goldens::GoldenUse;
 use super::keys::{self, variable};
 use super::known::KnownUse;
-use super::{reports, scenarios};
+use super::server::{Server, ServerPlan};
+use super::{process_group, reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws};
@@ -27,7 +28,7 @@ use crate::report::known::KnownOn;
 use crate::report::list::close;
 use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
-use crate::runner::{self, Launch, Options, WireOptions};
+use crate::runner::{self, Launch, Options, PreflightError, WireOptions};
 use crate::sign::Keyring;
 
 /// The longest real time that a step of a script may wait.
@@ -45,7 +46,8 @@ const OPEN_CASES: usize = 8;
 /// How many events may be queued for writing before the run has to wait.
 const QUEUE: usize = 1024;
 
-pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
+pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
+    let server = ServerPlan::new(&args.server, &mut args.endpoint)?;
     let edition = Edition::from(args.edition);
     let contract = scenarios::contract_with(&args.scenarios, edition)?;
     let plan = plan_of(&args, &contract);
@@ -91,6 +93,12 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     let mut progress = reports::progress(&args.reports, &contract).without(settings.known.clone());
     let mut tally = Tally::new(&contract);
     let signals = tokio::spawn(listen(stop.clone()));
+    // Words with secrets are left out of the journal.
+    let started_by = server
+        .as_ref()
+        .map(|server| server.recorded(&options.keys.secrets()));
+    let mut server = server.map(ServerPlan::start).transpose()?;
+    let watching = server.as_ref().map(|server| server.watch(stop.clone()));
     let runner = tokio::spawn(runner::run(
         Arc::clone(&contract),
         plan,
@@ -107,6 +115,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect();
+            head.server = started_by.clone().unwrap_or_default();
         }
         if let Some((file, path)) = &mut journal
             && unwritten.is_none()
@@ -121,10 +130,19 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         goldens.take(&event);
     }
     drop(progress);
-    signals.abort();
-    match runner.await {
-        Ok(outcome) => outcome?,
+    let outcome = match runner.await {
+        Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+    if let Some(server) = &mut server {
+        server.stop();
+    }
+    signals.abort();
+    if let Err(error) = outcome {
+        return not_judged(error, server.as_ref(), *stop.borrow());
     }
     if let Some(error) = unwritten {
         return Err(error);
@@ -148,7 +166,24 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         goldens.write_changelog(path, &contract)?;
     }
     goldens.errors()?;
-    Ok(code)
+    match server {
+        Some(server) => server.conclude(code),
+        None => Ok(code),
+    }
+}
+
+/// What a run ends with that could not begin.
+fn not_judged(error: PreflightError, server: Option<&Server>, is_ended: bool) -> Result<u8, CliError> {
+    match server {
+        Some(server) if server.has_ended() || !is_ended => Err(server.not_judged(error).into()),
+        None if !is_ended => Err(error.into()),
+        server => {
+            if let Some(server) = server {
+                server.remove_own_log();
+            }
+            Ok(exit::INTERRUPTED)
+        }
+    }
 }
 
 /// Explains why no case is selected.
@@ -255,29 +290,44 @@ pub(super) fn url(args: &EndpointArgs) -> Option<String> {
 }
 
 /// Handles interrupts: the first ends the run after its clean-up, the second ends it at once.
-pub(super) async fn listen(stop: watch::Sender<bool>) {
-    wait_for_signal().await;
-    eprintln!("\ninterrupted: removing what was launched; once more to stop at once");
-    let _ = stop.send(true);
-    wait_for_signal().await;
-    std::process::exit(i32::from(exit::INTERRUPTED));
+pub(super) fn listen(stop: watch::Sender<bool>) -> impl Future<Output = ()> + use<> {
+    let first = wait_for_signal();
+    async move {
+        first.await;
+        eprintln!("\ninterrupted: removing what was launched; once more to stop at once");
+        let _ = stop.send(true);
+        wait_for_signal().await;
+        process_group::kill_all();
+        std::process::exit(i32::from(exit::INTERRUPTED));
+    }
 }
 
-/// Waits for an interrupt, a termination signal, or a hang-up.
-pub(super) async fn wait_for_signal() {
+/// Waits for an interrupt, a termination signal, or a hang-up. Signals are handled as soon as this function returns:
+/// what is started after that is not left behind.
+pub(super) fn wait_for_signal() -> impl Future<Output = ()> + use<> {
     use tokio::signal::unix::{SignalKind, signal};
-    let one = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => _ = signal.recv().await,
-            // Without this handler the signal ends the process, as it does by default.
-            Err(_) => std::future::pending().await,
+    let one = |kind| {
+        let handled = signal(kind);
+        async move {
+            match handled {
+                Ok(mut signal) => _ = signal.recv().await,
+                // Without this handler the signal ends the process, as it does by default.
+                Err(_) => std::future::pending().await,
+            }
         }
     };
-    tokio::select! {
-        () = one(SignalKind::interrupt()) => {}
-        () = one(SignalKind::terminate()) => {}
-        // The terminal was closed.
-        () = one(SignalKind::hangup()) => {}
+    // The last is sent when the terminal is closed.
+    let (interrupt, terminate, hangup) = (
+        one(SignalKind::interrupt()),
+        one(SignalKind::terminate()),
+        one(SignalKind::hangup()),
+    );
+    async move {
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+            () = hangup => {}
+        }
     }
 }
 

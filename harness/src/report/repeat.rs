@@ -24,10 +24,13 @@ use crate::words::ending_text;
 
 mod aws;
 mod curl;
+mod quote;
 mod script;
 
 use aws::aws_commands;
 use curl::Curl;
+pub use quote::quote;
+use quote::{quote_word, quoted};
 pub use script::{Commands, run_script};
 use script::{bounded, if_present};
 
@@ -204,7 +207,7 @@ pub fn repeat(story: &Story<'_>, step: usize) -> Repeat {
 /// The command that runs one case again.
 pub fn run_command(run: &RunStarted, case: &str) -> String {
     let mut out = String::from("stopcheck run");
-    if run.endpoint != "reference" {
+    if run.endpoint != "reference" && run.server.is_empty() {
         let _ = write!(out, " --endpoint-url {}", quote(&run.endpoint));
     }
     if run.region != DEFAULT_REGION {
@@ -238,6 +241,12 @@ pub fn run_command(run: &RunStarted, case: &str) -> String {
             let _ = write!(out, " --case {}", quote(case));
         }
     }
+    if !run.server.is_empty() {
+        out.push_str(" --");
+        for word in &run.server {
+            let _ = write!(out, " {}", quote_word(word));
+        }
+    }
     out
 }
 
@@ -246,43 +255,6 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 
 /// The default seed of a run.
 pub const DEFAULT_SEED: u64 = 0;
-
-/// Quotes the text as one `bash` word, bare where that is safe. A word cannot contain NUL, so NUL is left out.
-pub fn quote(text: &str) -> String {
-    let bare = |c: char| {
-        c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '%' | '+' | ',')
-    };
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(bare) {
-        return text.to_owned();
-    }
-    quoted(text)
-}
-
-/// Quotes the text as one word. Characters that control the terminal are written as escapes, so that the line is safe
-/// to show and to paste.
-fn quoted(text: &str) -> String {
-    if !text.chars().any(super::text::is_treacherous) {
-        return format!("'{}'", text.replace('\'', r"'\''"));
-    }
-    let mut out = String::from("$'");
-    for c in text.chars() {
-        match c {
-            '\0' => {}
-            '\'' => out.push_str(r"\'"),
-            '\\' => out.push_str(r"\\"),
-            '\n' => out.push_str(r"\n"),
-            c if super::text::is_treacherous(c) => {
-                let mut utf8 = [0; 4];
-                for byte in c.encode_utf8(&mut utf8).bytes() {
-                    let _ = write!(out, "\\x{byte:02x}");
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('\'');
-    out
-}
 
 /// A case as a list of actions, the same for every tool.
 struct Plan<'a> {

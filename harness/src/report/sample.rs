@@ -193,6 +193,7 @@ pub(super) fn run() -> RunStarted {
         cases: 4,
         phases: std::collections::BTreeMap::new(),
         scenarios: Vec::new(),
+        server: Vec::new(),
         left_out: 0,
         read_lag_ms: 5_000,
         at_ms: 1_000_000,

@@ -206,8 +206,9 @@ pub async fn run(
             seed: shared.options.seed,
             cases: planned,
             phases: plan.sizes(),
-            // The runner does not know where cases come from.
+            // The runner does not know where cases come from, nor who started the endpoint.
             scenarios: Vec::new(),
+            server: Vec::new(),
             left_out: plan.left_out,
             read_lag_ms: shared.options.read_lag.ms(),
             at_ms: shared.options.endpoint.now_ms(),

@@ -21,4 +21,5 @@ mod runs;
 mod scenarios;
 mod selfcheck;
 mod servers;
+mod started_servers;
 mod usage;

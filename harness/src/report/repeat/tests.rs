@@ -80,6 +80,14 @@ fn the_command_names_what_is_not_default() {
         run_command(&run, "dry-run/valid"),
         "stopcheck run --endpoint-url http://127.0.0.1:5000 --case dry-run/valid"
     );
+    run.server = ["moto_server", "-p", "{port}", "--", "--name=a b", ""]
+        .map(String::from)
+        .to_vec();
+    assert_eq!(
+        run_command(&run, "dry-run/valid"),
+        "stopcheck run --case dry-run/valid -- moto_server -p '{port}' -- --'name=a b' ''"
+    );
+    run.server.clear();
     run.endpoint = "reference".into();
     run.region = "eu-west-1".into();
     run.edition = crate::contract::Edition::October2017;
