@@ -59,6 +59,8 @@ fn every_command_tells_what_it_takes() {
         "replay",
         "compare",
         "selfcheck",
+        "completions",
+        "man",
     ] {
         is_as_reviewed(&format!("help_{command}"), &told(&format!("{command} --help")));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::report::repeat::{DEFAULT_SEED, quote};
 
@@ -16,7 +16,8 @@ mod values;
 pub(super) use known::KnownArgs;
 pub(super) use server::ServerArgs;
 pub(super) use values::{
-    ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, VerdictArg,
+    ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, ShellArg,
+    VerdictArg,
 };
 use values::{TimeLimitArg, comparable, export, report, seconds, time_limit};
 
@@ -46,6 +47,11 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// All commands and options, for completions and manual pages.
+    pub(super) fn description() -> clap::Command {
+        Cli::command()
+    }
+
     /// The arguments of this process. A mistake in them is printed, and ends the process with exit code 2.
     pub(super) fn read() -> Self {
         Cli::try_parse().unwrap_or_else(|error| with_tip(error).exit())
@@ -89,6 +95,10 @@ pub(super) enum Command {
     Judge(JudgeArgs),
     /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
     Replay(Box<ReplayArgs>),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -591,10 +601,31 @@ pub(super) struct ReplayArgs {
     pub(super) endpoint: EndpointArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Where they belong:
+  stopcheck completions bash > ~/.local/share/bash-completion/completions/stopcheck
+  stopcheck completions zsh > \"${fpath[1]}/_stopcheck\"
+  stopcheck completions fish > ~/.config/fish/completions/stopcheck.fish")]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(super) shell: ShellArg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stopcheck man | man -l -                       read the page of stopcheck
+  stopcheck man --dir ~/.local/share/man/man1    install the pages of all commands, such as stopcheck-run(1)")]
+pub(super) struct ManArgs {
+    /// Write the pages of all commands to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod args;
 mod compare;
+mod completions;
 mod error;
 mod goldens;
 mod journal;
@@ -11,6 +12,7 @@ mod judge;
 mod keys;
 mod known;
 mod list;
+mod man;
 mod process_group;
 mod replay;
 mod reports;
@@ -38,6 +40,8 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => runtime().and_then(|runtime| runtime.block_on(compare::compare(&args))),
         Command::Judge(args) => judge::judge(&args),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -10,6 +10,7 @@ mod conformance;
 mod endpoints;
 mod goldens;
 mod hostile;
+mod installed;
 mod interrupt;
 mod journals;
 mod known;

@@ -37,6 +37,16 @@ pub(in crate::cli) enum FileReport {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum ShellArg {
+    Bash,
+    Elvish,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+    Zsh,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum EditionArg {
     /// Today's service
     Current,
