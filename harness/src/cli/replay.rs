@@ -71,6 +71,13 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
         known: KnownOn::default(),
         overlap_requests: 0,
     };
+    if !index.head.server.is_empty() && !args.reference && run::url(&args.endpoint).is_none() {
+        let command: Vec<&str> = index.head.server.iter().map(String::as_str).collect();
+        return Err(CliError::Usage(format!(
+            "the run started its endpoint itself, and nobody serves it now\n  \
+             hint: start it, and name it with --endpoint-url; the command was {command:?}"
+        )));
+    }
     let options = run::options(&endpoint(args, &index.head), &settings)?;
     let (stop, interrupted) = watch::channel(false);
     let signals = tokio::spawn(run::listen(stop));

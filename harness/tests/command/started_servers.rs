@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use crate::child::{command, finish, start, stopcheck, text_of};
+use crate::child::{command, finish, start, stopcheck, text_of, within};
 
 /// How often a file is looked at that another process is to write.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -104,6 +104,27 @@ fn a_server_with_findings_leaves_its_log_and_how_to_repeat_them() {
         .complains_of(&["the log of the server is ", "stopcheck-server-"]);
     assert!(!run.stdout.contains("--endpoint-url"), "{}", run.stdout);
     assert_eq!(logs(scratch.path()).len(), 1);
+}
+
+#[test]
+fn a_finding_of_a_server_that_is_gone_is_replayed_at_another_one() {
+    let scratch = scratch();
+    let script = r#"exec "$STOPCHECK" serve --instant --port {port} --fault dry-run-ignored"#;
+    let run = run_with(
+        "--case dry-run/valid --journal run.ndjson",
+        script,
+        scratch.path(),
+    );
+    finish(run).ended_with(1);
+    let replay = |more: &str| {
+        let mut replay = within(&format!("replay @/run.ndjson#1{more}"), scratch.path());
+        replay.env("TMPDIR", scratch.path());
+        finish(replay)
+    };
+    replay("")
+        .ended_with(2)
+        .complains_of(&["nobody serves it now", "--endpoint-url", "dry-run-ignored"]);
+    replay(" --reference").ended_with(0);
 }
 
 #[test]
