@@ -1,44 +1,27 @@
-//! The specs, compiled into the command so that it needs no other files.
+//! The specs, compiled into the command so that it needs no other files. They are read through the link `specs` in the
+//! folder of the crate, so that a package of the crate has them, too.
 
 macro_rules! recorded {
     ($number:literal) => {
         (
             concat!("specs/recorded/", $number, ".toml"),
-            include_str!(concat!("../../../../specs/recorded/", $number, ".toml")),
+            include_str!(concat!("../../specs/recorded/", $number, ".toml")),
         )
     };
 }
 
 /// Every specs file: its name in the repository and its text.
 pub const EMBEDDED: &[(&str, &str)] = &[
-    (
-        "specs/clauses.toml",
-        include_str!("../../../../specs/clauses.toml"),
-    ),
-    (
-        "specs/sources.toml",
-        include_str!("../../../../specs/sources.toml"),
-    ),
-    (
-        "specs/captures.toml",
-        include_str!("../../../../specs/captures.toml"),
-    ),
+    ("specs/clauses.toml", include_str!("../../specs/clauses.toml")),
+    ("specs/sources.toml", include_str!("../../specs/sources.toml")),
+    ("specs/captures.toml", include_str!("../../specs/captures.toml")),
     (
         "specs/stop_instances.toml",
-        include_str!("../../../../specs/stop_instances.toml"),
+        include_str!("../../specs/stop_instances.toml"),
     ),
-    (
-        "specs/answers.toml",
-        include_str!("../../../../specs/answers.toml"),
-    ),
-    (
-        "specs/scenarios.toml",
-        include_str!("../../../../specs/scenarios.toml"),
-    ),
-    (
-        "specs/relations.toml",
-        include_str!("../../../../specs/relations.toml"),
-    ),
+    ("specs/answers.toml", include_str!("../../specs/answers.toml")),
+    ("specs/scenarios.toml", include_str!("../../specs/scenarios.toml")),
+    ("specs/relations.toml", include_str!("../../specs/relations.toml")),
     // Recorded answers of Amazon EC2.
     recorded!("R01"),
     recorded!("R02"),
