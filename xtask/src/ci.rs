@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::shell::{self, TaskOutcome};
 use crate::steps::{self, TaskStep};
 use crate::workspace::Workspace;
-use crate::{clients, endpoints, fuzz, tidy, tools};
+use crate::{clients, endpoints, fuzz, tidy, tools, wheel};
 
 #[derive(clap::Args)]
 pub(crate) struct CiArgs {
@@ -185,6 +185,14 @@ const STEPS: &[(When, TaskStep<Pace>)] = &[
             name: "known deviations",
             hint: "run `cargo xtask endpoints known-files`: each line says with which exit code a run must end",
             run: |workspace, _| endpoints::known_files(workspace),
+        },
+    ),
+    (
+        When::Full,
+        TaskStep {
+            name: "wheel",
+            hint: "run `cargo xtask wheel`: what is installed from the wheel must do without Rust what the README shows",
+            run: |workspace, _| wheel::run(&wheel::WheelArgs::default(), workspace),
         },
     ),
     (

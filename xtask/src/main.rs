@@ -16,6 +16,7 @@ mod shell;
 mod steps;
 mod tidy;
 mod tools;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ enum Task {
     Golden(golden::GoldenTaskArgs),
     /// Mutates the code that reads and judges answers, and lists the mutants that no test kills.
     Mutants(mutants::MutantsArgs),
+    /// Builds the wheel, installs it where there is no Rust, and does the main job from there.
+    Wheel(wheel::WheelArgs),
     /// Runs what takes hours: longer fuzzing, older emulators with known bugs, drift, a part of the mutants.
     Nightly(nightly::NightlyArgs),
 }
@@ -81,6 +84,7 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<TaskOutcome> {
         Task::Fuzz(args) => fuzz::run(&args, workspace),
         Task::Golden(args) => golden::run(&args, workspace),
         Task::Mutants(args) => mutants::run(&args, workspace),
+        Task::Wheel(args) => wheel::run(&args, workspace),
         Task::Nightly(args) => nightly::run(&args, workspace),
     }
 }

@@ -56,6 +56,11 @@ pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     })
 }
 
+/// `maturin`, which packs the wheel.
+pub(crate) fn maturin(workspace: &Workspace) -> Result<PathBuf> {
+    ready_binary(workspace, "maturin", "xtask/pins/maturin.txt")
+}
+
 /// The folder of `llvm-cov` and `llvm-profdata` of the LLVM release that the compiler uses.
 pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
     let mut ask = workspace.command("rustc");
@@ -65,15 +70,7 @@ pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(own);
     }
     // If rustup's component is not available, a package has the same tools.
-    let pins = workspace.path("xtask/pins/llvm-tools.txt");
-    let pins_arg = pins.to_string_lossy().into_owned();
-    let args = [
-        "--require-hashes",
-        "--only-binary=:all:",
-        "--requirement",
-        &pins_arg,
-    ];
-    let folder = venv(workspace, "llvm-tools", &args, Some(&pins))?;
+    let folder = pinned(workspace, "llvm-tools", "xtask/pins/llvm-tools.txt")?;
     let mut find = workspace.command(folder.join("bin/python"));
     find.args(["-c", "import llvm; print(list(llvm.__path__)[0])"]);
     let package = shell::capture(&mut find)?;
@@ -185,7 +182,8 @@ fn from_source(workspace: &Workspace, program: &str, version: &str) -> Result<Pa
     Ok(root.join("bin").join(program))
 }
 
-fn ready_binary(workspace: &Workspace, program: &str, pins: &str) -> Result<PathBuf> {
+/// A Python environment with exactly the packages of a list, whose hashes are verified.
+fn pinned(workspace: &Workspace, name: &str, pins: &str) -> Result<PathBuf> {
     let pins = workspace.path(pins);
     let pins_arg = pins.to_string_lossy().into_owned();
     let args = [
@@ -194,7 +192,11 @@ fn ready_binary(workspace: &Workspace, program: &str, pins: &str) -> Result<Path
         "--requirement",
         &pins_arg,
     ];
-    let folder = venv(workspace, program, &args, Some(&pins))?;
+    venv(workspace, name, &args, Some(&pins))
+}
+
+fn ready_binary(workspace: &Workspace, program: &str, pins: &str) -> Result<PathBuf> {
+    let folder = pinned(workspace, program, pins)?;
     let bin = workspace.target("tools/bin");
     fs::create_dir_all(&bin).with_context(|| format!("could not make {}", bin.display()))?;
     let installed = bin.join(program);

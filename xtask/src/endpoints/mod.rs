@@ -87,6 +87,11 @@ pub(crate) fn known_files(workspace: &Workspace) -> Result<TaskOutcome> {
     known_files::run(&known_files::KnownFilesArgs::default(), workspace)
 }
 
+/// The Python environment of an endpoint at a pinned version.
+pub(crate) fn install(kind: Kind, version: &str, workspace: &Workspace) -> Result<PathBuf> {
+    play::install(workspace, kind, version, &format!("{}-{version}", kind.name()))
+}
+
 fn judge(kind: Kind, args: &JudgeArgs, workspace: &Workspace) -> Result<TaskOutcome> {
     let version = args.version.as_deref().unwrap_or(kind.version());
     let file = format!("specs/known/{}-{version}.toml", kind.name());

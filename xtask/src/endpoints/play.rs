@@ -138,7 +138,8 @@ impl Kind {
     }
 }
 
-fn install(workspace: &Workspace, kind: Kind, version: &str, name: &str) -> Result<PathBuf> {
+/// Installs an endpoint with its pins into an environment of its own.
+pub(super) fn install(workspace: &Workspace, kind: Kind, version: &str, name: &str) -> Result<PathBuf> {
     let requirement = kind.requirement(version);
     let pins = workspace.path(&format!("xtask/pins/{name}.txt"));
     if pins.is_file() {
