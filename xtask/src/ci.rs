@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::shell::{self, TaskOutcome};
 use crate::steps::{self, TaskStep};
 use crate::workspace::Workspace;
-use crate::{clients, endpoints, fuzz, tidy, tools, wheel};
+use crate::{action, clients, endpoints, fuzz, tidy, tools, wheel};
 
 #[derive(clap::Args)]
 pub(crate) struct CiArgs {
@@ -193,6 +193,14 @@ const STEPS: &[(When, TaskStep<Pace>)] = &[
             name: "wheel",
             hint: "run `cargo xtask wheel`: what is installed from the wheel must do without Rust what the README shows",
             run: |workspace, _| wheel::run(&wheel::WheelArgs::default(), workspace),
+        },
+    ),
+    (
+        When::Full,
+        TaskStep {
+            name: "action",
+            hint: "run `cargo xtask action`; the steps are in .github/actions/stopcheck",
+            run: |workspace, _| action::run(&action::ActionArgs::default(), workspace),
         },
     ),
     (

@@ -4,6 +4,7 @@
 //! A task reads the work tree, runs programs and prints. Everything it installs has a pinned version and goes under
 //! `target/`. None of this is part of the command that users run.
 
+mod action;
 mod ci;
 mod clients;
 mod drift;
@@ -57,6 +58,8 @@ enum Task {
     Mutants(mutants::MutantsArgs),
     /// Builds the wheel, installs it where there is no Rust, and does the main job from there.
     Wheel(wheel::WheelArgs),
+    /// Lints workflows and container files, and executes the steps of the action as a runner does.
+    Action(action::ActionArgs),
     /// Runs what takes hours: longer fuzzing, older emulators with known bugs, drift, a part of the mutants.
     Nightly(nightly::NightlyArgs),
 }
@@ -85,6 +88,7 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<TaskOutcome> {
         Task::Golden(args) => golden::run(&args, workspace),
         Task::Mutants(args) => mutants::run(&args, workspace),
         Task::Wheel(args) => wheel::run(&args, workspace),
+        Task::Action(args) => action::run(&args, workspace),
         Task::Nightly(args) => nightly::run(&args, workspace),
     }
 }

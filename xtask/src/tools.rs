@@ -61,6 +61,20 @@ pub(crate) fn maturin(workspace: &Workspace) -> Result<PathBuf> {
     ready_binary(workspace, "maturin", "xtask/pins/maturin.txt")
 }
 
+/// `jactionlint`, which checks workflows and actions, and calls `shellcheck` for the scripts in them.
+pub(crate) fn jactionlint(workspace: &Workspace) -> Result<Command> {
+    let bin = pinned(workspace, "workflows", "xtask/pins/workflows.txt")?.join("bin");
+    let mut lint = workspace.command(bin.join("jactionlint"));
+    lint.args(["--strict-exit", "--no-hints", "--shellcheck"])
+        .arg(bin.join("shellcheck"));
+    Ok(lint)
+}
+
+/// `hadolint`, which checks container files.
+pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
+    ready_binary(workspace, "hadolint", "xtask/pins/hadolint.txt")
+}
+
 /// The folder of `llvm-cov` and `llvm-profdata` of the LLVM release that the compiler uses.
 pub(crate) fn llvm(workspace: &Workspace) -> Result<PathBuf> {
     let mut ask = workspace.command("rustc");
