@@ -17,6 +17,7 @@ mod finding;
 mod fingerprint;
 mod outcome;
 mod raw;
+mod reported;
 
 pub use bounded::{Excerpt, Few};
 pub use exchange::{
@@ -29,6 +30,7 @@ pub use finding::{
 pub use fingerprint::Fingerprint;
 pub use outcome::{LaunchProperty, Obstacle, Outcome, WaitCut};
 pub use raw::{Aim, RawFault, WireDemand};
+pub use reported::ReportedFindings;
 
 /// The version of the event format. Readers reject any other version.
 pub const SCHEMA: u32 = 2;

@@ -15,10 +15,9 @@ use super::play::{self, CaseToPlay, PlayMode, PlayedCase};
 use super::{Shared, names};
 use crate::check::Saving;
 use crate::contract::Scenario;
-use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Outcome, Phase, Recurred};
+use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Outcome, Phase, ReportedFindings};
 use crate::plan::script::{Features, Script};
 use crate::plan::{Random, shrink};
-use crate::verdict::Verdict;
 
 mod probes;
 
@@ -30,10 +29,6 @@ const BATCH: u64 = 64;
 const REPEATS: usize = 2;
 /// The same over HTTP, where each request counts.
 const REPEATS_OVER_HTTP: usize = 1;
-/// How many ways in which one clause fails are reported; further ones are counted with the first.
-const FAILURES_SHOWN: usize = 3;
-/// The same for warnings, which decide nothing.
-const WARNINGS_SHOWN: usize = 1;
 /// What a case says that is not as small as it might be.
 const NOT_MINIMAL: &str =
     " Shrinking was not finished when its requests (--max-shrink-requests) or the time ran out.";
@@ -55,8 +50,7 @@ pub(super) async fn explore(
         random,
         place,
         features: Features::ALL,
-        known: BTreeMap::new(),
-        seen: Vec::new(),
+        reported: ReportedFindings::new(!shared.options.endpoint.is_in_process()),
         errors: 0,
         flaky: 0,
         names: BTreeMap::new(),
@@ -71,10 +65,8 @@ pub(super) async fn explore(
         until: random.max_time.map(|span| Instant::now() + span),
     };
     for (_, case, findings) in found {
-        explorer.remember(
-            case,
-            findings.iter().filter(|one| is_lead(one)).map(Fingerprint::of),
-        );
+        let leads = findings.iter().filter(|one| is_lead(one));
+        explorer.reported.add(case, leads.map(Fingerprint::of));
     }
     if explorer.probe().await {
         explorer.play_all().await;
@@ -88,9 +80,7 @@ struct Explorer<'a> {
     /// The index of the next case that is reported.
     place: usize,
     features: Features,
-    /// The known findings, and the index in `seen` where each is counted.
-    known: BTreeMap<Fingerprint, usize>,
-    seen: Vec<Recurred>,
+    reported: ReportedFindings,
     errors: usize,
     flaky: usize,
     /// How often each case name was used.
@@ -173,9 +163,7 @@ impl Explorer<'_> {
         }
         let (old, new) = self.sort(&played.findings);
         for place in old {
-            if let Some(seen) = self.seen.get_mut(place) {
-                seen.scripts += 1;
-            }
+            self.reported.count(place, 1);
         }
         self.emit(events, !played.findings.is_empty()).await;
         for lead in new {
@@ -188,7 +176,7 @@ impl Explorer<'_> {
                 continue;
             }
             // The smallest form of an earlier lead may show this one, too.
-            if self.place_of(&lead).is_none()
+            if self.reported.place_of(&lead).is_none()
                 && let Some(step) = shows(played, &lead)
             {
                 self.pursue(number, &lead, step).await;
@@ -204,7 +192,7 @@ impl Explorer<'_> {
                 continue;
             }
             let print = Fingerprint::of(finding);
-            match self.place_of(&print) {
+            match self.reported.place_of(&print) {
                 Some(place) if !old.contains(&place) => old.push(place),
                 Some(_) => {}
                 None if !new.contains(&print) => new.push(print),
@@ -212,31 +200,6 @@ impl Explorer<'_> {
             }
         }
         (old, new)
-    }
-
-    /// Where a finding is counted, if it is known already, or enough findings of its clause are.
-    fn place_of(&self, print: &Fingerprint) -> Option<usize> {
-        if let Some(place) = self.known.get(print) {
-            return Some(*place);
-        }
-        let akin = || self.known.iter().filter(|(known, _)| known.is_akin(print));
-        let covered = akin().find(|(known, _)| print.covers(known));
-        if let Some((_, place)) = covered {
-            return Some(*place);
-        }
-        if !self.shared.options.endpoint.is_in_process() {
-            // Each request counts there, and to play a known violation again adds nothing.
-            let mut known = self.known.iter();
-            let is_known =
-                |known: &Fingerprint| known.clause() == print.clause() && known.verdict() >= print.verdict();
-            return known.find(|(known, _)| is_known(known)).map(|(_, place)| *place);
-        }
-        let enough = match print.verdict() {
-            Verdict::Fail => FAILURES_SHOWN,
-            Verdict::Pass | Verdict::Inconclusive | Verdict::Warn => WARNINGS_SHOWN,
-        };
-        let (_, first) = akin().next()?;
-        (akin().count() >= enough).then_some(*first)
     }
 
     /// Repeats a lead, shrinks it, and reports it in its smallest form. `step` is the first step that shows it; those
@@ -325,7 +288,7 @@ impl Explorer<'_> {
             }
         }
         self.take_note(&least.name, &lead, &played.findings);
-        if let (None, Some(place)) = (self.place_of(&first), self.place_of(&lead)) {
+        if let (None, Some(place)) = (self.reported.place_of(&first), self.reported.place_of(&lead)) {
             self.explain(&first, &[place]);
         }
     }
@@ -373,31 +336,17 @@ impl Explorer<'_> {
     /// Counts a lead with the finding that it follows from.
     fn explain(&mut self, lead: &Fingerprint, causes: &[usize]) {
         if let Some(cause) = causes.first() {
-            self.known.insert(lead.clone(), *cause);
+            self.reported.add_at(*cause, lead.clone());
         }
     }
 
     /// Remembers everything that a reported case shows.
     fn take_note(&mut self, case: &str, lead: &Fingerprint, findings: &[Finding]) {
         self.place += 1;
-        self.remember(case, findings.iter().map(Fingerprint::of).chain([lead.clone()]));
-        if let Some(seen) = self.known.get(lead).and_then(|place| self.seen.get_mut(*place)) {
-            seen.scripts += 1;
-        }
-    }
-
-    /// Remembers what a case shows, to count it when scripts show it again.
-    fn remember(&mut self, case: &str, prints: impl Iterator<Item = Fingerprint>) {
-        for print in prints {
-            if self.known.contains_key(&print) {
-                continue;
-            }
-            self.seen.push(Recurred {
-                case: case.to_owned(),
-                clause: print.clause().clone(),
-                scripts: 0,
-            });
-            self.known.insert(print, self.seen.len() - 1);
+        let prints = findings.iter().map(Fingerprint::of);
+        self.reported.add(case, prints.chain([lead.clone()]));
+        if let Some(place) = self.reported.place_of_exactly(lead) {
+            self.reported.count(place, 1);
         }
     }
 
@@ -561,10 +510,8 @@ impl Explorer<'_> {
             let case = String::new();
             self.shared.emit(Event::Noted(Noted { case, text })).await;
         }
-        for seen in std::mem::take(&mut self.seen) {
-            if seen.scripts > 0 {
-                self.shared.emit(Event::Recurred(seen)).await;
-            }
+        for seen in self.reported.recurred() {
+            self.shared.emit(Event::Recurred(seen.clone())).await;
         }
     }
 }
