@@ -15,7 +15,9 @@ mod bounded;
 mod exchange;
 mod finding;
 mod fingerprint;
+mod merge;
 mod outcome;
+mod partition;
 mod raw;
 mod reported;
 
@@ -28,7 +30,9 @@ pub use finding::{
     InstancePart, Observed, Oddity, OverlappingCall, StateChanged, StatePair, WrittenState,
 };
 pub use fingerprint::Fingerprint;
+pub use merge::{Merge, MergeProblem, MergedEvents, SliceFindings, SliceJournal};
 pub use outcome::{LaunchProperty, Obstacle, Outcome, WaitCut};
+pub use partition::{Partition, Slice, SliceError};
 pub use raw::{Aim, RawFault, WireDemand};
 pub use reported::ReportedFindings;
 
@@ -86,7 +90,7 @@ pub struct RunStarted {
     pub min_confidence: Confidence,
     /// The seed of everything random.
     pub seed: u64,
-    /// The number of cases in the plan; random cases are not planned.
+    /// The number of cases in the plan, or in its slice; random cases are not planned.
     pub cases: usize,
     /// The number of planned cases of each phase.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -99,6 +103,9 @@ pub struct RunStarted {
     pub server: Vec<String>,
     /// The number of cases that a filter left out.
     pub left_out: usize,
+    /// The slice of the plan that is played, if the run is divided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Partition>,
     /// How long reads may lag behind an answer, in milliseconds.
     pub read_lag_ms: u64,
     /// When the run began, in milliseconds since 1970-01-01 UTC, by the clock of the run.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use crate::journal::Slice;
 use crate::report::repeat::{DEFAULT_SEED, quote};
 
 mod known;
@@ -19,7 +20,7 @@ pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, ShellArg,
     VerdictArg,
 };
-use values::{TimeLimitArg, comparable, export, report, seconds, time_limit};
+use values::{TimeLimitArg, comparable, export, partition, report, seconds, time_limit};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -93,6 +94,8 @@ pub(super) enum Command {
     Selfcheck(SelfcheckArgs),
     /// Judge recorded runs again; nothing is sent
     Judge(JudgeArgs),
+    /// Put the journals of all slices of a run together, for one report and one verdict; nothing is sent
+    Merge(MergeArgs),
     /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
     Replay(Box<ReplayArgs>),
     /// Print completions for a shell
@@ -172,6 +175,11 @@ pub(super) struct RunArgs {
     /// time goes [default: 60 over HTTP; none on the reference, and none with --max-time]
     #[arg(long, value_name = "SECONDS", value_parser = time_limit)]
     pub(super) time_limit: Option<TimeLimitArg>,
+
+    /// Play one slice of the run, numbered from 1, and leave the others to other machines, each at a server of its own;
+    /// stopcheck merge puts their journals together
+    #[arg(long, value_name = "slice:M/N", value_parser = partition)]
+    pub(super) partition: Option<Slice>,
 
     /// Start no more cases after the first that fails
     #[arg(long)]
@@ -548,6 +556,30 @@ pub(super) struct JudgeArgs {
 
     #[command(flatten)]
     pub(super) known: KnownArgs,
+
+    #[command(flatten)]
+    pub(super) reports: ReportArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+  stopcheck run --endpoint-url http://127.0.0.1:5001 --partition slice:1/2 --journal 1.ndjson
+  stopcheck run --endpoint-url http://127.0.0.1:5002 --partition slice:2/2 --journal 2.ndjson
+  stopcheck merge 1.ndjson 2.ndjson --report junit=report.xml
+
+All slices need the same stopcheck, contract, seed and options. The exit code is that of a run, and 3 if a slice is
+missing, there twice, of another run or not played to its end.")]
+pub(super) struct MergeArgs {
+    /// The journals of all slices, in any order
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) journals: Vec<PathBuf>,
+
+    /// Write the events of the whole run to this file, as one journal
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) goldens: GoldenArgs,
 
     #[command(flatten)]
     pub(super) reports: ReportArgs,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::server::ServerError;
 use crate::endpoint::EndpointError;
 use crate::golden::StoreError;
-use crate::journal::LineError;
+use crate::journal::{LineError, MergeProblem};
 use crate::report::exit;
 use crate::runner::PreflightError;
 
@@ -38,6 +38,10 @@ pub(super) enum CliError {
     },
     #[error("could not read {}: {why}", path.display())]
     NoRun { path: PathBuf, why: &'static str },
+    #[error(
+        "could not merge the journals\n  {}\n  hint: stopcheck merge needs every slice of one run, each once", lines(.0)
+    )]
+    Merge(Vec<MergeProblem>),
     #[error("{0}")]
     Golden(#[from] StoreError),
     #[error("could not listen on {address}: {source}")]
@@ -86,7 +90,14 @@ impl CliError {
             | CliError::Golden(_)
             | CliError::Listen { .. } => exit::USAGE,
             CliError::Server(error) => error.exit_code(),
-            CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => exit::INTERNAL,
+            CliError::Merge(_) | CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => {
+                exit::INTERNAL
+            }
         }
     }
+}
+
+fn lines(problems: &[MergeProblem]) -> String {
+    let lines: Vec<String> = problems.iter().map(MergeProblem::to_string).collect();
+    lines.join("\n  ")
 }

@@ -36,14 +36,22 @@ impl<'a> Events<'a> {
 
     /// Reads the first event, which starts the run.
     pub(super) fn head(&mut self) -> Result<RunStarted, CliError> {
-        let no_run = |why| CliError::NoRun {
-            path: self.path.to_owned(),
-            why,
-        };
         match self.next()? {
             Some(Event::RunStarted(head)) => Ok(head),
-            Some(_) => Err(no_run("it does not begin with a run")),
-            None => Err(no_run("it is empty")),
+            Some(_) => Err(self.begins_without_a_run()),
+            None => Err(self.no_run("it is empty")),
+        }
+    }
+
+    /// The error for a journal whose first event does not start a run.
+    pub(super) fn begins_without_a_run(&self) -> CliError {
+        self.no_run("it does not begin with a run")
+    }
+
+    fn no_run(&self, why: &'static str) -> CliError {
+        CliError::NoRun {
+            path: self.path.to_owned(),
+            why,
         }
     }
 

@@ -70,7 +70,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     Ok(worst)
 }
 
-fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,
         (Ok(_) | Err(_), _) => false,

@@ -13,6 +13,8 @@ mod keys;
 mod known;
 mod list;
 mod man;
+mod merge;
+mod partition;
 mod process_group;
 mod replay;
 mod reports;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => list::explain(&args),
         Command::Compare(args) => runtime().and_then(|runtime| runtime.block_on(compare::compare(&args))),
         Command::Judge(args) => judge::judge(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

@@ -16,7 +16,7 @@ use super::goldens::GoldenUse;
 use super::keys::{self, variable};
 use super::known::KnownUse;
 use super::server::{Server, ServerPlan};
-use super::{process_group, reports, scenarios};
+use super::{partition, process_group, reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws};
@@ -50,7 +50,10 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     let server = ServerPlan::new(&args.server, &mut args.endpoint)?;
     let edition = Edition::from(args.edition);
     let contract = scenarios::contract_with(&args.scenarios, edition)?;
-    let plan = plan_of(&args, &contract);
+    let plan = Plan {
+        slice: args.partition.unwrap_or_default(),
+        ..plan_of(&args, &contract)
+    };
     if plan.is_empty() {
         return Err(nothing_selected(&args, &contract));
     }
@@ -82,11 +85,12 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
         )));
     }
     let mut goldens = GoldenUse::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
-    let plays_named_cases = plan.cases.iter().any(|planned| planned.phase == Phase::Scenarios);
+    let plays_named_cases = plan.sizes().contains_key(&Phase::Scenarios);
     let mut options = options(&args.endpoint, &settings)?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
     }
+    let partition = partition::of(&args, &contract, &plan, &options)?;
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
     let mut journal = args.journal.as_deref().map(open).transpose()?;
@@ -116,6 +120,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
                 .map(|path| path.display().to_string())
                 .collect();
             head.server = started_by.clone().unwrap_or_default();
+            head.partition = partition.clone();
         }
         if let Some((file, path)) = &mut journal
             && unwritten.is_none()
@@ -166,6 +171,9 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
         goldens.write_changelog(path, &contract)?;
     }
     goldens.errors()?;
+    if let Some(partition) = &partition {
+        partition::tell(partition, &args);
+    }
     match server {
         Some(server) => server.conclude(code),
         None => Ok(code),

@@ -195,6 +195,7 @@ pub(super) fn run() -> RunStarted {
         scenarios: Vec::new(),
         server: Vec::new(),
         left_out: 0,
+        partition: None,
         read_lag_ms: 5_000,
         at_ms: 1_000_000,
     }

@@ -15,10 +15,9 @@ use super::time_limit::TimeLimit;
 use super::turns::Turn;
 use super::{Shared, concurrent, wire};
 use crate::check::Saving;
-use crate::contract::{ClauseId, Scenario};
+use crate::contract::ClauseId;
 use crate::journal::{Event, Finding, Noted, Phase};
-use crate::plan::Plan;
-use crate::plan::wire::WireCase;
+use crate::plan::{PlacedCase, Plan, PlannedCase};
 use crate::verdict::Verdict;
 
 /// The findings of a case, with its index and name.
@@ -30,42 +29,19 @@ const COVERAGE_SHARE: (u32, u32) = (2, 3);
 /// The share of the remaining time that overlapping calls may use.
 const CONCURRENT_SHARE: (u32, u32) = (1, 3);
 
-/// A case of the plan, with its index there.
-#[derive(Debug)]
-struct Queued {
-    index: usize,
-    phase: Phase,
-    case: QueuedCase,
-}
-
-#[derive(Debug)]
-enum QueuedCase {
-    Calls(Scenario),
-    Bytes(WireCase),
-}
-
 /// Plays the planned cases, and returns what cases of calls found, in the order of the plan.
-pub(super) async fn play_planned(shared: &Arc<Shared>, plan: Plan) -> Vec<FoundInCase> {
+pub(super) async fn play_planned(shared: &Arc<Shared>, mut plan: Plan) -> Vec<FoundInCase> {
     let on_the_wire = wire::shared(shared);
-    let calls = plan
-        .cases
-        .into_iter()
-        .map(|planned| (planned.phase, QueuedCase::Calls(planned.case)));
-    let bytes = plan
-        .wire
-        .into_iter()
-        .map(|case| (Phase::Wire, QueuedCase::Bytes(case)));
-    let queued = calls.chain(bytes).enumerate();
     let (mut named, mut raw, mut overlapping, mut covering) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, (phase, case)) in queued {
-        let queue = match phase {
+    for placed in plan.take_cases() {
+        let queue = match placed.phase {
             Phase::Scenarios | Phase::Replay | Phase::Random => &mut named,
             Phase::Wire => &mut raw,
             Phase::Concurrent => &mut overlapping,
             Phase::Coverage => &mut covering,
         };
-        queue.push(Queued { index, phase, case });
+        queue.push(placed);
     }
     let mut found = play_all(shared, named, TimeLimit::default()).await;
     let limit = shared.limit();
@@ -88,18 +64,18 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, plan: Plan) -> Vec<FoundI
 }
 
 /// Sorts cases by how many of their clauses are known to be violated; of equals, the first in the plan stays first.
-fn by_what_is_open(cases: &mut [Queued], found: &[FoundInCase]) {
+fn by_what_is_open(cases: &mut [PlacedCase], found: &[FoundInCase]) {
     let findings = found.iter().flat_map(|(_, _, findings)| findings);
     let failed = findings.filter(|finding| finding.verdict == Verdict::Fail);
     let failed: BTreeSet<&ClauseId> = failed.map(|finding| &finding.clause).collect();
     cases.sort_by_key(|queued| match &queued.case {
-        QueuedCase::Calls(case) => case.clauses.iter().filter(|id| failed.contains(id)).count(),
-        QueuedCase::Bytes(_) => 0,
+        PlannedCase::Calls(case) => case.clauses.iter().filter(|id| failed.contains(id)).count(),
+        PlannedCase::Bytes(_) => 0,
     });
 }
 
 /// Plays cases in this order, until all have ended or it is too late to start the next one.
-async fn play_all(shared: &Arc<Shared>, cases: Vec<Queued>, limit: TimeLimit) -> Vec<FoundInCase> {
+async fn play_all(shared: &Arc<Shared>, cases: Vec<PlacedCase>, limit: TimeLimit) -> Vec<FoundInCase> {
     let most = shared.options.open_cases.max(shared.options.workers).max(1);
     let ends = || *shared.interrupted.borrow() || shared.has_failed_fast() || limit.is_near();
     let mut open = JoinSet::new();
@@ -130,20 +106,20 @@ async fn play_all(shared: &Arc<Shared>, cases: Vec<Queued>, limit: TimeLimit) ->
 
 /// Plays a case. What it finds with instances that another case has used counts only if it is known already; otherwise
 /// the case is played again with other instances.
-async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn, limit: TimeLimit) -> FoundInCase {
+async fn play_one(shared: &Arc<Shared>, queued: PlacedCase, turn: Turn, limit: TimeLimit) -> FoundInCase {
     let case = match &queued.case {
-        QueuedCase::Calls(case) => CaseToPlay::Calls(case),
-        QueuedCase::Bytes(case) => CaseToPlay::Bytes(case),
+        PlannedCase::Calls(case) => CaseToPlay::Calls(case),
+        PlannedCase::Bytes(case) => CaseToPlay::Bytes(case),
     };
-    if let (Phase::Concurrent, QueuedCase::Calls(case)) = (queued.phase, &queued.case) {
-        let played = concurrent::play_case(shared, queued.index, case, turn, limit).await;
+    if let (Phase::Concurrent, PlannedCase::Calls(case)) = (queued.phase, &queued.case) {
+        let played = concurrent::play_case(shared, queued.position, case, turn, limit).await;
         shared.note_failure(&played.findings);
-        return (queued.index, case.name.clone(), played.findings);
+        return (queued.position, case.name.clone(), played.findings);
     }
     let name = case.name().to_owned();
     let mode = |sink: EventSink, may_reuse| PlayMode {
         sink,
-        index: queued.index,
+        index: queued.position,
         phase: queued.phase,
         saving: Saving::Nothing,
         turn: turn.clone(),
@@ -177,11 +153,11 @@ async fn play_one(shared: &Arc<Shared>, queued: Queued, turn: Turn, limit: TimeL
     }
     shared.note_failure(&played.findings);
     let findings = match queued.case {
-        QueuedCase::Calls(_) => played.findings,
+        PlannedCase::Calls(_) => played.findings,
         // What random scripts find is never what raw bytes have shown.
-        QueuedCase::Bytes(_) => Vec::new(),
+        PlannedCase::Bytes(_) => Vec::new(),
     };
-    (queued.index, name, findings)
+    (queued.position, name, findings)
 }
 
 impl Shared {

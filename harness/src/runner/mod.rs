@@ -52,6 +52,11 @@ pub fn seed_of(case: &str) -> u64 {
     names::mix(0, case)
 }
 
+/// A digest of bytes in hexadecimal digits, the same on every machine. It tells apart what differs by accident.
+pub fn digest_of(bytes: &[u8]) -> String {
+    format!("{:016x}", names::digest(bytes))
+}
+
 /// A time in milliseconds.
 fn ms_of(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
@@ -194,7 +199,7 @@ pub async fn run(
     preflight::check(&shared).await?;
     let limit = TimeLimit::since(Instant::now(), shared.options.time_limit);
     shared.time_limit.get_or_init(|| limit);
-    let planned = plan.cases.len() + plan.wire.len();
+    let (slice, planned) = (plan.slice, plan.planned());
     shared
         .emit(Event::RunStarted(RunStarted {
             schema: journal::SCHEMA,
@@ -204,11 +209,12 @@ pub async fn run(
             edition,
             min_confidence: shared.options.min_confidence,
             seed: shared.options.seed,
-            cases: planned,
+            cases: plan.sizes().values().sum(),
             phases: plan.sizes(),
-            // The runner does not know where cases come from, nor who started the endpoint.
+            // The runner does not know where cases come from, who started the endpoint, nor by which options.
             scenarios: Vec::new(),
             server: Vec::new(),
+            partition: None,
             left_out: plan.left_out,
             read_lag_ms: shared.options.read_lag.ms(),
             at_ms: shared.options.endpoint.now_ms(),
@@ -220,7 +226,7 @@ pub async fn run(
     if let Some(random) = &random
         && !shared.is_ending()
     {
-        random::explore(&shared, random, planned, &found).await;
+        random::explore(&shared, random, slice, planned, &found).await;
     }
     shared.pool.close(&shared).await;
     let interrupted = *shared.interrupted.borrow();

@@ -97,6 +97,13 @@ pub(super) fn mix(seed: u64, text: &str) -> u64 {
     hasher.finish()
 }
 
+/// A digest of bytes, the same on every machine and in every release. It tells apart what differs by accident.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
 /// Whether an id has a length that the service never issued. A text with other characters than letters and digits may
 /// contain another id.
 pub(super) fn is_no_id_of_anybody(value: &str) -> bool {

@@ -15,7 +15,9 @@ use super::play::{self, CaseToPlay, PlayMode, PlayedCase};
 use super::{Shared, names};
 use crate::check::Saving;
 use crate::contract::Scenario;
-use crate::journal::{Event, Explored, Finding, Fingerprint, Flaky, Noted, Outcome, Phase, ReportedFindings};
+use crate::journal::{
+    Event, Explored, Finding, Fingerprint, Flaky, Noted, Outcome, Phase, ReportedFindings, Slice,
+};
 use crate::plan::script::{Features, Script};
 use crate::plan::{Random, shrink};
 
@@ -37,17 +39,21 @@ const MOST_ERRORS: usize = 5;
 /// How many findings may fail to recur before the endpoint is taken to answer at random and the phase ends.
 const MOST_FLAKY: usize = 6;
 
-/// Plays scripts until all are played, time is up, or the run is interrupted. `place` is the index of the first case.
-/// `found` has what the named cases found, by index and name: it is counted, and not pursued again.
+/// Plays the scripts of a slice until all are played, time is up, or the run is interrupted. `place` is the number of
+/// planned cases of all slices, and so the index of the first case. `found` has what the named cases found, by index and
+/// name: it is counted, and not pursued again.
 pub(super) async fn explore(
     shared: &Arc<Shared>,
     random: &Random,
+    slice: Slice,
     place: usize,
     found: &[(usize, String, Vec<Finding>)],
 ) {
     let mut explorer = Explorer {
         shared,
         random,
+        slice,
+        planned: place,
         place,
         features: Features::ALL,
         reported: ReportedFindings::new(!shared.options.endpoint.is_in_process()),
@@ -77,6 +83,9 @@ pub(super) async fn explore(
 struct Explorer<'a> {
     shared: &'a Arc<Shared>,
     random: &'a Random,
+    slice: Slice,
+    /// The number of planned cases of all slices.
+    planned: usize,
     /// The index of the next case that is reported.
     place: usize,
     features: Features,
@@ -114,7 +123,7 @@ impl Explorer<'_> {
     async fn play_all(&mut self) {
         let workers = self.shared.options.workers.max(1);
         let silent = self.shared.is_silent();
-        let mut numbers = self.random.numbers();
+        let mut numbers = self.random.numbers_in(self.slice, self.planned);
         let mut under_way: VecDeque<tokio::task::JoinHandle<Batch>> = VecDeque::new();
         loop {
             while under_way.len() < workers && !self.is_over() {

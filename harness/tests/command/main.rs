@@ -22,5 +22,6 @@ mod runs;
 mod scenarios;
 mod selfcheck;
 mod servers;
+mod slices;
 mod started_servers;
 mod usage;

@@ -1,6 +1,7 @@
 //! The findings that a run has reported: a finding that is among them is counted and not reported again.
 //!
-//! A random search asks it before it pursues a finding.
+//! A random search asks it before it pursues a finding, and a merge asks it about what the slices of a run have found
+//! apart from each other.
 
 use std::collections::BTreeMap;
 
@@ -80,6 +81,11 @@ impl ReportedFindings {
     /// The place of exactly this finding.
     pub fn place_of_exactly(&self, print: &Fingerprint) -> Option<usize> {
         self.known.get(print).copied()
+    }
+
+    /// What is counted at a place.
+    pub fn at(&self, place: usize) -> Option<&Recurred> {
+        self.seen.get(place)
     }
 
     /// Counts generated cases that showed the finding at this place again.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::call::{Auth, Call};
 use crate::contract::{CallTemplate, Contract, FixtureKind, Recorded, Scenario};
-use crate::journal::Phase;
+use crate::journal::{Phase, Slice};
 
 pub use selection::{Selection, matches};
 use wire::WireCase;
@@ -34,6 +34,28 @@ pub struct Plan {
     pub left_out: usize,
     /// Scripts that are generated during the run.
     pub random: Option<Random>,
+    /// The part of all this that is played.
+    pub slice: Slice,
+}
+
+/// A planned case of a slice.
+#[derive(Debug, Clone)]
+pub struct PlacedCase {
+    /// Its position in the plan of all slices, from 0.
+    pub position: usize,
+    /// The phase it comes from.
+    pub phase: Phase,
+    /// What is played.
+    pub case: PlannedCase,
+}
+
+/// What is played in a planned case.
+#[derive(Debug, Clone)]
+pub enum PlannedCase {
+    /// Calls over HTTP.
+    Calls(Scenario),
+    /// Bytes on a raw socket.
+    Bytes(WireCase),
 }
 
 /// A case that is known before the run begins.
@@ -71,6 +93,16 @@ impl Random {
         }
         let all = (0..self.scripts).filter(|number| self.includes(*number));
         Box::new(all.chain(exact.into_iter().filter(|number| *number >= self.scripts)))
+    }
+
+    /// The numbers of the scripts of a slice. They are dealt after the planned cases, of which all slices together have
+    /// so many.
+    pub fn numbers_in(&self, slice: Slice, planned: usize) -> impl Iterator<Item = u64> + Send + '_ {
+        let positions = (0..usize::from(slice.of()))
+            .cycle()
+            .skip(planned % usize::from(slice.of()));
+        let dealt = self.numbers().zip(positions);
+        dealt.filter_map(move |(number, position)| slice.has(position).then_some(number))
     }
 
     /// The plan, or `None` if the selection has no script. A script covers no clause in particular, so a selection by
@@ -122,24 +154,56 @@ impl Plan {
         }
     }
 
-    /// The instances that the planned cases begin with.
-    pub fn fixtures(&self) -> impl Iterator<Item = FixtureKind> {
-        let calls = self.cases.iter().flat_map(|planned| &planned.case.fixtures);
-        let bytes = self.wire.iter().map(|_| FixtureKind::default());
-        calls.map(|(_, kind)| *kind).chain(bytes)
+    /// The number of planned cases of all slices.
+    pub fn planned(&self) -> usize {
+        self.cases.len() + self.wire.len()
     }
 
-    /// The number of planned cases of each phase.
+    /// The instances that the planned cases of the slice begin with.
+    pub fn fixtures(&self) -> impl Iterator<Item = FixtureKind> {
+        let calls = self.in_slice(self.cases.iter(), 0);
+        let calls = calls.flat_map(|planned| &planned.case.fixtures);
+        let bytes = self.in_slice(self.wire.iter(), self.cases.len());
+        calls
+            .map(|(_, kind)| *kind)
+            .chain(bytes.map(|_| FixtureKind::default()))
+    }
+
+    /// The number of planned cases of each phase in the slice.
     pub fn sizes(&self) -> BTreeMap<Phase, usize> {
-        let calls = self.cases.iter().map(|planned| planned.phase);
+        let calls = self.in_slice(self.cases.iter(), 0).map(|planned| planned.phase);
+        let bytes = self.in_slice(self.wire.iter(), self.cases.len());
         let mut sizes = BTreeMap::new();
-        for phase in calls.chain(self.wire.iter().map(|_| Phase::Wire)) {
+        for phase in calls.chain(bytes.map(|_| Phase::Wire)) {
             *sizes.entry(phase).or_default() += 1;
         }
         sizes
     }
 
-    /// Whether there is nothing to play.
+    /// Takes the planned cases out. Those of the slice are returned, in order.
+    pub fn take_cases(&mut self) -> impl Iterator<Item = PlacedCase> + use<> {
+        let slice = self.slice;
+        let calls = std::mem::take(&mut self.cases).into_iter();
+        let calls = calls.map(|planned| (planned.phase, PlannedCase::Calls(planned.case)));
+        let bytes = std::mem::take(&mut self.wire).into_iter();
+        let bytes = bytes.map(|case| (Phase::Wire, PlannedCase::Bytes(case)));
+        let placed = calls.chain(bytes).enumerate();
+        let own = placed.filter(move |(position, _)| slice.has(*position));
+        own.map(|(position, (phase, case))| PlacedCase {
+            position,
+            phase,
+            case,
+        })
+    }
+
+    /// The cases of the slice, of which the first has this position in the plan.
+    fn in_slice<T>(&self, cases: impl Iterator<Item = T>, first: usize) -> impl Iterator<Item = T> {
+        let slice = self.slice;
+        let placed = (first..).zip(cases);
+        placed.filter_map(move |(position, case)| slice.has(position).then_some(case))
+    }
+
+    /// Whether there is nothing to play in any slice.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty() && self.wire.is_empty() && self.random.is_none()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::contract::{Confidence, Edition};
+use crate::journal::{Slice, SliceError};
 use crate::report::export::ExportKind;
 use crate::verdict::Verdict;
 
@@ -190,6 +191,14 @@ pub(super) fn export(text: &str) -> Result<ExportArg, String> {
     Ok(ExportArg { kind, path })
 }
 
+/// `slice:m/n`, as other test runners spell it.
+pub(super) fn partition(text: &str) -> Result<Slice, String> {
+    let slice = text
+        .strip_prefix("slice:")
+        .ok_or("slice:m/n is needed, for instance slice:1/4")?;
+    slice.parse().map_err(|error: SliceError| error.to_string())
+}
+
 /// A phase whose cases are the same from run to run.
 pub(super) fn comparable(text: &str) -> Result<PhaseArg, String> {
     match text {
@@ -227,6 +236,17 @@ mod tests {
         assert!(report("json=a=b").is_ok_and(|report| report.path.ends_with("a=b")));
         for wrong in ["json", "json=", "pdf=x"] {
             assert!(report(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_partition_is_a_slice_of_so_many() {
+        assert!(partition("slice:2/4").is_ok_and(|slice| slice.to_string() == "2/4"));
+        for wrong in ["2/4", "count:2/4", "slice:", "slice:0/4", "slice:5/4"] {
+            assert!(
+                partition(wrong).is_err_and(|why| why.contains("m/n is needed")),
+                "{wrong}"
+            );
         }
     }
 

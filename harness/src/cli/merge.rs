@@ -1,0 +1,139 @@
+//! `stopcheck merge`: one journal, one report and one verdict from the journals of all slices of a run.
+//!
+//! Every journal is read three times: to see whether it is whole and belongs to the others, to collect what all slices
+//! found, and to write the events. So memory does not grow with the length of the journals.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::MergeArgs;
+use super::error::CliError;
+use super::goldens::GoldenUse;
+use super::journal::{Events, JudgedEvents};
+use super::{judge, reports, run};
+use crate::check::Judge;
+use crate::contract::{Confidence, Contract};
+use crate::journal::{Event, Merge, Phase, RunStarted, SliceFindings, SliceJournal};
+use crate::report::Tally;
+
+pub(super) fn merge(args: &MergeArgs) -> Result<u8, CliError> {
+    if let Some(to) = &args.journal
+        && args.journals.iter().any(|from| judge::is_same_file(from, to))
+    {
+        return Err(CliError::Usage(format!(
+            "could not write {}: it is one of the journals to read",
+            to.display()
+        )));
+    }
+    reports::check(&args.reports)?;
+    let journals: Vec<SliceJournal> = args
+        .journals
+        .iter()
+        .map(|path| scan(path))
+        .collect::<Result<_, _>>()?;
+    let merge = Merge::of(&journals).map_err(CliError::Merge)?;
+    let in_order: Vec<&PathBuf> = merge
+        .order()
+        .iter()
+        .filter_map(|at| args.journals.get(*at))
+        .collect();
+    let least = args.reports.min_confidence.map(Into::into);
+    let head = RunStarted {
+        min_confidence: least.unwrap_or(merge.head().min_confidence),
+        ..merge.head().clone()
+    };
+    let contract = run::contract_of(head.edition);
+
+    let mut findings = SliceFindings::default();
+    for path in &in_order {
+        let mut events = judged(path, &contract, head.min_confidence)?;
+        while let Some(event) = events.next()? {
+            findings.take(&event);
+        }
+    }
+    let mut merged = findings.finish(&merge);
+
+    let url = (head.endpoint != "reference").then_some(head.endpoint.as_str());
+    let mut goldens = GoldenUse::of(&args.goldens, url, head.edition)?;
+    let plays_named_cases = head.phases.contains_key(&Phase::Scenarios);
+    let mut journal = args.journal.as_deref().map(run::create).transpose()?;
+    let mut tally = Tally::new(&contract);
+    let mut take = |event: Event| -> Result<(), CliError> {
+        if let (Some(file), Some(to)) = (&mut journal, &args.journal) {
+            run::write_line(file, to, &event)?;
+        }
+        tally.take(&event);
+        goldens.take(&event);
+        Ok(())
+    };
+    take(Event::RunStarted(head.clone()))?;
+    for path in &in_order {
+        let mut events = judged(path, &contract, head.min_confidence)?;
+        while let Some(event) = events.next()? {
+            if let Some(event) = merged.next(event) {
+                take(event)?;
+            }
+        }
+    }
+    merged.finish().try_for_each(take)?;
+    if let (Some(mut file), Some(path)) = (journal, &args.journal) {
+        file.flush().map_err(|source| CliError::File {
+            doing: "write",
+            path: path.clone(),
+            source,
+        })?;
+    }
+
+    let mut goldens = goldens.finish(&contract, plays_named_cases);
+    if let Some(reported) = goldens.reported() {
+        tally.set_goldens(reported);
+    }
+    let code = reports::write(&args.reports, &tally, &contract)?;
+    reports::with_goldens(&args.reports, &goldens)?;
+    if let Some(path) = &args.goldens.golden_changelog {
+        goldens.write_changelog(path, &contract)?;
+    }
+    goldens.errors()?;
+    Ok(code)
+}
+
+/// The starts and the end of what a journal holds.
+fn scan(path: &Path) -> Result<SliceJournal, CliError> {
+    let mut events = Events::open(path)?;
+    let mut journal = SliceJournal {
+        name: path.display().to_string(),
+        ..SliceJournal::default()
+    };
+    while let Some(event) = events.next()? {
+        match event {
+            Event::RunStarted(head) => journal.heads.push(head),
+            _ if journal.heads.is_empty() => return Err(events.begins_without_a_run()),
+            Event::RunEnded(end) => journal.end = Some(end),
+            Event::CaseStarted(_)
+            | Event::FixtureReady(_)
+            | Event::LaunchDeviated(_)
+            | Event::StepStarted(_)
+            | Event::Exchanged(_)
+            | Event::Judged(_)
+            | Event::CaseEnded(_)
+            | Event::Noted(_)
+            | Event::Explored(_)
+            | Event::Recurred(_)
+            | Event::Flaky(_)
+            | Event::Reproduced(_) => {}
+        }
+    }
+    Ok(journal)
+}
+
+/// The events of a slice, judged by this contract.
+fn judged<'a>(
+    path: &'a Path,
+    contract: &Arc<Contract>,
+    least: Confidence,
+) -> Result<JudgedEvents<'a>, CliError> {
+    let mut events = Events::open(path)?;
+    let head = events.head()?;
+    Ok(events.judged(Judge::new(Arc::clone(contract), least), head))
+}
