@@ -71,7 +71,7 @@ pub const SCHEMA: u32 = 2;
 pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn Write) -> io::Result<()> {
     let run = tally.run();
     let causes = tally.causes();
-    let report = Report {
+    let report = JsonReport {
         schema: SCHEMA,
         stopcheck: run.map(|run| run.stopcheck.as_str()),
         endpoint: run.map(|run| run.endpoint.as_str()),
@@ -96,7 +96,7 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct JsonReport<'a> {
     schema: u32,
     stopcheck: Option<&'a str>,
     endpoint: Option<&'a str>,

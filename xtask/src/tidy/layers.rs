@@ -21,7 +21,7 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["runner"]),
     LayerStep::Apart(&["embedded"]),
     LayerStep::Apart(&["selfcheck", "fuzzing"]),
-    LayerStep::Apart(&["replay", "compare"]),
+    LayerStep::Apart(&["replay", "compare", "library"]),
     LayerStep::Apart(&["cli"]),
 ];
 
