@@ -206,6 +206,14 @@ const STEPS: &[(When, TaskStep<Pace>)] = &[
     (
         When::Full,
         TaskStep {
+            name: "endpoint moto in slices",
+            hint: "slices of a run, merged, must find what one run finds: `cargo xtask endpoints slices`",
+            run: |workspace, _| endpoints::slices(workspace),
+        },
+    ),
+    (
+        When::Full,
+        TaskStep {
             name: "clients",
             hint: "run `cargo xtask clients` with the name of the client",
             run: |workspace, _| {

@@ -8,6 +8,7 @@
 mod known_bugs;
 mod known_files;
 mod play;
+mod slices;
 
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ enum Action {
     KnownBugs(known_bugs::KnownBugsArgs),
     /// Judges moto with changed files of known deviations: new, gone, expired, and with mistakes.
     KnownFiles(known_files::KnownFilesArgs),
+    /// Shows that slices of a run on moto, merged, find what one run finds.
+    Slices(slices::SlicesArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -65,6 +68,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
         Action::Ministack(args) => judge(Kind::Ministack, args, workspace),
         Action::KnownBugs(args) => known_bugs::run(args, workspace),
         Action::KnownFiles(args) => known_files::run(args, workspace),
+        Action::Slices(args) => slices::run(args, workspace),
     }
 }
 
@@ -75,6 +79,11 @@ pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<TaskOutcome> {
         ..JudgeArgs::default()
     };
     judge(kind, &args, workspace)
+}
+
+/// Verifies that slices of a run on moto, merged, find what one run finds.
+pub(crate) fn slices(workspace: &Workspace) -> Result<TaskOutcome> {
+    slices::run(&slices::SlicesArgs::default(), workspace)
 }
 
 /// Verifies that known bugs are found in the versions that have them, and not in the fixed versions.

@@ -17,6 +17,7 @@ fn head(slice: &str) -> RunStarted {
         cases: 2,
         phases: BTreeMap::from([(Phase::Scenarios, 2)]),
         scenarios: Vec::new(),
+        server: Vec::new(),
         left_out: 0,
         partition: Some(Partition {
             slice: slice.parse().expect("it is a slice"),
