@@ -582,6 +582,9 @@ pub(super) struct MergeArgs {
     pub(super) goldens: GoldenArgs,
 
     #[command(flatten)]
+    pub(super) known: KnownArgs,
+
+    #[command(flatten)]
     pub(super) reports: ReportArgs,
 }
 

@@ -53,9 +53,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
             }
             tally.take(&event);
         }
-        let played: Vec<String> = tally.cases().map(|case| case.name.to_string()).collect();
-        let played: Vec<&str> = played.iter().map(String::as_str).collect();
-        let known = KnownUse::of(&args.known, &contract, &played)?;
+        let known = KnownUse::of_recorded(&args.known, &contract, &tally)?;
         known.review(&mut tally, &contract);
         worst = exit::of_both(worst, reports::write(&args.reports, &tally, &contract)?);
         known.update(&tally, &contract, reports::policy(&args.reports))?;

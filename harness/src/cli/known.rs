@@ -87,6 +87,16 @@ impl KnownUse {
         })
     }
 
+    /// Reads what the arguments name, for recorded runs.
+    pub(super) fn of_recorded(
+        args: &KnownArgs,
+        contract: &Contract,
+        tally: &Tally,
+    ) -> Result<Self, CliError> {
+        let played: Vec<&str> = tally.cases().map(|case| case.name.as_ref()).collect();
+        KnownUse::of(args, contract, &played)
+    }
+
     /// The entries.
     pub(super) fn entries(&self) -> &KnownDeviations {
         &self.known

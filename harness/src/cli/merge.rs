@@ -11,6 +11,7 @@ use super::args::MergeArgs;
 use super::error::CliError;
 use super::goldens::GoldenUse;
 use super::journal::{Events, JudgedEvents};
+use super::known::KnownUse;
 use super::{judge, reports, run};
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract};
@@ -89,7 +90,10 @@ pub(super) fn merge(args: &MergeArgs) -> Result<u8, CliError> {
     if let Some(reported) = goldens.reported() {
         tally.set_goldens(reported);
     }
+    let known = KnownUse::of_recorded(&args.known, &contract, &tally)?;
+    known.review(&mut tally, &contract);
     let code = reports::write(&args.reports, &tally, &contract)?;
+    known.update(&tally, &contract, reports::policy(&args.reports))?;
     reports::with_goldens(&args.reports, &goldens)?;
     if let Some(path) = &args.goldens.golden_changelog {
         goldens.write_changelog(path, &contract)?;
