@@ -85,7 +85,7 @@ pub struct KnownMistake {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong.
-    pub why: KnownProblem,
+    pub why: Box<KnownProblem>,
 }
 
 /// What is wrong with a file of known deviations.
@@ -239,6 +239,7 @@ impl Reader<'_> {
 
     fn wrong_in(&mut self, line: usize, why: KnownProblem) {
         let file = self.file.name.to_owned();
+        let why = Box::new(why);
         self.mistakes.push(KnownMistake { file, line, why });
     }
 

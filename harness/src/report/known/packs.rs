@@ -42,7 +42,7 @@ mod tests {
                     missing_reasons: MissingReasons::Refused,
                 };
                 let known = load(&[file], &contract::embedded(edition), &[], None);
-                let known = known.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+                let known = known.expect("a pack has no mistakes");
                 assert!(!known.is_empty(), "{}", pack.name);
             }
         }

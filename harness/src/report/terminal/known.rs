@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::{Color, Page};
 use crate::report::known::pack;
-use crate::report::tally::{ReviewedEntry, Standing};
+use crate::report::tally::{KnownReview, ReviewedEntry, Standing};
 use crate::report::text::{cut, one_line, plural, visible};
 
 /// How much of a reason is shown, in characters.
@@ -54,7 +54,7 @@ impl Page<'_> {
             .tally
             .known()
             .into_iter()
-            .flat_map(|known| known.outdated())
+            .flat_map(KnownReview::outdated)
             .peekable();
         if outdated.peek().is_none() {
             return Ok(());

@@ -49,7 +49,7 @@ pub fn update(
         Some(text) => Document::parse(text).map_err(|error| KnownMistake {
             file: name.to_owned(),
             line: 1,
-            why: KnownProblem::Syntax(error.message().to_owned()),
+            why: Box::new(KnownProblem::Syntax(error.message().to_owned())),
         })?,
         None => Document::parse(HEAD).expect("a comment is TOML"),
     }
