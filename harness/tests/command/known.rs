@@ -208,7 +208,7 @@ fn a_mistake_ends_with_2_and_nothing_is_sent() {
     run("--known @/none.toml")
         .ended_with(2)
         .complains_of(&["none.toml: ", "hint: --known-update "]);
-    run("--known moto@5.2.4").ended_with(2).complains_of(&[
+    stopcheck("run --known moto@5.2.4").ended_with(2).complains_of(&[
         "there is no pack of known deviations called \"moto@5.2.4\" (perhaps moto@5.2.5)",
         "--known ./moto@5.2.4",
     ]);

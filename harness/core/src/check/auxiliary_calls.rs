@@ -175,21 +175,25 @@ impl CaseJudge {
             .iter()
             .filter(|(name, _)| name.starts_with("InstanceId"))
         {
-            let Some(belief) = self.fleet.get_mut(id.as_str()) else {
+            let (Some(belief), Some(track)) =
+                (self.fleet.get_mut(id.as_str()), self.tracks.get_mut(id.as_str()))
+            else {
                 continue;
             };
             // EC2 accepts the reboot of a terminated instance, which does not bring it back.
-            if belief.states.later() == running || belief.states.within(States::dead()) {
+            if belief.states.within(States::dead()) {
+                track.may_be_revived = true;
+                continue;
+            }
+            if belief.states.later() == running {
                 continue;
             }
             belief.states = belief.states.later().or(up);
-            if let Some(track) = self.tracks.get_mut(id.as_str()) {
-                track.effects.clear();
-                track.stop = None;
-                track.last = None;
-                track.idle_stop = None;
-                track.restarted = true;
-            }
+            track.effects.clear();
+            track.stop = None;
+            track.last = None;
+            track.idle_stop = None;
+            track.restarted = true;
         }
     }
 

@@ -188,6 +188,10 @@ impl CaseJudge {
             let instance = instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             track.shown = states;
+            let clauses = match std::mem::take(&mut track.may_be_revived) {
+                true => judge.of(rule::CONTROL_UNCHANGED),
+                false => clauses.as_slice(),
+            };
             let fit = states.and(later);
             let seen = || described_state(id, instance, true);
             let changed = || Mismatch::new(facts::stays(id, *before), seen());
@@ -361,6 +365,7 @@ impl CaseJudge {
             let instance = look.instances.iter().find(|instance| *instance.id == **id);
             let states = instance.map_or(States::one(State::Gone), states_of);
             track.shown = states;
+            track.may_be_revived = false;
             let fit = states.and(later);
             if !fit.is_empty() {
                 judgement.held(judge.of(rule::CONTROL_UNCHANGED));

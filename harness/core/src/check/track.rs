@@ -48,6 +48,9 @@ pub(super) struct Track {
     pub(super) purged: bool,
     /// Whether the instance has certainly ended once. What one that comes back has kept is promised nowhere.
     pub(super) has_ended: bool,
+    /// Whether the instance had ended when its reboot was accepted, and was not described since. No later call is to
+    /// blame if it is up.
+    pub(super) may_be_revived: bool,
     /// When a description first showed the current state.
     pub(super) arrived_ms: Option<u64>,
 }

@@ -399,8 +399,7 @@ impl Reader<'_> {
             // Cases of a higher strength are many: their names are not made for this.
             || coverage::strength_of(pattern).is_some_and(|strength| strength > coverage::LEAST)
             || of_phase(Phase::Coverage)
-            || concurrent::number(pattern).is_some()
-            || random_number(pattern).is_some()
+            || is_seeded(pattern)
             || (0..TRIED).any(|number| {
                 matches(pattern, &concurrent::name(number)) || matches(pattern, &format!("random/{number}"))
             })
@@ -504,8 +503,11 @@ impl Reader<'_> {
     }
 }
 
-fn random_number(name: &str) -> Option<u64> {
-    name.strip_prefix("random/")?.parse().ok()
+/// Whether this is the name of a case that comes from a seed, or of one that was derived from it: `random/16/dry-04`.
+fn is_seeded(name: &str) -> bool {
+    let mut parts = name.split('/');
+    let is_phase = matches!(parts.next(), Some("concurrent" | "random"));
+    is_phase && parts.next().is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 /// The most similar names.

@@ -160,3 +160,40 @@ fn who_is_cancelled_is_the_spot_request_of_a_spot_instance() {
         );
     }
 }
+
+/// The clauses of the findings about a refused dry run of a terminated instance that is running afterwards.
+fn blamed_for_a_revival(is_rebooted: bool) -> Vec<String> {
+    let mut case = case(State::Terminated);
+    if is_rebooted {
+        let reply = ok("<RebootInstancesResponse><return>true</return></RebootInstancesResponse>");
+        asked(
+            &mut case,
+            &Call::new("RebootInstances", [("InstanceId.1", A)]),
+            &reply,
+        );
+    }
+    let dry_run = Call::new("StopInstances", [("InstanceId.1", A), ("DryRun", "true")]);
+    let error = "<Response><Errors><Error><Code>DryRunOperation</Code><Message>m</Message></Error></Errors></Response>";
+    let describe = Call::new("DescribeInstances", [("InstanceId.1", A)]);
+    let observations = [
+        seen(Role::Act, &dry_run, Some(&replied(412, error.to_owned())), 1),
+        seen(
+            Role::Look,
+            &describe,
+            Some(&fleet::described(&[(A, State::Running)])),
+            2,
+        ),
+    ];
+    let judged = case.judge(&started(2, Intent::Call), &observations);
+    let findings = judged.findings.iter();
+    let about_it =
+        findings.filter(|finding| matches!(finding.observed.first(), Some(Observed::State { .. })));
+    about_it.map(|finding| finding.clause.to_string()).collect()
+}
+
+#[test]
+fn a_dry_run_is_not_blamed_for_what_a_reboot_brought_back() {
+    let blamed = blamed_for_a_revival(false);
+    assert!(blamed.contains(&"DRY-04".to_owned()), "{blamed:?}");
+    assert_eq!(blamed_for_a_revival(true), ["SAF-02"]);
+}

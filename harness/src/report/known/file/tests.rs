@@ -217,12 +217,14 @@ fn a_case_may_be_generated_or_come_from_a_journal() {
         "concurrent/7",
         "concurrent/*",
         "random/123456",
+        "random/16/dry-04",
         "random/*",
         "mine/*",
     ] {
         let text = format!("[[deviation]]\ncase = \"{pattern}\"\nreason = \"a\"\n");
         assert!(read(&text, None).is_ok(), "{pattern}");
     }
+    assert!(read("[[deviation]]\ncase = \"random/a\"\nreason = \"a\"\n", None).is_err());
     assert!(read("[[deviation]]\ncase = \"yours/*\"\nreason = \"a\"\n", None).is_err());
 }
 
