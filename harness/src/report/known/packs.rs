@@ -1,4 +1,5 @@
-//! The known deviations of released endpoints, compiled into the command: `--known moto@5.2.5`.
+//! The known deviations of released endpoints, compiled into the command: `--known moto@5.2.5`. They are in `specs/known`,
+//! and read through the link `packs` beside this file, so that a package of the crate has them, too.
 
 /// Known deviations that are part of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +14,11 @@ pub struct KnownPack {
 pub const PACKS: &[KnownPack] = &[
     KnownPack {
         name: "ministack@1.5.33",
-        text: include_str!("../../../../specs/known/ministack-1.5.33.toml"),
+        text: include_str!("packs/ministack-1.5.33.toml"),
     },
     KnownPack {
         name: "moto@5.2.5",
-        text: include_str!("../../../../specs/known/moto-5.2.5.toml"),
+        text: include_str!("packs/moto-5.2.5.toml"),
     },
 ];
 
