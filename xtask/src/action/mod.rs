@@ -17,7 +17,7 @@ use crate::{tools, wheel};
 const ACTION: &str = ".github/actions/stopcheck";
 
 /// Workflows that are examples: the linter does not find them by itself.
-const EXAMPLES: &[&str] = &["harness/docs/ci/github.yml"];
+const EXAMPLES: &[&str] = &["harness/docs/ci/github.yml", "harness/docs/ci/github-slices.yml"];
 
 const CONTAINER_FILES: &[&str] = &["harness/Containerfile"];
 
