@@ -4,19 +4,23 @@
 //! change in any release, so these types hold texts and no types of other modules, apart from [`Phase`] and [`Edition`].
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime;
 use tokio::sync::watch;
 
+use crate::check::time;
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
 use crate::endpoint::{Endpoint, EndpointError, HttpOptions, looks_like_aws};
 use crate::journal::{Outcome, Phase};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Random, Selection, concurrent, coverage};
+use crate::report::known::{self, KnownDeviations, KnownFile, KnownMistake, KnownOn, MissingReasons, pack};
 use crate::report::repeat::DEFAULT_SEED;
 use crate::report::tally::Cause;
 use crate::report::text::visible;
@@ -56,6 +60,7 @@ pub struct Run {
     edition: Edition,
     phases: Vec<Phase>,
     selection: Selection,
+    known: Vec<String>,
     seed: u64,
     time_limit: Option<Duration>,
     read_lag: Option<Duration>,
@@ -85,6 +90,7 @@ impl Run {
             edition: Edition::Current,
             phases: Vec::new(),
             selection: Selection::default(),
+            known: Vec::new(),
             seed: DEFAULT_SEED,
             time_limit: None,
             read_lag: None,
@@ -113,6 +119,13 @@ impl Run {
     /// Plays only cases that cover a clause whose id matches, for instance `DRY-*`; several calls add up.
     pub fn clause(mut self, pattern: impl Into<String>) -> Run {
         self.selection.clauses.push(pattern.into());
+        self
+    }
+
+    /// Accepts known deviations: a file, or a pack such as `moto@5.2.5`; several calls add up. What is new fails the run,
+    /// and so does an entry that is gone or has expired. `stopcheck explain known` documents the format.
+    pub fn known(mut self, file_or_pack: impl Into<String>) -> Run {
+        self.known.push(file_or_pack.into());
         self
     }
 
@@ -181,13 +194,19 @@ impl Run {
         if plan.is_empty() {
             return Err(Reason::NothingSelected.into());
         }
-        let options = self.options()?;
+        let known = self.known_deviations(&contract)?;
+        let today = today();
+        let mut options = self.options()?;
+        options.known = KnownOn::new(known.clone(), &today);
         let mut tally = Tally::new(&contract);
         let (_stop, interrupted) = watch::channel(false);
         let take = |event| tally.take(&event);
         runner::run_with(&contract, plan, options, interrupted, take)
             .await
             .map_err(Reason::Preflight)?;
+        if !known.is_empty() {
+            tally.set_known(&known, &contract, &today);
+        }
         Ok(Report::of(&tally, &contract))
     }
 
@@ -233,6 +252,30 @@ impl Run {
         plan
     }
 
+    fn known_deviations(&self, contract: &Contract) -> Result<KnownDeviations, Reason> {
+        let mut texts = Vec::new();
+        for name in &self.known {
+            let text = match pack(name) {
+                Some(pack) => pack.text.to_owned(),
+                None => fs::read_to_string(name).map_err(|source| Reason::KnownFile {
+                    name: name.clone(),
+                    source,
+                })?,
+            };
+            texts.push((name, text));
+        }
+        let file = |(name, text)| KnownFile {
+            name,
+            text,
+            missing_reasons: MissingReasons::Refused,
+        };
+        let files: Vec<KnownFile<'_>> = texts
+            .iter()
+            .map(|(name, text)| file((name.as_str(), text.as_str())))
+            .collect();
+        known::load(&files, contract, &[], None).map_err(Reason::Known)
+    }
+
     fn options(self) -> Result<Options, RunError> {
         let mut options = embedded::options(self.edition);
         options.seed = self.seed;
@@ -265,6 +308,13 @@ impl Run {
         options.max_requests = MOST_REQUESTS;
         Ok(options)
     }
+}
+
+/// The day by which known deviations expire.
+fn today() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    time::day(ms).unwrap_or_default()
 }
 
 /// What a run shows about a server. Its `Display` is the report that the command prints.
@@ -314,17 +364,18 @@ impl Report {
         }
     }
 
-    /// Whether cases were judged, all could be finished, and nothing that decides is violated. Warnings do not decide.
+    /// Whether cases were judged, all could be finished, nothing that decides is violated but what is known, and nothing
+    /// known is gone. Warnings do not decide.
     pub fn is_conformant(&self) -> bool {
         self.is_conformant
     }
 
-    /// What is violated and decides, one for each root cause, in the order of the contract.
+    /// What is violated and decides, one for each root cause, in the order of the contract, without what is known.
     pub fn failures(&self) -> &[Violation] {
         &self.failures
     }
 
-    /// What is violated and does not decide: a SHOULD, or a requirement that is not known well enough.
+    /// What is violated and does not decide: a SHOULD, or a requirement with too little evidence.
     pub fn warnings(&self) -> &[Violation] {
         &self.warnings
     }
@@ -456,8 +507,17 @@ enum Reason {
     RealAws(String),
     #[error("no case of the chosen phases matches; `stopcheck list` shows the names")]
     NothingSelected,
+    #[error("could not read the known deviations {name}: {source}")]
+    KnownFile { name: String, source: io::Error },
+    #[error("could not read the known deviations\n  {}", lines(.0))]
+    Known(Vec<KnownMistake>),
     #[error("could not start: {0}")]
-    Runtime(std::io::Error),
+    Runtime(io::Error),
+}
+
+fn lines(mistakes: &[KnownMistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(KnownMistake::to_string).collect();
+    lines.join("\n  ")
 }
 
 impl fmt::Debug for RunError {
@@ -496,6 +556,7 @@ mod tests {
         };
         assert!(complaint(Run::reference().case("no/such/case")).contains("no case of the chosen phases"));
         assert!(complaint(Run::reference().phase(Phase::Wire)).contains("no case of the chosen phases"));
+        assert!(complaint(Run::reference().known("absent.toml")).contains("absent.toml"));
         assert!(complaint(Run::against("no URL")).starts_with("could not "));
         assert!(
             complaint(Run::against("https://ec2.us-east-1.amazonaws.com")).contains("looks like real AWS")

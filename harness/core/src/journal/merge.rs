@@ -247,6 +247,7 @@ fn candidate(at: usize, journal: &SliceJournal) -> Result<Candidate<'_>, MergePr
         ("min-confidence", head.min_confidence.word().to_owned()),
         ("region", head.region.clone()),
         ("read-lag", format!("{} ms", head.read_lag_ms)),
+        ("server", head.server.join(" ")),
     ];
     let settings = settings.map(|(what, value)| (what.to_owned(), value));
     let options = partition.options.clone();

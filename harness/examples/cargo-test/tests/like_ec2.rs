@@ -39,3 +39,14 @@ fn a_dry_run_with_another_status_is_reported_with_source_and_command() {
         assert!(text.contains(&line), "{line:?} is missing in:\n{text}");
     }
 }
+
+#[test]
+fn a_known_deviation_is_accepted_until_it_is_gone() {
+    let known = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/known.toml");
+    for (mistake, conforms) in [(Mistake::DryRunIsBadRequest, true), (Mistake::None, false)] {
+        let mock = Mock::start(mistake).expect("loopback can be bound");
+        let report = run_against(&mock).known(known).run().expect("the mock answers");
+        assert_eq!(report.is_conformant(), conforms, "{report}");
+        assert!(report.failures().is_empty(), "{report}");
+    }
+}
