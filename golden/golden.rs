@@ -145,7 +145,7 @@ fn the_reference_answers_as_it_was_reviewed() {
             let reviewed = golden
                 .map(|golden| golden::normal(&golden.text))
                 .unwrap_or_default();
-            let differs = golden::diff::unified(&reviewed, &said, "reviewed", "now");
+            let differs = stopcheck::diff::unified(&reviewed, &said, "reviewed", "now");
             assert_eq!(reviewed, said, "{set}: {}\n{differs}", recording.case);
             recorded.insert(recording.case);
         }

@@ -44,9 +44,9 @@ pub use contract::Edition;
 pub use journal::Phase;
 pub use library::{Report, Run, RunError, Violation};
 
-// The pure half of the program. What follows has sockets, files, a clock and a terminal: input and output (`sign`,
-// `endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`, `fuzzing`, `replay`, `compare`,
-// `cli`). `harness/docs/architecture.md` describes each.
+// The pure half of the program. What follows has sockets, files, a clock and a terminal: input and output (`diff`,
+// `sign`, `endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`, `fuzzing`, `replay`,
+// `compare`, `cli`). `harness/docs/architecture.md` describes each.
 #[doc(hidden)]
 pub use ec2_reference as reference;
 #[doc(hidden)]
@@ -56,6 +56,8 @@ pub use stopcheck_core::{call, check, contract, journal, model, plan, protocol, 
 pub mod cli;
 #[doc(hidden)]
 pub mod compare;
+#[doc(hidden)]
+pub mod diff;
 #[doc(hidden)]
 pub mod embedded;
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use super::args::SelfcheckArgs;
 use super::error::CliError;
 use super::reports::to_file;
 use super::variations;
-use crate::golden::diff;
+use crate::diff;
 use crate::reference::Variation;
 use crate::report::exit;
 use crate::report::progress::Count;

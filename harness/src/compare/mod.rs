@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ClauseId, Contract};
-use crate::golden::diff;
+use crate::diff;
 use crate::report::text::visible;
 use crate::verdict::Verdict;
 

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diff::{Changed, Hunk};
 use super::names::masked;
 use super::review::{Change, DiffPlace};
 use crate::contract::ClauseId;
+use crate::diff::{Changed, Hunk};
 
 /// Changes that have the same cause.
 #[derive(Debug, Clone)]
@@ -303,7 +303,7 @@ fn key(lines: &[&Changed]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden::diff;
+    use crate::diff;
 
     /// A change of a case: the old and new text of each step, and the clauses that were broken or fixed.
     fn change(

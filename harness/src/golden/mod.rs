@@ -7,7 +7,6 @@
 
 pub mod causes;
 pub mod changelog;
-pub mod diff;
 mod lay;
 mod names;
 pub mod print;

@@ -14,9 +14,9 @@
 use std::io::{self, Write};
 
 use super::causes::{ChangeGroup, ContractEffect};
-use super::diff::Changed;
 use super::review::Review;
 use super::transcript::plain;
+use crate::diff::Changed;
 
 /// How a review is printed.
 #[derive(Debug, Clone, Copy)]
@@ -268,7 +268,7 @@ fn plural(count: usize, noun: &str) -> String {
 mod tests {
     use super::*;
     use crate::contract::ClauseId;
-    use crate::golden::diff;
+    use crate::diff;
     use crate::golden::review::{Change, DiffPlace};
 
     const PLAIN: ReviewStyle = ReviewStyle {

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use super::diff::{self, Hunk};
 use super::store::{About, Store, StoreError};
 use super::transcript::normal;
 use super::transcript_recorder::Recording;
 use super::{GoldenMode, causes, names};
 use crate::contract::ClauseId;
+use crate::diff::{self, Hunk};
 
 /// How many lines of context are kept with a difference.
 const CONTEXT: usize = 2;

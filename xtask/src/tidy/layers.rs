@@ -16,7 +16,7 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["plan"]),
     LayerStep::Apart(&["model"]),
     LayerStep::Apart(&["check"]),
-    LayerStep::Apart(&["words"]),
+    LayerStep::Apart(&["words", "diff"]),
     LayerStep::Apart(&["sign", "endpoint", "golden", "report"]),
     LayerStep::Apart(&["runner"]),
     LayerStep::Apart(&["embedded"]),

@@ -1,4 +1,4 @@
-//! The difference between two texts, by line and within a line; the only file that uses `similar`.
+//! The difference between two texts: by line, within a line, and by word. The only file that uses `similar`.
 
 use similar::{Algorithm, ChangeTag, DiffOp, DiffTag, TextDiff};
 
@@ -56,7 +56,7 @@ pub fn hunks(old: &str, new: &str, context: usize) -> Vec<Hunk> {
 }
 
 /// The numbers of the lines, old and new, that are equal, in order.
-pub(super) fn same_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+pub(crate) fn same_lines(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let ops = similar::capture_diff_slices(Algorithm::Patience, old, new);
     let equal = ops.iter().filter(|op| op.tag() == DiffTag::Equal);
     equal.flat_map(|op| op.old_range().zip(op.new_range())).collect()
@@ -89,9 +89,69 @@ pub fn unified(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
         .to_string()
 }
 
+/// A part of a text, and whether the other text lacks it.
+pub type Piece = (bool, String);
+
+/// Two short texts in pieces. What stands between two words that differ counts as different, too, so that a reader sees
+/// few and long marks.
+pub fn by_word(one: &str, other: &str) -> (Vec<Piece>, Vec<Piece>) {
+    let diff = TextDiff::configure()
+        .algorithm(Algorithm::Patience)
+        .diff_unicode_words(one, other);
+    let of = |tag: ChangeTag| {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for change in diff.iter_all_changes() {
+            if change.tag() == ChangeTag::Equal || change.tag() == tag {
+                push(&mut pieces, change.tag() == tag, change.value());
+            }
+        }
+        pieces
+    };
+    (joined(&of(ChangeTag::Delete)), joined(&of(ChangeTag::Insert)))
+}
+
+/// Adds text to the last piece if it is marked alike.
+fn push(pieces: &mut Vec<Piece>, marked: bool, text: &str) {
+    match pieces.last_mut() {
+        Some((same, last)) if *same == marked => last.push_str(text),
+        Some(_) | None => pieces.push((marked, text.to_owned())),
+    }
+}
+
+/// Marks what has no word and stands between two marked pieces; a mark of white space alone is removed.
+fn joined(pieces: &[Piece]) -> Vec<Piece> {
+    let marks: Vec<bool> = pieces.iter().map(|(marked, _)| *marked).collect();
+    let is_marked = |at: Option<usize>| at.and_then(|at| marks.get(at)).copied().unwrap_or(false);
+    let mut out = Vec::new();
+    for (at, (marked, text)) in pieces.iter().enumerate() {
+        let between = is_marked(at.checked_sub(1)) && is_marked(Some(at + 1));
+        let has_word = text.contains(char::is_alphanumeric);
+        let marked = match marked {
+            true => !text.trim().is_empty(),
+            false => between && !has_word,
+        };
+        push(&mut out, marked, text);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_differ_are_marked_with_what_stands_between_them() {
+        let (allowed, seen) = by_word("i-1 stays running", "i-1: stopping");
+        assert_eq!(
+            allowed,
+            [(false, "i-1".to_owned()), (true, " stays running".to_owned())]
+        );
+        assert_eq!(seen, [(false, "i-1".to_owned()), (true, ": stopping".to_owned())]);
+        let (same, _) = by_word("a b", "a b");
+        assert_eq!(same, [(false, "a b".to_owned())]);
+        let (nothing, everything) = by_word("", "a, b");
+        assert_eq!((nothing, everything), (vec![], vec![(true, "a, b".to_owned())]));
+    }
 
     #[test]
     fn a_changed_line_is_told_with_what_is_before_it_and_the_words_that_differ() {
