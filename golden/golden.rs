@@ -57,6 +57,7 @@ fn every_command_tells_what_it_takes() {
         "serve",
         "judge",
         "merge",
+        "report",
         "replay",
         "compare",
         "selfcheck",

@@ -11,16 +11,17 @@ use crate::journal::Slice;
 use crate::report::repeat::{DEFAULT_SEED, quote};
 
 mod known;
+mod report;
 mod server;
 mod values;
 
 pub(super) use known::KnownArgs;
+pub(super) use report::JournalReportArgs;
 pub(super) use server::ServerArgs;
 pub(super) use values::{
-    ColorArg, ConfidenceArg, EditionArg, ExportArg, FileReport, GoldenArg, PhaseArg, ReportArg, ShellArg,
-    VerdictArg,
+    ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, ShellArg, VerdictArg,
 };
-use values::{TimeLimitArg, comparable, export, partition, report, seconds, time_limit};
+use values::{TimeLimitArg, comparable, export, partition, report as report_arg, seconds, time_limit};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -96,6 +97,8 @@ pub(super) enum Command {
     Judge(JudgeArgs),
     /// Put the journals of all slices of a run together, for one report and one verdict; nothing is sent
     Merge(MergeArgs),
+    /// Write reports of a recorded run; nothing is sent
+    Report(JournalReportArgs),
     /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
     Replay(Box<ReplayArgs>),
     /// Print completions for a shell
@@ -302,9 +305,9 @@ pub(super) struct EndpointArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// Write a report: junit=FILE or json=FILE; `-` is standard output, which then has nothing else; may be given
-    /// several times
-    #[arg(long = "report", value_name = "KIND=FILE", value_parser = report)]
+    /// Write a report: html, markdown, github (annotations), sarif, junit or json, and its file; `-` is standard output,
+    /// which then has nothing else; may be given several times
+    #[arg(long = "report", value_name = "KIND=FILE", value_parser = report_arg)]
     pub(super) reports: Vec<ReportArg>,
 
     /// Let warnings decide too

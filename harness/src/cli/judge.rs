@@ -10,8 +10,8 @@ use super::journal::Events;
 use super::known::KnownUse;
 use super::{reports, run};
 use crate::check::Judge;
-use crate::contract::Edition;
-use crate::journal::RunStarted;
+use crate::contract::{Confidence, Contract, Edition};
+use crate::journal::{Event, RunStarted};
 use crate::report::{Tally, exit};
 
 pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
@@ -31,28 +31,15 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     }
     reports::check(&args.reports)?;
     let mut journal = args.journal.as_deref().map(run::create).transpose()?;
+    let edition = args.edition.map(Edition::from);
+    let least = args.reports.min_confidence.map(Confidence::from);
     for path in &args.journals {
-        let mut events = Events::open(path)?;
-        let head = events.head()?;
-        let edition = args.edition.map_or(head.edition, Edition::from);
-        let contract = run::contract_of(edition);
-        let least = args
-            .reports
-            .min_confidence
-            .map_or(head.min_confidence, Into::into);
-        let head = RunStarted {
-            edition,
-            min_confidence: least,
-            ..head
-        };
-        let mut events = events.judged(Judge::new(Arc::clone(&contract), least), head);
-        let mut tally = Tally::new(&contract);
-        while let Some(event) = events.next()? {
-            if let (Some(file), Some(to)) = (&mut journal, &args.journal) {
-                run::write_line(file, to, &event)?;
+        let (mut tally, contract) = tally_of(path, edition, least, |event| {
+            match (&mut journal, &args.journal) {
+                (Some(file), Some(to)) => run::write_line(file, to, event),
+                (Some(_) | None, _) => Ok(()),
             }
-            tally.take(&event);
-        }
+        })?;
         let known = KnownUse::of_recorded(&args.known, &contract, &tally)?;
         known.review(&mut tally, &contract);
         worst = exit::of_both(worst, reports::write(&args.reports, &tally, &contract)?);
@@ -66,6 +53,31 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
         })?;
     }
     Ok(worst)
+}
+
+/// Judges a journal, by this edition and least confidence in place of the recorded ones, and passes on every event.
+pub(super) fn tally_of(
+    path: &Path,
+    edition: Option<Edition>,
+    least: Option<Confidence>,
+    mut each: impl FnMut(&Event) -> Result<(), CliError>,
+) -> Result<(Tally, Arc<Contract>), CliError> {
+    let mut events = Events::open(path)?;
+    let head = events.head()?;
+    let head = RunStarted {
+        edition: edition.unwrap_or(head.edition),
+        min_confidence: least.unwrap_or(head.min_confidence),
+        ..head
+    };
+    let contract = run::contract_of(head.edition);
+    let judge = Judge::new(Arc::clone(&contract), head.min_confidence);
+    let mut events = events.judged(judge, head);
+    let mut tally = Tally::new(&contract);
+    while let Some(event) = events.next()? {
+        each(&event)?;
+        tally.take(&event);
+    }
+    Ok((tally, contract))
 }
 
 pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {

@@ -17,6 +17,7 @@ mod merge;
 mod partition;
 mod process_group;
 mod replay;
+mod report;
 mod reports;
 mod run;
 mod scenarios;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => runtime().and_then(|runtime| runtime.block_on(compare::compare(&args))),
         Command::Judge(args) => judge::judge(&args),
         Command::Merge(args) => merge::merge(&args),
+        Command::Report(args) => report::report(&args),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

@@ -10,7 +10,7 @@ use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use terminal_size::{Width, terminal_size};
 
-use super::args::{ColorArg, FileReport, ReportArg, ReportArgs};
+use super::args::{ColorArg, ReportArg, ReportArgs};
 use super::error::CliError;
 use super::goldens::Finished;
 use super::keys::variable;
@@ -33,12 +33,15 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
     let written = write_report(ReportKind::Terminal(style), tally, contract, policy, &mut out)
         .and_then(|()| out.flush());
     unless_closed(written)?;
+    files(args, tally, contract)?;
+    Ok(tally.exit_code(policy))
+}
+
+/// Writes the reports that have files, and the scripts.
+pub(super) fn files(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Result<(), CliError> {
+    let policy = policy(args);
     for report in &args.reports {
-        let kind = match report.kind {
-            FileReport::Junit => ReportKind::Junit,
-            FileReport::Json => ReportKind::Json,
-        };
-        let write = |out: &mut dyn Write| write_report(kind, tally, contract, policy, out);
+        let write = |out: &mut dyn Write| write_report(report.kind, tally, contract, policy, out);
         if report.is_stdout() {
             unless_closed(write(&mut io::stdout().lock()))?;
         } else {
@@ -48,7 +51,7 @@ pub(super) fn write(args: &ReportArgs, tally: &Tally, contract: &Contract) -> Re
     if let Some(folder) = &args.artifacts {
         write_scripts(folder, tally, contract)?;
     }
-    Ok(tally.exit_code(policy))
+    Ok(())
 }
 
 /// What decides the exit code.

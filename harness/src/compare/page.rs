@@ -1,14 +1,12 @@
-//! A comparison as one self-contained HTML page. Only this file uses minijinja, which escapes everything that an
-//! endpoint answered.
+//! A comparison as one self-contained HTML page. Everything that an endpoint answered is escaped.
 
 use std::io::{self, Write};
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::terminal::{odd_in_words, standing_in_words, summary};
 use super::{Agreement, ComparedCase, Comparison, Standing, letter};
+use crate::report::template::render;
 use crate::report::text::visible;
 use crate::verdict::Verdict;
 
@@ -92,13 +90,7 @@ pub fn comparison(comparison: &Comparison, edition: &'static str, out: &mut dyn 
         others: of(&[Agreement::JudgedAlike, Agreement::Missing]),
         clauses: clauses(comparison),
     };
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let text = environment
-        .render_str(TEMPLATE, Serde(page))
-        .map_err(io::Error::other)?;
-    out.write_all(text.as_bytes())
+    out.write_all(render(TEMPLATE, page)?.as_bytes())
 }
 
 fn subjects(comparison: &Comparison) -> Vec<Subject> {

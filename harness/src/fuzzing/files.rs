@@ -6,6 +6,7 @@ use crate::contract::{self, Confidence, Contract, Edition, LoadErrors, Scenario}
 use crate::journal::{Event, Finding, Fingerprint};
 use crate::protocol::wellformed;
 use crate::report::export::{ExportKind, Material, export, scenario};
+use crate::report::html::LARGEST;
 use crate::report::{Policy, ReportKind, Style, Tally, write_report};
 
 /// The file name of an input.
@@ -178,8 +179,21 @@ fn reported(events: &[Event]) {
     assert!(!terminal.contains(is_obeyed), "{terminal:?}");
     let junit = written(ReportKind::Junit);
     assert_eq!(wellformed::judge(&junit), Ok(()), "{junit}");
-    let json: Result<serde_json::Value, _> = serde_json::from_str(&written(ReportKind::Json));
-    assert!(json.is_ok(), "{json:?}");
+    for kind in [ReportKind::Json, ReportKind::Sarif] {
+        let json: Result<serde_json::Value, _> = serde_json::from_str(&written(kind));
+        assert!(json.is_ok(), "{json:?}");
+    }
+    let html = written(ReportKind::Html);
+    assert!(html.len() <= LARGEST, "{} bytes", html.len());
+    assert_eq!(html.matches("<script").count(), 1, "{html}");
+    assert!(!html.contains(is_obeyed), "{html:?}");
+    let markdown = written(ReportKind::Markdown);
+    assert!(!markdown.contains(is_obeyed), "{markdown:?}");
+    let annotations = written(ReportKind::Github);
+    assert!(!annotations.contains(is_obeyed), "{annotations:?}");
+    let is_annotation =
+        |line: &str| line.starts_with("::error title=") || line.starts_with("::warning title=");
+    assert!(annotations.lines().all(is_annotation), "{annotations:?}");
 }
 
 /// Exports the first finding in the formats that quote what an endpoint answered.

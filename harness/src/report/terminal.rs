@@ -37,6 +37,7 @@ use std::io::{self, Write};
 use crate::contract::{ClauseId, Contract};
 use crate::journal::{EarlyEnd, Obstacle, Outcome};
 use crate::report::exit;
+use crate::report::facts::most_common_first;
 use crate::report::progress::FAILURES_SHOWN;
 use crate::report::tally::{Case, Cause, Causes, Policy, Status, Tally};
 use crate::report::text::{cut, fold, one_line, plural, seconds, some_of, visible};
@@ -626,17 +627,6 @@ fn deviate(clauses: usize) -> String {
         1 => "1 clause deviates".to_owned(),
         clauses => format!("{clauses} clauses deviate"),
     }
-}
-
-/// The causes with this verdict, those that were seen in most cases first.
-fn most_common_first<'c, 'a>(causes: &'c Causes<'a>, verdict: Verdict) -> Vec<&'c Cause<'a>> {
-    let mut causes: Vec<_> = causes
-        .all()
-        .iter()
-        .filter(|cause| cause.verdict == verdict)
-        .collect();
-    causes.sort_by_cached_key(|cause| std::cmp::Reverse(cause.cases().len()));
-    causes
 }
 
 fn color(verdict: Verdict) -> Color {

@@ -34,6 +34,13 @@ pub fn is_day(text: &str) -> bool {
     text.parse::<Date>().is_ok_and(|day| day.to_string() == text)
 }
 
+/// A moment to the second, as `2017-05-20T19:44:54Z`; `None` for a moment out of the calendar's range.
+pub fn moment(unix_ms: u64) -> Option<String> {
+    let seconds = i64::try_from(unix_ms / 1000).ok()?;
+    let moment = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(moment.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +72,8 @@ mod tests {
         assert_eq!(day(0).as_deref(), Some("1970-01-01"));
         assert_eq!(day(1_500_127_361_999).as_deref(), Some("2017-07-15"));
         assert_eq!(day(u64::MAX), None);
+        assert_eq!(moment(1_500_127_361_999).as_deref(), Some("2017-07-15T14:02:41Z"));
+        assert_eq!(moment(u64::MAX), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use crate::contract::{Confidence, Edition};
 use crate::journal::{Slice, SliceError};
+use crate::report::ReportKind;
 use crate::report::export::ExportKind;
 use crate::verdict::Verdict;
 
@@ -20,7 +21,7 @@ pub(in crate::cli) struct ExportArg {
 /// A report to write.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct ReportArg {
-    pub(in crate::cli) kind: FileReport,
+    pub(in crate::cli) kind: ReportKind,
     pub(in crate::cli) path: PathBuf,
 }
 
@@ -29,12 +30,6 @@ impl ReportArg {
     pub(in crate::cli) fn is_stdout(&self) -> bool {
         self.path.as_os_str() == "-"
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(in crate::cli) enum FileReport {
-    Junit,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -160,14 +155,17 @@ pub(super) fn time_limit(text: &str) -> Result<TimeLimitArg, String> {
 }
 
 pub(super) fn report(text: &str) -> Result<ReportArg, String> {
-    let (kind, path) = text
-        .split_once('=')
-        .ok_or("KIND=FILE is needed, for instance json=report.json")?;
-    let kind = match kind {
-        "junit" => FileReport::Junit,
-        "json" => FileReport::Json,
-        _ => return Err(format!("unknown kind {kind:?} (known: junit, json)")),
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) => (name, path),
+        // The runner reads annotations from the output of the step.
+        None if text == ReportKind::Github.name() => (text, "-"),
+        None => return Err("KIND=FILE is needed, for instance json=report.json".to_owned()),
     };
+    let known = ReportKind::IN_FILES.map(ReportKind::name);
+    let kind = ReportKind::IN_FILES
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| format!("unknown kind {name:?} (known: {})", known.join(", ")))?;
     if path.is_empty() {
         return Err("the file name is missing".to_owned());
     }
@@ -234,7 +232,8 @@ mod tests {
     #[test]
     fn a_report_needs_a_known_kind_and_a_file() {
         assert!(report("json=a=b").is_ok_and(|report| report.path.ends_with("a=b")));
-        for wrong in ["json", "json=", "pdf=x"] {
+        assert!(report("github").is_ok_and(|report| report.is_stdout()));
+        for wrong in ["json", "json=", "pdf=x", "terminal=x", "Github"] {
             assert!(report(wrong).is_err(), "{wrong}");
         }
     }

@@ -3,13 +3,12 @@
 use std::io::{self, Write};
 
 use super::{Color, Layout, Page, color};
-use crate::contract::{Clause, Level};
-use crate::journal::Observed;
+use crate::contract::Clause;
+use crate::report::facts;
 use crate::report::repeat::Commands;
 use crate::report::tally::{Cause, Consequence, Found, Group};
 use crate::report::text::{cut, fold, one_line, plural, some_of, visible, with_short_ids};
 use crate::verdict::Verdict;
-use crate::words::timeline;
 
 /// The indentation of the lines of a finding.
 const INDENT: &str = "  ";
@@ -100,7 +99,10 @@ impl Page<'_> {
     /// Why a warning is no failure.
     fn why(&self, cause: &Cause<'_>) -> &'static str {
         match cause.verdict {
-            Verdict::Warn => self.contract.clause(cause.clause).map_or("", why_it_only_warns),
+            Verdict::Warn => self
+                .contract
+                .clause(cause.clause)
+                .map_or("", facts::why_it_only_warns),
             Verdict::Pass | Verdict::Inconclusive | Verdict::Fail => "",
         }
     }
@@ -173,11 +175,7 @@ impl Page<'_> {
 
     /// The overlapping calls that a finding shows, one line each, in an ASCII timeline.
     fn timeline(&self, found: &Found) -> Vec<String> {
-        let histories = found.observed.iter().filter_map(|observed| match observed {
-            Observed::History { calls } => Some(calls),
-            _ => None,
-        });
-        let lines = histories.flat_map(timeline);
+        let lines = facts::timeline(found).into_iter();
         lines
             .map(|line| {
                 cut(
@@ -190,15 +188,7 @@ impl Page<'_> {
 
     /// Where a cause was seen.
     fn extent(&self, cause: &Cause<'_>) -> String {
-        let first = cause.groups.first().map(|group| group.first);
-        if let Some((times, of)) = first.and_then(|first| first.plays) {
-            return format!(" (in {times} of {of} plays)");
-        }
-        let seen = first.filter(|_| cause.cases().iter().all(|case| case.starts_with("random/")));
-        match seen.map_or(0, |found| found.seen) {
-            0 => format!(" (in {})", plural(cause.cases().len(), "case")),
-            seen => format!(" (in {seen} of {} random scripts)", self.tally.counts().scripts),
-        }
+        format!(" ({})", facts::extent(cause, self.tally))
     }
 
     /// Writes what follows from a cause, one line for each clause.
@@ -364,13 +354,4 @@ fn folded(text: &str, width: usize, lines: usize) -> Vec<String> {
         folded.push(cut(&rest, width));
     }
     folded
-}
-
-/// Why a clause does not fail a run: see the legend of the warnings.
-fn why_it_only_warns(clause: &Clause) -> &'static str {
-    match clause.level {
-        Level::May | Level::Should => clause.level.word(),
-        Level::Must | Level::MustNot if !clause.decides() => clause.confidence.word(),
-        Level::Must | Level::MustNot => "minor",
-    }
 }
