@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::shell::{self, TaskOutcome};
 use crate::steps::{self, TaskStep};
 use crate::workspace::Workspace;
-use crate::{action, clients, endpoints, fuzz, tidy, tools, wheel};
+use crate::{action, clients, endpoints, fuzz, reports, tidy, tools, wheel};
 
 #[derive(clap::Args)]
 pub(crate) struct CiArgs {
@@ -174,6 +174,14 @@ const STEPS: &[(When, TaskStep<Pace>)] = &[
     (
         When::Full,
         TaskStep {
+            name: "reports",
+            hint: "run `cargo xtask reports`, or `cargo xtask reports page --screenshots DIR` and look at them",
+            run: |workspace, _| reports::run(&reports::ReportsArgs::default(), workspace),
+        },
+    ),
+    (
+        When::Full,
+        TaskStep {
             name: "endpoint moto",
             hint: "what is new is a false alarm or a finding, what is gone a blind check; then `cargo xtask endpoints moto --bless`",
             run: |workspace, _| endpoints::check(endpoints::Kind::Moto, workspace),
@@ -237,7 +245,7 @@ pub(crate) fn run(args: &CiArgs, workspace: &Workspace) -> Result<TaskOutcome> {
         .map(|(_, step)| step);
     let outcome = steps::until_one_fails(&steps.collect::<Vec<_>>(), workspace, &pace);
     if outcome == TaskOutcome::Good && pace == Pace::Quick {
-        println!("    (quick: without fuzzing, real endpoints and clients)");
+        println!("    (quick: without fuzzing, reports in a browser, real endpoints and clients)");
     }
     Ok(outcome)
 }

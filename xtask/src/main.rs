@@ -13,6 +13,7 @@ mod fuzz;
 mod golden;
 mod mutants;
 mod nightly;
+mod reports;
 mod shell;
 mod steps;
 mod tidy;
@@ -48,6 +49,8 @@ enum Task {
     Endpoints(endpoints::EndpointsArgs),
     /// Runs real clients against `stopcheck serve`.
     Clients(clients::ClientsArgs),
+    /// Validates the reports of a run, and opens the page in a browser.
+    Reports(reports::ReportsArgs),
     /// Compares the contract with the model that AWS publishes today.
     SpecDrift(drift::DriftArgs),
     /// Lists, builds, runs and replays the fuzz targets.
@@ -83,6 +86,7 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<TaskOutcome> {
         Task::Tidy(args) => tidy::run(&args, workspace),
         Task::Endpoints(args) => endpoints::run(&args, workspace),
         Task::Clients(args) => clients::run(&args, workspace),
+        Task::Reports(args) => reports::run(&args, workspace),
         Task::SpecDrift(args) => drift::run(&args, workspace),
         Task::Fuzz(args) => fuzz::run(&args, workspace),
         Task::Golden(args) => golden::run(&args, workspace),

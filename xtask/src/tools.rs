@@ -139,6 +139,66 @@ pub(crate) fn venv(
     Ok(folder)
 }
 
+/// A copy of a folder of scripts under `target/NAME`, with the npm packages that its lock file names installed once.
+pub(crate) fn npm(workspace: &Workspace, name: &str, from: &str, scripts: &[&str]) -> Result<PathBuf> {
+    for program in ["node", "npm"] {
+        if on_path(program).is_none() {
+            bail!("{program} is needed for `{name}` (on Debian: apt-get install nodejs npm)");
+        }
+    }
+    let (from, to) = (workspace.path(from), workspace.target(name));
+    fs::create_dir_all(&to).with_context(|| format!("could not make {}", to.display()))?;
+    let lock = fs::read(from.join("package-lock.json")).context("could not read package-lock.json")?;
+    let stamp = to.join("installed.json");
+    for file in ["package.json", "package-lock.json"].iter().chain(scripts) {
+        fs::copy(from.join(file), to.join(file))
+            .with_context(|| format!("could not copy {file} to {}", to.display()))?;
+    }
+    if fs::read(&stamp).ok().as_ref() != Some(&lock) {
+        println!("installing npm packages into {}", to.display());
+        let mut npm = Command::new("npm");
+        npm.current_dir(&to).args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]);
+        shell::run(&mut npm)
+            .with_context(|| format!("could not install what {name} needs from the npm registry"))?;
+        fs::write(&stamp, &lock).with_context(|| format!("could not write {}", stamp.display()))?;
+    }
+    Ok(to)
+}
+
+/// A browser of the Chromium family: from the path, or Debian's package.
+pub(crate) fn chromium(workspace: &Workspace) -> Result<PathBuf> {
+    const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    let find = || NAMES.iter().find_map(|name| on_path(name));
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    println!("installing chromium with apt-get");
+    let mut update = workspace.command("apt-get");
+    let mut install = workspace.command("apt-get");
+    update.args(["update", "-qq"]);
+    install
+        .args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    // An update that fails in part may still have found the package.
+    let updated = shell::status(update.stdout(std::process::Stdio::null()));
+    shell::run(install.stdout(std::process::Stdio::null()))
+        .ok()
+        .and_then(|()| find())
+        .with_context(|| {
+            let hint = match updated {
+                Ok(_) => "apt-get could not install it; is this Debian, and are you root?",
+                Err(_) => "there is no apt-get to install it with",
+            };
+            format!("a browser is needed (one of {}): {hint}", NAMES.join(", "))
+        })
+}
+
 /// The Python interpreter that creates environments.
 pub(crate) fn python(workspace: &Workspace) -> Result<OsString> {
     let mut probe = workspace.command("python3");

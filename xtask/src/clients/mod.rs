@@ -5,13 +5,13 @@
 //! end. They get the endpoint and the credentials from the output of `serve`, and no other setting of the developer's
 //! machine.
 
-mod serve;
+pub(crate) mod serve;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use self::serve::Exports;
 use crate::shell::{self, TaskOutcome};
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutco
         Some(url) => (None, Exports::of(url)),
         None => {
             let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
-            let (server, exports) = serve::start(workspace, &stopcheck)?;
+            let (server, exports) = serve::start(workspace, &stopcheck, &[])?;
             (Some(server), exports)
         }
     };
@@ -140,33 +140,7 @@ fn python(workspace: &Workspace, script: &Path) -> Result<Command> {
 }
 
 fn javascript(workspace: &Workspace) -> Result<Command> {
-    for program in ["node", "npm"] {
-        if tools::on_path(program).is_none() {
-            bail!("{program} is needed for the client `js` (on Debian: apt-get install nodejs npm)");
-        }
-    }
-    let from = workspace.path("xtask/clients/js");
-    let to = workspace.target("clients/js");
-    fs::create_dir_all(&to).with_context(|| format!("could not make {}", to.display()))?;
-    let lock = fs::read(from.join("package-lock.json")).context("could not read package-lock.json")?;
-    let stamp = to.join("installed.json");
-    for file in ["package.json", "package-lock.json", "client.mjs"] {
-        fs::copy(from.join(file), to.join(file))
-            .with_context(|| format!("could not copy {file} to {}", to.display()))?;
-    }
-    if fs::read(&stamp).ok().as_ref() != Some(&lock) {
-        println!("installing @aws-sdk/client-ec2 into {}", to.display());
-        let mut npm = Command::new("npm");
-        npm.current_dir(&to).args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ]);
-        shell::run(&mut npm).context("could not install what the client `js` needs from the npm registry")?;
-        fs::write(&stamp, &lock).with_context(|| format!("could not write {}", stamp.display()))?;
-    }
+    let to = tools::npm(workspace, "clients/js", "xtask/clients/js", &["client.mjs"])?;
     let mut command = Command::new("node");
     // The library warns about old interpreters; which interpreter to use is the developer's choice.
     command

@@ -38,7 +38,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The settings, by name.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Exports(BTreeMap<String, String>);
+pub(crate) struct Exports(BTreeMap<String, String>);
 
 /// Starts the example of `ec2-reference` on a free port and reads what it prints.
 pub(super) fn start_example(workspace: &Workspace) -> Result<(Server, Exports)> {
@@ -58,10 +58,11 @@ pub(super) fn start_example(workspace: &Workspace) -> Result<(Server, Exports)> 
     Ok((server, exports))
 }
 
-/// Starts `stopcheck serve` on a free port and reads what it prints.
-pub(super) fn start(workspace: &Workspace, stopcheck: &Path) -> Result<(Server, Exports)> {
+/// Starts `stopcheck serve` on a free port with more options, and reads what it prints.
+pub(crate) fn start(workspace: &Workspace, stopcheck: &Path, options: &[&str]) -> Result<(Server, Exports)> {
     let mut command = workspace.command(stopcheck);
     command.args(["serve", "--port", "0", "--region", "us-east-1"]);
+    command.args(options);
     let (server, exports, listening) = begin("stopcheck serve", command, NEEDED)?;
     if exports.0.get("AWS_ENDPOINT_URL_EC2") != listening.as_ref() {
         bail!("`stopcheck serve` says that it listens elsewhere than clients are told");
@@ -111,7 +112,7 @@ impl Exports {
         )
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
         self.0.iter()
     }
 
