@@ -1,7 +1,7 @@
-//! Parses the text of a specs file into a tree of values, each with its line.
+//! Parses the text of a TOML file into a tree of values, each with its line.
 //!
 //! Input: TOML. Output: [`Entry`]s in the order of the file, or the syntax errors. This is the only file that uses
-//! `toml`; it knows nothing about contracts.
+//! `toml`; it knows nothing about contracts, and configuration files are read by it as well.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -11,34 +11,46 @@ use toml::de::{DeTable, DeValue};
 
 /// A key of a table with its value.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) line: usize,
-    pub(super) node: Node,
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// The line of the key, from 1.
+    pub line: usize,
+    /// The value.
+    pub node: Node,
 }
 
 /// A value and the line where it begins.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) line: usize,
-    pub(super) value: Value,
+pub struct Node {
+    /// The line, from 1.
+    pub line: usize,
+    /// The value.
+    pub value: Value,
 }
 
-/// The kinds of values that specs files use.
+/// The kinds of values that our files use.
 #[derive(Debug)]
-pub(super) enum Value {
+pub enum Value {
+    /// A string.
     Text(String),
+    /// An integer.
     Whole(i64),
+    /// A float.
+    Real(f64),
+    /// A boolean.
     Truth(bool),
+    /// A list.
     List(Vec<Node>),
+    /// A table.
     Table(Vec<Entry>),
-    /// The name of a kind of value that no specs file uses.
+    /// The name of a kind of value that no file of ours uses.
     Other(&'static str),
 }
 
 /// Formats a text as a string on one line. Characters that are invisible or ambiguous are escaped, in the same way as
 /// in Python.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -58,7 +70,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Parses a whole file, or returns all syntax errors with their lines.
-pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
+pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -75,10 +87,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Vec<(usize, String)>> {
 
 impl Value {
     /// Returns the kind of value, with its article.
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Value::Text(_) => "a string",
             Value::Whole(_) => "an integer",
+            Value::Real(_) => "a float",
             Value::Truth(_) => "a boolean",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
@@ -125,7 +138,10 @@ fn node(value: Spanned<DeValue<'_>>, lines: &Lines) -> Node {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("a huge integer"), Value::Whole),
-        DeValue::Float(_) => Value::Other("a float"),
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .map_or(Value::Other("a float"), Value::Real),
         DeValue::Boolean(truth) => Value::Truth(truth),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => Value::List(items.into_iter().map(|item| node(item, lines)).collect()),
@@ -151,7 +167,7 @@ mod tests {
                         }
                     }
                 }
-                Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::Other(_) => {}
+                Value::Text(_) | Value::Whole(_) | Value::Real(_) | Value::Truth(_) | Value::Other(_) => {}
             }
         }
     }

@@ -232,7 +232,7 @@ pub enum Mistake {
 
 impl Mistake {
     /// An unknown word; sorts the allowed words by their similarity to it.
-    pub(super) fn unknown_word<'k>(
+    pub fn unknown_word<'k>(
         noun: &'static str,
         word: &str,
         known: impl IntoIterator<Item = &'k str>,
@@ -245,7 +245,7 @@ impl Mistake {
     }
 
     /// An unknown key; sorts the allowed keys by their similarity to it.
-    pub(super) fn unknown_key(table: &'static str, key: &str, known: &[&str]) -> Mistake {
+    pub fn unknown_key(table: &'static str, key: &str, known: &[&str]) -> Mistake {
         Mistake::UnknownKey {
             table,
             key: key.to_owned(),

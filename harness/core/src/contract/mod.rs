@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::Form;
 
-mod document;
+pub mod document;
 mod embedded;
 mod load;
 pub mod manual;

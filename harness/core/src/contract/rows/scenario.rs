@@ -126,9 +126,12 @@ impl Reader<'_> {
                 .map(|entry| entry.key.as_str())
                 .filter(|key| STEPS.iter().any(|(verb, _)| verb == key))
                 .collect(),
-            Value::Text(_) | Value::Whole(_) | Value::Truth(_) | Value::List(_) | Value::Other(_) => {
-                Vec::new()
-            }
+            Value::Text(_)
+            | Value::Whole(_)
+            | Value::Real(_)
+            | Value::Truth(_)
+            | Value::List(_)
+            | Value::Other(_) => Vec::new(),
         };
         let (table, act) = match verbs.as_slice() {
             ["call"] => {
