@@ -63,6 +63,7 @@ fn every_command_tells_what_it_takes() {
         "selfcheck",
         "completions",
         "man",
+        "init",
     ] {
         is_as_reviewed(&format!("help_{command}"), &told(&format!("{command} --help")));
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::config::ConfigMistake;
 use super::server::ServerError;
 use crate::endpoint::EndpointError;
 use crate::golden::StoreError;
@@ -20,6 +21,8 @@ pub(super) enum CliError {
         "could not use the known deviations\n  {0}\n  hint: stopcheck explain known documents the format"
     )]
     Known(String),
+    #[error("could not use the settings{}\n  hint: stopcheck init writes a file that explains all keys", listed(.0))]
+    Config(Vec<ConfigMistake>),
     #[error("could not {0}")]
     Endpoint(#[from] EndpointError),
     #[error("{0}")]
@@ -82,6 +85,7 @@ impl CliError {
             CliError::Usage(_)
             | CliError::Scenarios(_)
             | CliError::Known(_)
+            | CliError::Config(_)
             | CliError::Endpoint(_)
             | CliError::Preflight(_)
             | CliError::File { .. }
@@ -100,4 +104,9 @@ impl CliError {
 fn lines(problems: &[MergeProblem]) -> String {
     let lines: Vec<String> = problems.iter().map(MergeProblem::to_string).collect();
     lines.join("\n  ")
+}
+
+/// Each mistake on a line of its own.
+fn listed(mistakes: &[ConfigMistake]) -> String {
+    mistakes.iter().map(|mistake| format!("\n  {mistake}")).collect()
 }

@@ -198,7 +198,8 @@ fn text_of(name: &str) -> Result<String, CliError> {
     })
 }
 
-fn is_file(name: &str) -> bool {
+/// Whether a name means a file, and not a pack.
+pub(super) fn is_file(name: &str) -> bool {
     name.contains(std::path::MAIN_SEPARATOR) || name.ends_with(".toml")
 }
 

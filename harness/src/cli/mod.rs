@@ -5,8 +5,10 @@ use std::process::ExitCode;
 mod args;
 mod compare;
 mod completions;
+mod config;
 mod error;
 mod goldens;
+mod init;
 mod journal;
 mod judge;
 mod keys;
@@ -31,9 +33,20 @@ pub use args::Cli;
 use args::Command;
 use error::CliError;
 
+use crate::report::exit;
+
 /// Runs the command with the arguments of the process.
 pub fn main() -> ExitCode {
-    let cli = Cli::read();
+    let (cli, origins) = match Cli::read() {
+        Ok(read) => read,
+        Err(error) => return failed(&error, None),
+    };
+    let note = origins.note();
+    if let (Command::Run(args), Some(note)) = (&cli.command, &note)
+        && args.reports.verbose
+    {
+        eprintln!("{note}");
+    }
     let outcome = match cli.command {
         Command::Run(args) => runtime().and_then(|runtime| runtime.block_on(run::run(*args))),
         Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::serve(args))),
@@ -44,17 +57,24 @@ pub fn main() -> ExitCode {
         Command::Judge(args) => judge::judge(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Report(args) => report::report(&args),
+        Command::Init(args) => init::init(&args),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => failed(&error, note.as_deref()),
     }
+}
+
+/// Prints an error and, if it may be due to a setting that is not on the command line, where settings came from.
+fn failed(error: &CliError, settings: Option<&str>) -> ExitCode {
+    eprintln!("error: {error}");
+    if let (exit::USAGE, Some(settings)) = (error.exit_code(), settings) {
+        eprintln!("  note: {settings}");
+    }
+    ExitCode::from(error.exit_code())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

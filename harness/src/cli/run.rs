@@ -453,6 +453,12 @@ fn server(
              hint: to go on, name the account: --allow-real-aws --account 111122223333"
         )));
     }
+    if real && args.account.is_none() {
+        return Err(CliError::Usage(
+            "--allow-real-aws needs the account that the caller must be in: --account 111122223333"
+                .to_owned(),
+        ));
+    }
     if real && args.ebs_image.is_none() {
         return Err(CliError::Usage(
             "real AWS has more images than one answer holds: name the one to launch from with --ebs-image\n  \

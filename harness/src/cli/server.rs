@@ -127,11 +127,13 @@ impl ServerPlan {
         let port = free_port().map_err(ServerError::NoPort)?;
         endpoint.endpoint_url = Some(format!("http://127.0.0.1:{port}"));
         endpoint.wait.get_or_insert(USUAL_WAIT);
-        let is_set = |name| variable(name).is_some();
-        let uses_test_key = endpoint.access_key_id.is_none()
-            && !is_set("AWS_ACCESS_KEY_ID")
-            && !is_set("AWS_SECRET_ACCESS_KEY")
-            && !is_set("AWS_SESSION_TOKEN");
+        let names = [
+            &endpoint.access_key_id_env,
+            &endpoint.secret_access_key_env,
+            &endpoint.session_token_env,
+        ];
+        let is_any_set = names.iter().any(|name| variable(&name.0).is_some());
+        let uses_test_key = endpoint.access_key_id.is_none() && !is_any_set;
         if uses_test_key {
             endpoint.access_key_id = Some(TEST_KEY.to_owned());
             endpoint.secret_access_key = Some(TEST_KEY.to_owned());

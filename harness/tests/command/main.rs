@@ -22,6 +22,7 @@ mod runs;
 mod scenarios;
 mod selfcheck;
 mod servers;
+mod settings;
 mod slices;
 mod started_servers;
 mod usage;

@@ -32,6 +32,10 @@ impl ReportArg {
     }
 }
 
+/// The name of an environment variable.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct VariableName(pub(in crate::cli) String);
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum ShellArg {
     Bash,
@@ -154,6 +158,24 @@ pub(super) fn time_limit(text: &str) -> Result<TimeLimitArg, String> {
     }
 }
 
+/// What an access key id begins with.
+const ACCESS_KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
+
+/// The name of an environment variable. Most secrets have small letters or other characters; none is repeated.
+pub(super) fn variable_name(text: &str) -> Result<VariableName, String> {
+    let begins = text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
+    let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_key = text.len() == 20 && ACCESS_KEY_IDS.iter().any(|prefix| text.starts_with(prefix));
+    if !begins || !text.chars().all(is_plain) || is_key {
+        return Err(
+            "not the name of an environment variable (upper-case letters, digits, underscores): a secret is put into \
+             a variable, and its name is given here"
+                .to_owned(),
+        );
+    }
+    Ok(VariableName(text.to_owned()))
+}
+
 pub(super) fn report(text: &str) -> Result<ReportArg, String> {
     let (name, path) = match text.split_once('=') {
         Some((name, path)) => (name, path),
@@ -227,6 +249,21 @@ mod tests {
             time_limit("never"),
             Err("not a number of seconds; `none` is no limit".to_owned())
         );
+    }
+
+    #[test]
+    fn a_secret_is_no_name_of_a_variable_and_is_not_repeated() {
+        assert!(variable_name("MOCK_KEY_2").is_ok_and(|name| name.0 == "MOCK_KEY_2"));
+        for wrong in [
+            "",
+            "2A",
+            "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "test",
+        ] {
+            let why = variable_name(wrong).expect_err("it is no name of a variable");
+            assert!(wrong.is_empty() || !why.contains(wrong), "{why}");
+        }
     }
 
     #[test]
