@@ -64,6 +64,7 @@ fn every_command_tells_what_it_takes() {
         "completions",
         "man",
         "init",
+        "schema",
     ] {
         is_as_reviewed(&format!("help_{command}"), &told(&format!("{command} --help")));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One request of the EC2 Query API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Call {
     /// The value of `Action`; `None` leaves the parameter out.
     pub action: Option<String>,
@@ -22,6 +23,7 @@ pub const API_VERSION: &str = "2016-11-15";
 
 /// How a call is sent. The default is what SDKs send: a signed POST with a form body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Form {
     /// GET with a query string or POST with a body.
@@ -40,6 +42,7 @@ pub struct Form {
 
 /// The HTTP method of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Method {
     /// Parameters in the body.
     #[default]
@@ -52,6 +55,7 @@ pub enum Method {
 
 /// The order in which parameters are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Action, Version, then the parameters as given.
@@ -67,6 +71,7 @@ pub enum Order {
 
 /// How names and values are percent-encoded. All encodings represent the same text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
     /// Escape everything but unreserved characters, with space as `%20`.
@@ -86,6 +91,7 @@ pub enum Encoding {
 
 /// How a call is authenticated: correctly, wrongly in one way, or not at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// SigV4 in the `Authorization` header, with the run's credentials.
@@ -161,6 +167,7 @@ pub enum Auth {
 
 /// Whose credentials a call is signed with, rightly or wrongly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Caller {
     /// The run's own, or nobody's.

@@ -41,6 +41,7 @@ pub const SCHEMA: u32 = 2;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The first line.
@@ -75,8 +76,10 @@ pub enum Event {
 
 /// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunStarted {
     /// [`SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: u32,
     /// The version of stopcheck.
     pub stopcheck: String,
@@ -114,6 +117,7 @@ pub struct RunStarted {
 
 /// The start of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CaseStarted {
     /// Its name, a slash-path.
     pub case: String,
@@ -137,6 +141,7 @@ pub struct CaseStarted {
 
 /// Where the cases of a run come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// From the contract or from a user's scenario files.
@@ -182,6 +187,7 @@ impl Phase {
 
 /// A fixture that is ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FixtureReady {
     /// The case.
     pub case: String,
@@ -203,6 +209,7 @@ pub struct FixtureReady {
 
 /// The start of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepStarted {
     /// The case.
     pub case: String,
@@ -226,6 +233,7 @@ pub struct StepStarted {
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Intent {
     /// Send one call.
@@ -261,6 +269,7 @@ pub enum Intent {
 
 /// An instance that was launched with an option, and is described without it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LaunchDeviated {
     /// The case.
     pub case: String,
@@ -276,6 +285,7 @@ pub struct LaunchDeviated {
 
 /// The judgement of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judged {
     /// The case.
     pub case: String,
@@ -293,6 +303,7 @@ pub struct Judged {
 /// The endpoint's choice where the contract allows several answers, because Amazon's answer is not settled or varies
 /// between calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Choice {
     /// The condition for which the call was refused.
     pub condition: Condition,
@@ -302,6 +313,7 @@ pub struct Choice {
 
 /// The end of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CaseEnded {
     /// The case.
     pub case: String,
@@ -311,6 +323,7 @@ pub struct CaseEnded {
 
 /// The work of a phase of generated cases since its last `Explored` event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explored {
     /// The phase.
     pub phase: Phase,
@@ -326,6 +339,7 @@ pub struct Explored {
 
 /// A finding that recurred.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recurred {
     /// The smallest case that shows it.
     pub case: String,
@@ -337,6 +351,7 @@ pub struct Recurred {
 
 /// A finding that does not recur every time, and therefore decides nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Flaky {
     /// The case.
     pub case: String,
@@ -353,6 +368,7 @@ pub struct Flaky {
 /// How often a finding of overlapping calls occurred. Which call comes first differs from play to play, so such a finding
 /// need not occur every time to count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reproduced {
     /// The case.
     pub case: String,
@@ -370,6 +386,7 @@ fn is_zero(number: &usize) -> bool {
 
 /// A message for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Noted {
     /// The case; empty for a message about the whole run.
     pub case: String,
@@ -379,6 +396,7 @@ pub struct Noted {
 
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunEnded {
     /// When it ended, in milliseconds since 1970-01-01 UTC, by the clock of the run.
     pub at_ms: u64,
@@ -391,6 +409,7 @@ pub struct RunEnded {
 
 /// Why a run ended before everything was played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub enum EarlyEnd {
     /// The time limit came.

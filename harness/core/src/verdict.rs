@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A verdict about the endpoint, ordered from best to worst; the worst of several wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Everything observed is allowed.

@@ -17,12 +17,13 @@ mod server;
 pub(super) mod settings;
 mod values;
 
-pub(super) use files::InitArgs;
+pub(super) use files::{InitArgs, SchemaArgs};
 pub(super) use known::KnownArgs;
 pub(super) use report::JournalReportArgs;
 pub(super) use server::ServerArgs;
 pub(super) use values::{
-    ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, ShellArg, VerdictArg,
+    ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, SchemaArg, ShellArg,
+    VerdictArg,
 };
 use values::{
     TimeLimitArg, VariableName, comparable, export, partition, report as report_arg, seconds, time_limit,
@@ -83,6 +84,8 @@ pub(super) enum Command {
     Report(JournalReportArgs),
     /// Write a configuration file that explains all keys, with everything commented out
     Init(InitArgs),
+    /// Print a JSON Schema: of the configuration, of an event of the journal, or of the JSON report
+    Schema(SchemaArgs),
     /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
     Replay(Box<ReplayArgs>),
     /// Print completions for a shell

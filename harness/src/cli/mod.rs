@@ -23,6 +23,7 @@ mod report;
 mod reports;
 mod run;
 mod scenarios;
+mod schema;
 mod selfcheck;
 mod serve;
 mod server;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Merge(args) => merge::merge(&args),
         Command::Report(args) => report::report(&args),
         Command::Init(args) => init::init(&args),
+        Command::Schema(args) => schema::print(args.of),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),

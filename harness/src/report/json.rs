@@ -56,6 +56,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::contract::{ClauseId, Condition, Contract};
+#[cfg(test)]
+use crate::contract::{Confidence, Edition};
 use crate::journal::{EarlyEnd, Expected, Noted, Observed, Obstacle, Outcome};
 use crate::report::known::KnownTarget;
 use crate::report::repeat::Commands;
@@ -96,11 +98,14 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonReport<'a> {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: u32,
     stopcheck: Option<&'a str>,
     endpoint: Option<&'a str>,
     region: Option<&'a str>,
+    #[cfg_attr(test, schemars(with = "Edition"))]
     edition: &'static str,
     seed: Option<u64>,
     summary: Summary,
@@ -118,6 +123,7 @@ struct JsonReport<'a> {
 
 /// The known deviations.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct KnownLines<'a> {
     failures: usize,
     warnings: usize,
@@ -129,6 +135,7 @@ struct KnownLines<'a> {
 
 /// One known deviation. It has one of `clause`, `case` and `cause`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct KnownLine<'a> {
     file: &'a str,
     line: usize,
@@ -139,18 +146,21 @@ struct KnownLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a ClauseId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Verdict>"))]
     verdict: Option<&'static str>,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<&'a str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["deviates", "gone", "not-judged"])))]
     standing: &'static str,
     expired: bool,
     findings: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Summary {
     clauses: ClauseNumbers,
     cases: CaseNumbers,
@@ -167,6 +177,7 @@ struct Summary {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RandomNumbers {
     scripts: u64,
     steps: usize,
@@ -174,6 +185,7 @@ struct RandomNumbers {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ClauseNumbers {
     all: usize,
     held: usize,
@@ -187,6 +199,7 @@ struct ClauseNumbers {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CaseNumbers {
     pass: usize,
     warn: usize,
@@ -201,6 +214,7 @@ struct CaseNumbers {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FindingNumbers {
     warn: usize,
     inconclusive: usize,
@@ -208,15 +222,20 @@ struct FindingNumbers {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ClauseLine<'a> {
     id: ClauseId,
+    #[cfg_attr(test, schemars(extend("enum" = ["MUST", "MUST NOT", "SHOULD", "MAY"])))]
     level: &'static str,
+    #[cfg_attr(test, schemars(with = "Confidence"))]
     confidence: &'static str,
     decides: bool,
     statement: &'a str,
     sources: &'a [String],
+    #[cfg_attr(test, schemars(extend("enum" = ["held", "found", "unreached", "untested", "not-in-edition"])))]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Verdict>"))]
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -230,8 +249,10 @@ struct ClauseLine<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CauseLine<'a> {
     clause: &'a ClauseId,
+    #[cfg_attr(test, schemars(with = "Verdict"))]
     verdict: &'static str,
     /// The first finding.
     first: Option<&'a str>,
@@ -242,9 +263,12 @@ struct CauseLine<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ConsequenceLine<'a> {
     clause: &'a ClauseId,
+    #[cfg_attr(test, schemars(with = "Verdict"))]
     verdict: &'static str,
+    #[cfg_attr(test, schemars(with = "Relation"))]
     relation: &'static str,
     /// The first finding.
     first: &'a str,
@@ -253,16 +277,20 @@ struct ConsequenceLine<'a> {
 
 /// The finding that another one follows from.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CauseOf<'a> {
     clause: &'a ClauseId,
     finding: &'a str,
+    #[cfg_attr(test, schemars(with = "Relation"))]
     relation: &'static str,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct FindingLine<'a> {
     id: &'a str,
     clause: &'a ClauseId,
+    #[cfg_attr(test, schemars(with = "Verdict"))]
     verdict: &'static str,
     case: &'a str,
     step: usize,
@@ -292,23 +320,29 @@ struct FindingLine<'a> {
     request: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<&'a str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["MUST", "MUST NOT", "SHOULD", "MAY", null])))]
     level: Option<&'static str>,
+    #[cfg_attr(test, schemars(with = "Option<Confidence>"))]
     confidence: Option<&'static str>,
     sources: &'a [String],
 }
 
 /// How often a finding of overlapping calls occurred.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Plays {
     times: usize,
     of: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CaseLine<'a> {
     name: &'a str,
+    #[cfg_attr(test, schemars(extend("enum" = ["judged", "unsupported", "error", "unfinished"])))]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Verdict>"))]
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -319,6 +353,12 @@ struct CaseLine<'a> {
     findings: Vec<&'a str>,
     requests: usize,
     took_ms: u64,
+}
+
+/// The JSON Schema of a report.
+#[cfg(test)]
+pub(crate) fn json_schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<JsonReport<'static>>()
 }
 
 fn is_zero(number: &u64) -> bool {

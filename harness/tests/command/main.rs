@@ -20,6 +20,7 @@ mod replay;
 mod reports;
 mod runs;
 mod scenarios;
+mod schemas;
 mod selfcheck;
 mod servers;
 mod settings;

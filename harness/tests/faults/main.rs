@@ -7,6 +7,7 @@ mod coverage;
 mod pristine;
 mod random;
 mod relations;
+mod schema;
 mod tolerated;
 mod wire;
 mod wording;
@@ -90,34 +91,37 @@ pub(crate) fn play_plan(
             judged: 0,
             answers: Vec::new(),
         };
-        let take = |event| match event {
-            Event::Judged(judged) => run.findings.extend(judged.findings),
-            Event::CaseEnded(ended) => match ended.outcome {
-                Outcome::Judged { .. } => run.judged += 1,
-                // That is a finding, and the rest of the case has nothing to show.
-                Outcome::Unsupported {
-                    obstacle: Obstacle::NotAsRequested { .. },
-                } if run
-                    .findings
-                    .iter()
-                    .any(|one| one.case == ended.case && one.step == 0) => {}
-                Outcome::Unsupported { obstacle } => {
-                    run.unjudged.push((ended.case, English.obstacle(&obstacle)));
-                }
-                Outcome::Error { what } => run.unjudged.push((ended.case, what)),
-            },
-            Event::Exchanged(exchanged) => run.answers.extend(without_id(&exchanged)),
-            Event::RunStarted(_)
-            | Event::CaseStarted(_)
-            | Event::FixtureReady(_)
-            | Event::LaunchDeviated(_)
-            | Event::StepStarted(_)
-            | Event::Noted(_)
-            | Event::Explored(_)
-            | Event::Recurred(_)
-            | Event::Flaky(_)
-            | Event::Reproduced(_)
-            | Event::RunEnded(_) => {}
+        let take = |event| {
+            schema::is_valid(&event);
+            match event {
+                Event::Judged(judged) => run.findings.extend(judged.findings),
+                Event::CaseEnded(ended) => match ended.outcome {
+                    Outcome::Judged { .. } => run.judged += 1,
+                    // That is a finding, and the rest of the case has nothing to show.
+                    Outcome::Unsupported {
+                        obstacle: Obstacle::NotAsRequested { .. },
+                    } if run
+                        .findings
+                        .iter()
+                        .any(|one| one.case == ended.case && one.step == 0) => {}
+                    Outcome::Unsupported { obstacle } => {
+                        run.unjudged.push((ended.case, English.obstacle(&obstacle)));
+                    }
+                    Outcome::Error { what } => run.unjudged.push((ended.case, what)),
+                },
+                Event::Exchanged(exchanged) => run.answers.extend(without_id(&exchanged)),
+                Event::RunStarted(_)
+                | Event::CaseStarted(_)
+                | Event::FixtureReady(_)
+                | Event::LaunchDeviated(_)
+                | Event::StepStarted(_)
+                | Event::Noted(_)
+                | Event::Explored(_)
+                | Event::Recurred(_)
+                | Event::Flaky(_)
+                | Event::Reproduced(_)
+                | Event::RunEnded(_) => {}
+            }
         };
         runner::run_with(&contract, plan, options, interrupted, take)
             .await

@@ -10,6 +10,7 @@ use super::{Complaint, Source};
 const VOCABULARY: &[&str] = &[
     "bytes",
     "http",
+    "schemars",
     "serde",
     "serde_json",
     "stopcheck_core",

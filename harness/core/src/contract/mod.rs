@@ -72,11 +72,13 @@ pub const AUXILIARY_ACTIONS: &[&str] = &[
 
 /// The address of a clause, for instance `DRY-04`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub struct ClauseId(Arc<str>);
 
 /// A point in time of Amazon's documentation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Edition {
     /// The documentation that this project was given: 2017-10-03 to 2018-11-28.
     #[serde(rename = "2017-10")]
@@ -121,6 +123,7 @@ pub struct Clause {
 
 /// The requirement level of RFC 2119.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// MAY: both behaviours are allowed.
@@ -137,6 +140,7 @@ pub enum Level {
 ///
 /// The default is the lowest confidence with which a clause decides a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Confidence {
     /// Documented or recorded only for another action: a hint, which never decides a run.
     #[serde(rename = "sibling")]
@@ -174,6 +178,7 @@ pub struct Parameter {
 
 /// The type of a parameter on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ParameterKind {
     /// `true` or `false`.
@@ -237,6 +242,7 @@ pub struct Refusal {
 
 /// How strictly a refusal is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Demand {
     /// Acceptance is a violation.
@@ -303,6 +309,7 @@ pub struct Passing {
 
 /// A named case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scenario {
     /// A stable slash-path, for instance `refuse/terminated`.
     pub name: String,
@@ -318,6 +325,7 @@ pub struct Scenario {
 
 /// The properties that an instance must have before the case begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FixtureKind {
     /// The state that it is brought to.
@@ -349,6 +357,7 @@ impl Default for FixtureKind {
 
 /// How an instance was bought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Market {
     /// On-Demand.
@@ -362,6 +371,7 @@ pub enum Market {
 
 /// The root device type of an instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Root {
     /// An EBS volume.
@@ -373,6 +383,7 @@ pub enum Root {
 
 /// One step of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// What the step does.
     pub act: Act,
@@ -397,6 +408,7 @@ pub struct Step {
 /// The comparison covers the status, the error code, and the previous and current state of each instance. It ignores
 /// messages and the order of the items.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SameAs {
     /// The labels of earlier calls of the case. The answers of several calls are combined, for instance those of single
     /// calls for comparison with a batch.
@@ -415,6 +427,7 @@ pub struct SameAs {
 /// upper case. `{unknown}`, `{unknown2}` … are ids of eight digits that nobody owns, and `{long}` is one of seventeen
 /// digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
     /// Send one call and judge its answer. After a refusal, a description shows that nothing changed.
@@ -438,6 +451,7 @@ pub enum Act {
 
 /// A call whose values may contain references.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallTemplate {
     /// The action, `None` to leave it out.
     pub action: Option<String>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Text from outside, cut to a length that a report can show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "String")]
 pub struct Excerpt(Box<str>);
 
@@ -57,6 +58,7 @@ impl From<String> for Excerpt {
 
 /// The first members of a list from outside: one answer may have a hundred thousand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Few<T> {
     /// The first members.
     pub shown: Vec<T>,

@@ -9,6 +9,7 @@ use crate::call::Call;
 
 /// One exchange with the endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Exchange {
     /// The case.
     pub case: String,
@@ -39,6 +40,7 @@ pub struct Exchange {
 /// When one of several overlapping calls began and ended. The numbers count the beginnings and the ends of the calls of
 /// the step, so they are in the order in which these happened, which milliseconds are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallInterval {
     /// The caller, from 1.
     pub caller: usize,
@@ -51,6 +53,7 @@ pub struct CallInterval {
 
 /// Why a request was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// To prepare a fixture; not judged.
@@ -70,6 +73,7 @@ pub enum Role {
 
 /// What was sent, without secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SentRecord {
     /// A request over HTTP.
@@ -80,6 +84,7 @@ pub enum SentRecord {
 
 /// A request as sent, without secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequestRecord {
     /// The method.
     pub method: String,
@@ -93,6 +98,7 @@ pub struct RequestRecord {
 
 /// Bytes as sent on a raw socket, without secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RawRecord {
     /// The bytes, truncated if they are long.
     pub bytes: Bytes,
@@ -102,6 +108,7 @@ pub struct RawRecord {
 
 /// An HTTP response, without secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -113,6 +120,7 @@ pub struct Answer {
 
 /// How an exchange ended. By itself this is never a verdict about the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// All expected answers arrived.
@@ -143,11 +151,13 @@ pub enum Ending {
 
 /// Header fields as names and values, in order. Bytes of a value that are not UTF-8 are replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct HeaderRecords(pub Vec<(String, String)>);
 
 /// Bytes in JSON: text if they are UTF-8, base64 otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Bytes {
     /// UTF-8.

@@ -12,6 +12,7 @@ use crate::verdict::Verdict;
 
 /// One deviation of the endpoint, or one clause that could not be decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The case.
     pub case: String,
@@ -45,6 +46,7 @@ impl Finding {
 
 /// Something that the contract allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Expected {
     /// One of these refusals.
@@ -157,6 +159,7 @@ pub enum Expected {
 
 /// Something that an endpoint did, or the reason why a clause could not be decided.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Observed {
     /// An answer.
@@ -323,6 +326,7 @@ pub enum Observed {
 
 /// Why a clause could not be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Doubt {
     /// No answer came that says anything about the call.
@@ -357,6 +361,7 @@ pub enum Doubt {
 
 /// One of several overlapping calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverlappingCall {
     /// Who sent it, and when.
     #[serde(flatten)]
@@ -372,6 +377,7 @@ pub struct OverlappingCall {
 
 /// The previous and current state of an instance, by their names; empty where the answer has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatePair {
     /// The previous state.
     pub previous: Excerpt,
@@ -381,6 +387,7 @@ pub struct StatePair {
 
 /// One item of the answer to a call that changes states.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StateChanged {
     /// The instance; empty if the item has no id.
     pub id: Excerpt,
@@ -391,6 +398,7 @@ pub struct StateChanged {
 
 /// The changes that an answer may report for one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AllowedChange {
     /// The instance.
     pub id: Excerpt,
@@ -400,6 +408,7 @@ pub struct AllowedChange {
 
 /// A refusal that the contract allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AllowedRefusal {
     /// The status codes, any of which is allowed.
     pub status: Vec<u16>,
@@ -409,6 +418,7 @@ pub struct AllowedRefusal {
 
 /// An answer, as far as it is compared and reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AnswerSummary {
     /// The status code.
     pub status: u16,
@@ -418,6 +428,7 @@ pub struct AnswerSummary {
 
 /// The body of an answer, as far as it is compared and reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum BodySummary {
     /// The items of a success.
@@ -450,6 +461,7 @@ pub enum BodySummary {
 
 /// `stateReason` of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DescribedReason {
     /// The code.
     pub code: Excerpt,
@@ -459,6 +471,7 @@ pub struct DescribedReason {
 
 /// A state as an answer writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WrittenState {
     /// The text of `code`.
     pub code: Option<Excerpt>,
@@ -468,6 +481,7 @@ pub struct WrittenState {
 
 /// A part of an instance that a stop must keep or release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum InstancePart {
     /// The private address.
@@ -482,6 +496,7 @@ pub enum InstancePart {
 
 /// Something that is wrong with the elements of a document. Views of documents borrow the names, findings own them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "oddity", rename_all = "snake_case")]
 pub enum Oddity<T = Excerpt> {
     /// An element lacks a member.

@@ -17,6 +17,7 @@ use crate::verdict::Verdict;
 
 /// What a finding says, without what differs from case to case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fingerprint {
     clause: ClauseId,
     verdict: Verdict,
@@ -26,6 +27,7 @@ pub struct Fingerprint {
 
 /// One thing about an observation that does not differ from case to case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum ObservedFeature {
     /// The status of an answer.

@@ -12,6 +12,7 @@ use crate::verdict::Verdict;
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase", tag = "outcome")]
 pub enum Outcome {
     /// The case was played and judged.
@@ -33,6 +34,7 @@ pub enum Outcome {
 
 /// Why a case is unsupported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Obstacle {
     /// The run has no credentials of a caller.
@@ -93,6 +95,7 @@ pub enum Obstacle {
 
 /// A property that an instance is launched with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LaunchProperty {
     /// A root device of type `ebs`.
@@ -128,6 +131,7 @@ impl LaunchProperty {
 
 /// Why a wait was shorter than usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WaitCut {
     /// The time limit of the run came.

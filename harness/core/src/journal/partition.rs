@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// One of the equal parts into which a run is divided: `2/4` is the second of four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Slice {
     /// From 1 to `of`.
@@ -88,6 +89,7 @@ impl From<Slice> for String {
 
 /// What the journal of a slice says about the whole run. All but the slice must be equal in journals that are merged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Partition {
     /// The slice that was played.
     pub slice: Slice,

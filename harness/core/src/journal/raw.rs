@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is expected of the answer to bytes on a raw socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Aim {
     /// What HTTP requires.
     pub demand: WireDemand,
@@ -25,6 +26,7 @@ pub struct Aim {
 
 /// What HTTP requires of the answer to some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WireDemand {
     /// The plain form of the call: an answer. Later steps are compared with it.
@@ -45,6 +47,7 @@ pub enum WireDemand {
 
 /// What is wrong with the bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RawFault {
     /// Nothing.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::values::SchemaArg;
 use crate::cli::config::FILE_NAME;
 
 #[derive(Debug, Args)]
@@ -15,4 +16,11 @@ pub(in crate::cli) struct InitArgs {
     /// Replace the file if it exists
     #[arg(long)]
     pub(in crate::cli) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SchemaArgs {
+    /// What the schema is of
+    #[arg(value_name = "SUBJECT", value_enum)]
+    pub(in crate::cli) of: SchemaArg,
 }

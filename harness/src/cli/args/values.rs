@@ -107,6 +107,17 @@ pub(in crate::cli) enum GoldenArg {
     Off,
 }
 
+/// Something that has a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum SchemaArg {
+    /// A configuration file
+    Config,
+    /// One event, which is one line, of a journal
+    Journal,
+    /// The report of --report json=FILE
+    Report,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum ColorArg {
     Auto,

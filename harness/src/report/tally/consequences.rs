@@ -23,6 +23,7 @@ pub struct Causes<'a> {
 
 /// Why a finding follows from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "kebab-case"))]
 pub enum Relation {
     /// The other clause is violated by the case that shows what this clause needs.
     Presupposed,

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// The comparison of a run with the goldens of its endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Goldens {
     /// The name of the set.
     pub set: String,
@@ -23,6 +24,7 @@ pub struct Goldens {
 
 /// A golden that differs from its reviewed form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChangedGolden {
     /// The case.
     pub case: String,
@@ -32,8 +34,10 @@ pub struct ChangedGolden {
 
 /// Changes that have the same cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GoldenCause {
     /// `newly-violated`, `fixed`, `fixed-and-newly-violated` or `different`.
+    #[cfg_attr(test, schemars(extend("enum" = ["newly-violated", "fixed", "fixed-and-newly-violated", "different"])))]
     pub turn: &'static str,
     /// The clauses whose verdict changed; for `different`, the clauses that were judged there.
     pub clauses: Vec<String>,
