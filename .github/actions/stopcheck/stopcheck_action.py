@@ -21,7 +21,14 @@ import venv
 from pathlib import Path
 
 # The reports to write, by kind: the file below the folder of reports, or None if the report is not a file.
-REPORTS = {"json": "report.json", "junit": "report.xml"}
+REPORTS = {
+    "json": "report.json",
+    "junit": "report.xml",
+    "html": "report.html",
+    "markdown": "report.md",
+    "sarif": "report.sarif",
+    "github": None,
+}
 
 # The step summary may have a mebibyte; a report has at most 60 KB.
 SUMMARY_LIMIT = 64 * 1024

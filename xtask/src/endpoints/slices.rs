@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -47,7 +48,7 @@ pub(super) fn run(args: &SlicesArgs, workspace: &Workspace) -> Result<TaskOutcom
         fs::remove_dir_all(&folder).with_context(|| format!("could not remove {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-    let judge = |own: &[String]| -> Result<()> {
+    let judge = |page: &str, own: &[String]| -> Result<()> {
         let (server, port) = endpoint.start(None)?;
         let mut command = workspace.command(&stopcheck);
         command
@@ -59,24 +60,34 @@ pub(super) fn run(args: &SlicesArgs, workspace: &Workspace) -> Result<TaskOutcom
             more => command.args(more),
         };
         play::dummy_credentials(command.args(own));
-        ended(&mut command, &folder.join("report.txt"))?;
+        ended(&mut command, &folder.join(page))?;
         drop(server);
         Ok(())
     };
     let file = |name: &str| folder.join(name).display().to_string();
 
     println!("{name} in one run");
-    judge(&[format!("--report=json={}", file("whole.json"))])?;
-    let mut journals = Vec::new();
-    for number in 1..=args.slices {
-        println!("{name}, slice {number} of {}", args.slices);
-        let journal = file(&format!("{number}.ndjson"));
-        judge(&[
-            format!("--partition=slice:{number}/{}", args.slices),
-            format!("--journal={journal}"),
-        ])?;
-        journals.push(journal);
-    }
+    judge("whole.txt", &[format!("--report=json={}", file("whole.json"))])?;
+    println!("{name} in {} slices at the same time", args.slices);
+    let journals: Vec<String> = (1..=args.slices)
+        .map(|number| file(&format!("{number}.ndjson")))
+        .collect();
+    let outcomes: Vec<Result<()>> = thread::scope(|scope| {
+        let judge = &judge;
+        let slices = (1..=args.slices).zip(&journals).map(|(number, journal)| {
+            let own = [
+                format!("--partition=slice:{number}/{}", args.slices),
+                format!("--journal={journal}"),
+            ];
+            scope.spawn(move || judge(&format!("{number}.txt"), &own))
+        });
+        let threads: Vec<_> = slices.collect();
+        let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        ended
+            .map(|slice| slice.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    outcomes.into_iter().collect::<Result<(), _>>()?;
     let mut merge = workspace.command(&stopcheck);
     merge
         .arg("merge")

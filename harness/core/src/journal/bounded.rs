@@ -83,3 +83,36 @@ impl<T> FromIterator<T> for Few<T> {
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_no_longer_than_its_bound_and_stays_as_it_is_in_a_journal() {
+        assert_eq!(Excerpt::word(&"a".repeat(40)).as_str(), "a".repeat(40));
+        assert_eq!(
+            Excerpt::word(&"ü".repeat(41)).as_str(),
+            "ü".repeat(40) + "…",
+            "characters are counted, not bytes"
+        );
+        for length in [0, 200, 201, 202, 5_000] {
+            let quoted = Excerpt::quote(&"x".repeat(length));
+            assert!(quoted.as_str().chars().count() <= 201);
+            let line = serde_json::to_string(&quoted).expect("a text is JSON");
+            let read: Excerpt = serde_json::from_str(&line).expect("our own text");
+            assert_eq!(read, quoted);
+        }
+        let long = serde_json::to_string(&"x".repeat(5_000)).expect("a text is JSON");
+        let read: Excerpt = serde_json::from_str(&long).expect("a text");
+        assert_eq!(read.as_str().chars().count(), 202);
+    }
+
+    #[test]
+    fn of_many_members_a_dozen_are_kept_and_the_others_counted() {
+        let few = |count: usize| (0..count).collect::<Few<usize>>();
+        assert_eq!((few(12).shown.len(), few(12).left_out), (12, 0));
+        assert_eq!((few(100).shown.len(), few(100).left_out), (12, 88));
+        assert_eq!(few(0), Few::default());
+    }
+}
