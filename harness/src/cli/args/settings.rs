@@ -71,7 +71,7 @@ impl Group {
 const SENDERS: &[&str] = &["compare", "replay"];
 
 /// The commands that judge recorded runs.
-const JUDGES: &[&str] = &["judge", "merge"];
+const JUDGES: &[&str] = &["judge", "merge", "report"];
 
 /// The command whose options the settings are.
 const RUN: &str = "run";

@@ -10,7 +10,7 @@ use crate::cli::args::Cli;
 use crate::cli::args::settings::{self, Shape, ValueKind};
 use crate::cli::config::SCHEMA_ID;
 use crate::journal::Event;
-use crate::report::json as report;
+use crate::report::{ReportKind, json as report};
 
 /// Set to anything, this variable has the tests write the files instead of comparing them.
 const WRITE: &str = "STOPCHECK_WRITE_SCHEMAS";
@@ -74,7 +74,11 @@ fn property(shape: &Shape, option: &clap::Arg) -> Value {
         }),
         ValueKind::Text | ValueKind::Path => json!({ "type": "string" }),
         ValueKind::Variable => json!({ "type": "string", "pattern": VARIABLE_NAME }),
-        ValueKind::Report => json!({ "type": "string", "pattern": "^[a-z-]+=.+$" }),
+        ValueKind::Report => {
+            let kinds = ReportKind::IN_FILES.map(ReportKind::name).join("|");
+            let alone = ReportKind::Github.name();
+            json!({ "type": "string", "pattern": format!("^({alone}|({kinds})=.+)$") })
+        }
         ValueKind::Word(words) => {
             let words: Vec<&str> = words.iter().map(clap::builder::PossibleValue::get_name).collect();
             json!({ "type": "string", "enum": words })
