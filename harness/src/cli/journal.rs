@@ -1,17 +1,84 @@
-//! Reads journals from files.
+//! Reads journals from files, and writes them.
 //!
 //! [`Events`] gives the events as they were recorded, [`JudgedEvents`] the same events with the judgements that follow
 //! from them. A command that says anything about verdicts reads the latter.
+//! [`JournalWriter`] writes events as they come.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
-use std::path::Path;
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::CliError;
 use crate::check::{JournalFold, Judge};
 use crate::journal::{Event, LineError, RunStarted};
+
+/// Writes the events of a journal.
+pub(super) struct JournalWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl JournalWriter {
+    /// Creates the file.
+    pub(super) fn create(path: &Path) -> Result<Self, CliError> {
+        let file = File::create(path).map_err(|source| CliError::File {
+            doing: "create",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(JournalWriter {
+            path: path.to_owned(),
+            file: BufWriter::new(file),
+        })
+    }
+
+    /// Writes an event.
+    pub(super) fn write(&mut self, event: &Event) -> Result<(), CliError> {
+        let mut line = event.to_line();
+        line.push('\n');
+        let ends = matches!(event, Event::CaseEnded(_) | Event::RunEnded(_));
+        let written = self.file.write_all(line.as_bytes());
+        // An ended case must be on disk even if the run fails later.
+        let written = match ends {
+            true => written.and_then(|()| self.file.flush()),
+            false => written,
+        };
+        written.map_err(|source| self.unwritten(source))
+    }
+
+    /// Writes what is left.
+    pub(super) fn finish(mut self) -> Result<(), CliError> {
+        self.file.flush().map_err(|source| self.unwritten(source))
+    }
+
+    fn unwritten(&self, source: io::Error) -> CliError {
+        CliError::File {
+            doing: "write",
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// Refuses to write a journal over one of those to read.
+pub(super) fn not_over_itself(to: Option<&Path>, journals: &[PathBuf]) -> Result<(), CliError> {
+    match to {
+        Some(to) if journals.iter().any(|from| is_same_file(from, to)) => Err(CliError::Usage(format!(
+            "could not write {}: it is one of the journals to read",
+            to.display()
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        (Ok(_) | Err(_), _) => false,
+    }
+}
 
 /// Reads the events of a journal, one at a time.
 pub(super) struct Events<'a> {

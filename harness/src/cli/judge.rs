@@ -1,12 +1,11 @@
 //! `stopcheck judge`: judges recorded runs again.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::args::JudgeArgs;
 use super::error::CliError;
-use super::journal::Events;
+use super::journal::{Events, JournalWriter, not_over_itself};
 use super::known::KnownUse;
 use super::{reports, run};
 use crate::check::Judge;
@@ -16,42 +15,27 @@ use crate::report::{Tally, exit};
 
 pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     let mut worst = exit::CONFORMANT;
-    if let Some(to) = &args.journal
-        && args.journals.iter().any(|from| is_same_file(from, to))
-    {
-        return Err(CliError::Usage(format!(
-            "could not write {}: it is one of the journals to read",
-            to.display()
-        )));
-    }
+    not_over_itself(args.journal.as_deref(), &args.journals)?;
     if args.known.known_update.is_some() && args.journals.len() > 1 {
         return Err(CliError::Usage(
             "--known-update writes the deviations of one run: name one journal".to_owned(),
         ));
     }
     reports::check(&args.reports)?;
-    let mut journal = args.journal.as_deref().map(run::create).transpose()?;
+    let mut journal = args.journal.as_deref().map(JournalWriter::create).transpose()?;
     let edition = args.edition.map(Edition::from);
     let least = args.reports.min_confidence.map(Confidence::from);
     for path in &args.journals {
-        let (mut tally, contract) = tally_of(path, edition, least, |event| {
-            match (&mut journal, &args.journal) {
-                (Some(file), Some(to)) => run::write_line(file, to, event),
-                (Some(_) | None, _) => Ok(()),
-            }
+        let (mut tally, contract) = tally_of(path, edition, least, |event| match &mut journal {
+            Some(journal) => journal.write(event),
+            None => Ok(()),
         })?;
         let known = KnownUse::of_recorded(&args.known, &contract, &tally)?;
         known.review(&mut tally, &contract);
         worst = exit::of_both(worst, reports::write(&args.reports, &tally, &contract)?);
         known.update(&tally, &contract, reports::policy(&args.reports))?;
     }
-    if let (Some(mut file), Some(path)) = (journal, &args.journal) {
-        file.flush().map_err(|source| CliError::File {
-            doing: "write",
-            path: path.clone(),
-            source,
-        })?;
-    }
+    journal.map_or(Ok(()), JournalWriter::finish)?;
     Ok(worst)
 }
 
@@ -78,11 +62,4 @@ pub(super) fn tally_of(
         tally.take(&event);
     }
     Ok((tally, contract))
-}
-
-pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        (Ok(_) | Err(_), _) => false,
-    }
 }

@@ -3,30 +3,22 @@
 //! Every journal is read three times: to see whether it is whole and belongs to the others, to collect what all slices
 //! found, and to write the events. So memory does not grow with the length of the journals.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::MergeArgs;
 use super::error::CliError;
 use super::goldens::GoldenUse;
-use super::journal::{Events, JudgedEvents};
+use super::journal::{Events, JournalWriter, JudgedEvents, not_over_itself};
 use super::known::KnownUse;
-use super::{judge, reports, run};
+use super::{reports, run};
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract};
 use crate::journal::{Event, Merge, Phase, RunStarted, SliceFindings, SliceJournal};
 use crate::report::Tally;
 
 pub(super) fn merge(args: &MergeArgs) -> Result<u8, CliError> {
-    if let Some(to) = &args.journal
-        && args.journals.iter().any(|from| judge::is_same_file(from, to))
-    {
-        return Err(CliError::Usage(format!(
-            "could not write {}: it is one of the journals to read",
-            to.display()
-        )));
-    }
+    not_over_itself(args.journal.as_deref(), &args.journals)?;
     reports::check(&args.reports)?;
     let journals: Vec<SliceJournal> = args
         .journals
@@ -58,11 +50,11 @@ pub(super) fn merge(args: &MergeArgs) -> Result<u8, CliError> {
     let url = (head.endpoint != "reference").then_some(head.endpoint.as_str());
     let mut goldens = GoldenUse::of(&args.goldens, url, head.edition)?;
     let plays_named_cases = head.phases.contains_key(&Phase::Scenarios);
-    let mut journal = args.journal.as_deref().map(run::create).transpose()?;
+    let mut journal = args.journal.as_deref().map(JournalWriter::create).transpose()?;
     let mut tally = Tally::new(&contract);
     let mut take = |event: Event| -> Result<(), CliError> {
-        if let (Some(file), Some(to)) = (&mut journal, &args.journal) {
-            run::write_line(file, to, &event)?;
+        if let Some(journal) = &mut journal {
+            journal.write(&event)?;
         }
         tally.take(&event);
         goldens.take(&event);
@@ -78,28 +70,18 @@ pub(super) fn merge(args: &MergeArgs) -> Result<u8, CliError> {
         }
     }
     merged.finish().try_for_each(take)?;
-    if let (Some(mut file), Some(path)) = (journal, &args.journal) {
-        file.flush().map_err(|source| CliError::File {
-            doing: "write",
-            path: path.clone(),
-            source,
-        })?;
-    }
+    journal.map_or(Ok(()), JournalWriter::finish)?;
 
-    let mut goldens = goldens.finish(&contract, plays_named_cases);
-    if let Some(reported) = goldens.reported() {
-        tally.set_goldens(reported);
-    }
+    let goldens = goldens.finish(&contract, plays_named_cases);
     let known = KnownUse::of_recorded(&args.known, &contract, &tally)?;
-    known.review(&mut tally, &contract);
-    let code = reports::write(&args.reports, &tally, &contract)?;
-    known.update(&tally, &contract, reports::policy(&args.reports))?;
-    reports::with_goldens(&args.reports, &goldens)?;
-    if let Some(path) = &args.goldens.golden_changelog {
-        goldens.write_changelog(path, &contract)?;
-    }
-    goldens.errors()?;
-    Ok(code)
+    run::conclude(
+        &args.reports,
+        &args.goldens,
+        &mut tally,
+        goldens,
+        &known,
+        &contract,
+    )
 }
 
 /// The starts and the end of what a journal holds.

@@ -1,18 +1,16 @@
 //! `stopcheck run`.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use super::args::{EndpointArgs, PhaseArg, ReportArgs, RunArgs};
+use super::args::{EndpointArgs, GoldenArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
-use super::goldens::GoldenUse;
+use super::goldens::{Finished, GoldenUse};
+use super::journal::JournalWriter;
 use super::keys::{self, variable};
 use super::known::KnownUse;
 use super::server::{Server, ServerPlan};
@@ -93,7 +91,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     let partition = partition::of(&args, &contract, &plan, &options)?;
     let (events, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
-    let mut journal = args.journal.as_deref().map(open).transpose()?;
+    let mut journal = args.journal.as_deref().map(JournalWriter::create).transpose()?;
     let mut progress = reports::progress(&args.reports, &contract).without(settings.known.clone());
     let mut tally = Tally::new(&contract);
     let signals = tokio::spawn(listen(stop.clone()));
@@ -122,9 +120,9 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
             head.server = started_by.clone().unwrap_or_default();
             head.partition = partition.clone();
         }
-        if let Some((file, path)) = &mut journal
+        if let Some(journal) = &mut journal
             && unwritten.is_none()
-            && let Err(error) = write_line(file, path, &event)
+            && let Err(error) = journal.write(&event)
         {
             // A full disk must not leave instances behind: the run is interrupted, and cleans up.
             unwritten = Some(error);
@@ -152,25 +150,16 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     if let Some(error) = unwritten {
         return Err(error);
     }
-    if let Some((mut file, path)) = journal {
-        file.flush().map_err(|source| CliError::File {
-            doing: "write",
-            path,
-            source,
-        })?;
-    }
-    let mut goldens = goldens.finish(&contract, plays_named_cases);
-    if let Some(reported) = goldens.reported() {
-        tally.set_goldens(reported);
-    }
-    known.review(&mut tally, &contract);
-    let code = reports::write(&args.reports, &tally, &contract)?;
-    known.update(&tally, &contract, reports::policy(&args.reports))?;
-    reports::with_goldens(&args.reports, &goldens)?;
-    if let Some(path) = &args.goldens.golden_changelog {
-        goldens.write_changelog(path, &contract)?;
-    }
-    goldens.errors()?;
+    journal.map_or(Ok(()), JournalWriter::finish)?;
+    let goldens = goldens.finish(&contract, plays_named_cases);
+    let code = conclude(
+        &args.reports,
+        &args.goldens,
+        &mut tally,
+        goldens,
+        &known,
+        &contract,
+    )?;
     if let Some(partition) = &partition {
         partition::tell(partition, &args);
     }
@@ -178,6 +167,29 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
         Some(server) => server.conclude(code),
         None => Ok(code),
     }
+}
+
+/// Reports a run with its goldens and known deviations, and returns its exit code.
+pub(super) fn conclude(
+    reports: &ReportArgs,
+    goldens: &GoldenArgs,
+    tally: &mut Tally,
+    mut finished: Finished,
+    known: &KnownUse,
+    contract: &Contract,
+) -> Result<u8, CliError> {
+    if let Some(reported) = finished.reported() {
+        tally.set_goldens(reported);
+    }
+    known.review(tally, contract);
+    let code = reports::write(reports, tally, contract)?;
+    known.update(tally, contract, reports::policy(reports))?;
+    reports::with_goldens(reports, &finished)?;
+    if let Some(path) = &goldens.golden_changelog {
+        finished.write_changelog(path, contract)?;
+    }
+    finished.errors()?;
+    Ok(code)
 }
 
 /// What a run ends with that could not begin.
@@ -513,39 +525,6 @@ async fn served_reference(args: &EndpointArgs, region: &str, edition: Edition) -
         max_body: 16 * 1024 * 1024,
         connections: 8,
     })?)
-}
-
-fn open(path: &Path) -> Result<(BufWriter<File>, std::path::PathBuf), CliError> {
-    let file = File::create(path).map_err(|source| CliError::File {
-        doing: "create",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok((BufWriter::new(file), path.to_owned()))
-}
-
-/// Writes an event to a journal.
-pub(super) fn write_line(file: &mut BufWriter<File>, path: &Path, event: &Event) -> Result<(), CliError> {
-    let mut line = event.to_line();
-    line.push('\n');
-    let ends = matches!(event, Event::CaseEnded(_) | Event::RunEnded(_));
-    let written = file.write_all(line.as_bytes());
-    // An ended case must be on disk even if the run fails later.
-    let written = if ends {
-        written.and_then(|()| file.flush())
-    } else {
-        written
-    };
-    written.map_err(|source| CliError::File {
-        doing: "write",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Creates a journal for writing.
-pub(super) fn create(path: &Path) -> Result<BufWriter<File>, CliError> {
-    open(path).map(|(file, _)| file)
 }
 
 /// The contract by which a run is judged.
