@@ -372,14 +372,13 @@ impl RequestSender {
         let took_ms = answered_ms.saturating_sub(at_ms);
         let record = |outcome: Result<&Response<Bytes>, &TransportError>| {
             let described = outcome.map_err(TransportError::to_string);
-            let stray = |response: &Response<Bytes>| response.extensions().get::<StrayBytes>().cloned();
             let rest = match outcome {
-                Ok(response) => stray(response).map(|stray| stray.0).unwrap_or_default(),
-                Err(error) => error.received().to_vec(),
+                Ok(response) => StrayBytes::beside(response),
+                Err(error) => error.received(),
             };
             let rest = match rest.is_empty() {
                 true => journal::Bytes::default(),
-                false => protocol::capture_rest(&request, &rest, &shared.secrets),
+                false => protocol::capture_rest(&request, rest, &shared.secrets),
             };
             let (request, answer) = protocol::capture(&request, described, &shared.secrets);
             let (answers, ending) = match (answer, outcome) {
@@ -416,8 +415,7 @@ impl RequestSender {
                 };
                 if !self.sink.listens() {
                     // Nothing of the answer is emitted, so no secret can leak.
-                    let stray = response.extensions().get::<StrayBytes>();
-                    let rest = stray.map(|stray| stray.0.clone()).unwrap_or_default();
+                    let rest = StrayBytes::beside(&response).to_vec();
                     return Ok((answered(protocol::decode(response), rest), None));
                 }
                 let exchanged = record(Ok(&response));
@@ -448,9 +446,7 @@ impl RequestSender {
             }
         }
     }
-}
 
-impl RequestSender {
     /// Keeps an exchange that arranged something and was not as HTTP demands.
     fn remember_faulty(&self, exchange: &Exchange) {
         let has_rest = exchange.rest != journal::Bytes::default();

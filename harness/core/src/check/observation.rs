@@ -71,13 +71,8 @@ impl Observation {
         Observed::Wire {
             answers: self.replies.iter().map(facts::terse_summary).collect(),
             ending: self.ending.clone(),
-            rest: self.rest_shown(),
+            rest: Excerpt::quote(&self.rest.escape_ascii().to_string()),
         }
-    }
-
-    /// The first bytes that belong to no answer.
-    pub(super) fn rest_shown(&self) -> Excerpt {
-        Excerpt::quote(&self.rest.escape_ascii().to_string())
     }
 }
 

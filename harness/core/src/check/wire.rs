@@ -12,7 +12,7 @@ use super::step_judgement::{StepJudgement, Weight};
 use super::{CaseJudge, Observation, look, place_in};
 use crate::contract::State;
 use crate::journal::{
-    Aim, AnswerSummary, BodySummary, Doubt, Ending, Expected, Few, Observed, RawFault, Role, WireDemand,
+    Aim, AnswerSummary, BodySummary, Doubt, Ending, Expected, Observed, RawFault, Role, WireDemand,
 };
 use crate::model::States;
 use crate::protocol::reply::Reply;
@@ -84,11 +84,7 @@ impl CaseJudge {
             Weight::Full
         };
         let mut note = |rule: Rule, fits: bool| {
-            judge.note_rule(judgement, rule, weight, fits, || Observed::Wire {
-                answers: Few::from_iter([]),
-                ending: act.ending.clone(),
-                rest: act.rest_shown(),
-            });
+            judge.note_rule(judgement, rule, weight, fits, || act.on_the_connection());
         };
         let hangs = act.ending == Ending::Silent;
         let Some(first) = act.reply() else {
@@ -186,12 +182,7 @@ impl CaseJudge {
             let expected = Expected::InTurn {
                 roots: aim.roots.clone(),
             };
-            let observed = Observed::Wire {
-                answers: seen.iter().cloned().collect(),
-                ending: act.ending.clone(),
-                rest: act.rest_shown(),
-            };
-            Mismatch::new(expected, observed)
+            Mismatch::new(expected, act.on_the_connection())
         };
         if seen.iter().any(is_passing) {
             let clauses = self.judge.of(rule::WIRE_IN_TURN);

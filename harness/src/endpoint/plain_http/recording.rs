@@ -31,6 +31,14 @@ use crate::endpoint::raw;
 pub struct StrayBytes(pub Vec<u8>);
 
 impl StrayBytes {
+    /// The stray bytes of a response; none for most.
+    pub fn beside(response: &Response<Bytes>) -> &[u8] {
+        response
+            .extensions()
+            .get::<StrayBytes>()
+            .map_or(&[], |stray| stray.0.as_slice())
+    }
+
     /// Bytes that came without being requested; `None` if HTTP allows a server to send them on its own: line ends, and
     /// 408 before it closes a connection that was idle for too long (RFC 9112, 9.2; RFC 9110, 15.5.9).
     pub(in crate::endpoint) fn of(bytes: Vec<u8>) -> Option<Self> {
