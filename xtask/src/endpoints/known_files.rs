@@ -1,11 +1,14 @@
-//! Verifies with a real endpoint what `stopcheck run --known` ends with: only known deviations, a new one, one that is
-//! gone or expired, and mistakes in the file.
+//! Verifies with a real endpoint the exit codes of `stopcheck run --known`: only known deviations, a new one, one that is
+//! gone or expired, mistakes in the file, a run that cannot be finished, nothing tested, and an interrupt.
 //!
 //! moto is started once. Its file of known deviations is changed in one way for each trial. All trials but one play a
 //! single case, since each request takes time; an entry for a clause is gone only after all named cases.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -35,6 +38,8 @@ struct Trial {
     known: Option<String>,
     args: &'static [&'static str],
     code: i32,
+    /// Whether the run is interrupted after its first case.
+    interrupted: bool,
     /// What the output must have.
     says: Vec<String>,
     /// What it must not have.
@@ -72,6 +77,7 @@ fn trials(pack: &str) -> Vec<Trial> {
         known,
         args: CASE,
         code,
+        interrupted: false,
         says: says.iter().map(|&text| text.to_owned()).collect(),
         conceals: Vec::new(),
     };
@@ -125,6 +131,29 @@ fn trials(pack: &str) -> Vec<Trial> {
             2,
             &["known.toml: line ", &format!("{KEPT} has no reason")],
         ),
+        Trial {
+            args: &["--phase=scenarios", "--case=stop/terminated", "--max-requests=5"],
+            ..trial("requests that do not suffice", None, 3, &["(--max-requests)"])
+        },
+        Trial {
+            args: &["--phase=scenarios", "--case=auth/denied"],
+            ..trial(
+                "only cases that need another caller",
+                None,
+                4,
+                &["NOTHING TESTED: "],
+            )
+        },
+        Trial {
+            args: &["--phase=scenarios"],
+            interrupted: true,
+            ..trial(
+                "an interrupt",
+                None,
+                130,
+                &["interrupted: removing what was launched"],
+            )
+        },
     ]
 }
 
@@ -166,9 +195,14 @@ impl Trial {
             .arg(format!("--known={known}"))
             .args(self.args);
         dummy_credentials(&mut command);
-        let output = command
-            .output()
-            .with_context(|| format!("could not start `{}`", shell::line(&command)))?;
+        let output = match self.interrupted {
+            false => command.output(),
+            true => {
+                let journal = workspace.target("endpoints/interrupted.ndjson");
+                interrupted_after_a_case(command.arg("--journal").arg(&journal), &journal)
+            }
+        };
+        let output = output.with_context(|| format!("could not run `{}`", shell::line(&command)))?;
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         let mut trouble = Vec::new();
@@ -190,6 +224,20 @@ impl Trial {
         }
         Ok(trouble)
     }
+}
+
+/// Runs a command, and interrupts it when its journal has the end of a case.
+fn interrupted_after_a_case(command: &mut Command, journal: &Path) -> std::io::Result<Output> {
+    // That of an earlier task has the end of many.
+    fs::write(journal, "")?;
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    while run.try_wait()?.is_none() && !fs::read_to_string(journal)?.contains("\"case_ended\"") {
+        thread::sleep(Duration::from_millis(20));
+    }
+    Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status()?;
+    run.wait_with_output()
 }
 
 #[cfg(test)]
