@@ -46,7 +46,7 @@ pub(super) fn modify(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) 
         .delayed(Variation::ProtectionDelayed, 1_000, call.now_ms);
     if let Some(instance) = world.change(number, call.now_ms) {
         apply(instance, setting, protected_from_ms);
-        instance.settle(call.now_ms, &call.config.delays());
+        instance.settle(call.now_ms);
     }
     xml.flag("return", true);
     Ok(())

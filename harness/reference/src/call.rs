@@ -173,10 +173,12 @@ impl AdmittedCall<'_> {
     /// The number of an instance that the call names, if this call can see it.
     pub(super) fn find(&self, id: &str, world: &mut World) -> Option<u64> {
         let number = world.find(id, self.now_ms)?;
-        let launched_ms = world.get(number)?.launched_ms;
+        let instance = world.get(number)?;
+        let (launched_ms, visible_ms) = (instance.launched_ms, instance.visible_ms);
         let visible_ms = self
             .config
-            .delayed(Variation::NewIdNotVisible, 1_000, launched_ms);
+            .delayed(Variation::NewIdNotVisible, 1_000, launched_ms)
+            .max(visible_ms);
         let is_shown = self.action.mutates() || world.shown(number).is_some();
         (is_shown && self.now_ms >= visible_ms).then_some(number)
     }

@@ -18,10 +18,12 @@ pub struct Config {
     pub keys: Vec<AccessKey>,
     /// The XML layout of successful answers.
     pub layout: XmlLayout,
-    /// The duration of the transient states.
+    /// How long changes take and stay unseen.
     pub delays: Delays,
-    /// Whether some mutating calls are refused as too frequent.
+    /// Which calls are refused as too frequent, if any.
     pub throttle: Option<Throttle>,
+    /// How the end of an answer is marked.
+    pub framing: Framing,
     /// The year whose behaviour is simulated.
     pub rules: Rules,
     /// Deviations from the default that genuine EC2 may show as well.
@@ -53,17 +55,46 @@ pub enum XmlLayout {
     Indented,
 }
 
-/// The duration of the transient states, in milliseconds of the time that the caller passes in.
+/// A range of durations, in milliseconds. Each time, the seed chooses one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub(super) least_ms: u64,
+    pub(super) most_ms: u64,
+}
+
+impl Span {
+    /// The same duration each time.
+    pub const fn exactly(ms: u64) -> Self {
+        Self::between(ms, ms)
+    }
+
+    /// Any duration from the first to the second, both included.
+    pub const fn between(least_ms: u64, most_ms: u64) -> Self {
+        Self { least_ms, most_ms }
+    }
+}
+
+/// How long changes take and stay unseen, by the time that the caller passes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delays {
-    /// From launch or start to `running`.
-    pub pending_ms: u64,
+    /// From launch to `running`.
+    pub launching: Span,
+    /// From start to `running`.
+    pub starting: Span,
     /// From stop to `stopped`.
-    pub stopping_ms: u64,
+    pub stopping: Span,
+    /// From a stop with `SkipOsShutdown` to `stopped`.
+    pub skipping_shutdown: Span,
     /// From a hibernating stop to `stopped`.
-    pub hibernating_ms: u64,
-    /// From termination of a running instance to `terminated`.
-    pub shutting_down_ms: u64,
+    pub hibernating: Span,
+    /// From termination of an instance that is not stopped to `terminated`.
+    pub shutting_down: Span,
+    /// From termination of a stopped instance to `terminated`.
+    pub removing_stopped: Span,
+    /// How long descriptions show the state before a change.
+    pub stale: Span,
+    /// How long every call that names a new instance answers that there is none.
+    pub invisible: Span,
     /// From `terminated` until the id is unknown.
     pub purge_ms: u64,
     /// From launch until the instance is ready to hibernate.
@@ -73,20 +104,55 @@ pub struct Delays {
 impl Delays {
     /// Every transition ends at once; a terminated instance is shown for an hour all the same.
     pub const NONE: Self = Self {
-        pending_ms: 0,
-        stopping_ms: 0,
-        hibernating_ms: 0,
-        shutting_down_ms: 0,
+        launching: Span::exactly(0),
+        starting: Span::exactly(0),
+        stopping: Span::exactly(0),
+        skipping_shutdown: Span::exactly(0),
+        hibernating: Span::exactly(0),
+        shutting_down: Span::exactly(0),
+        removing_stopped: Span::exactly(0),
+        stale: Span::exactly(0),
+        invisible: Span::exactly(0),
         purge_ms: 3_600_000,
         hibernate_ready_ms: 0,
     };
+
+    /// What was captured of the real service in September 2026. Looks were some seconds apart, so the borders are those
+    /// of the brackets.
+    pub const LIKE_AWS: Self = Self {
+        launching: Span::between(2_000, 8_400),
+        starting: Span::between(4_500, 11_000),
+        stopping: Span::between(5_200, 37_400),
+        skipping_shutdown: Span::between(200, 5_400),
+        hibernating: Span::between(5_400, 21_100),
+        shutting_down: Span::between(16_000, 47_000),
+        removing_stopped: Span::between(5_000, 11_000),
+        // Of 28 looks a quarter of a second after a change 26 were stale, and none after four seconds.
+        stale: Span::between(0, 3_900),
+        invisible: Span::between(0, 200),
+        purge_ms: 3_600_000,
+        // Refused up to 118.5 s after the launch, and accepted from 119.7 s on.
+        hibernate_ready_ms: 119_000,
+    };
 }
 
-/// A simple throttle, for testing that clients back off.
+/// Which calls are refused as too frequent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Throttle {
-    /// One in this many mutating calls is refused; zero refuses none.
-    pub every: u64,
+pub enum Throttle {
+    /// One in this many mutating calls, for testing that clients back off; zero refuses none.
+    Every(u64),
+    /// Those that find the token bucket of their action empty, as Amazon documents it.
+    TokenBuckets,
+}
+
+/// How the end of an answer is marked, and which answers close the connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// A length; connections stay open.
+    #[default]
+    Lengths,
+    /// As captured: errors and long answers in chunks, and 400 and 403 close the connection.
+    AsCaptured,
 }
 
 /// The year whose behaviour is simulated.
@@ -100,6 +166,16 @@ pub enum Rules {
 }
 
 impl Config {
+    /// The default with the timing, the throttle and the connections of the real service, as captured and documented.
+    pub fn like_aws() -> Self {
+        Self {
+            delays: Delays::LIKE_AWS,
+            throttle: Some(Throttle::TokenBuckets),
+            framing: Framing::AsCaptured,
+            ..Self::default()
+        }
+    }
+
     /// Whether this variation is switched on.
     pub(super) fn varies(&self, variation: Variation) -> bool {
         self.variations.contains(variation)
@@ -108,9 +184,15 @@ impl Config {
     /// The delays, adjusted by the variations that only change a delay.
     pub(super) fn delays(&self) -> Delays {
         let mut delays = self.delays;
+        for (variation, span, ms) in [
+            (Variation::SlowStops, &mut delays.stopping, 40_000),
+            (Variation::HibernationQuick, &mut delays.hibernating, 1_000),
+        ] {
+            if self.varies(variation) {
+                *span = Span::exactly(ms);
+            }
+        }
         for (variation, delay, ms) in [
-            (Variation::SlowStops, &mut delays.stopping_ms, 40_000),
-            (Variation::HibernationQuick, &mut delays.hibernating_ms, 1_000),
             (
                 Variation::HibernationReadyAfter2Minutes,
                 &mut delays.hibernate_ready_ms,
@@ -122,17 +204,20 @@ impl Config {
                 *delay = ms;
             }
         }
+        if let Some(ms) = self.stale_descriptions_ms() {
+            delays.stale = Span::exactly(ms);
+        }
         delays
     }
 
-    /// How long descriptions show the state before a change, in milliseconds.
-    pub(super) fn stale_ms(&self) -> u64 {
+    /// How long descriptions show what was before a change or a launch, if a variation says so.
+    pub(super) fn stale_descriptions_ms(&self) -> Option<u64> {
         if self.varies(Variation::StaleReads300Ms) {
-            300
+            Some(300)
         } else if self.varies(Variation::StaleReads4S) {
-            4_000
+            Some(4_000)
         } else {
-            0
+            None
         }
     }
 
@@ -169,6 +254,7 @@ impl Default for Config {
             layout: XmlLayout::default(),
             delays: Delays::default(),
             throttle: None,
+            framing: Framing::default(),
             rules: Rules::default(),
             variations: Variations::default(),
         }
@@ -178,10 +264,15 @@ impl Default for Config {
 impl Default for Delays {
     fn default() -> Self {
         Self {
-            pending_ms: 2_000,
-            stopping_ms: 3_000,
-            hibernating_ms: 5_000,
-            shutting_down_ms: 2_000,
+            launching: Span::exactly(2_000),
+            starting: Span::exactly(2_000),
+            stopping: Span::exactly(3_000),
+            skipping_shutdown: Span::exactly(3_000),
+            hibernating: Span::exactly(5_000),
+            shutting_down: Span::exactly(2_000),
+            removing_stopped: Span::exactly(2_000),
+            stale: Span::exactly(0),
+            invisible: Span::exactly(0),
             purge_ms: 3_600_000,
             hibernate_ready_ms: 6_000,
         }

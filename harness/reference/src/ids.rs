@@ -1,4 +1,4 @@
-//! Generates ids from the seed, and decides which instance ids are well-formed. The only file that uses `fastrand` and
+//! Generates ids and durations from the seed, and decides which instance ids are well-formed. The only file that uses `fastrand` and
 //! `uuid`.
 //!
 //! The real service decodes long ids, so about half of the made-up ids are malformed, and no id that it issued is. Here
@@ -31,6 +31,24 @@ impl RequestIds {
         uuid::Builder::from_random_bytes(dice.u128(..).to_be_bytes())
             .into_uuid()
             .to_string()
+    }
+}
+
+/// Durations of changes, from the seed.
+pub(super) struct Dice(fastrand::Rng);
+
+impl Dice {
+    /// Other numbers than those of the ids of the same seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed.rotate_left(32)))
+    }
+
+    /// A number from the first to the second, both included.
+    pub(super) fn draw(&mut self, least: u64, most: u64) -> u64 {
+        match least < most {
+            true => self.0.u64(least..=most),
+            false => least,
+        }
     }
 }
 

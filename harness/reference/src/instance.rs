@@ -66,11 +66,11 @@ impl StateReason {
 /// The state of an instance, with the time when it began or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Pending { since_ms: u64 },
+    Pending { until_ms: u64 },
     Running,
     Stopping { until_ms: u64 },
     Stopped { since_ms: u64 },
-    ShuttingDown { since_ms: u64 },
+    ShuttingDown { until_ms: u64 },
     Terminated { since_ms: u64 },
 }
 
@@ -134,6 +134,8 @@ pub(super) struct SimulatedInstance {
     public_ip: String,
     /// The time of launch, which a start does not change.
     pub(super) launched_ms: u64,
+    /// The time from which calls can name it.
+    pub(super) visible_ms: u64,
     /// Formatted once, since it is shown often; the same applies to the next field.
     pub(super) launch_time: String,
     pub(super) attach_time: String,
@@ -148,8 +150,8 @@ pub(super) struct SimulatedInstance {
     /// Protections that change later: the time of the change, and the new value.
     later_stop: Option<(u64, bool)>,
     later_termination: Option<(u64, bool)>,
-    /// The time at which it is terminated because its Spot request was cancelled.
-    ends_ms: Option<u64>,
+    /// When it is terminated because its Spot request was cancelled, and how long that takes.
+    ends: Option<(u64, u64)>,
 }
 
 /// The values that differ between instances of a reservation.
@@ -161,6 +163,10 @@ pub(super) struct Birth {
     pub(super) private_ip: String,
     pub(super) public_ip: String,
     pub(super) spot_request: Option<String>,
+    /// The time until it is running.
+    pub(super) launching_ms: u64,
+    /// The time until calls can name it.
+    pub(super) invisible_ms: u64,
 }
 
 impl SimulatedInstance {
@@ -180,30 +186,30 @@ impl SimulatedInstance {
             reason: String::new(),
             state_reason: None,
             spot_request: birth.spot_request,
-            phase: Phase::Pending { since_ms: now_ms },
+            visible_ms: now_ms.saturating_add(birth.invisible_ms),
+            phase: Phase::Pending {
+                until_ms: now_ms.saturating_add(birth.launching_ms),
+            },
             ever_ran: false,
             lacked_capacity: false,
             later_stop: None,
             later_termination: None,
-            ends_ms: None,
+            ends: None,
         }
     }
 
     /// Advances the instance to the current time. A clock that runs backwards changes nothing.
-    pub(super) fn settle(&mut self, now_ms: u64, delays: &Delays) {
-        let over = |since_ms: u64, delay_ms: u64| now_ms.saturating_sub(since_ms) >= delay_ms;
+    pub(super) fn settle(&mut self, now_ms: u64) {
         match self.phase {
-            Phase::Pending { since_ms } if over(since_ms, delays.pending_ms) => {
+            Phase::Pending { until_ms } if now_ms >= until_ms => {
                 self.ever_ran = true;
                 self.phase = Phase::Running;
             }
             Phase::Stopping { until_ms } if now_ms >= until_ms => {
                 self.phase = Phase::Stopped { since_ms: until_ms };
             }
-            Phase::ShuttingDown { since_ms } if over(since_ms, delays.shutting_down_ms) => {
-                self.phase = Phase::Terminated {
-                    since_ms: since_ms.saturating_add(delays.shutting_down_ms),
-                };
+            Phase::ShuttingDown { until_ms } if now_ms >= until_ms => {
+                self.phase = Phase::Terminated { since_ms: until_ms };
             }
             Phase::Pending { .. }
             | Phase::Running
@@ -223,8 +229,8 @@ impl SimulatedInstance {
                 *protection = on;
             }
         }
-        if let Some(at_ms) = self.ends_ms.take_if(|at_ms| now_ms >= *at_ms) {
-            self.terminate(at_ms);
+        if let Some((at_ms, takes_ms)) = self.ends.take_if(|(at_ms, _)| now_ms >= *at_ms) {
+            self.terminate(takes_ms, at_ms);
         }
     }
 
@@ -308,8 +314,10 @@ impl SimulatedInstance {
     }
 
     /// Begins to start again under the same id.
-    pub(super) fn start(&mut self, public_ip: String, now_ms: u64) {
-        self.phase = Phase::Pending { since_ms: now_ms };
+    pub(super) fn start(&mut self, public_ip: String, takes_ms: u64, now_ms: u64) {
+        self.phase = Phase::Pending {
+            until_ms: now_ms.saturating_add(takes_ms),
+        };
         self.launch_time = iso_date(now_ms);
         self.public_ip = public_ip;
         self.reason.clear();
@@ -318,7 +326,7 @@ impl SimulatedInstance {
     }
 
     /// Terminates the instance. A stopped instance keeps the reason and the time of the stop.
-    pub(super) fn terminate(&mut self, now_ms: u64) {
+    pub(super) fn terminate(&mut self, takes_ms: u64, now_ms: u64) {
         match self.state() {
             PowerState::Pending | PowerState::Running | PowerState::Stopping => {
                 self.end(StateReason::Shutdown, now_ms);
@@ -326,12 +334,14 @@ impl SimulatedInstance {
             PowerState::Stopped => {}
             PowerState::ShuttingDown | PowerState::Terminated => return,
         }
-        self.phase = Phase::ShuttingDown { since_ms: now_ms };
+        self.phase = Phase::ShuttingDown {
+            until_ms: now_ms.saturating_add(takes_ms),
+        };
     }
 
     /// Terminates the instance at the given time.
-    pub(super) fn terminate_later(&mut self, at_ms: u64) {
-        self.ends_ms = Some(at_ms);
+    pub(super) fn terminate_later(&mut self, takes_ms: u64, at_ms: u64) {
+        self.ends = Some((at_ms, takes_ms));
     }
 
     /// Sets or removes a protection, from the given time on.

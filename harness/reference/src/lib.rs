@@ -33,6 +33,7 @@ mod status;
 mod stop;
 mod surroundings;
 mod tags;
+mod throttle;
 mod time;
 mod variation;
 mod version;
@@ -51,10 +52,13 @@ use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, SERVER, STRICT_TRANSPORT_SECURITY};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE, SERVER, STRICT_TRANSPORT_SECURITY,
+    TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-pub use self::config::{AccessKey, Config, Delays, Rules, Throttle, XmlLayout};
+pub use self::config::{AccessKey, Config, Delays, Framing, Rules, Span, Throttle, XmlLayout};
 pub use self::variation::{Variation, Variations};
 
 use self::auth::Authenticator;
@@ -167,7 +171,7 @@ impl Reference {
         self.check_names(action, form)?;
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         self.turn_away(&mut world)?;
-        self.throttle(action, &mut world)?;
+        self.throttle(action, &mut world, now_ms)?;
         let call = AdmittedCall {
             action,
             form,
@@ -219,26 +223,29 @@ impl Reference {
         Ok(())
     }
 
-    fn throttle(&self, action: Action, world: &mut World) -> ApiResult {
-        if !action.mutates() {
+    fn throttle(&self, action: Action, world: &mut World, now_ms: u64) -> ApiResult {
+        let is_refused = match self.config.throttle {
+            None => false,
+            Some(Throttle::Every(every)) => {
+                let counts = u64::from(action.mutates());
+                world.mutating_calls = world.mutating_calls.wrapping_add(counts);
+                counts > 0 && every > 0 && world.mutating_calls.is_multiple_of(every)
+            }
+            Some(Throttle::TokenBuckets) => !world.buckets.take(action, now_ms),
+        };
+        if !is_refused {
             return Ok(());
         }
-        world.mutating_calls = world.mutating_calls.wrapping_add(1);
-        match self.config.throttle {
-            Some(Throttle { every }) if every > 0 && world.mutating_calls.is_multiple_of(every) => {
-                Err(ApiError::new(
-                    503,
-                    "RequestLimitExceeded",
-                    format!(
-                        "Request limit exceeded. Account {} has been throttled on ec2:{} because it exceeded its \
-                         request rate limit.",
-                        self.config.account,
-                        action.name()
-                    ),
-                ))
-            }
-            Some(_) | None => Ok(()),
-        }
+        Err(ApiError::new(
+            503,
+            "RequestLimitExceeded",
+            format!(
+                "Request limit exceeded. Account {} has been throttled on ec2:{} because it exceeded its request rate \
+                 limit.",
+                self.config.account,
+                action.name()
+            ),
+        ))
     }
 
     /// The requested action, and the XML namespace of the answer.
@@ -273,7 +280,8 @@ impl Reference {
         )
     }
 
-    /// The headers of every answer. The server adds length and connection, unless the connection is to be closed.
+    /// The headers of every answer. The server adds length and connection, unless the connection is to be closed or the
+    /// answer is to be sent in chunks.
     fn headers(&self, status: u16, body: &[u8], request_id: String, now_ms: u64) -> HeaderMap {
         const HTML: HeaderValue = HeaderValue::from_static("text/html");
         const XML: HeaderValue = HeaderValue::from_static("text/xml;charset=UTF-8");
@@ -293,12 +301,20 @@ impl Reference {
         if status == 405 {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));
         }
-        if matches!(status, 400 | 403) && self.config.varies(Variation::ConnectionsClosedAfterErrors) {
+        let is_as_captured = self.config.framing == Framing::AsCaptured;
+        let closes = is_as_captured || self.config.varies(Variation::ConnectionsClosedAfterErrors);
+        if closes && matches!(status, 400 | 403) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if is_as_captured && (status != 200 || body.len() > LONGEST_WITH_LENGTH) {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         headers
     }
 }
+
+/// The longest success, in bytes, whose length is announced if answers are framed as captured: both forms were seen.
+const LONGEST_WITH_LENGTH: usize = 2_048;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 

@@ -6,7 +6,7 @@ use super::config::Rules;
 use super::form::FormReading;
 
 /// An action that a caller may request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Action {
     CancelSpotInstanceRequests,
     CreateTags,

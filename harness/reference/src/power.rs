@@ -78,7 +78,10 @@ pub(super) fn start(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) -
         let public_ip = world.public_ip();
         let previous = world.get(number)?.state();
         if previous == PowerState::Stopped {
-            world.change(number, call.now_ms)?.start(public_ip, call.now_ms);
+            let takes_ms = world.draw(world.delays.starting);
+            world
+                .change(number, call.now_ms)?
+                .start(public_ip, takes_ms, call.now_ms);
         }
         Some(PowerChange::of(world.get(number)?, previous))
     });

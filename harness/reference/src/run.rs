@@ -298,10 +298,13 @@ fn born(
     let spot_request = spot.map(|terms| {
         let request = SimulatedSpotRequest {
             kind: terms.kind,
-            cancelled_ms: None,
+            cancelled: None,
             interruption: terms.interruption.clone(),
             instance: id.clone(),
             created_ms: call.now_ms,
+            described_ms: call
+                .now_ms
+                .saturating_add(call.config.stale_descriptions_ms().unwrap_or_default()),
             tags: terms.tags.clone(),
         };
         world.add_spot_request(request)
@@ -314,6 +317,8 @@ fn born(
         private_ip: world.private_ip(),
         public_ip: world.public_ip(),
         spot_request,
+        launching_ms: world.draw(world.delays.launching),
+        invisible_ms: world.draw(world.delays.invisible),
     };
     world.add(
         SimulatedInstance::new(launch.clone(), birth, call.now_ms),

@@ -31,18 +31,33 @@ impl SpotKind {
 #[derive(Debug, Clone)]
 pub(super) struct SimulatedSpotRequest {
     pub(super) kind: SpotKind,
-    /// The time from which it counts as cancelled.
-    pub(super) cancelled_ms: Option<u64>,
+    pub(super) cancelled: Option<Cancellation>,
     pub(super) interruption: String,
     pub(super) instance: String,
     pub(super) created_ms: u64,
+    /// The time from which descriptions show it.
+    pub(super) described_ms: u64,
     pub(super) tags: BTreeMap<String, String>,
+}
+
+/// The cancellation of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cancellation {
+    /// The time from which the request counts as cancelled.
+    at_ms: u64,
+    /// The time from which descriptions show it.
+    described_ms: u64,
 }
 
 impl SimulatedSpotRequest {
     /// Whether it is cancelled at this time.
     pub(super) fn is_cancelled(&self, now_ms: u64) -> bool {
-        self.cancelled_ms.is_some_and(|at_ms| now_ms >= at_ms)
+        self.cancelled.is_some_and(|it| now_ms >= it.at_ms)
+    }
+
+    /// Whether it is described as cancelled at this time.
+    fn is_described_as_cancelled(&self, now_ms: u64) -> bool {
+        self.cancelled.is_some_and(|it| now_ms >= it.described_ms)
     }
 }
 
@@ -88,10 +103,13 @@ pub(super) fn cancel(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) 
         .config
         .delayed(Variation::SpotCancellationDelayed, 2_000, call.now_ms);
     for id in &ids {
+        let described_ms = at_ms.saturating_add(world.draw(world.delays.stale));
         let Some(request) = world.spot_requests.get_mut(*id) else {
             continue;
         };
-        request.cancelled_ms.get_or_insert(at_ms);
+        request
+            .cancelled
+            .get_or_insert(Cancellation { at_ms, described_ms });
         let instance = request.instance.clone();
         let number = world.find(&instance, call.now_ms);
         if let Some((number, instance)) = number.and_then(|number| Some((number, world.get(number)?)))
@@ -115,8 +133,7 @@ fn describe_one(id: &str, call: &AdmittedCall<'_>, world: &mut World, filters: &
     let Some(request) = world.spot_requests.get(id).cloned() else {
         return;
     };
-    let known_ms = call.now_ms.saturating_sub(world.stale_ms);
-    if world.stale_ms > 0 && request.created_ms > known_ms {
+    if call.now_ms < request.described_ms {
         return;
     }
     let instance = world
@@ -132,7 +149,7 @@ fn describe_one(id: &str, call: &AdmittedCall<'_>, world: &mut World, filters: &
         }
         (state, _) => state,
     };
-    let status = status(&request, state, request.is_cancelled(known_ms));
+    let status = status(&request, state, request.is_described_as_cancelled(call.now_ms));
     let fits = filters.accept(&request.tags, |name| match name {
         "instance-id" => vec![request.instance.as_str()],
         "spot-instance-request-id" => vec![id],

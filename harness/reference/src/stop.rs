@@ -1,7 +1,7 @@
 //! `StopInstances`: every named instance is checked before any is changed, so a batch stops completely or not at all.
 
 use super::call::AdmittedCall;
-use super::config::{Config, Rules};
+use super::config::{Config, Rules, Span};
 use super::errors::{ApiError, ApiResult};
 use super::instance::{PowerState, RootDevice, SimulatedInstance, StateReason};
 use super::power::{PowerChange, write_changes};
@@ -30,7 +30,7 @@ pub(super) fn stop(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) ->
     } else {
         StateReason::Shutdown
     };
-    let takes_ms = manner.takes_ms(call.config);
+    let takes = manner.takes(call.config);
     let reason_ms = call
         .config
         .delayed(Variation::ReasonASecondLater, 1_000, call.now_ms);
@@ -40,6 +40,7 @@ pub(super) fn stop(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) ->
         let previous = world.get(number)?.state();
         match previous {
             PowerState::Pending | PowerState::Running => {
+                let takes_ms = world.draw(takes);
                 world
                     .change(number, call.now_ms)?
                     .stop(why, takes_ms, reason_ms, call.now_ms);
@@ -63,16 +64,18 @@ pub(super) fn stop(call: &AdmittedCall<'_>, world: &mut World, xml: &mut Xml) ->
 }
 
 impl Manner {
-    fn takes_ms(&self, config: &Config) -> u64 {
+    fn takes(&self, config: &Config) -> Span {
         let delays = config.delays();
         if self.skip_os_shutdown && config.varies(Variation::SkipOsShutdownInstant) {
-            0
+            Span::exactly(0)
         } else if self.force && config.varies(Variation::ForcedStopQuick) {
-            200
+            Span::exactly(200)
         } else if self.hibernate {
-            delays.hibernating_ms
+            delays.hibernating
+        } else if self.skip_os_shutdown {
+            delays.skipping_shutdown
         } else {
-            delays.stopping_ms
+            delays.stopping
         }
     }
 }

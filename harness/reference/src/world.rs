@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::config::{Config, Delays};
-use super::ids::ResourceIds;
+use super::config::{Config, Delays, Span};
+use super::ids::{Dice, ResourceIds};
 use super::image::{self, SimulatedImage};
 use super::instance::{PowerState, SimulatedInstance};
 use super::spot::SimulatedSpotRequest;
+use super::throttle::TokenBuckets;
 
 /// The largest number of live instances.
 pub(super) const LIVE_CAP: usize = 1_000;
@@ -38,11 +39,11 @@ struct Earlier {
 }
 
 impl Kept {
-    fn settle(&mut self, now_ms: u64, delays: &Delays) {
-        self.now.settle(now_ms, delays);
+    fn settle(&mut self, now_ms: u64) {
+        self.now.settle(now_ms);
         self.earlier.retain(|earlier| earlier.until_ms > now_ms);
         for instance in self.earlier.iter_mut().filter_map(|it| it.instance.as_mut()) {
-            instance.settle(now_ms, delays);
+            instance.settle(now_ms);
         }
     }
 
@@ -65,9 +66,12 @@ pub(super) struct World {
     pub(super) mutating_calls: u64,
     /// The number of admitted calls so far, for the variations that refuse some of them.
     pub(super) calls: u64,
-    /// How long descriptions show the state before a change, in milliseconds.
-    pub(super) stale_ms: u64,
+    /// The tokens that are left, if calls are throttled by token buckets.
+    pub(super) buckets: TokenBuckets,
     pub(super) delays: Delays,
+    /// How long descriptions do not show a launch, in milliseconds.
+    launch_unseen_ms: u64,
+    dice: Dice,
     /// In the order of launch, so that the next page has a place to continue from.
     instances: BTreeMap<u64, Kept>,
     numbers: BTreeMap<String, u64>,
@@ -92,8 +96,10 @@ impl World {
             mutating_calls: 0,
             // Each seed starts at a different count, so that the rare refusals reach every kind of call.
             calls: config.seed % 100,
-            stale_ms: config.stale_ms(),
+            buckets: TokenBuckets::default(),
             delays: config.delays(),
+            launch_unseen_ms: config.stale_descriptions_ms().unwrap_or_default(),
+            dice: Dice::new(config.seed),
             instances: BTreeMap::new(),
             numbers: BTreeMap::new(),
             terminated: VecDeque::new(),
@@ -111,7 +117,7 @@ impl World {
     pub(super) fn find(&mut self, id: &str, now_ms: u64) -> Option<u64> {
         let number = *self.numbers.get(id)?;
         let kept = self.instances.get_mut(&number)?;
-        kept.settle(now_ms, &self.delays);
+        kept.settle(now_ms);
         (!kept.now.is_purged(now_ms, &self.delays)).then_some(number)
     }
 
@@ -131,17 +137,23 @@ impl World {
 
     /// The instance, for a change at this time.
     pub(super) fn change(&mut self, number: u64, now_ms: u64) -> Option<&mut SimulatedInstance> {
+        let stale_ms = self.draw(self.delays.stale);
         let kept = self.instances.get_mut(&number)?;
-        if self.stale_ms > 0 {
-            kept.keep(Some(kept.now.clone()), now_ms.saturating_add(self.stale_ms));
+        if stale_ms > 0 {
+            kept.keep(Some(kept.now.clone()), now_ms.saturating_add(stale_ms));
         }
         Some(&mut kept.now)
+    }
+
+    /// A duration of this span, in milliseconds. One that is always the same does not use up randomness.
+    pub(super) fn draw(&mut self, span: Span) -> u64 {
+        self.dice.draw(span.least_ms, span.most_ms)
     }
 
     /// Every known instance, in the order of launch.
     pub(super) fn all(&mut self, now_ms: u64) -> Vec<u64> {
         for kept in self.instances.values_mut() {
-            kept.settle(now_ms, &self.delays);
+            kept.settle(now_ms);
         }
         self.instances
             .iter()
@@ -167,8 +179,8 @@ impl World {
             now: instance,
             earlier: VecDeque::new(),
         };
-        if self.stale_ms > 0 {
-            kept.keep(None, now_ms.saturating_add(self.stale_ms));
+        if self.launch_unseen_ms > 0 {
+            kept.keep(None, now_ms.saturating_add(self.launch_unseen_ms));
         }
         self.instances.insert(number, kept);
         number
@@ -186,6 +198,11 @@ impl World {
 
     /// Terminates an instance, now or later, and records the order of terminations.
     pub(super) fn terminate(&mut self, number: u64, at_ms: u64, now_ms: u64) {
+        let takes = match self.get(number).map(SimulatedInstance::state) {
+            Some(PowerState::Stopped) => self.delays.removing_stopped,
+            Some(_) | None => self.delays.shutting_down,
+        };
+        let takes_ms = self.draw(takes);
         let Some(instance) = self.change(number, now_ms) else {
             return;
         };
@@ -196,9 +213,9 @@ impl World {
             return;
         }
         if at_ms > now_ms {
-            instance.terminate_later(at_ms);
+            instance.terminate_later(takes_ms, at_ms);
         } else {
-            instance.terminate(now_ms);
+            instance.terminate(takes_ms, now_ms);
         }
         if !self.terminated.contains(&number) {
             self.terminated.push_back(number);
@@ -210,7 +227,7 @@ impl World {
         while let Some(number) = self.terminated.front().copied() {
             let too_many = self.terminated.len() > REMEMBERED_CAP;
             let purged = self.instances.get_mut(&number).is_none_or(|kept| {
-                kept.settle(now_ms, &self.delays);
+                kept.settle(now_ms);
                 kept.now.is_purged(now_ms, &self.delays)
             });
             if !(too_many || purged) {

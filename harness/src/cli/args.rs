@@ -490,6 +490,11 @@ pub(super) struct ServeArgs {
     #[arg(long)]
     pub(super) instant: bool,
 
+    /// Be as slow as the real service was captured: stops of 5 to 38 seconds, stale descriptions, two minutes until an
+    /// instance can hibernate, limits on the rate of calls, chunks, and connections that end with an error
+    #[arg(long, conflicts_with = "instant")]
+    pub(super) like_aws: bool,
+
     /// Refuse every Nth state-changing call as throttled
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub(super) throttle_every: Option<u32>,

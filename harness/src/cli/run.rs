@@ -21,7 +21,7 @@ use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_l
 use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Random, Selection, concurrent, coverage, matches};
-use crate::reference::{Config, Delays, Reference};
+use crate::reference::{Config, Delays, Reference, Span};
 use crate::report::known::KnownOn;
 use crate::report::list::close;
 use crate::report::repeat::{DEFAULT_REGION, quote};
@@ -505,7 +505,8 @@ async fn served_reference(args: &EndpointArgs, region: &str, edition: Edition) -
         region: region.to_owned(),
         rules: embedded::rules(edition),
         delays: Delays {
-            pending_ms: 0,
+            launching: Span::exactly(0),
+            starting: Span::exactly(0),
             ..Delays::default()
         },
         ..Config::default()

@@ -31,17 +31,19 @@ pub(super) async fn serve(args: ServeArgs) -> Result<u8, CliError> {
         } else {
             XmlLayout::Compact
         },
-        delays: if args.instant {
-            Delays::NONE
-        } else {
-            Delays::default()
-        },
-        throttle: args.throttle_every.map(|every| Throttle {
-            every: u64::from(every),
-        }),
         variations,
-        ..Config::default()
+        ..if args.like_aws {
+            Config::like_aws()
+        } else {
+            Config::default()
+        }
     };
+    if args.instant {
+        config.delays = Delays::NONE;
+    }
+    if let Some(every) = args.throttle_every {
+        config.throttle = Some(Throttle::Every(u64::from(every)));
+    }
     config.keys.extend(own_key());
     let handler: Handler = match &args.fault {
         Some(name) => emulator::handler(config, selfcheck::named(name)?.hook),

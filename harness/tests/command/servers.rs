@@ -11,7 +11,7 @@ use http::{Request, Response};
 use stopcheck::call::{Auth, Call};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
 use stopcheck::protocol::{self, Body};
-use stopcheck::reference::{Config, Delays, Reference, keys};
+use stopcheck::reference::{Config, Delays, Reference, Span, keys};
 use stopcheck::sign::{self, Credentials, Keyring};
 use tokio::sync::Notify;
 
@@ -21,10 +21,13 @@ use crate::child::command;
 pub(crate) fn quick_reference(key: Option<stopcheck::reference::AccessKey>) -> Handler {
     let mut config = Config {
         delays: Delays {
-            pending_ms: 150,
-            stopping_ms: 150,
-            hibernating_ms: 150,
-            shutting_down_ms: 150,
+            launching: Span::exactly(150),
+            starting: Span::exactly(150),
+            stopping: Span::exactly(150),
+            skipping_shutdown: Span::exactly(150),
+            hibernating: Span::exactly(150),
+            shutting_down: Span::exactly(150),
+            removing_stopped: Span::exactly(150),
             ..Delays::default()
         },
         ..Config::default()

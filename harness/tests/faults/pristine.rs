@@ -83,7 +83,7 @@ fn a_reference_that_throttles_every_third_change_has_no_finding() {
     let endpoint = Endpoint::in_process(Arc::new(|case: &str| -> Handler {
         let reference = Reference::new(Config {
             seed: runner::seed_of(case),
-            throttle: Some(Throttle { every: 3 }),
+            throttle: Some(Throttle::Every(3)),
             ..Config::default()
         });
         Arc::new(move |request, now_ms| reference.handle(request, now_ms))

@@ -14,7 +14,7 @@ use stopcheck::contract::{Confidence, Edition};
 use stopcheck::endpoint::{self, Endpoint, Handler, HttpOptions};
 use stopcheck::plan::{Plan, Selection};
 use stopcheck::protocol::{self, RequestTarget, form};
-use stopcheck::reference::{Config, Delays, Reference};
+use stopcheck::reference::{Config, Delays, Reference, Span};
 use stopcheck::runner::WireOptions;
 use stopcheck::verdict::Verdict;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -404,7 +404,8 @@ fn written(response: &Response<Bytes>) -> Vec<u8> {
 fn quick() -> Reference {
     Reference::new(Config {
         delays: Delays {
-            pending_ms: 0,
+            launching: Span::exactly(0),
+            starting: Span::exactly(0),
             ..Delays::default()
         },
         ..Config::default()

@@ -316,7 +316,7 @@ fn tags_are_created_and_listed() {
 #[test]
 fn every_third_mutating_call_is_throttled_and_has_no_effect() {
     let mut client = TestClient::with(Config {
-        throttle: Some(Throttle { every: 3 }),
+        throttle: Some(Throttle::Every(3)),
         ..Config::default()
     });
     let id = client.running(&[]);

@@ -5,6 +5,7 @@ mod bytes;
 mod client;
 mod kinds;
 mod launching;
+mod like_aws;
 mod signatures;
 mod stopping;
 mod variations;

@@ -28,6 +28,9 @@ use super::{Full, Incoming, TokioIo};
 use crate::endpoint::Handler;
 use crate::endpoint::http::now_ms;
 
+/// A body of unknown length, in chunks.
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+
 /// The longest request body.
 const MAX_BODY: usize = 2 << 20;
 
@@ -162,10 +165,15 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes
     to_hyper(response)
 }
 
-/// Converts a response. The connection sets the length headers.
+/// Converts a response. The connection sets the length headers, unless the handler wants the body in chunks.
 fn to_hyper(mut response: Response<Bytes>) -> Response<Full<Bytes>> {
-    for name in [CONTENT_LENGTH, TRANSFER_ENCODING] {
-        response.headers_mut().remove(name);
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    if headers
+        .remove(TRANSFER_ENCODING)
+        .is_some_and(|coding| coding == CHUNKED)
+    {
+        headers.insert(TRANSFER_ENCODING, CHUNKED);
     }
     response.map(Full::new)
 }
@@ -305,6 +313,32 @@ mod tests {
             }
             assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
             assert!(answer.contains("<Code>RequestEntityTooLarge</Code>"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_sent_in_chunks_if_the_handler_wants_that() {
+        for (coding, chunked) in [("chunked", true), ("gzip", false)] {
+            let handler: Handler = Arc::new(move |_, _| {
+                let mut response = Response::new(Bytes::from_static(b"abc"));
+                let headers = response.headers_mut();
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static(coding));
+                response
+            });
+            let (host, stop, server) = started(handler, GRACE).await;
+            let mut stream = TcpStream::connect(&host).await.expect("it listens");
+            let message = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+            stream.write_all(message).await.expect("it reads");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("it answers");
+            assert_eq!(
+                answer.contains("\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+                chunked,
+                "{answer}"
+            );
+            assert_eq!(answer.contains("content-length: 3"), !chunked, "{answer}");
+            let _ = stop.send(());
+            assert!(server.await.expect("the server does not panic").is_ok());
         }
     }
 
