@@ -68,7 +68,8 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// List cases or clauses; nothing is sent
     List(ListArgs),
-    /// Explain a clause, a case or a source: what it says, what checks it, what Amazon was recorded to answer
+    /// Explain a clause, a case, a source or an open question: what it says, what checks it, what Amazon was recorded
+    /// to answer
     Explain(ExplainArgs),
     /// Lay endpoints, journals and goldens side by side, or tell what moved since an earlier run
     Compare(Box<CompareArgs>),
@@ -414,12 +415,16 @@ pub(super) struct ListArgs {
     pub(super) journal: Option<PathBuf>,
 
     /// Only the cases that cover a clause whose id matches, for instance 'DRY-*'; may be given several times
-    #[arg(long, value_name = "GLOB", conflicts_with_all = ["clauses", "faults", "variations", "coverage"])]
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["clauses", "questions", "faults", "variations", "coverage"])]
     pub(super) clause: Vec<String>,
 
     /// Clauses and their status instead of cases
     #[arg(long)]
     pub(super) clauses: bool,
+
+    /// The open questions: what is not known of Amazon EC2, and the cases that would settle it
+    #[arg(long, conflicts_with_all = ["clauses", "coverage", "faults", "variations"])]
+    pub(super) questions: bool,
 
     /// The faults that can be planted in the reference
     #[arg(long, conflicts_with_all = ["clauses", "coverage"])]
@@ -448,8 +453,8 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// A clause (`DRY-04`), a case (`dry-run/valid`), a source (`R14`), a pack of known deviations (`moto@5.2.5`), or a
-    /// format: `scenarios` for cases of your own, `known` for known deviations
+    /// A clause (`DRY-04`), a case (`dry-run/valid`), a source (`R14`), an open question (`OQ-05`), a pack of known
+    /// deviations (`moto@5.2.5`), or a format: `scenarios` for cases of your own, `known` for known deviations
     pub(super) id: String,
 
     /// Cases of your own beside the embedded ones: a file, or a folder of .toml files; may be given several times

@@ -15,7 +15,7 @@ use crate::journal::{Event, Phase};
 use crate::plan;
 use crate::plan::coverage::{self, CaseEnding};
 use crate::report::list::Listed;
-use crate::report::{self, exit, form, known, list};
+use crate::report::{self, exit, form, known, list, questions};
 use crate::selfcheck;
 
 pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
@@ -39,6 +39,8 @@ pub(super) fn list(args: &ListArgs) -> Result<u8, CliError> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if args.clauses {
         list::clauses(&contract, &mut out)
+    } else if args.questions {
+        questions::list(&contract, width(), &mut out)
     } else {
         let mut plan = plan::Plan::default();
         let selection = plan::Selection {

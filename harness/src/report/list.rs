@@ -22,8 +22,8 @@ use crate::contract::{
     Scenario, Step, Transition, distance,
 };
 use crate::plan::wire::{self, WireCase};
-use crate::report::recorded;
 use crate::report::text::{fold, some_of};
+use crate::report::{questions, recorded};
 
 /// A case of a plan, as `stopcheck list` shows it.
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +56,9 @@ impl<'a> From<&'a WireCase> for Listed<'a> {
     }
 }
 
-/// The error for a name that is no clause, case or source.
+/// The error for a name that is no clause, case, source or question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("explain {asked}: no clause, no case and no source has this name{}", hint(.close))]
+#[error("explain {asked}: no clause, case, source or question has this name{}", hint(.close))]
 pub struct UnknownId {
     /// The requested name.
     pub asked: String,
@@ -122,7 +122,7 @@ fn consequence(clause: &Clause) -> &'static str {
     }
 }
 
-/// Explains the clause, case, source or recorded answer with this name; upper and lower case are equivalent.
+/// Explains the clause, case, source, open question or recorded answer with this name; upper and lower case are equivalent.
 pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, UnknownId> {
     let name = name.trim();
     if let Some(clause) = contract
@@ -145,7 +145,8 @@ pub fn explain(contract: &Contract, name: &str, width: usize) -> Result<String, 
     {
         return Ok(explain_wire(contract, case, width));
     }
-    if let Some(text) = recorded::explain(contract, name, width) {
+    let others = [questions::explain, recorded::explain];
+    if let Some(text) = others.iter().find_map(|explain| explain(contract, name, width)) {
         return Ok(text);
     }
     Err(UnknownId {
@@ -243,6 +244,8 @@ fn explain_clause(contract: &Contract, clause: &Clause, width: usize) -> String 
         rows.push(("recorded", answers.join(", ")));
     }
     rows.extend(clause.note.iter().map(|note| ("note", note.clone())));
+    let open = questions::about(contract, clause).into_iter();
+    rows.extend(open.map(|question| ("open", question)));
     rows.extend(clause.untested.iter().map(|reason| ("untested", reason.clone())));
     rows.extend(
         clause
@@ -534,12 +537,13 @@ pub(super) fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
     }
 }
 
-/// The names of clauses, cases and sources that are similar to the requested one, nearest first.
+/// The names of clauses, cases, sources and questions that are similar to the requested one, nearest first.
 fn close_to(contract: &Contract, asked: &str) -> Vec<String> {
     let clauses = contract.clauses.iter().map(|clause| clause.id.as_str());
     let cases = contract.scenarios.iter().map(|case| case.name.as_str());
     let sources = contract.sources.iter().map(|source| source.key.as_str());
-    close(clauses.chain(cases).chain(sources), asked)
+    let questions = contract.questions.iter().map(|question| question.id.as_str());
+    close(clauses.chain(cases).chain(sources).chain(questions), asked)
 }
 
 /// The names that are similar to the requested one, nearest first.
@@ -650,7 +654,7 @@ mod tests {
         let error = explain(&sample::contract(), "nothing like it", 70).expect_err("there is no such thing");
         assert_eq!(
             error.to_string(),
-            "explain nothing like it: no clause, no case and no source has this name \
+            "explain nothing like it: no clause, case, source or question has this name \
              (see `stopcheck list` and `stopcheck list --clauses`)"
         );
     }

@@ -22,6 +22,7 @@ pub mod list;
 pub mod markdown;
 pub(crate) mod markup;
 pub mod progress;
+pub mod questions;
 mod recorded;
 pub mod repeat;
 pub mod replay;

@@ -117,6 +117,7 @@ pub(super) fn contract() -> Contract {
         parameters: Vec::new(),
         states: Vec::new(),
         recorded: Vec::new(),
+        questions: Vec::new(),
         transitions: Vec::new(),
         refusals: vec![Refusal {
             condition: Condition::DryRun,

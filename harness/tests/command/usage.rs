@@ -67,6 +67,23 @@ fn a_slip_in_a_flag_is_answered_by_the_flag_that_was_meant() {
 }
 
 #[test]
+fn open_questions_are_listed_and_explained() {
+    stopcheck("list --questions")
+        .ended_with(0)
+        .says(&["OQ-05  open", "OQ-06  closed", "settled by id/none"]);
+    stopcheck("explain oq-05").ended_with(0).says(&[
+        "OQ-05: Which of two faults",
+        "ERR-14",
+        "dry-run/unknown",
+        "unknown-id",
+    ]);
+    stopcheck("explain ERR-14")
+        .ended_with(0)
+        .says(&["open        OQ-05"]);
+    stopcheck("explain OQ-5").ended_with(2).complains_of(&["OQ-05"]);
+}
+
+#[test]
 fn a_list_names_cases_and_all_clauses() {
     stopcheck("list")
         .ended_with(0)

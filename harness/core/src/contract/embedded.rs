@@ -22,6 +22,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("specs/answers.toml", include_str!("../../specs/answers.toml")),
     ("specs/scenarios.toml", include_str!("../../specs/scenarios.toml")),
     ("specs/relations.toml", include_str!("../../specs/relations.toml")),
+    ("specs/questions.toml", include_str!("../../specs/questions.toml")),
     // Recorded answers of Amazon EC2.
     recorded!("R01"),
     recorded!("R02"),

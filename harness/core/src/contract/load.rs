@@ -100,6 +100,13 @@ fn check_names(rows: &Rows, errors: &mut Vec<LoadError>) {
         ever,
         errors,
     );
+    no_two(
+        "question",
+        &rows.questions,
+        |question| question.id.clone(),
+        ever,
+        errors,
+    );
     // These may be defined again for another range of months.
     no_two(
         "state code",
@@ -204,6 +211,32 @@ fn check_references(rows: &Rows, errors: &mut Vec<LoadError>) {
             check_source(mention, row, &sources, &clauses, errors);
         }
     }
+    check_questions(rows, &clauses, errors);
+}
+
+/// Reports questions about unknown clauses, and those that unknown scenarios would settle.
+fn check_questions(rows: &Rows, clauses: &HashMap<&str, &TableRow<Clause>>, errors: &mut Vec<LoadError>) {
+    for row in &rows.questions {
+        for mention in &row.mentions {
+            let ids = || rows.clauses.iter().map(|row| row.value.id.as_str());
+            let scenarios = || rows.scenarios.iter().map(|row| row.value.name.as_str());
+            let name = mention.name.as_str();
+            let mistake = match mention.kind {
+                MentionKind::Concerns if !clauses.contains_key(name) => {
+                    Mistake::unknown_word("clause", name, ids())
+                }
+                MentionKind::Settles if !scenarios().any(|known| known == name) => {
+                    Mistake::unknown_word("scenario", name, scenarios())
+                }
+                MentionKind::Concerns
+                | MentionKind::Settles
+                | MentionKind::Binds
+                | MentionKind::Lists
+                | MentionKind::Source => continue,
+            };
+            errors.push(row.place.at(mention.line).error(mistake));
+        }
+    }
 }
 
 /// The citations of clauses.
@@ -253,7 +286,7 @@ impl Uses {
                 MentionKind::Lists => {
                     self.listed.insert(mention.name.clone());
                 }
-                MentionKind::Source => {}
+                MentionKind::Source | MentionKind::Concerns | MentionKind::Settles => {}
             }
         }
     }
@@ -378,6 +411,7 @@ fn contract(rows: Rows, edition: Edition) -> Contract {
         states: values(rows.states, edition),
         sources: values(rows.sources, edition),
         recorded: values(rows.recorded, edition),
+        questions: values(rows.questions, edition),
         clauses,
         transitions,
         refusals,

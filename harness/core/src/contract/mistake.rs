@@ -222,6 +222,9 @@ pub enum Mistake {
         /// What binds it.
         place: String,
     },
+    /// An open question with cases that would settle it, and a reason why none does.
+    #[error("cases would settle the question, yet no-case says why none does: keep one of the two")]
+    CasesAndNone,
     /// A testable clause that no scenario lists.
     #[error("{clause} can be tested, yet no scenario lists it")]
     Unlisted {

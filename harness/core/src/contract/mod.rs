@@ -17,6 +17,7 @@ mod load;
 pub mod manual;
 mod mistake;
 mod pattern;
+mod question;
 mod range;
 mod recorded;
 mod rows;
@@ -27,6 +28,7 @@ pub use load::{embedded, extended, load};
 pub use manual::TableKey;
 pub use mistake::{LoadError, LoadErrors, Mistake, distance};
 pub use pattern::Pattern;
+pub use question::Question;
 pub use recorded::{Framing, Grade, Moment, Recorded, RecordedFixture, RecordedLook};
 pub use vocabulary::{Check, Condition, State};
 
@@ -57,6 +59,8 @@ pub struct Contract {
     pub sources: Vec<Source>,
     /// The recorded answers of the real service that fit this edition.
     pub recorded: Vec<Recorded>,
+    /// What is not known of the real service.
+    pub questions: Vec<Question>,
 }
 
 /// Actions that a step may call in addition to the action under test, and that have no rows in the contract.

@@ -15,11 +15,12 @@ use super::range::{Month, Range};
 use super::vocabulary::{Check, Condition, State};
 use super::{
     Act, Aspects, CallTemplate, Clause, ClauseId, Confidence, Demand, FixtureKind, Level, Market, Parameter,
-    ParameterKind, Passing, Precedence, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source, StateCode,
-    Step, Transition, TransitionAnswer,
+    ParameterKind, Passing, Precedence, Question, Recorded, Refusal, RefusalAnswer, Root, Scenario, Source,
+    StateCode, Step, Transition, TransitionAnswer,
 };
 use crate::call::Form;
 
+mod question;
 mod recorded;
 mod scenario;
 mod values;
@@ -41,6 +42,7 @@ pub(super) struct Rows {
     pub(super) scenarios: Vec<TableRow<Scenario>>,
     pub(super) sources: Vec<TableRow<Source>>,
     pub(super) recorded: Vec<TableRow<Recorded>>,
+    pub(super) questions: Vec<TableRow<Question>>,
 }
 
 /// One row.
@@ -82,6 +84,10 @@ pub(super) enum MentionKind {
     Lists,
     /// The source of a clause.
     Source,
+    /// A clause that an open question is about.
+    Concerns,
+    /// A scenario that would settle an open question.
+    Settles,
 }
 
 /// The tables that a file may contain.
@@ -113,6 +119,7 @@ pub(super) fn read(
         "scenario",
         "source",
         "recorded",
+        "question",
     ];
     const OWN: &[&str] = &["scenario"];
     let mut reader = Reader {
@@ -152,6 +159,7 @@ pub(super) fn read(
                 "passing" => rows.passing.push(reader.row(node, Reader::passing)),
                 "scenario" => rows.scenarios.push(reader.row(node, Reader::scenario)),
                 "recorded" => rows.recorded.push(reader.row(node, Reader::recorded)),
+                "question" => rows.questions.push(reader.row(node, Reader::question)),
                 _ => rows.sources.push(reader.row(node, Reader::source)),
             }
         }

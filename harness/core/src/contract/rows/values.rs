@@ -250,8 +250,14 @@ impl Reader<'_> {
     }
 
     pub(super) fn mention_all(&mut self, key: &str, node: &Node, kind: MentionKind) -> Vec<String> {
+        let nodes = self.list(key, node);
+        self.mention_each(key, nodes, kind)
+    }
+
+    /// Reads the names in a list, and notes that the row refers to them.
+    pub(super) fn mention_each(&mut self, key: &str, nodes: &[Node], kind: MentionKind) -> Vec<String> {
         let mut names = Vec::new();
-        for node in self.list(key, node) {
+        for node in nodes {
             let Some(name) = self.text(key, node) else {
                 continue;
             };

@@ -639,3 +639,42 @@ fn files_without_an_action_are_no_contract() {
         [""; 0]
     );
 }
+
+#[test]
+fn a_question_about_nothing_that_exists_is_a_mistake() {
+    let read = |rest: &str| {
+        let text = format!("[[question]]\nid = \"OQ-90\"\nasks = \"What?\"\nknown = \"Nothing.\"\n{rest}\n");
+        let files = EMBEDDED.iter().copied().chain([("q.toml", text.as_str())]);
+        match load(&files.collect::<Vec<_>>(), Edition::Current) {
+            Ok(_) => String::new(),
+            Err(errors) => errors.to_string(),
+        }
+    };
+    let good = "clauses = [\"ERR-01\"]\ncases = [\"id/none\"]";
+    for (rest, mistake) in [
+        (good.to_owned(), ""),
+        (good.replace("cases = [\"id/none\"]", "no-case = \"none\""), ""),
+        (
+            good.replace("ERR-01", "ERR-91"),
+            "q.toml: line 5: unknown clause \"ERR-91\"",
+        ),
+        (
+            good.replace("id/none", "id/nine"),
+            "q.toml: line 6: unknown scenario \"id/nine\"",
+        ),
+        (
+            good.replace("[\"id/none\"]", "[]"),
+            "q.toml: line 6: \"cases\" is empty",
+        ),
+        (
+            format!("{good}\nno-case = \"none\""),
+            "q.toml: line 6: cases would settle the question",
+        ),
+    ] {
+        let found = read(&rest);
+        match mistake {
+            "" => assert_eq!(found, "", "{rest}"),
+            mistake => assert!(found.contains(mistake), "{rest}: {found}"),
+        }
+    }
+}
