@@ -22,6 +22,7 @@ mod range;
 mod recorded;
 mod rows;
 pub mod vocabulary;
+pub mod written;
 
 pub use embedded::EMBEDDED;
 pub use load::{embedded, extended, load};

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CallTemplate, FixtureKind, State};
 
@@ -171,7 +171,7 @@ pub enum Grade {
 }
 
 /// How much of the body of a recorded answer is original.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Framing {
     /// All of it, byte for byte.
