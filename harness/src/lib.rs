@@ -50,7 +50,7 @@ pub use library::{Report, Run, RunError, Violation};
 #[doc(hidden)]
 pub use ec2_reference as reference;
 #[doc(hidden)]
-pub use stopcheck_core::{call, check, contract, journal, model, plan, protocol, verdict, words};
+pub use stopcheck_core::{call, check, contract, evidence, journal, model, plan, protocol, verdict, words};
 
 #[doc(hidden)]
 pub mod cli;

@@ -2,11 +2,12 @@
 //!
 //! Everything here is a function of its arguments: no sockets, no files, no clock, no terminal. Randomness comes from a
 //! seed or from given bytes. From the lowest module: `verdict`, `contract` and `call`, `journal`, `protocol`,
-//! `plan`, `model`, `check`; each imports only modules before it.
+//! `plan`, `model`, `check`, `words` and `evidence`; each imports only modules before it.
 
 pub mod call;
 pub mod check;
 pub mod contract;
+pub mod evidence;
 pub mod journal;
 pub mod model;
 pub mod plan;

@@ -12,6 +12,7 @@ use crate::report::repeat::DEFAULT_SEED;
 mod files;
 mod known;
 mod reading;
+mod record;
 mod report;
 mod server;
 pub(super) mod settings;
@@ -19,6 +20,7 @@ mod values;
 
 pub(super) use files::{InitArgs, SchemaArgs};
 pub(super) use known::KnownArgs;
+pub(super) use record::RecordArgs;
 pub(super) use report::JournalReportArgs;
 pub(super) use server::ServerArgs;
 pub(super) use values::{
@@ -89,6 +91,8 @@ pub(super) enum Command {
     Schema(SchemaArgs),
     /// Play a finding of a recorded run again, or write it down as a scenario, a test, a script or an issue
     Replay(Box<ReplayArgs>),
+    /// Record the answers that would settle open questions, without what identifies an account
+    Record(Box<RecordArgs>),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write those of all commands

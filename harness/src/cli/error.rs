@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::config::ConfigMistake;
 use super::server::ServerError;
 use crate::endpoint::EndpointError;
+use crate::evidence::BundleError;
 use crate::golden::StoreError;
 use crate::journal::{LineError, MergeProblem};
 use crate::report::exit;
@@ -51,6 +52,8 @@ pub(super) enum CliError {
     Listen { address: String, source: std::io::Error },
     #[error("{0}")]
     Server(Box<ServerError>),
+    #[error("could not make the bundle: {0}")]
+    Bundle(#[from] BundleError),
     #[error("could not serve: {0}")]
     Serve(std::io::Error),
     #[error("could not write: {0}")]
@@ -94,9 +97,11 @@ impl CliError {
             | CliError::Golden(_)
             | CliError::Listen { .. } => exit::USAGE,
             CliError::Server(error) => error.exit_code(),
-            CliError::Merge(_) | CliError::Serve(_) | CliError::Write(_) | CliError::Runtime(_) => {
-                exit::INTERNAL
-            }
+            CliError::Merge(_)
+            | CliError::Bundle(_)
+            | CliError::Serve(_)
+            | CliError::Write(_)
+            | CliError::Runtime(_) => exit::INTERNAL,
         }
     }
 }

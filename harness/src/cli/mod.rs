@@ -18,6 +18,7 @@ mod man;
 mod merge;
 mod partition;
 mod process_group;
+mod record;
 mod replay;
 mod report;
 mod reports;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Judge(args) => judge::judge(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Report(args) => report::report(&args),
+        Command::Record(args) => runtime().and_then(|runtime| runtime.block_on(record::record(&args))),
         Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::print(args.of),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),

@@ -14,12 +14,12 @@ use std::io::{self, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::check::time::moment;
 use crate::contract::{Contract, Level};
 use crate::diff::by_word;
 use crate::journal::EarlyEnd;
+use crate::report::digest::sha256;
 use crate::report::exit;
 use crate::report::facts::with_code;
 use crate::report::tally::{Policy, Tally};
@@ -129,7 +129,7 @@ pub fn write(tally: &Tally, contract: &Contract, policy: Policy, out: &mut dyn W
 
 /// The digest of an element's text, as a Content-Security-Policy names it.
 fn digest(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+    format!("sha256-{}", STANDARD.encode(sha256(text.as_bytes())))
 }
 
 fn page_result(exit_code: u8) -> PageResult {

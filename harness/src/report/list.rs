@@ -343,7 +343,7 @@ fn explain_case(contract: &Contract, case: &Scenario, width: usize) -> String {
 }
 
 /// Describes a fixture: its state and its properties.
-pub(super) fn kind_in_words(kind: &FixtureKind) -> String {
+pub(crate) fn kind_in_words(kind: &FixtureKind) -> String {
     let state = kind.state.wire_name().unwrap_or("terminated and purged");
     format!("{state}, {}", properties_in_words(kind))
 }
@@ -525,7 +525,7 @@ fn paragraph(text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes rows of a label and a text; a repeated label is left blank.
-pub(super) fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
+pub(crate) fn table(rows: &[(&str, String)], width: usize, out: &mut String) {
     const LABEL: usize = 12;
     let mut before = "";
     for (label, text) in rows {

@@ -9,6 +9,7 @@ use crate::contract::Contract;
 
 pub mod artifacts;
 pub mod coverage;
+pub mod digest;
 pub mod exit;
 pub mod export;
 pub(crate) mod facts;

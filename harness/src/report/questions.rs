@@ -49,6 +49,12 @@ pub(super) fn explain(contract: &Contract, id: &str, width: usize) -> Option<Str
     if cases.peek().is_none() {
         rows.push(("case", settled_by(question)));
     }
+    if cases.peek().is_some() {
+        rows.push((
+            "record",
+            format!("stopcheck record BUNDLE --question {}", question.id),
+        ));
+    }
     rows.extend(cases.map(|case| ("case", format!("{}: {}", case.name, case.purpose))));
     list::table(&rows, width, &mut out);
     Some(out)
@@ -116,6 +122,7 @@ mod tests {
         clause      REQ-07 (MUST, recorded): An unknown Version (e.g. `1999-01-01`) is
                     refused 4xx with `NoSuchVersion`.
         conditions  unknown-version
+        record      stopcheck record BUNDLE --question OQ-18
         case        request/unknown-version: A version that the service never had is
                     refused.
         ");

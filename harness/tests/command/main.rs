@@ -16,6 +16,7 @@ mod journals;
 mod known;
 mod limits;
 mod misbehaving;
+mod record;
 mod replay;
 mod reports;
 mod runs;

@@ -17,7 +17,7 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["model"]),
     LayerStep::Apart(&["check"]),
     LayerStep::Apart(&["words", "diff"]),
-    LayerStep::Apart(&["sign", "endpoint", "golden", "report"]),
+    LayerStep::Apart(&["evidence", "sign", "endpoint", "golden", "report"]),
     LayerStep::Apart(&["runner"]),
     LayerStep::Apart(&["embedded"]),
     LayerStep::Apart(&["selfcheck", "fuzzing"]),

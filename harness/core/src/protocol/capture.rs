@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD as STANDARD_ALPHABET;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -103,6 +105,22 @@ pub fn recorded_bytes(bytes: &journal::Bytes) -> Option<Vec<u8>> {
         journal::Bytes::Text(text) => Some(text.clone().into_bytes()),
         journal::Bytes::Base64(text) => STANDARD.decode(text).ok(),
     }
+}
+
+/// Bytes as base64, with padding.
+pub fn base64_of(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes of base64 without its padding; `None` if it is not base64. Bits that are too many are ignored.
+pub fn bytes_of_base64(text: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD_ALPHABET,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    LENIENT.decode(text).ok()
 }
 
 /// Parameters with credentials or signatures, of this and older signature versions.

@@ -68,7 +68,7 @@ impl Group {
 }
 
 /// The commands that send requests, apart from `run`.
-const SENDERS: &[&str] = &["compare", "replay"];
+const SENDERS: &[&str] = &["compare", "record", "replay"];
 
 /// The commands that judge recorded runs.
 const JUDGES: &[&str] = &["judge", "merge", "report"];
@@ -82,7 +82,7 @@ pub(in crate::cli) const SETTINGS: &[Setting] = &[
         .or_from(&["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"]),
     setting("region", Group::Endpoint, "us-east-1")
         .or_from(&["AWS_REGION", "AWS_DEFAULT_REGION"])
-        .also(&["compare"]),
+        .also(&["compare", "record"]),
     setting("account", Group::Endpoint, "111122223333").also(SENDERS),
     setting("wait", Group::Endpoint, "30").also(SENDERS),
     setting("request-timeout", Group::Endpoint, "").also(SENDERS),
@@ -105,7 +105,7 @@ pub(in crate::cli) const SETTINGS: &[Setting] = &[
     setting("seed", Group::Limits, "").also(&["compare"]),
     setting("time-limit", Group::Limits, "60"),
     setting("max-requests", Group::Limits, "100000").also(SENDERS),
-    setting("workers", Group::Limits, "4").also(&["compare"]),
+    setting("workers", Group::Limits, "4").also(&["compare", "record"]),
     setting("fail-fast", Group::Limits, ""),
     setting("cases", Group::Limits, "20"),
     setting("max-time", Group::Limits, "30"),
