@@ -9,6 +9,7 @@ mod ci;
 mod clients;
 mod drift;
 mod endpoints;
+mod evidence;
 mod fuzz;
 mod golden;
 mod mutants;
@@ -51,6 +52,8 @@ enum Task {
     Clients(clients::ClientsArgs),
     /// Validates the reports of a run, and opens the page in a browser.
     Reports(reports::ReportsArgs),
+    /// Reads recordings of Amazon EC2, and says which clauses they confirm or contradict.
+    Evidence(evidence::EvidenceArgs),
     /// Compares the contract with the model that AWS publishes today.
     SpecDrift(drift::DriftArgs),
     /// Lists, builds, runs and replays the fuzz targets.
@@ -87,6 +90,7 @@ fn dispatch(task: Task, workspace: &Workspace) -> anyhow::Result<TaskOutcome> {
         Task::Endpoints(args) => endpoints::run(&args, workspace),
         Task::Clients(args) => clients::run(&args, workspace),
         Task::Reports(args) => reports::run(&args, workspace),
+        Task::Evidence(args) => evidence::run(&args, workspace),
         Task::SpecDrift(args) => drift::run(&args, workspace),
         Task::Fuzz(args) => fuzz::run(&args, workspace),
         Task::Golden(args) => golden::run(&args, workspace),

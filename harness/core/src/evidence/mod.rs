@@ -16,6 +16,7 @@ mod leak;
 mod manifest;
 mod originals;
 mod replace;
+mod review;
 mod spelling;
 mod wanted;
 
@@ -23,6 +24,7 @@ pub use kinds::Kind;
 pub use manifest::{
     AnsweredQuestion, EVENTS_FILE, FORMAT, FileDigest, MANIFEST_FILE, Manifest, ManifestError, UnrecordedCase,
 };
+pub use review::{Contradiction, Gain, RecordedAnswer, Review, review};
 pub use wanted::{Wanted, WantedError};
 
 use leak::LeakCheck;
