@@ -118,6 +118,8 @@ pub fn review(contract: &Arc<Contract>, events: &[Event], prefix: &str) -> Revie
             _ => {}
         }
     }
+    // The cases of a question need not follow one another.
+    review.answers.sort_by(|a, b| a.question.cmp(&b.question));
     review
 }
 
