@@ -17,7 +17,7 @@ use super::server::{Server, ServerPlan};
 use super::{partition, process_group, reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
-use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws};
+use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws, sts_url};
 use crate::journal::{Event, Phase};
 use crate::model::ReadLag;
 use crate::plan::{Plan, Random, Selection, concurrent, coverage, matches};
@@ -489,12 +489,7 @@ fn server(
     let endpoint = http(url)?;
     let keys = keys::from_environment(args)?;
     // An emulator serves all services on one port; AWS has a host for each.
-    let identity = if real {
-        let china = if region.starts_with("cn-") { ".cn" } else { "" };
-        Some(http(&format!("https://sts.{region}.amazonaws.com{china}"))?)
-    } else {
-        None
-    };
+    let identity = real.then(|| http(&sts_url(url, region))).transpose()?;
     Ok((endpoint, keys, identity))
 }
 

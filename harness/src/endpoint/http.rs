@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use reqwest::{Certificate, Client, Url, redirect, retry};
 
+use super::aws_hosts::{is_aws_host, sts_host};
 use super::plain_http::{IdleConnections, RecordingClient};
 use crate::endpoint::{EndpointError, TransportError};
 
@@ -276,19 +277,21 @@ pub(super) fn is_reset(kind: io::ErrorKind) -> bool {
 
 /// Whether a URL points at Amazon's own service, where a mistake costs money or machines.
 pub fn looks_like_aws(url: &str) -> bool {
+    host_of(url).is_some_and(|host| is_aws_host(&host))
+}
+
+/// The URL of Amazon's STS for a Region, in the partition of this URL of EC2.
+pub fn sts_url(url: &str, region: &str) -> String {
+    format!("https://{}", sts_host(&host_of(url).unwrap_or_default(), region))
+}
+
+/// The host of a URL, in lower case. Text without a scheme has one as well: the caller may add the scheme later.
+fn host_of(url: &str) -> Option<String> {
     let host_of = |text: &str| {
-        Url::parse(text)
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_lowercase))
+        let url = Url::parse(text).ok()?;
+        url.host_str().map(str::to_lowercase)
     };
-    // Text without a scheme is checked as well: the caller may add one later.
-    let host = host_of(url.trim()).or_else(|| host_of(&format!("https://{}", url.trim())));
-    host.is_some_and(|host| {
-        let host = host.trim_end_matches('.');
-        AWS_DOMAINS
-            .iter()
-            .any(|domain| host.strip_suffix(domain).is_some_and(is_whole_label))
-    })
+    host_of(url.trim()).or_else(|| host_of(&format!("https://{}", url.trim())))
 }
 
 /// Whether a URL points at this machine.
@@ -302,21 +305,6 @@ pub fn is_loopback(url: &str) -> bool {
         .trim_end_matches(']')
         .parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Domains under which Amazon serves its APIs; the last one is a top-level domain.
-const AWS_DOMAINS: [&str; 7] = [
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "amazonaws.eu",
-    "api.aws",
-    "api.amazonwebservices.com.cn",
-    "api.amazonwebservices.eu",
-    "aws",
-];
-
-fn is_whole_label(before: &str) -> bool {
-    before.is_empty() || before.ends_with('.')
 }
 
 /// Milliseconds since 1970-01-01 UTC, by the system's clock.

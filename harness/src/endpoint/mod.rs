@@ -3,6 +3,7 @@
 //! An endpoint is cheap to clone. It has a clock: that of the reference is virtual and moves only when something is
 //! sent or waited for, so a run on the reference takes no time and is the same every time.
 
+mod aws_hosts;
 mod error;
 pub mod guard;
 mod http;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 
 pub use error::{EndpointError, TransportError};
 pub use guard::{Blocked, Ledger, check, check_raw};
-pub use http::{Http, HttpOptions, is_loopback, looks_like_aws};
+pub use http::{Http, HttpOptions, is_loopback, looks_like_aws, sts_url};
 pub use in_process::InProcess;
 pub use plain_http::{StrayBytes, serve::serve};
 pub use raw::{RawLimits, RawResponse, converse, raw_address};

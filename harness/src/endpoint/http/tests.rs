@@ -347,6 +347,10 @@ fn amazons_own_hosts_are_known_in_any_spelling() {
         "ec2.us-east-1.amazonaws.com",
         "ec2.us-east-1.amazonaws.com:443",
         " https://ec2.amazonaws.com ",
+        "https://ec2-fips.us-east-1.amazonaws.com",
+        "https://ec2.us-isob-east-1.sc2s.sgov.gov/",
+        "ec2.us-iso-east-1.api.aws.ic.gov",
+        "https://vpce-0a1b2c3d-4e5f.ec2.us-east-1.vpce.amazonaws.com",
     ] {
         assert!(looks_like_aws(url), "{url}");
     }
