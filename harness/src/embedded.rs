@@ -25,6 +25,7 @@ pub fn options(edition: Edition) -> Options {
         endpoint: endpoint(region, edition),
         region: region.to_owned(),
         keys: keyring(),
+        renewals: Vec::new(),
         min_confidence: Confidence::default(),
         seed: 0,
         workers: 1,

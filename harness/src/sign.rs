@@ -19,89 +19,19 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Method, Request};
 
-use crate::call::{Auth, Caller, Encoding};
+use crate::call::{Auth, Encoding};
 use crate::protocol::capture::GARBAGE_AUTHORIZATION;
 use crate::protocol::encode::uri;
 use crate::protocol::{SignError, form};
 
-/// The credentials of a signature.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The access key id.
-    pub access_key: String,
-    /// The secret access key.
-    pub secret: String,
-    /// The session token of temporary credentials.
-    pub session_token: Option<String>,
-}
+mod keyring;
+#[cfg_attr(not(feature = "profiles"), path = "sign/no_profiles.rs")]
+pub mod profiles;
 
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(REDACTED)")
-    }
-}
-
-/// All credentials of a run.
-#[derive(Debug, Clone)]
-pub struct Keyring {
-    /// The credentials of ordinary requests.
-    pub main: Credentials,
-    /// A caller who may describe but not stop instances.
-    pub denied: Option<Credentials>,
-    /// Temporary credentials of a session.
-    pub session: Option<Credentials>,
-    /// Temporary credentials that have expired.
-    pub expired: Option<Credentials>,
-}
-
-impl Keyring {
-    /// Whether requests can be authenticated in this way with these credentials.
-    pub fn has(&self, auth: Auth) -> bool {
-        match auth.caller() {
-            Caller::Main => true,
-            Caller::Session => self.session.is_some(),
-            Caller::ExpiredSession => self.expired.is_some(),
-            Caller::Denied => self.denied.is_some(),
-        }
-    }
-
-    /// Returns the credentials of a caller with a valid signature in the header; `None` for any other way of signing.
-    ///
-    /// A service learns nothing from the signature except that it is valid.
-    pub fn honest(&self, auth: Auth) -> Option<&Credentials> {
-        let is_honest = matches!(auth, Auth::Header | Auth::Session | Auth::Denied);
-        match auth.caller() {
-            _ if !is_honest => None,
-            Caller::Main => Some(&self.main),
-            Caller::Session => self.session.as_ref(),
-            Caller::Denied => self.denied.as_ref(),
-            Caller::ExpiredSession => None,
-        }
-    }
-
-    /// All texts that must never be written to any output.
-    pub fn secrets(&self) -> Vec<String> {
-        let all = [
-            Some(&self.main),
-            self.denied.as_ref(),
-            self.session.as_ref(),
-            self.expired.as_ref(),
-        ];
-        all.into_iter()
-            .flatten()
-            .flat_map(|one| {
-                [
-                    Some(&one.access_key),
-                    Some(&one.secret),
-                    one.session_token.as_ref(),
-                ]
-            })
-            .flatten()
-            .filter(|text| !text.is_empty())
-            .cloned()
-            .collect()
-    }
-}
+pub use keyring::{
+    CredentialSource, Credentials, Fetch, FetchError, FetchFuture, Keyring, LoadError, LoadFuture, Renewal,
+    TimedCredentials,
+};
 
 /// Authenticates a request in the given way, at the given time, for a service (`ec2` or `sts`).
 pub fn sign(

@@ -390,6 +390,7 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
         endpoint,
         region,
         keys,
+        renewals: Vec::new(),
         min_confidence: settings.min_confidence,
         seed: settings.seed,
         workers,

@@ -295,7 +295,8 @@ impl Server {
             | PreflightError::Region { .. }
             | PreflightError::NoDescribe { .. }
             | PreflightError::Account { .. }
-            | PreflightError::Sign(_)) => ServerError::Unfit { preflight, log },
+            | PreflightError::Sign(_)
+            | PreflightError::Refresh(_)) => ServerError::Unfit { preflight, log },
         }
     }
 

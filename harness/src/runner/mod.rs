@@ -17,11 +17,12 @@ use crate::journal::{self, EarlyEnd, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::Plan;
 use crate::report::known::KnownOn;
-use crate::sign::Keyring;
+use crate::sign::{Keyring, Renewal};
 
 mod arrange;
 mod case_runner;
 mod concurrent;
+mod credentials;
 mod dispatch;
 mod event_sink;
 mod images;
@@ -41,6 +42,8 @@ mod wire;
 
 pub use case_runner::{CaseResult, CaseRunner};
 pub use concurrent::concurrent_cases;
+pub use credentials::RefreshError;
+use credentials::RunCredentials;
 use pool::Pool;
 pub use preflight::PreflightError;
 use time_limit::TimeLimit;
@@ -71,6 +74,8 @@ pub struct Options {
     pub region: String,
     /// The credentials.
     pub keys: Keyring,
+    /// How those of the credentials are replaced that expire.
+    pub renewals: Vec<Renewal>,
     /// The lowest confidence with which a MUST decides the run.
     pub min_confidence: Confidence,
     /// The seed for ids that nobody owns.
@@ -139,7 +144,7 @@ pub struct Launch {
 struct Shared {
     options: Options,
     judge: Arc<Judge>,
-    secrets: Arc<Vec<String>>,
+    credentials: Arc<RunCredentials>,
     events: mpsc::Sender<Event>,
     interrupted: watch::Receiver<bool>,
     /// Requests sent so far.
@@ -258,7 +263,11 @@ impl Shared {
     ) -> Shared {
         Shared {
             judge: Arc::new(Judge::new(contract, options.min_confidence).with_read_lag(options.read_lag)),
-            secrets: Arc::new(options.keys.secrets()),
+            credentials: Arc::new(RunCredentials::new(
+                &options.keys,
+                &options.renewals,
+                options.endpoint.now_ms(),
+            )),
             events,
             interrupted,
             sent: AtomicUsize::new(0),

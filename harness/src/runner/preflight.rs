@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{Shared, ms_of, request_sender};
+use super::{RefreshError, Shared, ms_of, request_sender};
 use crate::call::Call;
 use crate::endpoint::TransportError;
 use crate::protocol::{self, Body, Reply, SignError};
@@ -82,6 +82,9 @@ pub enum PreflightError {
     /// The request could not be signed.
     #[error("could not {0}")]
     Sign(#[from] SignError),
+    /// The credentials expired before the first case.
+    #[error("could not {0}")]
+    Refresh(#[from] RefreshError),
 }
 
 /// The pause between two attempts to reach a server that is starting.
@@ -130,7 +133,8 @@ impl PreflightError {
             | PreflightError::Region { .. }
             | PreflightError::NoDescribe { .. }
             | PreflightError::Account { .. }
-            | PreflightError::Sign(_) => false,
+            | PreflightError::Sign(_)
+            | PreflightError::Refresh(_) => false,
         }
     }
 }
@@ -151,14 +155,9 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "stopcheck")],
     );
     let request = protocol::encode(&call, &endpoint.target(&options.region)).map_err(SignError::from)?;
-    let request = sign::sign(
-        request,
-        call.form.auth,
-        &options.keys,
-        &options.region,
-        "ec2",
-        endpoint.now_ms(),
-    )?;
+    let now_ms = endpoint.now_ms();
+    let keys = shared.credentials.current(now_ms).await?;
+    let request = sign::sign(request, call.form.auth, &keys, &options.region, "ec2", now_ms)?;
     let response = match endpoint.send(&request).await {
         Ok(response) => response,
         // A server that speaks HTTP badly is judged.
@@ -269,7 +268,7 @@ fn answer_in_words(reply: &Reply) -> String {
 
 /// An answer that may be printed: messages repeat it, and it may repeat our credentials.
 fn without_secrets(shared: &Shared, request: &Request<Bytes>, response: &Response<Bytes>) -> Reply {
-    let (_, answer) = protocol::capture(request, Ok(response), &shared.secrets);
+    let (_, answer) = protocol::capture(request, Ok(response), &shared.credentials.secrets());
     request_sender::read(&answer.expect("a response was captured"))
 }
 
@@ -284,14 +283,9 @@ async fn account(
     call.form.version = Some("2011-06-15".to_owned());
     let identity = options.identity.as_ref().unwrap_or(endpoint);
     let request = protocol::encode(&call, &identity.target(&options.region)).map_err(SignError::from)?;
-    let request = sign::sign(
-        request,
-        call.form.auth,
-        &options.keys,
-        &options.region,
-        "sts",
-        identity.now_ms(),
-    )?;
+    let now_ms = identity.now_ms();
+    let keys = shared.credentials.current(now_ms).await?;
+    let request = sign::sign(request, call.form.auth, &keys, &options.region, "sts", now_ms)?;
     let response = identity
         .send(&request)
         .await

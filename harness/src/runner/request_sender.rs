@@ -10,7 +10,7 @@ use http::Response;
 
 use super::event_sink::EventSink;
 use super::turns::Turn;
-use super::{Shared, names};
+use super::{RefreshError, Shared, names};
 use crate::call::Call;
 use crate::check::Observation;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, StrayBytes, TransportError};
@@ -117,6 +117,9 @@ pub(super) enum SendError {
     Encode(#[from] EncodeError),
     #[error("could not {0}")]
     Sign(#[from] SignError),
+    /// The request would be refused, which is not the fault of the endpoint.
+    #[error("could not {0}")]
+    Credentials(#[from] RefreshError),
     #[error("blocked by the safety guard: {0}")]
     Blocked(#[from] Blocked),
     #[error("the run was interrupted")]
@@ -355,10 +358,11 @@ impl RequestSender {
             };
             return Ok((answered, None));
         }
+        let keys = shared.credentials.current(at_ms).await?;
         let request = sign::sign(
             request,
             call.form.auth,
-            &shared.options.keys,
+            &keys,
             &shared.options.region,
             "ec2",
             at_ms,
@@ -370,6 +374,7 @@ impl RequestSender {
         let interval = self.until_now(began);
         let answered_ms = self.now_ms();
         let took_ms = answered_ms.saturating_sub(at_ms);
+        let secrets = shared.credentials.secrets();
         let record = |outcome: Result<&Response<Bytes>, &TransportError>| {
             let described = outcome.map_err(TransportError::to_string);
             let rest = match outcome {
@@ -378,9 +383,9 @@ impl RequestSender {
             };
             let rest = match rest.is_empty() {
                 true => journal::Bytes::default(),
-                false => protocol::capture_rest(&request, rest, &shared.secrets),
+                false => protocol::capture_rest(&request, rest, &secrets),
             };
-            let (request, answer) = protocol::capture(&request, described, &shared.secrets);
+            let (request, answer) = protocol::capture(&request, described, &secrets);
             let (answers, ending) = match (answer, outcome) {
                 (Err(why), Err(error)) => (Vec::new(), ending_of(error, why)),
                 (answer, _) => (answer.into_iter().collect(), Ending::Answered),

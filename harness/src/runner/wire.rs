@@ -24,7 +24,7 @@ use crate::endpoint::{self, RawLimits, TransportError};
 use crate::journal::{Aim, Event, Exchange, Obstacle, Role, SentRecord, WireDemand};
 use crate::plan::wire::{self, Dialogue, Kit, WireCase};
 use crate::protocol::{self, SignError};
-use crate::sign;
+use crate::sign::{self, Keyring};
 
 /// The most bytes that are read in one exchange.
 const MOST_BYTES: usize = 256 << 10;
@@ -44,7 +44,7 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
             ..run.options.clone()
         },
         judge: Arc::clone(&run.judge),
-        secrets: Arc::clone(&run.secrets),
+        credentials: Arc::clone(&run.credentials),
         events: run.events.clone(),
         interrupted: run.interrupted.clone(),
         sent: AtomicUsize::new(run.sent.load(Ordering::Relaxed)),
@@ -130,7 +130,8 @@ impl Player<'_> {
         shared.count_request()?;
         shared.is_reachable()?;
         let at_ms = self.sender.now_ms();
-        let (dialogue, signed) = self.bytes_of(&id, at_ms, form).map_err(SendError::from)?;
+        let keys = shared.credentials.current(at_ms).await.map_err(SendError::from)?;
+        let (dialogue, signed) = self.bytes_of(&id, &keys, at_ms, form).map_err(SendError::from)?;
         let pieces = dialogue.pieces.iter();
         let sent: Vec<u8> = pieces.flat_map(|piece| piece.bytes.iter().copied()).collect();
         endpoint::check_raw(&sent, &self.sender.ledger).map_err(SendError::from)?;
@@ -155,7 +156,7 @@ impl Player<'_> {
             &conversation.responses,
             &conversation.rest,
             &signed,
-            &shared.secrets,
+            &shared.credentials.secrets(),
         );
         let exchange = Exchange {
             case: self.sender.case().to_owned(),
@@ -182,6 +183,7 @@ impl Player<'_> {
     fn bytes_of(
         &self,
         id: &str,
+        keys: &Keyring,
         now_ms: u64,
         form: RawForm<'_>,
     ) -> Result<(Dialogue, Vec<Request<Bytes>>), SignError> {
@@ -190,7 +192,7 @@ impl Player<'_> {
         let auth = wire::call(id).form.auth;
         let signed = RefCell::new(Vec::new());
         let sign = |request: Request<Bytes>| {
-            let request = sign::sign(request, auth, &options.keys, &options.region, "ec2", now_ms)?;
+            let request = sign::sign(request, auth, keys, &options.region, "ec2", now_ms)?;
             signed.borrow_mut().push(request.clone());
             Ok(request)
         };

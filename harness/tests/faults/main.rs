@@ -137,6 +137,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         endpoint,
         region: mock::REGION.to_owned(),
         keys: stopcheck::embedded::keyring(),
+        renewals: Vec::new(),
         min_confidence: Confidence::default(),
         seed: 0,
         workers: 1,
