@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::journal::Slice;
 use crate::report::repeat::DEFAULT_SEED;
 
+mod credentials;
 mod files;
 mod known;
 mod reading;
@@ -18,6 +19,7 @@ mod server;
 pub(super) mod settings;
 mod values;
 
+pub(super) use credentials::CredentialArgs;
 pub(super) use files::{InitArgs, SchemaArgs};
 pub(super) use known::KnownArgs;
 pub(super) use record::RecordArgs;
@@ -27,10 +29,7 @@ pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, SchemaArg, ShellArg,
     VerdictArg,
 };
-use values::{
-    TimeLimitArg, VariableName, comparable, export, partition, report as report_arg, seconds, time_limit,
-    variable_name,
-};
+use values::{TimeLimitArg, comparable, export, partition, report as report_arg, seconds, time_limit};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -101,13 +100,14 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Credentials are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. A mock takes any:
+Credentials are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or a
+profile (--profile, AWS_PROFILE). A mock takes any:
   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test stopcheck run --endpoint-url http://127.0.0.1:5000
 A server that stopcheck starts, and stops afterwards, needs none:
   stopcheck run -- moto_server -H 127.0.0.1 -p {port}
   stopcheck run -- env GATEWAY_PORT={port} BIND_HOST=127.0.0.1 ministack
 The cases of a denied caller need STOPCHECK_DENIED_ACCESS_KEY_ID and STOPCHECK_DENIED_SECRET_ACCESS_KEY,
-those of expired credentials STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY and …_SESSION_TOKEN.
+those of expired credentials STOPCHECK_EXPIRED_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY and …_SESSION_TOKEN, or profiles.
 What repeats may be in a variable (STOPCHECK_READ_LAG for --read-lag) or in stopcheck.toml, which stopcheck init writes.")]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -235,25 +235,8 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
 
-    /// The access key id, instead of AWS_ACCESS_KEY_ID
-    #[arg(long, value_name = "ID", requires = "secret_access_key")]
-    pub(super) access_key_id: Option<String>,
-
-    /// The secret access key, instead of AWS_SECRET_ACCESS_KEY; others on this machine may see it
-    #[arg(long, value_name = "KEY", requires = "access_key_id")]
-    pub(super) secret_access_key: Option<String>,
-
-    /// The environment variable with the access key id
-    #[arg(long, value_name = "NAME", default_value = "AWS_ACCESS_KEY_ID", value_parser = variable_name)]
-    pub(super) access_key_id_env: VariableName,
-
-    /// The environment variable with the secret access key
-    #[arg(long, value_name = "NAME", default_value = "AWS_SECRET_ACCESS_KEY", value_parser = variable_name)]
-    pub(super) secret_access_key_env: VariableName,
-
-    /// The environment variable with the session token of temporary credentials
-    #[arg(long, value_name = "NAME", default_value = "AWS_SESSION_TOKEN", value_parser = variable_name)]
-    pub(super) session_token_env: VariableName,
+    #[command(flatten)]
+    pub(super) credentials: CredentialArgs,
 
     /// How long to wait for a server that is still starting, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]

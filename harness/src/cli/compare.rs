@@ -69,7 +69,7 @@ pub(super) async fn compare(args: &CompareArgs) -> Result<u8, CliError> {
     let signals = tokio::spawn(run::listen(stop));
     for (subject, account) in subjects.iter().zip(&mut accounts) {
         if account.is_none() {
-            let options = options(args, subject, edition)?;
+            let options = options(args, subject, edition).await?;
             let played = live(
                 args,
                 subject,
@@ -259,7 +259,7 @@ fn golden_set(args: &CompareArgs, name: &str, set: &str, contract: &Contract) ->
     Ok(account)
 }
 
-fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Options, CliError> {
+async fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Options, CliError> {
     let url = match &subject.kind {
         Kind::Url(url) => url.clone(),
         Kind::Reference | Kind::Journal(_) | Kind::Goldens(_) => {
@@ -285,7 +285,7 @@ fn options(args: &CompareArgs, subject: &Subject, edition: Edition) -> Result<Op
         known: KnownOn::default(),
         overlap_requests: 0,
     };
-    run::options(&endpoint, &settings)
+    run::options(&endpoint, &settings).await
 }
 
 /// Plays the plan at an endpoint.

@@ -148,7 +148,7 @@ async fn play(
         known: KnownOn::default(),
         overlap_requests: 0,
     };
-    let options = run::options(&args.endpoint, &settings)?;
+    let options = run::options(&args.endpoint, &settings).await?;
     let secrets = options.keys.secrets();
     if !args.quiet {
         announce(&cases);

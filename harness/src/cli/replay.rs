@@ -78,7 +78,7 @@ pub(super) async fn replay(args: &ReplayArgs) -> Result<u8, CliError> {
              hint: start it, and name it with --endpoint-url; the command was {command:?}"
         )));
     }
-    let options = run::options(&endpoint(args, &index.head), &settings)?;
+    let options = run::options(&endpoint(args, &index.head), &settings).await?;
     let (stop, interrupted) = watch::channel(false);
     let signals = tokio::spawn(run::listen(stop));
     let mut attempts: Vec<Attempt> = Vec::new();

@@ -11,7 +11,7 @@ use super::args::{EndpointArgs, GoldenArgs, PhaseArg, ReportArgs, RunArgs};
 use super::error::CliError;
 use super::goldens::{Finished, GoldenUse};
 use super::journal::JournalWriter;
-use super::keys::{self, variable};
+use super::keys::{KeyChoice, RunKeys, variable};
 use super::known::KnownUse;
 use super::server::{Server, ServerPlan};
 use super::{partition, process_group, reports, scenarios};
@@ -27,7 +27,6 @@ use crate::report::list::close;
 use crate::report::repeat::{DEFAULT_REGION, quote};
 use crate::report::{Tally, exit};
 use crate::runner::{self, Launch, Options, PreflightError, WireOptions};
-use crate::sign::Keyring;
 
 /// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
@@ -84,7 +83,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     }
     let mut goldens = GoldenUse::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
     let plays_named_cases = plan.sizes().contains_key(&Phase::Scenarios);
-    let mut options = options(&args.endpoint, &settings)?;
+    let mut options = options(&args.endpoint, &settings).await?;
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
     }
@@ -367,8 +366,15 @@ pub(super) struct RunSettings {
 }
 
 /// The options of a run: at the endpoint that the arguments name, or at the embedded reference.
-pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Options, CliError> {
+pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Options, CliError> {
     let url = url(args);
+    if let Some(url) = &url {
+        check_consent(args, url)?;
+    }
+    let choice = match &url {
+        Some(url) => Some(KeyChoice::of(&args.credentials, looks_like_aws(url)).await?),
+        None => None,
+    };
     let region = args
         .region
         .clone()
@@ -376,21 +382,25 @@ pub(super) fn options(args: &EndpointArgs, settings: &RunSettings) -> Result<Opt
             url.as_ref()
                 .and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
         })
+        .or_else(|| choice.as_ref().and_then(KeyChoice::region))
         .unwrap_or_else(|| DEFAULT_REGION.to_owned());
     let workers = settings.workers.unwrap_or(if url.is_some() { 4 } else { 1 });
-    let (endpoint, keys, identity) = match &url {
-        None => (
-            embedded::endpoint(&region, settings.edition),
-            embedded::keyring(),
-            None,
-        ),
+    let (endpoint, identity) = match &url {
+        None => (embedded::endpoint(&region, settings.edition), None),
         Some(url) => server(args, url, &region, workers)?,
+    };
+    let RunKeys { keyring, renewals } = match choice {
+        None => RunKeys {
+            keyring: embedded::keyring(),
+            renewals: Vec::new(),
+        },
+        Some(choice) => choice.load(&region).await?,
     };
     Ok(Options {
         endpoint,
         region,
-        keys,
-        renewals: Vec::new(),
+        keys: keyring,
+        renewals,
         min_confidence: settings.min_confidence,
         seed: settings.seed,
         workers,
@@ -452,13 +462,8 @@ pub(super) fn min_confidence(args: &ReportArgs) -> contract::Confidence {
     args.min_confidence.map(Into::into).unwrap_or_default()
 }
 
-/// An endpoint over HTTP, its keys, and the endpoint that is queried for the caller's identity.
-fn server(
-    args: &EndpointArgs,
-    url: &str,
-    region: &str,
-    workers: usize,
-) -> Result<(Endpoint, Keyring, Option<Endpoint>), CliError> {
+/// Refuses real AWS without consent to the costs, and without what a run needs there.
+fn check_consent(args: &EndpointArgs, url: &str) -> Result<(), CliError> {
     let real = looks_like_aws(url);
     if real && !args.allow_real_aws {
         return Err(CliError::Usage(format!(
@@ -479,6 +484,16 @@ fn server(
                 .to_owned(),
         ));
     }
+    Ok(())
+}
+
+/// An endpoint over HTTP, and the one that is queried for the caller's identity.
+fn server(
+    args: &EndpointArgs,
+    url: &str,
+    region: &str,
+    workers: usize,
+) -> Result<(Endpoint, Option<Endpoint>), CliError> {
     let http = |url: &str| {
         Endpoint::http(HttpOptions {
             url: url.to_owned(),
@@ -488,10 +503,11 @@ fn server(
         })
     };
     let endpoint = http(url)?;
-    let keys = keys::from_environment(args)?;
     // An emulator serves all services on one port; AWS has a host for each.
-    let identity = real.then(|| http(&sts_url(url, region))).transpose()?;
-    Ok((endpoint, keys, identity))
+    let identity = looks_like_aws(url)
+        .then(|| http(&sts_url(url, region)))
+        .transpose()?;
+    Ok((endpoint, identity))
 }
 
 /// Serves the reference on a loopback port until the process ends. It uses the system clock, so its instances start

@@ -127,16 +127,18 @@ impl ServerPlan {
         let port = free_port().map_err(ServerError::NoPort)?;
         endpoint.endpoint_url = Some(format!("http://127.0.0.1:{port}"));
         endpoint.wait.get_or_insert(USUAL_WAIT);
+        let credentials = &mut endpoint.credentials;
         let names = [
-            &endpoint.access_key_id_env,
-            &endpoint.secret_access_key_env,
-            &endpoint.session_token_env,
+            &credentials.access_key_id_env,
+            &credentials.secret_access_key_env,
+            &credentials.session_token_env,
         ];
         let is_any_set = names.iter().any(|name| variable(&name.0).is_some());
-        let uses_test_key = endpoint.access_key_id.is_none() && !is_any_set;
+        let uses_test_key =
+            credentials.access_key_id.is_none() && credentials.profile.is_none() && !is_any_set;
         if uses_test_key {
-            endpoint.access_key_id = Some(TEST_KEY.to_owned());
-            endpoint.secret_access_key = Some(TEST_KEY.to_owned());
+            credentials.access_key_id = Some(TEST_KEY.to_owned());
+            credentials.secret_access_key = Some(TEST_KEY.to_owned());
         }
         Ok(Some(ServerPlan {
             command: args.command.clone(),

@@ -16,6 +16,7 @@ mod journals;
 mod known;
 mod limits;
 mod misbehaving;
+mod profiles;
 mod record;
 mod replay;
 mod reports;

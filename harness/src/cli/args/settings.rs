@@ -56,7 +56,9 @@ impl Group {
     pub(in crate::cli) fn heading(self) -> &'static str {
         match self {
             Group::Endpoint => "Endpoint",
-            Group::Credentials => "Credentials: the names of environment variables, never the secrets",
+            Group::Credentials => {
+                "Credentials: the names of environment variables and profiles, never the secrets"
+            }
             Group::Fixtures => "Fixtures",
             Group::Selection => "Cases",
             Group::Limits => "Limits",
@@ -92,6 +94,18 @@ pub(in crate::cli) const SETTINGS: &[Setting] = &[
     setting("access-key-id-env", Group::Credentials, "").also(SENDERS),
     setting("secret-access-key-env", Group::Credentials, "").also(SENDERS),
     setting("session-token-env", Group::Credentials, "").also(SENDERS),
+    setting("profile", Group::Credentials, "default")
+        .or_from(&["AWS_PROFILE", "AWS_ACCESS_KEY_ID"])
+        .also(SENDERS),
+    setting("denied-profile", Group::Credentials, "may-not-stop")
+        .or_from(&["STOPCHECK_DENIED_ACCESS_KEY_ID"])
+        .also(SENDERS),
+    setting("session-profile", Group::Credentials, "session")
+        .or_from(&["STOPCHECK_SESSION_ACCESS_KEY_ID"])
+        .also(SENDERS),
+    setting("expired-profile", Group::Credentials, "expired")
+        .or_from(&["STOPCHECK_EXPIRED_ACCESS_KEY_ID"])
+        .also(SENDERS),
     setting("ebs-image", Group::Fixtures, "ami-0123456789abcdef0").also(SENDERS),
     setting("instance-store-image", Group::Fixtures, "ami-0123456789abcdef0").also(SENDERS),
     setting("instance-type", Group::Fixtures, "").also(SENDERS),
