@@ -1,11 +1,11 @@
 //! Tasks that take too long for every change, for a nightly scheduler: longer fuzzing with and without a sanitizer,
-//! known bugs in older versions of real emulators, drift from what AWS publishes, and a part of the mutants.
+//! known bugs in older versions of real emulators, profiles, drift from what AWS publishes, and a part of the mutants.
 //!
 //! All steps run, even if one fails.
 
 use anyhow::Result;
 
-use crate::shell::TaskOutcome;
+use crate::shell::{self, TaskOutcome};
 use crate::steps::{self, TaskStep};
 use crate::workspace::Workspace;
 use crate::{drift, endpoints, fuzz, mutants};
@@ -35,6 +35,23 @@ const STEPS: &[&TaskStep<NightlyArgs>] = &[
         name: "known bugs",
         hint: "a known bug is no longer found, or is found in the version that fixes it: `cargo xtask endpoints known-bugs`",
         run: |workspace, _| endpoints::known_bugs(workspace),
+    },
+    &TaskStep {
+        name: "profiles",
+        hint: "run `cargo clippy` and `cargo test` with `--package stopcheck --features profiles`",
+        run: |workspace, _| {
+            let feature = ["--package", "stopcheck", "--features", "profiles", "--locked"];
+            let mut clippy = workspace.cargo(&["clippy", "--all-targets"]);
+            shell::run(clippy.args(feature).args(["--", "-D", "warnings"]))?;
+            let mut tests = workspace.cargo(&["test", "--test", "command"]);
+            shell::run(tests.args(feature).args(["--", "profiles"]))?;
+            Ok(TaskOutcome::Good)
+        },
+    },
+    &TaskStep {
+        name: "credentials",
+        hint: "run `cargo xtask endpoints credentials`",
+        run: |workspace, _| endpoints::credentials(workspace),
     },
     &TaskStep {
         name: "spec-drift",

@@ -215,7 +215,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<OsString> {
     Ok("python3".into())
 }
 
-/// The release build of `stopcheck`, or the given command instead.
+/// The release build of `stopcheck` with everything that is shipped, or the given command instead.
 pub(crate) fn stopcheck(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return given
@@ -230,6 +230,9 @@ pub(crate) fn stopcheck(workspace: &Workspace, given: Option<&Path>) -> Result<P
         "stopcheck",
         "--bin",
         "stopcheck",
+        // The wheel packs this build.
+        "--features",
+        "profiles",
     ];
     shell::run(&mut workspace.cargo(&build))?;
     Ok(workspace.target("release/stopcheck"))

@@ -4,7 +4,9 @@
 //! `--check` judges with the known deviations in `specs/known`, warnings included: a new deviation may be a false alarm,
 //! one that is gone may be a check that no longer works. `known-bugs` compares older versions that have known bugs with
 //! fixed versions. `known-files` verifies the exit codes of `stopcheck run --known` with a real endpoint.
+//! `credentials` takes them from profiles, programs and roles, with moto as the identity service.
 
+mod credentials;
 mod known_bugs;
 mod known_files;
 mod play;
@@ -38,6 +40,8 @@ enum Action {
     KnownFiles(known_files::KnownFilesArgs),
     /// Shows that slices of a run on moto, merged, find what one run finds.
     Slices(slices::SlicesArgs),
+    /// Judges moto with the credentials of a profile, a program and a role, also with some that expire during the run.
+    Credentials(credentials::CredentialsArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -69,6 +73,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
         Action::KnownBugs(args) => known_bugs::run(args, workspace),
         Action::KnownFiles(args) => known_files::run(args, workspace),
         Action::Slices(args) => slices::run(args, workspace),
+        Action::Credentials(args) => credentials::run(args, workspace),
     }
 }
 
@@ -84,6 +89,11 @@ pub(crate) fn check(kind: Kind, workspace: &Workspace) -> Result<TaskOutcome> {
 /// Verifies that slices of a run on moto, merged, find what one run finds.
 pub(crate) fn slices(workspace: &Workspace) -> Result<TaskOutcome> {
     slices::run(&slices::SlicesArgs::default(), workspace)
+}
+
+/// Verifies that runs on moto can have the credentials of profiles, programs and roles.
+pub(crate) fn credentials(workspace: &Workspace) -> Result<TaskOutcome> {
+    credentials::run(&credentials::CredentialsArgs::default(), workspace)
 }
 
 /// Verifies that known bugs are found in the versions that have them, and not in the fixed versions.
