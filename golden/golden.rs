@@ -56,6 +56,7 @@ fn every_command_tells_what_it_takes() {
         "explain",
         "serve",
         "judge",
+        "proxy",
         "merge",
         "report",
         "replay",

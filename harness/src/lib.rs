@@ -45,7 +45,7 @@ pub use journal::Phase;
 pub use library::{Report, Run, RunError, Violation};
 
 // The pure half of the program. What follows has sockets, files, a clock and a terminal: input and output (`diff`,
-// `sign`, `endpoint`, `golden`, `report`), orchestration (`runner`, `embedded`, `selfcheck`, `fuzzing`, `replay`,
+// `sign`, `endpoint`, `golden`, `report`), orchestration (`runner`, `traffic`, `embedded`, `selfcheck`, `fuzzing`, `replay`,
 // `compare`, `cli`). `harness/docs/architecture.md` describes each.
 #[doc(hidden)]
 pub use ec2_reference as reference;
@@ -76,3 +76,5 @@ pub mod runner;
 pub mod selfcheck;
 #[doc(hidden)]
 pub mod sign;
+#[doc(hidden)]
+pub mod traffic;

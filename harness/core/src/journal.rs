@@ -157,6 +157,8 @@ pub enum Phase {
     Concurrent,
     /// From a finding of an earlier run.
     Replay,
+    /// Exchanges of other clients, which were only watched.
+    Traffic,
 }
 
 impl Phase {
@@ -169,13 +171,14 @@ impl Phase {
             Phase::Wire => "wire",
             Phase::Concurrent => "concurrent",
             Phase::Replay => "replay",
+            Phase::Traffic => "traffic",
         }
     }
 
     /// Whether the time limit of a run applies to the phase. Named cases are always played, and a replay is asked for.
     pub fn is_limited(self) -> bool {
         match self {
-            Phase::Scenarios | Phase::Replay => false,
+            Phase::Scenarios | Phase::Replay | Phase::Traffic => false,
             Phase::Coverage | Phase::Random | Phase::Wire | Phase::Concurrent => true,
         }
     }
@@ -265,6 +268,11 @@ pub enum Intent {
     Rest,
     /// Send bytes on a raw socket, then describe the instances.
     Wire(Aim),
+    /// Watch an exchange of another client.
+    Watch {
+        /// Whether something that was not watched may have changed instances since the exchange before it.
+        gap: bool,
+    },
 }
 
 /// An instance that was launched with an option, and is described without it.

@@ -12,6 +12,7 @@ use crate::report::repeat::DEFAULT_SEED;
 mod credentials;
 mod files;
 mod known;
+mod proxy;
 mod reading;
 mod record;
 mod report;
@@ -22,6 +23,7 @@ mod values;
 pub(super) use credentials::CredentialArgs;
 pub(super) use files::{InitArgs, SchemaArgs};
 pub(super) use known::KnownArgs;
+pub(super) use proxy::ProxyArgs;
 pub(super) use record::RecordArgs;
 pub(super) use report::JournalReportArgs;
 pub(super) use server::ServerArgs;
@@ -78,8 +80,10 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Verify that the checks detect injected faults, and nothing that genuine EC2 may do
     Selfcheck(SelfcheckArgs),
-    /// Judge recorded runs again; nothing is sent
+    /// Judge recorded runs again, or traffic of other clients; nothing is sent
     Judge(JudgeArgs),
+    /// Pass requests of clients on to an endpoint, and judge what passes
+    Proxy(Box<ProxyArgs>),
     /// Put the journals of all slices of a run together, for one report and one verdict; nothing is sent
     Merge(MergeArgs),
     /// Write reports of a recorded run; nothing is sent
@@ -542,9 +546,13 @@ pub(super) struct SelfcheckArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
-    /// Journals of earlier runs
+    /// Journals of earlier runs, or recordings of other clients in HAR
     #[arg(required = true, value_name = "FILE")]
     pub(super) journals: Vec<PathBuf>,
+
+    /// Nothing but the calls of a HAR recording changed the instances: what one call did can then be expected of the next
+    #[arg(long)]
+    pub(super) exclusive: bool,
 
     /// Judge by this edition instead of the one of the run
     #[arg(long, value_name = "EDITION", value_enum)]

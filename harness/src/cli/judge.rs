@@ -1,4 +1,4 @@
-//! `stopcheck judge`: judges recorded runs again.
+//! `stopcheck judge`: judges recorded runs again, and recordings of other clients.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::args::JudgeArgs;
 use super::error::CliError;
 use super::journal::{Events, JournalWriter, not_over_itself};
 use super::known::KnownUse;
-use super::{reports, run};
+use super::{reports, run, traffic};
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract, Edition};
 use crate::journal::{Event, RunStarted};
@@ -26,7 +26,12 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     let edition = args.edition.map(Edition::from);
     let least = args.reports.min_confidence.map(Confidence::from);
     for path in &args.journals {
-        let (mut tally, contract) = tally_of(path, edition, least, |event| match &mut journal {
+        let how = Rejudging {
+            edition,
+            least,
+            exclusive: args.exclusive,
+        };
+        let (mut tally, contract) = tally_of(path, how, |event| match &mut journal {
             Some(journal) => journal.write(event),
             None => Ok(()),
         })?;
@@ -39,18 +44,37 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8, CliError> {
     Ok(worst)
 }
 
-/// Judges a journal, by this edition and least confidence in place of the recorded ones, and passes on every event.
+/// How recordings are judged.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rejudging {
+    /// The edition, in place of the recorded one.
+    pub(super) edition: Option<Edition>,
+    /// The least confidence with which a MUST decides, in place of the recorded one.
+    pub(super) least: Option<Confidence>,
+    /// Whether nothing else changed the instances, for recordings of other clients.
+    pub(super) exclusive: bool,
+}
+
+/// Judges a journal or a recording of other clients, and passes on every event.
 pub(super) fn tally_of(
     path: &Path,
-    edition: Option<Edition>,
-    least: Option<Confidence>,
+    how: Rejudging,
     mut each: impl FnMut(&Event) -> Result<(), CliError>,
 ) -> Result<(Tally, Arc<Contract>), CliError> {
+    if traffic::is_recording(path)? {
+        return traffic::tally_of(path, how, each);
+    }
+    if how.exclusive {
+        return Err(CliError::Usage(format!(
+            "--exclusive is for recordings in HAR, and {} is a journal, which records what was watched",
+            path.display()
+        )));
+    }
     let mut events = Events::open(path)?;
     let head = events.head()?;
     let head = RunStarted {
-        edition: edition.unwrap_or(head.edition),
-        min_confidence: least.unwrap_or(head.min_confidence),
+        edition: how.edition.unwrap_or(head.edition),
+        min_confidence: how.least.unwrap_or(head.min_confidence),
         ..head
     };
     let contract = run::contract_of(head.edition);

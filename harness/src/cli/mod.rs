@@ -18,6 +18,7 @@ mod man;
 mod merge;
 mod partition;
 mod process_group;
+mod proxy;
 mod record;
 mod replay;
 mod report;
@@ -28,6 +29,7 @@ mod schema;
 mod selfcheck;
 mod serve;
 mod server;
+mod traffic;
 mod variations;
 
 pub use args::Cli;
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => runtime().and_then(|runtime| runtime.block_on(run::run(*args))),
         Command::Serve(args) => runtime().and_then(|runtime| runtime.block_on(serve::serve(args))),
+        Command::Proxy(args) => runtime().and_then(|runtime| runtime.block_on(proxy::proxy(*args))),
         Command::Selfcheck(args) => selfcheck::selfcheck(&args),
         Command::List(args) => list::list(&args),
         Command::Explain(args) => list::explain(&args),

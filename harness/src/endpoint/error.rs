@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::journal::Ending;
+
 /// Why a request has no response. None of these is a verdict about the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
@@ -125,6 +127,25 @@ impl TransportError {
             | TransportError::TooLarge { .. }
             | TransportError::Unsendable { .. }
             | TransportError::Other { .. } => &[],
+        }
+    }
+
+    /// How the exchange ended. A broken answer, and a connection that was given up, are the fault of the endpoint; `why`
+    /// is this error without secrets.
+    pub fn ending(&self, why: String) -> Ending {
+        match self {
+            TransportError::InvalidHttp { .. } | TransportError::CutShort { .. } => Ending::Broken { why },
+            TransportError::Closed { .. } => Ending::Closed,
+            TransportError::Reset { .. } => Ending::Reset,
+            TransportError::Refused { .. }
+            | TransportError::Unreachable { .. }
+            | TransportError::TimedOut { .. }
+            | TransportError::NotResolved { .. }
+            | TransportError::Tls { .. }
+            | TransportError::PlainHttp { .. }
+            | TransportError::TooLarge { .. }
+            | TransportError::Unsendable { .. }
+            | TransportError::Other { .. } => Ending::Failed { why },
         }
     }
 }

@@ -11,6 +11,7 @@ mod in_process;
 mod plain_http;
 mod raw;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +22,20 @@ pub use error::{EndpointError, TransportError};
 pub use guard::{Blocked, Ledger, check, check_raw};
 pub use http::{Http, HttpOptions, is_loopback, looks_like_aws, sts_url};
 pub use in_process::InProcess;
-pub use plain_http::{StrayBytes, serve::serve};
+pub use plain_http::{
+    StrayBytes,
+    serve::{serve, serve_async},
+};
 pub use raw::{RawLimits, RawResponse, converse, raw_address};
 
 use crate::protocol::RequestTarget;
 
 /// A service in this process: a request and the time in milliseconds come in, a response goes out.
 pub type Handler = Arc<dyn Fn(&Request<Bytes>, u64) -> Response<Bytes> + Send + Sync>;
+
+/// Like [`Handler`], for a service that waits for something; it takes the time itself.
+pub type AsyncHandler =
+    Arc<dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> + Send + Sync>;
 
 /// Like [`Handler`], for an unsigned request: also gets the access key that would have signed it.
 pub type Vouched = Arc<dyn Fn(&Request<Bytes>, &str, u64) -> Response<Bytes> + Send + Sync>;

@@ -456,6 +456,7 @@ fn intent_in_words(intent: &Intent) -> String {
         Intent::Pass { ms } => format!("let {ms} ms pass"),
         Intent::Rest => "wait until nothing moves".to_owned(),
         Intent::Wire(_) => "bytes on a socket".to_owned(),
+        Intent::Watch { .. } => "an exchange of another client".to_owned(),
     }
 }
 

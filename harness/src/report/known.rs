@@ -223,6 +223,6 @@ pub(super) fn cases_of(phase: Phase, contract: &Contract) -> Vec<(String, Vec<Cl
                 })
                 .collect()
         }
-        Phase::Concurrent | Phase::Random | Phase::Replay => Vec::new(),
+        Phase::Concurrent | Phase::Random | Phase::Replay | Phase::Traffic => Vec::new(),
     }
 }

@@ -73,6 +73,14 @@ impl Progress {
         self
     }
 
+    /// Prints failures only: nobody knows how much there will be.
+    #[must_use]
+    pub fn without_end(mut self) -> Self {
+        self.bar = bar(false);
+        self.next_line = Duration::MAX;
+        self
+    }
+
     /// Leaves out the failures that are known.
     #[must_use]
     pub fn without(mut self, known: KnownOn) -> Self {

@@ -206,6 +206,12 @@ pub fn repeat(story: &Story<'_>, step: usize) -> Repeat {
 
 /// The command that runs one case again.
 pub fn run_command(run: &RunStarted, case: &str) -> String {
+    if case.starts_with("traffic/") {
+        return match run.endpoint.contains("://") {
+            true => format!("stopcheck proxy --upstream {}", quote(&run.endpoint)),
+            false => format!("stopcheck judge {}", quote(&run.endpoint)),
+        };
+    }
     let mut out = String::from("stopcheck run");
     if run.endpoint != "reference" && run.server.is_empty() {
         let _ = write!(out, " --endpoint-url {}", quote(&run.endpoint));
@@ -296,6 +302,10 @@ impl<'a> Plan<'a> {
         let is_wire = |(_, intent): &(usize, Intent)| matches!(intent, Intent::Wire(_));
         if story.steps.iter().any(is_wire) {
             return Err("no client sends these bytes; the journal has them".to_owned());
+        }
+        let is_watched = |(_, intent): &(usize, Intent)| matches!(intent, Intent::Watch { .. });
+        if story.steps.iter().any(is_watched) {
+            return Err("the call acts on instances of the client that sent it".to_owned());
         }
         let mut names = ShellVariables::default();
         let mut actions = Vec::new();
@@ -459,7 +469,8 @@ fn play<'a>(
             | Intent::Pages
             | Intent::Observe
             | Intent::Launch { .. }
-            | Intent::Wire(_),
+            | Intent::Wire(_)
+            | Intent::Watch { .. },
         )
         | None => {}
     }

@@ -339,8 +339,14 @@ impl Tally {
             let begun = self.cases().filter(|case| case.phase != Phase::Random).count();
             counts.not_begun = planned.saturating_sub(begun);
         }
-        counts.scripts = self.explored.values().map(|explored| explored.scripts).sum();
-        counts.steps = self.explored.values().map(|explored| explored.steps).sum();
+        for explored in self.explored.values() {
+            if explored.phase == Phase::Traffic {
+                counts.watched += explored.scripts;
+                continue;
+            }
+            counts.scripts += explored.scripts;
+            counts.steps += explored.steps;
+        }
         counts.cut_short = self.folded.cut_short;
         for case in self.cases() {
             match &case.outcome {
@@ -416,7 +422,10 @@ impl Tally {
             exit::FINDINGS
         } else if counts.errors > 0 {
             exit::INTERNAL
-        } else if counts.cases == ByVerdict::default() && counts.known == 0 && counts.scripts == 0 {
+        } else if counts.cases == ByVerdict::default()
+            && counts.known == 0
+            && counts.scripts + counts.watched == 0
+        {
             exit::NOTHING_TESTED
         } else {
             exit::CONFORMANT

@@ -383,6 +383,14 @@ impl Page<'_> {
                 plural(counts.steps, "step")
             )?;
         }
+        if counts.watched > 0 {
+            let watched = usize::try_from(counts.watched).unwrap_or(usize::MAX);
+            writeln!(
+                out,
+                "{} of other clients judged",
+                plural(watched, "StopInstances call")
+            )?;
+        }
         let requests = plural(usize::try_from(counts.requests).unwrap_or(usize::MAX), "request");
         let took = seconds(counts.took_ms);
         match self.tally.run() {

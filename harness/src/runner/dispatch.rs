@@ -36,7 +36,7 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, mut plan: Plan) -> Vec<Fo
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for placed in plan.take_cases() {
         let queue = match placed.phase {
-            Phase::Scenarios | Phase::Replay | Phase::Random => &mut named,
+            Phase::Scenarios | Phase::Replay | Phase::Random | Phase::Traffic => &mut named,
             Phase::Wire => &mut raw,
             Phase::Concurrent => &mut overlapping,
             Phase::Coverage => &mut covering,

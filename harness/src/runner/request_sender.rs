@@ -387,7 +387,7 @@ impl RequestSender {
             };
             let (request, answer) = protocol::capture(&request, described, &secrets);
             let (answers, ending) = match (answer, outcome) {
-                (Err(why), Err(error)) => (Vec::new(), ending_of(error, why)),
+                (Err(why), Err(error)) => (Vec::new(), error.ending(why)),
                 (answer, _) => (answer.into_iter().collect(), Ending::Answered),
             };
             Exchange {
@@ -473,25 +473,6 @@ impl RequestSender {
 pub(super) fn read(answer: &Answer) -> Reply {
     let response = protocol::revive(answer).expect("a response was recorded, in base64 of our own if in any");
     protocol::decode(response)
-}
-
-/// How an exchange without an answer ended. A broken one, and a connection that was given up, are the fault of the
-/// endpoint; `why` is the error without secrets.
-fn ending_of(error: &TransportError, why: String) -> Ending {
-    match error {
-        TransportError::InvalidHttp { .. } | TransportError::CutShort { .. } => Ending::Broken { why },
-        TransportError::Closed { .. } => Ending::Closed,
-        TransportError::Reset { .. } => Ending::Reset,
-        TransportError::Refused { .. }
-        | TransportError::Unreachable { .. }
-        | TransportError::TimedOut { .. }
-        | TransportError::NotResolved { .. }
-        | TransportError::Tls { .. }
-        | TransportError::PlainHttp { .. }
-        | TransportError::TooLarge { .. }
-        | TransportError::Unsendable { .. }
-        | TransportError::Other { .. } => Ending::Failed { why },
-    }
 }
 
 enum Passing {

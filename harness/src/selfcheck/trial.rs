@@ -93,7 +93,7 @@ pub(super) fn play(stage: &Stage, endpoint: Endpoint, phase: Phase, effort: Effo
         Phase::Coverage => play_cases(contract, options, phase, stage.coverage(), effort),
         Phase::Random => play_scripts(contract, options, effort),
         Phase::Concurrent => play_overlaps(contract, options, effort, &[]),
-        Phase::Scenarios | Phase::Wire | Phase::Replay => {
+        Phase::Scenarios | Phase::Wire | Phase::Replay | Phase::Traffic => {
             play_cases(contract, options, phase, &contract.scenarios, effort)
         }
     }

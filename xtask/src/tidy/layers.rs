@@ -18,7 +18,7 @@ const STAIRCASE: &[LayerStep] = &[
     LayerStep::Apart(&["check"]),
     LayerStep::Apart(&["words", "diff"]),
     LayerStep::Apart(&["evidence", "sign", "endpoint", "golden", "report"]),
-    LayerStep::Apart(&["runner"]),
+    LayerStep::Apart(&["runner", "traffic"]),
     LayerStep::Apart(&["embedded"]),
     LayerStep::Apart(&["selfcheck", "fuzzing"]),
     LayerStep::Apart(&["replay", "compare", "library"]),

@@ -24,6 +24,7 @@ impl CaseJudge {
                 action,
                 call: &failed.call,
                 may_be_unseen: true,
+                is_watched: false,
             };
             // The attempt as such is not judged.
             let mut unused = StepJudgement::new(&judge.clause_table);

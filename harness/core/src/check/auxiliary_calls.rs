@@ -137,7 +137,7 @@ impl CaseJudge {
     }
 
     /// Records the protections that an instance has from now on.
-    fn modified(&mut self, act: &Observation) {
+    pub(super) fn modified(&mut self, act: &Observation) {
         let call = &act.call;
         let attribute = |name: &str| {
             call.param(&format!("{name}.Value")).or_else(|| {
@@ -164,7 +164,7 @@ impl CaseJudge {
 
     /// Records a reboot. The contract does not cover the reboot of an instance that is not running: it may be up
     /// afterwards.
-    fn rebooted(&mut self, act: &Observation) {
+    pub(super) fn rebooted(&mut self, act: &Observation) {
         let running = States::one(State::Running);
         let up: States = [State::Pending, State::Restarting, State::Running]
             .into_iter()

@@ -154,7 +154,12 @@ pub(super) fn terse_summary(reply: &Reply) -> AnswerSummary {
 /// The refusals that may come, first those that certainly may.
 pub(super) fn refusals(expectation: &Expectation<'_>) -> Expected {
     let mut answers: Vec<AllowedRefusal> = Vec::new();
-    let uncertain = expectation.refusals.iter().filter(|active| !active.certain);
+    // A call of another client may be refused for many reasons; what is known says most.
+    let is_known = expectation.is_watched && certain(expectation).next().is_some();
+    let uncertain = expectation
+        .refusals
+        .iter()
+        .filter(|active| !active.certain && !is_known);
     for answer in certain(expectation)
         .chain(uncertain)
         .flat_map(|active| &active.refusal.answers)

@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::traffic::TrafficJudge;
 use super::{CaseJudge, Judge, Observation};
-use crate::journal::{Event, Judged, Outcome};
+use crate::journal::{Event, Intent, Judged, Outcome, StepStarted};
 use crate::model::ReadLag;
 use crate::verdict::Verdict;
 
@@ -20,6 +21,7 @@ pub struct JournalFold {
     /// The read lag of the recorded run.
     read_lag: ReadLag,
     open: BTreeMap<String, OpenCase>,
+    traffic: TrafficJudge,
 }
 
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct OpenCase {
     judge: CaseJudge,
     /// The number of the step that has begun and is not concluded.
     step: Option<usize>,
+    /// The step that watches exchanges of other clients, if the case does.
+    watched: Option<StepStarted>,
     worst: Verdict,
 }
 
@@ -35,6 +39,7 @@ impl JournalFold {
     pub fn new(judge: Arc<Judge>) -> Self {
         JournalFold {
             read_lag: judge.read_lag,
+            traffic: TrafficJudge::new(Arc::clone(&judge), judge.read_lag),
             judge,
             open: BTreeMap::new(),
         }
@@ -49,6 +54,7 @@ impl JournalFold {
                     judge: CaseJudge::new(Arc::clone(&self.judge), &started.case)
                         .with_read_lag(self.read_lag),
                     step: None,
+                    watched: None,
                     worst: Verdict::Pass,
                 };
                 self.open.insert(started.case.clone(), open);
@@ -68,13 +74,21 @@ impl JournalFold {
             Event::StepStarted(started) => {
                 if let Some(open) = self.open.get_mut(&started.case) {
                     open.conclude(&mut emit);
-                    open.step = Some(started.step);
-                    open.judge.begin(started.clone());
+                    if let Intent::Watch { .. } = started.intent {
+                        open.watched = Some(started.clone());
+                    } else {
+                        open.step = Some(started.step);
+                        open.judge.begin(started.clone());
+                    }
                 }
             }
             Event::Exchanged(exchange) => {
                 if let Some(open) = self.open.get_mut(&exchange.case) {
-                    if let Some(judged) = open.judge.arranged(exchange) {
+                    if let Some(step) = &open.watched {
+                        let judged = self.traffic.take(step, exchange);
+                        open.count(&judged);
+                        follows = Some(Event::Judged(judged));
+                    } else if let Some(judged) = open.judge.arranged(exchange) {
                         open.count(&judged);
                         follows = Some(Event::Judged(judged));
                     }
@@ -97,7 +111,10 @@ impl JournalFold {
                     }
                 }
             }
-            Event::RunStarted(started) => self.read_lag = ReadLag::from_ms(started.read_lag_ms),
+            Event::RunStarted(started) => {
+                self.read_lag = ReadLag::from_ms(started.read_lag_ms);
+                self.traffic = TrafficJudge::new(Arc::clone(&self.judge), self.read_lag);
+            }
             Event::Explored(_)
             | Event::Recurred(_)
             | Event::Flaky(_)

@@ -177,7 +177,8 @@ impl CaseJudge {
             | Intent::Pages
             | Intent::Launch { .. }
             | Intent::Pass { .. }
-            | Intent::Wire(_) => FollowUp::Done,
+            | Intent::Wire(_)
+            | Intent::Watch { .. } => FollowUp::Done,
         }
     }
 
@@ -299,7 +300,8 @@ impl CaseJudge {
             | Intent::Observe
             | Intent::Launch { .. }
             | Intent::Pass { .. }
-            | Intent::Wire(_) => true,
+            | Intent::Wire(_)
+            | Intent::Watch { .. } => true,
         });
         match reached {
             true => FollowUp::Done,
@@ -468,6 +470,7 @@ impl CaseJudge {
             action,
             call: &act.call,
             may_be_unseen: false,
+            is_watched: false,
         };
         let mut judgement = StepJudgement::new(&self.judge.clause_table);
         Some(question.judge(&mut judgement, &mut Seen::default(), act.reply()?))

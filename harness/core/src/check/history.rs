@@ -544,6 +544,7 @@ impl Part<'_> {
             action,
             call: &call.act.call,
             may_be_unseen,
+            is_watched: false,
         };
         let mut judgement = StepJudgement::new(&self.judge.clause_table);
         let answered = question.judge(&mut judgement, &mut Seen::default(), reply);

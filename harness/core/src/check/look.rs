@@ -347,6 +347,22 @@ impl CaseJudge {
         }
     }
 
+    /// Judges a description that another client requested, and updates the beliefs.
+    pub(super) fn see_watched(
+        &mut self,
+        judgement: &mut StepJudgement<'_>,
+        act: &Observation,
+        instances: Vec<Instance>,
+    ) {
+        let look = Look {
+            exchange: judgement.exchange(),
+            at_ms: act.at_ms,
+            call: &act.call,
+            instances,
+        };
+        self.see(judgement, &look, true);
+    }
+
     /// Judges a description and updates the beliefs. An impossible state counts only in the last description, or in one
     /// that cannot be stale if the instance was seen stopping or stopped before.
     fn see(&mut self, judgement: &mut StepJudgement<'_>, look: &Look<'_>, last: bool) {

@@ -37,7 +37,7 @@ mod shape;
 mod step_judgement;
 pub mod time;
 mod track;
-
+mod traffic;
 mod views;
 mod wire;
 mod witness;
@@ -413,7 +413,9 @@ impl CaseJudge {
                     // What the call did is not known, so nothing else is judged.
                     return judgement.close(&self.case, step.step);
                 }
-            } else if step.intent != Intent::Overlap && !observations.is_empty() {
+            } else if !matches!(step.intent, Intent::Overlap | Intent::Watch { .. })
+                && !observations.is_empty()
+            {
                 judgement.held(judge.of(rule::WHOLE_ANSWER));
             }
         }
@@ -436,6 +438,7 @@ impl CaseJudge {
                 }
             }
             Intent::Wire(aim) => self.bytes(&mut judgement, step.step, aim, observations),
+            Intent::Watch { .. } => self.watch(&mut judgement, observations),
         }
         self.note_purged(observations);
         for (belief, track) in self.fleet.values().zip(self.tracks.values_mut()) {
@@ -513,6 +516,7 @@ impl CaseJudge {
                 action,
                 call: &act.call,
                 may_be_unseen: self.may_be_stale(act.at_ms),
+                is_watched: false,
             };
             answers.push((act, question.judge(judgement, &mut self.seen, reply), reply));
         }

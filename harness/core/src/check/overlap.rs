@@ -65,6 +65,7 @@ impl CaseJudge {
                 action,
                 call: &act.call,
                 may_be_unseen: self.may_be_stale(act.at_ms),
+                is_watched: false,
             };
             let answered = question.judge(judgement, &mut self.seen, reply);
             if answered.wrong.is_some() || answered.misstated.is_some() {

@@ -28,6 +28,12 @@ pub fn day(unix_ms: u64) -> Option<String> {
     Some(moment.to_zoned(TimeZone::UTC).date().to_string())
 }
 
+/// The milliseconds since 1970-01-01 UTC of a moment with its offset, as `2017-05-20T19:44:54.123+02:00`.
+pub fn unix_ms(text: &str) -> Option<u64> {
+    let moment: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(moment.as_millisecond()).ok()
+}
+
 /// Whether a text is a day of the calendar, as `2017-05-20`.
 pub fn is_day(text: &str) -> bool {
     // The parser is more lenient than this form.

@@ -392,7 +392,7 @@ impl SliceFindings {
                 (&mut self.random, script.unwrap_or(u64::MAX))
             }
             // What random scripts find is never what raw bytes have shown.
-            Phase::Wire => return,
+            Phase::Wire | Phase::Traffic => return,
             Phase::Scenarios | Phase::Coverage | Phase::Concurrent | Phase::Replay => {
                 (&mut self.planned, u64::try_from(open.index).unwrap_or(u64::MAX))
             }

@@ -24,6 +24,23 @@ pub struct Belief {
     pub spot_cancelled: bool,
     /// Changes of it that a call sent now may not see yet.
     pub unseen: Unseen,
+    /// What is not known of it. The values in `kind` mean nothing then.
+    pub unknown: Unknown,
+}
+
+/// What is not known of an instance that another client launched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// Whether there has ever been an instance with this id.
+    pub existence: bool,
+    /// Its market.
+    pub market: bool,
+    /// Its root device.
+    pub root: bool,
+    /// Whether it is configured for hibernation.
+    pub hibernation: bool,
+    /// Whether its Spot request was cancelled.
+    pub cancellation: bool,
 }
 
 /// Changes of an instance that were answered but that calls may not see yet.
@@ -47,6 +64,24 @@ impl Belief {
             kind,
             spot_cancelled: false,
             unseen: Unseen::default(),
+            unknown: Unknown::default(),
+        }
+    }
+
+    /// The belief about an instance of which only its id is known, and that may not exist.
+    pub fn of_anything() -> Self {
+        Belief {
+            states: States::ANY,
+            kind: FixtureKind::default(),
+            spot_cancelled: false,
+            unseen: Unseen::default(),
+            unknown: Unknown {
+                existence: true,
+                market: true,
+                root: true,
+                hibernation: true,
+                cancellation: true,
+            },
         }
     }
 

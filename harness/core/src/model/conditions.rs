@@ -24,6 +24,17 @@ pub(super) enum FoundIn {
 /// The number of ids that every client reports as accepted; that a hundred are accepted is inferred.
 const PROMISED_IDS: usize = 20;
 
+/// What may have a call of another client refused: its credentials and rights are not known.
+pub(super) const OF_ANOTHER_CALLER: [Condition; 6] = [
+    // A recording may have lost the signature, and a signature with it what was wrong.
+    Condition::Unsigned,
+    Condition::UnknownKey,
+    Condition::WrongSignature,
+    Condition::StaleSignature,
+    Condition::ExpiredSession,
+    Condition::Denied,
+];
+
 /// The longest value that is not odd: tags, the longest documented values, are no longer than this.
 const LONGEST_VALUE: usize = 255;
 
@@ -140,18 +151,17 @@ pub(super) fn found_in(condition: Condition) -> FoundIn {
             let holds = one.reading.dry_run != Switch::Off && !one.states.and(down).is_empty();
             holds.then(|| one.states.within(down))
         }),
-        Condition::InstanceStore => {
-            Instance(|one| one.if_running(one.belief.kind.root == Root::InstanceStore, true))
-        }
-        Condition::OneTimeSpot => {
-            Instance(|one| one.if_running(one.belief.kind.market == Market::OneTimeSpot, true))
-        }
-        Condition::PersistentSpot => {
-            Instance(|one| one.if_running(one.belief.kind.market == Market::PersistentSpot, true))
-        }
-        Condition::CancelledSpot => {
-            Instance(|one| one.if_running(one.belief.spot_cancelled, !one.belief.unseen.cancellation))
-        }
+        Condition::InstanceStore => Instance(|one| {
+            let unknown = one.belief.unknown.root;
+            one.if_running(one.belief.kind.root == Root::InstanceStore || unknown, !unknown)
+        }),
+        Condition::OneTimeSpot => Instance(|one| one.if_bought(Market::OneTimeSpot)),
+        Condition::PersistentSpot => Instance(|one| one.if_bought(Market::PersistentSpot)),
+        Condition::CancelledSpot => Instance(|one| {
+            let unknown = one.belief.unknown.cancellation;
+            let certain = !one.belief.unseen.cancellation && !unknown;
+            one.if_running(one.belief.spot_cancelled || unknown, certain)
+        }),
         Condition::StopProtected => Instance(|one| {
             let unseen = one.belief.unseen.protection;
             one.if_running(one.belief.kind.stop_protected || unseen, !unseen)
@@ -160,12 +170,14 @@ pub(super) fn found_in(condition: Condition) -> FoundIn {
             let reading = one.reading;
             // OQ-11: the effect of Hibernate together with these options is not recorded.
             let plainly = reading.force == Switch::Off && reading.skip_os_shutdown == Switch::Off;
-            let holds = reading.hibernate == Switch::On && !one.belief.kind.hibernation;
-            one.if_running(holds, plainly)
+            let unknown = one.belief.unknown.hibernation;
+            let holds = reading.hibernate == Switch::On && (!one.belief.kind.hibernation || unknown);
+            one.if_running(holds, plainly && !unknown)
         }),
         // How long an instance must have run is not documented, so it is never certain that the call comes too soon.
         Condition::HibernateTooSoon => Instance(|one| {
-            let holds = one.reading.hibernate != Switch::Off && one.belief.kind.hibernation;
+            let may_hibernate = one.belief.kind.hibernation || one.belief.unknown.hibernation;
+            let holds = one.reading.hibernate != Switch::Off && may_hibernate;
             one.if_running(holds, false)
         }),
     }
@@ -214,6 +226,11 @@ impl NamedInstance<'_> {
 
     fn is_dead(&self) -> bool {
         self.states.within(States::dead())
+    }
+
+    fn if_bought(&self, market: Market) -> Option<bool> {
+        let unknown = self.belief.unknown.market;
+        self.if_running(self.belief.kind.market == market || unknown, !unknown)
     }
 
     /// A condition of the kind of an instance: in any other state than running, the service may report that state first,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::belief::{Belief, Fleet, Id, States};
-use super::conditions::{is_of_an_id, of_instance};
-use super::read::Reading;
+use super::conditions::{OF_ANOTHER_CALLER, is_of_an_id, of_instance};
+use super::read::{IdShape, Reading, shape_of};
 use crate::contract::{Condition, Contract, Demand, Refusal, State, Transition, TransitionAnswer};
 
 /// Every answer that is allowed to one call.
@@ -23,6 +23,8 @@ pub struct Expectation<'a> {
     /// Whether this is a call of a sibling action that may be refused for reasons that the contract does not cover: an
     /// id that the action does not accept, a state for which it has no row, a protection.
     pub foreign: bool,
+    /// See [`Reading::is_watched`].
+    pub is_watched: bool,
 }
 
 /// A condition that holds or may hold.
@@ -88,10 +90,17 @@ pub fn expect<'a>(
         .map(|(condition, words)| Circumstance {
             condition: *condition,
             // OQ-03: it is not known what an odd index names, so a condition of an id under one is uncertain, too.
-            certain: !(odd_index && is_of_an_id(*condition)),
+            certain: !(odd_index && is_of_an_id(*condition))
+                // The client of somebody else may know parameters that are newer than the contract.
+                && !(reading.is_watched && *condition == Condition::UnknownParameter),
             words: words.clone(),
         })
         .collect();
+    if reading.is_watched {
+        for condition in OF_ANOTHER_CALLER {
+            add(&mut circumstances, condition, false, "");
+        }
+    }
     let sister = action != contract.action;
     let mut foreign = sister && !reading.conditions.is_empty();
     let mut items = BTreeMap::new();
@@ -114,6 +123,17 @@ pub fn expect<'a>(
         } else {
             for (condition, certain) in of_instance(belief, reading) {
                 add(&mut circumstances, condition, certain && named, id);
+            }
+            if belief.unknown.existence {
+                let unknown = match shape_of(id) {
+                    IdShape::Short => Condition::UnknownId,
+                    IdShape::Long
+                    | IdShape::Empty
+                    | IdShape::Malformed
+                    | IdShape::Impossible
+                    | IdShape::Padded => Condition::UnissuedId,
+                };
+                add(&mut circumstances, unknown, false, id);
             }
         }
         items.insert(
@@ -142,6 +162,7 @@ pub fn expect<'a>(
         items,
         loose,
         foreign,
+        is_watched: reading.is_watched,
     }
 }
 
@@ -168,7 +189,9 @@ fn add<'a>(circumstances: &mut Vec<Circumstance<'a>>, condition: Condition, cert
     });
     if let Some(circumstance) = circumstances.get_mut(at) {
         circumstance.certain |= certain;
-        circumstance.words.push(id);
+        if !id.is_empty() {
+            circumstance.words.push(id);
+        }
     }
 }
 

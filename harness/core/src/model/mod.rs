@@ -12,7 +12,7 @@ pub mod orders;
 pub mod read;
 mod read_lag;
 
-pub use belief::{Belief, Fleet, Id, States, Unseen};
+pub use belief::{Belief, Fleet, Id, States, Unknown, Unseen};
 pub use expect::{Acceptance, Active, Expectation, ItemRule, expect};
 pub use orders::{CallSpan, Orders};
 pub use read::{IdShape, Reading, Switch, read};

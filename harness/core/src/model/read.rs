@@ -27,6 +27,8 @@ pub struct Reading<'a> {
     pub hibernate: Switch,
     /// `SkipOsShutdown`.
     pub skip_os_shutdown: Switch,
+    /// Whether another client sent the call, of whose credentials and rights nothing is known.
+    pub is_watched: bool,
 }
 
 /// A boolean parameter.
@@ -199,6 +201,7 @@ pub fn read<'a>(contract: &Contract, fleet: &Fleet, call: &'a Call) -> Reading<'
         force: request.force,
         hibernate: request.hibernate,
         skip_os_shutdown: request.skip_os_shutdown,
+        is_watched: false,
     }
 }
 
@@ -249,6 +252,15 @@ fn issuable(id: &str) -> Option<IdShape> {
 }
 
 impl<'a> Reading<'a> {
+    /// The same call, sent by another client.
+    #[must_use]
+    pub fn watched(self) -> Self {
+        Reading {
+            is_watched: true,
+            ..self
+        }
+    }
+
     /// Whether this condition holds for the call.
     pub fn is(&self, condition: Condition) -> bool {
         self.conditions.iter().any(|(known, _)| *known == condition)

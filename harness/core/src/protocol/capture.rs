@@ -133,7 +133,7 @@ const SECRET_PARAMS: [&str; 6] = [
     "SecurityToken",
 ];
 
-const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-amz-security-token");
+pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Headers whose whole value is secret.
 const SECRET_HEADERS: [HeaderName; 3] = [TOKEN_HEADER, PROXY_AUTHORIZATION, COOKIE];
@@ -273,7 +273,7 @@ pub fn carried_secrets(request: &Request<Bytes>) -> Vec<String> {
     in_header.chain(token).chain(in_params).collect()
 }
 
-fn is_secret_param(name: &str) -> bool {
+pub(super) fn is_secret_param(name: &str) -> bool {
     SECRET_PARAMS
         .iter()
         .any(|secret| name.trim().eq_ignore_ascii_case(secret))

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod reply;
 mod scrub;
 pub mod views;
+pub mod watched;
 pub mod wellformed;
 pub mod xml;
 

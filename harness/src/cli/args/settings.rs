@@ -73,7 +73,7 @@ impl Group {
 const SENDERS: &[&str] = &["compare", "record", "replay"];
 
 /// The commands that judge recorded runs.
-const JUDGES: &[&str] = &["judge", "merge", "report"];
+const JUDGES: &[&str] = &["judge", "merge", "proxy", "report"];
 
 /// The command whose options the settings are.
 const RUN: &str = "run";

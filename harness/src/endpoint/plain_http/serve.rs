@@ -25,8 +25,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Full, Incoming, TokioIo};
-use crate::endpoint::Handler;
 use crate::endpoint::http::now_ms;
+use crate::endpoint::{AsyncHandler, Handler};
 
 /// A body of unknown length, in chunks.
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
@@ -50,12 +50,28 @@ pub async fn serve(
     handler: Handler,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    serve_with_grace(listener, at_once(handler), stop, GRACE).await
+}
+
+/// Like [`serve`], for a handler that waits for something.
+pub async fn serve_async(
+    listener: TcpListener,
+    handler: AsyncHandler,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     serve_with_grace(listener, handler, stop, GRACE).await
+}
+
+fn at_once(handler: Handler) -> AsyncHandler {
+    Arc::new(move |request| {
+        let response = handler(&request, now_ms());
+        Box::pin(std::future::ready(response))
+    })
 }
 
 async fn serve_with_grace(
     listener: TcpListener,
-    handler: Handler,
+    handler: AsyncHandler,
     stop: impl Future<Output = ()>,
     grace: Duration,
 ) -> io::Result<()> {
@@ -99,7 +115,7 @@ async fn accept(
 }
 
 /// Serves one connection until either side ends it.
-async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Receiver<()>) {
+async fn converse(stream: TcpStream, handler: AsyncHandler, mut stopped: watch::Receiver<()>) {
     // Answers are small, so waiting to fill a packet would only cost time. If this fails, they still arrive.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -121,7 +137,7 @@ async fn converse(stream: TcpStream, handler: Handler, mut stopped: watch::Recei
     }
 }
 
-async fn answer(request: Request<Incoming>, handler: &Handler) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, handler: &AsyncHandler) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let too_large = || {
         refusal(
@@ -146,7 +162,7 @@ async fn answer(request: Request<Incoming>, handler: &Handler) -> Response<Full<
             return refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message);
         }
     };
-    to_hyper(handler(&Request::from_parts(head, body), now_ms()))
+    to_hyper(handler(Request::from_parts(head, body)).await)
 }
 
 /// The answer to a request that did not reach the handler. The rest of the request is not read, so the connection is
@@ -218,7 +234,7 @@ mod tests {
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve_with_grace(
             listener,
-            handler,
+            at_once(handler),
             async {
                 let _ = stopped.await;
             },

@@ -115,6 +115,13 @@ pub(super) fn cases_in_words(tally: &Tally) -> String {
             plural(counts.steps, "step")
         ));
     }
+    if counts.watched > 0 {
+        let watched = usize::try_from(counts.watched).unwrap_or(usize::MAX);
+        text.push_str(&format!(
+            "; {} of other clients",
+            plural(watched, "StopInstances call")
+        ));
+    }
     text
 }
 

@@ -121,7 +121,7 @@ impl Tally {
         self.cases.insert(key, case);
     }
 
-    /// Whether to drop a case and only count it: a random script without findings or errors.
+    /// Whether to drop a case and only count it: a random script or a watched exchange without findings or errors.
     pub(super) fn folds(&self, key: &Key, outcome: &Outcome) -> bool {
         let uneventful = match outcome {
             Outcome::Judged { .. } | Outcome::Unsupported { .. } => true,
@@ -131,9 +131,13 @@ impl Tally {
             && self
                 .cases
                 .get(key)
-                .is_some_and(|case| case.phase == Phase::Random && case.findings.is_empty())
-            && is_script(&key.1)
+                .is_some_and(|case| case.findings.is_empty() && is_counted(case.phase, &key.1))
     }
+}
+
+/// Whether a case without findings is only counted.
+fn is_counted(phase: Phase, name: &str) -> bool {
+    phase == Phase::Traffic || phase == Phase::Random && is_script(name)
 }
 
 /// Whether this is the name of a script as generated, not of a case derived from one for the report.

@@ -277,7 +277,7 @@ fn rank(phase: Phase) -> u8 {
         Phase::Wire => 1,
         Phase::Coverage => 2,
         Phase::Concurrent => 3,
-        Phase::Random | Phase::Replay => 4,
+        Phase::Random | Phase::Replay | Phase::Traffic => 4,
     }
 }
 

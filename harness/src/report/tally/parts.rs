@@ -166,6 +166,8 @@ pub struct Counts {
     pub steps: usize,
     /// Generated cases that ended early because the endpoint lacks something.
     pub cut_short: usize,
+    /// StopInstances calls of other clients that were judged; only those with findings are cases.
+    pub watched: u64,
     /// Requests sent, in any role.
     pub requests: u64,
     /// The duration of the run, in milliseconds.

@@ -274,6 +274,7 @@ impl Page<'_> {
         }
         match found.seen {
             0 => String::new(),
+            seen if found.id.starts_with("traffic/") => format!("; seen in {seen} exchanges"),
             seen => format!(
                 "; seen in {seen} of {} random scripts",
                 self.tally.counts().scripts

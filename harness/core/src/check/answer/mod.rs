@@ -32,6 +32,8 @@ pub(super) struct Question<'a> {
     pub(super) call: &'a Call,
     /// Whether the service may not know yet what was answered before the call was sent.
     pub(super) may_be_unseen: bool,
+    /// Whether another client sent the call, of whose credentials and rights nothing is known.
+    pub(super) is_watched: bool,
 }
 
 /// What an answer means for the call and its instances.
@@ -127,6 +129,11 @@ impl Question<'_> {
         reply: &Reply,
     ) -> Answered {
         let reading = model::read(&self.judge.contract, self.fleet, self.call);
+        let reading = if self.is_watched {
+            reading.watched()
+        } else {
+            reading
+        };
         let expectation = model::expect(&self.judge.contract, self.fleet, self.action, &reading);
         let mut answered = Answered {
             named: expectation

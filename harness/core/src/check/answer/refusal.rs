@@ -11,7 +11,7 @@ use crate::check::Bindings;
 use crate::check::facts::{self, Mismatch};
 use crate::check::step_judgement::{ClauseIndex, StepJudgement, Weight};
 use crate::contract::{Condition, Demand, RefusalAnswer};
-use crate::journal::{Doubt, Expected, Observed};
+use crate::journal::{BodySummary, Doubt, Expected, Observed};
 use crate::model::{Acceptance, Active, Expectation, Id};
 use crate::protocol::reply::{Body, ErrorEntry, Reply};
 
@@ -30,7 +30,11 @@ impl Question<'_> {
         let message = error.message.unwrap_or_default();
         let observed = || Observed::Answer(facts::summary(reply));
         let not_allowed = || Mismatch::new(facts::allowed_answer(expectation), observed());
-        if is_passing_fault(code, reply.status) {
+        if self.is_watched && OF_ANY_CALL.contains(&code) {
+            return None;
+        }
+        let is_fault = self.is_watched && reply.status >= 500;
+        if is_fault || is_passing_fault(code, reply.status) {
             let overloaded = not_allowed().doubted(Doubt::Overloaded);
             for active in certain(expectation) {
                 judgement.unknown(&self.judge.refusal(active.row).refused, &overloaded);
@@ -160,7 +164,7 @@ impl Question<'_> {
             judgement.held(&aspects.status);
         } else {
             // Even where it is not known which of several codes is right, all of them may come with the same status.
-            let weight = if has_one_status(expectation) {
+            let weight = if has_one_status(expectation, &answer.code) {
                 Weight::Full
             } else {
                 Weight::Advisory
@@ -215,7 +219,7 @@ impl Question<'_> {
         observed: Observed,
         answered: &mut Answered,
     ) {
-        let mismatch = Mismatch::new(facts::allowed_answer(expectation), observed);
+        let mismatch = Mismatch::new(facts::allowed_answer(expectation), observed.clone());
         if expectation.foreign {
             // The contract knows what this action does, but not every reason to refuse it.
             answered.untold = Some(mismatch);
@@ -235,7 +239,8 @@ impl Question<'_> {
             return;
         }
         let forbidden = expectation.acceptance >= Acceptance::Discouraged;
-        let weight = if expectation.acceptance == Acceptance::Forbidden && is_single(expectation) {
+        let is_decided = expectation.acceptance == Acceptance::Forbidden && is_single(expectation);
+        let weight = if is_decided && self.knows_code_of(&observed) {
             Weight::Full
         } else {
             Weight::Advisory
@@ -265,6 +270,19 @@ impl Question<'_> {
             }
         }
         answered.wrong = Some(mismatch);
+    }
+
+    /// Whether the contract knows the code of an answer. Another client may be refused for reasons that it does not know,
+    /// with other codes.
+    fn knows_code_of(&self, observed: &Observed) -> bool {
+        let Observed::Answer(answer) = observed else {
+            return true;
+        };
+        let BodySummary::Error { code, .. } = &answer.body else {
+            return true;
+        };
+        let mut known = self.judge.contract.refusals.iter().flat_map(|row| &row.answers);
+        !self.is_watched || known.any(|answer| answer.code == code.as_str())
     }
 
     fn precedence(
@@ -463,12 +481,22 @@ fn is_single(expectation: &Expectation<'_>) -> bool {
     codes.len() == 1
 }
 
-/// Whether all allowed refusals have the same status.
-fn has_one_status(expectation: &Expectation<'_>) -> bool {
-    let mut status: Vec<u16> = demanded(expectation)
-        .flat_map(|active| active.refusal.answers.iter().flat_map(|answer| &answer.status))
-        .copied()
-        .collect();
+/// Whether all allowed refusals have the same status; for a call of another client, all with this code.
+fn has_one_status(expectation: &Expectation<'_>, code: &str) -> bool {
+    let mut status: Vec<u16> = match expectation.is_watched {
+        false => demanded(expectation)
+            .flat_map(|active| active.refusal.answers.iter().flat_map(|answer| &answer.status))
+            .copied()
+            .collect(),
+        true => {
+            let answers = expectation
+                .refusals
+                .iter()
+                .flat_map(|active| &active.refusal.answers);
+            let of_code = answers.filter(|answer| answer.code == code);
+            of_code.flat_map(|answer| &answer.status).copied().collect()
+        }
+    };
     status.sort_unstable();
     status.dedup();
     status.len() == 1
@@ -481,7 +509,7 @@ fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'
         .refusals
         .iter()
         .filter(|active| match active.refusal.demand {
-            Demand::Must | Demand::Should => true,
+            Demand::Must | Demand::Should => active.certain || !expectation.is_watched,
             Demand::May => active.certain,
             Demand::Tolerated => false,
         })
@@ -491,6 +519,29 @@ fn demanded<'a, 'c>(expectation: &'a Expectation<'c>) -> impl Iterator<Item = &'
 fn is_beyond_xml(character: char) -> bool {
     matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
+
+/// Codes with which the service may refuse any call, for reasons that the call does not show: the account, its rights,
+/// its rate. Seen or documented for EC2 in general.
+const OF_ANY_CALL: [&str; 18] = [
+    "AuthFailure",
+    "Blocked",
+    "EC2ThrottledException",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InternalError",
+    "InternalFailure",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "PendingVerification",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "Throttling",
+    "Unavailable",
+    "UnauthorizedOperation",
+];
 
 /// Whether this is throttling or overload, which should pass and says nothing about the call.
 fn is_passing_fault(code: &str, status: u16) -> bool {
