@@ -165,6 +165,15 @@ impl Server {
         Ok(Lines(receiver))
     }
 
+    /// Interrupts the server as Ctrl-C does, and returns how it ended.
+    pub(crate) fn interrupt(self) -> Result<ExitStatus> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        run(Command::new("kill").arg("-INT").arg(child.id().to_string()))?;
+        child
+            .wait()
+            .with_context(|| format!("could not wait for {}", self.name))
+    }
+
     fn ended(&self) -> Result<Option<ExitStatus>> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         child

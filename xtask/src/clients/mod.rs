@@ -1,6 +1,8 @@
 //! Runs real clients against `stopcheck serve`: requests of SDKs must be understood, and SDKs must be able to read the
 //! answers.
 //!
+//! They go through `stopcheck proxy`, which judges what passes: the answers of the reference must have no finding.
+//!
 //! The scripts are in `xtask/clients`; each asserts everything it does and prints the number of passed checks at the
 //! end. They get the endpoint and the credentials from the output of `serve`, and no other setting of the developer's
 //! machine.
@@ -62,12 +64,13 @@ pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutco
         .iter()
         .map(|client| Ok((*client, prepare(*client, args, workspace)?)))
         .collect::<Result<Vec<_>>>()?;
-    let (server, exports) = match &args.endpoint_url {
-        Some(url) => (None, Exports::of(url)),
+    let (server, proxy, exports) = match &args.endpoint_url {
+        Some(url) => (None, None, Exports::of(url)),
         None => {
             let stopcheck = tools::stopcheck(workspace, args.stopcheck.as_deref())?;
             let (server, exports) = serve::start(workspace, &stopcheck, &[])?;
-            (Some(server), exports)
+            let (proxy, exports) = serve::start_proxy(workspace, &stopcheck, &exports)?;
+            (Some(server), Some(proxy), exports)
         }
     };
     let mut failed = Vec::new();
@@ -84,6 +87,14 @@ pub(crate) fn run(args: &ClientsArgs, workspace: &Workspace) -> Result<TaskOutco
         if !shell::status(&mut command)?.success() {
             failed.push(client.name());
         }
+    }
+    // Clients of the example alone leave the proxy with nothing to judge.
+    if let Some(proxy) = proxy
+        && clients.iter().any(|client| *client != Client::Reference)
+        && !proxy.interrupt()?.success()
+    {
+        println!("stopcheck proxy found something in their traffic");
+        failed.push("proxy");
     }
     drop(server);
     if !failed.is_empty() {

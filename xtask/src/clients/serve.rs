@@ -71,6 +71,29 @@ pub(crate) fn start(workspace: &Workspace, stopcheck: &Path, options: &[&str]) -
     Ok((server, exports))
 }
 
+/// Starts `stopcheck proxy` in front of a served endpoint, and returns the settings of clients that go through it.
+pub(super) fn start_proxy(
+    workspace: &Workspace,
+    stopcheck: &Path,
+    exports: &Exports,
+) -> Result<(Server, Exports)> {
+    const URL: &str = "AWS_ENDPOINT_URL_EC2";
+    let upstream = exports.0.get(URL).context("the endpoint has no URL")?;
+    let mut command = workspace.command(stopcheck);
+    command.args([
+        "proxy",
+        "--exclusive",
+        "--listen",
+        "127.0.0.1:0",
+        "--upstream",
+        upstream,
+    ]);
+    let (server, own, _) = begin("stopcheck proxy", command, &[URL])?;
+    let mut through = exports.0.clone();
+    through.extend(own.0);
+    Ok((server, Exports(through)))
+}
+
 /// Starts a server and reads what it prints until it has exported these settings. Also returns where it says, before
 /// them, that it listens.
 fn begin(name: &str, mut command: Command, needed: &[&str]) -> Result<(Server, Exports, Option<String>)> {
