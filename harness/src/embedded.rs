@@ -40,6 +40,7 @@ pub fn options(edition: Edition) -> Options {
         longest_pass: Duration::from_millis(50),
         record: false,
         max_requests: usize::MAX,
+        request_spacing: Duration::ZERO,
         launch: Launch {
             ebs_image: None,
             instance_store_image: None,

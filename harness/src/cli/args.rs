@@ -31,7 +31,9 @@ pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, SchemaArg, ShellArg,
     VerdictArg,
 };
-use values::{TimeLimitArg, comparable, export, partition, report as report_arg, seconds, time_limit};
+use values::{
+    RateArg, TimeLimitArg, comparable, export, partition, rate, report as report_arg, seconds, time_limit,
+};
 
 /// Does an EC2-compatible endpoint stop instances the way Amazon EC2 does?
 ///
@@ -260,9 +262,15 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(super) read_lag: Option<Duration>,
 
-    /// The most requests to send; clean-up is not counted [default: 100000 over HTTP, no limit on the reference]
+    /// The most requests to send; clean-up is not counted [default: 100000 over HTTP, 10000 on real AWS, no limit on the
+    /// reference]
     #[arg(long, value_name = "N")]
     pub(super) max_requests: Option<usize>,
+
+    /// The most requests to send in a second over HTTP, clean-up included, for instance 10/s or 0.5/s [default: no limit,
+    /// on real AWS 5/s]
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    pub(super) rate: Option<RateArg>,
 
     /// The image that EBS-backed instances are launched from [default: the first that DescribeImages has]
     #[arg(long, value_name = "AMI", help_heading = "Fixtures")]

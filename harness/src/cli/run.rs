@@ -419,9 +419,8 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         read_lag: read_lag(args, url.as_deref()),
         longest_pass: LONGEST_PASS,
         record: settings.record,
-        max_requests: args
-            .max_requests
-            .unwrap_or(if url.is_some() { 100_000 } else { usize::MAX }),
+        max_requests: max_requests(args, url.as_deref()),
+        request_spacing: request_spacing(args, url.as_deref()),
         launch: Launch {
             ebs_image: args.ebs_image.clone(),
             instance_store_image: args.instance_store_image.clone(),
@@ -447,6 +446,27 @@ fn settle_timeout(args: &EndpointArgs, url: Option<&str>) -> Duration {
         Some(_) | None => Duration::from_secs(120),
     };
     args.settle_timeout.unwrap_or(usual)
+}
+
+/// The most requests: from `--max-requests`, or the default for the kind of endpoint.
+fn max_requests(args: &EndpointArgs, url: Option<&str>) -> usize {
+    let usual = match url {
+        Some(url) if looks_like_aws(url) => 10_000,
+        Some(_) => 100_000,
+        None => usize::MAX,
+    };
+    args.max_requests.unwrap_or(usual)
+}
+
+/// The least time between two requests: from `--rate`, or the default for the kind of endpoint. An account has each of
+/// Amazon's token buckets in common with everything else that runs in it; those of changing actions are filled with two
+/// to five tokens a second (Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API").
+fn request_spacing(args: &EndpointArgs, url: Option<&str>) -> Duration {
+    let usual = match url.is_some_and(looks_like_aws) {
+        true => Duration::from_millis(200),
+        false => Duration::ZERO,
+    };
+    args.rate.map_or(usual, |rate| rate.spacing)
 }
 
 /// The read lag: from `--read-lag`, or the default for the kind of endpoint.

@@ -28,6 +28,7 @@ mod event_sink;
 mod images;
 mod launches;
 mod names;
+mod pace;
 mod pages;
 mod play;
 mod pool;
@@ -44,6 +45,7 @@ pub use case_runner::{CaseResult, CaseRunner};
 pub use concurrent::concurrent_cases;
 pub use credentials::RefreshError;
 use credentials::RunCredentials;
+use pace::Pace;
 use pool::Pool;
 pub use preflight::PreflightError;
 use time_limit::TimeLimit;
@@ -104,6 +106,8 @@ pub struct Options {
     pub record: bool,
     /// The most requests that a run may send, not counting clean-up.
     pub max_requests: usize,
+    /// The least time between two requests over HTTP, clean-up included; zero for no limit.
+    pub request_spacing: Duration,
     /// What instances are launched from.
     pub launch: Launch,
     /// The account that the caller must be in, if that is to be verified first.
@@ -149,6 +153,8 @@ struct Shared {
     interrupted: watch::Receiver<bool>,
     /// Requests sent so far.
     sent: AtomicUsize,
+    /// When requests may be sent.
+    pace: Arc<Pace>,
     /// Sends that failed in a row, so that we stop sending to an endpoint that is gone.
     failed_in_a_row: AtomicUsize,
     images: images::Images,
@@ -271,6 +277,7 @@ impl Shared {
             events,
             interrupted,
             sent: AtomicUsize::new(0),
+            pace: Arc::new(Pace::of(options.request_spacing)),
             failed_in_a_row: AtomicUsize::new(0),
             images: images::Images::default(),
             waits: Waits::new(options.endpoint.is_in_process()),

@@ -85,7 +85,12 @@ pub(super) fn bytes(seed: u64, text: &str) -> impl FnMut() -> u8 {
 
 /// A factor between a half and one for a waiting time; it depends on the seed and the text.
 pub(super) fn jitter(seed: u64, text: &str) -> f64 {
-    0.5 + fastrand::Rng::with_seed(mix(seed, text)).f64() / 2.0
+    0.5 + fraction(seed, text) / 2.0
+}
+
+/// A number between zero and one; it depends on the seed and the text.
+pub(super) fn fraction(seed: u64, text: &str) -> f64 {
+    fastrand::Rng::with_seed(mix(seed, text)).f64()
 }
 
 /// A separate seed for each text, the same on every machine and in every release.

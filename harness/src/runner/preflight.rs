@@ -158,6 +158,7 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     let now_ms = endpoint.now_ms();
     let keys = shared.credentials.current(now_ms).await?;
     let request = sign::sign(request, call.form.auth, &keys, &options.region, "ec2", now_ms)?;
+    shared.pace.wait().await;
     let response = match endpoint.send(&request).await {
         Ok(response) => response,
         // A server that speaks HTTP badly is judged.

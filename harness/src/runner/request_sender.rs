@@ -10,7 +10,7 @@ use http::Response;
 
 use super::event_sink::EventSink;
 use super::turns::Turn;
-use super::{RefreshError, Shared, names};
+use super::{RefreshError, Shared, names, pace};
 use crate::call::Call;
 use crate::check::Observation;
 use crate::endpoint::{self, Blocked, Endpoint, Ledger, StrayBytes, TransportError};
@@ -34,6 +34,22 @@ impl Shared {
             return Err(SendError::Budget(self.options.max_requests));
         }
         Ok(())
+    }
+
+    /// Waits until a request may be sent. An interrupt ends the wait, except that of clean-up.
+    pub(super) async fn keep_pace(&self, role: Role) -> Result<(), SendError> {
+        if self.options.endpoint.is_in_process() {
+            return Ok(());
+        }
+        if role == Role::Clean {
+            self.pace.wait().await;
+            return Ok(());
+        }
+        let mut interrupted = self.interrupted.clone();
+        tokio::select! {
+            Ok(_) = interrupted.wait_for(|is_set| *is_set) => Err(SendError::Interrupted),
+            () = self.pace.wait() => Ok(()),
+        }
     }
 
     /// Returns an error if so many requests failed in a row that the endpoint is gone.
@@ -286,11 +302,18 @@ impl RequestSender {
     ) -> Result<T, SendError> {
         let mut wait = Duration::from_millis(200);
         let mut attempt = 0;
+        // How many answers in a row said that the call may succeed in a moment.
+        let mut retries = 0;
         let mut begun_ms = None;
         loop {
             let (mut answered, exchanged) = self.once(step, role, call).await?;
             let begun_ms = *begun_ms.get_or_insert(answered.at_ms);
-            let most = match passing(&answered.reply) {
+            let passing = passing(&answered.reply);
+            match passing {
+                Passing::Throttled => self.shared.pace.throttled(),
+                Passing::No | Passing::Fault => self.shared.pace.passed(),
+            }
+            let most = match passing {
                 Passing::No => 0,
                 Passing::Throttled => RETRIES,
                 // A fault under overlapping calls is what they are sent to see.
@@ -298,7 +321,7 @@ impl RequestSender {
                 Passing::Fault => FAULT_RETRIES,
             };
             let after_ms = answered.at_ms.saturating_sub(begun_ms);
-            let counts = attempt >= most;
+            let counts = retries >= most;
             if !counts && role == Role::Act {
                 answered.role = Role::Retried;
             }
@@ -314,9 +337,20 @@ impl RequestSender {
             }
             attempt += 1;
             // Workers that were throttled at the same time must not retry at the same time.
-            let jitter = names::jitter(self.shared.options.seed, &format!("{} {attempt}", self.case));
-            self.pause(wait.mul_f64(jitter)).await;
-            wait = (wait * 2).min(Duration::from_secs(5));
+            let (seed, text) = (self.shared.options.seed, format!("{} {attempt}", self.case));
+            let pause = match passing {
+                Passing::Throttled => pace::backoff(retries + 1, names::fraction(seed, &text)),
+                Passing::No | Passing::Fault => {
+                    let pause = wait.mul_f64(names::jitter(seed, &text));
+                    wait = (wait * 2).min(Duration::from_secs(5));
+                    pause
+                }
+            };
+            retries = match passing {
+                Passing::No => 0,
+                Passing::Throttled | Passing::Fault => retries + 1,
+            };
+            self.pause(pause).await;
         }
     }
 
@@ -335,6 +369,7 @@ impl RequestSender {
         if self.sink.is_full() {
             return Err(SendError::TooMuch);
         }
+        shared.keep_pace(role).await?;
         self.count.fetch_add(1, Ordering::Relaxed);
         let at_ms = self.now_ms();
         let request = protocol::encode(call, &self.target)?;
@@ -475,6 +510,7 @@ pub(super) fn read(answer: &Answer) -> Reply {
     protocol::decode(response)
 }
 
+#[derive(Clone, Copy)]
 enum Passing {
     No,
     Throttled,

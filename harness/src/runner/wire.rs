@@ -48,6 +48,7 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
         events: run.events.clone(),
         interrupted: run.interrupted.clone(),
         sent: AtomicUsize::new(run.sent.load(Ordering::Relaxed)),
+        pace: Arc::clone(&run.pace),
         failed_in_a_row: AtomicUsize::new(0),
         images: images::Images::default(),
         waits: Waits::new(false),
@@ -129,6 +130,7 @@ impl Player<'_> {
             .unwrap_or_default();
         shared.count_request()?;
         shared.is_reachable()?;
+        shared.keep_pace(Role::Act).await?;
         let at_ms = self.sender.now_ms();
         let keys = shared.credentials.current(at_ms).await.map_err(SendError::from)?;
         let (dialogue, signed) = self.bytes_of(&id, &keys, at_ms, form).map_err(SendError::from)?;

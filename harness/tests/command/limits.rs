@@ -1,7 +1,9 @@
 //! What ends a run early, and what its cases share.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use stopcheck::endpoint::Handler;
 use tokio::sync::Notify;
@@ -35,6 +37,26 @@ fn the_named_cases_are_played_whatever_the_time_limit_is() {
 fn a_run_without_a_time_limit_says_nothing_of_one() {
     let run = run(&pristine(), "--case dry-run/valid --time-limit none").ended_with(0);
     assert!(!run.stdout.contains("time limit"), "{}", run.stdout);
+}
+
+#[test]
+fn the_rate_limits_all_requests_of_a_run() {
+    let reference = quick_reference(None);
+    let sent = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&sent);
+    let counting: Handler = Arc::new(move |request, now_ms| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        reference(request, now_ms)
+    });
+    let url = serving(counting, Arc::new(Notify::new()));
+    let begin = Instant::now();
+    run(&url, "--case dry-run/valid --rate 10/s").ended_with(0);
+    let sent = sent.load(Ordering::SeqCst);
+    assert!(sent >= 4, "{sent} requests");
+    assert!(
+        begin.elapsed() >= Duration::from_millis(100) * (sent - 1),
+        "{sent} requests"
+    );
 }
 
 #[test]

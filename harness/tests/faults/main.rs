@@ -153,6 +153,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         longest_pass: Duration::from_millis(200),
         record: true,
         max_requests: 100_000,
+        request_spacing: Duration::ZERO,
         launch: Launch {
             ebs_image: None,
             instance_store_image: None,

@@ -14,7 +14,7 @@ use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::values::{ReportArg, TimeLimitArg, VariableName};
+use super::values::{RateArg, ReportArg, TimeLimitArg, VariableName};
 use crate::cli::config::{ConfigFile, ConfigMistake, FILE_NAME, Place};
 use crate::cli::known;
 use crate::contract::Mistake;
@@ -119,6 +119,7 @@ pub(in crate::cli) const SETTINGS: &[Setting] = &[
     setting("seed", Group::Limits, "").also(&["compare"]),
     setting("time-limit", Group::Limits, "60"),
     setting("max-requests", Group::Limits, "100000").also(SENDERS),
+    setting("rate", Group::Limits, "10/s").also(SENDERS),
     setting("workers", Group::Limits, "4").also(&["compare", "record"]),
     setting("fail-fast", Group::Limits, ""),
     setting("cases", Group::Limits, "20"),
@@ -256,7 +257,7 @@ impl Shape {
             ValueKind::Path
         } else if is(TypeId::of::<ReportArg>()) {
             ValueKind::Report
-        } else if is(TypeId::of::<String>()) {
+        } else if is(TypeId::of::<String>()) || is(TypeId::of::<RateArg>()) {
             ValueKind::Text
         } else {
             return None;

@@ -169,6 +169,26 @@ pub(super) fn time_limit(text: &str) -> Result<TimeLimitArg, String> {
     }
 }
 
+/// A limit of the rate of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct RateArg {
+    /// The least time between two requests.
+    pub(in crate::cli) spacing: Duration,
+}
+
+/// So many requests a second.
+pub(super) fn rate(text: &str) -> Result<RateArg, String> {
+    let number = text.strip_suffix("/s").and_then(|number| number.parse().ok());
+    let per_second: f64 =
+        number.ok_or("a number of requests a second is needed, for instance 10/s or 0.5/s")?;
+    if !(0.01..=10_000.0).contains(&per_second) {
+        return Err("a rate between 0.01/s and 10000/s is needed".to_owned());
+    }
+    Ok(RateArg {
+        spacing: Duration::from_secs_f64(1.0 / per_second),
+    })
+}
+
 /// What an access key id begins with.
 const ACCESS_KEY_IDS: [&str; 2] = ["AKIA", "ASIA"];
 
@@ -260,6 +280,17 @@ mod tests {
             time_limit("never"),
             Err("not a number of seconds; `none` is no limit".to_owned())
         );
+    }
+
+    #[test]
+    fn a_rate_may_have_a_fraction_and_has_bounds() {
+        assert!(rate("10/s").is_ok_and(|rate| rate.spacing == Duration::from_millis(100)));
+        assert!(rate("0.5/s").is_ok_and(|rate| rate.spacing == Duration::from_secs(2)));
+        for wrong in [
+            "", "10", "/s", "x/s", "10/m", "0/s", "-1/s", "1e9/s", "NaN/s", "inf/s",
+        ] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
