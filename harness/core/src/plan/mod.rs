@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod concurrent;
+pub mod estimate;
 pub mod script;
 mod selection;
 pub mod shrink;
