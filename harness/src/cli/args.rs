@@ -12,6 +12,7 @@ use crate::report::repeat::DEFAULT_SEED;
 mod credentials;
 mod files;
 mod known;
+mod plan;
 mod proxy;
 mod reading;
 mod record;
@@ -23,6 +24,7 @@ mod values;
 pub(super) use credentials::CredentialArgs;
 pub(super) use files::{InitArgs, SchemaArgs};
 pub(super) use known::KnownArgs;
+pub(super) use plan::{PlanArgs, PlanFormat};
 pub(super) use proxy::ProxyArgs;
 pub(super) use record::RecordArgs;
 pub(super) use report::JournalReportArgs;
@@ -207,6 +209,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) server: ServerArgs,
+
+    #[command(flatten)]
+    pub(super) planning: PlanArgs,
 }
 
 /// What is done with goldens, and where they are.
@@ -294,7 +299,8 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "SUBNET", help_heading = "Fixtures")]
     pub(super) subnet: Option<String>,
 
-    /// Allow an endpoint that looks like real AWS; costs money, and needs --account
+    /// Allow an endpoint that looks like real AWS; costs money, and needs --account; a run needs --yes, too, or an answer at
+    /// the terminal
     #[arg(long, help_heading = "Safety")]
     pub(super) allow_real_aws: bool,
 

@@ -208,6 +208,22 @@ async fn load(
     Ok(credentials)
 }
 
+/// Whether credentials of a caller are named. Nothing is loaded, so a profile may turn out to have none.
+pub(super) fn are_named(args: &CredentialArgs, caller: Caller) -> bool {
+    match caller {
+        Caller::Main => true,
+        Caller::Denied => args.denied_profile.is_some() || named("STOPCHECK_DENIED").is_some(),
+        Caller::Session => {
+            let token = variable(&args.session_token_env.0);
+            args.session_profile.is_some() || token.is_some() || named("STOPCHECK_SESSION").is_some()
+        }
+        Caller::ExpiredSession => {
+            let keys = named("STOPCHECK_EXPIRED");
+            args.expired_profile.is_some() || keys.is_some_and(|keys| keys.session_token.is_some())
+        }
+    }
+}
+
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)

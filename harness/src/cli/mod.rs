@@ -17,6 +17,7 @@ mod list;
 mod man;
 mod merge;
 mod partition;
+mod plan;
 mod process_group;
 mod proxy;
 mod record;

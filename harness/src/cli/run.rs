@@ -14,7 +14,7 @@ use super::journal::JournalWriter;
 use super::keys::{KeyChoice, RunKeys, variable};
 use super::known::KnownUse;
 use super::server::{Server, ServerPlan};
-use super::{partition, process_group, reports, scenarios};
+use super::{partition, plan as plan_of_run, process_group, reports, scenarios};
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws, sts_url};
@@ -54,6 +54,18 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     if plan.is_empty() {
         return Err(nothing_selected(&args, &contract));
     }
+    let real = url(&args.endpoint).as_deref().is_some_and(looks_like_aws);
+    let may_begin = args.endpoint.allow_real_aws || args.planning.plan.is_some();
+    if real && args.phase.contains(&PhaseArg::Wire) && may_begin {
+        return Err(CliError::Usage(format!(
+            "{} looks like real AWS, and the wire phase sends malformed requests, which are for endpoints of \
+             one's own\n  hint: leave out --phase wire",
+            url(&args.endpoint).unwrap_or_default()
+        )));
+    }
+    if let Some(format) = args.planning.plan {
+        return plan_of_run::print(&args, &plan, format);
+    }
     reports::check(&args.reports)?;
     let known = KnownUse::of(&args.known, &contract, &[])?;
     if args.fail_fast {
@@ -73,17 +85,12 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
             .unwrap_or(OVERLAP_REQUESTS)
             .min(OVERLAP_REQUESTS),
     };
-    let real = url(&args.endpoint).as_deref().is_some_and(looks_like_aws);
-    if real && args.phase.contains(&PhaseArg::Wire) && args.endpoint.allow_real_aws {
-        return Err(CliError::Usage(format!(
-            "{} looks like real AWS, and the wire phase sends malformed requests, which are for endpoints of \
-             one's own\n  hint: leave out --phase wire",
-            url(&args.endpoint).unwrap_or_default()
-        )));
-    }
     let mut goldens = GoldenUse::of(&args.goldens, url(&args.endpoint).as_deref(), edition)?;
     let plays_named_cases = plan.sizes().contains_key(&Phase::Scenarios);
     let mut options = options(&args.endpoint, &settings).await?;
+    if real {
+        plan_of_run::consent(&args, &plan)?;
+    }
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
     }
@@ -375,16 +382,10 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         Some(url) => Some(KeyChoice::of(&args.credentials, looks_like_aws(url)).await?),
         None => None,
     };
-    let region = args
-        .region
-        .clone()
-        .or_else(|| {
-            url.as_ref()
-                .and(variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")))
-        })
+    let region = region(args, url.as_deref())
         .or_else(|| choice.as_ref().and_then(KeyChoice::region))
         .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    let workers = settings.workers.unwrap_or(if url.is_some() { 4 } else { 1 });
+    let workers = settings.workers.unwrap_or(usual_workers(url.as_deref()));
     let (endpoint, identity) = match &url {
         None => (embedded::endpoint(&region, settings.edition), None),
         Some(url) => server(args, url, &region, workers)?,
@@ -404,13 +405,8 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         min_confidence: settings.min_confidence,
         seed: settings.seed,
         workers,
-        open_cases: match &url {
-            // One at a time is what a user wants who asks for one.
-            Some(url) if workers > 1 && !looks_like_aws(url) => workers * OPEN_CASES,
-            // Instances cost money on real AWS, and a virtual clock never waits.
-            Some(_) | None => workers,
-        },
-        shares_instances: url.as_deref().is_some_and(|url| !looks_like_aws(url)),
+        open_cases: open_cases(url.as_deref(), workers),
+        shares_instances: shares_instances(url.as_deref()),
         time_limit: settings.time_limit,
         fail_fast: settings.fail_fast,
         known: settings.known.clone(),
@@ -421,12 +417,7 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         record: settings.record,
         max_requests: max_requests(args, url.as_deref()),
         request_spacing: request_spacing(args, url.as_deref()),
-        launch: Launch {
-            ebs_image: args.ebs_image.clone(),
-            instance_store_image: args.instance_store_image.clone(),
-            instance_type: args.instance_type.clone(),
-            subnet: args.subnet.clone(),
-        },
+        launch: launch(args),
         overlap_requests: settings.overlap_requests,
         account: args.account.clone(),
         identity,
@@ -437,9 +428,45 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
     })
 }
 
+/// The region that requests are signed for, if an option or a variable names it.
+pub(super) fn region(args: &EndpointArgs, url: Option<&str>) -> Option<String> {
+    let variables = || variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    args.region.clone().or_else(|| url.and_then(|_| variables()))
+}
+
+/// How many cases play at once by default.
+pub(super) fn usual_workers(url: Option<&str>) -> usize {
+    if url.is_some() { 4 } else { 1 }
+}
+
+/// How many cases may be open at once.
+pub(super) fn open_cases(url: Option<&str>, workers: usize) -> usize {
+    match url {
+        // One at a time is what a user wants who asks for one.
+        Some(url) if workers > 1 && !looks_like_aws(url) => workers * OPEN_CASES,
+        // Instances cost money on real AWS, and a virtual clock never waits.
+        Some(_) | None => workers,
+    }
+}
+
+/// Whether cases share instances.
+pub(super) fn shares_instances(url: Option<&str>) -> bool {
+    url.is_some_and(|url| !looks_like_aws(url))
+}
+
+/// What instances are launched from.
+pub(super) fn launch(args: &EndpointArgs) -> Launch {
+    Launch {
+        ebs_image: args.ebs_image.clone(),
+        instance_store_image: args.instance_store_image.clone(),
+        instance_type: args.instance_type.clone(),
+        subnet: args.subnet.clone(),
+    }
+}
+
 /// How long to wait for a state: from `--settle-timeout`, or the default for the kind of endpoint. Amazon has taken 38
 /// seconds for a stop, and names no longest time.
-fn settle_timeout(args: &EndpointArgs, url: Option<&str>) -> Duration {
+pub(super) fn settle_timeout(args: &EndpointArgs, url: Option<&str>) -> Duration {
     let usual = match url {
         Some(url) if looks_like_aws(url) => Duration::from_secs(300),
         Some(url) if is_loopback(url) => Duration::from_secs(30),
@@ -449,7 +476,7 @@ fn settle_timeout(args: &EndpointArgs, url: Option<&str>) -> Duration {
 }
 
 /// The most requests: from `--max-requests`, or the default for the kind of endpoint.
-fn max_requests(args: &EndpointArgs, url: Option<&str>) -> usize {
+pub(super) fn max_requests(args: &EndpointArgs, url: Option<&str>) -> usize {
     let usual = match url {
         Some(url) if looks_like_aws(url) => 10_000,
         Some(_) => 100_000,
@@ -470,7 +497,7 @@ fn request_spacing(args: &EndpointArgs, url: Option<&str>) -> Duration {
 }
 
 /// The read lag: from `--read-lag`, or the default for the kind of endpoint.
-fn read_lag(args: &EndpointArgs, url: Option<&str>) -> ReadLag {
+pub(super) fn read_lag(args: &EndpointArgs, url: Option<&str>) -> ReadLag {
     let usual = match url.is_some_and(looks_like_aws) {
         true => ReadLag::AWS,
         false => ReadLag::USUAL,

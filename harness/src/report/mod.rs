@@ -22,6 +22,7 @@ pub mod known;
 pub mod list;
 pub mod markdown;
 pub(crate) mod markup;
+pub mod plan;
 pub mod progress;
 pub mod questions;
 mod recorded;

@@ -42,8 +42,7 @@ impl Arranger {
         }
         match root {
             Root::Ebs => self.find_image(root).await,
-            // A user who names an image does not want another one looked up, let alone registered.
-            Root::InstanceStore if launch.ebs_image.is_some() => Ok(None),
+            Root::InstanceStore if !self.shared.means().instance_store_image => Ok(None),
             Root::InstanceStore => match self.find_image(root).await? {
                 Some(image) => Ok(Some(image)),
                 None => self.register_image().await,

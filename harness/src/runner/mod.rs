@@ -10,12 +10,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::call::Caller;
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::journal::{self, EarlyEnd, Event, RunEnded, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::Plan;
+use crate::plan::estimate::Means;
 use crate::report::known::KnownOn;
 use crate::sign::{Keyring, Renewal};
 
@@ -141,6 +143,21 @@ pub struct Launch {
     pub instance_type: String,
     /// The subnet, if not the default one.
     pub subnet: Option<String>,
+}
+
+impl Launch {
+    /// What a run has for its cases that launches from these images and has credentials of these callers.
+    pub fn means(&self, has: impl Fn(Caller) -> bool, raw_socket: bool) -> Means {
+        Means {
+            denied: has(Caller::Denied),
+            session: has(Caller::Session),
+            expired: has(Caller::ExpiredSession),
+            raw_socket,
+            looks_up_images: self.ebs_image.is_none(),
+            // A user who names an image does not want another one looked up, let alone registered.
+            instance_store_image: self.instance_store_image.is_some() || self.ebs_image.is_none(),
+        }
+    }
 }
 
 /// The parts that all cases of a run share.
@@ -292,6 +309,18 @@ impl Shared {
             proven: OnceLock::new(),
             options,
         }
+    }
+
+    /// What the run has for its cases.
+    fn means(&self) -> Means {
+        let Options {
+            endpoint,
+            keys,
+            launch,
+            ..
+        } = &self.options;
+        let raw_socket = endpoint::raw_address(&endpoint.name()).is_some();
+        launch.means(|caller| keys.has_caller(caller), raw_socket)
     }
 
     /// Whether the first failure has ended the run.

@@ -20,7 +20,6 @@ use super::wire::RawForm;
 use crate::call::Call;
 use crate::check::{CaseJudge, FollowUp, Saving, When};
 use crate::contract::{Act, CallTemplate, Contract, FixtureKind, SameAs, Scenario, State, Step};
-use crate::endpoint;
 use crate::journal::{
     CaseEnded, CaseStarted, Event, Finding, FixtureReady, Intent, Noted, Obstacle, Outcome, Phase, Role,
     StepStarted,
@@ -270,18 +269,12 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Whether the run has the credentials that the case needs, and the endpoint the sockets.
+    /// Whether the run has the credentials and images that the case needs, and the endpoint the sockets.
     fn can_be_played(&self) -> Result<(), ArrangeError> {
+        let means = self.shared.means();
         let lack = match self.case {
-            CaseToPlay::Calls(case) => plan::special_auth(case)
-                .find(|auth| !self.shared.options.keys.has(*auth))
-                .map(|auth| Obstacle::NoCredentials {
-                    caller: auth.caller(),
-                }),
-            CaseToPlay::Bytes(_) => match endpoint::raw_address(&self.shared.options.endpoint.name()) {
-                Some(_) => None,
-                None => Some(Obstacle::NoRawSocket),
-            },
+            CaseToPlay::Calls(case) => means.obstacle(case),
+            CaseToPlay::Bytes(_) => (!means.raw_socket).then_some(Obstacle::NoRawSocket),
         };
         lack.map_or(Ok(()), |obstacle| Err(obstacle.into()))
     }

@@ -1,6 +1,7 @@
 //! Wrong usage exits with code 2 and a hint; commands that send nothing need no endpoint.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::child::{Served, command, finish, stopcheck, with_keys};
 
@@ -184,6 +185,66 @@ fn real_aws_needs_the_image_to_launch_from() {
         "run --endpoint-url https://ec2.us-east-1.amazonaws.com --allow-real-aws --account 111122223333",
     );
     finish(run).ended_with(2).complains_of(&["--ebs-image"]);
+}
+
+/// A run that would play one case on real AWS, if it were allowed to. Whatever it sends goes to a proxy that nobody has.
+fn on_real_aws(more: &str) -> Command {
+    let mut run = with_keys(&format!(
+        "run --endpoint-url https://ec2.us-east-1.amazonaws.com --allow-real-aws --account 111122223333 --ebs-image ami-1 \
+         --case stop/running {more}"
+    ));
+    run.envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    run.env("NO_PROXY", "").env("no_proxy", "");
+    run
+}
+
+#[test]
+fn a_run_on_real_aws_prints_its_plan_and_needs_consent() {
+    let refused = finish(on_real_aws(""))
+        .ended_with(2)
+        .complains_of(&["nothing was sent", "--yes"]);
+    for part in ["PLAN: 1 case", "instance-hours", "aws:ResourceTag/stopcheck"] {
+        assert!(refused.stdout.contains(part), "{}", refused.stdout);
+    }
+    // With consent it goes on, to where nothing answers.
+    let begun = finish(on_real_aws("--yes"))
+        .ended_with(2)
+        .complains_of(&["sts.us-east-1.amazonaws.com"]);
+    assert!(begun.stdout.contains("PLAN: 1 case"), "{}", begun.stdout);
+}
+
+#[test]
+fn a_plan_needs_no_credentials_and_no_consent() {
+    let plan = stopcheck("run --endpoint-url https://ec2.us-east-1.amazonaws.com --plan").ended_with(0);
+    for part in [
+        "PLAN: ",
+        "credentials of a caller that may describe but not stop",
+        "L-1216C47A",
+        "the phases coverage, wire, concurrent, random",
+    ] {
+        assert!(
+            plan.stdout.replace("\n               ", " ").contains(part),
+            "{part}: {}",
+            plan.stdout
+        );
+    }
+    let plan = stopcheck("run --endpoint-url http://127.0.0.1:1 --plan --case stop/running").ended_with(0);
+    assert!(plan.stdout.contains("1 On-Demand"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("policy"), "{}", plan.stdout);
+}
+
+#[test]
+fn a_plan_for_programs_is_json() {
+    let plan = stopcheck("run --endpoint-url https://ec2.us-east-1.amazonaws.com --plan=json").ended_with(0);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("it is JSON");
+    assert_eq!(plan["aws"]["policy"]["Version"], "2012-10-17");
+    assert!(
+        plan["estimate"]["at_most"]["instances_ms"].as_u64()
+            > plan["estimate"]["usual"]["instances_ms"].as_u64()
+    );
+    stopcheck("run --plan=yaml")
+        .ended_with(2)
+        .complains_of(&["yaml", "json"]);
 }
 
 #[test]

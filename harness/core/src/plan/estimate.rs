@@ -1,6 +1,6 @@
 //! What a plan needs and costs, before anything is sent.
 //!
-//! Input: a [`Plan`], the [`Means`] of the run and the [`Pace`] of the endpoint. Output: an [`Estimate`], which says what
+//! Input: a [`Plan`], the [`Means`] of the run and the [`TransitionTimes`] of the endpoint. Output: an [`Estimate`], which says what
 //! is launched, how many instances exist at once and for how long, which actions are called, and which cases are left
 //! out. It covers the planned cases; random scripts are made during the run.
 
@@ -61,7 +61,7 @@ impl Means {
 
 /// How long an endpoint takes, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct TransitionTimes {
     /// Until a new instance runs.
     pub launch_ms: u64,
     /// Until a stopped instance runs again.
@@ -74,9 +74,9 @@ pub struct Pace {
     pub step_ms: u64,
 }
 
-impl Pace {
+impl TransitionTimes {
     /// The longest spans in the captures of the real service in September 2026, stale descriptions included.
-    pub const CAPTURED: Pace = Pace {
+    pub const CAPTURED: TransitionTimes = TransitionTimes {
         launch_ms: 8_400,
         start_ms: 11_000,
         stop_ms: 37_400,
@@ -85,8 +85,8 @@ impl Pace {
     };
 
     /// Every wait lasts this long.
-    pub fn always(ms: u64) -> Pace {
-        Pace {
+    pub fn always(ms: u64) -> TransitionTimes {
+        TransitionTimes {
             launch_ms: ms,
             start_ms: ms,
             stop_ms: ms,
@@ -119,7 +119,10 @@ impl Pace {
 
     fn case_ms(&self, case: &Scenario) -> u64 {
         // Fixtures are arranged together or one by one; one by one takes longer.
-        let fixtures = case.fixtures.iter().map(|(_, kind)| self.arranging_ms(kind.state));
+        let fixtures = case
+            .fixtures
+            .iter()
+            .map(|(_, kind)| self.arranging_ms(kind.state));
         let steps = case.steps.iter().map(|step| match &step.act {
             Act::Call(_) | Act::Observe => self.step_ms,
             Act::Pages(_, most) => self.step_ms.saturating_mul(u64::from(*most)),
@@ -280,8 +283,8 @@ impl Action {
 pub const LEAST_BILLED_MS: u64 = 60_000;
 
 impl Plan {
-    /// What the planned cases of the slice need and cost. `longest` is the pace if every wait lasts as long as it may.
-    pub fn estimate(&self, means: &Means, width: Width, longest: Pace) -> Estimate {
+    /// What the planned cases of the slice need and cost. `longest` is what they take if every wait lasts as long as it may.
+    pub fn estimate(&self, means: &Means, width: Width, longest: TransitionTimes) -> Estimate {
         let mut cases = Vec::new();
         let mut left_out: Vec<LeftOut> = Vec::new();
         for placed in self.clone().take_cases() {
@@ -310,7 +313,7 @@ impl Plan {
             launches: launches(&cases),
             restarts: cases.iter().map(restarts).sum(),
             at_once: at_once(&cases, width),
-            usual: extent(&cases, width, Pace::CAPTURED),
+            usual: extent(&cases, width, TransitionTimes::CAPTURED),
             at_most: extent(&cases, width, longest),
             actions: actions(&cases, means),
             unknown_ids: cases.iter().filter(|case| names_unknown_ids(case)).count(),
@@ -368,7 +371,10 @@ fn launches(cases: &[Scenario]) -> Vec<Launches> {
 
 /// How many times a case starts an instance that was launched earlier, if every call has its effect.
 fn restarts(case: &Scenario) -> usize {
-    let arranged = case.fixtures.iter().filter(|(_, kind)| kind.state == State::Restarting);
+    let arranged = case
+        .fixtures
+        .iter()
+        .filter(|(_, kind)| kind.state == State::Restarting);
     let calls = case.steps.iter().flat_map(|step| step.act.calls());
     let starting = calls.filter(|call| Action::of(call) == Some(Action::StartInstances));
     let named = starting.flat_map(|call| &call.params);
@@ -401,11 +407,11 @@ fn at_once(cases: &[Scenario], width: Width) -> Option<AtOnce> {
 }
 
 /// Each case is played as soon as one of the open ones has ended, and its instances exist from its beginning to its end.
-fn extent(cases: &[Scenario], width: Width, pace: Pace) -> Extent {
+fn extent(cases: &[Scenario], width: Width, times: TransitionTimes) -> Extent {
     let mut busy_until = vec![0_u64; width.open_cases.max(1)];
     let mut instances_ms = 0_u64;
     for case in cases {
-        let case_ms = pace.case_ms(case);
+        let case_ms = times.case_ms(case);
         if let Some(first) = busy_until.iter_mut().min() {
             *first = first.saturating_add(case_ms);
         }
@@ -440,7 +446,10 @@ fn actions(cases: &[Scenario], means: &Means) -> BTreeSet<Action> {
             actions.insert(Action::DescribeImages);
         }
     }
-    let calls = cases.iter().flat_map(|case| &case.steps).flat_map(|step| step.act.calls());
+    let calls = cases
+        .iter()
+        .flat_map(|case| &case.steps)
+        .flat_map(|step| step.act.calls());
     let own = calls.filter(|call| matches!(call.form.auth.caller(), Caller::Main | Caller::Session));
     actions.extend(own.filter_map(Action::of));
     actions
@@ -501,7 +510,7 @@ mod tests {
     }
 
     fn estimate(cases: Vec<Scenario>, width: Width) -> Estimate {
-        plan(cases).estimate(&Means::default(), width, Pace::always(300_000))
+        plan(cases).estimate(&Means::default(), width, TransitionTimes::always(300_000))
     }
 
     #[test]
@@ -510,7 +519,11 @@ mod tests {
         let plain = kind(State::Running, Market::OnDemand);
         let launch = Step::from(Act::Launch("d".to_owned(), plain));
         let estimate = estimate(vec![case("one", &[spot, plain], vec![launch])], ONE_BY_ONE);
-        let counts: Vec<_> = estimate.launches.iter().map(|one| (one.market, one.count)).collect();
+        let counts: Vec<_> = estimate
+            .launches
+            .iter()
+            .map(|one| (one.market, one.count))
+            .collect();
         assert_eq!(counts, [(Market::OnDemand, 2), (Market::OneTimeSpot, 1)]);
         let at_once = AtOnce {
             instances: 3,
@@ -523,10 +536,17 @@ mod tests {
     #[test]
     fn the_most_at_once_are_those_of_the_largest_cases_up_to_the_limit() {
         let plain = kind(State::Running, Market::OnDemand);
-        let cases = || [1, 3, 2, 1].map(|count| case("one", &[plain; 3][..count], Vec::new())).to_vec();
+        let cases = || {
+            [1, 3, 2, 1]
+                .map(|count| case("one", &vec![plain; count], Vec::new()))
+                .to_vec()
+        };
         let most = |width| estimate(cases(), width).at_once.map(|at_once| at_once.instances);
         assert_eq!(most(ONE_BY_ONE), Some(3));
-        let open = |open_cases| Width { open_cases, ..ONE_BY_ONE };
+        let open = |open_cases| Width {
+            open_cases,
+            ..ONE_BY_ONE
+        };
         assert_eq!(most(open(2)), Some(5));
         assert_eq!(most(open(9)), Some(7));
         let limited = Width {
@@ -545,8 +565,9 @@ mod tests {
     fn each_start_is_billed_for_a_minute_at_least() {
         let plain = kind(State::Running, Market::OnDemand);
         let restart = vec![call("StopInstances", "{a}"), call("StartInstances", "{a}")];
-        let short = Pace::always(1_000);
-        let of = |steps| plan(vec![case("one", &[plain], steps)]).estimate(&Means::default(), ONE_BY_ONE, short);
+        let short = TransitionTimes::always(1_000);
+        let of =
+            |steps| plan(vec![case("one", &[plain], steps)]).estimate(&Means::default(), ONE_BY_ONE, short);
         assert_eq!(of(Vec::new()).at_most.instances_ms, LEAST_BILLED_MS);
         let restarted = of(restart);
         assert_eq!(restarted.restarts, 1);
@@ -574,7 +595,10 @@ mod tests {
     #[test]
     fn actions_are_those_of_the_cases_and_of_their_fixtures() {
         let none = BTreeSet::from([Action::DescribeInstances]);
-        assert_eq!(estimate(vec![case("none", &[], Vec::new())], ONE_BY_ONE).actions, none);
+        assert_eq!(
+            estimate(vec![case("none", &[], Vec::new())], ONE_BY_ONE).actions,
+            none
+        );
         let odd = vec![call("stopinstances", "{a}"), call("RebootInstances", "{a}")];
         let spot = kind(State::Restarting, Market::PersistentSpot);
         let all = estimate(vec![case("one", &[spot], odd)], ONE_BY_ONE).actions;
@@ -608,7 +632,7 @@ mod tests {
             case("store/two", &[store], Vec::new()),
         ]);
         plan.add_wire(&embedded(Edition::Current), &Selection::default());
-        let estimate = |means| plan.estimate(&means, ONE_BY_ONE, Pace::CAPTURED);
+        let estimate = |means| plan.estimate(&means, ONE_BY_ONE, TransitionTimes::CAPTURED);
         let nothing = estimate(Means::default());
         assert_eq!((nothing.cases, nothing.launches.len()), (0, 0));
         let counts: Vec<usize> = nothing.left_out.iter().map(|one| one.cases.len()).collect();
@@ -627,14 +651,17 @@ mod tests {
         let contract: Contract = embedded(Edition::Current);
         let whole = plan(contract.scenarios.clone());
         let count = |plan: &Plan| {
-            let estimate = plan.estimate(&Means::default(), ONE_BY_ONE, Pace::CAPTURED);
+            let estimate = plan.estimate(&Means::default(), ONE_BY_ONE, TransitionTimes::CAPTURED);
             let left_out: usize = estimate.left_out.iter().map(|one| one.cases.len()).sum();
             estimate.cases + left_out
         };
         assert_eq!(count(&whole), contract.scenarios.len());
         let slices = [1, 2].map(|number| {
             let slice = crate::journal::Slice::new(number, 2).expect("a slice of two");
-            count(&Plan { slice, ..whole.clone() })
+            count(&Plan {
+                slice,
+                ..whole.clone()
+            })
         });
         assert_eq!(slices.iter().sum::<usize>(), contract.scenarios.len());
     }

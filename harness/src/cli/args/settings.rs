@@ -148,6 +148,8 @@ const NOT_REPEATED: &[(&str, &str)] = &[
     ("access-key-id", "a secret"),
     ("secret-access-key", "a secret"),
     ("allow-real-aws", "consent to costs is for one run"),
+    ("plan", "sends nothing, and is about one look at a run"),
+    ("yes", "consent to costs is for one run"),
     ("command", "about one run"),
     ("partition", "differs from machine to machine"),
     ("known-update", "writes a file that a person reads afterwards"),
