@@ -21,8 +21,10 @@ use crate::sign;
 /// This many failed sends in a row mean that the endpoint is gone.
 const GONE_AFTER: usize = 4;
 /// How often a throttled call is sent again, and one that met a server error.
-const RETRIES: u32 = 5;
+const RETRIES: u32 = 8;
 const FAULT_RETRIES: u32 = 2;
+/// After so many milliseconds of attempts, the pauses between them become longer.
+const PATIENCE_MS: u64 = 30_000;
 
 impl Shared {
     /// Counts a request against the budget of the run. Clean-up is not counted, and goes on after an interrupt.
@@ -342,7 +344,9 @@ impl RequestSender {
                 Passing::Throttled => pace::backoff(retries + 1, names::fraction(seed, &text)),
                 Passing::No | Passing::Fault => {
                     let pause = wait.mul_f64(names::jitter(seed, &text));
-                    wait = (wait * 2).min(Duration::from_secs(5));
+                    // What has not passed in half a minute may take minutes.
+                    let longest = if after_ms < PATIENCE_MS { 5 } else { 15 };
+                    wait = (wait * 2).min(Duration::from_secs(longest));
                     pause
                 }
             };
