@@ -31,6 +31,7 @@ pub fn options(edition: Edition) -> Options {
         workers: 1,
         open_cases: 1,
         shares_instances: false,
+        max_instances: None,
         time_limit: None,
         fail_fast: false,
         known: KnownOn::default(),

@@ -413,6 +413,10 @@ pub struct RunEnded {
     /// Why not everything that was planned was played, if that was not an interrupt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_short: Option<EarlyEnd>,
+    /// The most instances of the run that existed at once, if they were counted: from a launch to the termination, as
+    /// described if their number is limited, otherwise as accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_instances: Option<usize>,
 }
 
 /// Why a run ended before everything was played.

@@ -372,6 +372,14 @@ fn obstacle_text(obstacle: &Obstacle) -> String {
             let root = root.word();
             format!("there is no image with root device type {root} (--{root}-image names one)")
         }
+        Obstacle::TooManyInstances { needed, most } if needed > most => {
+            format!("the case needs {needed} instances at once, and --max-instances allows {most}")
+        }
+        Obstacle::TooManyInstances { needed, most } => {
+            format!(
+                "of the {most} instances that --max-instances allows, {needed} were not free before the time limit"
+            )
+        }
         Obstacle::PurgedFixture => "nobody can wait until an instance is purged".to_owned(),
         Obstacle::Refused { action, answer: by } => format!("{action} is answered by {}", answer(by)),
         Obstacle::NothingLaunched => "RunInstances answers without an instance".to_owned(),

@@ -17,6 +17,7 @@ mod proxy;
 mod reading;
 mod record;
 mod report;
+mod selfcheck;
 mod server;
 pub(super) mod settings;
 mod values;
@@ -28,6 +29,7 @@ pub(super) use plan::{PlanArgs, PlanFormat};
 pub(super) use proxy::ProxyArgs;
 pub(super) use record::RecordArgs;
 pub(super) use report::JournalReportArgs;
+pub(super) use selfcheck::SelfcheckArgs;
 pub(super) use server::ServerArgs;
 pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, SchemaArg, ShellArg,
@@ -277,6 +279,11 @@ pub(super) struct EndpointArgs {
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub(super) rate: Option<RateArg>,
 
+    /// The most instances of this run that may exist at once: a case waits until those that it needs are free, and one
+    /// that needs more is not played [default: 20 on real AWS, no limit elsewhere]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) max_instances: Option<u16>,
+
     /// The image that EBS-backed instances are launched from [default: the first that DescribeImages has]
     #[arg(long, value_name = "AMI", help_heading = "Fixtures")]
     pub(super) ebs_image: Option<String>,
@@ -517,45 +524,6 @@ pub(super) struct ServeArgs {
     /// be had at once; may be given several times
     #[arg(long = "variation", value_name = "NAME")]
     pub(super) variations: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SelfcheckArgs {
-    /// Plant these faults only, and leave out everything else
-    #[arg(long = "fault", value_name = "NAME")]
-    pub(super) faults: Vec<String>,
-
-    /// Play these variations only, and leave out everything else; `all` plays as many as can be had at once
-    #[arg(long = "variation", value_name = "NAME")]
-    pub(super) variations: Vec<String>,
-
-    /// Random scripts that each fault is played with at most
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    pub(super) scripts: u64,
-
-    /// Cases of overlapping calls that each fault is played with at most
-    #[arg(long, value_name = "N", default_value_t = 25)]
-    pub(super) overlaps: u64,
-
-    /// The seed of the random scripts
-    #[arg(long, value_name = "SEED", default_value_t = DEFAULT_SEED)]
-    pub(super) seed: u64,
-
-    /// Write the proof as JSON to this file
-    #[arg(long, value_name = "FILE")]
-    pub(super) json: Option<PathBuf>,
-
-    /// Compare the matrix of faults with this file; a difference fails
-    #[arg(long, value_name = "FILE")]
-    pub(super) golden: Option<PathBuf>,
-
-    /// Write the matrix to the file of --golden instead
-    #[arg(long, requires = "golden")]
-    pub(super) bless: bool,
-
-    /// Show no progress
-    #[arg(short, long)]
-    pub(super) quiet: bool,
 }
 
 #[derive(Debug, Args)]

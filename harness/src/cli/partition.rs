@@ -78,6 +78,10 @@ fn options_of(args: &RunArgs, plan: &Plan, options: &Options) -> BTreeMap<String
             "max-shrink-requests",
             random.map(|random| random.max_shrink_requests.to_string()),
         ),
+        (
+            "max-instances",
+            options.max_instances.map(|most| most.to_string()),
+        ),
         ("time-limit", options.time_limit.map(seconds)),
         ("fail-fast", options.fail_fast.then(|| "on".to_owned())),
     ];

@@ -85,9 +85,10 @@ fn report(args: &RunArgs, plan: &Plan) -> PlanReport {
     let workers = args
         .workers
         .map_or(run::usual_workers(url.as_deref()), usize::from);
+    let max_instances = run::max_instances(endpoint, url.as_deref());
     let width = Width {
-        open_cases: run::open_cases(url.as_deref(), workers),
-        max_instances: None,
+        open_cases: run::open_cases(url.as_deref(), workers, max_instances),
+        max_instances,
         shares_instances: run::shares_instances(url.as_deref()),
     };
     let estimate = plan.estimate(&means, width, TransitionTimes::always(settle_ms.saturating_add(lag_ms)));

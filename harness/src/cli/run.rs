@@ -40,6 +40,9 @@ const OVERLAP_REQUESTS: usize = 400;
 /// How many cases are open at once for each that plays; the others wait for the endpoint.
 const OPEN_CASES: usize = 8;
 
+/// The most instances at once on real AWS, where each costs money and an account may have few.
+const INSTANCES_ON_AWS: usize = 20;
+
 /// How many events may be queued for writing before the run has to wait.
 const QUEUE: usize = 1024;
 
@@ -386,6 +389,7 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         .or_else(|| choice.as_ref().and_then(KeyChoice::region))
         .unwrap_or_else(|| DEFAULT_REGION.to_owned());
     let workers = settings.workers.unwrap_or(usual_workers(url.as_deref()));
+    let max_instances = max_instances(args, url.as_deref());
     let (endpoint, identity) = match &url {
         None => (embedded::endpoint(&region, settings.edition), None),
         Some(url) => server(args, url, &region, workers)?,
@@ -405,8 +409,9 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         min_confidence: settings.min_confidence,
         seed: settings.seed,
         workers,
-        open_cases: open_cases(url.as_deref(), workers),
+        open_cases: open_cases(url.as_deref(), workers, max_instances),
         shares_instances: shares_instances(url.as_deref()),
+        max_instances,
         time_limit: settings.time_limit,
         fail_fast: settings.fail_fast,
         known: settings.known.clone(),
@@ -440,13 +445,19 @@ pub(super) fn usual_workers(url: Option<&str>) -> usize {
 }
 
 /// How many cases may be open at once.
-pub(super) fn open_cases(url: Option<&str>, workers: usize) -> usize {
+pub(super) fn open_cases(url: Option<&str>, workers: usize, max_instances: Option<usize>) -> usize {
     match url {
         // One at a time is what a user wants who asks for one.
-        Some(url) if workers > 1 && !looks_like_aws(url) => workers * OPEN_CASES,
-        // Instances cost money on real AWS, and a virtual clock never waits.
+        Some(_) if workers > 1 => max_instances.unwrap_or(workers * OPEN_CASES),
+        // A virtual clock never waits.
         Some(_) | None => workers,
     }
+}
+
+/// The most instances at once: from `--max-instances`, or the default for the kind of endpoint.
+pub(super) fn max_instances(args: &EndpointArgs, url: Option<&str>) -> Option<usize> {
+    let usual = url.is_some_and(looks_like_aws).then_some(INSTANCES_ON_AWS);
+    args.max_instances.map(usize::from).or(usual)
 }
 
 /// Whether cases share instances.

@@ -11,9 +11,12 @@ use crate::diff;
 use crate::reference::Variation;
 use crate::report::exit;
 use crate::report::progress::Count;
-use crate::selfcheck::{self, ALL_VARIATIONS, Effort, Fault, Scope};
+use crate::selfcheck::{self, ALL_VARIATIONS, Effort, Fault, Scope, SlowEffort};
 
 pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
+    if args.like_aws {
+        return like_aws(args);
+    }
     let whole = args.faults.is_empty() && args.variations.is_empty();
     let faults = if whole {
         selfcheck::all().collect()
@@ -50,6 +53,29 @@ pub(super) fn selfcheck(args: &SelfcheckArgs) -> Result<u8, CliError> {
         holds &= is_as_reviewed(path, &selfcheck::matrix_as_text(&proof), args.bless, &mut out)?;
     }
     Ok(if holds { exit::CONFORMANT } else { exit::FINDINGS })
+}
+
+/// Plays the named cases at the slow reference.
+fn like_aws(args: &SelfcheckArgs) -> Result<u8, CliError> {
+    let (together, variations) = chosen(&args.variations, args.variations.is_empty())?;
+    let effort = SlowEffort {
+        max_instances: usize::from(args.max_instances),
+        seed: args.seed,
+    };
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let runs = {
+        let count = Count::stderr(!args.quiet);
+        let watch = |stand: selfcheck::Stand| count.show(&stand.part.to_string(), stand.done, stand.of);
+        selfcheck::prove_slowly(&variations, together, effort, at_once, &watch)?
+    };
+    selfcheck::write_slow(&runs, effort, &mut std::io::stdout().lock())?;
+    if let Some(path) = &args.json {
+        to_file(path, |out| Ok(serde_json::to_writer_pretty(out, &runs)?))?;
+    }
+    Ok(match runs.iter().all(|run| run.holds(effort)) {
+        true => exit::CONFORMANT,
+        false => exit::FINDINGS,
+    })
 }
 
 /// Whether all variations are played together, and which are played alone: the named ones, or all of them.

@@ -15,7 +15,7 @@ use http::{Request, Response};
 use crate::endpoint::{Service, StrayBytes, TransportError};
 
 /// 2026-01-01T00:00:00Z, when every virtual clock starts.
-const START_MS: u64 = 1_767_225_600_000;
+pub(super) const START_MS: u64 = 1_767_225_600_000;
 
 /// A service in this process. Clones share the service and the clock.
 #[derive(Clone)]

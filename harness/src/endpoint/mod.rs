@@ -10,6 +10,7 @@ mod http;
 mod in_process;
 mod plain_http;
 mod raw;
+mod simulated;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use plain_http::{
     serve::{serve, serve_async},
 };
 pub use raw::{RawLimits, RawResponse, converse, raw_address};
+pub use simulated::Simulated;
 
 use crate::protocol::RequestTarget;
 
@@ -62,8 +64,10 @@ impl From<Handler> for Service {
 /// Where requests are sent.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// A service in this process.
+    /// A service in this process, fresh and with a clock of its own for each case.
     InProcess(InProcess),
+    /// A service in this process that all cases share, by the clock of the runtime.
+    Simulated(Simulated),
     /// A service behind a URL.
     Http(Http),
 }
@@ -79,6 +83,12 @@ impl Endpoint {
         Endpoint::InProcess(InProcess::new(make))
     }
 
+    /// A service in this process that all cases share. Each request takes this long by the clock of the runtime, which
+    /// may be paused.
+    pub fn simulated(handler: Handler, latency: Duration) -> Endpoint {
+        Endpoint::Simulated(Simulated::new(handler, latency))
+    }
+
     /// A service behind a URL.
     pub fn http(options: HttpOptions) -> Result<Endpoint, EndpointError> {
         Http::new(options).map(Endpoint::Http)
@@ -88,6 +98,7 @@ impl Endpoint {
     pub fn for_case(&self, case: &str) -> Endpoint {
         match self {
             Endpoint::InProcess(service) => Endpoint::InProcess(service.for_case(case)),
+            Endpoint::Simulated(service) => Endpoint::Simulated(service.clone()),
             Endpoint::Http(http) => Endpoint::Http(http.clone()),
         }
     }
@@ -96,7 +107,7 @@ impl Endpoint {
     pub fn is_in_process(&self) -> bool {
         match self {
             Endpoint::InProcess(_) => true,
-            Endpoint::Http(_) => false,
+            Endpoint::Simulated(_) | Endpoint::Http(_) => false,
         }
     }
 
@@ -104,6 +115,7 @@ impl Endpoint {
     pub async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         match self {
             Endpoint::InProcess(service) => service.send(request),
+            Endpoint::Simulated(service) => Ok(service.send(request).await),
             Endpoint::Http(http) => http.send(request).await,
         }
     }
@@ -113,7 +125,7 @@ impl Endpoint {
     pub fn vouch(&self, request: &Request<Bytes>, access_key: &str) -> Option<Response<Bytes>> {
         match self {
             Endpoint::InProcess(service) => service.vouch(request, access_key),
-            Endpoint::Http(_) => None,
+            Endpoint::Simulated(_) | Endpoint::Http(_) => None,
         }
     }
 
@@ -121,6 +133,7 @@ impl Endpoint {
     pub fn now_ms(&self) -> u64 {
         match self {
             Endpoint::InProcess(service) => service.now_ms(),
+            Endpoint::Simulated(service) => service.now_ms(),
             Endpoint::Http(_) => http::now_ms(),
         }
     }
@@ -129,14 +142,14 @@ impl Endpoint {
     pub async fn pause(&self, span: Duration) {
         match self {
             Endpoint::InProcess(service) => service.advance(span),
-            Endpoint::Http(_) => tokio::time::sleep(span).await,
+            Endpoint::Simulated(_) | Endpoint::Http(_) => tokio::time::sleep(span).await,
         }
     }
 
     /// The host, path and Region that requests to this endpoint are addressed to.
     pub fn target(&self, region: &str) -> RequestTarget {
         let (host, path) = match self {
-            Endpoint::InProcess(_) => ("localhost", "/"),
+            Endpoint::InProcess(_) | Endpoint::Simulated(_) => ("localhost", "/"),
             Endpoint::Http(http) => http.address(),
         };
         RequestTarget {
@@ -149,7 +162,7 @@ impl Endpoint {
     /// `reference`, or the URL without user information.
     pub fn name(&self) -> String {
         match self {
-            Endpoint::InProcess(_) => "reference".to_owned(),
+            Endpoint::InProcess(_) | Endpoint::Simulated(_) => "reference".to_owned(),
             Endpoint::Http(http) => http.name().to_owned(),
         }
     }

@@ -168,6 +168,8 @@ struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     random: Option<RandomNumbers>,
     requests: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most_instances: Option<usize>,
     took_ms: u64,
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -408,6 +410,7 @@ fn summary(tally: &Tally, policy: Policy) -> Summary {
             cut_short: counts.cut_short,
         }),
         requests: counts.requests,
+        most_instances: tally.most_instances(),
         took_ms: counts.took_ms,
         interrupted: tally.interrupted(),
         cut_short: tally.cut_short(),

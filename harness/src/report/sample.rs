@@ -496,6 +496,7 @@ pub(super) fn stream(cases: Vec<SampleCase<'_>>) -> Vec<Event> {
         at_ms: 1_003_250,
         interrupted: false,
         cut_short: None,
+        most_instances: None,
     }));
     events
 }

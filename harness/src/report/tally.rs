@@ -61,6 +61,7 @@ pub struct Tally {
     clock: Clock,
     ended: Option<bool>,
     cut_short: Option<EarlyEnd>,
+    most_instances: Option<usize>,
     goldens: Option<Goldens>,
     known: Option<KnownReview>,
     texts: HashSet<Arc<str>>,
@@ -168,6 +169,7 @@ impl Tally {
             clock: Clock::default(),
             ended: None,
             cut_short: None,
+            most_instances: None,
             goldens: None,
             known: None,
             texts: HashSet::new(),
@@ -220,6 +222,7 @@ impl Tally {
                 self.clock.see(end.at_ms);
                 self.ended = Some(end.interrupted);
                 self.cut_short = end.cut_short;
+                self.most_instances = end.most_instances;
             }
         }
     }
@@ -281,6 +284,11 @@ impl Tally {
     /// Why the run ended before everything was played, if that was not an interrupt.
     pub fn cut_short(&self) -> Option<EarlyEnd> {
         self.cut_short
+    }
+
+    /// The most instances of the run that existed at once, if they were counted.
+    pub fn most_instances(&self) -> Option<usize> {
+        self.most_instances
     }
 
     /// The findings in groups, sorted by verdict (worst first), then by the order of the contract, then of the plan.

@@ -401,8 +401,12 @@ impl Page<'_> {
                     "reference" => String::new(),
                     _ => format!(" in {took}"),
                 };
+                let most = self.tally.most_instances().filter(|_| self.style.verbose);
+                let most = most.map_or_else(String::new, |most| {
+                    format!(", with at most {} at once,", plural(most, "instance"))
+                });
                 let text = format!(
-                    "{requests}{took} to {} (edition {}, region {}, seed {})",
+                    "{requests}{took}{most} to {} (edition {}, region {}, seed {})",
                     visible(&run.endpoint),
                     run.edition.name(),
                     visible(&run.region),

@@ -15,6 +15,7 @@ use crate::check;
 use crate::contract::{FixtureKind, Market, Root, State};
 use crate::endpoint::Endpoint;
 use crate::journal::{Excerpt, LaunchProperty, Obstacle, Role, WaitCut};
+use crate::model::ReadLag;
 use crate::protocol::{self, Body, Image, Instance, Reply};
 
 /// How long, in milliseconds, to wait until a new instance is described (VIS-09), or until it reaches a state.
@@ -101,6 +102,7 @@ impl Arranger {
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let mut instances = protocol::instances(root).into_iter();
         let instance = instances.next().ok_or(Obstacle::NothingLaunched)?;
+        self.shared.instances.add(1);
         self.sender.ledger.own(&instance.id);
         if let Some(request) = &instance.spot_request_id {
             self.sender.ledger.own(request);
@@ -135,6 +137,7 @@ impl Arranger {
         let root = success(&reply).ok_or_else(|| refused("RunInstances", &reply))?;
         let mut launched: Vec<Launched> = Vec::new();
         for instance in protocol::instances(root) {
+            self.shared.instances.add(1);
             self.sender.ledger.own(&instance.id);
             if let Some(request) = &instance.spot_request_id {
                 self.sender.ledger.own(request);
@@ -210,7 +213,7 @@ impl Arranger {
                     brought.push((one, result));
                 }
             }
-            Endpoint::Http(_) => {
+            Endpoint::Simulated(_) | Endpoint::Http(_) => {
                 let mut tasks = tokio::task::JoinSet::new();
                 let all = launched.len();
                 for (at, mut one) in launched.into_iter().enumerate() {
@@ -417,7 +420,8 @@ impl Arranger {
         let waits = &self.shared.waits;
         let begun_ms = self.sender.now_ms();
         let timeout_ms = ARRANGE_TIMEOUT_MS.min(self.shared.options.settle_timeout_ms());
-        let mut wait = self.shared.options.first_wait();
+        let mut wait = waits.first_pause(wish, self.shared.options.first_wait());
+        let mut has_paused = false;
         loop {
             let AnsweredCall { reply, .. } = self
                 .sender
@@ -434,7 +438,10 @@ impl Arranger {
                 found.any(is_awaited)
             };
             if ids.iter().all(fits) {
-                waits.arrived(wish, waited_ms);
+                // What was there already shows nothing about waiting.
+                if has_paused {
+                    waits.arrived(wish, waited_ms);
+                }
                 return Ok(instances);
             }
             if waited_ms >= timeout_ms {
@@ -461,7 +468,8 @@ impl Arranger {
                 }));
             }
             self.sender.pause(wait).await;
-            wait = next_wait(wait);
+            has_paused = true;
+            wait = self.shared.options.next_wait(wait);
         }
     }
 
@@ -536,7 +544,7 @@ impl Arranger {
                 other => return Err(described_otherwise(property, other)),
             }
             self.sender.pause(wait).await;
-            wait = next_wait(wait);
+            wait = self.shared.options.next_wait(wait);
         }
     }
 
@@ -562,7 +570,11 @@ impl super::Options {
         let lag = Duration::from_millis(self.read_lag.ms());
         match self.endpoint {
             Endpoint::InProcess(_) => (self.first_wait() * 2_u32.saturating_pow(number)).min(lag / 5),
-            Endpoint::Http(_) => (lag * 8_u32.saturating_pow(number) / 50).min(lag),
+            // Real AWS may be stale for long, but was never seen to be for more than some seconds.
+            Endpoint::Simulated(_) | Endpoint::Http(_) if self.read_lag > ReadLag::USUAL => {
+                (Duration::from_secs(1) * 2_u32.saturating_pow(number)).min(lag.min(Duration::from_secs(15)))
+            }
+            Endpoint::Simulated(_) | Endpoint::Http(_) => (lag * 8_u32.saturating_pow(number) / 50).min(lag),
         }
     }
 
@@ -570,14 +582,19 @@ impl super::Options {
     pub(super) fn first_wait(&self) -> Duration {
         match self.endpoint {
             Endpoint::InProcess(_) => Duration::from_millis(500),
-            Endpoint::Http(_) => Duration::from_millis(25),
+            Endpoint::Simulated(_) | Endpoint::Http(_) => Duration::from_millis(25),
         }
     }
-}
 
-/// Doubles a pause, up to the interval at which the official waiters poll.
-pub(super) fn next_wait(wait: Duration) -> Duration {
-    (wait * 2).min(Duration::from_secs(15))
+    /// Doubles a pause between two descriptions. The official waiters poll every 15 seconds; by a real clock a case that
+    /// waits for so long holds up a run whose instances are limited.
+    pub(super) fn next_wait(&self, wait: Duration) -> Duration {
+        let longest = match self.endpoint {
+            Endpoint::InProcess(_) => 15,
+            Endpoint::Simulated(_) | Endpoint::Http(_) => 5,
+        };
+        (wait * 2).min(Duration::from_secs(longest))
+    }
 }
 
 /// The root element of a success.
@@ -613,7 +630,7 @@ fn must_be(instance: &Instance, state: State, action: &str) -> Result<(), Arrang
     }))
 }
 
-fn is_in(instance: &Instance, state: State) -> bool {
+pub(super) fn is_in(instance: &Instance, state: State) -> bool {
     state.wire_name() == Some(state_name(instance))
 }
 

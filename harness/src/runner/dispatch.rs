@@ -17,7 +17,7 @@ use super::{Shared, concurrent, wire};
 use crate::check::Saving;
 use crate::contract::ClauseId;
 use crate::journal::{Event, Finding, Noted, Phase};
-use crate::plan::{PlacedCase, Plan, PlannedCase};
+use crate::plan::{PlacedCase, Plan, PlannedCase, duration};
 use crate::verdict::Verdict;
 
 /// The findings of a case, with its index and name.
@@ -42,6 +42,10 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, mut plan: Plan) -> Vec<Fo
             Phase::Coverage => &mut covering,
         };
         queue.push(placed);
+    }
+    if shared.options.max_instances.is_some() {
+        // A case that waits two minutes for its instance must not be the last one to begin.
+        named.sort_by_key(|queued| std::cmp::Reverse(duration_of(&queued.case)));
     }
     let mut found = play_all(shared, named, TimeLimit::default()).await;
     let limit = shared.limit();
@@ -72,6 +76,14 @@ fn by_what_is_open(cases: &mut [PlacedCase], found: &[FoundInCase]) {
         PlannedCase::Calls(case) => case.clauses.iter().filter(|id| failed.contains(id)).count(),
         PlannedCase::Bytes(_) => 0,
     });
+}
+
+/// About how many seconds a case takes at a slow endpoint.
+fn duration_of(case: &PlannedCase) -> u64 {
+    match case {
+        PlannedCase::Calls(case) => duration::estimated_s(case),
+        PlannedCase::Bytes(_) => 0,
+    }
 }
 
 /// Plays cases in this order, until all have ended or it is too late to start the next one.

@@ -28,6 +28,7 @@ mod credentials;
 mod dispatch;
 mod event_sink;
 mod images;
+mod instances;
 mod launches;
 mod names;
 mod pace;
@@ -47,6 +48,7 @@ pub use case_runner::{CaseResult, CaseRunner};
 pub use concurrent::concurrent_cases;
 pub use credentials::RefreshError;
 use credentials::RunCredentials;
+use instances::Instances;
 use pace::Pace;
 use pool::Pool;
 pub use preflight::PreflightError;
@@ -88,8 +90,10 @@ pub struct Options {
     pub workers: usize,
     /// How many cases may be open at once, including those that wait.
     pub open_cases: usize,
-    /// Whether several cases may share an instance, one after the other.
+    /// Whether several cases may share an instance, one after the other. With a limit on instances none do.
     pub shares_instances: bool,
+    /// The most instances of the run that may exist at once.
+    pub max_instances: Option<usize>,
     /// How long the run may take; the named cases are played in any case.
     pub time_limit: Option<Duration>,
     /// Whether to start no more cases after the first failure that is not known.
@@ -179,6 +183,8 @@ struct Shared {
     waits: Waits,
     /// Instances that several cases share.
     pool: Pool,
+    /// How many instances exist.
+    instances: Instances,
     /// The turns of the cases.
     turns: Turns,
     /// When the run must end; set once, when it begins.
@@ -228,6 +234,7 @@ pub async fn run(
     let limit = TimeLimit::since(Instant::now(), shared.options.time_limit);
     shared.time_limit.get_or_init(|| limit);
     let (slice, planned) = (plan.slice, plan.planned());
+    let may_be_cut = plan.random.is_some() || plan.sizes().keys().any(|phase| phase.is_limited());
     shared
         .emit(Event::RunStarted(RunStarted {
             schema: journal::SCHEMA,
@@ -262,7 +269,7 @@ pub async fn run(
     let cut_short = match () {
         () if interrupted => None,
         () if shared.has_failed_fast() => Some(EarlyEnd::FirstFailure),
-        () if limit.is_near() => shared.options.time_limit.map(|limit| EarlyEnd::TimeLimit {
+        () if may_be_cut && limit.is_near() => shared.options.time_limit.map(|limit| EarlyEnd::TimeLimit {
             limit_ms: ms_of(limit),
         }),
         () => None,
@@ -272,6 +279,8 @@ pub async fn run(
             at_ms,
             interrupted,
             cut_short,
+            // By a virtual clock, each case has an account of its own.
+            most_instances: (!shared.options.endpoint.is_in_process()).then(|| shared.instances.peak()),
         }))
         .await;
     Ok(())
@@ -298,7 +307,8 @@ impl Shared {
             failed_in_a_row: AtomicUsize::new(0),
             images: images::Images::default(),
             waits: Waits::new(options.endpoint.is_in_process()),
-            pool: Pool::new(options.shares_instances),
+            pool: Pool::new(options.shares_instances && options.max_instances.is_none()),
+            instances: Instances::at_most(options.max_instances),
             turns: match options.endpoint.is_in_process() {
                 true => Turns::unlimited(),
                 false => Turns::of(options.workers),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::arrange::{next_wait, success};
+use super::arrange::success;
 use super::play::Player;
 use super::request_sender::SendError;
 use crate::call::Call;
@@ -34,7 +34,7 @@ impl Player<'_> {
                 return Ok(*otherwise);
             }
             self.sender.pause(wait).await;
-            wait = next_wait(wait);
+            wait = self.shared.options.next_wait(wait);
         }
     }
 

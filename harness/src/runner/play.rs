@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::arrange::{ArrangeError, Arranger, Launched, next_wait};
+use super::arrange::{ArrangeError, Arranger, Launched};
 use super::event_sink::EventSink;
+use super::instances::{self, Permits};
 use super::launches::Deviations;
 use super::names::{CaseNames, is_no_id_of_anybody};
 use super::pool;
@@ -33,8 +34,6 @@ use crate::verdict::Verdict;
 const REST: Duration = Duration::from_secs(4);
 /// What a step waits for that waits until all changes of state are complete.
 const AT_REST: &str = "at rest";
-/// The longest pause between two descriptions; the official waiters poll at this interval.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// A case to play.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +91,7 @@ pub(super) async fn play(shared: &Arc<Shared>, case: CaseToPlay<'_>, mode: PlayM
             .saving(mode.saving),
         names: CaseNames::new(shared.options.seed, case.name()),
         launched: Vec::new(),
+        permits: None,
         findings: Vec::new(),
         deviations: Deviations::default(),
         steps: 0,
@@ -176,6 +176,14 @@ impl<'a> CaseToPlay<'a> {
         }
     }
 
+    /// How many instances it may launch.
+    fn most_instances(self) -> usize {
+        match self {
+            CaseToPlay::Calls(case) => instances::needed_by(case),
+            CaseToPlay::Bytes(_) => 1,
+        }
+    }
+
     /// The calls of its steps.
     fn calls(self) -> impl Iterator<Item = &'a CallTemplate> {
         let steps = match self {
@@ -214,6 +222,8 @@ pub(super) struct Player<'a> {
     pub(super) judge: CaseJudge,
     names: CaseNames,
     pub(super) launched: Vec<Launched>,
+    /// The permits for its instances, if these are limited.
+    permits: Option<Permits>,
     pub(super) findings: Vec<Finding>,
     /// Options that launches left out, and that are not judged yet.
     pub(super) deviations: Deviations,
@@ -232,6 +242,12 @@ impl Player<'_> {
     /// Plays the steps. An error is the reason why the case ended before its last step.
     async fn play(&mut self) -> Result<(), ArrangeError> {
         self.can_be_played()?;
+        let may_launch = self.shared.instances.take(
+            self.shared,
+            self.case.most_instances(),
+            self.mode.phase.is_limited(),
+        );
+        self.permits = self.sender.without_turn(may_launch).await?;
         self.arrange().await?;
         match self.case {
             CaseToPlay::Calls(case) => {
@@ -527,7 +543,7 @@ impl Player<'_> {
     ) -> Result<Option<Waiting>, SendError> {
         let (options, waits) = (&self.shared.options, &self.shared.waits);
         let begun_ms = self.sender.now_ms();
-        let mut wait = options.first_wait();
+        let mut wait = waits.first_pause(awaited, options.first_wait());
         let mut pauses = 0;
         let mut was_unsettled = false;
         let mut waiting = None;
@@ -547,9 +563,9 @@ impl Player<'_> {
                     if waited_ms >= waits.longest_ms(awaited, timeout_ms) {
                         return Ok(waiting);
                     }
-                    Some(wait.min(LONGEST_WAIT))
+                    Some(wait)
                 }
-                When::Unconfirmed => Some(wait.min(LONGEST_WAIT)),
+                When::Unconfirmed => Some(wait),
                 When::Stale(clauses) => {
                     if waiting.is_none() {
                         waiting = self.sender.without_turn(waits.begin(&clauses)).await;
@@ -563,7 +579,7 @@ impl Player<'_> {
             if let Some(pause) = pause {
                 self.sender.pause(pause).await;
                 pauses += 1;
-                wait = next_wait(wait);
+                wait = options.next_wait(wait);
             }
             let call = Arc::new(Arranger::describe_call(ids.iter().map(|id| &**id)));
             let answered = self.sender.ask(number, Role::Look, &call).await?;
@@ -634,7 +650,15 @@ impl Player<'_> {
                 .take_back(self.shared, &self.sender, launched, is_as_it_was)
                 .await;
         }
-        for id in self.arranger(0).remove(&self.launched, protected).await {
+        let left = self.arranger(0).remove(&self.launched, protected).await;
+        // A service that is fresh for each case has no instances of an earlier one.
+        if !self.shared.options.endpoint.is_in_process() {
+            let launched = std::mem::take(&mut self.launched).into_iter().map(|one| one.id);
+            let terminated = launched.filter(|id| !left.contains(id)).collect();
+            let instances = &self.shared.instances;
+            instances.take_back(self.permits.take(), terminated, left.len());
+        }
+        for id in left {
             let noted = || Noted {
                 case: case.to_owned(),
                 text: format!("{id} could not be removed; it carries the tag stopcheck={case}/…"),

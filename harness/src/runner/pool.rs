@@ -388,6 +388,7 @@ async fn remove(shared: &Arc<Shared>, sender: &RequestSender, launched: Vec<Laun
         deviations: Deviations::default(),
     };
     let left = arranger.remove(&launched, false).await;
+    shared.instances.remove(launched.len().saturating_sub(left.len()));
     if !left.is_empty() {
         let text = format!("not removed, with a tag stopcheck=…: {}", left.join(", "));
         let case = String::new();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -51,11 +52,15 @@ impl Drop for Waiting {
 /// What waiting for one state has shown.
 #[derive(Debug, Default)]
 struct Arrivals {
-    /// The longest wait that ended well, in milliseconds.
+    /// The shortest and the longest wait that ended well, in milliseconds.
+    shortest_ms: Option<u64>,
     longest_ms: u64,
     /// Whether one wait lasted until its time-out.
     timed_out: bool,
 }
+
+/// The longest first pause between two descriptions that wait for a state.
+const LONGEST_FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The shortest wait for a state, in milliseconds, once another wait for it has timed out.
 const SHORT_WAIT_MS: u64 = 2_000;
@@ -92,6 +97,19 @@ impl Waits {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = arrivals.entry(state.to_owned()).or_default();
         seen.longest_ms = seen.longest_ms.max(after_ms);
+        seen.shortest_ms = Some(
+            seen.shortest_ms
+                .map_or(after_ms, |shortest| shortest.min(after_ms)),
+        );
+    }
+
+    /// The first pause between two descriptions that wait for a state: this one, or half of the shortest wait for it so
+    /// far, if that is longer. An endpoint that has never been quick is not described again and again in vain.
+    pub(super) fn first_pause(&self, state: &str, usual: Duration) -> Duration {
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let shortest_ms = arrivals.get(state).and_then(|seen| seen.shortest_ms);
+        let half = Duration::from_millis(shortest_ms.unwrap_or_default() / 2);
+        half.min(LONGEST_FIRST_PAUSE).max(usual)
     }
 
     /// Remembers that a wait for a state lasted until its time-out.
@@ -175,6 +193,24 @@ mod tests {
         assert_eq!(waits.longest_ms("running", 120_000), 120_000);
         waits.timed_out("running");
         assert_eq!(waits.longest_ms("running", 120_000), SHORT_WAIT_MS);
+    }
+
+    #[test]
+    fn a_state_that_is_never_reached_soon_is_not_described_again_and_again() {
+        let waits = Waits::new(false);
+        let usual = Duration::from_millis(25);
+        let pause_ms = |waits: &Waits| waits.first_pause("stopped", usual).as_millis();
+        assert_eq!(pause_ms(&waits), 25);
+        waits.arrived("stopped", 9_000);
+        assert_eq!(pause_ms(&waits), 4_500);
+        waits.arrived("stopped", 37_000);
+        assert_eq!(pause_ms(&waits), 4_500);
+        waits.arrived("stopped", 30);
+        assert_eq!(pause_ms(&waits), 25);
+        assert_eq!(waits.first_pause("running", usual), usual);
+        let by_a_virtual_clock = Waits::new(true);
+        by_a_virtual_clock.arrived("stopped", 9_000);
+        assert_eq!(pause_ms(&by_a_virtual_clock), 25);
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use http::Request;
 use super::arrange::ArrangeError;
 use super::concurrent::KnownClauses;
 use super::images;
+use super::instances::Instances;
 use super::play::Player;
 use super::pool::Pool;
 use super::request_sender::SendError;
@@ -53,6 +54,7 @@ pub(super) fn shared(run: &Arc<Shared>) -> Arc<Shared> {
         images: images::Images::default(),
         waits: Waits::new(false),
         pool: Pool::new(run.options.shares_instances),
+        instances: Instances::at_most(run.options.max_instances),
         turns: Turns::of(run.options.workers),
         time_limit: run.time_limit.clone(),
         known: KnownClauses::default(),

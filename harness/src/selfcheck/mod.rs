@@ -9,6 +9,7 @@ mod faults;
 mod matrix;
 mod print;
 mod proof;
+mod slow;
 mod trial;
 mod variations;
 
@@ -16,7 +17,8 @@ pub use ablation::Ablated;
 pub use fault::{Fault, fault};
 pub use faults::{CHAPTERS, Chapter, all, named};
 pub use matrix::MatrixRow;
-pub use print::{matrix_as_text, write, write_catalogue, write_variations};
-pub use proof::{Baseline, Proof, ProofPart, Scope, Stand, prove};
+pub use print::{matrix_as_text, write, write_catalogue, write_slow, write_variations};
+pub use proof::{Baseline, Proof, ProofPart, Scope, Stand, prove, prove_slowly};
+pub use slow::{SlowEffort, SlowRow, SlowRun, play_slowly};
 pub use trial::{Effort, Trial};
 pub use variations::{ALL as ALL_VARIATIONS, VariedRow};

@@ -7,6 +7,7 @@ use super::ablation;
 use super::faults;
 use super::matrix::MatrixRow;
 use super::proof::{Baseline, Proof};
+use super::slow::{SlowEffort, SlowRun};
 use super::trial::Trial;
 use super::variations::VariedRow;
 use crate::journal::Phase;
@@ -42,6 +43,43 @@ pub fn write(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {
         "NOT PROVEN: see above."
     };
     writeln!(out, "\n{verdict}")
+}
+
+/// Writes the runs on the slow reference, one line for each and more for one that does not hold.
+pub fn write_slow(runs: &[SlowRun], effort: SlowEffort, out: &mut dyn Write) -> io::Result<()> {
+    let wide = runs
+        .iter()
+        .map(|run| run.variation.len())
+        .max()
+        .unwrap_or_default();
+    for run in runs {
+        let (minutes, seconds) = (run.took_ms / 60_000, run.took_ms / 1_000 % 60);
+        writeln!(
+            out,
+            "{:wide$}  {minutes:2} min {seconds:02} s  {:5} requests  {:2} at once  {} cases",
+            run.variation, run.requests, run.most_instances, run.judged
+        )?;
+        for (clause, cases) in &run.failed {
+            let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+            writeln!(out, "    FAILS {clause} in {}", cases.join(", "))?;
+        }
+        for (case, why) in &run.errors {
+            writeln!(out, "    ERROR {case}: {why}")?;
+        }
+        for case in &run.inconclusive {
+            writeln!(out, "    inconclusive {case}")?;
+        }
+        for (case, why) in &run.unsupported {
+            writeln!(out, "    not judged {case}: {why}")?;
+        }
+    }
+    let holding = runs.iter().filter(|run| run.holds(effort)).count();
+    writeln!(
+        out,
+        "\n{holding} of {} runs without a failure, with at most {} instances at once, within 15 minutes.",
+        runs.len(),
+        effort.max_instances
+    )
 }
 
 fn baseline(proof: &Proof, out: &mut dyn Write) -> io::Result<()> {

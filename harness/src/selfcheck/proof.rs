@@ -2,6 +2,7 @@
 //! failure, every deciding clause can fail, and the removal of any row of the contract is noticed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, io, thread};
 
@@ -11,11 +12,13 @@ use super::ablation::{self, Ablated};
 use super::emulator;
 use super::fault::Fault;
 use super::matrix::{self, MatrixRow};
+use super::slow::{self, SlowEffort, SlowRow, SlowRun};
 use super::trial::{self, Effort, Stage, Trial};
 use super::variations::{self, VariedRow};
 use crate::contract::{self, Edition};
 use crate::journal::Phase;
-use crate::reference::{Variation, XmlLayout};
+use crate::model::ReadLag;
+use crate::reference::{Variation, Variations, XmlLayout};
 
 /// The results of all parts of the proof.
 #[derive(Debug, Clone, Serialize)]
@@ -110,6 +113,8 @@ pub enum ProofPart {
     Variations,
     /// Removes rows of the contract.
     Ablation,
+    /// Plays at the reference that is as slow as the real service.
+    LikeAws,
 }
 
 impl fmt::Display for ProofPart {
@@ -119,6 +124,7 @@ impl fmt::Display for ProofPart {
             ProofPart::Faults => "faults",
             ProofPart::Variations => "variations",
             ProofPart::Ablation => "ablation",
+            ProofPart::LikeAws => "like-aws",
         })
     }
 }
@@ -181,6 +187,46 @@ pub fn prove(
         vacuous,
         deciding,
         ablation,
+    })
+}
+
+/// Plays the named cases at the slow reference: without variations (also with the read lag of real AWS), with each of these, and with `together` with all that
+/// can be combined.
+pub fn prove_slowly(
+    chosen: &[Variation],
+    together: bool,
+    effort: SlowEffort,
+    at_once: usize,
+    watch: &(dyn Fn(Stand) + Sync),
+) -> io::Result<Vec<SlowRun>> {
+    let none = SlowRow {
+        name: "none",
+        variations: Variations::default(),
+        read_lag: ReadLag::USUAL,
+    };
+    let patient = SlowRow {
+        name: "none (read lag 300 s)",
+        read_lag: ReadLag::AWS,
+        ..none
+    };
+    let alone = chosen.iter().map(|variation| SlowRow {
+        name: variation.name(),
+        variations: (*variation).into(),
+        ..none
+    });
+    let all = together.then(|| SlowRow {
+        name: variations::ALL,
+        variations: Variations::compatible(),
+        ..none
+    });
+    let rows: Vec<SlowRow> = [none, patient].into_iter().chain(alone).chain(all).collect();
+    let contract = Arc::new(contract::embedded(Edition::Current));
+    let at_once = AtOnce {
+        count: at_once,
+        watch,
+    };
+    at_once.all(ProofPart::LikeAws, &rows, |row| {
+        slow::play_slowly(&contract, *row, effort)
     })
 }
 

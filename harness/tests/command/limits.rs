@@ -9,7 +9,7 @@ use stopcheck::endpoint::Handler;
 use tokio::sync::Notify;
 
 use crate::child::{CommandOutput, finish};
-use crate::servers::{action, against, quick_reference, serving};
+use crate::servers::{action, against, counting_reference, quick_reference, serving};
 
 fn pristine() -> String {
     serving(quick_reference(None), Arc::new(Notify::new()))
@@ -130,4 +130,27 @@ fn an_endpoint_that_never_finishes_a_stop_is_not_waited_for_by_one_case_after_th
         " inconclusive",
     ]);
     assert!(!run.stdout.contains("errored"), "{}", run.stdout);
+}
+
+#[test]
+fn no_more_instances_exist_at_once_than_the_run_may_have() {
+    let (reference, most) = counting_reference();
+    let url = serving(reference, Arc::new(Notify::new()));
+    let words = "--phase scenarios --case batch/* --case stop/* --max-instances 3 -v";
+    run(&url, words).ended_with(0).says(&[
+        "with at most 3 instances at once",
+        "instances at once, and --max-instances allows 3",
+        "CONFORMS",
+    ]);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_case_that_needs_more_instances_than_the_run_may_have_is_not_played() {
+    let (reference, most) = counting_reference();
+    let url = serving(reference, Arc::new(Notify::new()));
+    run(&url, "--case stop/running --max-instances 1")
+        .ended_with(4)
+        .says(&["the case needs 2 instances at once, and --max-instances allows 1"]);
+    assert_eq!(most.load(Ordering::SeqCst), 0);
 }

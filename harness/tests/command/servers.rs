@@ -3,6 +3,7 @@
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,28 @@ use crate::child::command;
 
 /// The reference with faster state changes than Amazon's. It accepts `key` in addition to its own keys.
 pub(crate) fn quick_reference(key: Option<stopcheck::reference::AccessKey>) -> Handler {
+    let reference = quick(key);
+    Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+}
+
+/// The same, with the most instances that existed at once and were not terminated.
+pub(crate) fn counting_reference() -> (Handler, Arc<AtomicUsize>) {
+    let (reference, most) = (quick(None), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let handler: Handler = Arc::new(move |request, now_ms| {
+        let answer = reference.handle(request, now_ms);
+        let state = reference.state(now_ms);
+        let (all, over) = (
+            state.matches("SimulatedInstance {").count(),
+            state.matches("phase: Terminated").count(),
+        );
+        seen.fetch_max(all - over, Ordering::SeqCst);
+        answer
+    });
+    (handler, most)
+}
+
+fn quick(key: Option<stopcheck::reference::AccessKey>) -> Reference {
     let mut config = Config {
         delays: Delays {
             launching: Span::exactly(150),
@@ -33,8 +56,7 @@ pub(crate) fn quick_reference(key: Option<stopcheck::reference::AccessKey>) -> H
         ..Config::default()
     };
     config.keys.extend(key);
-    let reference = Reference::new(config);
-    Arc::new(move |request, now_ms| reference.handle(request, now_ms))
+    Reference::new(config)
 }
 
 /// Serves a handler until `end` is notified, or until the tests end. Returns the URL.

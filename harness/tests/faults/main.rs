@@ -143,6 +143,7 @@ pub(crate) fn options(endpoint: Endpoint) -> Options {
         workers: 1,
         open_cases: 1,
         shares_instances: false,
+        max_instances: None,
         time_limit: None,
         fail_fast: false,
         known: Default::default(),

@@ -209,6 +209,8 @@ impl Merge {
                     at_ms: ends.iter().map(|end| end.at_ms).max().unwrap_or_default(),
                     interrupted: false,
                     cut_short: ends.iter().find_map(|end| end.cut_short),
+                    // Each slice has an endpoint of its own.
+                    most_instances: ends.iter().filter_map(|end| end.most_instances).max(),
                 },
                 order: in_order.iter().map(|one| one.at).collect(),
             }),

@@ -50,6 +50,13 @@ pub enum Obstacle {
         /// The root device.
         root: Root,
     },
+    /// The case needs more instances at once than the run may have, or they were not free before the time limit.
+    TooManyInstances {
+        /// How many it needs.
+        needed: usize,
+        /// The most that may exist at once.
+        most: usize,
+    },
     /// A fixture would have to be purged, which takes too long to wait for.
     PurgedFixture,
     /// The endpoint does not accept a call that the case needs.

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod concurrent;
+pub mod duration;
 pub mod estimate;
 pub mod script;
 mod selection;

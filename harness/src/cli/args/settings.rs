@@ -120,6 +120,7 @@ pub(in crate::cli) const SETTINGS: &[Setting] = &[
     setting("time-limit", Group::Limits, "60"),
     setting("max-requests", Group::Limits, "100000").also(SENDERS),
     setting("rate", Group::Limits, "10/s").also(SENDERS),
+    setting("max-instances", Group::Limits, "20").also(SENDERS),
     setting("workers", Group::Limits, "4").also(&["compare", "record"]),
     setting("fail-fast", Group::Limits, ""),
     setting("cases", Group::Limits, "20"),

@@ -188,6 +188,7 @@ fn the_exit_code_follows_from_the_worst() {
         at_ms: 0,
         interrupted: true,
         cut_short: None,
+        most_instances: None,
     }));
     assert_eq!(tally(&events).exit_code(lenient), exit::INTERRUPTED);
 }
@@ -236,6 +237,7 @@ fn of_a_run(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
         at_ms: 9,
         interrupted: false,
         cut_short: None,
+        most_instances: None,
     });
     head.cloned().into_iter().chain(events).chain([end]).collect()
 }

@@ -38,6 +38,7 @@ fn journal(name: &str, slice: &str) -> SliceJournal {
             at_ms: 2_000,
             interrupted: false,
             cut_short: None,
+            most_instances: None,
         }),
     }
 }
@@ -63,6 +64,7 @@ fn slices_in_any_order_are_one_run() {
         at_ms: 9_000,
         interrupted: false,
         cut_short: Some(limit),
+        most_instances: None,
     });
     let merge = Merge::of(&journals).expect("all slices are there");
     assert_eq!(merge.order(), [1, 2, 0]);
@@ -162,6 +164,7 @@ fn a_journal_that_is_not_whole_or_not_a_slice_is_named() {
                 at_ms: 0,
                 interrupted: true,
                 cut_short: None,
+                most_instances: None,
             });
         }),
         ["b (slice 2/3) was interrupted; run this slice again"]
