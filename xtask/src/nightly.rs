@@ -1,5 +1,6 @@
 //! Tasks that take too long for every change, for a nightly scheduler: longer fuzzing with and without a sanitizer,
-//! known bugs in older versions of real emulators, profiles, drift from what AWS publishes, and a part of the mutants.
+//! known bugs in older versions of real emulators, profiles, the reference with the timing of the real service, drift
+//! from what AWS publishes, and a part of the mutants.
 //!
 //! All steps run, even if one fails.
 
@@ -52,6 +53,16 @@ const STEPS: &[&TaskStep<NightlyArgs>] = &[
         name: "credentials",
         hint: "run `cargo xtask endpoints credentials`",
         run: |workspace, _| endpoints::credentials(workspace),
+    },
+    &TaskStep {
+        name: "like-aws",
+        hint: "the named cases fail, or take too long, where waiting takes real time: `cargo xtask endpoints like-aws`",
+        run: |workspace, _| endpoints::like_aws(workspace),
+    },
+    &TaskStep {
+        name: "like-aws by a simulated clock",
+        hint: "a variation is judged wrongly at a slow endpoint: `stopcheck selfcheck --like-aws --variation NAME`",
+        run: |workspace, _| endpoints::like_aws_simulated(workspace),
     },
     &TaskStep {
         name: "spec-drift",

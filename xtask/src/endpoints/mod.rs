@@ -9,6 +9,7 @@
 mod credentials;
 mod known_bugs;
 mod known_files;
+mod like_aws;
 mod play;
 mod slices;
 
@@ -18,7 +19,7 @@ use anyhow::{Result, bail};
 
 pub(crate) use self::play::Kind;
 use self::play::{Play, ReportDestination};
-use crate::shell::TaskOutcome;
+use crate::shell::{self, TaskOutcome};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -38,6 +39,8 @@ enum Action {
     KnownBugs(known_bugs::KnownBugsArgs),
     /// Judges moto with changed files of known deviations: new, gone, expired, and with mistakes.
     KnownFiles(known_files::KnownFilesArgs),
+    /// Judges the reference with the timing of the real service, which takes a quarter of an hour.
+    LikeAws(like_aws::LikeAwsArgs),
     /// Shows that slices of a run on moto, merged, find what one run finds.
     Slices(slices::SlicesArgs),
     /// Judges moto with the credentials of a profile, a program and a role, also with some that expire during the run.
@@ -72,6 +75,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
         Action::Ministack(args) => judge(Kind::Ministack, args, workspace),
         Action::KnownBugs(args) => known_bugs::run(args, workspace),
         Action::KnownFiles(args) => known_files::run(args, workspace),
+        Action::LikeAws(args) => like_aws::run(args, workspace),
         Action::Slices(args) => slices::run(args, workspace),
         Action::Credentials(args) => credentials::run(args, workspace),
     }
@@ -99,6 +103,19 @@ pub(crate) fn credentials(workspace: &Workspace) -> Result<TaskOutcome> {
 /// Verifies that known bugs are found in the versions that have them, and not in the fixed versions.
 pub(crate) fn known_bugs(workspace: &Workspace) -> Result<TaskOutcome> {
     known_bugs::run(&known_bugs::KnownBugsArgs::default(), workspace)
+}
+
+/// Judges the reference with the timing of the real service.
+pub(crate) fn like_aws(workspace: &Workspace) -> Result<TaskOutcome> {
+    like_aws::run(&like_aws::LikeAwsArgs::default(), workspace)
+}
+
+/// Judges the reference with the timing of the real service and each variation, by a simulated clock.
+pub(crate) fn like_aws_simulated(workspace: &Workspace) -> Result<TaskOutcome> {
+    let stopcheck = tools::stopcheck(workspace, None)?;
+    let mut command = workspace.command(stopcheck);
+    command.args(["selfcheck", "--like-aws", "--quiet"]);
+    Ok(TaskOutcome::bad_if(!shell::status(&mut command)?.success()))
 }
 
 /// Verifies the exit codes of a run with known deviations.
