@@ -4,9 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use stopcheck::reference::keys;
-
-use crate::child::{CommandOutput, Served, command, finish};
+use crate::child::{CommandOutput, command, finish};
 
 /// A folder with files of the AWS SDKs.
 struct Home(tempfile::TempDir);
@@ -70,7 +68,10 @@ fn a_profile_and_keys_on_the_command_line_exclude_each_other() {
 
 #[cfg(feature = "profiles")]
 mod built_in {
+    use stopcheck::reference::keys;
+
     use super::*;
+    use crate::child::Served;
 
     fn keys_of(name: &str, known: keys::WellKnown) -> String {
         let token = known
