@@ -66,6 +66,7 @@ fn every_command_tells_what_it_takes() {
         "man",
         "init",
         "schema",
+        "sweep",
     ] {
         is_as_reviewed(&format!("help_{command}"), &told(&format!("{command} --help")));
     }

@@ -11,6 +11,7 @@ use http::Response;
 
 use crate::contract::{Confidence, Edition};
 use crate::endpoint::{Endpoint, Service};
+use crate::journal::RunId;
 use crate::model::ReadLag;
 use crate::reference::keys::{self, WellKnown};
 use crate::reference::{Config, Reference, Rules, Variations, XmlLayout};
@@ -22,6 +23,8 @@ use crate::sign::{Credentials, Keyring};
 pub fn options(edition: Edition) -> Options {
     let region = "us-east-1";
     Options {
+        run_id: RunId::default(),
+        earlier: None,
         endpoint: endpoint(region, edition),
         region: region.to_owned(),
         keys: keyring(),

@@ -20,6 +20,8 @@ mod outcome;
 mod partition;
 mod raw;
 mod reported;
+mod resume;
+mod run_id;
 
 pub use bounded::{Excerpt, Few};
 pub use exchange::{
@@ -32,9 +34,11 @@ pub use finding::{
 pub use fingerprint::Fingerprint;
 pub use merge::{Merge, MergeProblem, MergedEvents, SliceFindings, SliceJournal};
 pub use outcome::{LaunchProperty, Obstacle, Outcome, WaitCut};
-pub use partition::{Partition, Slice, SliceError};
+pub use partition::{Partition, RunSetup, Slice, SliceError};
 pub use raw::{Aim, RawFault, WireDemand};
 pub use reported::ReportedFindings;
+pub use resume::{KeptCases, PlayedSoFar, ResumeProblem};
+pub use run_id::{RunId, RunIdError};
 
 /// The version of the event format. Readers reject any other version.
 pub const SCHEMA: u32 = 2;
@@ -83,6 +87,9 @@ pub struct RunStarted {
     pub schema: u32,
     /// The version of stopcheck.
     pub stopcheck: String,
+    /// The id of the run, with which everything that it creates is tagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
     /// The endpoint: a URL without user information, or `reference`.
     pub endpoint: String,
     /// The region that requests are signed for.
@@ -109,6 +116,9 @@ pub struct RunStarted {
     /// The slice of the plan that is played, if the run is divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<Partition>,
+    /// The setup of a run that is not divided, if the run has a journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<RunSetup>,
     /// How long reads may lag behind an answer, in milliseconds.
     pub read_lag_ms: u64,
     /// When the run began, in milliseconds since 1970-01-01 UTC, by the clock of the run.

@@ -20,6 +20,7 @@ mod report;
 mod selfcheck;
 mod server;
 pub(super) mod settings;
+mod sweep;
 mod values;
 
 pub(super) use credentials::CredentialArgs;
@@ -31,6 +32,7 @@ pub(super) use record::RecordArgs;
 pub(super) use report::JournalReportArgs;
 pub(super) use selfcheck::SelfcheckArgs;
 pub(super) use server::ServerArgs;
+pub(super) use sweep::SweepArgs;
 pub(super) use values::{
     ColorArg, ConfidenceArg, EditionArg, ExportArg, GoldenArg, PhaseArg, ReportArg, SchemaArg, ShellArg,
     VerdictArg,
@@ -67,7 +69,7 @@ pub struct Cli {
 impl Cli {
     /// All commands and options, for parsing, completions and manual pages.
     pub(super) fn description() -> clap::Command {
-        settings::complete(Cli::command())
+        settings::complete(Cli::command()).mut_subcommand("sweep", sweep::without_fixtures)
     }
 }
 
@@ -102,6 +104,8 @@ pub(super) enum Command {
     Replay(Box<ReplayArgs>),
     /// Record the answers that would settle open questions, without what identifies an account
     Record(Box<RecordArgs>),
+    /// Remove the instances that killed runs have left at an endpoint, and nothing else
+    Sweep(Box<SweepArgs>),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write those of all commands
@@ -199,6 +203,12 @@ pub(super) struct RunArgs {
     /// Write the whole run to this file, one event a line, without secrets
     #[arg(long, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,
+
+    /// Go on with a run that was killed or interrupted: keep the cases that this journal has to their ends, remove what
+    /// the run left, and play the others. Needs the same options, and continues the journal unless --journal names
+    /// another one
+    #[arg(long, value_name = "JOURNAL")]
+    pub(super) resume: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) goldens: GoldenArgs,

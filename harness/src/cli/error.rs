@@ -7,9 +7,9 @@ use super::server::ServerError;
 use crate::endpoint::EndpointError;
 use crate::evidence::BundleError;
 use crate::golden::StoreError;
-use crate::journal::{LineError, MergeProblem};
+use crate::journal::{LineError, MergeProblem, ResumeProblem};
 use crate::report::exit;
-use crate::runner::PreflightError;
+use crate::runner::{PreflightError, SweepError};
 
 /// An error of the command. A finding is not an error.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,10 @@ pub(super) enum CliError {
         "could not merge the journals\n  {}\n  hint: stopcheck merge needs every slice of one run, each once", lines(.0)
     )]
     Merge(Vec<MergeProblem>),
+    #[error("could not resume {}: {problem}", path.display())]
+    Resume { path: PathBuf, problem: ResumeProblem },
+    #[error("{0}")]
+    Sweep(#[from] SweepError),
     #[error("{0}")]
     Golden(#[from] StoreError),
     #[error("could not listen on {address}: {source}")]
@@ -94,6 +98,8 @@ impl CliError {
             | CliError::File { .. }
             | CliError::Journal { .. }
             | CliError::NoRun { .. }
+            | CliError::Resume { .. }
+            | CliError::Sweep(_)
             | CliError::Golden(_)
             | CliError::Listen { .. } => exit::USAGE,
             CliError::Server(error) => error.exit_code(),

@@ -5,8 +5,8 @@
 //! [`JournalWriter`] writes events as they come.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,42 +15,52 @@ use crate::check::{JournalFold, Judge};
 use crate::journal::{Event, LineError, RunStarted};
 
 /// Writes the events of a journal.
+///
+/// Each line is passed to the system by itself and at once, so a run that is killed loses at most the line that it is
+/// writing. While the file is being written it is locked, so that nobody resumes a run that goes on.
 pub(super) struct JournalWriter {
     path: PathBuf,
-    file: BufWriter<File>,
+    /// Where the journal is written until it takes its place at `path`.
+    draft: Option<PathBuf>,
+    file: File,
 }
 
 impl JournalWriter {
     /// Creates the file.
     pub(super) fn create(path: &Path) -> Result<Self, CliError> {
-        let file = File::create(path).map_err(|source| CliError::File {
-            doing: "create",
-            path: path.to_owned(),
-            source,
-        })?;
         Ok(JournalWriter {
+            file: created(path)?,
             path: path.to_owned(),
-            file: BufWriter::new(file),
+            draft: None,
         })
+    }
+
+    /// Creates a file that takes the place of `path` when [`JournalWriter::take_place`] is called.
+    pub(super) fn instead_of(path: &Path) -> Result<Self, CliError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".resumed");
+        let draft = PathBuf::from(name);
+        Ok(JournalWriter {
+            file: created(&draft)?,
+            path: path.to_owned(),
+            draft: Some(draft),
+        })
+    }
+
+    /// Replaces the journal that was there until now.
+    pub(super) fn take_place(&mut self) -> Result<(), CliError> {
+        let Some(draft) = self.draft.take() else {
+            return Ok(());
+        };
+        std::fs::rename(draft, &self.path).map_err(|source| self.unwritten(source))
     }
 
     /// Writes an event.
     pub(super) fn write(&mut self, event: &Event) -> Result<(), CliError> {
         let mut line = event.to_line();
         line.push('\n');
-        let ends = matches!(event, Event::CaseEnded(_) | Event::RunEnded(_));
         let written = self.file.write_all(line.as_bytes());
-        // An ended case must be on disk even if the run fails later.
-        let written = match ends {
-            true => written.and_then(|()| self.file.flush()),
-            false => written,
-        };
         written.map_err(|source| self.unwritten(source))
-    }
-
-    /// Writes what is left.
-    pub(super) fn finish(mut self) -> Result<(), CliError> {
-        self.file.flush().map_err(|source| self.unwritten(source))
     }
 
     fn unwritten(&self, source: io::Error) -> CliError {
@@ -59,6 +69,45 @@ impl JournalWriter {
             path: self.path.clone(),
             source,
         }
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        // The run did not begin, so the journal stays as it was.
+        if let Some(draft) = &self.draft {
+            let _ = std::fs::remove_file(draft);
+        }
+    }
+}
+
+/// Creates a journal, or empties one that no run is writing.
+fn created(path: &Path) -> Result<File, CliError> {
+    let failed = |source| CliError::File {
+        doing: "create",
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(failed)?;
+    lock(&file, path)?;
+    // What is not a regular file cannot be emptied.
+    if file.metadata().map_err(failed)?.is_file() {
+        file.set_len(0).map_err(failed)?;
+    }
+    Ok(file)
+}
+
+/// Locks a journal as long as the file is open; an error if a run is writing it. Where a file system has no locks,
+/// nothing is locked.
+pub(super) fn lock(file: &File, path: &Path) -> Result<(), CliError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(CliError::Usage(format!(
+            "could not use {}: a run is writing it",
+            path.display()
+        ))),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -80,11 +129,15 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
+/// What every journal begins with.
+const BEGINNING: &[u8] = b"{\"event\":\"run_started\"";
+
 /// Reads the events of a journal, one at a time.
 pub(super) struct Events<'a> {
     path: &'a Path,
     file: BufReader<File>,
     line: usize,
+    is_quiet: bool,
 }
 
 impl<'a> Events<'a> {
@@ -98,7 +151,21 @@ impl<'a> Events<'a> {
             path,
             file: BufReader::new(file),
             line: 0,
+            is_quiet: false,
         })
+    }
+
+    /// Prints no note, for a journal that was read before.
+    pub(super) fn quietly(self) -> Self {
+        Events {
+            is_quiet: true,
+            ..self
+        }
+    }
+
+    /// Locks the journal as long as it is open; an error if a run is writing it.
+    pub(super) fn lock(&self) -> Result<(), CliError> {
+        lock(self.file.get_ref(), self.path)
     }
 
     /// Reads the first event, which starts the run.
@@ -170,12 +237,14 @@ impl<'a> Events<'a> {
         match event {
             Ok(event) => Ok(Some(event)),
             // A run that was killed while writing leaves half a line at the end. Everything before it is valid.
-            Err(_) if !whole && !other_schema && self.line > 1 => {
-                eprintln!(
-                    "note: {}: line {} is incomplete and left out; the run was cut short while it wrote",
-                    self.path.display(),
-                    self.line
-                );
+            Err(_) if !whole && !other_schema && (self.line > 1 || bytes.starts_with(BEGINNING)) => {
+                if !self.is_quiet {
+                    eprintln!(
+                        "note: {}: line {} is incomplete and left out; the run was cut short while it wrote",
+                        self.path.display(),
+                        self.line
+                    );
+                }
                 Ok(None)
             }
             Err(error) => Err(error),

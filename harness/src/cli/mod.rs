@@ -24,12 +24,14 @@ mod record;
 mod replay;
 mod report;
 mod reports;
+mod resume;
 mod run;
 mod scenarios;
 mod schema;
 mod selfcheck;
 mod serve;
 mod server;
+mod sweep;
 mod traffic;
 mod variations;
 
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::init(&args),
         Command::Schema(args) => schema::print(args.of),
         Command::Replay(args) => runtime().and_then(|runtime| runtime.block_on(replay::replay(&args))),
+        Command::Sweep(args) => runtime().and_then(|runtime| runtime.block_on(sweep::sweep(&args))),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args),
     };

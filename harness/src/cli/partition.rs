@@ -1,5 +1,5 @@
-//! `stopcheck run --partition`: what the journal of a slice records about the whole run, so that `stopcheck merge` can
-//! refuse what does not belong together.
+//! What the head of a journal records about the setup of its run, so that `stopcheck merge` and `stopcheck run --resume`
+//! can refuse what does not belong together.
 //!
 //! Options that change neither what is played nor how it is judged may differ between slices: the endpoint, credentials,
 //! images, workers, reports.
@@ -11,40 +11,88 @@ use std::time::Duration;
 use super::args::RunArgs;
 use super::error::CliError;
 use crate::contract::Contract;
-use crate::journal::{Partition, Phase};
+use crate::journal::{Partition, Phase, RunSetup, RunStarted};
 use crate::plan::Plan;
 use crate::runner::{self, Options};
 
-/// What the head of the journal records about the slice, if the run is one.
-pub(super) fn of(
-    args: &RunArgs,
-    contract: &Contract,
-    plan: &Plan,
-    options: &Options,
-) -> Result<Option<Partition>, CliError> {
-    let Some(slice) = args.partition else {
-        return Ok(None);
-    };
-    Ok(Some(Partition {
-        slice,
-        build: build()?,
-        contract: runner::digest_of(format!("{contract:?}").as_bytes()),
-        options: options_of(args, plan, options),
-    }))
+/// What the runner does not know about a run: where cases come from, who started the endpoint, and by which options.
+#[derive(Debug, Default)]
+pub(super) struct RunFacts {
+    pub(super) scenarios: Vec<String>,
+    pub(super) server: Vec<String>,
+    pub(super) partition: Option<Partition>,
+    pub(super) setup: Option<RunSetup>,
+}
+
+impl RunFacts {
+    /// The facts of a run; the setup only if it is recorded.
+    pub(super) fn of(
+        args: &RunArgs,
+        contract: &Contract,
+        plan: &Plan,
+        options: &Options,
+    ) -> Result<RunFacts, CliError> {
+        let setup = |build: String| RunSetup {
+            build,
+            contract: runner::digest_of(format!("{contract:?}").as_bytes()),
+            options: options_of(args, plan, options),
+        };
+        let scenarios = args.scenarios.iter().map(|path| path.display().to_string());
+        let facts = RunFacts {
+            scenarios: scenarios.collect(),
+            ..RunFacts::default()
+        };
+        match args.partition {
+            Some(slice) => Ok(RunFacts {
+                partition: Some(Partition {
+                    slice,
+                    setup: setup(build()?),
+                }),
+                ..facts
+            }),
+            None if args.journal.is_some() => Ok(RunFacts {
+                setup: Some(setup(build_here()?)),
+                ..facts
+            }),
+            None => Ok(facts),
+        }
+    }
+
+    /// Adds the facts to the head of a journal.
+    pub(super) fn complete(&self, head: &mut RunStarted) {
+        head.scenarios.clone_from(&self.scenarios);
+        head.server.clone_from(&self.server);
+        head.partition.clone_from(&self.partition);
+        head.setup.clone_from(&self.setup);
+    }
 }
 
 /// A digest of this program. Two builds of one version may judge differently.
 fn build() -> Result<String, CliError> {
-    let failed = |path: PathBuf| {
-        move |source| CliError::File {
-            doing: "read",
-            path,
-            source,
-        }
-    };
-    let program = std::env::current_exe().map_err(failed("the program file".into()))?;
-    let bytes = std::fs::read(&program).map_err(failed(program))?;
+    let program = program()?;
+    let bytes = std::fs::read(&program).map_err(unread(program))?;
     Ok(runner::digest_of(&bytes))
+}
+
+/// A digest that distinguishes this program from others on this machine, where a run is resumed: to read the whole
+/// program would cost more than to write a short journal.
+fn build_here() -> Result<String, CliError> {
+    let program = program()?;
+    let about = std::fs::metadata(&program).and_then(|about| Ok((about.len(), about.modified()?)));
+    let about = about.map_err(unread(program))?;
+    Ok(runner::digest_of(format!("{about:?}").as_bytes()))
+}
+
+fn program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(unread("the program file".into()))
+}
+
+fn unread(path: PathBuf) -> impl FnOnce(std::io::Error) -> CliError {
+    move |source| CliError::File {
+        doing: "read",
+        path,
+        source,
+    }
 }
 
 /// The options that all slices have in common, with the values in effect; what is off is left out.

@@ -13,8 +13,11 @@ use super::goldens::{Finished, GoldenUse};
 use super::journal::JournalWriter;
 use super::keys::{KeyChoice, RunKeys, variable};
 use super::known::KnownUse;
+use super::partition::{self, RunFacts};
+use super::resume::ResumedJournal;
 use super::server::{Server, ServerPlan};
-use super::{partition, plan as plan_of_run, process_group, reports, scenarios};
+use super::{plan as plan_of_run, process_group, reports, scenarios};
+use crate::check::Judge;
 use crate::contract::{self, Contract, Edition};
 use crate::embedded;
 use crate::endpoint::{self, Endpoint, Handler, HttpOptions, is_loopback, looks_like_aws, sts_url};
@@ -25,8 +28,9 @@ use crate::reference::{Config, Delays, Reference, Span};
 use crate::report::known::KnownOn;
 use crate::report::list::close;
 use crate::report::repeat::{DEFAULT_REGION, quote};
+use crate::report::text::visible;
 use crate::report::{Tally, exit};
-use crate::runner::{self, Launch, Options, PreflightError, WireOptions};
+use crate::runner::{self, EarlierPart, Launch, Options, PreflightError, WireOptions};
 
 /// The longest real time that a step of a script may wait.
 const LONGEST_PASS: Duration = Duration::from_millis(50);
@@ -47,6 +51,14 @@ const INSTANCES_ON_AWS: usize = 20;
 const QUEUE: usize = 1024;
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
+    let resumed = args
+        .resume
+        .as_deref()
+        .map(ResumedJournal::open)
+        .transpose()?
+        .flatten();
+    // A resumed run goes on in its journal, unless another one is named.
+    args.journal = args.journal.take().or_else(|| args.resume.clone());
     let server = ServerPlan::new(&args.server, &mut args.endpoint)?;
     let edition = Edition::from(args.edition);
     let contract = scenarios::contract_with(&args.scenarios, edition)?;
@@ -97,17 +109,45 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);
     }
-    let partition = partition::of(&args, &contract, &plan, &options)?;
-    let (events, mut inbox) = mpsc::channel(QUEUE);
-    let (stop, interrupted) = watch::channel(false);
-    let mut journal = args.journal.as_deref().map(JournalWriter::create).transpose()?;
-    let mut progress = reports::progress(&args.reports, &contract).without(settings.known.clone());
-    let mut tally = Tally::new(&contract);
-    let signals = tokio::spawn(listen(stop.clone()));
     // Words with secrets are left out of the journal.
     let started_by = server
         .as_ref()
         .map(|server| server.recorded(&options.keys.secrets()));
+    let facts = RunFacts {
+        server: started_by.unwrap_or_default(),
+        ..RunFacts::of(&args, &contract, &plan, &options)?
+    };
+    let kept = match resumed {
+        None => None,
+        Some(resumed) => {
+            let mut head = runner::head(&contract, &plan, &options);
+            facts.complete(&mut head);
+            Some(resumed.kept_in(&head)?)
+        }
+    };
+    let (events, mut inbox) = mpsc::channel(QUEUE);
+    let (stop, interrupted) = watch::channel(false);
+    let mut journal = match (&args.journal, &kept) {
+        (Some(path), Some(_)) => Some(JournalWriter::instead_of(path)?),
+        (Some(path), None) => Some(JournalWriter::create(path)?),
+        (None, _) => None,
+    };
+    let mut progress = reports::progress(&args.reports, &contract).without(settings.known.clone());
+    let mut tally = Tally::new(&contract);
+    if let Some(kept) = &kept {
+        let judge = Judge::new(Arc::clone(&contract), settings.min_confidence);
+        let mut earlier = EarlierPart::default();
+        kept.replay(judge, journal.as_mut(), |event| {
+            earlier.take(event);
+            progress.take(event);
+            tally.take(event);
+            goldens.take(event);
+        })?;
+        eprintln!("note: {kept}");
+        options.run_id = kept.run_id().unwrap_or(options.run_id);
+        options.earlier = Some(Arc::new(earlier));
+    }
+    let signals = tokio::spawn(listen(stop.clone()));
     let mut server = server.map(ServerPlan::start).transpose()?;
     let watching = server.as_ref().map(|server| server.watch(stop.clone()));
     let runner = tokio::spawn(runner::run(
@@ -117,18 +157,22 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
         events,
         interrupted,
     ));
-    let mut unwritten = None;
+    let (mut unwritten, mut has_begun) = (None, false);
     while let Some(mut event) = inbox.recv().await {
         if let Event::RunStarted(head) = &mut event {
-            // The command that repeats a case must name its scenario files.
-            head.scenarios = args
-                .scenarios
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            head.server = started_by.clone().unwrap_or_default();
-            head.partition = partition.clone();
+            facts.complete(head);
+            if let Some(Err(error)) = journal.as_mut().map(JournalWriter::take_place) {
+                unwritten = Some(error);
+                let _ = stop.send(true);
+            }
         }
+        if let Event::Noted(noted) = &event
+            && noted.case.is_empty()
+            && !has_begun
+        {
+            progress.suspend(|| eprintln!("note: {}", visible(&noted.text)));
+        }
+        has_begun |= matches!(event, Event::CaseStarted(_));
         if let Some(journal) = &mut journal
             && unwritten.is_none()
             && let Err(error) = journal.write(&event)
@@ -159,7 +203,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     if let Some(error) = unwritten {
         return Err(error);
     }
-    journal.map_or(Ok(()), JournalWriter::finish)?;
+    drop(journal);
     let goldens = goldens.finish(&contract, plays_named_cases);
     let code = conclude(
         &args.reports,
@@ -169,7 +213,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
         &known,
         &contract,
     )?;
-    if let Some(partition) = &partition {
+    if let Some(partition) = &facts.partition {
         partition::tell(partition, &args);
     }
     match server {
@@ -402,6 +446,8 @@ pub(super) async fn options(args: &EndpointArgs, settings: &RunSettings) -> Resu
         Some(choice) => choice.load(&region).await?,
     };
     Ok(Options {
+        run_id: runner::new_run_id(&endpoint),
+        earlier: None,
         endpoint,
         region,
         keys: keyring,

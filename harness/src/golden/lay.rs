@@ -31,6 +31,10 @@ const OF_AN_INSTANCE: &[&str] = &[
 /// The element name of list items.
 const ITEM: &str = "item";
 
+/// The list of tags, and what the keys of the tags of a run begin with. They differ from run to run.
+const TAGS: &str = "tagSet";
+const OWN_TAG: &str = "stopcheck";
+
 /// Of how many instances a reservation may consist to be laid out as several; no case has so many.
 const MOST_IN_A_RESERVATION: usize = 64;
 
@@ -284,8 +288,13 @@ impl Page<'_> {
 
 /// The members that are kept.
 fn members(element: Element<'_>, place: NamePlace) -> Vec<(Element<'_>, NamePlace)> {
+    let is_own_tag = |member: Element<'_>| {
+        let key = member.child_text("key");
+        element.name() == TAGS && key.is_some_and(|key| key.starts_with(OWN_TAG))
+    };
     let kept = element
         .children()
+        .filter(|member| !is_own_tag(*member))
         .filter_map(|member| Some((member, place.of(member.name())?)));
     match place {
         NamePlace::Reservations => kept

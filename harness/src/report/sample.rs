@@ -187,6 +187,7 @@ pub(super) fn run() -> RunStarted {
         min_confidence: Default::default(),
         schema: SCHEMA,
         stopcheck: "0.1.0".into(),
+        run_id: None,
         endpoint: "http://127.0.0.1:5000".into(),
         region: "us-east-1".into(),
         edition: Edition::Current,
@@ -197,6 +198,7 @@ pub(super) fn run() -> RunStarted {
         server: Vec::new(),
         left_out: 0,
         partition: None,
+        setup: None,
         read_lag_ms: 5_000,
         at_ms: 1_000_000,
     }

@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
 use super::launches::Deviations;
 use super::request_sender::{AnsweredCall, RequestSender, SendError};
+use super::{Shared, tags};
 use crate::call::Call;
 use crate::check;
 use crate::contract::{FixtureKind, Market, Root, State};
@@ -310,9 +310,6 @@ impl Arranger {
             ("InstanceType", launch.instance_type.clone()),
             ("MinCount", "1".to_owned()),
             ("MaxCount", "1".to_owned()),
-            ("TagSpecification.1.ResourceType", "instance".to_owned()),
-            ("TagSpecification.1.Tag.1.Key", "stopcheck".to_owned()),
-            ("TagSpecification.1.Tag.1.Value", format!("{}/{name}", self.case)),
         ];
         if let Some(subnet) = &launch.subnet {
             params.push(("SubnetId", subnet.clone()));
@@ -352,7 +349,15 @@ impl Arranger {
             // The root volume must hold the memory; some endpoints require a size with any mapping.
             params.push(("BlockDeviceMapping.1.Ebs.VolumeSize", "30".to_owned()));
         }
-        Call::new("RunInstances", params)
+        let mut call = Call::new("RunInstances", params);
+        call.params.extend(match self.sender.is_unobserved() {
+            true => tags::of_unobserved_launch(&self.shared),
+            false => {
+                let case = format!("{}/{name}", self.case);
+                tags::of_launch(&self.shared, self.sender.now_ms(), case, kind)
+            }
+        });
+        call
     }
 
     /// Sends a call that must succeed to arrange the fixture.

@@ -34,7 +34,10 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, mut plan: Plan) -> Vec<Fo
     let on_the_wire = wire::shared(shared);
     let (mut named, mut raw, mut overlapping, mut covering) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for placed in plan.take_cases() {
+    let remaining = plan
+        .take_cases()
+        .filter(|placed| !shared.has_played(placed.name()));
+    for placed in remaining {
         let queue = match placed.phase {
             Phase::Scenarios | Phase::Replay | Phase::Random | Phase::Traffic => &mut named,
             Phase::Wire => &mut raw,
@@ -47,7 +50,12 @@ pub(super) async fn play_planned(shared: &Arc<Shared>, mut plan: Plan) -> Vec<Fo
         // A case that waits two minutes for its instance must not be the last one to begin.
         named.sort_by_key(|queued| std::cmp::Reverse(duration_of(&queued.case)));
     }
-    let mut found = play_all(shared, named, TimeLimit::default()).await;
+    let earlier = shared.options.earlier.as_ref();
+    let mut found = earlier.map_or_else(Vec::new, |part| part.found().to_vec());
+    for (_, _, findings) in &found {
+        shared.note_failure(findings);
+    }
+    found.extend(play_all(shared, named, TimeLimit::default()).await);
     let limit = shared.limit();
     found.extend(play_all(&on_the_wire, raw, limit).await);
     for (_, _, findings) in &found {

@@ -3,9 +3,10 @@
 //! Input: a contract, a plan, an endpoint, credentials. Output: events, in order within each case. The module knows no
 //! report and no file. Every request goes through the request sender, and so through the safety guard.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use crate::call::Caller;
 use crate::check::Judge;
 use crate::contract::{Confidence, Contract, FixtureKind};
 use crate::endpoint::{self, Endpoint};
-use crate::journal::{self, EarlyEnd, Event, RunEnded, RunStarted};
+use crate::journal::{self, EarlyEnd, Event, RunEnded, RunId, RunStarted};
 use crate::model::ReadLag;
 use crate::plan::Plan;
 use crate::plan::estimate::Means;
@@ -26,6 +27,7 @@ mod case_runner;
 mod concurrent;
 mod credentials;
 mod dispatch;
+mod earlier;
 mod event_sink;
 mod images;
 mod instances;
@@ -39,6 +41,8 @@ mod preflight;
 mod random;
 mod removal;
 mod request_sender;
+mod sweep;
+mod tags;
 mod time_limit;
 mod turns;
 mod waits;
@@ -48,10 +52,13 @@ pub use case_runner::{CaseResult, CaseRunner};
 pub use concurrent::concurrent_cases;
 pub use credentials::RefreshError;
 use credentials::RunCredentials;
+pub use earlier::EarlierPart;
 use instances::Instances;
 use pace::Pace;
 use pool::Pool;
 pub use preflight::PreflightError;
+pub use sweep::{LeftInstance, SweepError, SweepScope, Sweeper};
+pub use tags::RunTags;
 use time_limit::TimeLimit;
 use turns::Turns;
 use waits::Waits;
@@ -71,9 +78,22 @@ fn ms_of(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The id of a new run on this endpoint: a random one, except where the service ends with the run.
+pub fn new_run_id(endpoint: &Endpoint) -> RunId {
+    match endpoint.is_in_process() {
+        true => RunId::default(),
+        // The keys of a hasher come from the operating system.
+        false => RunId::new(RandomState::new().hash_one(SystemTime::now())),
+    }
+}
+
 /// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Everything that the run creates is tagged with it.
+    pub run_id: RunId,
+    /// What was played before the run was cut short, if it is resumed.
+    pub earlier: Option<Arc<EarlierPart>>,
     /// Where requests go.
     pub endpoint: Endpoint,
     /// The region that requests are signed for.
@@ -227,36 +247,19 @@ pub async fn run(
     events: mpsc::Sender<Event>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<(), PreflightError> {
-    let edition = contract.edition;
+    let head = head(&contract, &plan, &options);
     let shared = Arc::new(Shared::new(contract, options, events, interrupted));
     // A run that cannot begin writes nothing to the journal.
-    preflight::check(&shared).await?;
-    let limit = TimeLimit::since(Instant::now(), shared.options.time_limit);
+    let left = preflight::check(&shared).await?;
+    let limit = TimeLimit::since(Instant::now(), shared.time_left());
     shared.time_limit.get_or_init(|| limit);
     let (slice, planned) = (plan.slice, plan.planned());
     let may_be_cut = plan.random.is_some() || plan.sizes().keys().any(|phase| phase.is_limited());
-    shared
-        .emit(Event::RunStarted(RunStarted {
-            schema: journal::SCHEMA,
-            stopcheck: env!("CARGO_PKG_VERSION").to_owned(),
-            endpoint: shared.options.endpoint.name(),
-            region: shared.options.region.clone(),
-            edition,
-            min_confidence: shared.options.min_confidence,
-            seed: shared.options.seed,
-            cases: plan.sizes().values().sum(),
-            phases: plan.sizes(),
-            // The runner does not know where cases come from, who started the endpoint, nor by which options.
-            scenarios: Vec::new(),
-            server: Vec::new(),
-            partition: None,
-            left_out: plan.left_out,
-            read_lag_ms: shared.options.read_lag.ms(),
-            at_ms: shared.options.endpoint.now_ms(),
-        }))
-        .await;
+    let at_ms = shared.options.endpoint.now_ms();
+    shared.emit(Event::RunStarted(RunStarted { at_ms, ..head })).await;
+    sweep::begin(&shared, left).await;
     let random = plan.random.clone();
-    shared.pool.expect(plan.fixtures());
+    shared.pool.expect(plan.fixtures(|case| !shared.has_played(case)));
     let found = dispatch::play_planned(&shared, plan).await;
     if let Some(random) = &random
         && !shared.is_ending()
@@ -286,6 +289,30 @@ pub async fn run(
     Ok(())
 }
 
+/// The head of the journal of a run, before it begins. The runner does not know where cases come from, who started the
+/// endpoint, nor by which options.
+pub fn head(contract: &Contract, plan: &Plan, options: &Options) -> RunStarted {
+    RunStarted {
+        schema: journal::SCHEMA,
+        stopcheck: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: Some(options.run_id),
+        endpoint: options.endpoint.name(),
+        region: options.region.clone(),
+        edition: contract.edition,
+        min_confidence: options.min_confidence,
+        seed: options.seed,
+        cases: plan.sizes().values().sum(),
+        phases: plan.sizes(),
+        scenarios: Vec::new(),
+        server: Vec::new(),
+        partition: None,
+        setup: None,
+        left_out: plan.left_out,
+        read_lag_ms: options.read_lag.ms(),
+        at_ms: options.endpoint.now_ms(),
+    }
+}
+
 impl Shared {
     fn new(
         contract: Arc<Contract>,
@@ -302,7 +329,7 @@ impl Shared {
             )),
             events,
             interrupted,
-            sent: AtomicUsize::new(0),
+            sent: AtomicUsize::new(options.earlier.as_ref().map_or(0, |part| part.requests())),
             pace: Arc::new(Pace::of(options.request_spacing)),
             failed_in_a_row: AtomicUsize::new(0),
             images: images::Images::default(),
@@ -331,6 +358,19 @@ impl Shared {
         } = &self.options;
         let raw_socket = endpoint::raw_address(&endpoint.name()).is_some();
         launch.means(|caller| keys.has_caller(caller), raw_socket)
+    }
+
+    /// The time limit of what is still to be played.
+    fn time_left(&self) -> Option<Duration> {
+        let spent = self.options.earlier.as_ref().map(|part| part.spent());
+        let limit = self.options.time_limit?;
+        Some(limit.saturating_sub(spent.unwrap_or_default()))
+    }
+
+    /// Whether the case was played before the run was cut short.
+    fn has_played(&self, case: &str) -> bool {
+        let earlier = self.options.earlier.as_ref();
+        earlier.is_some_and(|part| part.has_played(case))
     }
 
     /// Whether the first failure has ended the run.

@@ -661,7 +661,10 @@ impl Player<'_> {
         for id in left {
             let noted = || Noted {
                 case: case.to_owned(),
-                text: format!("{id} could not be removed; it carries the tag stopcheck={case}/…"),
+                text: format!(
+                    "{id} could not be removed; it has the tag stopcheck={}",
+                    self.shared.options.run_id
+                ),
             };
             self.mode.sink.emit(|| Event::Noted(noted())).await;
         }

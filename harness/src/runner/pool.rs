@@ -390,7 +390,11 @@ async fn remove(shared: &Arc<Shared>, sender: &RequestSender, launched: Vec<Laun
     let left = arranger.remove(&launched, false).await;
     shared.instances.remove(launched.len().saturating_sub(left.len()));
     if !left.is_empty() {
-        let text = format!("not removed, with a tag stopcheck=…: {}", left.join(", "));
+        let text = format!(
+            "not removed, with the tag stopcheck={}: {}",
+            shared.options.run_id,
+            left.join(", ")
+        );
         let case = String::new();
         shared.emit(Event::Noted(Noted { case, text })).await;
     }

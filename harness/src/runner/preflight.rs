@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{RefreshError, Shared, ms_of, request_sender};
+use super::sweep::{self, LeftInstance};
+use super::{RefreshError, Shared, ms_of, request_sender, tags};
 use crate::call::Call;
 use crate::endpoint::TransportError;
 use crate::protocol::{self, Body, Reply, SignError};
@@ -90,16 +91,16 @@ pub enum PreflightError {
 /// The pause between two attempts to reach a server that is starting.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Checks the endpoint. A server that does not answer yet, or fails, is tried again until [`Options::wait`] has passed.
+/// Checks the endpoint, and returns what earlier runs have left there. A server that does not answer yet, or fails, is tried again until [`Options::wait`] has passed.
 ///
 /// [`Options::wait`]: super::Options::wait
-pub(super) async fn check(shared: &Arc<Shared>) -> Result<(), PreflightError> {
+pub(super) async fn check(shared: &Arc<Shared>) -> Result<Vec<LeftInstance>, PreflightError> {
     let endpoint = &shared.options.endpoint;
     let until_ms = endpoint.now_ms().saturating_add(ms_of(shared.options.wait));
     loop {
         let outcome = check_once(shared).await;
         let may_be_starting = match &outcome {
-            Ok(()) => false,
+            Ok(_) => false,
             Err(error) => error.may_pass(),
         };
         if !may_be_starting || endpoint.now_ms() >= until_ms || *shared.interrupted.borrow() {
@@ -139,7 +140,7 @@ impl PreflightError {
     }
 }
 
-async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
+async fn check_once(shared: &Arc<Shared>) -> Result<Vec<LeftInstance>, PreflightError> {
     let options = &shared.options;
     let endpoint = options.endpoint.for_case("preflight");
     let unreachable = |source| PreflightError::Unreachable {
@@ -152,7 +153,7 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     // Only instances with our tag, so the answer is short on every endpoint.
     let call = Call::new(
         "DescribeInstances",
-        [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", "stopcheck")],
+        [("Filter.1.Name", "tag-key"), ("Filter.1.Value.1", tags::RUN)],
     );
     let request = protocol::encode(&call, &endpoint.target(&options.region)).map_err(SignError::from)?;
     let now_ms = endpoint.now_ms();
@@ -162,8 +163,8 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
     let response = match endpoint.send(&request).await {
         Ok(response) => response,
         // A server that speaks HTTP badly is judged.
-        Err(TransportError::CutShort { .. }) => return Ok(()),
-        Err(error) if error.received().starts_with(b"HTTP/") => return Ok(()),
+        Err(TransportError::CutShort { .. }) => return Ok(Vec::new()),
+        Err(error) if error.received().starts_with(b"HTTP/") => return Ok(Vec::new()),
         Err(error) => return Err(unreachable(error)),
     };
     let reply = without_secrets(shared, &request, &response);
@@ -177,7 +178,7 @@ async fn check_once(shared: &Arc<Shared>) -> Result<(), PreflightError> {
         });
     };
     if reply.status == 200 && document.root().name() == "DescribeInstancesResponse" {
-        return Ok(());
+        return Ok(sweep::left_in(document.root()));
     }
     let error = reply.error();
     // AWS: "Credential should be scoped to a valid region."
@@ -244,7 +245,7 @@ fn hint(source: &TransportError) -> &'static str {
 }
 
 /// An answer as text, for the message of a [`PreflightError`].
-fn answer_in_words(reply: &Reply) -> String {
+pub(super) fn answer_in_words(reply: &Reply) -> String {
     let what = match &reply.body {
         Body::Document(document) => reply.error().map_or_else(
             || format!("a document <{}>", document.root().name()),

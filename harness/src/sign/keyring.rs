@@ -44,7 +44,12 @@ pub struct Keyring {
 impl Keyring {
     /// Whether requests can be authenticated in this way with these credentials.
     pub fn has(&self, auth: Auth) -> bool {
-        match auth.caller() {
+        self.has_caller(auth.caller())
+    }
+
+    /// Whether there are credentials of this caller.
+    pub fn has_caller(&self, caller: Caller) -> bool {
+        match caller {
             Caller::Main => true,
             Caller::Session => self.session.is_some(),
             Caller::ExpiredSession => self.expired.is_some(),

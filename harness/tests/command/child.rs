@@ -17,7 +17,7 @@ use stopcheck::reference::keys;
 const REQUEST_TIMEOUT: [&str; 2] = ["--request-timeout", "3600"];
 
 /// The commands that send requests.
-const SENDERS: [&str; 4] = ["run", "record", "replay", "compare"];
+const SENDERS: [&str; 5] = ["run", "record", "replay", "compare", "sweep"];
 
 /// How often the memory of a process is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(2);

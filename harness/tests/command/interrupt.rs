@@ -1,15 +1,17 @@
 //! An interrupted run leaves no instance behind, and a journal that can be judged.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stopcheck::endpoint::Handler;
-use stopcheck::reference::{Config, Reference};
 use tokio::sync::Notify;
 
 use crate::child::{Served, command, finish, start, text_of};
-use crate::servers::{action, against, serving, states_at};
+use crate::servers::{action, against, quick_reference, serving, states_at};
 
 #[track_caller]
 fn nothing_is_left(url: &str) {
@@ -20,13 +22,13 @@ fn nothing_is_left(url: &str) {
 }
 
 /// A reference that reports its fifth launch, and does not answer again until it is released.
-fn held_after_five_launches() -> (String, mpsc::Receiver<()>, mpsc::Sender<()>) {
+pub(crate) fn held_after_five_launches() -> (String, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (report, launched) = mpsc::channel();
     let (go_on, allowed) = mpsc::channel::<()>();
-    let reference = Reference::new(Config::default());
+    let reference = quick_reference(None);
     let held = Mutex::new((0, report, allowed));
     let handler: Handler = Arc::new(move |request, now_ms| {
-        let response = reference.handle(request, now_ms);
+        let response = reference(request, now_ms);
         let mut held = held.lock().expect("no test holds it and panics");
         let (launches, report, allowed) = &mut *held;
         if action(request) == "RunInstances" {
@@ -79,20 +81,29 @@ fn cleans_up_and_can_be_judged_after(signal: &str) {
 }
 
 #[test]
-fn a_full_disk_leaves_no_instance_behind() {
+fn a_full_disk_ends_the_run() {
     let server = Served::start();
-    // One case after the other: otherwise the journal is full before an instance is launched.
-    let run = server.command([
-        "run",
-        "--case",
-        "stop/*",
-        "--workers",
-        "1",
-        "--journal",
-        "/dev/full",
-    ]);
+    let run = server.command(["run", "--case", "stop/*", "--journal", "/dev/full"]);
     finish(run)
         .ended_with(2)
         .complains_of(&["could not write /dev/full"]);
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_any_more_leaves_no_instance_behind() {
+    let server = Served::start();
+    let scratch = tempfile::tempdir().expect("there is room for a scratch folder");
+    let pipe = scratch.path().join("journal");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo is there");
+    let mut run = server.command(["run", "--case", "stop/*", "--workers", "1", "--journal"]);
+    run.arg(&pipe);
+    let run = start(run);
+    // Nobody reads on once an instance has been launched.
+    let journal = BufReader::new(File::open(&pipe).expect("the run opens it, too"));
+    let mut lines = journal.lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("\"fixture_ready\"")));
+    drop(lines);
+    run.finish().ended_with(2).complains_of(&["could not write"]);
     nothing_is_left(server.value("AWS_ENDPOINT_URL_EC2"));
 }

@@ -14,6 +14,7 @@ mod installed;
 mod interrupt;
 mod journals;
 mod known;
+mod leftovers;
 mod limits;
 mod misbehaving;
 mod profiles;

@@ -145,6 +145,67 @@ pub(crate) fn against(url: &str, words: &str) -> std::process::Command {
 
 /// The states of all instances that a server of the reference has.
 pub(crate) fn states_at(url: &str) -> Vec<String> {
+    instances_at(url).into_iter().map(|(_, state)| state).collect()
+}
+
+/// The ids and states of all instances that a server of the reference has.
+pub(crate) fn instances_at(url: &str) -> Vec<(String, String)> {
+    let call = Call::new("DescribeInstances", Vec::<(String, String)>::new());
+    let instances = asked(url, &call).into_iter();
+    let state = |instance: &protocol::Instance| instance.state.clone().and_then(|state| state.name);
+    instances
+        .map(|instance| (instance.id.clone(), state(&instance).unwrap_or_default()))
+        .collect()
+}
+
+/// Launches an instance with these tags, and returns its id.
+pub(crate) fn launched_at(url: &str, tags: &[(&str, &str)]) -> String {
+    let images = Call::new(
+        "DescribeImages",
+        [("Filter.1.Name", "root-device-type"), ("Filter.1.Value.1", "ebs")],
+    );
+    let Body::Document(images) = sent(url, &images).body else {
+        panic!("images are described in XML")
+    };
+    let image = protocol::images(images.root())
+        .into_iter()
+        .next()
+        .expect("there is one");
+    let mut call = Call::new(
+        "RunInstances",
+        [
+            ("ImageId", image.id.as_str()),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+        ],
+    );
+    if !tags.is_empty() {
+        let kind = (
+            "TagSpecification.1.ResourceType".to_owned(),
+            "instance".to_owned(),
+        );
+        call.params.push(kind);
+    }
+    for (number, (key, value)) in (1..).zip(tags) {
+        let name = |part: &str| format!("TagSpecification.1.Tag.{number}.{part}");
+        call.params.push((name("Key"), (*key).to_owned()));
+        call.params.push((name("Value"), (*value).to_owned()));
+    }
+    let launched = asked(url, &call).into_iter().next();
+    launched.expect("an instance was launched").id
+}
+
+/// The instances in the answer of a server of the reference to a call.
+fn asked(url: &str, call: &Call) -> Vec<protocol::Instance> {
+    let reply = sent(url, call);
+    let Body::Document(document) = &reply.body else {
+        panic!("no document: {reply:?}")
+    };
+    protocol::instances(document.root())
+}
+
+/// The answer of a server of the reference to a call.
+fn sent(url: &str, call: &Call) -> protocol::Reply {
     let keyring = Keyring {
         main: Credentials {
             access_key: keys::MAIN.access_key.to_owned(),
@@ -159,7 +220,7 @@ pub(crate) fn states_at(url: &str) -> Vec<String> {
         .enable_all()
         .build()
         .expect("a runtime can be built");
-    let reply = runtime.block_on(async {
+    runtime.block_on(async {
         let endpoint = Endpoint::http(HttpOptions {
             url: url.to_owned(),
             request_timeout: Duration::from_secs(3600),
@@ -167,18 +228,10 @@ pub(crate) fn states_at(url: &str) -> Vec<String> {
             connections: 1,
         })
         .expect("the URL is good");
-        let call = Call::new("DescribeInstances", Vec::<(String, String)>::new());
-        let request = protocol::encode(&call, &endpoint.target("us-east-1")).expect("a short call");
+        let request = protocol::encode(call, &endpoint.target("us-east-1")).expect("a short call");
         let now_ms = endpoint.now_ms();
         let request = sign::sign(request, Auth::Header, &keyring, "us-east-1", "ec2", now_ms)
             .expect("the keys can sign");
         protocol::decode(endpoint.send(&request).await.expect("the server answers"))
-    });
-    let Body::Document(document) = reply.body else {
-        panic!("no document: {reply:?}")
-    };
-    protocol::instances(document.root())
-        .into_iter()
-        .map(|instance| instance.state.and_then(|state| state.name).unwrap_or_default())
-        .collect()
+    })
 }

@@ -133,6 +133,8 @@ pub(crate) fn play_plan(
 /// The default run options of these tests.
 pub(crate) fn options(endpoint: Endpoint) -> Options {
     Options {
+        run_id: Default::default(),
+        earlier: None,
         wait: Duration::ZERO,
         endpoint,
         region: mock::REGION.to_owned(),

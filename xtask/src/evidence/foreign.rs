@@ -530,6 +530,7 @@ pub(super) fn events(recorded: &Recorded) -> Vec<Event> {
     let head = Event::RunStarted(RunStarted {
         schema: SCHEMA,
         stopcheck: String::new(),
+        run_id: None,
         endpoint: "recording".to_owned(),
         region: String::new(),
         edition: Edition::Current,
@@ -541,6 +542,7 @@ pub(super) fn events(recorded: &Recorded) -> Vec<Event> {
         server: Vec::new(),
         left_out: 0,
         partition: None,
+        setup: None,
         read_lag_ms: 0,
         at_ms: 0,
     });

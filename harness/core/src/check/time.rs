@@ -1,5 +1,8 @@
 //! Parses and formats points in time. This is the only file of the harness that uses `jiff`.
 
+use std::time::Duration;
+
+use jiff::SpanRelativeTo;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
@@ -47,6 +50,21 @@ pub fn moment(unix_ms: u64) -> Option<String> {
     Some(moment.to_string())
 }
 
+/// The milliseconds of a moment in the form of [`moment()`]; `None` for any other text.
+pub fn moment_ms(text: &str) -> Option<u64> {
+    let parsed: jiff::Timestamp = text.parse().ok()?;
+    let ms = u64::try_from(parsed.as_millisecond()).ok()?;
+    // The parser is more lenient than this form.
+    (moment(ms)? == text).then_some(ms)
+}
+
+/// A length of time, as `90m`, `2h 30m` or `7d`; a day has 24 hours.
+pub fn length(text: &str) -> Option<Duration> {
+    let span: jiff::Span = text.parse().ok()?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(length).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +98,32 @@ mod tests {
         assert_eq!(day(u64::MAX), None);
         assert_eq!(moment(1_500_127_361_999).as_deref(), Some("2017-07-15T14:02:41Z"));
         assert_eq!(moment(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_moment_is_read_in_one_form_only() {
+        assert_eq!(moment_ms("2017-07-15T14:02:41Z"), Some(1_500_127_361_000));
+        for wrong in [
+            "",
+            "2017-07-15",
+            "2017-07-15T14:02:41.5Z",
+            "2017-07-15T14:02:41+00:00",
+            "2017-07-15t14:02:41z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(moment_ms(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_has_units() {
+        let length = |text| length(text).map(|length| length.as_secs());
+        for (text, seconds) in [("0s", 0), ("90m", 5_400), ("2h", 7_200), ("7d", 604_800)] {
+            assert_eq!(length(text), Some(seconds), "{text}");
+        }
+        for wrong in ["", "7", "x", "-2h", "2h ago", "1 month"] {
+            assert_eq!(length(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -257,6 +257,7 @@ fn without_places(head: &RunStarted) -> RunStarted {
         scenarios: Vec::new(),
         server: Vec::new(),
         partition: None,
+        setup: None,
         phases: BTreeMap::new(),
         ..head.clone()
     }

@@ -112,6 +112,7 @@ fn recording(body: &str) -> Vec<Event> {
         Event::RunStarted(RunStarted {
             schema: SCHEMA,
             stopcheck: "0.1.0".to_owned(),
+            run_id: None,
             endpoint: "https://ec2.us-east-1.amazonaws.com".to_owned(),
             region: "us-east-1".to_owned(),
             edition: Edition::Current,
@@ -123,6 +124,7 @@ fn recording(body: &str) -> Vec<Event> {
             server: vec!["server-of-alice".to_owned()],
             left_out: 0,
             partition: None,
+            setup: None,
             read_lag_ms: 0,
             at_ms: 1_790_370_000_000,
         }),

@@ -233,32 +233,19 @@ fn candidate(at: usize, journal: &SliceJournal) -> Result<Candidate<'_>, MergePr
     let name = journal.name.clone();
     let head = match journal.heads.as_slice() {
         [] => return Err(MergeProblem::Empty { name }),
-        [head] => head,
-        [_, _, ..] => return Err(MergeProblem::SeveralRuns { name }),
+        // A run that was resumed starts several times.
+        [head, rest @ ..] if rest.iter().all(|one| one.continues(head)) => head,
+        [_, ..] => return Err(MergeProblem::SeveralRuns { name }),
     };
     let Some(partition) = &head.partition else {
         return Err(MergeProblem::NotASlice { name });
     };
-    let settings = [
-        ("number of slices", partition.slice.of().to_string()),
-        ("version", head.stopcheck.clone()),
-        ("build", partition.build.clone()),
-        ("contract", partition.contract.clone()),
-        ("edition", head.edition.name().to_owned()),
-        ("seed", head.seed.to_string()),
-        ("min-confidence", head.min_confidence.word().to_owned()),
-        ("region", head.region.clone()),
-        ("read-lag", format!("{} ms", head.read_lag_ms)),
-        ("server", head.server.join(" ")),
-    ];
-    let settings = settings.map(|(what, value)| (what.to_owned(), value));
-    let options = partition.options.clone();
     Ok(Candidate {
         at,
         name: &journal.name,
         head,
         slice: partition.slice,
-        common: settings.into_iter().chain(options).collect(),
+        common: head.common_settings().unwrap_or_default(),
     })
 }
 
@@ -306,6 +293,8 @@ fn head_of(first: &RunStarted, slices: &[&Candidate<'_>]) -> RunStarted {
         cases: slices.iter().map(|one| one.head.cases).sum(),
         phases,
         partition: None,
+        // Every slice has one of its own.
+        run_id: None,
         at_ms: slices.iter().map(|one| one.head.at_ms).min().unwrap_or_default(),
         ..first.clone()
     }

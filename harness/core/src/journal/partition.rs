@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::RunStarted;
+
 /// One of the equal parts into which a run is divided: `2/4` is the second of four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -93,12 +95,58 @@ impl From<Slice> for String {
 pub struct Partition {
     /// The slice that was played.
     pub slice: Slice,
-    /// A digest of the program that played it.
+    /// The setup of the whole run.
+    #[serde(flatten)]
+    pub setup: RunSetup,
+}
+
+/// What decides which cases a run plays, and how they are judged. It must be equal in the journals of all slices, and
+/// in a run that is resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RunSetup {
+    /// A digest that distinguishes the program from others, which may judge differently.
     pub build: String,
     /// A digest of the contract, scenarios of the user included.
     pub contract: String,
     /// The options that select cases and decide how they are played, by name, with the values in effect.
     pub options: BTreeMap<String, String>,
+}
+
+impl RunStarted {
+    /// What decides the cases and how they are judged; `None` if the journal does not record it.
+    pub fn setup(&self) -> Option<&RunSetup> {
+        let of_slice = self.partition.as_ref().map(|partition| &partition.setup);
+        of_slice.or(self.setup.as_ref())
+    }
+
+    /// Whether this is another start of the run that began with `first`.
+    pub fn continues(&self, first: &RunStarted) -> bool {
+        self.run_id.is_some() && self.run_id == first.run_id
+    }
+
+    /// The settings that must be equal in all parts of a run, by name; `None` if the journal does not record its setup.
+    pub(super) fn common_settings(&self) -> Option<Vec<(String, String)>> {
+        let setup = self.setup()?;
+        let slices = self
+            .partition
+            .as_ref()
+            .map_or(1, |partition| partition.slice.of());
+        let settings = [
+            ("number of slices", slices.to_string()),
+            ("version", self.stopcheck.clone()),
+            ("build", setup.build.clone()),
+            ("contract", setup.contract.clone()),
+            ("edition", self.edition.name().to_owned()),
+            ("seed", self.seed.to_string()),
+            ("min-confidence", self.min_confidence.word().to_owned()),
+            ("region", self.region.clone()),
+            ("read-lag", format!("{} ms", self.read_lag_ms)),
+            ("server", self.server.join(" ")),
+        ];
+        let settings = settings.map(|(what, value)| (what.to_owned(), value));
+        Some(settings.into_iter().chain(setup.options.clone()).collect())
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,16 @@ pub struct PlacedCase {
     pub case: PlannedCase,
 }
 
+impl PlacedCase {
+    /// The name of the case.
+    pub fn name(&self) -> &str {
+        match &self.case {
+            PlannedCase::Calls(case) => &case.name,
+            PlannedCase::Bytes(case) => case.name,
+        }
+    }
+}
+
 /// What is played in a planned case.
 #[derive(Debug, Clone)]
 pub enum PlannedCase {
@@ -161,11 +171,13 @@ impl Plan {
         self.cases.len() + self.wire.len()
     }
 
-    /// The instances that the planned cases of the slice begin with.
-    pub fn fixtures(&self) -> impl Iterator<Item = FixtureKind> {
+    /// The instances that the planned cases of the slice begin with, as far as `is_played` says that they are played.
+    pub fn fixtures(&self, is_played: impl Fn(&str) -> bool + Copy) -> impl Iterator<Item = FixtureKind> {
         let calls = self.in_slice(self.cases.iter(), 0);
+        let calls = calls.filter(move |planned| is_played(&planned.case.name));
         let calls = calls.flat_map(|planned| &planned.case.fixtures);
         let bytes = self.in_slice(self.wire.iter(), self.cases.len());
+        let bytes = bytes.filter(move |case| is_played(case.name));
         calls
             .map(|(_, kind)| *kind)
             .chain(bytes.map(|_| FixtureKind::default()))

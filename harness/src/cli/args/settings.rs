@@ -70,7 +70,7 @@ impl Group {
 }
 
 /// The commands that send requests, apart from `run`.
-const SENDERS: &[&str] = &["compare", "record", "replay"];
+const SENDERS: &[&str] = &["compare", "record", "replay", "sweep"];
 
 /// The commands that judge recorded runs.
 const JUDGES: &[&str] = &["judge", "merge", "proxy", "report"];
@@ -81,10 +81,11 @@ const RUN: &str = "run";
 /// All settings, by groups.
 pub(in crate::cli) const SETTINGS: &[Setting] = &[
     setting("endpoint-url", Group::Endpoint, "http://127.0.0.1:5000")
-        .or_from(&["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"]),
+        .or_from(&["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"])
+        .also(&["sweep"]),
     setting("region", Group::Endpoint, "us-east-1")
         .or_from(&["AWS_REGION", "AWS_DEFAULT_REGION"])
-        .also(&["compare", "record"]),
+        .also(&["compare", "record", "sweep"]),
     setting("account", Group::Endpoint, "111122223333").also(SENDERS),
     setting("wait", Group::Endpoint, "30").also(SENDERS),
     setting("request-timeout", Group::Endpoint, "").also(SENDERS),
@@ -152,6 +153,7 @@ const NOT_REPEATED: &[(&str, &str)] = &[
     ("plan", "sends nothing, and is about one look at a run"),
     ("yes", "consent to costs is for one run"),
     ("command", "about one run"),
+    ("resume", "about one run"),
     ("partition", "differs from machine to machine"),
     ("known-update", "writes a file that a person reads afterwards"),
     ("color", "about the terminal"),

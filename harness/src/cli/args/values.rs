@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::check::time;
 use crate::contract::{Confidence, Edition};
 use crate::journal::{Slice, SliceError};
 use crate::report::ReportKind;
@@ -240,6 +241,13 @@ pub(super) fn export(text: &str) -> Result<ExportArg, String> {
         .find(|one| one.name() == kind)
         .ok_or_else(|| format!("unknown kind {kind:?} (known: {})", known.join(", ")))?;
     Ok(ExportArg { kind, path })
+}
+
+/// A length of time: a number of seconds, or with units.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let age = seconds.or_else(|| time::length(text));
+    age.ok_or_else(|| "a number of seconds is needed, or for instance 90m, 2h or 7d".to_owned())
 }
 
 /// `slice:m/n`, as other test runners spell it.

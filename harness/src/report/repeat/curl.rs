@@ -193,7 +193,7 @@ impl<'a> Curl<'a> {
         }
         out.push_str(&content_type(sent, posts)?);
         if posts {
-            let _ = write!(out, " --data-raw {}", names.word(&without_token(sent, body)));
+            let _ = write!(out, " --data-raw {}", names.word(&for_another_launch(sent, body)));
         } else if sent.target.contains(['[', ']', '{', '}']) {
             out.push_str(" -g");
         }
@@ -264,16 +264,18 @@ fn content_type(sent: &Sent, posts: bool) -> Result<String, String> {
     Ok(out)
 }
 
-/// The body, without `ClientToken` if the call is an arranging one: with the token, a second paste would get the first
-/// instance again instead of a new one.
-fn without_token(sent: &Sent, body: &str) -> String {
+/// The body; that of an arranging call without what belongs to the instance that it launched: with `ClientToken`, a
+/// second paste would get that instance again, and with the times in the tags, a sweep would remove the new one at once.
+/// One tag is kept, since a policy may demand it.
+fn for_another_launch(sent: &Sent, body: &str) -> String {
     if sent.role != Role::Arrange {
         return body.to_owned();
     }
-    let kept: Vec<&str> = body
-        .split('&')
-        .filter(|pair| !pair.starts_with("ClientToken="))
-        .collect();
+    let is_kept = |pair: &&str| match pair.strip_prefix("TagSpecification.1.") {
+        Some(rest) => rest.starts_with("ResourceType=") || rest.starts_with("Tag.1."),
+        None => !pair.starts_with("ClientToken=") && !pair.starts_with("TagSpecification."),
+    };
+    let kept: Vec<&str> = body.split('&').filter(is_kept).collect();
     kept.join("&")
 }
 
@@ -282,4 +284,46 @@ fn double_quoted(text: &str) -> String {
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '_' | '.'));
     if safe { format!("\"{text}\"") } else { quoted(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+    use crate::journal::FixtureReady;
+
+    #[test]
+    fn another_launch_has_no_token_and_of_the_tags_only_the_run() {
+        let launch = Call::new(
+            "RunInstances",
+            [
+                ("ImageId", "ami-1"),
+                ("ClientToken", "t"),
+                ("TagSpecification.1.ResourceType", "instance"),
+                ("TagSpecification.1.Tag.1.Key", "stopcheck"),
+                ("TagSpecification.1.Tag.1.Value", "run-0000000000000007"),
+                ("TagSpecification.1.Tag.2.Key", "stopcheck:expires"),
+                ("TagSpecification.1.Tag.2.Value", "2026-01-01T00:00:00Z"),
+                ("TagSpecification.2.ResourceType", "volume"),
+                ("TagSpecification.2.Tag.1.Key", "stopcheck"),
+                ("TagSpecification.2.Tag.1.Value", "run-0000000000000007"),
+            ],
+        );
+        let fixture = FixtureReady {
+            case: "a/b".to_owned(),
+            name: "a".to_owned(),
+            id: "i-01234567".to_owned(),
+            kind: Default::default(),
+            spot_request: None,
+            arranged_by: vec![launch],
+            at_ms: 0,
+        };
+        let sent = Sent::arranging(&fixture).next().expect("there is a launch");
+        let body = text_of(&sent.body).expect("a form is text");
+        assert_eq!(
+            for_another_launch(&sent, body),
+            "Action=RunInstances&Version=2016-11-15&ImageId=ami-1&TagSpecification.1.ResourceType=instance\
+             &TagSpecification.1.Tag.1.Key=stopcheck&TagSpecification.1.Tag.1.Value=run-0000000000000007"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::journal::{
     CaseEnded, CaseStarted, EarlyEnd, Excerpt, Finding, Flaky, Judged, Noted, Observed, Outcome, Partition,
-    SCHEMA, StatePair,
+    RunSetup, SCHEMA, StatePair,
 };
 use crate::verdict::Verdict;
 
@@ -9,6 +9,7 @@ fn head(slice: &str) -> RunStarted {
     RunStarted {
         schema: SCHEMA,
         stopcheck: "0.1.0".to_owned(),
+        run_id: None,
         endpoint: "http://127.0.0.1:5000".to_owned(),
         region: "us-east-1".to_owned(),
         edition: Default::default(),
@@ -21,10 +22,13 @@ fn head(slice: &str) -> RunStarted {
         left_out: 0,
         partition: Some(Partition {
             slice: slice.parse().expect("it is a slice"),
-            build: "b".to_owned(),
-            contract: "c".to_owned(),
-            options: BTreeMap::from([("phase".to_owned(), "scenarios".to_owned())]),
+            setup: RunSetup {
+                build: "b".to_owned(),
+                contract: "c".to_owned(),
+                options: BTreeMap::from([("phase".to_owned(), "scenarios".to_owned())]),
+            },
         }),
+        setup: None,
         read_lag_ms: 5_000,
         at_ms: 1_000,
     }
@@ -123,7 +127,7 @@ fn a_slice_of_another_run_is_named_with_what_differs() {
         (
             |head| {
                 if let Some(partition) = &mut head.partition {
-                    partition.build = "other".to_owned();
+                    partition.setup.build = "other".to_owned();
                 }
             },
             "a is of another run: its build is other, that of the others is b",
@@ -131,7 +135,10 @@ fn a_slice_of_another_run_is_named_with_what_differs() {
         (
             |head| {
                 if let Some(partition) = &mut head.partition {
-                    partition.options.insert("case".to_owned(), "stop/*".to_owned());
+                    partition
+                        .setup
+                        .options
+                        .insert("case".to_owned(), "stop/*".to_owned());
                 }
             },
             "a is of another run: its case is stop/*, that of the others is not set",

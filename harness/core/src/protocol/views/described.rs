@@ -69,6 +69,8 @@ pub struct SpotRequest {
     pub kind: Option<String>,
     /// `instanceId`.
     pub instance_id: Option<String>,
+    /// The tags.
+    pub tags: Vec<(String, String)>,
 }
 
 /// Returns all instances of a DescribeInstances or RunInstances answer. Items without an id are skipped.
@@ -124,6 +126,7 @@ pub fn spot_requests(root: Element<'_>) -> Vec<SpotRequest> {
             status_code: filled(item, &["status", "code"]),
             kind: filled(item, &["type"]),
             instance_id: filled(item, &["instanceId"]),
+            tags: item.children_named("tagSet").flat_map(tags).collect(),
         })
     };
     items(root, "spotInstanceRequestSet").filter_map(read).collect()
@@ -174,13 +177,7 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
                 let ids = interfaces.filter_map(|item| filled(item, &["networkInterfaceId"]));
                 instance.interface_ids.extend(ids);
             }
-            "tagSet" => {
-                let text = |tag: Element<'_>, name| tag.child_text(name).unwrap_or_default().to_owned();
-                let tags = member.children_named("item");
-                instance
-                    .tags
-                    .extend(tags.map(|tag| (text(tag, "key"), text(tag, "value"))));
-            }
+            "tagSet" => instance.tags.extend(tags(member)),
             "instanceId" if is_first() => instance.id = text_of(member).to_owned(),
             "instanceState" if is_first() => instance.state = Some(read_state(member)),
             "reason" if is_first() => instance.reason = Some(text_of(member).to_owned()),
@@ -200,6 +197,13 @@ fn read_instance(item: Element<'_>) -> Option<Instance> {
         }
     }
     (!instance.id.is_empty()).then_some(instance)
+}
+
+/// The keys and values of a list of tags.
+fn tags(set: Element<'_>) -> impl Iterator<Item = (String, String)> {
+    let text = |tag: Element<'_>, name| tag.child_text(name).unwrap_or_default().to_owned();
+    set.children_named("item")
+        .map(move |tag| (text(tag, "key"), text(tag, "value")))
 }
 
 /// Returns `None` for an element without code and message, because clients see none either.
