@@ -65,6 +65,11 @@ const STEPS: &[&TaskStep<NightlyArgs>] = &[
         run: |workspace, _| endpoints::like_aws_simulated(workspace),
     },
     &TaskStep {
+        name: "kill and resume",
+        hint: "a killed run loses or leaves something: `cargo xtask endpoints kill-resume`",
+        run: |workspace, _| endpoints::kill_resume(workspace),
+    },
+    &TaskStep {
         name: "spec-drift",
         hint: "AWS publishes another model than the contract was made of: `cargo xtask spec-drift`",
         run: |workspace, _| drift::run(&drift::DriftArgs::default(), workspace),

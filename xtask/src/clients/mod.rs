@@ -129,7 +129,7 @@ fn prepare(client: Client, args: &ClientsArgs, workspace: &Workspace) -> Result<
     }
 }
 
-fn python_script(workspace: &Workspace, script: &str) -> Result<Command> {
+pub(crate) fn python_script(workspace: &Workspace, script: &str) -> Result<Command> {
     python(workspace, &workspace.path("xtask/clients").join(script))
 }
 

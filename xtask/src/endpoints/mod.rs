@@ -7,6 +7,7 @@
 //! `credentials` takes them from profiles, programs and roles, with moto as the identity service.
 
 mod credentials;
+mod kill_resume;
 mod known_bugs;
 mod known_files;
 mod like_aws;
@@ -41,6 +42,8 @@ enum Action {
     KnownFiles(known_files::KnownFilesArgs),
     /// Judges the reference with the timing of the real service, which takes a quarter of an hour.
     LikeAws(like_aws::LikeAwsArgs),
+    /// Kills runs at random moments: journals can be read, sweeps remove what was left, resumed runs end alike.
+    KillResume(kill_resume::KillResumeArgs),
     /// Shows that slices of a run on moto, merged, find what one run finds.
     Slices(slices::SlicesArgs),
     /// Judges moto with the credentials of a profile, a program and a role, also with some that expire during the run.
@@ -76,6 +79,7 @@ pub(crate) fn run(args: &EndpointsArgs, workspace: &Workspace) -> Result<TaskOut
         Action::KnownBugs(args) => known_bugs::run(args, workspace),
         Action::KnownFiles(args) => known_files::run(args, workspace),
         Action::LikeAws(args) => like_aws::run(args, workspace),
+        Action::KillResume(args) => kill_resume::run(args, workspace),
         Action::Slices(args) => slices::run(args, workspace),
         Action::Credentials(args) => credentials::run(args, workspace),
     }
@@ -98,6 +102,11 @@ pub(crate) fn slices(workspace: &Workspace) -> Result<TaskOutcome> {
 /// Verifies that runs on moto can have the credentials of profiles, programs and roles.
 pub(crate) fn credentials(workspace: &Workspace) -> Result<TaskOutcome> {
     credentials::run(&credentials::CredentialsArgs::default(), workspace)
+}
+
+/// Verifies that killed runs can be resumed and swept.
+pub(crate) fn kill_resume(workspace: &Workspace) -> Result<TaskOutcome> {
+    kill_resume::run(&kill_resume::KillResumeArgs::default(), workspace)
 }
 
 /// Verifies that known bugs are found in the versions that have them, and not in the fixed versions.

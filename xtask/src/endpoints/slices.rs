@@ -150,7 +150,7 @@ struct ConsequenceLine {
 }
 
 /// What a report says, one line each. What could not be decided depends on timing and is left out.
-fn statements(path: &Path) -> Result<BTreeSet<String>> {
+pub(super) fn statements(path: &Path) -> Result<BTreeSet<String>> {
     let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
     let report: JudgedReport =
         serde_json::from_str(&text).with_context(|| format!("could not read {}", path.display()))?;
