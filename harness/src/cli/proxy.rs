@@ -97,7 +97,6 @@ pub(super) async fn proxy(args: ProxyArgs) -> Result<u8, CliError> {
         Ok(served) => served.map_err(CliError::Serve)?,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-    journal.map_or(Ok(()), JournalWriter::finish)?;
     let known = KnownUse::of_recorded(&args.known, &contract, &tally)?;
     known.review(&mut tally, &contract);
     let code = reports::write(&args.reports, &tally, &contract)?;

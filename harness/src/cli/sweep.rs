@@ -45,7 +45,7 @@ pub(super) async fn sweep(args: &SweepArgs) -> Result<u8, CliError> {
         (None, Some(age)) => SweepScope::OlderThan(age),
         (None, None) => SweepScope::Expired,
     };
-    let options = run::options(&endpoint, &settings)?;
+    let options = run::options(&endpoint, &settings).await?;
     let (stop, interrupted) = watch::channel(false);
     let signals = tokio::spawn(run::listen(stop));
     let contract = run::contract_of(edition);

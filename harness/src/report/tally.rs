@@ -13,7 +13,7 @@ use crate::contract::{ClauseId, Confidence, Contract, Level};
 use crate::journal::{
     CaseEnded, CaseStarted, EarlyEnd, Event, Exchange, Expected, Explored, Finding, Fingerprint,
     FixtureReady, Flaky, Intent, Judged, Noted, Observed, Obstacle, Outcome, Phase, Recurred, Reproduced,
-    Role, RunStarted,
+    Role, RunEnded, RunStarted,
 };
 use crate::report::exit;
 use crate::report::repeat::{Repeat, Sent, Story, repeat, run_command, telling, text_of};
@@ -59,9 +59,7 @@ pub struct Tally {
     folded: Folded,
     requests: u64,
     clock: Clock,
-    ended: Option<bool>,
-    cut_short: Option<EarlyEnd>,
-    most_instances: Option<usize>,
+    ended: Option<RunEnded>,
     goldens: Option<Goldens>,
     known: Option<KnownReview>,
     texts: HashSet<Arc<str>>,
@@ -168,8 +166,6 @@ impl Tally {
             requests: 0,
             clock: Clock::default(),
             ended: None,
-            cut_short: None,
-            most_instances: None,
             goldens: None,
             known: None,
             texts: HashSet::new(),
@@ -220,9 +216,7 @@ impl Tally {
             Event::Reproduced(reproduced) => self.reproduce(reproduced),
             Event::RunEnded(end) => {
                 self.clock.see(end.at_ms);
-                self.ended = Some(end.interrupted);
-                self.cut_short = end.cut_short;
-                self.most_instances = end.most_instances;
+                self.ended = Some(end.clone());
             }
         }
     }
@@ -278,17 +272,17 @@ impl Tally {
 
     /// Whether the run was interrupted, or its events stop before its end.
     pub fn interrupted(&self) -> bool {
-        self.ended != Some(false)
+        self.ended.as_ref().is_none_or(|end| end.interrupted)
     }
 
     /// Why the run ended before everything was played, if that was not an interrupt.
     pub fn cut_short(&self) -> Option<EarlyEnd> {
-        self.cut_short
+        self.ended.as_ref().and_then(|end| end.cut_short)
     }
 
     /// The most instances of the run that existed at once, if they were counted.
     pub fn most_instances(&self) -> Option<usize> {
-        self.most_instances
+        self.ended.as_ref().and_then(|end| end.most_instances)
     }
 
     /// The findings in groups, sorted by verdict (worst first), then by the order of the contract, then of the plan.
@@ -342,7 +336,7 @@ impl Tally {
             took_ms: self.clock.elapsed(),
             ..Counts::default()
         };
-        if self.interrupted() || self.cut_short.is_some() {
+        if self.interrupted() || self.cut_short().is_some() {
             let planned = self.run.as_ref().map_or(0, |run| run.cases);
             let begun = self.cases().filter(|case| case.phase != Phase::Random).count();
             counts.not_begun = planned.saturating_sub(begun);

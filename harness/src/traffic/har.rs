@@ -423,7 +423,7 @@ impl HarRequest {
         if !headers.contains_key(HOST) {
             let host = self
                 .pseudo_header(":authority")
-                .or(url.authority().map(|host| host.as_str()));
+                .or(url.authority().map(http::uri::Authority::as_str));
             if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
                 headers.insert(HOST, host);
             }

@@ -109,6 +109,7 @@ impl TrafficRecorder {
         let head = RunStarted {
             schema: SCHEMA,
             stopcheck: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: None,
             endpoint: settings.endpoint,
             region: "unknown".to_owned(),
             edition: contract.edition,
@@ -120,6 +121,7 @@ impl TrafficRecorder {
             server: Vec::new(),
             left_out: 0,
             partition: None,
+            setup: None,
             read_lag_ms: settings.read_lag_ms,
             at_ms,
         };
@@ -229,6 +231,7 @@ impl TrafficRecorder {
             at_ms,
             interrupted,
             cut_short: None,
+            most_instances: None,
         }));
     }
 

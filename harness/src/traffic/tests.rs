@@ -1,7 +1,6 @@
 //! What the judge of traffic must never report, and what it still finds: runs on the embedded reference, turned into
 //! anonymous traffic.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,10 +16,9 @@ use crate::journal::{Finding, RequestRecord};
 use crate::model::ReadLag;
 use crate::plan::{self, Plan, Random, Selection};
 use crate::protocol::{recorded_bytes, revive};
-use crate::reference::{Variation, Variations, XmlLayout};
+use crate::reference::Variations;
 use crate::runner::Options;
-use crate::selfcheck::emulator;
-use crate::{embedded, runner, selfcheck};
+use crate::{embedded, runner};
 
 /// The exchanges of a run of these cases, as somebody sees them who does not know the cases.
 fn traffic_of(endpoint: Endpoint, cases: &[&str], scripts: u64) -> Vec<WatchedExchange> {
@@ -179,16 +177,6 @@ fn traffic_of_all_variations_at_once_never_fails() {
     never_fails([("all", Variations::compatible())]);
 }
 
-#[test]
-#[ignore = "takes minutes"]
-fn traffic_of_each_variation_never_fails() {
-    never_fails(
-        Variation::ALL
-            .iter()
-            .map(|one| (one.name(), Variations::from(*one))),
-    );
-}
-
 fn never_fails(all: impl IntoIterator<Item = (&'static str, Variations)>) {
     let cases = existing(&SOME_CASES);
     for (name, variations) in all {
@@ -203,29 +191,4 @@ fn never_fails(all: impl IntoIterator<Item = (&'static str, Variations)>) {
             assert_eq!(failed, Vec::<String>::new(), "{name}, exclusive: {exclusive}");
         }
     }
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn traffic_shows_most_planted_faults() {
-    let mut found = [0, 0];
-    let mut all = 0;
-    for fault in selfcheck::all().filter(|fault| fault.edition == Edition::Current && !fault.is_concurrent) {
-        all += 1;
-        for (count, exclusive) in found.iter_mut().zip([false, true]) {
-            let endpoint = emulator::endpoint(fault.edition, XmlLayout::default(), fault.hook);
-            let events = judged(traffic_of(endpoint, fault.cases, 0), exclusive);
-            let violated: BTreeSet<&str> = findings(&events)
-                .filter(|finding| finding.verdict.is_deviation())
-                .map(|finding| finding.clause.as_str())
-                .collect();
-            *count += usize::from(!violated.is_empty());
-        }
-    }
-    let [shared, exclusive] = found;
-    println!("of {all} faults, traffic shows {shared}, and {exclusive} if nothing else changes instances");
-    assert!(
-        shared * 3 > all && exclusive * 2 > all,
-        "{shared} and {exclusive} of {all}"
-    );
 }

@@ -22,7 +22,7 @@ use crate::contract::{FixtureKind, Market, Root, State};
 use crate::journal::{Exchange, Intent, Judged, Observed, StepStarted};
 use crate::model::read::shape_of;
 use crate::model::{self, Belief, Id, IdShape, ReadLag, States, Unknown};
-use crate::protocol::reply::{self, Instance, StateValue};
+use crate::protocol::reply::{self, Instance, Reply, StateValue};
 
 /// How many instances are remembered at least; twice as many at most.
 const INSTANCES_KEPT: usize = 10_000;
@@ -92,6 +92,8 @@ impl TrafficJudge {
             if overlaps || known.gaps != self.gaps && launched.is_empty() {
                 known.forget();
             }
+            // A protection that was set is known; that there is none was never seen.
+            known.track.is_protection_unknown |= !known.belief.kind.stop_protected;
             case.changed_ms = case.changed_ms.max(known.changed_ms);
             case.fleet.insert(Arc::clone(&id), known.belief);
             case.tracks.insert(id, known.track);
@@ -312,7 +314,7 @@ fn launched(one: &Observation) -> Vec<Instance> {
     if one.call.action.as_deref() != Some("RunInstances") {
         return Vec::new();
     }
-    let root = one.reply().and_then(|reply| reply.success_root());
+    let root = one.reply().and_then(Reply::success_root);
     let mut launched = root.map(reply::instances).unwrap_or_default();
     launched.truncate(INSTANCES_OF_AN_EXCHANGE);
     launched
@@ -342,7 +344,7 @@ fn concerned(one: &Observation, is_known: impl Fn(&str) -> bool) -> Vec<Id> {
             }
         }));
     }
-    if is_description && let Some(root) = one.reply().and_then(|reply| reply.success_root()) {
+    if is_description && let Some(root) = one.reply().and_then(Reply::success_root) {
         let listed = reply::sightings(root).into_iter();
         ids.extend(listed.map(|(id, _)| Id::from(id)));
     }

@@ -90,9 +90,9 @@ pub fn expect<'a>(
         .map(|(condition, words)| Circumstance {
             condition: *condition,
             // OQ-03: it is not known what an odd index names, so a condition of an id under one is uncertain, too.
-            certain: !(odd_index && is_of_an_id(*condition))
-                // The client of somebody else may know parameters that are newer than the contract.
-                && !(reading.is_watched && *condition == Condition::UnknownParameter),
+            // The client of somebody else may know parameters that are newer than the contract.
+            certain: !(odd_index && is_of_an_id(*condition)
+                || reading.is_watched && *condition == Condition::UnknownParameter),
             words: words.clone(),
         })
         .collect();

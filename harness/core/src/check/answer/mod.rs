@@ -212,7 +212,7 @@ impl Question<'_> {
             let clauses = self.judge.of(rule::ROOT_ELEMENT);
             judgement.deviates(clauses, Weight::Full, &Mismatch::new(expected, observed.clone()));
         }
-        self.not_as_expected(judgement, expectation, reply.status, observed, answered);
+        self.not_as_expected(judgement, expectation, reply.status, &observed, answered);
         // What the call did to the instances that it names is unknown.
         for rule in expectation.items.values() {
             answered

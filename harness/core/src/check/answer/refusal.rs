@@ -109,7 +109,7 @@ impl Question<'_> {
                     answered,
                 );
             }
-            None => self.not_as_expected(judgement, expectation, reply.status, observed(), answered),
+            None => self.not_as_expected(judgement, expectation, reply.status, &observed(), answered),
         }
         fitting.map(|(active, ..)| active)
     }
@@ -216,7 +216,7 @@ impl Question<'_> {
         judgement: &mut StepJudgement<'_>,
         expectation: &Expectation<'_>,
         status: u16,
-        observed: Observed,
+        observed: &Observed,
         answered: &mut Answered,
     ) {
         let mismatch = Mismatch::new(facts::allowed_answer(expectation), observed.clone());
@@ -240,7 +240,7 @@ impl Question<'_> {
         }
         let forbidden = expectation.acceptance >= Acceptance::Discouraged;
         let is_decided = expectation.acceptance == Acceptance::Forbidden && is_single(expectation);
-        let weight = if is_decided && self.knows_code_of(&observed) {
+        let weight = if is_decided && self.knows_code_of(observed) {
             Weight::Full
         } else {
             Weight::Advisory

@@ -145,6 +145,7 @@ fn a_run_that_has_ended_is_not_resumed_and_one_that_was_interrupted_is() {
             at_ms: 0,
             interrupted,
             cut_short: None,
+            most_instances: None,
         })
     };
     let begin = Event::RunStarted(head());
