@@ -1,12 +1,12 @@
 //! The plan of a run: `--plan` prints it and sends nothing, and a run on real AWS prints it and asks before it begins.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::time::Duration;
 
-use super::args::{PlanFormat, RunArgs};
+use super::args::{EndpointArgs, PlanArgs, PlanFormat, RunArgs};
 use super::error::CliError;
 use super::keys;
-use super::reports::{terminal, unless_closed, width};
+use super::reports::{unless_closed, width};
 use super::run::{self, url};
 use crate::endpoint::{self, looks_like_aws};
 use crate::journal::Phase;
@@ -19,10 +19,31 @@ use crate::report::repeat::DEFAULT_REGION;
 /// The most bytes that are read of an answer to the question.
 const LONGEST_ANSWER: u64 = 64;
 
+/// The options that a plan depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlanOptions<'a> {
+    pub(super) endpoint: &'a EndpointArgs,
+    pub(super) planning: &'a PlanArgs,
+    pub(super) workers: Option<u16>,
+    /// Whether the phases are those that are played by default.
+    pub(super) has_usual_phases: bool,
+}
+
+impl<'a> From<&'a RunArgs> for PlanOptions<'a> {
+    fn from(args: &'a RunArgs) -> Self {
+        PlanOptions {
+            endpoint: &args.endpoint,
+            planning: &args.planning,
+            workers: args.workers,
+            has_usual_phases: args.phase.is_empty(),
+        }
+    }
+}
+
 /// Prints the plan instead of a run.
-pub(super) fn print(args: &RunArgs, plan: &Plan, format: PlanFormat) -> Result<u8, CliError> {
+pub(super) fn print(options: PlanOptions<'_>, plan: &Plan, format: PlanFormat) -> Result<u8, CliError> {
     let mut out = io::stdout().lock();
-    let report = report(args, plan);
+    let report = report(options, plan);
     let written = match format {
         PlanFormat::Text => report.write(width(), &mut out),
         PlanFormat::Json => report.write_json(&mut out),
@@ -32,11 +53,10 @@ pub(super) fn print(args: &RunArgs, plan: &Plan, format: PlanFormat) -> Result<u
 }
 
 /// Prints the plan of a run on real AWS. The run may begin with `--yes`, or if a person at the terminal answers so.
-pub(super) fn consent(args: &RunArgs, plan: &Plan) -> Result<(), CliError> {
-    let mut out = terminal(&args.reports);
-    let written = report(args, plan).write(width(), &mut out);
+pub(super) fn consent(options: PlanOptions<'_>, plan: &Plan, out: &mut dyn Write) -> Result<(), CliError> {
+    let written = report(options, plan).write(width(), out);
     unless_closed(written.and_then(|()| out.flush()))?;
-    if args.planning.yes {
+    if options.planning.yes {
         return Ok(());
     }
     let is_person_there = io::stdin().is_terminal() && io::stderr().is_terminal();
@@ -62,8 +82,8 @@ fn is_yes(input: impl io::BufRead) -> io::Result<bool> {
     Ok(answer.trim() == "yes")
 }
 
-fn report(args: &RunArgs, plan: &Plan) -> PlanReport {
-    let endpoint = &args.endpoint;
+fn report(options: PlanOptions<'_>, plan: &Plan) -> PlanReport {
+    let endpoint = options.endpoint;
     let url = url(endpoint);
     let is_aws = url.as_deref().is_some_and(looks_like_aws);
     // Without credentials a run cannot begin, but a plan can be made.
@@ -82,7 +102,7 @@ fn report(args: &RunArgs, plan: &Plan) -> PlanReport {
     }
     let settle_ms = ms(run::settle_timeout(endpoint, url.as_deref()));
     let lag_ms = run::read_lag(endpoint, url.as_deref()).ms();
-    let workers = args
+    let workers = options
         .workers
         .map_or(run::usual_workers(url.as_deref()), usize::from);
     let max_instances = run::max_instances(endpoint, url.as_deref());
@@ -91,11 +111,15 @@ fn report(args: &RunArgs, plan: &Plan) -> PlanReport {
         max_instances,
         shares_instances: run::shares_instances(url.as_deref()),
     };
-    let estimate = plan.estimate(&means, width, TransitionTimes::always(settle_ms.saturating_add(lag_ms)));
+    let estimate = plan.estimate(
+        &means,
+        width,
+        TransitionTimes::always(settle_ms.saturating_add(lag_ms)),
+    );
     PlanReport {
         region: run::region(endpoint, url.as_deref()).unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         is_aws,
-        phases_left_out: phases_left_out(plan, is_aws && args.phase.is_empty()),
+        phases_left_out: phases_left_out(plan, is_aws && options.has_usual_phases),
         longest_settle_ms: settle_ms,
         longest_lag_ms: lag_ms,
         max_requests: run::max_requests(endpoint, url.as_deref()),

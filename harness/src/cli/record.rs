@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::args::RecordArgs;
 use super::error::CliError;
 use super::journal::{Events, JournalWriter};
+use super::plan::{self, PlanOptions};
 use super::reports;
 use super::run::{self, RunSettings};
 use crate::contract::{Confidence, Contract, Edition, Scenario};
@@ -56,7 +57,14 @@ pub(super) async fn record(args: &RecordArgs) -> Result<u8, CliError> {
         None => {
             let contract = run::contract_of(Edition::Current);
             let cases = wanted(args).cases(&contract)?;
-            let recorded = play(args, &contract, cases).await?;
+            let plan = plan_of(&cases);
+            if let Some(format) = args.planning.plan {
+                return plan::print(args.into(), &plan, format);
+            }
+            if !args.quiet {
+                announce(&cases);
+            }
+            let recorded = play(args, &contract, &plan).await?;
             (contract, recorded)
         }
     };
@@ -131,12 +139,30 @@ fn too_much() -> CliError {
     ))
 }
 
+impl<'a> From<&'a RecordArgs> for PlanOptions<'a> {
+    fn from(args: &'a RecordArgs) -> Self {
+        PlanOptions {
+            endpoint: &args.endpoint,
+            planning: &args.planning,
+            workers: args.workers,
+            has_usual_phases: false,
+        }
+    }
+}
+
+fn plan_of(cases: &[Scenario]) -> Plan {
+    let planned = cases.iter().map(|case| Planned {
+        phase: Phase::Scenarios,
+        case: case.clone(),
+    });
+    Plan {
+        cases: planned.collect(),
+        ..Plan::default()
+    }
+}
+
 /// Plays the cases and keeps all events.
-async fn play(
-    args: &RecordArgs,
-    contract: &Arc<Contract>,
-    cases: Vec<Scenario>,
-) -> Result<Recorded, CliError> {
+async fn play(args: &RecordArgs, contract: &Arc<Contract>, plan: &Plan) -> Result<Recorded, CliError> {
     let settings = RunSettings {
         edition: Edition::Current,
         min_confidence: Confidence::default(),
@@ -150,26 +176,16 @@ async fn play(
     };
     let options = run::options(&args.endpoint, &settings).await?;
     let secrets = options.keys.secrets();
-    if !args.quiet {
-        announce(&cases);
+    if run::url(&args.endpoint).as_deref().is_some_and(looks_like_aws) {
+        plan::consent(args.into(), plan, &mut io::stdout())?;
     }
-    let plan = Plan {
-        cases: cases
-            .into_iter()
-            .map(|case| Planned {
-                phase: Phase::Scenarios,
-                case,
-            })
-            .collect(),
-        ..Plan::default()
-    };
     let mut journal = args.journal.as_deref().map(JournalWriter::create).transpose()?;
     let (sender, mut inbox) = mpsc::channel(QUEUE);
     let (stop, interrupted) = watch::channel(false);
     let signals = tokio::spawn(run::listen(stop.clone()));
     let runner = tokio::spawn(runner::run(
         Arc::clone(contract),
-        plan,
+        plan.clone(),
         options,
         sender,
         interrupted,

@@ -79,7 +79,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
         )));
     }
     if let Some(format) = args.planning.plan {
-        return plan_of_run::print(&args, &plan, format);
+        return plan_of_run::print((&args).into(), &plan, format);
     }
     reports::check(&args.reports)?;
     let known = KnownUse::of(&args.known, &contract, &[])?;
@@ -104,7 +104,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, CliError> {
     let plays_named_cases = plan.sizes().contains_key(&Phase::Scenarios);
     let mut options = options(&args.endpoint, &settings).await?;
     if real {
-        plan_of_run::consent(&args, &plan)?;
+        plan_of_run::consent((&args).into(), &plan, &mut reports::terminal(&args.reports))?;
     }
     if !plan.wire.is_empty() && matches!(options.endpoint, Endpoint::InProcess(_)) {
         options.wire.endpoint = Some(served_reference(&args.endpoint, &options.region, edition).await?);

@@ -283,4 +283,5 @@ fn hours(ms: u64) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "what a JSON value lacks is null")]
 mod tests;

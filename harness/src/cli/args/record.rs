@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::EndpointArgs;
+use super::{EndpointArgs, PlanArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -56,6 +56,9 @@ pub(in crate::cli) struct RecordArgs {
     /// Show no progress
     #[arg(long, short)]
     pub(in crate::cli) quiet: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) planning: PlanArgs,
 
     #[command(flatten)]
     pub(in crate::cli) endpoint: EndpointArgs,

@@ -99,7 +99,26 @@ fn a_plan_is_a_page_of_text() {
     let (page, _) = text
         .split_once("\nThe permissions")
         .expect("the policy comes last");
-    insta::assert_snapshot!(page, @"");
+    insta::assert_snapshot!(page, @r#"
+    PLAN: 1 case at https://ec2.eu-west-1.amazonaws.com; nothing is sent yet.
+      instances    2 of type t3.micro: 2 On-Demand
+      at once      at most 2: 2 On-Demand, 0 Spot
+      time         about 2 min, if states change as slowly as in the captures of
+                   real EC2
+                   at most 1 h 0 min, if every wait lasts as long as it may
+                   (--settle-timeout 300 s and --read-lag 300 s)
+      uses         about 0.1 instance-hours
+                   at most 2.0 instance-hours; each start counts for a minute at
+                   least, as Amazon bills it
+      requests     at most 100000, and those of the clean-up
+      left out     1 case: the run has no credentials of a caller that may describe
+                   but not stop (STOPCHECK_DENIED_ACCESS_KEY_ID,
+                   STOPCHECK_DENIED_SECRET_ACCESS_KEY): auth/denied
+      quota        4 vCPUs of "Running On-Demand Standard (A, C, D, H, I, M, R, T,
+                   Z) instances" (L-1216C47A), https://docs.aws.amazon.com/AWSEC2/la
+                   test/UserGuide/ec2-on-demand-instances.html#ec2-on-demand-instanc
+                   es-limits
+    "#);
     assert!(
         page.lines()
             .all(|line| line.contains("https://") || line.chars().count() <= 80),
