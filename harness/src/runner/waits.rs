@@ -62,6 +62,10 @@ struct Arrivals {
 /// The longest first pause between two descriptions that wait for a state.
 const LONGEST_FIRST_PAUSE: Duration = Duration::from_secs(5);
 
+/// An endpoint that reaches a state sooner is described often from the start: a pause that is too long by a second or two
+/// would be most of the wait.
+const SLOW_MS: u64 = 4_000;
+
 /// The shortest wait for a state, in milliseconds, once another wait for it has timed out.
 const SHORT_WAIT_MS: u64 = 2_000;
 
@@ -104,10 +108,11 @@ impl Waits {
     }
 
     /// The first pause between two descriptions that wait for a state: this one, or half of the shortest wait for it so
-    /// far, if that is longer. An endpoint that has never been quick is not described again and again in vain.
+    /// far, if that is long. An endpoint that has never been quick is not described again and again in vain.
     pub(super) fn first_pause(&self, state: &str, usual: Duration) -> Duration {
         let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let shortest_ms = arrivals.get(state).and_then(|seen| seen.shortest_ms);
+        let shortest_ms = shortest_ms.filter(|shortest| *shortest >= SLOW_MS);
         let half = Duration::from_millis(shortest_ms.unwrap_or_default() / 2);
         half.min(LONGEST_FIRST_PAUSE).max(usual)
     }
@@ -205,7 +210,7 @@ mod tests {
         assert_eq!(pause_ms(&waits), 4_500);
         waits.arrived("stopped", 37_000);
         assert_eq!(pause_ms(&waits), 4_500);
-        waits.arrived("stopped", 30);
+        waits.arrived("stopped", 3_000);
         assert_eq!(pause_ms(&waits), 25);
         assert_eq!(waits.first_pause("running", usual), usual);
         let by_a_virtual_clock = Waits::new(true);
